@@ -1,0 +1,228 @@
+package certshim
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/certshim/certshim/annotations"
+	"github.com/certshim/certshim/certificate"
+	"github.com/certshim/certshim/problem"
+	"github.com/certshim/certshim/resolver"
+	"github.com/certshim/certshim/source"
+)
+
+// Decide says what is to be done about the Certificates of one source. It is pure: the
+// same policy, object and observations give the same outcome.
+func Decide(policy *Policy, object *source.Object, seen Observed) Outcome {
+	d := decision{policy: policy, object: object, seen: seen, annotations: object.Annotations}
+	d.out.Source = object.Ref
+	d.run()
+	d.out.Problems = d.problems.For(object.Object())
+	return d.out
+}
+
+// decision is one run of Decide: each step adds to it, and none goes back.
+type decision struct {
+	policy      *Policy
+	object      *source.Object
+	seen        Observed
+	annotations map[string]string
+
+	request  annotations.Request
+	asks     source.Asks
+	problems problem.List
+	out      Outcome
+}
+
+func (d *decision) run() {
+	if d.object.Deleting {
+		d.out.Ignored = "it is being deleted; the garbage collector takes its Certificates along"
+		return
+	}
+	if why := cmp.Or(d.inherit(), d.read()); why != "" {
+		d.noLongerKept(why)
+		return
+	}
+	if !d.ask() {
+		return
+	}
+	if d.resolve() {
+		d.decideEach()
+	} else {
+		d.refuseEach()
+	}
+	d.decideUnneeded()
+}
+
+// inherit gives a ListenerSet the issuer of the Gateway that admits it. It returns why
+// the set counts for nothing, or "".
+func (d *decision) inherit() string {
+	parent := d.object.Parent
+	if parent == nil {
+		return ""
+	}
+	if !source.IsGateway(parent.Group, parent.Kind) {
+		return d.parentProblem(problem.ParentNotFound, fmt.Sprintf("its parent is a %s of group %q, not a Gateway", parent.Kind, parent.Group))
+	}
+	gateway, found := d.seen.Gateway(parent.Namespace, parent.Name)
+	if !found && d.policy.Offline {
+		d.problems.Add(problem.Problem{
+			Severity: problem.Warning, Path: "spec.parentRef", Reason: problem.ParentNotFound,
+			Message: fmt.Sprintf("Gateway %s/%s isn't in the input: judged on its own annotations, as one that is admitted", parent.Namespace, parent.Name),
+		})
+		return ""
+	}
+	if !found || gateway.Deleting {
+		return d.parentProblem(problem.ParentNotFound, fmt.Sprintf("Gateway %s/%s isn't there", parent.Namespace, parent.Name))
+	}
+	labels := func() (map[string]string, bool) { return d.seen.NamespaceLabels(d.object.Namespace) }
+	if why := source.Refuses(gateway, d.object, labels); why != "" {
+		return d.parentProblem(problem.ParentRefuses, why)
+	}
+	d.annotations = annotations.Inherit(d.object.Annotations, gateway.Annotations)
+	return ""
+}
+
+// parentProblem is told only on a set that wants something: one with a trigger of its own.
+func (d *decision) parentProblem(reason problem.Reason, why string) string {
+	if request, _ := d.policy.Parser.Parse(d.annotations); !request.Issuer.Named() {
+		return why
+	}
+	d.problems.Add(problem.Problem{Severity: problem.Error, Path: "spec.parentRef", Reason: reason, Message: why})
+	return why
+}
+
+// read parses the annotations. It returns why the object doesn't count, or "".
+func (d *decision) read() string {
+	request, problems := d.policy.Parser.Parse(d.annotations)
+	d.request = request
+	if !d.triggered() {
+		d.problems.Merge(d.policy.Parser.NearTriggers(d.annotations, d.autoCounts()))
+		return "it names no issuer: no trigger annotation"
+	}
+	if request.Ignore.All {
+		return "it is marked to be ignored"
+	}
+	d.problems.Merge(problems)
+	return ""
+}
+
+func (d *decision) triggered() bool {
+	return d.request.Issuer.Named() || (d.request.Auto && d.autoCounts())
+}
+
+func (d *decision) autoCounts() bool { return slices.Contains(d.policy.AutoKinds, d.object.Kind) }
+
+// ask reads the TLS entries; it is false for an object whose kind is unknown.
+func (d *decision) ask() bool {
+	kind, known := source.Lookup(d.object.Group, d.object.Kind)
+	if !known {
+		d.out.Ignored = fmt.Sprintf("%s of group %q is no kind of source", d.object.Kind, d.object.Group)
+		return false
+	}
+	d.asks = kind.Asks(d.object, d.options())
+	d.problems.Merge(d.asks.Problems)
+	if d.asks.TLSEntries == 0 {
+		d.problems.Add(problem.Problem{
+			Severity: problem.Warning, Path: "spec", Reason: problem.NothingToDo,
+			Message: "it names an issuer, but has no TLS entry or listener that asks for a certificate",
+		})
+	}
+	return true
+}
+
+func (d *decision) options() source.Options {
+	return source.Options{
+		ExtraProtocols: d.policy.ExtraProtocols,
+		IgnoreSections: d.request.Ignore.Sections,
+		IgnoreSecrets:  d.request.Ignore.Secrets,
+	}
+}
+
+// resolve finds the issuer; it is false where none can be meant.
+func (d *decision) resolve() bool {
+	answer := d.policy.Registry.Resolve(d.lookup(), d.seen.Served())
+	d.problems.Merge(inAnnotations(answer))
+	d.out.Issuer = answer.Issuer
+	return answer.OK
+}
+
+func (d *decision) lookup() resolver.Lookup {
+	keys := d.request.Issuer
+	return resolver.Lookup{
+		Name: keys.Name, ClusterName: keys.ClusterName, Kind: keys.Kind, Group: keys.Group,
+		Auto: d.request.Auto && d.autoCounts(),
+	}
+}
+
+// decideEach decides about every Secret that the source names.
+func (d *decision) decideEach() {
+	for _, ask := range d.asks.Asks {
+		d.add(certificate.Decide(certificate.Input{
+			Policy: d.policy.Certificate, Fields: d.seen.CertificateFields(),
+			Source: d.object, Ask: ask, Request: d.request, Issuer: d.out.Issuer,
+			Existing: d.existing(ask.Secret),
+			Writers:  d.seen.CertificatesWriting(d.object.Namespace, ask.Secret),
+			First:    d.first(ask.Secret),
+		}))
+	}
+}
+
+// refuseEach leaves what exists as it is and makes nothing new: the issuer isn't known.
+func (d *decision) refuseEach() {
+	for _, ask := range d.asks.Asks {
+		d.add(certificate.WithoutIssuer(d.object, ask, d.existing(ask.Secret)))
+	}
+}
+
+func (d *decision) existing(name string) *certificate.Observed {
+	if observed, found := d.seen.Certificate(d.object.Namespace, name); found {
+		return &observed
+	}
+	return nil
+}
+
+// first is another source that asks for the Secret and comes before this one, or nil.
+func (d *decision) first(secret string) *source.Ref {
+	var first *source.Object
+	for _, other := range d.seen.Claimants(d.object.Namespace, secret) {
+		if other.Ref == d.object.Ref || !before(other, d.object) || !d.wants(other, secret) {
+			continue
+		}
+		if first == nil || before(other, first) {
+			first = other
+		}
+	}
+	if first == nil {
+		return nil
+	}
+	return &first.Ref
+}
+
+// decideUnneeded decides about the Certificates that are this source's and that it no
+// longer names in any form.
+func (d *decision) decideUnneeded() {
+	for _, owned := range d.seen.CertificatesOf(d.object.Ref) {
+		if d.asks.Named[owned.Secret] || d.asks.Named[owned.Name] {
+			continue
+		}
+		d.add(certificate.DecideUnneeded(d.object, owned))
+	}
+}
+
+// noLongerKept keeps every Certificate of a source that asks for none, and says so.
+func (d *decision) noLongerKept(why string) {
+	owned := d.seen.CertificatesOf(d.object.Ref)
+	if len(owned) == 0 {
+		d.out.Ignored = why
+	}
+	for _, existing := range owned {
+		d.add(certificate.NoLongerKept(d.object, existing, why))
+	}
+}
+
+func (d *decision) add(decided certificate.Decision) {
+	d.out.Certificates = append(d.out.Certificates, decided)
+	d.problems.Merge(decided.Problems)
+}

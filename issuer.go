@@ -1,0 +1,58 @@
+package certshim
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/certshim/certshim/annotations"
+	"github.com/certshim/certshim/problem"
+	"github.com/certshim/certshim/resolver"
+)
+
+// inAnnotations puts the annotation keys into the problems of a resolver, which knows
+// none, and the lines that would be right behind their message, ready to be pasted.
+func inAnnotations(answer resolver.Answer) problem.List {
+	var out problem.List
+	lines := pasteLines(answer.Suggestions)
+	for _, p := range answer.Problems.All() {
+		if p.Key != "" {
+			p.Key = annotations.Prefix + p.Key
+			p.Path = "metadata.annotations[" + p.Key + "]"
+		}
+		if p.Severity == problem.Error {
+			p.Message += lines
+		}
+		out.Add(p)
+	}
+	return out
+}
+
+// pasteLines writes the first suggestions as annotation lines.
+func pasteLines(suggestions []resolver.Issuer) string {
+	const most = 3
+	var b strings.Builder
+	for i, s := range suggestions[:min(most, len(suggestions))] {
+		if i == 0 {
+			b.WriteString("; write")
+		} else {
+			b.WriteString(" or")
+		}
+		for _, line := range IssuerLines(s) {
+			b.WriteString("\n  " + line)
+		}
+	}
+	return b.String()
+}
+
+// IssuerLines are the annotations that name an issuer, as lines of YAML.
+func IssuerLines(issuer resolver.Issuer) []string {
+	line := func(key, value string) string { return fmt.Sprintf("%s%s: %s", annotations.Prefix, key, value) }
+	if issuer.Group == resolver.CertManagerGroup && issuer.Kind == resolver.ClusterIssuerKind {
+		return []string{line(resolver.FieldClusterName, issuer.Name)}
+	}
+	lines := []string{line(resolver.FieldName, issuer.Name)}
+	if issuer.Group == resolver.CertManagerGroup && issuer.Kind == resolver.IssuerKind {
+		return lines
+	}
+	return append(lines, line(resolver.FieldKind, issuer.Kind), line(resolver.FieldGroup, issuer.Group))
+}

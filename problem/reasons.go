@@ -1,0 +1,62 @@
+package problem
+
+// Reason is the CamelCase word by which a problem is counted and told: the reason of
+// its Event and a label of the problem counter.
+type Reason string
+
+const (
+	// BadConfig is cert-manager's own word for a source that can't be understood.
+	BadConfig Reason = "BadConfig"
+	// UnknownAnnotation is a key that is a hair's breadth from a known one.
+	UnknownAnnotation Reason = "UnknownAnnotation"
+	// NothingToDo is a trigger annotation on an object that asks for no certificate.
+	NothingToDo Reason = "NothingToDo"
+	// BadIssuer is an issuer that can't be meant, or not in this form.
+	BadIssuer Reason = "BadIssuer"
+	// ParentNotFound is a ListenerSet whose Gateway isn't there.
+	ParentNotFound Reason = "ParentNotFound"
+	// ParentRefuses is a ListenerSet that its Gateway does not admit.
+	ParentRefuses Reason = "ParentRefuses"
+	// SecretTaken is a Secret that another object or Certificate already has.
+	SecretTaken Reason = "SecretTaken"
+	// CertificateNotOurs is a Certificate in the way that this source doesn't own.
+	CertificateNotOurs Reason = "CertificateNotOurs"
+	// NoLongerKept is a Certificate that is no longer kept up to date.
+	NoLongerKept Reason = "NoLongerKept"
+	// FieldConflict is a field of our Certificate that another field manager holds.
+	FieldConflict Reason = "FieldConflict"
+	// OtherShimActive is a sign that cert-manager's own shim still writes.
+	OtherShimActive Reason = "OtherShimActive"
+	// FieldNotServed is a field that the installed Certificate CRD doesn't have.
+	FieldNotServed Reason = "FieldNotServed"
+	// Refused is an answer of the API server that a retry doesn't heal.
+	Refused Reason = "Refused"
+	// WebhookDown is an admission webhook that has not answered for minutes.
+	WebhookDown Reason = "WebhookDown"
+)
+
+// Explained is a reason and the sentence that says when it occurs.
+type Explained struct {
+	Reason   Reason
+	Sentence string
+}
+
+// Reasons lists every reason in the order in which the reference page shows them.
+func Reasons() []Explained {
+	return []Explained{
+		{BadConfig, "An annotation, a TLS entry or a listener can't be understood as it is written."},
+		{UnknownAnnotation, "An annotation key is unknown, and nearly the same as a known one."},
+		{NothingToDo, "The object names an issuer but asks for no certificate: no TLS entry or listener counts."},
+		{BadIssuer, "The issuer annotations don't name an issuer that can exist; the message has the lines that would."},
+		{ParentNotFound, "The Gateway that a ListenerSet names isn't there or is being deleted."},
+		{ParentRefuses, "The Gateway that a ListenerSet names does not admit it (spec.allowedListeners)."},
+		{SecretTaken, "Another object, or another Certificate, already has the Secret. The first keeps it."},
+		{CertificateNotOurs, "A Certificate of that name exists and this object is not its controller owner. It is left alone."},
+		{NoLongerKept, "The object no longer asks for its Certificate, or is marked to be ignored: the Certificate stays, and is not kept up to date."},
+		{FieldConflict, "Another field manager holds a field with another value. It stays theirs; the rest is applied."},
+		{OtherShimActive, "cert-manager's own shim still writes this Certificate. certshim steps back until the shim is switched off."},
+		{FieldNotServed, "The Certificate CRD in this cluster lacks a field that an annotation asks for. It is left out."},
+		{Refused, "The API server refuses what the object asks for, by admission or validation. It is tried again slowly."},
+		{WebhookDown, "An admission webhook has not answered for minutes, so that nothing can be written."},
+	}
+}

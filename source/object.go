@@ -1,0 +1,127 @@
+package source
+
+import (
+	"time"
+
+	"github.com/certshim/certshim/problem"
+)
+
+// Ref names a source object. UID is empty for a manifest that no server has seen.
+type Ref struct {
+	Group, Version, Kind string
+	Namespace, Name      string
+	UID                  string
+}
+
+// APIVersion is group/version, or the version alone in the core group.
+func (r Ref) APIVersion() string {
+	if r.Group == "" {
+		return r.Version
+	}
+	return r.Group + "/" + r.Version
+}
+
+// Object is the reference as problems carry it.
+func (r Ref) Object() problem.Object {
+	return problem.Object{Group: r.Group, Kind: r.Kind, Namespace: r.Namespace, Name: r.Name}
+}
+
+// Object is a source reduced to what decisions read. It is plain data: whoever holds
+// one must not change it, as caches share it.
+type Object struct {
+	Ref
+	ResourceVersion string
+	Generation      int64
+	// Created is metadata.creationTimestamp, zero for a manifest.
+	Created time.Time
+	// Deleting is true once metadata.deletionTimestamp is set.
+	Deleting    bool
+	Labels      map[string]string
+	Annotations map[string]string
+	// Entries are spec.tls[] of an Ingress or spec.listeners[] of a Gateway or
+	// ListenerSet, all of them and in their order.
+	Entries []Entry
+	// Parent is spec.parentRef of a ListenerSet, else nil.
+	Parent *Parent
+	// Allowed is spec.allowedListeners of a Gateway, else nil.
+	Allowed *AllowedListeners
+}
+
+// Entry is one spec.tls[] item or one listener, as it is written and with the defaults
+// that the API server would have filled in.
+type Entry struct {
+	// Section is the listener's name; an Ingress has none.
+	Section string
+	// Path is the entry's field path, such as spec.tls[0].
+	Path string
+	// Hosts are tls[].hosts, or the listener's hostname if it isn't empty.
+	Hosts []string
+	// Secrets are the Secrets that it names: tls[].secretName or tls.certificateRefs[].
+	Secrets []SecretRef
+	// Protocol and Mode are a listener's; HasTLS says whether it has a tls block.
+	Protocol, Mode string
+	HasTLS         bool
+}
+
+// SecretRef is one reference of an entry to a Secret.
+type SecretRef struct {
+	// Path is the reference's field path, such as spec.listeners[0].tls.certificateRefs[1].
+	Path string
+	// Group and Kind are "" and Secret where the object leaves them out.
+	Group, Kind string
+	Name        string
+	// Namespace is as written; nil means the object's own.
+	Namespace *string
+}
+
+// Parent is the Gateway a ListenerSet attaches to. Group and Kind have the CRD's
+// defaults filled in, Namespace the ListenerSet's own.
+type Parent struct {
+	Group, Kind, Namespace, Name string
+}
+
+// AllowedListeners is a Gateway's spec.allowedListeners.namespaces.
+type AllowedListeners struct {
+	// From is All, Same, Selector or None (the default).
+	From string
+	// Selector is the label selector in the form that metav1.FormatLabelSelector gives.
+	Selector string
+}
+
+// Ask is what one source says about one Secret of its namespace.
+type Ask struct {
+	Secret string
+	// Hosts are the hosts of the valid entries, in their order, each once. Empty means
+	// that the Secret is named but nothing valid asks for it.
+	Hosts []string
+	// Entries are the valid entries behind it.
+	Entries []EntryRef
+	// Broken are the entries that name this Secret and don't count although they are
+	// meant to. While there is one, the Certificate loses no name.
+	Broken []EntryRef
+}
+
+// EntryRef points to an entry of a source.
+type EntryRef struct {
+	Section, Path string
+}
+
+// Asks is everything one source asks for.
+type Asks struct {
+	// Asks has one item a Secret, in the order in which the object names them first.
+	Asks []Ask
+	// Named is every Secret name that occurs in the object in any form, valid or not,
+	// ignored or not, of whatever namespace: what is not in it may be deleted.
+	Named map[string]bool
+	// Entries counts the entries that are about TLS at all, before any is left out.
+	TLSEntries int
+	Problems   problem.List
+}
+
+// Options is the operator's and the object's own say in which entries count.
+type Options struct {
+	// ExtraProtocols count as TLS besides HTTPS and TLS: --gateway-api-extra-protocols.
+	ExtraProtocols []string
+	// IgnoreSections and IgnoreSecrets leave entries out by name, before they are judged.
+	IgnoreSections, IgnoreSecrets []string
+}

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"flag"
+	"slices"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/util/sets"
+
+	"github.com/cert-manager/cert-manager/pkg/controller"
+)
+
+// options are the flags; names and defaults are those of cert-manager's controller where it has such a flag.
+type options struct {
+	kubeconfig        string
+	controllers       []string
+	namespace         string
+	workers           int
+	serverSideApply   bool
+	certificateOwners bool
+	shim              controller.IngressShimOptions
+	extraProtocols    []string
+}
+
+func parseOptions(arguments []string) (options, error) {
+	o := options{
+		controllers: issuingControllers(),
+		shim:        controller.IngressShimOptions{DefaultAutoCertificateAnnotations: []string{"kubernetes.io/tls-acme"}},
+	}
+	flags := flag.NewFlagSet("certmanager", flag.ContinueOnError)
+	flags.StringVar(&o.kubeconfig, "kubeconfig", "", "path of the kubeconfig file")
+	flags.Func("controllers", "comma list of controllers (default: the issuing ones; "+
+		"ingress-shim, gateway-shim and listenerset are the shims)", list(&o.controllers))
+	flags.StringVar(&o.namespace, "namespace", "", "the only namespace to work in (default: all)")
+	flags.IntVar(&o.workers, "concurrent-workers", 5, "workers of each controller")
+	flags.BoolVar(&o.serverSideApply, "server-side-apply", false, "cert-manager's feature gate ServerSideApply")
+	flags.BoolVar(&o.certificateOwners, "enable-certificate-owner-ref", false, "make a Certificate the owner of its Secret")
+	flags.StringVar(&o.shim.DefaultIssuerName, "default-issuer-name", "", "issuer of objects that name none")
+	flags.StringVar(&o.shim.DefaultIssuerKind, "default-issuer-kind", "Issuer", "kind of the default issuer")
+	flags.StringVar(&o.shim.DefaultIssuerGroup, "default-issuer-group", "cert-manager.io", "group of the default issuer")
+	flags.Func("auto-certificate-annotations", "comma list of annotations that ask for the default issuer "+
+		"(default: kubernetes.io/tls-acme)", list(&o.shim.DefaultAutoCertificateAnnotations))
+	flags.Func("extra-certificate-annotations", "comma list of annotations copied to the Certificate",
+		list(&o.shim.ExtraCertificateAnnotations))
+	flags.Func("gateway-api-extra-protocols", "comma list of listener protocols counted as TLS", list(&o.extraProtocols))
+	err := flags.Parse(arguments)
+	o.shim.GatewayAPIExtraProtocols = sets.New(o.extraProtocols...)
+	return o, err
+}
+
+// list reads a comma list; empty text is no item.
+func list(into *[]string) func(string) error {
+	return func(text string) error {
+		*into = nil
+		if text != "" {
+			*into = strings.Split(text, ",")
+		}
+		return nil
+	}
+}
+
+// contextOptions is what upstream's command builds from the same flags; the rest are its defaults.
+func (o options) contextOptions() controller.ContextOptions {
+	listenerSets := slices.Contains(o.controllers, listenerSetShim)
+	return controller.ContextOptions{
+		Kubeconfig:         o.kubeconfig,
+		KubernetesAPIQPS:   20,
+		KubernetesAPIBurst: 50,
+		Namespace:          o.namespace,
+		IssuerOptions: controller.IssuerOptions{
+			ClusterResourceNamespace:        "kube-system",
+			ClusterIssuerAmbientCredentials: true,
+		},
+		ACMEOptions: controller.ACMEOptions{
+			ACMEHTTP01SolverRunAsNonRoot: true,
+			DNS01CheckRetryPeriod:        10 * time.Second,
+		},
+		IngressShimOptions: o.shim,
+		CertificateOptions: controller.CertificateOptions{
+			EnableOwnerRef: o.certificateOwners,
+			CopiedAnnotationPrefixes: []string{
+				"*", "-kubectl.kubernetes.io/", "-fluxcd.io/", "-argocd.argoproj.io/",
+			},
+			CertificateRequestMinimumBackoffDuration: time.Hour,
+			CertificateRequestMaximumBackoffDuration: 32 * time.Hour,
+		},
+		SchedulerOptions: controller.SchedulerOptions{MaxConcurrentChallenges: 60},
+		ConfigOptions: controller.ConfigOptions{
+			EnableGatewayAPI:            listenerSets || slices.Contains(o.controllers, gatewayShim),
+			EnableGatewayAPIListenerSet: listenerSets,
+		},
+	}
+}

@@ -1,0 +1,11 @@
+package process
+
+import (
+	"os/exec"
+	"syscall"
+)
+
+// dieWithParent covers programs that don't watch their standard input.
+func dieWithParent(cmd *exec.Cmd) {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+}

@@ -1,0 +1,154 @@
+package process
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// stopGrace is how long a program may take to end by itself after SIGTERM.
+const stopGrace = 10 * time.Second
+
+// Program says what to start.
+type Program struct {
+	// Path is the executable, Args its arguments without the name.
+	Path string
+	Args []string
+	// Env is added to the environment of this process.
+	Env []string
+	// Log is the file that standard output and standard error are appended to. Required.
+	Log string
+	// Ready is the line on standard output to wait for. Empty: don't wait.
+	Ready string
+}
+
+// Process is a program that runs.
+type Process struct {
+	name     string
+	log      string
+	cmd      *exec.Cmd
+	lifeline io.Closer
+	done     chan struct{}
+	err      error
+}
+
+// Start starts the program and waits until it prints its ready line. The error of a program that ends before that, or
+// of a context that ends first, carries the last lines of its log.
+func Start(ctx context.Context, program Program) (*Process, error) {
+	log, err := os.OpenFile(program.Log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	stdout, stdoutWriter, err := os.Pipe()
+	if err != nil {
+		return nil, errors.Join(err, log.Close())
+	}
+	p := &Process{name: filepath.Base(program.Path), log: program.Log, done: make(chan struct{})}
+	p.cmd = exec.Command(program.Path, program.Args...)
+	p.cmd.Env = append(os.Environ(), program.Env...)
+	p.cmd.Stdout, p.cmd.Stderr = stdoutWriter, log
+	if p.lifeline, err = p.cmd.StdinPipe(); err != nil {
+		return nil, errors.Join(err, log.Close(), stdout.Close(), stdoutWriter.Close())
+	}
+	started := make(chan error, 1)
+	go p.run(started)
+	err = <-started
+	_ = stdoutWriter.Close()
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("start %s: %w", program.Path, err), log.Close(), stdout.Close())
+	}
+	ready := make(chan struct{})
+	go copyLines(log, stdout, program.Ready, ready)
+	return p, p.awaitReady(ctx, ready)
+}
+
+// run starts the program and waits for its end on one locked thread: on Linux the program dies with that very thread.
+func (p *Process) run(started chan<- error) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	dieWithParent(p.cmd)
+	err := p.cmd.Start()
+	started <- err
+	if err != nil {
+		return
+	}
+	p.err = p.cmd.Wait()
+	close(p.done)
+}
+
+func (p *Process) awaitReady(ctx context.Context, ready <-chan struct{}) error {
+	select {
+	case <-ready:
+		return nil
+	case <-p.done:
+		return fmt.Errorf("%s ended before it was ready: %v\n%s", p.name, p.err, tail(p.log, 20))
+	case <-ctx.Done():
+		_ = p.Kill()
+		return fmt.Errorf("%s was not ready in time: %w\n%s", p.name, context.Cause(ctx), tail(p.log, 20))
+	}
+}
+
+// Stop asks the program to end and waits until it has; one that takes too long is killed, which is an error.
+func (p *Process) Stop() error {
+	_ = p.cmd.Process.Signal(syscall.SIGTERM)
+	select {
+	case <-p.done:
+		return nil
+	case <-time.After(stopGrace):
+		return errors.Join(fmt.Errorf("%s did not end within %s of SIGTERM", p.name, stopGrace), p.Kill())
+	}
+}
+
+// Kill ends the program at once, as a crash would, and waits until it is gone.
+func (p *Process) Kill() error {
+	err := p.cmd.Process.Kill()
+	<-p.done
+	if errors.Is(err, os.ErrProcessDone) {
+		return nil
+	}
+	return err
+}
+
+// Done is closed when the program has ended.
+func (p *Process) Done() <-chan struct{} { return p.done }
+
+// copyLines appends what the program prints to its log, and closes ready at the line awaited (at once if none is).
+func copyLines(log io.WriteCloser, stdout io.ReadCloser, awaited string, ready chan<- struct{}) {
+	defer log.Close()
+	defer stdout.Close()
+	waiting := awaited != ""
+	if !waiting {
+		close(ready)
+	}
+	lines := bufio.NewReader(stdout)
+	for {
+		line, err := lines.ReadString('\n')
+		_, _ = io.WriteString(log, line)
+		if waiting && strings.TrimSpace(line) == awaited {
+			waiting = false
+			close(ready)
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// tail returns the last lines of a file, for an error message.
+func tail(path string, count int) string {
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return ""
+	}
+	lines := strings.Split(strings.TrimRight(string(content), "\n"), "\n")
+	return strings.Join(lines[max(0, len(lines)-count):], "\n")
+}
