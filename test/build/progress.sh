@@ -11,7 +11,7 @@ label=$1
 shift
 total=
 case $label in
-[0-9]*\ *) total=" of at most ${label%% *}" label=${label#* } ;;
+[0-9]*\ *) total=" of about ${label%% *}" label=${label#* } ;;
 esac
 
 go_command=$1 verb=$2

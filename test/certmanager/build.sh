@@ -14,19 +14,20 @@ if command -v flock >/dev/null; then
 	flock 9
 fi
 
-# current NAME: the program is newer than all that it is made from, and from the same toolchain.
+# current NAME: the program is there, and what it is made from is as it was when its build began. Its stamp holds the
+# toolchain, and the time.
 current() {
-	[ -x "$bindir/$1" ] && [ "$(cat "$bindir/.$1.go" 2>/dev/null)" = "$(go env GOVERSION)" ] &&
-		[ -z "$(find go.mod go.sum "$1" process -newer "$bindir/$1" 2>/dev/null)" ]
+	[ -x "$bindir/$1" ] && [ "$(cat "$bindir/.$1.stamp" 2>/dev/null)" = "$(go env GOVERSION)" ] &&
+		[ -z "$(find go.mod go.sum "$1" process -newer "$bindir/.$1.stamp")" ]
 }
 
-# build NAME PACKAGES: PACKAGES is how many packages a cold build compiles.
+# build NAME LABEL: LABEL is as progress.sh takes it.
 build() {
 	if current "$1"; then return; fi
-	CGO_ENABLED=0 build/progress.sh "$2 $1" go build -ldflags "-s -w" -o "$bindir/$1" "./$1"
-	touch "$bindir/$1"
-	go env GOVERSION >"$bindir/.$1.go"
+	go env GOVERSION >"$bindir/.$1.stamp.new"
+	CGO_ENABLED=0 build/progress.sh "$2" go build -ldflags "-s -w" -o "$bindir/$1" "./$1"
+	mv "$bindir/.$1.stamp.new" "$bindir/.$1.stamp"
 }
 
-build certmanager 1700
-build webhook 1700
+build certmanager "1470 certmanager"
+build webhook webhook
