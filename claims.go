@@ -24,7 +24,7 @@ func (d *decision) wants(other *source.Object, secret string) bool {
 		return false
 	}
 	o := decision{policy: d.policy, object: other, seen: d.seen, annotations: other.Annotations}
-	if o.inherit() != "" || o.read() != "" || !o.ask() {
+	if o.counts() != "" || !o.ask() {
 		return false
 	}
 	for _, ask := range o.asks.Asks {

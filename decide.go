@@ -1,7 +1,6 @@
 package certshim
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 
@@ -40,7 +39,7 @@ func (d *decision) run() {
 		d.out.Ignored = "it is being deleted; the garbage collector takes its Certificates along"
 		return
 	}
-	if why := cmp.Or(d.inherit(), d.read()); why != "" {
+	if why := d.counts(); why != "" {
 		d.noLongerKept(why)
 		return
 	}
@@ -53,6 +52,14 @@ func (d *decision) run() {
 		d.refuseEach()
 	}
 	d.decideUnneeded()
+}
+
+// counts says why the object asks for nothing at all, or "" if it does.
+func (d *decision) counts() string {
+	if why := d.inherit(); why != "" {
+		return why
+	}
+	return d.read()
 }
 
 // inherit gives a ListenerSet the issuer of the Gateway that admits it. It returns why
