@@ -1,0 +1,72 @@
+BIN     := bin
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -s -w -X github.com/certshim/certshim/cmd/certshim/app.Version=$(VERSION)
+LINT    := $(BIN)/golangci-lint
+LINT_VERSION := v2.15.0
+# The race detector needs cgo and a C compiler; without one the tests run plain.
+CC_FOUND := $(shell command -v $${CC:-gcc} 2>/dev/null || command -v cc 2>/dev/null)
+RACE    := $(if $(CC_FOUND),-race,)
+SHELL   := bash
+
+.DEFAULT_GOAL := help
+.PHONY: help build demo test test-unit test-differential test-e2e controlplane certmanager lint fuzz bench generate verify image clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 20
+
+build: ## bin/certshim, static
+	CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)" -o $(BIN)/certshim ./cmd/certshim
+
+demo: build controlplane certmanager ## the main job, for real: annotated objects to signed Secrets (KEEP=1 stays up)
+	@cd test && go run ./demo $(if $(KEEP),-keep)
+
+test: ## all tests, with the race detector where a C compiler is found
+	@echo "$(if $(RACE),tests run with the race detector ($(CC_FOUND)),no C compiler found: tests run WITHOUT the race detector)"
+	@$(MAKE) --no-print-directory test-unit build controlplane certmanager
+	@$(MAKE) --no-print-directory test-differential test-e2e
+
+test-unit: ## the pure rooms and the commands
+	go test $(RACE) -timeout 20m ./...
+
+test-differential: build ## against cert-manager's own shim code
+	cd test && ./differential/run.sh
+
+test-e2e: build controlplane certmanager ## on the real control plane
+	cd test && go test $(RACE) -timeout 40m -p 1 $$(go list ./... | grep -v /differential)
+	cd test/controlplane && go test -timeout 10m ./...
+
+controlplane: ## bin/controlplane and bin/kubectl: a real etcd and kube-apiserver
+	@test/controlplane/build.sh $(CURDIR)/$(BIN)
+
+certmanager: ## bin/certmanager and its webhook: cert-manager's own controllers
+	@test/certmanager/build.sh $(CURDIR)/$(BIN)
+
+lint: $(LINT) ## golangci-lint, and the boundaries between the rooms
+	$(LINT) run ./...
+	cd test && ../$(LINT) run --config ../.golangci.yml ./...
+	go vet ./... && go test -run TestRooms .
+
+$(LINT):
+	GOBIN=$(CURDIR)/$(BIN) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
+
+FUZZTIME ?= 20s
+fuzz: ## every fuzz target for FUZZTIME
+	@for pkg in $$(go list ./...); do \
+	  for target in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
+	    go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; done; done
+
+bench: build controlplane certmanager ## speed and memory, beside the bare limit and cert-manager's shim
+	go test -run '^$$' -bench . -benchmem ./...
+	cd test && go run ./bench
+
+generate: ## what is generated: docs/annotations.md and the golden files' reference
+	go generate ./...
+
+verify: generate ## fails if a generated file differs from the committed one
+	git diff --exit-code -- docs
+
+image: ## a static image, non-root
+	docker build --build-arg VERSION=$(VERSION) -t certshim:$(VERSION) .
+
+clean: ## remove what was built
+	rm -rf $(BIN)

@@ -1,0 +1,71 @@
+package certshim_test
+
+import (
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/certshim/certshim"
+
+// The rooms and which of the others each may reach, over the whole import graph. The
+// linter's depguard sees direct imports only; this sees all.
+var mayReach = map[string][]string{
+	"problem":     {},
+	"annotations": {"problem"},
+	"source":      {"problem"},
+	"resolver":    {"problem"},
+	"certificate": {"problem", "annotations", "source", "resolver"},
+	".":           {"problem", "annotations", "source", "resolver", "certificate"},
+	"controller":  {"problem", "annotations", "source", "resolver", "certificate", "."},
+}
+
+// Packages that do I/O and that no pure room may reach, however far.
+var clients = []string{
+	"k8s.io/client-go/dynamic",
+	"k8s.io/client-go/kubernetes",
+	"k8s.io/client-go/informers",
+	"k8s.io/client-go/tools/cache",
+}
+
+func TestRoomsReachOnlyWhatTheyMay(t *testing.T) {
+	for room, allowed := range mayReach {
+		t.Run(room, func(t *testing.T) {
+			for _, dep := range dependencies(t, room) {
+				if other, ours := roomOf(dep); ours && other != room && !slices.Contains(allowed, other) {
+					t.Errorf("%s reaches the room %s; it may reach %v", room, other, allowed)
+				}
+				if room != "controller" && slices.Contains(clients, dep) {
+					t.Errorf("%s is pure, and reaches %s", room, dep)
+				}
+			}
+		})
+	}
+}
+
+func dependencies(t *testing.T, room string) []string {
+	t.Helper()
+	target := "./" + room
+	if room == "." {
+		target = "."
+	}
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", target).Output()
+	if err != nil {
+		t.Fatalf("go list -deps %s: %v", target, err)
+	}
+	return strings.Fields(string(out))
+}
+
+// roomOf gives the room of a package of this module; the root's is ".".
+func roomOf(pkg string) (string, bool) {
+	if pkg == module {
+		return ".", true
+	}
+	rest, ours := strings.CutPrefix(pkg, module+"/")
+	if !ours {
+		return "", false
+	}
+	room, _, _ := strings.Cut(rest, "/")
+	return room, true
+}
