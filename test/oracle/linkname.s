@@ -1,0 +1,1 @@
+// Its presence lets listenerset.go declare a function without a body.
