@@ -60,7 +60,7 @@ func (l List) ErrorOrNil() error { return l.errs.ErrorOrNil() }
 func (l List) For(o Object) List {
 	var out List
 	for _, p := range l.All() {
-		if p.Object == (Object{}) {
+		if p.Object.IsZero() {
 			p.Object = o
 		}
 		out.Add(p)

@@ -29,6 +29,9 @@ type Object struct {
 	Name      string `json:"name,omitempty"`
 }
 
+// IsZero says whether the object is not known yet.
+func (o Object) IsZero() bool { return o == Object{} }
+
 // String gives Kind/namespace/name, or Kind/name for an object without a namespace.
 func (o Object) String() string {
 	if o.Namespace == "" {

@@ -1,0 +1,124 @@
+package problem_test
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/certshim/certshim/problem"
+)
+
+func TestErrorSaysWhereWhatAndWhatWouldBeRight(t *testing.T) {
+	tests := map[string]struct {
+		problem problem.Problem
+		want    string
+	}{
+		"all parts": {
+			problem.Problem{
+				Path: "metadata.annotations[cert-manager.io/duration]", Key: "cert-manager.io/duration", Value: "90d",
+				Message: "not a duration", Allowed: "a Go duration of at least 1h", Suggestion: "2160h",
+			},
+			`cert-manager.io/duration: not a duration (value "90d"); allowed: a Go duration of at least 1h; did you mean "2160h"?`,
+		},
+		"path alone": {
+			problem.Problem{Path: "spec.tls[0].hosts", Message: "no hosts"},
+			"spec.tls[0].hosts: no hosts",
+		},
+		"message alone": {problem.Problem{Message: "no hosts"}, "no hosts"},
+		"control characters are escaped": {
+			problem.Problem{Key: "k", Value: "a\nb\x1b[31m", Message: "bad"},
+			`k: bad (value "a\nb\x1b[31m")`,
+		},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			if got := tt.problem.Error(); got != tt.want {
+				t.Errorf("got  %s\nwant %s", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestQuoteCutsAtACharacter(t *testing.T) {
+	long := strings.Repeat("x", problem.MaxValue-1) + strings.Repeat("ä", 10)
+	got := problem.Quote(long)
+	if !utf8.ValidString(got) || strings.Contains(got, `\x`) {
+		t.Errorf("cut inside a character: %s", got)
+	}
+	if !strings.HasSuffix(got, `"…`) {
+		t.Errorf("a cut value must end with an ellipsis: %s", got)
+	}
+	if got := problem.Quote("short"); got != `"short"` {
+		t.Errorf("got %s", got)
+	}
+}
+
+func TestListSortsAndDropsRepeats(t *testing.T) {
+	warning := problem.Problem{Severity: problem.Warning, Path: "a", Message: "w"}
+	second := problem.Problem{Severity: problem.Error, Path: "b", Message: "e"}
+	first := problem.Problem{Severity: problem.Error, Path: "a", Message: "e"}
+	var list problem.List
+	list.Add(warning, second, first, warning)
+	want := []problem.Problem{first, second, warning}
+	if got := list.All(); !slices.Equal(got, want) {
+		t.Errorf("got  %v\nwant %v", got, want)
+	}
+}
+
+func TestEmptyListIsNoError(t *testing.T) {
+	var list problem.List
+	if err := list.ErrorOrNil(); err != nil {
+		t.Errorf("an empty list gives the error %v", err)
+	}
+	if !list.Empty() || list.HasErrors() || list.All() != nil {
+		t.Error("the zero list isn't empty")
+	}
+}
+
+func TestHasErrorsIgnoresWarnings(t *testing.T) {
+	var list problem.List
+	list.Add(problem.Problem{Severity: problem.Warning, Message: "w"})
+	if list.HasErrors() {
+		t.Error("a warning counts as an error")
+	}
+	list.Add(problem.Problem{Severity: problem.Error, Message: "e"})
+	if !list.HasErrors() {
+		t.Error("the error isn't seen")
+	}
+}
+
+func TestForFillsInTheObjectOnce(t *testing.T) {
+	own, other := problem.Object{Kind: "Ingress", Name: "web"}, problem.Object{Kind: "Gateway", Name: "edge"}
+	var list problem.List
+	list.Add(problem.Problem{Message: "a"}, problem.Problem{Message: "b", Object: other})
+	got := list.For(own).All()
+	if got[0].Object != other || got[1].Object != own {
+		t.Errorf("got %+v", got)
+	}
+	if !list.All()[0].Object.IsZero() && list.All()[0].Object != other {
+		t.Error("For changed the list it was called on")
+	}
+}
+
+func TestMergeKeepsProblemsAsValues(t *testing.T) {
+	var a, b problem.List
+	b.Add(problem.Problem{Severity: problem.Error, Message: "e", Key: "k"})
+	a.Merge(b)
+	a.Merge(problem.List{})
+	var p problem.Problem
+	if !errors.As(a.ErrorOrNil(), &p) || p.Key != "k" {
+		t.Errorf("got %v", a.ErrorOrNil())
+	}
+}
+
+func TestEveryReasonIsExplainedOnce(t *testing.T) {
+	seen := map[problem.Reason]bool{}
+	for _, r := range problem.Reasons() {
+		if seen[r.Reason] || r.Sentence == "" {
+			t.Errorf("%s is explained twice, or by nothing", r.Reason)
+		}
+		seen[r.Reason] = true
+	}
+}
