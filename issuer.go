@@ -1,7 +1,7 @@
 package certshim
 
 import (
-	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/certshim/certshim/annotations"
@@ -46,7 +46,7 @@ func pasteLines(suggestions []resolver.Issuer) string {
 
 // IssuerLines are the annotations that name an issuer, as lines of YAML.
 func IssuerLines(issuer resolver.Issuer) []string {
-	line := func(key, value string) string { return fmt.Sprintf("%s%s: %s", annotations.Prefix, key, value) }
+	line := func(key, value string) string { return annotations.Prefix + key + ": " + scalar(value) }
 	if issuer.Group == resolver.CertManagerGroup && issuer.Kind == resolver.ClusterIssuerKind {
 		return []string{line(resolver.FieldClusterName, issuer.Name)}
 	}
@@ -55,4 +55,15 @@ func IssuerLines(issuer resolver.Issuer) []string {
 		return lines
 	}
 	return append(lines, line(resolver.FieldKind, issuer.Kind), line(resolver.FieldGroup, issuer.Group))
+}
+
+// scalar is a value as YAML reads it: plain if it is a Kubernetes name, else quoted, so
+// that what a stranger wrote can't end the line.
+func scalar(value string) string {
+	for _, r := range value {
+		if r != '-' && r != '.' && !('a' <= r && r <= 'z') && !('A' <= r && r <= 'Z') && !('0' <= r && r <= '9') {
+			return strconv.Quote(value)
+		}
+	}
+	return value
 }
