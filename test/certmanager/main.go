@@ -21,10 +21,10 @@ func main() {
 	if errors.Is(err, flag.ErrHelp) {
 		return
 	}
-	ctx, stop := process.Context()
-	defer stop()
 	if err == nil {
+		ctx, stop := process.Context()
 		err = run(ctx, options)
+		stop()
 	}
 	klog.Flush()
 	if err != nil {
@@ -56,7 +56,7 @@ func run(ctx context.Context, o options) error {
 		}
 		group.Go(func() error { return constructed.Run(o.workers, ctx) })
 	}
-	if err := startInformers(ctx, factory, o); err != nil {
+	if err := startInformers(ctx, factory); err != nil {
 		return err
 	}
 	if ctx.Err() == nil {
@@ -67,7 +67,7 @@ func run(ctx context.Context, o options) error {
 
 // startInformers starts the informers that the controllers asked for and waits until they are filled. A context that
 // ends before that is the ordinary end of the program.
-func startInformers(ctx context.Context, factory *controller.ContextFactory, o options) error {
+func startInformers(ctx context.Context, factory *controller.ContextFactory) error {
 	shared, err := factory.Build()
 	if err != nil {
 		return err

@@ -33,7 +33,7 @@ const served = time.Minute
 // Install applies the definitions of the bundles, of all of them when none is named, and waits until each is
 // established and its resource answers.
 func Install(ctx context.Context, config *rest.Config, bundles ...Bundle) error {
-	client, definitions, err := prepare(config, bundles)
+	client, definitions, err := prepare(ctx, config, bundles)
 	if err != nil {
 		return err
 	}
@@ -55,7 +55,7 @@ func Install(ctx context.Context, config *rest.Config, bundles ...Bundle) error 
 // Remove deletes the definitions of the bundles, of all of them when none is named, and waits until they are gone, and
 // every object of theirs with them. One that isn't there is no error.
 func Remove(ctx context.Context, config *rest.Config, bundles ...Bundle) error {
-	client, definitions, err := prepare(config, bundles)
+	client, definitions, err := prepare(ctx, config, bundles)
 	if err != nil {
 		return err
 	}
@@ -77,7 +77,9 @@ func resource() schema.GroupVersionResource {
 	return schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"}
 }
 
-func prepare(config *rest.Config, bundles []Bundle) (dynamic.Interface, []*unstructured.Unstructured, error) {
+func prepare(
+	ctx context.Context, config *rest.Config, bundles []Bundle,
+) (dynamic.Interface, []*unstructured.Unstructured, error) {
 	client, err := dynamic.NewForConfig(config)
 	if err != nil {
 		return nil, nil, err
@@ -87,7 +89,7 @@ func prepare(config *rest.Config, bundles []Bundle) (dynamic.Interface, []*unstr
 	}
 	var definitions []*unstructured.Unstructured
 	for _, bundle := range bundles {
-		read, err := bundle.read()
+		read, err := bundle.read(ctx)
 		if err != nil {
 			return nil, nil, fmt.Errorf("definitions of %s: %w", bundle, err)
 		}

@@ -1,6 +1,7 @@
 package crds
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -25,12 +26,12 @@ func (b Bundle) location() (module, folder string, err error) {
 }
 
 // read returns the definitions of the bundle. What else lies in the folder, such as an admission policy, is left out.
-func (b Bundle) read() ([]*unstructured.Unstructured, error) {
+func (b Bundle) read(ctx context.Context) ([]*unstructured.Unstructured, error) {
 	module, folder, err := b.location()
 	if err != nil {
 		return nil, err
 	}
-	root, err := moduleDir(module)
+	root, err := moduleDir(ctx, module)
 	if err != nil {
 		return nil, err
 	}
@@ -64,12 +65,12 @@ func readFile(file string) (*unstructured.Unstructured, error) {
 }
 
 // moduleDir asks the go command, from this very folder, so that it doesn't matter where the caller runs.
-func moduleDir(module string) (string, error) {
+func moduleDir(ctx context.Context, module string) (string, error) {
 	_, here, _, ok := runtime.Caller(0)
 	if !ok || !filepath.IsAbs(here) {
 		return "", errors.New("built without paths (-trimpath): the folder of test/go.mod is not known")
 	}
-	command := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", module)
+	command := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", module)
 	command.Dir = filepath.Dir(here)
 	command.Stderr = os.Stderr
 	output, err := command.Output()

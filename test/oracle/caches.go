@@ -6,6 +6,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/tools/cache"
 	gwapi "sigs.k8s.io/gateway-api/apis/v1"
 	gwlisters "sigs.k8s.io/gateway-api/pkg/client/listers/apis/v1"
@@ -71,12 +72,13 @@ func typedCopy(object runtime.Object) (runtime.Object, error) {
 }
 
 func emptyOf(object *unstructured.Unstructured) (runtime.Object, error) {
+	gatewayAPI := schema.GroupVersion(gwapi.GroupVersion)
 	switch object.GroupVersionKind() {
 	case networkingv1.SchemeGroupVersion.WithKind("Ingress"):
 		return &networkingv1.Ingress{}, nil
-	case gwapi.SchemeGroupVersion.WithKind("Gateway"):
+	case gatewayAPI.WithKind("Gateway"):
 		return &gwapi.Gateway{}, nil
-	case gwapi.SchemeGroupVersion.WithKind("ListenerSet"):
+	case gatewayAPI.WithKind("ListenerSet"):
 		return &gwapi.ListenerSet{}, nil
 	case cmapi.SchemeGroupVersion.WithKind("Certificate"):
 		return &cmapi.Certificate{}, nil

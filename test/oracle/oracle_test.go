@@ -219,14 +219,15 @@ func TestUpdateReplacesTheWholeSpec(t *testing.T) {
 }
 
 func TestUnstructuredIsTheSameAsTyped(t *testing.T) {
+	gatewayAPI := schema.GroupVersion(gwapi.GroupVersion)
 	for name, object := range map[string]struct {
 		source runtime.Object
 		kind   schema.GroupVersionKind
 		cached runtime.Object
 	}{
 		"ingress":     {ingress(annotations{issuer: "i"}, tls("web-tls", "a.example.com")), networkingv1.SchemeGroupVersion.WithKind("Ingress"), &cmapi.Certificate{}},
-		"gateway":     {gateway(annotations{issuer: "i"}, listener("a", "a.example.com", "a-tls")), gwapi.SchemeGroupVersion.WithKind("Gateway"), &cmapi.Certificate{}},
-		"listenerset": {listenerSet(nil, listener("a", "a.example.com", "a-tls")), gwapi.SchemeGroupVersion.WithKind("ListenerSet"), gateway(annotations{issuer: "i"})},
+		"gateway":     {gateway(annotations{issuer: "i"}, listener("a", "a.example.com", "a-tls")), gatewayAPI.WithKind("Gateway"), &cmapi.Certificate{}},
+		"listenerset": {listenerSet(nil, listener("a", "a.example.com", "a-tls")), gatewayAPI.WithKind("ListenerSet"), gateway(annotations{issuer: "i"})},
 	} {
 		t.Run(name, func(t *testing.T) {
 			content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object.source)

@@ -42,7 +42,8 @@ type Process struct {
 }
 
 // Start starts the program and waits until it prints its ready line. The error of a program that ends before that, or
-// of a context that ends first, carries the last lines of its log.
+// of one that is killed because the context ended first, carries the last lines of its log. Once ready it lives on,
+// whatever becomes of the context.
 func Start(ctx context.Context, program Program) (*Process, error) {
 	log, err := os.OpenFile(program.Log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
@@ -53,7 +54,7 @@ func Start(ctx context.Context, program Program) (*Process, error) {
 		return nil, errors.Join(err, log.Close())
 	}
 	p := &Process{name: filepath.Base(program.Path), log: program.Log, done: make(chan struct{})}
-	p.cmd = exec.Command(program.Path, program.Args...)
+	p.cmd = exec.CommandContext(context.WithoutCancel(ctx), program.Path, program.Args...)
 	p.cmd.Env = append(os.Environ(), program.Env...)
 	p.cmd.Stdout, p.cmd.Stderr = stdoutWriter, log
 	if p.lifeline, err = p.cmd.StdinPipe(); err != nil {
@@ -68,7 +69,10 @@ func Start(ctx context.Context, program Program) (*Process, error) {
 	}
 	ready := make(chan struct{})
 	go copyLines(log, stdout, program.Ready, ready)
-	return p, p.awaitReady(ctx, ready)
+	if err := p.awaitReady(ctx, ready); err != nil {
+		return nil, err
+	}
+	return p, nil
 }
 
 // run starts the program and waits for its end on one locked thread: on Linux the program dies with that very thread.
@@ -90,11 +94,19 @@ func (p *Process) awaitReady(ctx context.Context, ready <-chan struct{}) error {
 	case <-ready:
 		return nil
 	case <-p.done:
-		return fmt.Errorf("%s ended before it was ready: %v\n%s", p.name, p.err, tail(p.log, 20))
+		return fmt.Errorf("%s ended before it was ready: %w\n%s", p.name, p.ended(), tail(p.log, 20))
 	case <-ctx.Done():
 		_ = p.Kill()
 		return fmt.Errorf("%s was not ready in time: %w\n%s", p.name, context.Cause(ctx), tail(p.log, 20))
 	}
+}
+
+// ended is why the program has ended.
+func (p *Process) ended() error {
+	if p.err == nil {
+		return errors.New("exit status 0")
+	}
+	return p.err
 }
 
 // Stop asks the program to end and waits until it has; one that takes too long is killed, which is an error.
@@ -123,8 +135,7 @@ func (p *Process) Done() <-chan struct{} { return p.done }
 
 // copyLines appends what the program prints to its log, and closes ready at the line awaited (at once if none is).
 func copyLines(log io.WriteCloser, stdout io.ReadCloser, awaited string, ready chan<- struct{}) {
-	defer log.Close()
-	defer stdout.Close()
+	defer func() { _, _ = log.Close(), stdout.Close() }()
 	waiting := awaited != ""
 	if !waiting {
 		close(ready)

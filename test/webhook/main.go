@@ -34,7 +34,7 @@ func main() {
 
 // run serves until ctx ends.
 func run(ctx context.Context, t *testing.T, kubeconfig string) error {
-	port, err := freePort()
+	port, err := freePort(ctx)
 	if err != nil {
 		return err
 	}
@@ -63,11 +63,11 @@ func run(ctx context.Context, t *testing.T, kubeconfig string) error {
 }
 
 // freePort is chosen here because the helper says which port it took before it is safe to ask.
-func freePort() (uint16, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+func freePort(ctx context.Context) (uint16, error) {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return 0, err
 	}
-	defer listener.Close()
-	return netip.MustParseAddrPort(listener.Addr().String()).Port(), nil
+	port := netip.MustParseAddrPort(listener.Addr().String()).Port()
+	return port, listener.Close()
 }
