@@ -19,6 +19,10 @@ import (
 func main() {
 	testing.Init()
 	kubeconfig := flag.String("kubeconfig", "", "path of the kubeconfig file")
+	// What the helper logs belongs into our output as it happens, not into the report of a failed test.
+	if err := flag.Set("test.v", "true"); err != nil {
+		panic(err)
+	}
 	flag.Parse()
 
 	ctx, stop := process.Context()
