@@ -84,7 +84,9 @@ type Parent struct {
 type AllowedListeners struct {
 	// From is All, Same, Selector or None (the default).
 	From string
-	// Selector is the label selector in the form that metav1.FormatLabelSelector gives.
+	// Selector is the label selector in the form that metav1.FormatLabelSelector gives:
+	// <none> is one without requirements, which every namespace meets, and "" is none at
+	// all, which no namespace meets.
 	Selector string
 }
 
@@ -99,6 +101,10 @@ type Ask struct {
 	// Broken are the entries that name this Secret and don't count although they are
 	// meant to. While there is one, the Certificate loses no name.
 	Broken []EntryRef
+	// Reason says why Hosts is empty, as a sentence fragment about the Secret: an entry
+	// is broken, or one that names it is ignored or doesn't terminate TLS. It is "" where
+	// there are hosts.
+	Reason string
 }
 
 // EntryRef points to an entry of a source.
@@ -113,7 +119,7 @@ type Asks struct {
 	// Named is every Secret name that occurs in the object in any form, valid or not,
 	// ignored or not, of whatever namespace: what is not in it may be deleted.
 	Named map[string]bool
-	// Entries counts the entries that are about TLS at all, before any is left out.
+	// TLSEntries counts the entries that are about TLS at all, before any is left out.
 	TLSEntries int
 	Problems   problem.List
 }

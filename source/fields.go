@@ -1,0 +1,127 @@
+package source
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+)
+
+// fields reads the fields of one object and remembers every one that has a wrong type.
+// A field that is absent or null reads as its zero value.
+type fields struct {
+	errs []error
+}
+
+func (f *fields) wrong(path, want string, got any) {
+	f.errs = append(f.errs, fmt.Errorf("%s: must be %s, not %s", path, want, typeName(got)))
+}
+
+func (f *fields) err() error { return errors.Join(f.errs...) }
+
+// mapping reads an object; it is nil where there is none.
+func (f *fields) mapping(value any, path string) map[string]any {
+	switch v := value.(type) {
+	case nil:
+		return nil
+	case map[string]any:
+		return v
+	}
+	f.wrong(path, "an object", value)
+	return nil
+}
+
+func (f *fields) list(value any, path string) []any {
+	switch v := value.(type) {
+	case nil:
+		return nil
+	case []any:
+		return v
+	}
+	f.wrong(path, "a list", value)
+	return nil
+}
+
+// text reads a string without the white space around it, which the API server refuses
+// and a manifest may have. It is cloned, so that it doesn't keep a decoded document alive.
+func (f *fields) text(value any, path string) string {
+	switch v := value.(type) {
+	case nil:
+		return ""
+	case string:
+		return strings.Clone(strings.TrimSpace(v))
+	}
+	f.wrong(path, "a string", value)
+	return ""
+}
+
+func (f *fields) texts(value any, path string) []string {
+	items := f.list(value, path)
+	if len(items) == 0 {
+		return nil
+	}
+	out := make([]string, len(items))
+	for i, item := range items {
+		out[i] = f.text(item, index(path, i))
+	}
+	return out
+}
+
+// table reads a map of strings as it is written.
+func (f *fields) table(value any, path string) map[string]string {
+	entries := f.mapping(value, path)
+	if len(entries) == 0 {
+		return nil
+	}
+	out := make(map[string]string, len(entries))
+	for key, item := range entries {
+		text, isText := item.(string)
+		if !isText && item != nil {
+			f.wrong(path+"["+key+"]", "a string", item)
+			continue
+		}
+		out[strings.Clone(key)] = strings.Clone(text)
+	}
+	return out
+}
+
+// object reads what every kind has: the reference and the metadata.
+func (f *fields) object(u *unstructured.Unstructured, kind Kind) *Object {
+	gvk := kind.GroupVersionKind()
+	metadata := f.mapping(u.Object["metadata"], "metadata")
+	o := &Object{
+		Ref: Ref{
+			Group: gvk.Group, Version: gvk.Version, Kind: gvk.Kind,
+			Namespace: f.text(metadata["namespace"], "metadata.namespace"),
+			Name:      f.text(metadata["name"], "metadata.name"),
+			UID:       f.text(metadata["uid"], "metadata.uid"),
+		},
+		ResourceVersion: f.text(metadata["resourceVersion"], "metadata.resourceVersion"),
+		Labels:          f.table(metadata["labels"], "metadata.labels"),
+		Annotations:     f.table(metadata["annotations"], "metadata.annotations"),
+	}
+	if metadata != nil {
+		o.Generation = u.GetGeneration()
+		o.Created = u.GetCreationTimestamp().UTC()
+		o.Deleting = u.GetDeletionTimestamp() != nil
+	}
+	return o
+}
+
+func index(path string, i int) string { return path + "[" + strconv.Itoa(i) + "]" }
+
+func typeName(value any) string {
+	switch value.(type) {
+	case map[string]any:
+		return "an object"
+	case []any:
+		return "a list"
+	case string:
+		return "a string"
+	case bool:
+		return "a boolean"
+	}
+	return "a number"
+}

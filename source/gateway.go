@@ -1,0 +1,172 @@
+package source
+
+import (
+	"slices"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+)
+
+// The values of a listener's tls.mode.
+const (
+	terminate   = "Terminate"
+	passthrough = "Passthrough"
+)
+
+type gateway struct{}
+
+func (gateway) GroupVersionKind() schema.GroupVersionKind {
+	return schema.GroupVersionKind{Group: GatewayGroup, Version: "v1", Kind: GatewayKind}
+}
+
+func (gateway) Resource() schema.GroupVersionResource {
+	return schema.GroupVersionResource{Group: GatewayGroup, Version: "v1", Resource: "gateways"}
+}
+
+func (k gateway) Reduce(u *unstructured.Unstructured) (*Object, error) {
+	var f fields
+	o := f.object(u, k)
+	spec := f.mapping(u.Object["spec"], "spec")
+	o.Entries = f.listeners(spec)
+	o.Allowed = f.allowed(spec)
+	if err := f.err(); err != nil {
+		return nil, err
+	}
+	return o, nil
+}
+
+func (gateway) Asks(object *Object, options Options) Asks { return listenerAsks(object, options) }
+
+type listenerSet struct{}
+
+func (listenerSet) GroupVersionKind() schema.GroupVersionKind {
+	return schema.GroupVersionKind{Group: GatewayGroup, Version: "v1", Kind: ListenerSetKind}
+}
+
+func (listenerSet) Resource() schema.GroupVersionResource {
+	return schema.GroupVersionResource{Group: GatewayGroup, Version: "v1", Resource: "listenersets"}
+}
+
+func (k listenerSet) Reduce(u *unstructured.Unstructured) (*Object, error) {
+	var f fields
+	o := f.object(u, k)
+	spec := f.mapping(u.Object["spec"], "spec")
+	o.Entries = f.listeners(spec)
+	ref := f.mapping(spec["parentRef"], "spec.parentRef")
+	o.Parent = &Parent{
+		Group:     orElse(f.text(ref["group"], "spec.parentRef.group"), GatewayGroup),
+		Kind:      orElse(f.text(ref["kind"], "spec.parentRef.kind"), GatewayKind),
+		Namespace: orElse(f.text(ref["namespace"], "spec.parentRef.namespace"), o.Namespace),
+		Name:      f.text(ref["name"], "spec.parentRef.name"),
+	}
+	if err := f.err(); err != nil {
+		return nil, err
+	}
+	return o, nil
+}
+
+func (listenerSet) Asks(object *Object, options Options) Asks { return listenerAsks(object, options) }
+
+func (f *fields) listeners(spec map[string]any) []Entry {
+	items := f.list(spec["listeners"], "spec.listeners")
+	var entries []Entry
+	for i, item := range items {
+		path := index("spec.listeners", i)
+		entries = append(entries, f.listener(f.mapping(item, path), path))
+	}
+	return entries
+}
+
+func (f *fields) listener(listener map[string]any, path string) Entry {
+	entry := Entry{
+		Section:  f.text(listener["name"], path+".name"),
+		Path:     path,
+		Protocol: f.text(listener["protocol"], path+".protocol"),
+	}
+	if host := f.text(listener["hostname"], path+".hostname"); host != "" {
+		entry.Hosts = []string{host}
+	}
+	tls := f.mapping(listener["tls"], path+".tls")
+	if tls == nil {
+		return entry
+	}
+	entry.HasTLS = true
+	entry.Mode = orElse(f.text(tls["mode"], path+".tls.mode"), terminate)
+	refs := path + ".tls.certificateRefs"
+	for i, item := range f.list(tls["certificateRefs"], refs) {
+		entry.Secrets = append(entry.Secrets, f.secretRef(item, index(refs, i)))
+	}
+	return entry
+}
+
+func (f *fields) secretRef(item any, path string) SecretRef {
+	ref := f.mapping(item, path)
+	out := SecretRef{
+		Path:  path,
+		Group: f.text(ref["group"], path+".group"),
+		Kind:  orElse(f.text(ref["kind"], path+".kind"), secretKind),
+		Name:  f.text(ref["name"], path+".name"),
+	}
+	if ref["namespace"] != nil {
+		namespace := f.text(ref["namespace"], path+".namespace")
+		out.Namespace = &namespace
+	}
+	return out
+}
+
+func listenerAsks(object *Object, options Options) Asks {
+	j := newJudge(object, options)
+	for _, entry := range object.Entries {
+		j.listener(entry)
+	}
+	return j.done()
+}
+
+// listener judges one listener. One that doesn't terminate TLS is none of ours, and no
+// mistake either; it shrinks its Certificate, as in cert-manager's shim.
+func (j *judge) listener(entry Entry) {
+	switch {
+	case !j.terminatesTLS(entry.Protocol):
+		j.leave(entry, "its listener's protocol isn't HTTPS or TLS")
+		return
+	case entry.Mode == passthrough:
+		j.leave(entry, "its listener passes TLS through")
+		return
+	}
+	j.asks.TLSEntries++
+	if j.ignored(entry) {
+		j.leave(entry, leftOut)
+		return
+	}
+	j.refuseListener(&entry)
+	j.refs(entry)
+}
+
+// refuseListener reports what is wrong with a listener as a whole, and takes the hosts
+// of one that is wrong, so that it is broken for each of its Secrets.
+func (j *judge) refuseListener(entry *Entry) {
+	name := "the listener " + quoted(entry.Section)
+	switch {
+	case len(entry.Hosts) == 0:
+		j.refuse(entry.Path+".hostname", "", name+" has no hostname, so there is no name to put into a certificate: give it one, or leave it out by an ignore annotation")
+	case !entry.HasTLS:
+		j.refuse(entry.Path+".tls", "", name+" has no tls block: it names no Secret")
+	case len(entry.Secrets) == 0:
+		j.refuse(entry.Path+".tls.certificateRefs", "", name+" has no certificateRefs: it names no Secret")
+	}
+	if entry.HasTLS && entry.Mode != terminate {
+		j.refuseOf(entry.Path+".tls.mode", entry.Mode, name+" has an unknown mode", terminate+", "+passthrough)
+		entry.Hosts = nil
+	}
+}
+
+func (j *judge) terminatesTLS(protocol string) bool {
+	return protocol == "HTTPS" || protocol == "TLS" || slices.Contains(j.options.ExtraProtocols, protocol)
+}
+
+func orElse(value, fallback string) string {
+	if value == "" {
+		return fallback
+	}
+	return value
+}

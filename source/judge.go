@@ -1,0 +1,260 @@
+package source
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/certshim/certshim/problem"
+)
+
+// MaxHosts is the number of hosts that one Secret may have. No issuer signs that many;
+// the bound keeps a hostile manifest from becoming a hang.
+const MaxHosts = 5000
+
+// leftOut is why an ignored entry doesn't count.
+const leftOut = "an ignore annotation leaves it out"
+
+// judge goes through the entries of one object and gathers what they ask for.
+type judge struct {
+	object  *Object
+	options Options
+	asks    Asks
+	// at is the index of a Secret in asks, seen the hosts it has already.
+	at   map[string]int
+	seen map[host]bool
+}
+
+// host is a host of one Secret.
+type host struct {
+	ask  int
+	name string
+}
+
+func newJudge(object *Object, options Options) *judge {
+	j := &judge{
+		object: object, options: options,
+		at: make(map[string]int, len(object.Entries)), seen: map[host]bool{},
+	}
+	j.asks.Named = make(map[string]bool, len(object.Entries))
+	for _, entry := range object.Entries {
+		for _, ref := range entry.Secrets {
+			if ref.Name != "" {
+				j.asks.Named[ref.Name] = true
+			}
+		}
+	}
+	return j
+}
+
+func (j *judge) done() Asks {
+	j.unknownIgnores()
+	for i := range j.asks.Asks {
+		if ask := &j.asks.Asks[i]; len(ask.Hosts) > 0 {
+			ask.Reason = ""
+		}
+	}
+	return j.asks
+}
+
+// refs judges each reference of an entry by itself: a bad one costs only itself.
+func (j *judge) refs(entry Entry) {
+	for _, ref := range entry.Secrets {
+		switch {
+		case slices.Contains(j.options.IgnoreSecrets, ref.Name):
+			j.leaveRef(ref, leftOut)
+		case !j.goodName(ref):
+		case !j.goodRef(ref):
+			j.broken(entry, ref, "its reference is refused")
+		case len(entry.Hosts) == 0:
+			j.broken(entry, ref, "the entry that names it is broken or has no hosts")
+		default:
+			j.take(entry, ref)
+		}
+	}
+}
+
+// goodName checks a Secret's name. Without a valid one no Certificate can exist.
+func (j *judge) goodName(ref SecretRef) bool {
+	if len(validation.IsDNS1123Subdomain(ref.Name)) == 0 {
+		return true
+	}
+	path := ref.Path
+	if !strings.HasSuffix(path, ".secretName") {
+		path += ".name"
+	}
+	j.refuseOf(path, ref.Name, "it isn't the name of a Secret", "lower-case letters, digits, '-' and '.', at most 253")
+	return false
+}
+
+// goodRef checks that a reference is to a Secret of the object's own namespace.
+func (j *judge) goodRef(ref SecretRef) bool {
+	switch {
+	case ref.Group != "" && ref.Group != "core":
+		j.refuseOf(ref.Path+".group", ref.Group, "only a Secret can be referenced", `"" (the core group)`)
+	case ref.Kind != secretKind:
+		j.refuseOf(ref.Path+".kind", ref.Kind, "only a Secret can be referenced", secretKind)
+	case ref.Namespace != nil && *ref.Namespace != j.object.Namespace:
+		j.refuse(ref.Path+".namespace", *ref.Namespace, fmt.Sprintf(
+			"the Secret is in another namespace, and no ReferenceGrant there lets a %s of namespace %s name it; only Secrets of the own namespace are kept",
+			j.object.Kind, quoted(j.object.Namespace)))
+	default:
+		return true
+	}
+	return false
+}
+
+// take adds the hosts of a valid entry to the ask of a Secret.
+func (j *judge) take(entry Entry, ref SecretRef) {
+	i := j.ask(ref.Name)
+	wrong := false
+	for n, name := range entry.Hosts {
+		if len(j.asks.Asks[i].Hosts) >= MaxHosts || n >= 2*MaxHosts {
+			j.refuse(entry.Path, "", fmt.Sprintf("the Secret %s has more than %d hosts; the others are left out", quoted(ref.Name), MaxHosts))
+			wrong = true
+			break
+		}
+		if why := badHost(name); why != "" {
+			j.refuseOf(hostPath(entry, n), name, why, "an IP address, or a DNS name that may begin with *.")
+			wrong = true
+			continue
+		}
+		if !j.seen[host{i, name}] {
+			j.seen[host{i, name}] = true
+			j.asks.Asks[i].Hosts = append(j.asks.Asks[i].Hosts, name)
+		}
+	}
+	if wrong {
+		j.broken(entry, ref, "the entry that names it has a bad host")
+		return
+	}
+	entries := &j.asks.Asks[i].Entries
+	*entries = addEntry(*entries, entry)
+}
+
+func hostPath(entry Entry, n int) string {
+	if entry.Section == "" && entry.Protocol == "" {
+		return index(entry.Path+".hosts", n)
+	}
+	return entry.Path + ".hostname"
+}
+
+// broken marks a Secret as one whose Certificate loses no name now.
+func (j *judge) broken(entry Entry, ref SecretRef, why string) {
+	ask := &j.asks.Asks[j.ask(ref.Name)]
+	ask.Broken = addEntry(ask.Broken, entry)
+	if ask.Reason == "" {
+		ask.Reason = why
+	}
+}
+
+// leave keeps the Secrets of an entry that isn't ours named, with the reason.
+func (j *judge) leave(entry Entry, why string) {
+	for _, ref := range entry.Secrets {
+		j.leaveRef(ref, why)
+	}
+}
+
+func (j *judge) leaveRef(ref SecretRef, why string) {
+	if len(validation.IsDNS1123Subdomain(ref.Name)) > 0 {
+		return
+	}
+	if ask := &j.asks.Asks[j.ask(ref.Name)]; ask.Reason == "" {
+		ask.Reason = why
+	}
+}
+
+// ask is the place of a Secret's ask, made if it is new.
+func (j *judge) ask(secret string) int {
+	i, found := j.at[secret]
+	if !found {
+		i = len(j.asks.Asks)
+		j.at[secret] = i
+		j.asks.Asks = append(j.asks.Asks, Ask{Secret: secret})
+	}
+	return i
+}
+
+// ignored says whether an entry is left out before it is judged: by its own name, or as
+// all the Secrets that it names are.
+func (j *judge) ignored(entry Entry) bool {
+	if entry.Section != "" && slices.Contains(j.options.IgnoreSections, entry.Section) {
+		return true
+	}
+	for _, ref := range entry.Secrets {
+		if !slices.Contains(j.options.IgnoreSecrets, ref.Name) {
+			return false
+		}
+	}
+	return len(entry.Secrets) > 0
+}
+
+// unknownIgnores warns of names that leave nothing out.
+func (j *judge) unknownIgnores() {
+	names := slices.Concat(j.options.IgnoreSections, j.options.IgnoreSecrets)
+	if len(names) == 0 {
+		return
+	}
+	known := j.names()
+	for _, name := range names {
+		if !slices.Contains(known, name) {
+			j.asks.Problems.Add(problem.Problem{
+				Severity: problem.Warning, Value: name, Reason: problem.BadConfig,
+				Message: "an ignore annotation names no listener and no Secret of this object",
+				Allowed: allowedNames(known),
+			})
+		}
+	}
+}
+
+// names are the sections and the Secrets of an object, each once and sorted.
+func (j *judge) names() []string {
+	names := make([]string, 0, len(j.asks.Named)+len(j.object.Entries))
+	for secret := range j.asks.Named {
+		names = append(names, secret)
+	}
+	for _, entry := range j.object.Entries {
+		if entry.Section != "" {
+			names = append(names, entry.Section)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// allowedNames shows the first few names, as an Event is short.
+func allowedNames(names []string) string {
+	const most = 8
+	if len(names) > most {
+		return strings.Join(names[:most], ", ") + ", …"
+	}
+	return strings.Join(names, ", ")
+}
+
+func (j *judge) refuse(path, value, message string) { j.refuseOf(path, value, message, "") }
+
+func (j *judge) refuseOf(path, value, message, allowed string) {
+	j.asks.Problems.Add(problem.Problem{
+		Severity: problem.Error, Path: path, Value: value, Allowed: allowed,
+		Reason: problem.BadConfig, Message: message,
+	})
+}
+
+// addEntry adds an entry once: it may name the same Secret twice.
+func addEntry(entries []EntryRef, entry Entry) []EntryRef {
+	ref := EntryRef{Section: entry.Section, Path: entry.Path}
+	if len(entries) > 0 && entries[len(entries)-1] == ref {
+		return entries
+	}
+	return append(entries, ref)
+}
+
+func quoted(text string) string {
+	if text == "" {
+		return strconv.Quote(text)
+	}
+	return problem.Quote(text)
+}
