@@ -1,0 +1,176 @@
+package annotations
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/certshim/certshim/problem"
+)
+
+// near finds the known key that a misspelt one was meant to be.
+type near struct {
+	known    map[string]bool   // keys that are read, or copied
+	byName   map[string]string // key by what follows its prefix
+	names    []string          // of byName, sorted
+	auto     []string
+	prefixes []string // ours and the wrong ones
+}
+
+func newNear(rows []Row, options Options) near {
+	n := near{
+		known: map[string]bool{}, byName: map[string]string{}, auto: options.AutoKeys,
+		prefixes: append([]string{Prefix, ACMEPrefix, OwnPrefix}, wrongPrefixes()...),
+	}
+	for _, row := range rows {
+		_, name, _ := strings.Cut(row.Key, "/")
+		n.known[row.Key] = true
+		n.byName[name] = row.Key
+		n.names = append(n.names, name)
+	}
+	for _, key := range slices.Concat(options.AutoKeys, options.ExtraKeys) {
+		n.known[key] = true
+	}
+	slices.Sort(n.names)
+	return n
+}
+
+// report tells of every key that is unknown and nearly a known one.
+func (n *near) report(in map[string]string, problems *problem.List) {
+	for _, key := range n.unknown(in) {
+		if meant := n.nearest(key); meant != "" {
+			problems.Add(unknownKey(key, in[key], meant))
+		}
+	}
+}
+
+func unknownKey(key, value, meant string) problem.Problem {
+	p := problemOf(problem.Warning, key, value, "unknown annotation, which does nothing")
+	p.Reason, p.Suggestion = problem.UnknownAnnotation, meant
+	return p
+}
+
+// unknown gives the first unknown keys under our prefixes, or the wrong ones, sorted.
+func (n *near) unknown(in map[string]string) []string {
+	var keys []string
+	for key := range in {
+		if !n.known[key] && n.prefixOf(key) != "" {
+			keys = append(keys, key)
+		}
+	}
+	slices.Sort(keys)
+	return keys[:min(len(keys), maxSearches)]
+}
+
+func (n *near) prefixOf(key string) string {
+	for _, prefix := range n.prefixes {
+		if strings.HasPrefix(key, prefix) {
+			return prefix
+		}
+	}
+	return ""
+}
+
+// nearest is the known key that an unknown one was probably meant to be, or "".
+func (n *near) nearest(key string) string {
+	name := strings.TrimPrefix(key, n.prefixOf(key))
+	if meant, known := n.byName[name]; known {
+		return meant
+	}
+	if alias, known := aliases()[name]; known {
+		return n.byName[alias]
+	}
+	return n.byName[nearestName(name, n.names)]
+}
+
+// aliases are names that other tools and old releases have for ours.
+func aliases() map[string]string {
+	return map[string]string{
+		"issuer-name":                    "issuer",
+		"cluster-issuer-name":            "cluster-issuer",
+		"acme-http01-edit-in-place":      "http01-edit-in-place",
+		"acme-http01-ingress-class":      "http01-ingress-class",
+		"dns-names":                      "alt-names",
+		"dns-sans":                       "alt-names",
+		"email-addresses":                "email-sans",
+		"http01-ingress-class-name":      "http01-ingress-ingressclassname",
+		"http01-ingress-classname":       "http01-ingress-ingressclassname",
+		"ignore-listeners":               "ignore-tls-listeners",
+		"acme-http01-ingress-class-name": "http01-ingress-ingressclassname",
+	}
+}
+
+// NearTriggers tells, of an object that no key triggers, the keys and values that were
+// probably meant to: a misspelt issuer key, an issuer without a name, a key under an old
+// prefix, and where auto keys count (auto), a misspelt one or one with a value such as yes.
+func (p *Parser) NearTriggers(in map[string]string, auto bool) problem.List {
+	var out problem.List
+	for _, key := range []string{IssuerKey, ClusterKey} {
+		if value, there := in[key]; there && trim(value) == "" {
+			out.Add(problemOf(problem.Warning, key, value, "empty value: the same as no annotation"))
+		}
+	}
+	for _, key := range p.near.unknown(in) {
+		if meant := p.near.nearest(key); meant == IssuerKey || meant == ClusterKey || meant != "" && p.near.isOld(key) {
+			out.Add(unknownKey(key, in[key], meant))
+		}
+	}
+	if auto {
+		p.near.autoTriggers(in, &out)
+	}
+	return out
+}
+
+// isOld says whether a key stands under a prefix that isn't read.
+func (n *near) isOld(key string) bool { return slices.Contains(wrongPrefixes(), n.prefixOf(key)) }
+
+func (n *near) autoTriggers(in map[string]string, out *problem.List) {
+	for _, key := range n.auto {
+		value, there := in[key]
+		if _, known := truth(trim(value)); there && !known && !falseInWords(trim(value)) {
+			p := problemOf(problem.Warning, key, value, "not a true value: asks for nothing")
+			p.Allowed, p.Suggestion = "true, or false", suggestTrue(trim(value))
+			out.Add(p)
+		}
+	}
+	told := 0
+	for key := range in {
+		if meant := n.nearAuto(key); meant != "" && told < maxSearches {
+			told++
+			out.Add(unknownKey(key, in[key], meant))
+		}
+	}
+}
+
+func falseInWords(value string) bool {
+	return slices.Contains([]string{"no", "off", "n", "disabled"}, strings.ToLower(value))
+}
+
+// nearAuto is the auto key that a key was probably meant to be: one of the same prefix
+// that is spelt nearly the same, or one of our prefixes before the same name.
+func (n *near) nearAuto(key string) string {
+	if n.known[key] {
+		return ""
+	}
+	prefix, name := cutPrefix(key)
+	for _, auto := range n.auto {
+		autoPrefix, autoName := cutPrefix(auto)
+		if prefix == autoPrefix && nearestName(name, []string{autoName}) != "" {
+			return auto
+		}
+		if name == autoName && n.prefixOf(key) != "" {
+			return auto
+		}
+	}
+	return ""
+}
+
+func cutPrefix(key string) (prefix, name string) {
+	slash := strings.LastIndex(key, "/")
+	return key[:slash+1], key[slash+1:]
+}
+
+// Keeps says whether Parse or NearTriggers may look at a key, so that a cache that holds
+// only those keys gives the same answers.
+func (p *Parser) Keeps(key string) bool {
+	return p.near.prefixOf(key) != "" || p.near.known[key] || p.near.nearAuto(key) != ""
+}

@@ -1,0 +1,127 @@
+package annotations
+
+import (
+	"net"
+	"net/mail"
+	"net/url"
+	"strings"
+	"unicode/utf8"
+)
+
+const (
+	maxLabel = 63
+	maxName  = 253
+	maxCN    = 64
+)
+
+// altName is a DNS name, or an IP address, which goes to the IP addresses.
+func altName(r *reading, part string) verdict {
+	if net.ParseIP(part) != nil {
+		return verdict{into: &r.request.IPAddresses, value: part}
+	}
+	if why := badDNSName(part); why != "" {
+		return verdict{message: why, suggestion: nearestDNSName(part)}
+	}
+	if strings.Contains(part, "_") {
+		r.warn(part, "an underscore: most CAs refuse such a name")
+	}
+	if looksLikeIP(part) {
+		r.warn(part, "taken as a DNS name: it is no IP address as Go reads them, without leading zeros")
+	}
+	return verdict{into: &r.request.DNSNames, value: part}
+}
+
+// badDNSName says what is wrong with a name for spec.dnsNames, or "". A wildcard is one
+// leading label; upper case and underscores pass, as they do in cert-manager.
+func badDNSName(name string) string {
+	rest := strings.TrimPrefix(name, "*.")
+	switch {
+	case !ascii(name):
+		return "not a DNS name: a character outside ASCII; its xn-- form would be right"
+	case len(name) > maxName:
+		return "not a DNS name: longer than 253 bytes"
+	}
+	for label := range strings.SplitSeq(rest, ".") {
+		if why := badLabel(label); why != "" {
+			return "not a DNS name: " + why
+		}
+	}
+	return ""
+}
+
+func badLabel(label string) string {
+	switch {
+	case label == "":
+		return "an empty label"
+	case len(label) > maxLabel:
+		return "a label longer than 63 bytes"
+	case strings.HasPrefix(label, "-") || strings.HasSuffix(label, "-"):
+		return "a label that begins or ends with a hyphen"
+	case strings.ContainsFunc(label, func(c rune) bool { return !inDNSLabel(c) }):
+		return "a character that no label may have"
+	}
+	return ""
+}
+
+func inDNSLabel(c rune) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '_'
+}
+
+// nearestDNSName is the host of a URL or of host:port, or a name without its last dot.
+func nearestDNSName(part string) string {
+	name := strings.TrimSuffix(part, ".")
+	if _, rest, found := strings.Cut(name, "://"); found {
+		name = rest
+	}
+	name, _, _ = strings.Cut(name, "/")
+	name, _, _ = strings.Cut(name, ":")
+	if name == part || badDNSName(name) != "" {
+		return ""
+	}
+	return name
+}
+
+func looksLikeIP(name string) bool {
+	return !strings.ContainsFunc(name, func(c rune) bool { return c != '.' && (c < '0' || c > '9') })
+}
+
+func ipAddress(r *reading, part string) verdict {
+	if net.ParseIP(part) == nil {
+		return verdict{message: "not an IP address"}
+	}
+	return verdict{into: &r.request.IPAddresses, value: part}
+}
+
+func emailAddress(r *reading, part string) verdict {
+	address, err := mail.ParseAddress(part)
+	switch {
+	case err != nil || !ascii(part):
+		return verdict{message: "not an e-mail address"}
+	case address.Address != part:
+		return verdict{message: "more than the bare address", suggestion: address.Address}
+	}
+	return verdict{into: &r.request.EmailAddresses, value: part}
+}
+
+func uri(r *reading, part string) verdict {
+	parsed, err := url.Parse(part)
+	switch {
+	case err != nil || !ascii(part) || strings.ContainsAny(part, " \t\r\n"):
+		return verdict{message: "not a URI"}
+	case !parsed.IsAbs() || parsed.Host == "" && parsed.Opaque == "" && parsed.Path == "":
+		return verdict{message: "not an absolute URI"}
+	}
+	return verdict{into: &r.request.URIs, value: part}
+}
+
+func commonName(r *reading, value string) {
+	if len(value) > maxCN {
+		r.refuse(r.written, "longer than 64 bytes")
+		return
+	}
+	r.request.CommonName = value
+}
+
+func ascii(s string) bool {
+	return !strings.ContainsFunc(s, func(c rune) bool { return c >= utf8.RuneSelf })
+}

@@ -1,0 +1,142 @@
+package annotations
+
+import (
+	"slices"
+
+	acme "github.com/cert-manager/cert-manager/pkg/apis/acme/v1"
+	cm "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
+)
+
+// Row is all that is known of one annotation key.
+type Row struct {
+	Key string `json:"key"`
+	// On says on which kinds the key may stand.
+	On string `json:"on"`
+	// Field of the Certificate that the key speaks of.
+	Field Field `json:"field,omitempty"`
+	// Grammar is what may stand there, in words.
+	Grammar string `json:"grammar"`
+	Doc     string `json:"doc"`
+	// Example is a value that is read without a problem.
+	Example string `json:"example,omitempty"`
+	// Difference is where cert-manager's shims read the value otherwise.
+	Difference string `json:"difference,omitempty"`
+	// Instead says, for a key that does nothing on a source, what does. The operator
+	// may still have the key copied.
+	Instead string `json:"instead,omitempty"`
+
+	// parse is nil for keys that do nothing, and for the auto key, which the operator
+	// may replace.
+	parse parse
+}
+
+const (
+	everywhere       = "all"
+	onIngress        = "Ingress"
+	onListeners      = "Gateway, ListenerSet"
+	onListenerSet    = "ListenerSet"
+	onCertificate    = "Certificate"
+	anyText          = "any text"
+	dropsAndTrims    = "White space is trimmed, empty items and repeats are dropped."
+	trueAlone        = "true, exactly"
+	triggersBy       = "Its presence makes the object count."
+	writtenByShim    = "certshim writes it on the Certificate itself, where it is needed"
+	extraKeysInstead = "to copy it, the operator lists it in --extra-certificate-annotations"
+)
+
+// Table is every key that is known, in the order of the reference page. A new key is a
+// row here and nothing else.
+func Table() []Row {
+	return slices.Concat(issuerRows(), ignoreRows(), nameRows(), subjectRows(), lifetimeRows(), keyRows(), acmeRows(), inertRows())
+}
+
+func issuerRows() []Row {
+	return []Row{
+		{
+			Key: IssuerKey, On: everywhere, Field: FieldIssuerRef, Grammar: "the name of an issuer",
+			Doc: "The issuer, in the namespace of the object unless issuer-kind says otherwise. " + triggersBy, Example: "ca",
+			Difference: "An empty value is no trigger; cert-manager makes it an error.",
+			parse:      text(func(q *Request) *string { return &q.Issuer.Name }),
+		},
+		{
+			Key: ClusterKey, On: everywhere, Field: FieldIssuerRef, Grammar: "the name of a ClusterIssuer",
+			Doc: "The cluster-wide issuer. " + triggersBy, Example: "letsencrypt",
+			Difference: "An empty value is no trigger; cert-manager makes it an error.",
+			parse:      text(func(q *Request) *string { return &q.Issuer.ClusterName }),
+		},
+		{
+			Key: IssuerKindKey, On: everywhere, Field: FieldIssuerRef, Grammar: "the kind of the issuer, as in its manifest",
+			Doc: "The kind of an external issuer.", Example: "StepIssuer",
+			Difference: "An empty value is the same as none; cert-manager writes an issuerRef without a kind.",
+			parse:      text(func(q *Request) *string { return &q.Issuer.Kind }),
+		},
+		{
+			Key: IssuerGroupKey, On: everywhere, Field: FieldIssuerRef, Grammar: "the API group of the issuer, without a version",
+			Doc: "The API group of an external issuer.", Example: "certmanager.step.sm",
+			Difference: "An empty value is the same as none; cert-manager writes an issuerRef without a group.",
+			parse:      text(func(q *Request) *string { return &q.Issuer.Group }),
+		},
+		{
+			Key: DefaultAutoKey, On: onIngress, Grammar: "true or false, as Go's strconv.ParseBool reads them",
+			Doc: "Asks for the operator's default issuer, if the object names none. " +
+				"The operator may choose other keys: --auto-certificate-annotations.", Example: "true",
+			Difference: "White space around the value is trimmed.",
+		},
+	}
+}
+
+func ignoreRows() []Row {
+	return []Row{
+		{
+			Key: ignoreListeners, On: onListeners, Grammar: "names of listeners, separated by commas",
+			Doc: "Listeners that get no Certificate.", Example: "internal,legacy", parse: sections,
+		},
+		{
+			Key: IgnoreKey, On: everywhere, Grammar: "true, or names of listeners or Secrets, separated by commas",
+			Doc: "What gets no Certificate: the whole object, or what is named. A Certificate that exists stays.", Example: "web-tls",
+			Difference: "cert-manager has no such key.", parse: ignore,
+		},
+	}
+}
+
+func acmeRows() []Row {
+	return []Row{
+		{
+			Key: classKey, On: onIngress, Field: FieldAnnotations, Grammar: anyText,
+			Doc: "The ingress class of the HTTP-01 solver.", Example: "nginx",
+			parse: text(func(q *Request) *string { return &q.ACME.IngressClass }),
+		},
+		{
+			Key: classNameKey, On: onIngress, Field: FieldAnnotations, Grammar: anyText,
+			Doc: "The ingressClassName of the HTTP-01 solver.", Example: "nginx",
+			parse: text(func(q *Request) *string { return &q.ACME.IngressClassName }),
+		},
+		{
+			Key: editInPlaceKey, On: onIngress, Field: FieldAnnotations, Grammar: trueAlone,
+			Doc:     "The HTTP-01 solver edits this Ingress, and a temporary certificate is issued at once.",
+			Example: "true", Difference: "Beside a class the class is ignored, with a warning; of both, cert-manager's Order fails.",
+			parse: flag(func(q *Request) *bool { return &q.ACME.EditInPlace }),
+		},
+		{
+			Key: acme.ACMECertificateHTTP01ParentRefFallback, On: onListenerSet, Field: FieldAnnotations,
+			Grammar: "true or false, as Go's strconv.ParseBool reads them",
+			Doc:     "The HTTP-01 solver's route names the Gateway as its parent, not the ListenerSet.", Example: "true",
+			parse: boolean(func(q *Request) *bool { return &q.ACME.ParentRefFallback }),
+		},
+	}
+}
+
+func inertRows() []Row {
+	inert := func(key, instead string) Row {
+		return Row{Key: key, On: onCertificate, Grammar: "nothing", Doc: "Does nothing on a source.", Instead: instead}
+	}
+	return []Row{
+		inert(cm.IssueTemporaryCertificateAnnotation, editInPlaceKey+" sets it on the Certificate; "+extraKeysInstead),
+		inert(acme.ACMECertificateHTTP01IngressNameOverride, "use "+editInPlaceKey+"; "+extraKeysInstead),
+		inert(acme.ACMECertificateHTTP01IngressClassOverride, "use "+classKey+"; "+extraKeysInstead),
+		inert(acme.ACMECertificateHTTP01IngressClassNameOverride, "use "+classNameKey+"; "+extraKeysInstead),
+		inert(acme.ACMECertificateHTTP01ParentRefKind, writtenByShim),
+		inert(acme.ACMECertificateHTTP01ParentRefName, writtenByShim),
+		inert(acme.ACMECertificateHTTP01ParentRefNamespace, writtenByShim+"; see "+acme.ACMECertificateHTTP01ParentRefFallback),
+	}
+}

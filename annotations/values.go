@@ -1,0 +1,106 @@
+package annotations
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// parse reads the trimmed, non-empty value of a row's key into the request.
+type parse func(r *reading, value string)
+
+// text takes the value as it is.
+func text(field func(*Request) *string) parse {
+	return func(r *reading, value string) { *field(&r.request) = value }
+}
+
+// oneOf takes one of a few words, whose case counts. The nearest word is suggested and
+// never guessed: "rsa" isn't read as RSA.
+func oneOf(field func(*Request) *string, words ...string) parse {
+	return func(r *reading, value string) {
+		for _, word := range words {
+			if value == word {
+				*field(&r.request) = word
+				return
+			}
+		}
+		r.refuse(r.written, "unknown value", nearestWord(value, words))
+	}
+}
+
+// flag takes exactly true; cert-manager reads everything else as false, silently.
+func flag(field func(*Request) *bool) parse {
+	return func(r *reading, value string) {
+		on, known := truth(value)
+		switch {
+		case value == "true":
+			*field(&r.request) = true
+		case !known || on:
+			r.warn(r.written, "counts as false", suggestTrue(value))
+		}
+	}
+}
+
+// boolean takes what Go's strconv.ParseBool takes.
+func boolean(field func(*Request) *bool) parse {
+	return func(r *reading, value string) {
+		on, known := truth(value)
+		*field(&r.request) = on
+		if !known {
+			r.warn(r.written, "counts as false", suggestTrue(value))
+		}
+	}
+}
+
+// truth is strconv.ParseBool without making an error.
+func truth(value string) (on, known bool) {
+	switch value {
+	case "1", "t", "T", "true", "TRUE", "True":
+		return true, true
+	case "0", "f", "F", "false", "FALSE", "False":
+		return false, true
+	}
+	return false, false
+}
+
+// suggestTrue is "true" for a value by which people mean it, or "".
+func suggestTrue(value string) string {
+	if on, _ := truth(value); on {
+		return "true"
+	}
+	switch strings.ToLower(value) {
+	case "true", "yes", "y", "on", "enable", "enabled":
+		return "true"
+	}
+	return ""
+}
+
+// number takes a decimal number of 32 bits in a range.
+func number(field func(*Request) **int32, low, high int32) parse {
+	return func(r *reading, value string) {
+		n, err := strconv.ParseInt(value, 10, 32)
+		switch {
+		case err != nil:
+			r.refuse(r.written, "not a whole number", leadingNumber(value, low, high))
+		case n < int64(low) || n > int64(high):
+			r.refuse(r.written, fmt.Sprintf("out of range %d to %d", low, high))
+		default:
+			small := int32(n)
+			*field(&r.request) = &small
+		}
+	}
+}
+
+// leadingNumber is the whole number with which a value begins, as in 50% or 33.3, if
+// it is in the range, or "".
+func leadingNumber(value string, low, high int32) string {
+	digits := value
+	if end := strings.IndexFunc(value, func(c rune) bool { return c < '0' || c > '9' }); end >= 0 {
+		digits = value[:end]
+	}
+	n, err := strconv.ParseInt(digits, 10, 32)
+	if err != nil || n < int64(low) || n > int64(high) {
+		return ""
+	}
+	return strconv.FormatInt(n, 10)
+}
