@@ -4,12 +4,28 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"os"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/rest"
 
 	"github.com/certshim/certshim"
+	"github.com/certshim/certshim/source"
 )
+
+const (
+	gatewayGroup    = "gateway.networking.k8s.io"
+	gatewayKind     = "Gateway"
+	listenerSetKind = "ListenerSet"
+)
+
+// stopTimeout bounds a write in flight when the controller is asked to stop.
+const stopTimeout = 20 * time.Second
 
 // Config is what a Controller is made of: the operator's settings, and what was built
 // from them.
@@ -23,25 +39,238 @@ type Config struct {
 
 // Controller works on one cluster. Make one by [New].
 type Controller struct {
-	config Config
+	config     Config
+	base       *rest.Config
+	log        *slog.Logger
+	registry   *prometheus.Registry
+	metrics    *metrics
+	memory     *memory
+	queue      *queue
+	breaker    *breaker
+	pace       *pace
+	connection *connection
+	discoverer *discoverer
+	watcher    *watcher
+	labels     *namespaceLabels
+	recorder   *recorder
+	told       *told
+	writer     Writer
+
+	// look wakes the loop that watches: something may have to be started or attached.
+	look chan struct{}
+	// ready is set while all that is enabled and served is in memory, Certificates too.
+	ready atomic.Bool
+	// working counts the sources that are being worked on.
+	working   atomic.Int64
+	forbidden atomic.Bool
 }
 
-// New connects nothing yet: it builds the clients and registers the metrics. It gives an
-// error when the configuration is invalid or the rest.Config can't be used.
-func New(config Config, connection *rest.Config, log *slog.Logger, registerer prometheus.Registerer) (*Controller, error) {
+// New registers the metrics and connects nothing yet. It gives an error when the
+// configuration is invalid.
+func New(config Config, base *rest.Config, log *slog.Logger, registry *prometheus.Registry) (*Controller, error) {
 	if err := config.Validate(); err != nil {
 		return nil, err
 	}
 	if config.Policy == nil {
 		return nil, errors.New("controller: Config.Policy is nil")
 	}
-	return &Controller{config: config}, nil
+	c := &Controller{
+		config: config, base: base, log: log, registry: registry,
+		memory: newMemory(), pace: newPace(config.Takeover.ChangesPerMinute),
+		look: make(chan struct{}, 1),
+	}
+	c.queue = newQueue(nil)
+	c.metrics = newMetrics(registry, config.Version, func() float64 { return float64(c.queue.Len()) })
+	c.breaker = newBreaker(c.metrics.pendingWrites)
+	return c, nil
 }
 
 // Run works until the context ends; then it finishes the writes in flight, releases the
 // Lease and returns nil. It returns an error when the Lease was lost or the listener for
 // metrics and health can't be opened.
 func (c *Controller) Run(ctx context.Context) error {
-	<-ctx.Done()
+	tightenMemory()
+	if err := c.serve(ctx); err != nil {
+		return err
+	}
+	if err := c.connect(ctx); err != nil {
+		return err
+	}
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var running sync.WaitGroup
+	defer running.Wait()
+	defer stop()
+	firstReady := make(chan struct{})
+	running.Go(func() { c.watch(background, firstReady) })
+	running.Go(func() { c.recorder.run(background) })
+	return c.lead(ctx, func(lost context.Context) {
+		select {
+		case <-firstReady:
+			c.work(ctx, lost)
+		case <-ctx.Done():
+		case <-lost.Done():
+		}
+	})
+}
+
+// tightenMemory collects garbage earlier than Go would by itself, unless the operator
+// decided: live objects are few, so that it costs little.
+func tightenMemory() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(50)
+	}
+}
+
+func (c *Controller) connect(ctx context.Context) error {
+	connection, err := connect(ctx, c.base, c.config.KubernetesAPI, c.config.Version)
+	if err != nil {
+		return err
+	}
+	client, err := connection.dynamic(certificates)
+	if err != nil {
+		return err
+	}
+	c.connection = connection
+	c.writer = dynamicWriter{client: client.Resource(certificates)}
+	c.recorder = newRecorder(connection.events, c.metrics, c.log)
+	c.told = newTold(c.recorder, c.metrics)
+	c.discoverer = newDiscoverer(connection, c.log)
+	c.labels = &namespaceLabels{client: connection.metadata, changed: func(namespace string) {
+		c.queue.soon(c.memory.listenerSetsIn(namespace)...)
+	}}
+	c.watcher = c.newWatcher()
 	return nil
+}
+
+func (c *Controller) newWatcher() *watcher {
+	w := &watcher{
+		connection: c.connection, namespaces: c.config.Namespaces, metrics: c.metrics, log: c.log,
+		look: func() { poke(c.look) }, feeds: map[schema.GroupVersionResource]*feed{},
+	}
+	if len(w.namespaces) == 0 {
+		w.namespaces = []string{""}
+	}
+	w.resources = []watched{c.watchedCertificates()}
+	for _, kind := range source.Kinds() {
+		if c.config.enables(kind) {
+			w.resources = append(w.resources, c.watchedSource(kind))
+		}
+	}
+	return w
+}
+
+// enables says whether a kind is switched on.
+func (c Configuration) enables(kind source.Kind) bool {
+	gvk := kind.GroupVersionKind()
+	if gvk.Group != gatewayGroup {
+		return true
+	}
+	return c.GatewayAPI.Enabled && (gvk.Kind != listenerSetKind || c.GatewayAPI.ListenerSets)
+}
+
+// watch keeps the informers in step with what the cluster serves, until the context ends.
+// It closes firstReady when there is something to work with for the first time.
+func (c *Controller) watch(ctx context.Context, firstReady chan struct{}) {
+	defer c.watcher.endAll()
+	go c.discoverer.crds.RunWithContext(ctx)
+	c.discoverer.ask(ctx)
+	c.watcher.update(ctx, c.discoverer.facts.Load().served)
+	c.tellMissing()
+	timer := time.NewTimer(c.discoverer.nextDelay())
+	for {
+		c.settle(ctx, firstReady)
+		select {
+		case <-ctx.Done():
+			return
+		case <-c.look:
+			continue
+		case <-c.discoverer.changed:
+			c.discoverer.noteChange()
+		case <-timer.C:
+			c.discoverer.ask(ctx)
+			c.watcher.update(ctx, c.discoverer.facts.Load().served)
+		}
+		timer.Reset(c.discoverer.nextDelay())
+	}
+}
+
+// tellMissing says once at the start what everything waits for.
+func (c *Controller) tellMissing() {
+	if !c.discoverer.facts.Load().served.resources[certificates] {
+		c.log.Warn("nothing is done until the cluster serves Certificates: install cert-manager's CRDs", "resource", certificates.String())
+	}
+}
+
+// settle attaches what has synced. When all is known again after something wasn't, every
+// source is looked at.
+func (c *Controller) settle(ctx context.Context, firstReady chan struct{}) {
+	c.watcher.attach(ctx)
+	c.labels.need(ctx, c.memory.gatewaysSelect())
+	ready := c.watcher.ready()
+	if was := c.ready.Swap(ready); was || !ready {
+		return
+	}
+	c.queue.inLine(c.memory.keys()...)
+	select {
+	case <-firstReady:
+	default:
+		debug.FreeOSMemory()
+		close(firstReady)
+	}
+}
+
+// work runs the workers until the context ends and each has finished what it was at, or
+// until the Lease is lost.
+func (c *Controller) work(ctx, lost context.Context) {
+	writing, abort := context.WithCancel(lost)
+	defer abort()
+	stop := context.AfterFunc(ctx, func() {
+		c.queue.ShutDown()
+		time.AfterFunc(stopTimeout, abort)
+	})
+	defer stop()
+	shut := context.AfterFunc(lost, c.queue.ShutDown)
+	defer shut()
+	c.noteIdle()
+	var workers sync.WaitGroup
+	for range c.config.Workers {
+		workers.Go(func() {
+			for c.workOnOne(ctx, writing) {
+				c.noteIdle()
+			}
+		})
+	}
+	workers.Wait()
+}
+
+// workOnOne looks at the next source; false means that there is no more to do.
+func (c *Controller) workOnOne(ctx, writing context.Context) bool {
+	k, ended := c.queue.Get()
+	if ended {
+		return false
+	}
+	defer c.queue.Done(k)
+	if ctx.Err() != nil || writing.Err() != nil || !c.ready.Load() {
+		// Once all is known again, every source is queued.
+		return true
+	}
+	c.working.Add(1)
+	v := c.reconcile(writing, k)
+	c.working.Add(-1)
+	if v.retry {
+		c.queue.again(k)
+		return true
+	}
+	c.queue.Forget(k)
+	if v.after > 0 {
+		c.queue.after(k, v.after)
+	}
+	return true
+}
+
+// noteIdle notes the first time at which nothing is left to do.
+func (c *Controller) noteIdle() {
+	if c.ready.Load() && c.working.Load() == 0 && c.queue.Len() == 0 {
+		c.metrics.initialDone.Set(1)
+	}
 }

@@ -1,0 +1,79 @@
+package controller
+
+import (
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// The shared backoff while a webhook is down, and how long it may be before that is told.
+const (
+	firstPause   = time.Second
+	longestPause = 30 * time.Second
+	tellAfter    = 5 * time.Minute
+)
+
+// breaker holds back all writes while an admission webhook doesn't answer: they would all
+// fail alike. After each pause one write tries whether it is back.
+type breaker struct {
+	lock    sync.Mutex
+	pending map[key]bool
+	gauge   prometheus.Gauge
+	since   time.Time
+	next    time.Time
+	pause   time.Duration
+	told    bool
+}
+
+func newBreaker(gauge prometheus.Gauge) *breaker {
+	return &breaker{pending: map[key]bool{}, gauge: gauge}
+}
+
+// wait is how long a write has to wait. It is 0 while all is well, and for the one write
+// that is to try.
+func (b *breaker) wait(k key, now time.Time) time.Duration {
+	b.lock.Lock()
+	defer b.lock.Unlock()
+	if b.since.IsZero() {
+		return 0
+	}
+	b.pending[k] = true
+	b.gauge.Set(float64(len(b.pending)))
+	if now.Before(b.next) {
+		return b.next.Sub(now)
+	}
+	b.next = now.Add(b.pause)
+	return 0
+}
+
+// failed notes a write that the webhook didn't answer. It gives the pause, and whether
+// it is time to tell.
+func (b *breaker) failed(k key, now time.Time) (pause time.Duration, tell bool) {
+	b.lock.Lock()
+	defer b.lock.Unlock()
+	if b.since.IsZero() {
+		b.since, b.pause = now, firstPause/2
+	}
+	if !now.Before(b.next) || b.pause < firstPause {
+		b.pause = min(2*b.pause, longestPause)
+		b.next = now.Add(b.pause)
+	}
+	b.pending[k] = true
+	b.gauge.Set(float64(len(b.pending)))
+	tell = !b.told && now.Sub(b.since) >= tellAfter
+	b.told = b.told || tell
+	return b.next.Sub(now), tell
+}
+
+// answered notes that a write got through to its end, be it refused.
+func (b *breaker) answered() {
+	b.lock.Lock()
+	defer b.lock.Unlock()
+	if b.since.IsZero() {
+		return
+	}
+	b.since, b.next, b.told = time.Time{}, time.Time{}, false
+	clear(b.pending)
+	b.gauge.Set(0)
+}

@@ -1,0 +1,153 @@
+package controller
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/certshim/certshim/certificate"
+	"github.com/certshim/certshim/problem"
+	"github.com/certshim/certshim/source"
+)
+
+// takeOver is the patch of managedFields, as writes_total counts it.
+const takeOver = "takeover"
+
+// slowRetry is when a refused write is tried again, give or take a quarter.
+const slowRetry = 5 * time.Minute
+
+// result is what became of one decision.
+type result struct {
+	answer answer
+	// after is when to come back at the latest; 0 means not at all, or by backoff.
+	after time.Duration
+	// problem, if it has a reason, is to be told to the source.
+	problem problem.Problem
+	err     error
+}
+
+// execute carries out one decision. It sends nothing for those that write nothing.
+func (c *Controller) execute(ctx context.Context, k key, ref source.Ref, d certificate.Decision) result {
+	if !writes(d) {
+		return result{answer: done}
+	}
+	name := types.NamespacedName{Namespace: d.Namespace, Name: d.Name}
+	if wait, allowed := c.mayWrite(k, name, d); !allowed {
+		return result{answer: done, after: wait}
+	}
+	err := c.send(ctx, name, d)
+	r := c.judge(k, d, err)
+	if r.answer == done {
+		c.say(ref, d)
+	}
+	return r
+}
+
+// writes says whether a decision leads to a request.
+func writes(d certificate.Decision) bool {
+	return d.Action == certificate.Create || d.Action == certificate.Apply || d.Action == certificate.Delete
+}
+
+// mayWrite holds a write back while a webhook is down, or until its turn in a take-over.
+func (c *Controller) mayWrite(k key, name types.NamespacedName, d certificate.Decision) (wait time.Duration, allowed bool) {
+	now := time.Now()
+	if wait := c.breaker.wait(k, now); wait > 0 {
+		return wait, false
+	}
+	if !d.Paced {
+		return 0, true
+	}
+	if c.pace.never() {
+		return 0, false
+	}
+	wait = c.pace.due(name, now)
+	return wait, wait == 0
+}
+
+// send is the only place from which Certificates are written.
+func (c *Controller) send(ctx context.Context, name types.NamespacedName, d certificate.Decision) error {
+	guard := d.Guard
+	switch {
+	case d.Action == certificate.Delete:
+		return c.count(string(d.Action), c.writer.Delete(ctx, name, guard))
+	case d.Action == certificate.Create:
+		guard = certificate.Guard{ResourceVersion: createOnly}
+	case d.TakeOver != nil:
+		version, err := c.writer.Patch(ctx, name, d.TakeOver)
+		if c.count(takeOver, err) != nil || d.Unchanged {
+			return err
+		}
+		guard.ResourceVersion = version
+	}
+	c.memory.expect(name, d.Want)
+	err := c.count(string(d.Action), c.writer.Apply(ctx, name, d.Config, guard))
+	if err != nil {
+		c.memory.expectNothing(name)
+	}
+	return err
+}
+
+func (c *Controller) count(action string, err error) error {
+	c.metrics.writes.WithLabelValues(action, string(read(err))).Inc()
+	return err
+}
+
+// judge says who acts next after the API server's answer.
+func (c *Controller) judge(k key, d certificate.Decision, err error) result {
+	r := result{answer: read(err), err: err}
+	if r.answer != webhookDown && r.answer != failed {
+		c.breaker.answered()
+	}
+	c.permission(r)
+	switch r.answer {
+	case refused:
+		r.after = slowRetry*3/4 + rand.N(slowRetry/2)
+		r.problem = problem.Problem{
+			Severity: problem.Error, Reason: problem.Refused,
+			Message: fmt.Sprintf("the API server refuses Certificate %q: %s", d.Name, err),
+		}
+	case webhookDown:
+		var tell bool
+		if r.after, tell = c.breaker.failed(k, time.Now()); tell {
+			r.problem = problem.Problem{
+				Severity: problem.Error, Reason: problem.WebhookDown,
+				Message: "no Certificate has been written for minutes: " + err.Error(),
+			}
+		}
+	case terminating:
+		r.err = nil
+	}
+	return r
+}
+
+// permission logs a missing permission once, and once that it is there again.
+func (c *Controller) permission(r result) {
+	missing := r.answer == forbidden
+	if r.answer != forbidden && r.answer != done || c.forbidden.Swap(missing) == missing {
+		return
+	}
+	if missing {
+		c.metrics.writeForbidden.Set(1)
+		c.log.Error("the permission to write Certificates is missing", "error", r.err)
+		return
+	}
+	c.metrics.writeForbidden.Set(0)
+	c.log.Info("Certificates can be written again")
+}
+
+// say tells of a write as cert-manager's shims do.
+func (c *Controller) say(ref source.Ref, d certificate.Decision) {
+	now := time.Now()
+	c.log.Debug("wrote", "source", ref.Kind, "namespace", ref.Namespace, "name", ref.Name, "certificate", d.Name, "action", d.Action, "reason", d.Reason)
+	switch {
+	case d.Action == certificate.Create:
+		c.recorder.did(ref, createdReason, fmt.Sprintf("Successfully created Certificate %q", d.Name), now)
+	case d.Action == certificate.Delete:
+		c.recorder.did(ref, deletedReason, fmt.Sprintf("Successfully deleted unrequired Certificate %q", d.Name), now)
+	case !d.Unchanged:
+		c.recorder.did(ref, updatedReason, fmt.Sprintf("Successfully updated Certificate %q", d.Name), now)
+	}
+}

@@ -1,0 +1,114 @@
+package controller
+
+import (
+	"slices"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/certshim/certshim/certificate"
+	"github.com/certshim/certshim/resolver"
+)
+
+// clusterFacts is what the API server said of itself: a snapshot, replaced as a whole.
+type clusterFacts struct {
+	served served
+	// fields of the served Certificate CRD; nil where it can't be read.
+	fields certificate.Fields
+}
+
+// served is the outcome of a discovery.
+type served struct {
+	resources map[schema.GroupVersionResource]bool
+	scopes    map[resolver.GroupKind]resolver.Scope
+	groups    map[string][]string
+	// unknown are the group versions that could not be asked.
+	unknown map[schema.GroupVersion]error
+}
+
+var _ resolver.Served = served{}
+
+// Scope of a served kind, and whether it is served at all.
+func (s served) Scope(kind resolver.GroupKind) (resolver.Scope, bool) {
+	scope, found := s.scopes[kind]
+	return scope, found
+}
+
+// Groups that serve a kind of this name, sorted.
+func (s served) Groups(kind string) []string { return s.groups[kind] }
+
+// readDiscovery sorts out the lists that discovery gives.
+func readDiscovery(lists []*metav1.APIResourceList, unknown map[schema.GroupVersion]error) served {
+	s := served{
+		resources: map[schema.GroupVersionResource]bool{},
+		scopes:    map[resolver.GroupKind]resolver.Scope{},
+		groups:    map[string][]string{},
+		unknown:   unknown,
+	}
+	for _, list := range lists {
+		version, err := schema.ParseGroupVersion(list.GroupVersion)
+		if err != nil {
+			continue
+		}
+		for _, resource := range list.APIResources {
+			if slices.Contains(resource.Verbs, "watch") {
+				s.add(version, resource)
+			}
+		}
+	}
+	for kind := range s.groups {
+		slices.Sort(s.groups[kind])
+	}
+	return s
+}
+
+func (s served) add(version schema.GroupVersion, resource metav1.APIResource) {
+	s.resources[version.WithResource(resource.Name)] = true
+	kind := resolver.GroupKind{Group: version.Group, Kind: resource.Kind}
+	if _, known := s.scopes[kind]; !known {
+		s.groups[kind.Kind] = append(s.groups[kind.Kind], kind.Group)
+	}
+	s.scopes[kind] = resolver.Cluster
+	if resource.Namespaced {
+		s.scopes[kind] = resolver.Namespaced
+	}
+}
+
+// schemaFields reads which fields a CRD's served version has: every path of its schema.
+// It is nil, which means all, for a CRD without one.
+func schemaFields(crd map[string]any, version string) certificate.Fields {
+	paths := map[string]bool{}
+	for _, item := range list(crd, "spec", "versions") {
+		v, _ := item.(map[string]any)
+		if v["name"] == version {
+			addPaths(paths, "", dig(v, "schema", "openAPIV3Schema"))
+		}
+	}
+	if len(paths) == 0 {
+		return nil
+	}
+	return func(path string) bool { return paths[path] || strings.HasPrefix(path, "metadata.") }
+}
+
+func addPaths(paths map[string]bool, prefix string, schema map[string]any) {
+	for name, property := range dig(schema, "properties") {
+		paths[prefix+name] = true
+		if inner, isMap := property.(map[string]any); isMap {
+			addPaths(paths, prefix+name+".", inner)
+		}
+	}
+}
+
+// dig follows keys into nested maps; it gives nil where there is none.
+func dig(m map[string]any, keys ...string) map[string]any {
+	for _, k := range keys {
+		m, _ = m[k].(map[string]any)
+	}
+	return m
+}
+
+func list(m map[string]any, keys ...string) []any {
+	items, _ := dig(m, keys[:len(keys)-1]...)[keys[len(keys)-1]].([]any)
+	return items
+}

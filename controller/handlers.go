@@ -1,0 +1,133 @@
+package controller
+
+import (
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/tools/cache"
+
+	"github.com/certshim/certshim/annotations"
+	"github.com/certshim/certshim/certificate"
+	"github.com/certshim/certshim/source"
+)
+
+// watchedSource keeps the sources of a kind.
+func (c *Controller) watchedSource(kind source.Kind) watched {
+	return watched{
+		resource:  kind.Resource(),
+		transform: sourceTransform(kind, c.config.Policy.Parser),
+		handler: cache.ResourceEventHandlerDetailedFuncs{
+			AddFunc: func(o any, first bool) {
+				item := o.(*compactSource)
+				old := c.memory.putSource(item)
+				if first {
+					c.queue.inLine(item.key())
+					return
+				}
+				c.sourceChanged(old, item)
+			},
+			UpdateFunc: func(_, o any) {
+				item := o.(*compactSource)
+				c.sourceChanged(c.memory.putSource(item), item)
+			},
+			DeleteFunc: func(o any) {
+				if item, ok := last[*compactSource](o); ok {
+					c.sourceGone(c.memory.dropSource(item.key()))
+				}
+			},
+		},
+		forget: func() { c.memory.dropKind(kind) },
+	}
+}
+
+func (c *Controller) sourceChanged(old, now *compactSource) {
+	c.queue.soon(c.memory.concernedBySource(old, now)...)
+	if gvk := now.kind.GroupVersionKind(); source.IsGateway(gvk.Group, gvk.Kind) {
+		poke(c.look)
+	}
+}
+
+// sourceGone also queues the source itself, whose problems are then forgotten.
+func (c *Controller) sourceGone(old *compactSource) {
+	if old == nil {
+		return
+	}
+	c.queue.soon(old.key())
+	c.queue.soon(c.memory.concernedBySource(old, nil)...)
+	poke(c.look)
+}
+
+// watchedCertificates keeps the Certificates.
+func (c *Controller) watchedCertificates() watched {
+	return watched{
+		resource:  certificates,
+		transform: certificateTransform,
+		handler: cache.ResourceEventHandlerDetailedFuncs{
+			AddFunc: func(o any, first bool) {
+				item := o.(*compactCertificate)
+				old, asWritten := c.memory.putCertificate(item)
+				if !first && !asWritten {
+					c.queue.soon(c.memory.concernedByCertificate(old, item)...)
+				}
+			},
+			UpdateFunc: func(_, o any) {
+				item := o.(*compactCertificate)
+				if old, asWritten := c.memory.putCertificate(item); !asWritten {
+					c.queue.soon(c.memory.concernedByCertificate(old, item)...)
+				}
+			},
+			DeleteFunc: func(o any) {
+				if item, ok := last[*compactCertificate](o); ok {
+					if old := c.memory.dropCertificate(item.fullName()); old != nil {
+						c.queue.soon(c.memory.concernedByCertificate(old, nil)...)
+					}
+				}
+			},
+		},
+		forget: c.memory.dropCertificates,
+	}
+}
+
+// last is the last known state of an object that is gone, also where its deletion itself
+// was missed.
+func last[T any](o any) (T, bool) {
+	if tombstone, missed := o.(cache.DeletedFinalStateUnknown); missed {
+		o = tombstone.Obj
+	}
+	item, ok := o.(T)
+	return item, ok
+}
+
+// sourceTransform makes a source compact. What can't be read stays known, with the reason.
+func sourceTransform(kind source.Kind, parser *annotations.Parser) cache.TransformFunc {
+	return func(o any) (any, error) {
+		object, isRaw := o.(*unstructured.Unstructured)
+		if !isRaw {
+			return o, nil
+		}
+		keepAnnotations(object, parser)
+		reduced, err := kind.Reduce(object)
+		if err != nil {
+			return packSource(kind, &source.Object{Ref: source.Ref{
+				Namespace: object.GetNamespace(), Name: object.GetName(), UID: string(object.GetUID()),
+			}, ResourceVersion: object.GetResourceVersion()}, err), nil
+		}
+		return packSource(kind, reduced, nil), nil
+	}
+}
+
+// keepAnnotations leaves out those that no decision reads: kubectl's copy of the whole
+// object is one.
+func keepAnnotations(object *unstructured.Unstructured, parser *annotations.Parser) {
+	all := dig(object.Object, "metadata", "annotations")
+	for k := range all {
+		if !parser.Keeps(k) {
+			delete(all, k)
+		}
+	}
+}
+
+func certificateTransform(o any) (any, error) {
+	if object, isRaw := o.(*unstructured.Unstructured); isRaw {
+		return packCertificate(certificate.Observe(object.Object)), nil
+	}
+	return o, nil
+}

@@ -1,0 +1,269 @@
+package controller
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/certshim/certshim/certificate"
+	"github.com/certshim/certshim/source"
+)
+
+// key names a source in the queue: its kind, and where it is.
+type key struct {
+	kind            source.Kind
+	namespace, name string
+}
+
+// maxExpected bounds the writes whose watch event has not come yet. Beyond it they are
+// forgotten, which costs one more look at each source and nothing else.
+const maxExpected = 4096
+
+// memory is what is known of the cluster: sources and Certificates with their indexes,
+// all under one lock, so that a decision that holds it sees one state.
+type memory struct {
+	lock sync.RWMutex
+
+	sources map[key]*compactSource
+	// bySecret has the sources that name a Secret of their namespace in any form.
+	bySecret index[types.NamespacedName, *compactSource]
+	// byParent has the ListenerSets of a Gateway.
+	byParent index[types.NamespacedName, *compactSource]
+	// selecting counts the Gateways that admit ListenerSets by a label of the namespace.
+	selecting int
+
+	certificates map[types.NamespacedName]*compactCertificate
+	// byOwner has the Certificates of a controller owner, by its uid.
+	byOwner index[string, *compactCertificate]
+	// writing has the Certificates that write a Secret of another name than their own.
+	writing index[types.NamespacedName, *compactCertificate]
+	// expected are our writes that the watch has not shown yet.
+	expected map[types.NamespacedName]certificate.Digest
+	// written are the uids of the Certificates that this process wrote.
+	written map[string]bool
+}
+
+func newMemory() *memory {
+	return &memory{
+		sources: map[key]*compactSource{}, bySecret: index[types.NamespacedName, *compactSource]{},
+		byParent:     index[types.NamespacedName, *compactSource]{},
+		certificates: map[types.NamespacedName]*compactCertificate{},
+		byOwner:      index[string, *compactCertificate]{}, writing: index[types.NamespacedName, *compactCertificate]{},
+		expected: map[types.NamespacedName]certificate.Digest{}, written: map[string]bool{},
+	}
+}
+
+// index is a map to several values: nearly always to one.
+type index[K, V comparable] map[K][]V
+
+func (x index[K, V]) add(k K, v V) { x[k] = append(x[k], v) }
+
+func (x index[K, V]) remove(k K, v V) {
+	values := x[k]
+	i := slices.Index(values, v)
+	switch {
+	case i < 0:
+	case len(values) == 1:
+		delete(x, k)
+	default:
+		x[k] = slices.Delete(values, i, i+1)
+	}
+}
+
+// putSource remembers a source and gives the version that was known, or nil.
+func (m *memory) putSource(item *compactSource) (old *compactSource) {
+	m.lock.Lock()
+	defer m.lock.Unlock()
+	old = m.forgetSource(item.key())
+	m.sources[item.key()] = item
+	m.indexSource(item)
+	return old
+}
+
+// dropSource forgets a source and gives the version that was known, or nil.
+func (m *memory) dropSource(k key) (old *compactSource) {
+	m.lock.Lock()
+	defer m.lock.Unlock()
+	return m.forgetSource(k)
+}
+
+// forgetSource deletes the map's key as well, which else kept the old packed string.
+func (m *memory) forgetSource(k key) (old *compactSource) {
+	old = m.sources[k]
+	if old != nil {
+		m.unindexSource(old)
+		delete(m.sources, k)
+	}
+	return old
+}
+
+// dropKind forgets all sources of a kind.
+func (m *memory) dropKind(kind source.Kind) {
+	m.lock.Lock()
+	defer m.lock.Unlock()
+	for k := range m.sources {
+		if k.kind == kind {
+			m.forgetSource(k)
+		}
+	}
+}
+
+// keys of all sources.
+func (m *memory) keys() []key {
+	m.lock.RLock()
+	defer m.lock.RUnlock()
+	return slices.Collect(maps.Keys(m.sources))
+}
+
+func (m *memory) indexSource(item *compactSource) {
+	object, _ := item.unpack()
+	for _, secret := range named(object) {
+		m.bySecret.add(types.NamespacedName{Namespace: object.Namespace, Name: secret}, item)
+	}
+	if parent, found := parentGateway(object); found {
+		m.byParent.add(parent, item)
+	}
+	if selects(object) {
+		m.selecting++
+	}
+}
+
+func (m *memory) unindexSource(item *compactSource) {
+	object, _ := item.unpack()
+	for _, secret := range named(object) {
+		m.bySecret.remove(types.NamespacedName{Namespace: object.Namespace, Name: secret}, item)
+	}
+	if parent, found := parentGateway(object); found {
+		m.byParent.remove(parent, item)
+	}
+	if selects(object) {
+		m.selecting--
+	}
+}
+
+// putCertificate remembers a Certificate and gives the version that was known, or nil.
+// asWritten says that a write of ours was awaited there, and that this is its result.
+func (m *memory) putCertificate(item *compactCertificate) (old *compactCertificate, asWritten bool) {
+	m.lock.Lock()
+	defer m.lock.Unlock()
+	name := item.fullName()
+	old = m.forgetCertificate(name)
+	m.certificates[name] = item
+	m.indexCertificate(item)
+	want, awaited := m.expected[name]
+	if awaited {
+		delete(m.expected, name)
+		_, uid := item.identity()
+		m.written[strings.Clone(uid)] = true
+	}
+	const unsettled = certificate.ShimEntries | certificate.UnservedEntries | certificate.Deleting
+	return old, awaited && want == item.have && item.flags&unsettled == 0
+}
+
+// dropCertificate forgets a Certificate and gives the version that was known, or nil.
+func (m *memory) dropCertificate(name types.NamespacedName) (old *compactCertificate) {
+	m.lock.Lock()
+	defer m.lock.Unlock()
+	old = m.forgetCertificate(name)
+	if old != nil {
+		_, uid := old.identity()
+		delete(m.written, uid)
+	}
+	return old
+}
+
+func (m *memory) forgetCertificate(name types.NamespacedName) (old *compactCertificate) {
+	old = m.certificates[name]
+	if old != nil {
+		m.unindexCertificate(old)
+		delete(m.certificates, name)
+	}
+	return old
+}
+
+// dropCertificates forgets all of them.
+func (m *memory) dropCertificates() {
+	m.lock.Lock()
+	defer m.lock.Unlock()
+	clear(m.certificates)
+	clear(m.byOwner)
+	clear(m.writing)
+	clear(m.expected)
+	clear(m.written)
+}
+
+func (m *memory) indexCertificate(item *compactCertificate) {
+	o := item.unpack()
+	if o.Owner.UID != "" {
+		m.byOwner.add(o.Owner.UID, item)
+	}
+	if o.Secret != o.Name {
+		m.writing.add(types.NamespacedName{Namespace: o.Namespace, Name: o.Secret}, item)
+	}
+}
+
+func (m *memory) unindexCertificate(item *compactCertificate) {
+	o := item.unpack()
+	m.byOwner.remove(o.Owner.UID, item)
+	m.writing.remove(types.NamespacedName{Namespace: o.Namespace, Name: o.Secret}, item)
+}
+
+// expect announces a write before it is sent; the answer to it says what becomes of that.
+func (m *memory) expect(name types.NamespacedName, want certificate.Digest) {
+	m.lock.Lock()
+	defer m.lock.Unlock()
+	if len(m.expected) >= maxExpected {
+		clear(m.expected)
+	}
+	m.expected[name] = want
+}
+
+// expectNothing takes an announcement back: the write was refused.
+func (m *memory) expectNothing(name types.NamespacedName) {
+	m.lock.Lock()
+	defer m.lock.Unlock()
+	delete(m.expected, name)
+}
+
+// gatewaysSelect says whether any Gateway admits ListenerSets by namespace labels.
+func (m *memory) gatewaysSelect() bool {
+	m.lock.RLock()
+	defer m.lock.RUnlock()
+	return m.selecting > 0
+}
+
+func (s *compactSource) key() key {
+	return key{kind: s.kind, namespace: s.namespace.Value(), name: s.name()}
+}
+
+func (c *compactCertificate) fullName() types.NamespacedName {
+	return types.NamespacedName{Namespace: c.namespace.Value(), Name: c.name()}
+}
+
+// named are the Secrets of its own namespace that a source names, each once.
+func named(object *source.Object) []string {
+	var secrets []string
+	for _, entry := range object.Entries {
+		for _, ref := range entry.Secrets {
+			if ref.Name != "" && (ref.Namespace == nil || *ref.Namespace == object.Namespace) {
+				secrets = append(secrets, ref.Name)
+			}
+		}
+	}
+	slices.Sort(secrets)
+	return slices.Compact(secrets)
+}
+
+func parentGateway(object *source.Object) (types.NamespacedName, bool) {
+	if object.Parent == nil || !source.IsGateway(object.Parent.Group, object.Parent.Kind) {
+		return types.NamespacedName{}, false
+	}
+	return types.NamespacedName{Namespace: object.Parent.Namespace, Name: object.Parent.Name}, true
+}
+
+func selects(object *source.Object) bool {
+	return object.Allowed != nil && object.Allowed.From == "Selector"
+}

@@ -1,0 +1,85 @@
+package controller
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/certshim/certshim/certificate"
+	"github.com/certshim/certshim/problem"
+)
+
+// metrics are all that the controller counts. Counters with known labels exist at zero,
+// so that a rate over them has a beginning.
+type metrics struct {
+	problems        *prometheus.CounterVec
+	currentProblems *prometheus.GaugeVec
+	writes          *prometheus.CounterVec
+	liveReads       prometheus.Counter
+	events          *prometheus.CounterVec
+	reconciles      prometheus.Counter
+	synced          *prometheus.GaugeVec
+	forbidden       *prometheus.GaugeVec
+	writeForbidden  prometheus.Gauge
+	pendingWrites   prometheus.Gauge
+	otherShim       prometheus.Gauge
+	leader          prometheus.Gauge
+	initialDone     prometheus.Gauge
+}
+
+func newMetrics(registry prometheus.Registerer, version string, queueDepth func() float64) *metrics {
+	gauge := func(name, help string) prometheus.Gauge {
+		g := prometheus.NewGauge(prometheus.GaugeOpts{Name: "certshim_" + name, Help: help})
+		registry.MustRegister(g)
+		return g
+	}
+	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
+		c := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "certshim_" + name, Help: help}, labels)
+		registry.MustRegister(c)
+		return c
+	}
+	gauges := func(name, help string, labels ...string) *prometheus.GaugeVec {
+		g := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "certshim_" + name, Help: help}, labels)
+		registry.MustRegister(g)
+		return g
+	}
+	m := &metrics{
+		problems:        counter("problems_total", "Problems that were found, each counted once until it vanishes.", "reason", "severity"),
+		currentProblems: gauges("current_problems", "Problems that objects have now.", "reason", "severity"),
+		writes:          counter("writes_total", "Requests that write Certificates, by action and by what the API server's answer means.", "action", "result"),
+		liveReads:       counter("live_reads_total", "Certificates read from the API server because the cache was not enough.").WithLabelValues(),
+		events:          counter("events_total", "Events, by what became of them.", "result"),
+		reconciles:      counter("reconciles_total", "Objects that were looked at.").WithLabelValues(),
+		synced:          gauges("informer_synced", "Whether the objects of a served resource are known.", "resource"),
+		forbidden:       gauges("resource_forbidden", "Whether the API server refuses to list or watch a resource.", "resource"),
+		writeForbidden:  gauge("write_forbidden", "Whether the permission to write Certificates is missing."),
+		pendingWrites:   gauge("pending_writes", "Objects whose writes wait for an admission webhook that doesn't answer."),
+		otherShim:       gauge("other_shim_active", "Certificates that certshim wrote and to which cert-manager's own shim writes, too."),
+		leader:          gauge("leader", "Whether this replica is the one that works."),
+		initialDone:     gauge("initial_reconcile_done", "Whether every object that existed at the start was looked at."),
+	}
+	registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "certshim_queue_depth", Help: "Objects that wait to be looked at.",
+	}, queueDepth))
+	gauges("build_info", "The version that runs; always 1.", "version").WithLabelValues(version).Set(1)
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.zero()
+	return m
+}
+
+// zero makes the series with known labels.
+func (m *metrics) zero() {
+	for _, reason := range problem.Reasons() {
+		for _, severity := range []problem.Severity{problem.Error, problem.Warning} {
+			m.problems.WithLabelValues(string(reason.Reason), string(severity))
+			m.currentProblems.WithLabelValues(string(reason.Reason), string(severity))
+		}
+	}
+	for _, action := range []string{string(certificate.Create), string(certificate.Apply), string(certificate.Delete), takeOver} {
+		for _, result := range answers() {
+			m.writes.WithLabelValues(action, string(result))
+		}
+	}
+	for _, result := range []string{eventSent, eventKnown, eventDropped, eventFailed} {
+		m.events.WithLabelValues(result)
+	}
+}

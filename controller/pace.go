@@ -1,0 +1,55 @@
+package controller
+
+import (
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// pace spreads the changes of a take-over over time: each Certificate gets a slot, one
+// after another, and changes in it. A worker that comes too early comes back in time.
+type pace struct {
+	interval time.Duration
+	lock     sync.Mutex
+	slots    map[types.NamespacedName]time.Time
+	last     time.Time
+}
+
+// newPace allows so many changes a minute; 0 allows none.
+func newPace(changesPerMinute int) *pace {
+	p := &pace{slots: map[types.NamespacedName]time.Time{}}
+	if changesPerMinute > 0 {
+		p.interval = time.Minute / time.Duration(changesPerMinute)
+	}
+	return p
+}
+
+// never says that no such change is allowed at all.
+func (p *pace) never() bool { return p.interval == 0 }
+
+// due is how long the change of a Certificate has to wait; 0 means that it may go, and
+// uses its slot up. A slot that passed unused by more than the interval is lost.
+func (p *pace) due(name types.NamespacedName, now time.Time) time.Duration {
+	p.lock.Lock()
+	defer p.lock.Unlock()
+	slot, has := p.slots[name]
+	if has && now.Before(slot) {
+		return slot.Sub(now)
+	}
+	if has && now.Sub(slot) < p.interval {
+		delete(p.slots, name)
+		return 0
+	}
+	slot = p.last.Add(p.interval)
+	if slot.Before(now) {
+		slot = now
+	}
+	p.last = slot
+	if !slot.After(now) {
+		delete(p.slots, name)
+		return 0
+	}
+	p.slots[name] = slot
+	return slot.Sub(now)
+}

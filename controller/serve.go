@@ -1,0 +1,49 @@
+package controller
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// off is the listen address that serves nothing.
+const off = "0"
+
+// serve opens the listener for /metrics, /healthz and /readyz and serves until the context
+// ends.
+func (c *Controller) serve(ctx context.Context) error {
+	if c.config.MetricsListenAddress == off {
+		return nil
+	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.config.MetricsListenAddress)
+	if err != nil {
+		return fmt.Errorf("can't listen for metrics and health: %w", err)
+	}
+	server := &http.Server{Handler: c.handler(), ReadHeaderTimeout: 5 * time.Second}
+	context.AfterFunc(ctx, func() { _ = server.Close() })
+	go func() {
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			c.log.Error("metrics and health are no longer served", "error", err)
+		}
+	}()
+	return nil
+}
+
+func (c *Controller) handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(c.registry, promhttp.HandlerOpts{}))
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+		if !c.ready.Load() {
+			http.Error(w, "not ready: the enabled kinds, or Certificates, are not all known yet", http.StatusServiceUnavailable)
+			return
+		}
+		fmt.Fprintln(w, "ok")
+	})
+	return mux
+}

@@ -1,0 +1,210 @@
+package controller
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/dynamic/dynamicinformer"
+	"k8s.io/client-go/tools/cache"
+)
+
+// watched is a resource whose objects the controller keeps in memory.
+type watched struct {
+	resource schema.GroupVersionResource
+	// transform makes an object compact as it enters; it must be idempotent.
+	transform cache.TransformFunc
+	handler   cache.ResourceEventHandler
+	// forget drops all its objects from memory, when it is no longer served.
+	forget func()
+}
+
+// feed is the running informers of one resource, one for each namespace.
+type feed struct {
+	watched
+	informers []cache.SharedIndexInformer
+	stop      context.CancelFunc
+	running   sync.WaitGroup
+	// blocked is set while the server refuses to list or watch it.
+	blocked atomic.Bool
+	// attached is set once its objects go to the handler.
+	attached bool
+}
+
+// watcher runs a feed for each watched resource that the cluster serves, as long as it
+// does. Its methods are called from one goroutine.
+type watcher struct {
+	connection *connection
+	// namespaces to watch; one empty name means all.
+	namespaces []string
+	resources  []watched
+	metrics    *metrics
+	log        *slog.Logger
+	// look is called when a feed has synced or can't.
+	look  func()
+	feeds map[schema.GroupVersionResource]*feed
+}
+
+// update starts what is served and doesn't run, and ends what runs and isn't served. A
+// resource whose group could not be asked stays as it is.
+func (w *watcher) update(ctx context.Context, s served) {
+	for _, r := range w.resources {
+		running := w.feeds[r.resource]
+		_, unknown := s.unknown[r.resource.GroupVersion()]
+		switch {
+		case unknown:
+		case s.resources[r.resource] && running == nil:
+			w.start(ctx, r)
+		case !s.resources[r.resource] && running != nil:
+			w.log.Info("a resource is no longer served: its objects are forgotten, nothing is deleted", "resource", r.resource.String())
+			w.end(running)
+		}
+	}
+}
+
+func (w *watcher) start(ctx context.Context, r watched) {
+	client, err := w.connection.dynamic(r.resource)
+	if err != nil {
+		w.log.Error("can't build a client", "resource", r.resource.String(), "error", err)
+		return
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	f := &feed{watched: r, stop: cancel}
+	w.feeds[r.resource] = f
+	w.metrics.synced.WithLabelValues(label(r.resource)).Set(0)
+	w.metrics.forbidden.WithLabelValues(label(r.resource)).Set(0)
+	for _, namespace := range w.namespaces {
+		informer := dynamicinformer.NewFilteredDynamicInformer(client, r.resource, namespace, 0, cache.Indexers{}, nil).Informer()
+		// Both fail only for an informer that runs already.
+		_ = informer.SetTransform(r.transform)
+		_ = informer.SetWatchErrorHandlerWithContext(func(_ context.Context, _ *cache.Reflector, err error) { w.trouble(f, err) })
+		f.informers = append(f.informers, informer)
+		f.run(ctx, informer, w.look)
+	}
+}
+
+// run calls synced once the informer has its first list.
+func (f *feed) run(ctx context.Context, informer cache.SharedIndexInformer, synced func()) {
+	f.running.Go(func() { informer.RunWithContext(ctx) })
+	f.running.Go(func() {
+		select {
+		case <-informer.HasSyncedChecker().Done():
+			synced()
+		case <-ctx.Done():
+		}
+	})
+}
+
+// end waits for the informers, so that no handler runs after what it forgets.
+func (w *watcher) end(f *feed) {
+	f.stop()
+	f.running.Wait()
+	f.forget()
+	delete(w.feeds, f.resource)
+	w.metrics.synced.DeleteLabelValues(label(f.resource))
+	w.metrics.forbidden.DeleteLabelValues(label(f.resource))
+}
+
+func (w *watcher) endAll() {
+	for _, f := range w.feeds {
+		f.stop()
+	}
+	for _, f := range w.feeds {
+		f.running.Wait()
+	}
+}
+
+// attach hands the objects of the feeds to their handlers, once every feed has synced or
+// can't: before that, what isn't seen might yet come. It waits until the handlers have
+// seen the first list, and says whether any was attached.
+func (w *watcher) attach(ctx context.Context) bool {
+	if !w.settled() {
+		return false
+	}
+	var seen []cache.DoneChecker
+	for _, f := range w.feeds {
+		if f.attached || !f.synced() {
+			continue
+		}
+		f.attached = true
+		w.recovered(f)
+		w.metrics.synced.WithLabelValues(label(f.resource)).Set(1)
+		for _, informer := range f.informers {
+			if registration, err := informer.AddEventHandler(cache.ResourceEventHandlerDetailedFuncs{
+				AddFunc:    func(o any, first bool) { w.recovered(f); f.handler.OnAdd(o, first) },
+				UpdateFunc: func(old, o any) { w.recovered(f); f.handler.OnUpdate(old, o) },
+				DeleteFunc: func(o any) { w.recovered(f); f.handler.OnDelete(o) },
+			}); err == nil {
+				seen = append(seen, registration.HasSyncedChecker())
+			}
+		}
+	}
+	cache.WaitFor(ctx, "", seen...)
+	return len(seen) > 0
+}
+
+// settled says that each feed has synced or is blocked.
+func (w *watcher) settled() bool {
+	for _, f := range w.feeds {
+		if !f.synced() && !f.blocked.Load() {
+			return false
+		}
+	}
+	return true
+}
+
+// ready says that all that is served and enabled is in memory, but for what can't be read.
+func (w *watcher) ready() bool {
+	for _, f := range w.feeds {
+		if !f.attached && !f.blocked.Load() {
+			return false
+		}
+	}
+	return w.attached(certificates)
+}
+
+// attached says whether a resource's objects are in memory.
+func (w *watcher) attached(resource schema.GroupVersionResource) bool {
+	f := w.feeds[resource]
+	return f != nil && f.attached
+}
+
+func (f *feed) synced() bool {
+	for _, informer := range f.informers {
+		if !informer.HasSynced() {
+			return false
+		}
+	}
+	return true
+}
+
+// trouble is told of every list or watch that failed; the reflector tries again by
+// itself. Each change of state is logged once.
+func (w *watcher) trouble(f *feed, err error) {
+	if !apierrors.IsForbidden(err) && !apierrors.IsUnauthorized(err) && !apierrors.IsNotFound(err) {
+		w.log.Debug("a watch ended; it is taken up again", "resource", f.resource.String(), "error", err)
+		return
+	}
+	if !f.blocked.CompareAndSwap(false, true) {
+		return
+	}
+	if !apierrors.IsNotFound(err) {
+		w.metrics.forbidden.WithLabelValues(label(f.resource)).Set(1)
+		w.log.Warn("a resource can't be read", "resource", f.resource.String(), "error", err)
+	}
+	w.look()
+}
+
+// recovered is told of every object that arrives.
+func (w *watcher) recovered(f *feed) {
+	if f.blocked.Load() && f.blocked.CompareAndSwap(true, false) {
+		w.metrics.forbidden.WithLabelValues(label(f.resource)).Set(0)
+		w.log.Info("a resource can be read again", "resource", f.resource.String())
+	}
+}
+
+// label names a resource in metrics: ingresses.networking.k8s.io.
+func label(resource schema.GroupVersionResource) string { return resource.GroupResource().String() }

@@ -1,0 +1,93 @@
+package controller
+
+import (
+	"context"
+	"encoding/json"
+	"maps"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/dynamic"
+
+	"github.com/certshim/certshim/certificate"
+)
+
+// certificates is where cert-manager serves its Certificates.
+var certificates = schema.GroupVersionResource{Group: "cert-manager.io", Version: "v1", Resource: "certificates"}
+
+// Writer is every request about one Certificate that the controller sends. Errors are the
+// API server's, unwrapped.
+type Writer interface {
+	// Get reads it as it is now.
+	Get(ctx context.Context, name types.NamespacedName) (map[string]any, error)
+	// Apply sends an apply configuration, never forced. The guard goes into its metadata.
+	Apply(ctx context.Context, name types.NamespacedName, config map[string]any, guard certificate.Guard) error
+	// Patch sends a JSON patch of managedFields and gives the new resourceVersion.
+	Patch(ctx context.Context, name types.NamespacedName, patch []byte) (resourceVersion string, err error)
+	// Delete removes exactly the object of the guard.
+	Delete(ctx context.Context, name types.NamespacedName, guard certificate.Guard) error
+}
+
+// createOnly makes an apply fail where the object exists: no object has this
+// resourceVersion, and one that is absent is not compared.
+const createOnly = "1"
+
+// dynamicWriter is the Writer over the dynamic client.
+type dynamicWriter struct {
+	client dynamic.NamespaceableResourceInterface
+}
+
+func (w dynamicWriter) Get(ctx context.Context, name types.NamespacedName) (map[string]any, error) {
+	object, err := w.client.Namespace(name.Namespace).Get(ctx, name.Name, metav1.GetOptions{})
+	if err != nil {
+		return nil, err
+	}
+	return object.Object, nil
+}
+
+func (w dynamicWriter) Apply(ctx context.Context, name types.NamespacedName, config map[string]any, guard certificate.Guard) error {
+	body, err := json.Marshal(guarded(config, guard))
+	if err != nil {
+		return err
+	}
+	options := metav1.PatchOptions{FieldManager: certificate.FieldManager}
+	_, err = w.client.Namespace(name.Namespace).Patch(ctx, name.Name, types.ApplyPatchType, body, options)
+	return err
+}
+
+func (w dynamicWriter) Patch(ctx context.Context, name types.NamespacedName, patch []byte) (string, error) {
+	options := metav1.PatchOptions{FieldManager: certificate.FieldManager}
+	object, err := w.client.Namespace(name.Namespace).Patch(ctx, name.Name, types.JSONPatchType, patch, options)
+	if err != nil {
+		return "", err
+	}
+	return object.GetResourceVersion(), nil
+}
+
+func (w dynamicWriter) Delete(ctx context.Context, name types.NamespacedName, guard certificate.Guard) error {
+	uid := types.UID(guard.UID)
+	options := metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &uid}}
+	if guard.ResourceVersion != "" {
+		options.Preconditions.ResourceVersion = &guard.ResourceVersion
+	}
+	return w.client.Namespace(name.Namespace).Delete(ctx, name.Name, options)
+}
+
+// guarded is the configuration with what must hold when it arrives; the configuration
+// itself, which others may share, stays as it is.
+func guarded(config map[string]any, guard certificate.Guard) map[string]any {
+	config = maps.Clone(config)
+	metadata := maps.Clone(dig(config, "metadata"))
+	if metadata == nil {
+		metadata = map[string]any{}
+	}
+	if guard.UID != "" {
+		metadata["uid"] = guard.UID
+	}
+	if guard.ResourceVersion != "" {
+		metadata["resourceVersion"] = guard.ResourceVersion
+	}
+	config["metadata"] = metadata
+	return config
+}
