@@ -54,6 +54,8 @@ func read(err error) answer {
 		return terminating
 	case strings.Contains(message, "failed calling webhook"):
 		return webhookDown
+	case strings.Contains(message, "custom resource definition is terminating"):
+		return failed
 	case code == http.StatusForbidden && lacksPermission(message):
 		return forbidden
 	case code == http.StatusForbidden, code == http.StatusBadRequest, code == http.StatusUnprocessableEntity,

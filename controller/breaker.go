@@ -23,7 +23,9 @@ type breaker struct {
 	since   time.Time
 	next    time.Time
 	pause   time.Duration
-	told    bool
+	// probe is the source whose write tries whether the webhook is back.
+	probe key
+	told  bool
 }
 
 func newBreaker(gauge prometheus.Gauge) *breaker {
@@ -43,7 +45,7 @@ func (b *breaker) wait(k key, now time.Time) time.Duration {
 	if now.Before(b.next) {
 		return b.next.Sub(now)
 	}
-	b.next = now.Add(b.pause)
+	b.next, b.probe = now.Add(b.pause), k
 	return 0
 }
 
@@ -52,18 +54,18 @@ func (b *breaker) wait(k key, now time.Time) time.Duration {
 func (b *breaker) failed(k key, now time.Time) (pause time.Duration, tell bool) {
 	b.lock.Lock()
 	defer b.lock.Unlock()
-	if b.since.IsZero() {
-		b.since, b.pause = now, firstPause/2
-	}
-	if !now.Before(b.next) || b.pause < firstPause {
+	switch {
+	case b.since.IsZero():
+		b.since, b.pause, b.next = now, firstPause, now.Add(firstPause)
+	case b.probe == k:
 		b.pause = min(2*b.pause, longestPause)
-		b.next = now.Add(b.pause)
+		b.next, b.probe = now.Add(b.pause), key{}
 	}
 	b.pending[k] = true
 	b.gauge.Set(float64(len(b.pending)))
 	tell = !b.told && now.Sub(b.since) >= tellAfter
 	b.told = b.told || tell
-	return b.next.Sub(now), tell
+	return max(b.next.Sub(now), firstPause), tell
 }
 
 // answered notes that a write got through to its end, be it refused.

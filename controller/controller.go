@@ -60,6 +60,9 @@ type Controller struct {
 	look chan struct{}
 	// ready is set while all that is enabled and served is in memory, Certificates too.
 	ready atomic.Bool
+	// informed is set while enough is in memory to decide: Certificates, and at the start
+	// every kind that can be read.
+	informed atomic.Bool
 	// working counts the sources that are being worked on.
 	working   atomic.Int64
 	forbidden atomic.Bool
@@ -201,13 +204,14 @@ func (c *Controller) tellMissing() {
 	}
 }
 
-// settle attaches what has synced. When all is known again after something wasn't, every
-// source is looked at.
+// settle attaches what has synced. Once Certificates are known, for the first time or
+// again, every source is looked at.
 func (c *Controller) settle(ctx context.Context, firstReady chan struct{}) {
 	c.watcher.attach(ctx)
 	c.labels.need(ctx, c.memory.gatewaysSelect())
-	ready := c.watcher.ready()
-	if was := c.ready.Swap(ready); was || !ready {
+	c.ready.Store(c.watcher.ready())
+	informed := c.watcher.attached(certificates)
+	if was := c.informed.Swap(informed); was || !informed {
 		return
 	}
 	c.queue.inLine(c.memory.keys()...)
@@ -250,8 +254,8 @@ func (c *Controller) workOnOne(ctx, writing context.Context) bool {
 		return false
 	}
 	defer c.queue.Done(k)
-	if ctx.Err() != nil || writing.Err() != nil || !c.ready.Load() {
-		// Once all is known again, every source is queued.
+	if ctx.Err() != nil || writing.Err() != nil || !c.informed.Load() {
+		// Once enough is known again, every source is queued.
 		return true
 	}
 	c.working.Add(1)
@@ -270,7 +274,7 @@ func (c *Controller) workOnOne(ctx, writing context.Context) bool {
 
 // noteIdle notes the first time at which nothing is left to do.
 func (c *Controller) noteIdle() {
-	if c.ready.Load() && c.working.Load() == 0 && c.queue.Len() == 0 {
+	if c.informed.Load() && c.working.Load() == 0 && c.queue.Len() == 0 {
 		c.metrics.initialDone.Set(1)
 	}
 }

@@ -4,7 +4,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/tools/cache"
 
-	"github.com/certshim/certshim/annotations"
+	"github.com/certshim/certshim"
 	"github.com/certshim/certshim/certificate"
 	"github.com/certshim/certshim/source"
 )
@@ -13,7 +13,7 @@ import (
 func (c *Controller) watchedSource(kind source.Kind) watched {
 	return watched{
 		resource:  kind.Resource(),
-		transform: sourceTransform(kind, c.config.Policy.Parser),
+		transform: sourceTransform(kind, c.config.Policy),
 		handler: cache.ResourceEventHandlerDetailedFuncs{
 			AddFunc: func(o any, first bool) {
 				item := o.(*compactSource)
@@ -34,7 +34,7 @@ func (c *Controller) watchedSource(kind source.Kind) watched {
 				}
 			},
 		},
-		forget: func() { c.memory.dropKind(kind) },
+		forget: func() { c.queue.inLine(c.memory.dropKind(kind)...) },
 	}
 }
 
@@ -97,13 +97,16 @@ func last[T any](o any) (T, bool) {
 }
 
 // sourceTransform makes a source compact. What can't be read stays known, with the reason.
-func sourceTransform(kind source.Kind, parser *annotations.Parser) cache.TransformFunc {
+func sourceTransform(kind source.Kind, policy *certshim.Policy) cache.TransformFunc {
 	return func(o any) (any, error) {
 		object, isRaw := o.(*unstructured.Unstructured)
 		if !isRaw {
 			return o, nil
 		}
-		keepAnnotations(object, parser)
+		keep(dig(object.Object, "metadata", "annotations"), policy.Parser.Keeps)
+		if labels := policy.Certificate.Labels; labels != nil {
+			keep(dig(object.Object, "metadata", "labels"), labels.Copies)
+		}
 		reduced, err := kind.Reduce(object)
 		if err != nil {
 			return packSource(kind, &source.Object{Ref: source.Ref{
@@ -114,12 +117,11 @@ func sourceTransform(kind source.Kind, parser *annotations.Parser) cache.Transfo
 	}
 }
 
-// keepAnnotations leaves out those that no decision reads: kubectl's copy of the whole
-// object is one.
-func keepAnnotations(object *unstructured.Unstructured, parser *annotations.Parser) {
-	all := dig(object.Object, "metadata", "annotations")
+// keep leaves out what no decision reads: kubectl's copy of the whole object is one such
+// annotation.
+func keep(all map[string]any, keeps func(key string) bool) {
 	for k := range all {
-		if !parser.Keeps(k) {
+		if !keeps(k) {
 			delete(all, k)
 		}
 	}

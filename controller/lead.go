@@ -56,16 +56,19 @@ func (c *Controller) lead(ctx context.Context, work func(lost context.Context)) 
 	if err != nil {
 		return fmt.Errorf("leader election: %w", err)
 	}
-	go func() {
-		<-ctx.Done()
+	workDone := func() {
 		select {
 		case <-started:
 			<-finished
 		default:
 		}
+	}
+	context.AfterFunc(ctx, func() {
+		workDone()
 		release()
-	}()
+	})
 	elector.Run(electing)
+	workDone()
 	if ctx.Err() == nil {
 		return fmt.Errorf("the Lease %s/%s was lost, perhaps to another replica: ending, to be started anew", namespace, settings.LeaseName)
 	}

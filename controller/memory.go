@@ -100,15 +100,18 @@ func (m *memory) forgetSource(k key) (old *compactSource) {
 	return old
 }
 
-// dropKind forgets all sources of a kind.
-func (m *memory) dropKind(kind source.Kind) {
+// dropKind forgets all sources of a kind, and gives their keys.
+func (m *memory) dropKind(kind source.Kind) []key {
 	m.lock.Lock()
 	defer m.lock.Unlock()
+	var dropped []key
 	for k := range m.sources {
 		if k.kind == kind {
 			m.forgetSource(k)
+			dropped = append(dropped, k)
 		}
 	}
+	return dropped
 }
 
 // keys of all sources.

@@ -33,14 +33,18 @@ func (c *Controller) reconcile(ctx context.Context, k key) verdict {
 		if err := c.readLive(ctx, names, live); err != nil {
 			return c.failed(outcome.Source, err)
 		}
-		outcome, _ = c.decide(k, live)
+		if outcome, found = c.decide(k, live); !found {
+			return verdict{retry: true}
+		}
 	}
 	v, problems, conflicts := c.executeAll(ctx, k, outcome, nil)
 	if len(conflicts) > 0 {
 		if err := c.readLive(ctx, conflicts, live); err != nil {
 			return c.failed(outcome.Source, err)
 		}
-		outcome, _ = c.decide(k, live)
+		if outcome, found = c.decide(k, live); !found {
+			return verdict{retry: true}
+		}
 		again, more, still := c.executeAll(ctx, k, outcome, live)
 		v.merge(again)
 		v.retry = v.retry || len(still) > 0

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -30,9 +31,14 @@ type feed struct {
 	running   sync.WaitGroup
 	// blocked is set while the server refuses to list or watch it.
 	blocked atomic.Bool
+	started time.Time
 	// attached is set once its objects go to the handler.
 	attached bool
 }
+
+// patience is how long a resource that can't be listed, for whatever reason, keeps the
+// others waiting.
+const patience = 30 * time.Second
 
 // watcher runs a feed for each watched resource that the cluster serves, as long as it
 // does. Its methods are called from one goroutine.
@@ -72,7 +78,7 @@ func (w *watcher) start(ctx context.Context, r watched) {
 		return
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	f := &feed{watched: r, stop: cancel}
+	f := &feed{watched: r, stop: cancel, started: time.Now()}
 	w.feeds[r.resource] = f
 	w.metrics.synced.WithLabelValues(label(r.resource)).Set(0)
 	w.metrics.forbidden.WithLabelValues(label(r.resource)).Set(0)
@@ -84,6 +90,8 @@ func (w *watcher) start(ctx context.Context, r watched) {
 		f.informers = append(f.informers, informer)
 		f.run(ctx, informer, w.look)
 	}
+	time.AfterFunc(patience, w.look)
+	w.log.Info("watching", "resource", r.resource.String())
 }
 
 // run calls synced once the informer has its first list.
@@ -146,17 +154,18 @@ func (w *watcher) attach(ctx context.Context) bool {
 	return len(seen) > 0
 }
 
-// settled says that each feed has synced or is blocked.
+// settled says that each feed has synced, or is not worth waiting for.
 func (w *watcher) settled() bool {
 	for _, f := range w.feeds {
-		if !f.synced() && !f.blocked.Load() {
+		if !f.synced() && !f.blocked.Load() && time.Since(f.started) < patience {
 			return false
 		}
 	}
 	return true
 }
 
-// ready says that all that is served and enabled is in memory, but for what can't be read.
+// ready says that all that is served and enabled is in memory, but for what may not be
+// read.
 func (w *watcher) ready() bool {
 	for _, f := range w.feeds {
 		if !f.attached && !f.blocked.Load() {
