@@ -65,6 +65,7 @@ type Controller struct {
 	informed atomic.Bool
 	// working counts the sources that are being worked on.
 	working   atomic.Int64
+	firstIdle sync.Once
 	forbidden atomic.Bool
 }
 
@@ -275,6 +276,9 @@ func (c *Controller) workOnOne(ctx, writing context.Context) bool {
 // noteIdle notes the first time at which nothing is left to do.
 func (c *Controller) noteIdle() {
 	if c.informed.Load() && c.working.Load() == 0 && c.queue.Len() == 0 {
-		c.metrics.initialDone.Set(1)
+		c.firstIdle.Do(func() {
+			c.metrics.initialDone.Set(1)
+			debug.FreeOSMemory()
+		})
 	}
 }

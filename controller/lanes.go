@@ -12,63 +12,68 @@ const slowTurn = 8
 // lanes is the order of the queue. Changes go through the fast lane; the initial list and
 // retries wait in the slow one, in which the namespaces take turns. So a change does not
 // wait behind ten thousand objects of a start, nor one tenant behind another's.
-//
-// The work queue calls Touch, Push, Pop and Len under a lock of its own.
 type lanes struct {
-	lock sync.Mutex
-	// slowly are the keys that were added for the slow lane and not popped since.
-	slowly map[key]bool
-	// queued says for each key in the queue whether it waits in the slow lane.
-	queued map[key]bool
+	lock   sync.Mutex
+	places map[key]place
+	queued int
 	fast   fifo[key]
 	slow   map[string]*fifo[key]
 	turns  fifo[string] // the namespaces of slow, next first
 	pops   int
 }
 
+// place is where a key is; one that isn't in the queue has none, or is marked.
+type place uint8
+
+const (
+	marked place = iota + 1 // for the slow lane, when it is added
+	inSlowLane
+	inFastLane
+)
+
 var _ workqueue.Queue[key] = (*lanes)(nil)
 
 func newLanes() *lanes {
-	return &lanes{slowly: map[key]bool{}, queued: map[key]bool{}, slow: map[string]*fifo[key]{}}
+	return &lanes{places: map[key]place{}, slow: map[string]*fifo[key]{}}
 }
 
-// slowDown sends a key through the slow lane when it is added next, unless it is already
-// in the queue: there a change that was noticed keeps its place.
+// slowDown sends a key through the slow lane when it is added next. One that is in the
+// queue keeps its place.
 func (l *lanes) slowDown(k key) {
 	l.lock.Lock()
 	defer l.lock.Unlock()
-	if _, queued := l.queued[k]; !queued {
-		l.slowly[k] = true
+	if l.places[k] == 0 {
+		l.places[k] = marked
 	}
 }
 
-// speedUp sends a key through the fast lane when it is added next.
+// speedUp sends a key through the fast lane when it is added next, or moves it there.
 func (l *lanes) speedUp(k key) {
 	l.lock.Lock()
 	defer l.lock.Unlock()
-	delete(l.slowly, k)
-}
-
-// Touch moves a key that is queued and was added again for the fast lane over to it.
-func (l *lanes) Touch(k key) {
-	l.lock.Lock()
-	defer l.lock.Unlock()
-	if l.queued[k] && !l.slowly[k] {
-		l.queued[k] = false
+	switch l.places[k] {
+	case marked:
+		delete(l.places, k)
+	case inSlowLane:
+		l.places[k] = inFastLane
 		l.fast.push(k)
 	}
 }
+
+// Touch does nothing: the lane was settled before the key was added.
+func (l *lanes) Touch(key) {}
 
 // Push adds a key that is not in the queue.
 func (l *lanes) Push(k key) {
 	l.lock.Lock()
 	defer l.lock.Unlock()
-	slow := l.slowly[k]
-	l.queued[k] = slow
-	if !slow {
+	l.queued++
+	if l.places[k] != marked {
+		l.places[k] = inFastLane
 		l.fast.push(k)
 		return
 	}
+	l.places[k] = inSlowLane
 	keys := l.slow[k.namespace]
 	if keys == nil {
 		keys = &fifo[key]{}
@@ -82,7 +87,7 @@ func (l *lanes) Push(k key) {
 func (l *lanes) Len() int {
 	l.lock.Lock()
 	defer l.lock.Unlock()
-	return len(l.queued)
+	return l.queued
 }
 
 // Pop takes the next key; the work queue calls it only while Len is more than 0.
@@ -90,7 +95,7 @@ func (l *lanes) Pop() key {
 	l.lock.Lock()
 	defer l.lock.Unlock()
 	l.pops++
-	first, second := l.popFast, l.popSlow
+	first, second := l.fast.pop, l.popSlow
 	if l.pops%slowTurn == 0 {
 		first, second = second, first
 	}
@@ -98,12 +103,14 @@ func (l *lanes) Pop() key {
 	if !found {
 		k, _ = second()
 	}
-	delete(l.queued, k)
-	delete(l.slowly, k)
+	l.queued--
+	delete(l.places, k)
+	if len(l.places) == 0 {
+		// A map keeps the size that it had at the start.
+		l.places = map[key]place{}
+	}
 	return k
 }
-
-func (l *lanes) popFast() (key, bool) { return l.fast.pop() }
 
 // popSlow passes over the keys that have moved to the fast lane meanwhile.
 func (l *lanes) popSlow() (key, bool) {
@@ -119,7 +126,7 @@ func (l *lanes) popSlow() (key, bool) {
 		} else {
 			l.turns.push(namespace)
 		}
-		if l.queued[k] {
+		if l.places[k] == inSlowLane {
 			return k, true
 		}
 	}
