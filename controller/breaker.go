@@ -1,6 +1,8 @@
 package controller
 
 import (
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -68,14 +70,17 @@ func (b *breaker) failed(k key, now time.Time) (pause time.Duration, tell bool) 
 	return max(b.next.Sub(now), firstPause), tell
 }
 
-// answered notes that a write got through to its end, be it refused.
-func (b *breaker) answered() {
+// answered notes that a write got through to its end, be it refused. It gives those that
+// were waiting for that.
+func (b *breaker) answered() []key {
 	b.lock.Lock()
 	defer b.lock.Unlock()
 	if b.since.IsZero() {
-		return
+		return nil
 	}
+	released := slices.Collect(maps.Keys(b.pending))
 	b.since, b.next, b.told = time.Time{}, time.Time{}, false
 	clear(b.pending)
 	b.gauge.Set(0)
+	return released
 }

@@ -99,7 +99,7 @@ func (c *Controller) count(action string, err error) error {
 func (c *Controller) judge(k key, d certificate.Decision, err error) result {
 	r := result{answer: read(err), err: err}
 	if r.answer != webhookDown && r.answer != failed {
-		c.breaker.answered()
+		c.queue.inLine(c.breaker.answered()...)
 	}
 	c.permission(r)
 	switch r.answer {

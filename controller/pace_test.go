@@ -90,7 +90,9 @@ func TestBreaker(t *testing.T) {
 	if b.pause != longestPause {
 		t.Errorf("the pause is %s", b.pause)
 	}
-	b.answered()
+	if released := b.answered(); len(released) != 2 {
+		t.Errorf("released: %v", released)
+	}
 	if wait := b.wait(c, now); wait != 0 || testutil.ToFloat64(gauge) != 0 {
 		t.Errorf("after it is back a write waits %s, pending %v", wait, testutil.ToFloat64(gauge))
 	}
