@@ -33,10 +33,10 @@ func (c *compact) name() string {
 	return u.text()
 }
 
-// identity gives name and uid.
-func (c *compact) identity() (name, uid string) {
+func (c *compact) uid() string {
 	u := unpacker(c.packed)
-	return u.text(), u.text()
+	u.text()
+	return u.text()
 }
 
 // body is what follows the head: all by which two versions of an object differ for us.
@@ -51,9 +51,7 @@ func (c *compact) body() string {
 
 // same says that two versions of an object are alike for decisions: a status change is.
 func (c *compact) same(other *compact) bool {
-	_, uid := c.identity()
-	_, otherUID := other.identity()
-	return uid == otherUID && c.body() == other.body()
+	return c.uid() == other.uid() && c.body() == other.body()
 }
 
 // compactSource is a source in the cache.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"time"
 
@@ -24,13 +25,18 @@ const (
 	unfairBurst = 50
 )
 
-// probeTimeout bounds the question whether the server has priority and fairness.
-const probeTimeout = 5 * time.Second
+// The question whether the server has priority and fairness: how long it may take, and how
+// long until it is asked again.
+const (
+	probeTimeout = 5 * time.Second
+	probePause   = time.Second
+)
 
 // connection is every client, all over one HTTP client: one HTTP/2 connection.
 type connection struct {
 	config    *rest.Config
 	http      *http.Client
+	log       *slog.Logger
 	discovery *discovery.DiscoveryClient
 	metadata  metadata.Interface
 	events    eventsclient.EventsV1Interface
@@ -39,34 +45,43 @@ type connection struct {
 
 // connect makes the clients. Nothing is sent but the probe for priority and fairness,
 // where the settings leave the limits to it.
-func connect(ctx context.Context, base *rest.Config, settings KubernetesAPISettings, version string) (*connection, error) {
+func connect(ctx context.Context, base *rest.Config, settings Config, log *slog.Logger) (*connection, error) {
 	config := rest.CopyConfig(base)
-	config.UserAgent = "certshim/" + version
+	config.UserAgent = "certshim/" + settings.Version
 	client, err := rest.HTTPClientFor(config)
 	if err != nil {
 		return nil, fmt.Errorf("can't build the HTTP client: %w", err)
 	}
-	c := &connection{config: config, http: client}
+	c := &connection{config: config, http: client, log: log}
 	// A Lease must not wait behind writes: its client has no limit.
 	config.QPS = -1
 	var errs [4]error
 	c.leases, errs[0] = coordinationclient.NewForConfigAndClient(config, client)
 	c.discovery, errs[1] = discovery.NewDiscoveryClientForConfigAndClient(config, client)
-	c.limit(ctx, settings)
+	if err := c.limit(ctx, settings.KubernetesAPI); err != nil {
+		return nil, err
+	}
 	c.metadata, errs[2] = metadata.NewForConfigAndClient(config, client)
 	c.events, errs[3] = eventsclient.NewForConfigAndClient(config, client)
 	return c, errors.Join(errs[:]...)
 }
 
-// limit gives all clients made after it one common limit, or none.
-func (c *connection) limit(ctx context.Context, settings KubernetesAPISettings) {
+// limit gives all clients made after it one common limit, or none. Where it depends on the
+// server, it waits until that answers.
+func (c *connection) limit(ctx context.Context, settings KubernetesAPISettings) error {
 	qps, burst := settings.QPS, settings.Burst
-	if qps == 0 && c.fair(ctx) {
-		qps = -1
+	if qps == 0 {
+		fair, err := c.waitForProbe(ctx)
+		if err != nil {
+			return err
+		}
+		if fair {
+			qps = -1
+		}
 	}
 	if qps < 0 {
 		c.config.QPS = -1
-		return
+		return nil
 	}
 	if qps == 0 {
 		qps = unfairQPS
@@ -75,27 +90,48 @@ func (c *connection) limit(ctx context.Context, settings KubernetesAPISettings) 
 		burst = unfairBurst
 	}
 	c.config.RateLimiter = flowcontrol.NewTokenBucketRateLimiter(qps, burst)
+	return nil
 }
 
-// fair says whether the server has priority and fairness, which limits each client better
-// than it could limit itself.
-func (c *connection) fair(ctx context.Context) bool {
-	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
-	defer cancel()
+// waitForProbe probes until the server answers or the context ends.
+func (c *connection) waitForProbe(ctx context.Context) (fair bool, err error) {
 	target, _, err := rest.DefaultServerUrlFor(c.config)
 	if err != nil {
-		return false
+		return false, fmt.Errorf("the API server's address: %w", err)
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodHead, target.JoinPath("/livez/ping").String(), nil)
+	url := target.JoinPath("/livez/ping").String()
+	told := false
+	for {
+		fair, err := c.probe(ctx, url)
+		if err == nil {
+			return fair, nil
+		}
+		if !told {
+			told = true
+			c.log.Warn("the API server doesn't answer; waiting for it", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return false, ctx.Err()
+		case <-time.After(probePause):
+		}
+	}
+}
+
+// probe says whether the server has priority and fairness, which limits each client better
+// than it could limit itself.
+func (c *connection) probe(ctx context.Context, url string) (fair bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodHead, url, nil)
 	if err != nil {
-		return false
+		return false, err
 	}
 	response, err := c.http.Do(request)
 	if err != nil {
-		return false
+		return false, err
 	}
-	defer response.Body.Close()
-	return response.Header.Get(flowcontrolv1.ResponseHeaderMatchedFlowSchemaUID) != ""
+	return response.Header.Get(flowcontrolv1.ResponseHeaderMatchedFlowSchemaUID) != "", response.Body.Close()
 }
 
 // dynamic gives the dynamic client for one resource: the place where a resource gets a

@@ -98,6 +98,9 @@ func (c *Controller) Run(ctx context.Context) error {
 		return err
 	}
 	if err := c.connect(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
 		return err
 	}
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -126,7 +129,7 @@ func tightenMemory() {
 }
 
 func (c *Controller) connect(ctx context.Context) error {
-	connection, err := connect(ctx, c.base, c.config.KubernetesAPI, c.config.Version)
+	connection, err := connect(ctx, c.base, c.config, c.log)
 	if err != nil {
 		return err
 	}

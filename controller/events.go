@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	corev1 "k8s.io/api/core/v1"
@@ -141,9 +142,15 @@ func eventName(ref source.Ref, told, suffix string) string {
 	return name
 }
 
-// cut shortens text at a character's boundary.
+// cut shortens text at a character's boundary. Control characters, which a stranger may
+// have written into what the API server quotes, become blanks; line ends stay.
 func cut(text string, most int) string {
-	text = strings.ToValidUTF8(text, "�")
+	text = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) && r != '\n' {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(text, "�"))
 	if len(text) <= most {
 		return text
 	}

@@ -117,8 +117,7 @@ func (c *Controller) judge(k key, d certificate.Decision, err error) result {
 				Message: "no Certificate has been written for minutes: " + err.Error(),
 			}
 		}
-	case terminating:
-		r.err = nil
+	case done, conflict, outdated, terminating, forbidden, failed:
 	}
 	return r
 }

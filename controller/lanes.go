@@ -57,6 +57,7 @@ func (l *lanes) speedUp(k key) {
 	case inSlowLane:
 		l.places[k] = inFastLane
 		l.fast.push(k)
+	case inFastLane:
 	}
 }
 

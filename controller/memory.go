@@ -159,8 +159,7 @@ func (m *memory) putCertificate(item *compactCertificate) (old *compactCertifica
 	want, awaited := m.expected[name]
 	if awaited {
 		delete(m.expected, name)
-		_, uid := item.identity()
-		m.written[strings.Clone(uid)] = true
+		m.written[strings.Clone(item.uid())] = true
 	}
 	const unsettled = certificate.ShimEntries | certificate.UnservedEntries | certificate.Deleting
 	return old, awaited && want == item.have && item.flags&unsettled == 0
@@ -172,8 +171,7 @@ func (m *memory) dropCertificate(name types.NamespacedName) (old *compactCertifi
 	defer m.lock.Unlock()
 	old = m.forgetCertificate(name)
 	if old != nil {
-		_, uid := old.identity()
-		delete(m.written, uid)
+		delete(m.written, old.uid())
 	}
 	return old
 }

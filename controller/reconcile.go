@@ -128,6 +128,7 @@ func (c *Controller) executeAll(ctx context.Context, k key, outcome certshim.Out
 			conflicts = append(conflicts, name)
 		case outdated, forbidden, failed:
 			v.merge(c.failed(outcome.Source, r.err))
+		case done, refused, terminating, webhookDown:
 		}
 		v.merge(verdict{after: r.after})
 	}

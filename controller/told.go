@@ -61,6 +61,8 @@ func (t *told) tell(k key, ref source.Ref, problems []problem.Problem, now time.
 		if a.present {
 			a.times++
 			t.count(p, 1)
+			t.record.log.Info("told a problem", "source", ref.Kind, "namespace", ref.Namespace, "name", ref.Name,
+				"reason", p.Reason, "problem", p.Error())
 		}
 	}
 }

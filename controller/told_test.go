@@ -152,9 +152,9 @@ func TestEventNames(t *testing.T) {
 }
 
 func TestNotesFit(t *testing.T) {
-	for _, text := range []string{"short", strings.Repeat("ä", 600), "a" + strings.Repeat("ä", 600), "bad \xff byte"} {
+	for _, text := range []string{"short", strings.Repeat("ä", 600), "a" + strings.Repeat("ä", 600), "bad \xff byte", "\x1b[31mred"} {
 		note := cut(text, maxNote)
-		if len(note) > maxNote || !utf8.ValidString(note) {
+		if len(note) > maxNote || !utf8.ValidString(note) || strings.Contains(note, "\x1b") {
 			t.Errorf("%d bytes, valid: %v", len(note), utf8.ValidString(note))
 		}
 	}
