@@ -144,7 +144,7 @@ func TestOurOwnWriteIsRecognised(t *testing.T) {
 	for name, tt := range tests {
 		m := newMemory()
 		item := packCertificate(tt.shown)
-		m.expect(item.fullName(), want)
+		m.expect(item.fullName(), want, noon)
 		if _, got := m.putCertificate(item); got != tt.asWritten {
 			t.Errorf("%s: asWritten is %v", name, got)
 		}
@@ -160,7 +160,7 @@ func TestOurOwnWriteIsRecognised(t *testing.T) {
 func TestAnUnansweredExpectationIsTakenBack(t *testing.T) {
 	m := newMemory()
 	item := packCertificate(observedCertificate("tls", "tls", "web"))
-	m.expect(item.fullName(), certificate.Digest{})
+	m.expect(item.fullName(), certificate.Digest{}, noon)
 	m.expectNothing(item.fullName())
 	if _, asWritten := m.putCertificate(item); asWritten {
 		t.Error("a refused write explains a change")
@@ -183,5 +183,30 @@ func TestIndexesFollow(t *testing.T) {
 	}
 	if len(m.bySecret)+len(m.byParent)+len(m.byOwner)+len(m.writing)+len(m.sources) != 0 {
 		t.Errorf("left over: %v %v %v %v %v", m.bySecret, m.byParent, m.byOwner, m.writing, m.sources)
+	}
+}
+
+// A cache that is behind our own write must not have it written again; one that stays so
+// for longer must.
+func TestTheSameIsNotWrittenTwiceAtOnce(t *testing.T) {
+	m := newMemory()
+	item := packCertificate(observedCertificate("tls", "tls", "web"))
+	want := certificate.Digest{Sum: 5}
+	m.expect(item.fullName(), want, noon)
+	m.putCertificate(item) // the state before our write
+	if wait := m.underway(item.fullName(), want, noon.Add(watchDelay/2)); wait != watchDelay/2 {
+		t.Errorf("waits %s", wait)
+	}
+	if wait := m.underway(item.fullName(), certificate.Digest{Sum: 6}, noon); wait != 0 {
+		t.Errorf("something else waits %s", wait)
+	}
+	if wait := m.underway(item.fullName(), want, noon.Add(watchDelay)); wait != 0 {
+		t.Errorf("after a while it still waits %s", wait)
+	}
+	shown := *item
+	shown.have = want
+	m.putCertificate(&shown)
+	if wait := m.underway(item.fullName(), want, noon); wait != 0 {
+		t.Errorf("after it was seen it still waits %s", wait)
 	}
 }

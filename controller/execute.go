@@ -51,9 +51,13 @@ func writes(d certificate.Decision) bool {
 	return d.Action == certificate.Create || d.Action == certificate.Apply || d.Action == certificate.Delete
 }
 
-// mayWrite holds a write back while a webhook is down, or until its turn in a take-over.
+// mayWrite holds a write back while its like is underway or a webhook is down, and until
+// its turn in a take-over.
 func (c *Controller) mayWrite(k key, name types.NamespacedName, d certificate.Decision) (wait time.Duration, allowed bool) {
 	now := time.Now()
+	if wait := c.memory.underway(name, d.Want, now); wait > 0 && d.Action != certificate.Delete {
+		return wait, false
+	}
 	if wait := c.breaker.wait(k, now); wait > 0 {
 		return wait, false
 	}
@@ -82,7 +86,7 @@ func (c *Controller) send(ctx context.Context, name types.NamespacedName, d cert
 		}
 		guard.ResourceVersion = version
 	}
-	c.memory.expect(name, d.Want)
+	c.memory.expect(name, d.Want, time.Now())
 	err := c.count(string(d.Action), c.writer.Apply(ctx, name, d.Config, guard))
 	if err != nil {
 		c.memory.expectNothing(name)

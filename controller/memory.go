@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 
@@ -21,6 +22,15 @@ type key struct {
 // maxExpected bounds the writes whose watch event has not come yet. Beyond it they are
 // forgotten, which costs one more look at each source and nothing else.
 const maxExpected = 4096
+
+// expectation is a write of ours that the watch has not shown yet. An apply that changed
+// nothing never shows, so that it is believed in for watchDelay only.
+type expectation struct {
+	want certificate.Digest
+	at   time.Time
+}
+
+const watchDelay = 2 * time.Second
 
 // memory is what is known of the cluster: sources and Certificates with their indexes,
 // all under one lock, so that a decision that holds it sees one state.
@@ -41,7 +51,7 @@ type memory struct {
 	// writing has the Certificates that write a Secret of another name than their own.
 	writing index[types.NamespacedName, *compactCertificate]
 	// expected are our writes that the watch has not shown yet.
-	expected map[types.NamespacedName]certificate.Digest
+	expected map[types.NamespacedName]expectation
 	// written are the uids of the Certificates that this process wrote.
 	written map[string]bool
 }
@@ -52,7 +62,7 @@ func newMemory() *memory {
 		byParent:     index[types.NamespacedName, *compactSource]{},
 		certificates: map[types.NamespacedName]*compactCertificate{},
 		byOwner:      index[string, *compactCertificate]{}, writing: index[types.NamespacedName, *compactCertificate]{},
-		expected: map[types.NamespacedName]certificate.Digest{}, written: map[string]bool{},
+		expected: map[types.NamespacedName]expectation{}, written: map[string]bool{},
 	}
 }
 
@@ -156,13 +166,17 @@ func (m *memory) putCertificate(item *compactCertificate) (old *compactCertifica
 	old = m.forgetCertificate(name)
 	m.certificates[name] = item
 	m.indexCertificate(item)
-	want, awaited := m.expected[name]
-	if awaited {
-		delete(m.expected, name)
-		m.written[strings.Clone(item.uid())] = true
+	expected, awaited := m.expected[name]
+	if !awaited {
+		return old, false
 	}
+	m.written[strings.Clone(item.uid())] = true
 	const unsettled = certificate.ShimEntries | certificate.UnservedEntries | certificate.Deleting
-	return old, awaited && want == item.have && item.flags&unsettled == 0
+	if expected.want != item.have || item.flags&unsettled != 0 {
+		return old, false
+	}
+	delete(m.expected, name)
+	return old, true
 }
 
 // dropCertificate forgets a Certificate and gives the version that was known, or nil.
@@ -213,13 +227,25 @@ func (m *memory) unindexCertificate(item *compactCertificate) {
 }
 
 // expect announces a write before it is sent; the answer to it says what becomes of that.
-func (m *memory) expect(name types.NamespacedName, want certificate.Digest) {
+func (m *memory) expect(name types.NamespacedName, want certificate.Digest, now time.Time) {
 	m.lock.Lock()
 	defer m.lock.Unlock()
 	if len(m.expected) >= maxExpected {
 		clear(m.expected)
 	}
-	m.expected[name] = want
+	m.expected[name] = expectation{want: want, at: now}
+}
+
+// underway is how long to wait before the same is written again: the cache that asks for it
+// may only be behind. It is 0 where no such write is awaited.
+func (m *memory) underway(name types.NamespacedName, want certificate.Digest, now time.Time) time.Duration {
+	m.lock.RLock()
+	defer m.lock.RUnlock()
+	expected, awaited := m.expected[name]
+	if !awaited || expected.want != want {
+		return 0
+	}
+	return max(0, watchDelay-now.Sub(expected.at))
 }
 
 // expectNothing takes an announcement back: the write was refused.

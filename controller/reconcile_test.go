@@ -274,8 +274,8 @@ func TestPacedChangesTakeTheirTurn(t *testing.T) {
 		t.Errorf("delayed %d, requests %v", delayed, writer.requests)
 	}
 	c.pace = newPace(0)
-	d := certificate.Decision{Namespace: "shop", Name: "a", Action: certificate.Apply, Paced: true, Config: map[string]any{}}
-	if r := c.execute(t.Context(), at("shop", "a"), sourceRef, d); r.after != 0 || len(writer.requests) != 1 {
+	d := certificate.Decision{Namespace: "shop", Name: "z", Action: certificate.Apply, Paced: true, Config: map[string]any{}}
+	if r := c.execute(t.Context(), at("shop", "z"), sourceRef, d); r.after != 0 || len(writer.requests) != 1 {
 		t.Errorf("no changes are allowed: %+v, requests %v", r, writer.requests)
 	}
 }
