@@ -48,7 +48,7 @@ type Decision struct {
 	Guard Guard
 	// TakeOver, if not nil, is sent before Config: a JSON patch of managedFields and
 	// resourceVersion that makes the fields of cert-manager's shims ours, and changes no
-	// value. An Apply with TakeOver and [Decision.Paced] unset sends the patch alone.
+	// value. Config follows as an ordinary apply, unless Unchanged is set.
 	TakeOver []byte
 	// Unchanged is true when Config equals the live values, so that the patch is all.
 	Unchanged bool

@@ -31,10 +31,13 @@ const (
 	// Applied is set when there is an Apply entry of [FieldManager].
 	Applied Flags = 1 << iota
 	// ShimEntries is set when a field manager of cert-manager's shims, an Update entry
-	// of ours, or before-first-apply holds a field of the main resource.
+	// of ours, or before-first-apply holds a field of the main resource: one that we hold
+	// too, or any where we hold none or its entry is younger than ours. Fields of a shim
+	// that an earlier take-over left behind are therefore not counted; they are in
+	// OthersHold.
 	ShimEntries
-	// OthersHold is set when any other manager holds a field of labels, annotations,
-	// ownerReferences or spec.
+	// OthersHold is set when any manager but our Apply entry holds a field of labels,
+	// annotations, ownerReferences or spec.
 	OthersHold
 	// UnservedEntries is set when an entry names a version of cert-manager.io that is
 	// no longer served: every apply fails until that entry is rewritten.
@@ -43,6 +46,9 @@ const (
 	Deleting
 	// Untracked is set when there are no managedFields at all: a manifest from a file.
 	Untracked
+	// TakenOver is set by the controller, never by [Observe]: this process has written
+	// the Certificate before. Entries of a shim are then a sign that the shim still runs.
+	TakenOver
 )
 
 // Has says whether all of the given flags are set.

@@ -29,6 +29,7 @@ func etcdArgs() []string {
 		"--listen-peer-urls=" + etcdPeerURL,
 		"--initial-advertise-peer-urls=" + etcdPeerURL,
 		"--initial-cluster=controlplane=" + etcdPeerURL,
+		"--quota-backend-bytes=8589934592", // the default, 2 GiB, is soon full of old revisions in a benchmark
 		"--unsafe-no-fsync",
 	}
 }

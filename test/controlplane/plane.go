@@ -71,7 +71,7 @@ func (p *plane) start(ctx context.Context, group *errgroup.Group) error {
 	p.etcd.serve(ctx, group)
 	p.apiserver.serve(ctx, group)
 	if ctx.Err() != nil {
-		return nil
+		return ctx.Err()
 	}
 	if err := p.admitAdmins(ctx); err != nil {
 		return err

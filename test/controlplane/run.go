@@ -28,7 +28,7 @@ func runCommand(args []string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, folder.close()) }()
-	port, err := reservePort(*number)
+	port, err := reservePort(ctx, *number)
 	if err != nil {
 		return err
 	}
@@ -46,16 +46,19 @@ func run(ctx context.Context, folder *folder, port int) error {
 	if err := enter(folder); err != nil {
 		return err
 	}
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return plane.restartOnSignal(ctx) })
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.Go(func() error { return plane.restartOnSignal(groupCtx) })
 	group.Go(func() error {
-		if err := plane.start(ctx, group); err != nil || ctx.Err() != nil {
+		if err := plane.start(groupCtx, group); err != nil {
 			return err
 		}
 		_, err := fmt.Println("KUBECONFIG=" + folder.file(kubeconfigFile))
 		return err
 	})
-	return group.Wait()
+	if err := group.Wait(); ctx.Err() == nil {
+		return err
+	}
+	return nil // the end was asked for; what failed on the way to it doesn't matter
 }
 
 // enter makes the folder the working directory, for the programs' files and sockets are named relative to it, and the

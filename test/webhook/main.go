@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"testing"
 
 	webhooktest "github.com/cert-manager/cert-manager/test/webhook"
@@ -17,13 +18,18 @@ import (
 )
 
 func main() {
+	// A set of its own, as a dependency defines --kubeconfig in the common one; package testing gets the arguments that
+	// are left, none.
+	flags := flag.NewFlagSet("webhook", flag.ExitOnError)
+	kubeconfig := flags.String("kubeconfig", "", "path of the kubeconfig file")
+	_ = flags.Parse(os.Args[1:])
+	os.Args = os.Args[:1]
+
 	testing.Init()
-	kubeconfig := flag.String("kubeconfig", "", "path of the kubeconfig file")
 	// What the helper logs belongs into our output as it happens, not into the report of a failed test.
 	if err := flag.Set("test.v", "true"); err != nil {
 		panic(err)
 	}
-	flag.Parse()
 
 	ctx, stop := process.Context()
 	defer stop()

@@ -1,0 +1,104 @@
+package certificate
+
+import (
+	"slices"
+
+	"github.com/certshim/certshim/annotations"
+)
+
+// keepsValues says whether live values have to be kept: annotations that can't be read,
+// or broken entries, whose names may be on the Certificate already.
+func (d *decider) keepsValues() bool {
+	return len(d.in.Request.Unread) > 0 || len(d.in.Ask.Broken) > 0
+}
+
+// keepValues puts the live values into the configuration that must not be lost.
+func (d *decider) keepValues() {
+	live, _ := d.seen.Live["spec"].(map[string]any)
+	spec, _ := d.config["spec"].(map[string]any)
+	if live == nil || spec == nil {
+		return
+	}
+	if len(d.in.Ask.Broken) > 0 || slices.ContainsFunc(d.in.Request.Unread, isName) {
+		keepNames(spec, live)
+	}
+	for _, field := range d.in.Request.Unread {
+		d.keepField(field, spec, live)
+	}
+}
+
+// nameFields are the SAN fields. An alt-name may be of either of the first two.
+func nameFields() []annotations.Field {
+	return []annotations.Field{
+		annotations.FieldDNSNames, annotations.FieldIPAddresses,
+		annotations.FieldURIs, annotations.FieldEmailAddresses,
+	}
+}
+
+func isName(field annotations.Field) bool { return slices.Contains(nameFields(), field) }
+
+// keepNames puts the live names before the new ones, so that none is lost and an
+// unchanged list stays in its order.
+func keepNames(spec, live map[string]any) {
+	for _, field := range nameFields() {
+		name := key(field)
+		all := unique(textsOf(live[name]), textsOf(spec[name]))
+		fields(spec).list(name, all)
+	}
+}
+
+func (d *decider) keepField(field annotations.Field, spec, live map[string]any) {
+	switch {
+	case field == annotations.FieldAnnotations:
+		d.keepAnnotations()
+	case field == annotations.FieldNone, isName(field):
+	default:
+		keepWhole(spec, live, key(field))
+	}
+}
+
+func keepWhole(spec, live map[string]any, name string) {
+	delete(spec, name)
+	switch value := live[name].(type) {
+	case nil:
+	case map[string]any:
+		if len(value) > 0 {
+			spec[name] = deepCopy(value)
+		}
+	default:
+		spec[name] = deepCopy(value)
+	}
+}
+
+// keepAnnotations keeps what an earlier ACME annotation led to.
+func (d *decider) keepAnnotations() {
+	metadata, _ := d.seen.Live["metadata"].(map[string]any)
+	live, _ := metadata["annotations"].(map[string]any)
+	config, _ := d.config["metadata"].(map[string]any)
+	wanted, _ := config["annotations"].(map[string]any)
+	for _, name := range []string{overrideClass, overrideClassName, overrideName, temporary} {
+		value, found := live[name]
+		if _, there := wanted[name]; !found || there {
+			continue
+		}
+		if wanted == nil {
+			wanted = map[string]any{}
+			config["annotations"] = wanted
+		}
+		wanted[name] = value
+	}
+}
+
+// key is the name of a field within the spec.
+func key(field annotations.Field) string { return string(field)[len("spec."):] }
+
+func textsOf(value any) []string {
+	items, _ := value.([]any)
+	var out []string
+	for _, item := range items {
+		if text, ok := item.(string); ok {
+			out = append(out, text)
+		}
+	}
+	return out
+}

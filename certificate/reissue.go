@@ -1,0 +1,135 @@
+package certificate
+
+import (
+	"slices"
+	"time"
+)
+
+// reissue says whether cert-manager signs anew after an apply. It follows what its
+// controllers compare with the last request: names, subject and usages as sets, the
+// issuer with its defaults filled in, the duration where both have one, and the kind of
+// private key. Everything else changes no certificate.
+func reissue(s settlement, live map[string]any) Reissue {
+	if !s.differs {
+		return ReissueNo
+	}
+	before, _ := live["spec"].(map[string]any)
+	after, _ := s.after(live)["spec"].(map[string]any)
+	switch {
+	case !equal(before["secretName"], after["secretName"]):
+		return ReissueUnknown
+	case signedAlike(before, after):
+		return ReissueNo
+	}
+	return ReissueYes
+}
+
+// after is the live object as it will be: fields of ours that are no longer wanted go.
+func (s *settlement) after(live map[string]any) map[string]any {
+	out := deepCopy(live).(map[string]any)
+	for path := range s.owned {
+		if _, wanted := s.wanted[path]; !wanted && path.within(pathSpec) {
+			remove(out, path)
+		}
+	}
+	for path, value := range s.wanted {
+		if path.within(pathSpec) {
+			set(out, path, value)
+		}
+	}
+	return out
+}
+
+func set(object map[string]any, path fieldPath, value any) {
+	elements := path.elements()
+	for _, element := range elements[:len(elements)-1] {
+		name := element[len("f:"):]
+		inner, ok := object[name].(map[string]any)
+		if !ok {
+			inner = map[string]any{}
+			object[name] = inner
+		}
+		object = inner
+	}
+	object[elements[len(elements)-1][len("f:"):]] = value
+}
+
+func signedAlike(before, after map[string]any) bool {
+	for _, name := range []string{"dnsNames", "ipAddresses", "uris", "emailAddresses", "usages"} {
+		if !sameSet(before[name], after[name]) {
+			return false
+		}
+	}
+	return sameSubject(before, after) && sameKey(before, after) &&
+		sameIssuer(before, after) && sameDuration(before, after)
+}
+
+func sameSubject(before, after map[string]any) bool {
+	if text(before, "literalSubject") != "" && text(after, "literalSubject") != "" {
+		return true
+	}
+	a, _ := before["subject"].(map[string]any)
+	b, _ := after["subject"].(map[string]any)
+	for _, name := range []string{
+		"organizations", "organizationalUnits", "countries", "provinces",
+		"localities", "postalCodes", "streetAddresses",
+	} {
+		if !sameSet(a[name], b[name]) {
+			return false
+		}
+	}
+	return text(a, "serialNumber") == text(b, "serialNumber") && text(before, "commonName") == text(after, "commonName")
+}
+
+// sameKey compares with cert-manager's defaults, RSA of 2048 bits and ECDSA of 256.
+func sameKey(before, after map[string]any) bool { return keyOf(before) == keyOf(after) }
+
+type keyKind struct {
+	algorithm string
+	size      string
+}
+
+func keyOf(spec map[string]any) keyKind {
+	private, _ := spec["privateKey"].(map[string]any)
+	k := keyKind{algorithm: text(private, "algorithm"), size: shown(private["size"])}
+	if k.algorithm == "" {
+		k.algorithm = "RSA"
+	}
+	switch {
+	case k.algorithm == "Ed25519":
+		k.size = ""
+	case k.size != "" && k.size != "0":
+	case k.algorithm == "ECDSA":
+		k.size = "256"
+	default:
+		k.size = "2048"
+	}
+	return k
+}
+
+func sameIssuer(before, after map[string]any) bool { return issuerOf(before) == issuerOf(after) }
+
+func issuerOf(spec map[string]any) [3]string {
+	ref, _ := spec["issuerRef"].(map[string]any)
+	issuer := [3]string{text(ref, "name"), text(ref, "kind"), text(ref, "group")}
+	if issuer[1] == "" {
+		issuer[1] = "Issuer"
+	}
+	if issuer[2] == "" {
+		issuer[2] = group
+	}
+	return issuer
+}
+
+func sameDuration(before, after map[string]any) bool {
+	a, errA := time.ParseDuration(text(before, "duration"))
+	b, errB := time.ParseDuration(text(after, "duration"))
+	return errA != nil || errB != nil || a == b
+}
+
+func sameSet(a, b any) bool {
+	x, y := textsOf(a), textsOf(b)
+	slices.Sort(x)
+	slices.Sort(y)
+	return slices.Equal(x, y)
+}

@@ -1,0 +1,54 @@
+package app
+
+import (
+	"fmt"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+	"sigs.k8s.io/yaml"
+
+	"github.com/certshim/certshim/annotations"
+)
+
+const formatMarkdown = "markdown"
+
+func newAnnotations(streams genericiooptions.IOStreams) *cobra.Command {
+	format := ""
+	cmd := &cobra.Command{
+		Use:   "annotations",
+		Short: "List the annotations that this build knows",
+		Args:  cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			return printAnnotations(streams, format)
+		},
+	}
+	cmd.Flags().StringVarP(&format, "output", "o", formatTable, "table, json, yaml or markdown (the reference page)")
+	return cmd
+}
+
+func printAnnotations(streams genericiooptions.IOStreams, format string) error {
+	switch format {
+	case formatTable:
+		table := tabwriter.NewWriter(streams.Out, 0, 0, 2, ' ', 0)
+		row(table, "KEY", "FIELD", "VALUE", "EXAMPLE")
+		for _, r := range annotations.Table() {
+			row(table, r.Key, string(r.Field), r.Grammar, r.Example)
+		}
+		return table.Flush()
+	case formatJSON:
+		return writeJSON(streams.Out, annotations.Table())
+	case formatYAML:
+		text, err := yaml.Marshal(annotations.Table())
+		if err != nil {
+			return fmt.Errorf("write the annotations: %w", err)
+		}
+		_, err = streams.Out.Write(text)
+		return err
+	case formatMarkdown:
+		_, err := fmt.Fprint(streams.Out, annotations.RenderReference())
+		return err
+	default:
+		return badFormat(format, formatTable, formatJSON, formatYAML, formatMarkdown)
+	}
+}

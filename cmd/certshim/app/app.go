@@ -1,0 +1,109 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+)
+
+// The exit statuses of every command.
+const (
+	exitOK = 0
+	// exitProblems means that the command did its work, and an object has a problem of
+	// severity error, or that the controller ended by an error.
+	exitProblems = 1
+	// exitUsage means that the flags, the configuration or a part of the input can't be read.
+	exitUsage = 2
+)
+
+const exitHelp = `Exit status:
+  0  no problem of severity error
+  1  one at least, or the controller ended by an error
+  2  the flags, the configuration or a part of the input can't be read`
+
+// errProblems ends a command whose problems are printed already.
+var errProblems = errors.New("there are problems")
+
+// errUnreadable ends a command that named what it could not read already.
+var errUnreadable = errors.New("a part of the input can't be read")
+
+// failure is an error of the work itself, as against one of flags and input.
+type failure struct{ error }
+
+func (f failure) Unwrap() error { return f.error }
+
+// Main runs the command line of this process until it ends or is told to, and gives the
+// exit status.
+func Main() int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	return Run(ctx, os.Args, genericiooptions.IOStreams{In: os.Stdin, Out: os.Stdout, ErrOut: os.Stderr})
+}
+
+// Run runs one command line, args[0] being the name of the program, and gives the exit
+// status. It may be called again and again; the log of client libraries goes where the
+// last `controller` sent it.
+func Run(ctx context.Context, args []string, streams genericiooptions.IOStreams) int {
+	root := newRoot(programName(args), streams)
+	root.SetArgs(args[min(1, len(args)):])
+	err := root.ExecuteContext(ctx)
+	if err != nil && !errors.Is(err, errProblems) && !errors.Is(err, errUnreadable) {
+		for line := range strings.SplitSeq(err.Error(), "\n") {
+			printLine(streams.ErrOut, "error: "+line)
+		}
+	}
+	return exitStatus(err)
+}
+
+// exitStatus is the one place where an error becomes an exit status.
+func exitStatus(err error) int {
+	var failed failure
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.Is(err, errProblems), errors.As(err, &failed):
+		return exitProblems
+	default:
+		return exitUsage
+	}
+}
+
+// programName is what usage texts say: kubectl finds its plugins by their file's name.
+func programName(args []string) string {
+	if len(args) > 0 && strings.HasPrefix(filepath.Base(args[0]), "kubectl-") {
+		return "kubectl certshim"
+	}
+	return "certshim"
+}
+
+func newRoot(name string, streams genericiooptions.IOStreams) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "certshim",
+		Short: "Annotated Ingresses, Gateways and ListenerSets to cert-manager Certificates",
+		Long: `certshim turns annotated Ingress, Gateway and ListenerSet objects into cert-manager
+Certificates: a drop-in replacement for cert-manager's ingress-shim, gateway-shim and
+listenerset-shim.
+
+` + exitHelp,
+		Annotations:   map[string]string{cobra.CommandDisplayNameAnnotation: name},
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetIn(streams.In)
+	root.SetOut(streams.Out)
+	root.SetErr(streams.ErrOut)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return errors.Join(err, errors.New("see '"+cmd.CommandPath()+" --help'"))
+	})
+	root.AddCommand(newController(streams), newPlan(streams), newAnnotations(streams), newVersion(streams))
+	return root
+}

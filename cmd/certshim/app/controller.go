@@ -1,0 +1,89 @@
+package app
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/spf13/cobra"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+	"k8s.io/client-go/rest"
+
+	"github.com/certshim/certshim/controller"
+)
+
+type controllerOptions struct {
+	settings   *settings
+	logs       logFlags
+	connection *genericclioptions.ConfigFlags
+	streams    genericiooptions.IOStreams
+}
+
+func newController(streams genericiooptions.IOStreams) *cobra.Command {
+	o := &controllerOptions{streams: streams, connection: connectionFlags()}
+	cmd := &cobra.Command{
+		Use:   "controller",
+		Short: "Keep Certificates in step with their sources in a cluster",
+		Long: `Watches Ingresses, Gateways and ListenerSets, and keeps one Certificate for each TLS Secret
+that they ask for. In a pod it uses the pod's ServiceAccount, elsewhere the kubeconfig.
+
+Flags have the names that they have in cert-manager. What cert-manager's own shims did must
+be switched off there: --controllers=*,-ingress-shim,-gateway-shim.
+
+` + exitHelp,
+		Example: `  certshim controller --kubeconfig ~/.kube/config --leader-elect=false`,
+		Args:    cobra.NoArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return o.run(cmd) },
+	}
+	o.settings = newSettings(cmd.Flags(), bindController)
+	o.logs.bind(cmd.Flags())
+	bindCarriedOver(cmd.Flags())
+	o.connection.AddFlags(cmd.Flags())
+	return cmd
+}
+
+// connectionFlags are kubectl's flags that say which cluster, and as whom.
+func connectionFlags() *genericclioptions.ConfigFlags {
+	all := genericclioptions.NewConfigFlags(true)
+	return &genericclioptions.ConfigFlags{
+		KubeConfig: all.KubeConfig, Context: all.Context, ClusterName: all.ClusterName, AuthInfoName: all.AuthInfoName,
+		APIServer: all.APIServer, Impersonate: all.Impersonate, ImpersonateGroup: all.ImpersonateGroup,
+	}
+}
+
+func (o *controllerOptions) run(cmd *cobra.Command) error {
+	log, err := o.logs.logger(o.streams.ErrOut)
+	if err != nil {
+		return err
+	}
+	configuration, err := o.settings.configuration(cmd.Flags())
+	if err != nil {
+		return err
+	}
+	policy, err := newPolicy(configuration, inCluster)
+	if err != nil {
+		return err
+	}
+	if flags := meaningless(cmd.Flags()); len(flags) > 0 {
+		log.Warn("these flags have no meaning here, remove them", slog.String("flags", strings.Join(flags, " ")))
+	}
+	connection, err := o.connection.ToRESTConfig()
+	if err != nil {
+		return err
+	}
+	config := controller.Config{Configuration: configuration, Policy: policy, Version: readVersion().Version}
+	return runController(cmd.Context(), config, connection, log)
+}
+
+func runController(ctx context.Context, config controller.Config, connection *rest.Config, log *slog.Logger) error {
+	c, err := controller.New(config, connection, log, prometheus.NewRegistry())
+	if err != nil {
+		return err
+	}
+	if err := c.Run(ctx); err != nil {
+		return failure{err}
+	}
+	return nil
+}

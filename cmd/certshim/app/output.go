@@ -1,0 +1,141 @@
+package app
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/certshim/certshim"
+	"github.com/certshim/certshim/certificate"
+	"github.com/certshim/certshim/problem"
+	"github.com/certshim/certshim/source"
+)
+
+// The formats of plan's output.
+const (
+	formatTable  = "table"
+	formatYAML   = "yaml"
+	formatJSON   = "json"
+	formatDiff   = "diff"
+	formatReport = "report"
+)
+
+func formats() []string {
+	return []string{formatTable, formatYAML, formatJSON, formatDiff, formatReport}
+}
+
+// plan is what a run found out.
+type plan struct {
+	sources   []planned
+	ignored   ignored
+	noHeaders bool
+}
+
+// planned is one source and what follows from it.
+type planned struct {
+	object  *source.Object
+	outcome certshim.Outcome
+	// live has the Certificates that exist, by name, as far as they were read.
+	live map[string]map[string]any
+}
+
+func (p *plan) add(one planned, known *inventory) {
+	one.live = map[string]map[string]any{}
+	for _, c := range one.outcome.Certificates {
+		if existing, found := known.Certificate(c.Namespace, c.Name); found {
+			one.live[c.Name] = existing.Live
+		}
+	}
+	p.sources = append(p.sources, one)
+}
+
+// write writes the plan in one of [formats].
+func (p *plan) write(w io.Writer, format string) error {
+	switch format {
+	case formatYAML:
+		return p.writeYAML(w)
+	case formatJSON:
+		return p.writeJSON(w)
+	case formatDiff:
+		return p.writeDiff(w)
+	case formatReport:
+		return p.writeReport(w)
+	default:
+		return p.writeTable(w)
+	}
+}
+
+// writes says whether a decision leads to a manifest.
+func writes(c certificate.Decision) bool {
+	return (c.Action == certificate.Create || c.Action == certificate.Apply) && c.Config != nil
+}
+
+// problems gives all problems, a source's together.
+func (p *plan) problems() []problem.Problem {
+	var all []problem.Problem
+	for _, one := range p.sources {
+		all = append(all, one.outcome.Problems.All()...)
+	}
+	return all
+}
+
+// summary says in one line what was found.
+func (p *plan) summary() string {
+	actions, silent := map[string]int{}, 0
+	for _, one := range p.sources {
+		if one.outcome.Ignored != "" && len(one.outcome.Certificates) == 0 {
+			silent++
+		}
+		for _, c := range one.outcome.Certificates {
+			actions[string(c.Action)]++
+		}
+	}
+	parts := []string{count(len(p.sources), "source") + counts(actions)}
+	if silent > 0 {
+		parts = append(parts, fmt.Sprintf("%d asking for nothing", silent))
+	}
+	severities := map[problem.Severity]int{}
+	for _, one := range p.problems() {
+		severities[one.Severity]++
+	}
+	for _, severity := range []problem.Severity{problem.Error, problem.Warning} {
+		if n := severities[severity]; n > 0 {
+			parts = append(parts, count(n, string(severity)))
+		}
+	}
+	if p.ignored.Documents > 0 {
+		parts = append(parts, count(p.ignored.Documents, "document")+" of other kinds ignored"+counts(p.ignored.Kinds))
+	}
+	return strings.Join(parts, "; ")
+}
+
+// counts gives ": n thing, …", the most frequent first, or "".
+func counts(of map[string]int) string {
+	const most = 8
+	names := slices.SortedFunc(maps.Keys(of), func(a, b string) int {
+		if of[a] != of[b] {
+			return of[b] - of[a]
+		}
+		return strings.Compare(a, b)
+	})
+	var parts []string
+	for _, name := range names[:min(most, len(names))] {
+		parts = append(parts, fmt.Sprintf("%d %s", of[name], name))
+	}
+	if len(names) > most {
+		parts = append(parts, fmt.Sprintf("%d more kinds", len(names)-most))
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return ": " + strings.Join(parts, ", ")
+}
+
+func count(n int, thing string) string {
+	if n != 1 {
+		thing += "s"
+	}
+	return fmt.Sprintf("%d %s", n, thing)
+}

@@ -1,0 +1,98 @@
+package app
+
+import (
+	"io"
+
+	"github.com/certshim/certshim/certificate"
+	"github.com/certshim/certshim/problem"
+	"github.com/certshim/certshim/resolver"
+)
+
+// report is the PlanReport of -o report, a stable interface for other programs.
+type report struct {
+	APIVersion string           `json:"apiVersion"`
+	Kind       string           `json:"kind"`
+	Sources    []reportedSource `json:"sources"`
+	Ignored    ignored          `json:"ignored"`
+}
+
+type reportedSource struct {
+	APIVersion   string                `json:"apiVersion"`
+	Kind         string                `json:"kind"`
+	Namespace    string                `json:"namespace"`
+	Name         string                `json:"name"`
+	Issuer       *reportedIssuer       `json:"issuer,omitempty"`
+	Certificates []reportedCertificate `json:"certificates"`
+	Problems     []reportedProblem     `json:"problems"`
+	// Ignored says why the source asks for nothing; it is left out if it asks.
+	Ignored string `json:"ignored,omitempty"`
+}
+
+type reportedIssuer struct {
+	Group string          `json:"group"`
+	Kind  string          `json:"kind"`
+	Name  string          `json:"name"`
+	From  resolver.Origin `json:"from"`
+}
+
+type reportedCertificate struct {
+	Namespace string             `json:"namespace"`
+	Name      string             `json:"name"`
+	Action    certificate.Action `json:"action"`
+	Reason    string             `json:"reason"`
+	// Reissue is there for the action apply.
+	Reissue  certificate.Reissue `json:"reissue,omitempty"`
+	Manifest map[string]any      `json:"manifest,omitempty"`
+}
+
+// reportedProblem is a problem without its object, which the source around it is.
+type reportedProblem struct {
+	Severity   problem.Severity `json:"severity"`
+	Path       string           `json:"path,omitempty"`
+	Key        string           `json:"key,omitempty"`
+	Value      string           `json:"value,omitempty"`
+	Allowed    string           `json:"allowed,omitempty"`
+	Suggestion string           `json:"suggestion,omitempty"`
+	Reason     problem.Reason   `json:"reason"`
+	Message    string           `json:"message"`
+}
+
+func (p *plan) writeReport(w io.Writer) error {
+	r := report{APIVersion: "certshim.io/v1alpha1", Kind: "PlanReport", Sources: []reportedSource{}, Ignored: p.ignored}
+	for _, one := range p.sources {
+		r.Sources = append(r.Sources, one.report())
+	}
+	return writeJSON(w, r)
+}
+
+func (one planned) report() reportedSource {
+	object, outcome := one.object, one.outcome
+	r := reportedSource{
+		APIVersion: object.APIVersion(), Kind: object.Kind, Namespace: object.Namespace, Name: object.Name,
+		Certificates: []reportedCertificate{}, Problems: []reportedProblem{}, Ignored: outcome.Ignored,
+	}
+	if issuer := outcome.Issuer; issuer.Name != "" {
+		r.Issuer = &reportedIssuer{Group: issuer.Group, Kind: issuer.Kind, Name: issuer.Name, From: issuer.From}
+	}
+	for _, c := range outcome.Certificates {
+		r.Certificates = append(r.Certificates, reportCertificate(c))
+	}
+	for _, p := range outcome.Problems.All() {
+		r.Problems = append(r.Problems, reportedProblem{
+			Severity: p.Severity, Path: p.Path, Key: p.Key, Value: p.Value, Allowed: p.Allowed,
+			Suggestion: p.Suggestion, Reason: p.Reason, Message: p.Message,
+		})
+	}
+	return r
+}
+
+func reportCertificate(c certificate.Decision) reportedCertificate {
+	r := reportedCertificate{Namespace: c.Namespace, Name: c.Name, Action: c.Action, Reason: c.Reason}
+	if writes(c) {
+		r.Manifest = c.Config
+	}
+	if c.Action == certificate.Apply {
+		r.Reissue = c.Reissue
+	}
+	return r
+}

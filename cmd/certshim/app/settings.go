@@ -1,0 +1,122 @@
+package app
+
+import (
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/certshim/certshim/controller"
+)
+
+// settings is where the operator's configuration comes from: the file, and over it the
+// flags that are given.
+type settings struct {
+	file string
+	// flags are the values as they were parsed; [settings.configuration] lays those that
+	// were given over the file.
+	flags controller.Configuration
+	// bind binds the flags of one command to a configuration.
+	bind func(*pflag.FlagSet, *controller.Configuration)
+}
+
+func newSettings(flags *pflag.FlagSet, bind func(*pflag.FlagSet, *controller.Configuration)) *settings {
+	s := &settings{flags: controller.DefaultConfiguration(), bind: bind}
+	flags.StringVar(&s.file, "config", "", "file with a ControllerConfiguration (certshim.io/v1alpha1); flags win over it")
+	bind(flags, &s.flags)
+	return s
+}
+
+// configuration reads the file, lays the given flags over it, and checks the whole.
+func (s *settings) configuration(given *pflag.FlagSet) (controller.Configuration, error) {
+	configuration := controller.DefaultConfiguration()
+	if s.file != "" {
+		text, err := os.ReadFile(s.file)
+		if err != nil {
+			return configuration, fmt.Errorf("read --config: %w", err)
+		}
+		if configuration, err = controller.LoadConfiguration(text, s.file); err != nil {
+			return configuration, err
+		}
+	}
+	target := pflag.NewFlagSet("configuration", pflag.ContinueOnError)
+	s.bind(target, &configuration)
+	if err := copyGiven(target, given); err != nil {
+		return configuration, err
+	}
+	return configuration, configuration.Validate()
+}
+
+// copyGiven sets in one set of flags what was given in the other.
+func copyGiven(to, given *pflag.FlagSet) error {
+	var failed error
+	given.Visit(func(from *pflag.Flag) {
+		target := to.Lookup(from.Name)
+		if target == nil || failed != nil {
+			return
+		}
+		if list, isList := from.Value.(pflag.SliceValue); isList {
+			failed = target.Value.(pflag.SliceValue).Replace(list.GetSlice())
+			return
+		}
+		failed = target.Value.Set(from.Value.String())
+	})
+	return failed
+}
+
+// bindPolicy binds the flags that decide what Certificates look like. They have the names
+// that they have in cert-manager.
+func bindPolicy(flags *pflag.FlagSet, c *controller.Configuration) {
+	flags.StringVar(&c.DefaultIssuer.Name, "default-issuer-name", c.DefaultIssuer.Name, "issuer of objects that ask for a certificate and name none")
+	flags.StringVar(&c.DefaultIssuer.Kind, "default-issuer-kind", c.DefaultIssuer.Kind, "kind of that issuer")
+	flags.StringVar(&c.DefaultIssuer.Group, "default-issuer-group", c.DefaultIssuer.Group, "API group of that issuer")
+	flags.StringSliceVar(&c.Annotations.Auto, "auto-certificate-annotations", c.Annotations.Auto, "annotations that ask for the default issuer when true")
+	flags.StringSliceVar(&c.Annotations.Extra, "extra-certificate-annotations", c.Annotations.Extra, "annotations that are copied to the Certificate")
+	flags.BoolVar(&c.GatewayAPI.Enabled, "enable-gateway-api", c.GatewayAPI.Enabled, "work on Gateways, where the cluster serves them")
+	flags.BoolVar(&c.GatewayAPI.ListenerSets, "enable-gateway-api-listenerset", c.GatewayAPI.ListenerSets, "work on ListenerSets, where the cluster serves them")
+	flags.StringSliceVar(&c.GatewayAPI.ExtraProtocols, "gateway-api-extra-protocols", c.GatewayAPI.ExtraProtocols, "listener protocols that count as TLS besides HTTPS and TLS")
+}
+
+// bindController binds all flags of the configuration.
+func bindController(flags *pflag.FlagSet, c *controller.Configuration) {
+	bindPolicy(flags, c)
+	flags.StringSliceVar(&c.Namespaces, "namespace", c.Namespaces, "work on these namespaces only; may be given several times")
+	flags.IntVar(&c.Workers, "concurrent-workers", c.Workers, "how many objects are worked on at once")
+	flags.Float32Var(&c.KubernetesAPI.QPS, "kube-api-qps", c.KubernetesAPI.QPS, "requests a second to the API server; -1 is no limit, 0 none where the server has priority and fairness, else 20")
+	flags.IntVar(&c.KubernetesAPI.Burst, "kube-api-burst", c.KubernetesAPI.Burst, "requests at once to the API server; 0 is 50, where --kube-api-qps limits at all")
+	flags.StringVar(&c.MetricsListenAddress, "metrics-listen-address", c.MetricsListenAddress, "where /metrics, /healthz and /readyz are served; 0 serves nothing")
+	flags.BoolVar(&c.LeaderElect.Enabled, "leader-elect", c.LeaderElect.Enabled, "let one replica work at a time")
+	flags.StringVar(&c.LeaderElect.Namespace, "leader-election-namespace", c.LeaderElect.Namespace, "namespace of the Lease; empty means the one this process runs in")
+	flags.DurationVar((*time.Duration)(&c.LeaderElect.LeaseDuration), "leader-election-lease-duration", time.Duration(c.LeaderElect.LeaseDuration), "how long a replica waits before it takes the Lease of one that is silent")
+	flags.DurationVar((*time.Duration)(&c.LeaderElect.RenewDeadline), "leader-election-renew-deadline", time.Duration(c.LeaderElect.RenewDeadline), "how long the leader tries to renew before it stops")
+	flags.DurationVar((*time.Duration)(&c.LeaderElect.RetryPeriod), "leader-election-retry-period", time.Duration(c.LeaderElect.RetryPeriod), "time between two tries")
+}
+
+// carriedOver are flags of cert-manager's controller that people have in their manifests
+// and that mean nothing here; all are taken, with any value.
+func carriedOver() []string {
+	return []string{
+		"acme-http01-solver-image", "cluster-resource-namespace", "controllers", "copied-annotation-prefixes",
+		"enable-certificate-owner-ref", "feature-gates", "max-concurrent-challenges",
+	}
+}
+
+func bindCarriedOver(flags *pflag.FlagSet) {
+	for _, name := range carriedOver() {
+		flags.String(name, "", "has no meaning here")
+		flags.Lookup(name).NoOptDefVal = "true"
+		_ = flags.MarkHidden(name) // fails for an unknown flag only
+	}
+}
+
+// meaningless gives the flags of [carriedOver] that were given.
+func meaningless(flags *pflag.FlagSet) []string {
+	var given []string
+	for _, name := range carriedOver() {
+		if flags.Changed(name) {
+			given = append(given, "--"+name)
+		}
+	}
+	return given
+}

@@ -1,0 +1,126 @@
+package resolver
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+)
+
+// Registry knows the issuer kinds and which of them an annotation means. It is
+// immutable and safe for concurrent use.
+type Registry struct {
+	defaults Defaults
+	known    map[GroupKind]Known
+	// groups are the groups that declare a kind, kinds the kinds of a group; sorted.
+	groups, kinds map[string][]string
+}
+
+// Known is an issuer kind of the registry and the entry it came from.
+type Known struct {
+	GroupKind
+	KindEntry
+	Entry Entry
+}
+
+// NewRegistry builds a registry from cert-manager's own issuers, which are always
+// there, and entries. An entry of a higher level replaces (group, kind) pairs of a lower
+// one; the same pair twice within a level is an error. All errors are reported together.
+func NewRegistry(defaults Defaults, entries []Entry) (*Registry, error) {
+	r := &Registry{
+		defaults: defaults.filled(),
+		known:    map[GroupKind]Known{}, groups: map[string][]string{}, kinds: map[string][]string{},
+	}
+	errs := []error{r.defaults.check()}
+	r.put(builtin())
+	sorted := slices.Clone(entries)
+	slices.SortStableFunc(sorted, func(a, b Entry) int { return cmp.Compare(a.Level, b.Level) })
+	for _, entry := range sorted {
+		if err := entry.check(); err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		errs = append(errs, r.put(entry))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	r.index()
+	return r, nil
+}
+
+// builtin are cert-manager's own issuers.
+func builtin() Entry {
+	return Entry{
+		ID: "cert-manager", Title: "cert-manager", Group: CertManagerGroup, Versions: []string{"v1"},
+		Kinds: []KindEntry{
+			{Kind: IssuerKind, Resource: "issuers", Scope: Namespaced},
+			{Kind: ClusterIssuerKind, Resource: "clusterissuers", Scope: Cluster},
+		},
+		Docs: "https://cert-manager.io/docs/configuration/",
+	}
+}
+
+func (r *Registry) put(entry Entry) error {
+	var errs []error
+	for _, kind := range entry.Kinds {
+		key := GroupKind{Group: entry.Group, Kind: kind.Kind}
+		if other, taken := r.known[key]; taken && other.Entry.Level == entry.Level {
+			errs = append(errs, fmt.Errorf("issuer types %s and %s both declare kind %s of group %s", other.Entry.ID, entry.ID, key.Kind, key.Group))
+			continue
+		}
+		r.known[key] = Known{GroupKind: key, KindEntry: kind, Entry: entry}
+	}
+	return errors.Join(errs...)
+}
+
+func (r *Registry) index() {
+	for _, known := range r.Kinds() {
+		group, kind := known.Group, known.GroupKind.Kind
+		r.groups[kind] = append(r.groups[kind], group)
+		r.kinds[group] = append(r.kinds[group], kind)
+	}
+}
+
+// Kinds lists every known issuer kind, cert-manager's own first, then by group and kind.
+func (r *Registry) Kinds() []Known {
+	return slices.SortedFunc(maps.Values(r.known), func(a, b Known) int {
+		return cmp.Or(
+			cmp.Compare(foreign(a.Group), foreign(b.Group)),
+			cmp.Compare(a.Group, b.Group),
+			cmp.Compare(a.GroupKind.Kind, b.GroupKind.Kind),
+		)
+	})
+}
+
+func foreign(group string) int {
+	if group == CertManagerGroup {
+		return 0
+	}
+	return 1
+}
+
+func (d Defaults) filled() Defaults {
+	d.Kind = cmp.Or(d.Kind, IssuerKind)
+	d.Group = cmp.Or(d.Group, CertManagerGroup)
+	return d
+}
+
+func (d Defaults) check() error {
+	switch {
+	case d.Name != "" && !isSubdomain(d.Name):
+		return fmt.Errorf("default issuer name %q: %s", d.Name, wantName)
+	case !isKind(d.Kind):
+		return fmt.Errorf("default issuer kind %q: %s", d.Kind, wantKind)
+	case !isSubdomain(d.Group):
+		return fmt.Errorf("default issuer group %q: %s", d.Group, wantGroup)
+	}
+	return nil
+}
+
+// Knows says whether a kind is declared, in the catalogue or by the operator.
+func (r *Registry) Knows(kind GroupKind) bool {
+	_, known := r.known[kind]
+	return known
+}

@@ -1,0 +1,176 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"testing"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/discovery/cached/memory"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/restmapper"
+
+	"github.com/certshim/certshim/test/crds"
+	"github.com/certshim/certshim/test/envtest"
+	"github.com/certshim/certshim/test/process"
+)
+
+// startTimeout is for everything but the builds, on a machine that is busy.
+const startTimeout = 3 * time.Minute
+
+// Cluster is a cluster that runs.
+type Cluster struct {
+	// ControlPlane is etcd, the API server and the few controllers of the control plane.
+	ControlPlane *envtest.ControlPlane
+	// Kubeconfig is the path of a cluster administrator's kubeconfig, Config the same without client-side rate limit.
+	Kubeconfig string
+	Config     *rest.Config
+	Dynamic    dynamic.Interface
+	// Logs is the folder with one log of each program.
+	Logs string
+	// CertManager and Webhook are nil if the cluster was started without.
+	CertManager, Webhook *process.Process
+
+	mapper    *restmapper.DeferredDiscoveryRESTMapper
+	bundles   []crds.Bundle
+	shim      *process.Process
+	ownedLogs bool
+}
+
+// Option is a choice at the start of a cluster.
+type Option func(*settings)
+
+type settings struct {
+	bundles              []crds.Bundle
+	certManager, webhook bool
+	flags                []string
+	logs                 string
+}
+
+// WithoutGatewayAPI leaves out the Gateway API's CRDs; crds.Install brings them later.
+func WithoutGatewayAPI() Option {
+	return func(s *settings) { s.bundles = []crds.Bundle{crds.CertManager} }
+}
+
+// WithoutCertManager leaves out cert-manager's controllers: nothing gets signed.
+func WithoutCertManager() Option { return func(s *settings) { s.certManager = false } }
+
+// WithoutWebhook leaves out cert-manager's webhook: the CRDs' schemas alone judge what is written.
+func WithoutWebhook() Option { return func(s *settings) { s.webhook = false } }
+
+// WithCertManagerFlags adds flags to cert-manager's controllers.
+func WithCertManagerFlags(flags ...string) Option {
+	return func(s *settings) { s.flags = append(s.flags, flags...) }
+}
+
+// WithLogs puts the logs into an existing folder, where they stay. By default they go with the cluster.
+func WithLogs(folder string) Option { return func(s *settings) { s.logs = folder } }
+
+// Start starts a cluster for one test and stops it at the end of that test. The logs go to the test's artifacts.
+func Start(t testing.TB, options ...Option) *Cluster {
+	t.Helper()
+	options = append([]Option{WithLogs(t.ArtifactDir())}, options...)
+	cluster, err := StartMain(t.Context(), options...)
+	if err != nil {
+		t.Fatal("start a cluster: ", err)
+	}
+	t.Cleanup(func() {
+		if err := cluster.Stop(); err != nil {
+			t.Error("stop the cluster: ", err)
+		}
+	})
+	return cluster
+}
+
+// StartMain starts a cluster that many tests share, from a TestMain or a program, and returns when everything in it is
+// ready. The caller calls Stop. What had started when something failed is stopped again.
+func StartMain(ctx context.Context, options ...Option) (*Cluster, error) {
+	chosen := settings{certManager: true, webhook: true, bundles: []crds.Bundle{crds.CertManager, crds.Gateway}}
+	for _, option := range options {
+		option(&chosen)
+	}
+	if err := buildPrograms(ctx); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	controlPlane, err := envtest.StartMain(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("control plane: %w", err)
+	}
+	cluster := &Cluster{ControlPlane: controlPlane, Kubeconfig: controlPlane.Kubeconfig, bundles: chosen.bundles}
+	if err := cluster.equip(ctx, chosen); err != nil {
+		return nil, errors.Join(err, cluster.Stop())
+	}
+	return cluster, nil
+}
+
+// equip makes a cluster of a bare control plane.
+func (c *Cluster) equip(ctx context.Context, chosen settings) error {
+	if err := c.openLogs(chosen.logs); err != nil {
+		return err
+	}
+	if err := c.connect(); err != nil {
+		return err
+	}
+	if err := crds.Install(ctx, c.Config, chosen.bundles...); err != nil {
+		return err
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	if chosen.certManager {
+		group.Go(func() (err error) {
+			c.CertManager, err = c.Run(ctx, "certmanager", "certmanager", chosen.flags...)
+			return err
+		})
+	}
+	if chosen.webhook {
+		group.Go(func() (err error) {
+			c.Webhook, err = c.Run(ctx, "webhook", "webhook")
+			return err
+		})
+	}
+	return group.Wait()
+}
+
+func (c *Cluster) openLogs(folder string) (err error) {
+	c.Logs = folder
+	if folder == "" {
+		c.ownedLogs = true
+		c.Logs, err = os.MkdirTemp("", "certshim-cluster-")
+	}
+	return err
+}
+
+func (c *Cluster) connect() (err error) {
+	c.Config = rest.CopyConfig(c.ControlPlane.Config)
+	c.Config.QPS = -1
+	if c.Dynamic, err = dynamic.NewForConfig(c.Config); err != nil {
+		return err
+	}
+	client, err := discovery.NewDiscoveryClientForConfig(c.Config)
+	if err != nil {
+		return err
+	}
+	c.mapper = restmapper.NewDeferredDiscoveryRESTMapper(memory.NewMemCacheClient(client))
+	return nil
+}
+
+// Stop stops every program of the cluster, the control plane last.
+func (c *Cluster) Stop() error {
+	var errs []error
+	for _, running := range []*process.Process{c.shim, c.CertManager, c.Webhook} {
+		if running != nil {
+			errs = append(errs, running.Stop())
+		}
+	}
+	errs = append(errs, c.ControlPlane.Stop())
+	if c.ownedLogs {
+		errs = append(errs, os.RemoveAll(c.Logs))
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,106 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/certshim/certshim/test/crds"
+	"github.com/certshim/certshim/test/process"
+)
+
+// Binary returns the path of a program of this repository, built or not: certshim, certmanager, webhook, controlplane.
+func Binary(name string) (string, error) {
+	root, err := repository()
+	return filepath.Join(root, "bin", name), err
+}
+
+// buildPrograms builds cert-manager's programs, which takes minutes once and no time later. The display goes to
+// standard error.
+func buildPrograms(ctx context.Context) error {
+	root, err := repository()
+	if err != nil {
+		return err
+	}
+	build := exec.CommandContext(ctx, filepath.Join(root, "test/certmanager/build.sh"), filepath.Join(root, "bin"))
+	build.Stdout, build.Stderr = os.Stderr, os.Stderr
+	if err := build.Run(); err != nil {
+		return fmt.Errorf("build cert-manager's controllers: %w", err)
+	}
+	return nil
+}
+
+// repository is the folder of the root module.
+func repository() (string, error) {
+	_, here, _, ok := runtime.Caller(0)
+	if !ok || !filepath.IsAbs(here) {
+		return "", errors.New("built without paths (-trimpath): the folder of the repository is not known")
+	}
+	return filepath.Dir(filepath.Dir(filepath.Dir(here))), nil
+}
+
+// Run runs bin/PROGRAM against the cluster as its administrator, until the cluster stops at the latest, and returns
+// when it is ready (see package process). Its log is NAME.log. The caller stops it.
+func (c *Cluster) Run(ctx context.Context, name, program string, flags ...string) (*process.Process, error) {
+	path, err := Binary(program)
+	if err != nil {
+		return nil, err
+	}
+	return process.Start(ctx, process.Program{
+		Path:  path,
+		Args:  append([]string{"--kubeconfig=" + c.Kubeconfig}, flags...),
+		Env:   []string{"TMPDIR=" + c.Logs},
+		Log:   filepath.Join(c.Logs, name+".log"),
+		Ready: process.ReadyLine,
+	})
+}
+
+// ShimMode is how cert-manager's shims write updates.
+type ShimMode string
+
+const (
+	// ShimUpdates is upstream's default: the whole object is replaced.
+	ShimUpdates ShimMode = "--server-side-apply=false"
+	// ShimApplies is upstream's feature gate ServerSideApply.
+	ShimApplies ShimMode = "--server-side-apply=true"
+)
+
+// StartShim runs cert-manager's own shims, for Ingress, and for Gateway and ListenerSet where the cluster was started
+// with the Gateway API, until StopShim or the end of the test. One at a time.
+func (c *Cluster) StartShim(t testing.TB, mode ShimMode, flags ...string) {
+	t.Helper()
+	if c.shim != nil {
+		t.Fatal("cert-manager's shims are running already")
+	}
+	controllers := []string{"ingress-shim"}
+	if slices.Contains(c.bundles, crds.Gateway) {
+		controllers = append(controllers, "gateway-shim", "listenerset")
+	}
+	flags = append([]string{"--controllers=" + strings.Join(controllers, ","), string(mode)}, flags...)
+	shim, err := c.Run(t.Context(), "shim", "certmanager", flags...)
+	if err != nil {
+		t.Fatal("start cert-manager's shims: ", err)
+	}
+	c.shim = shim
+	t.Cleanup(func() { c.StopShim(t) })
+}
+
+// StopShim stops cert-manager's shims and returns when they are gone; if none run, it does nothing.
+func (c *Cluster) StopShim(t testing.TB) {
+	t.Helper()
+	if c.shim == nil {
+		return
+	}
+	shim := c.shim
+	c.shim = nil
+	if err := shim.Stop(); err != nil {
+		t.Error("stop cert-manager's shims: ", err)
+	}
+}

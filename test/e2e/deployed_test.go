@@ -1,0 +1,204 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	authenticationv1 "k8s.io/api/authentication/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/client-go/tools/clientcmd/api"
+
+	"github.com/certshim/certshim/test/cluster"
+	"github.com/certshim/certshim/test/process"
+)
+
+// account is the namespace and name of the ServiceAccount in deploy/.
+const account = "certshim"
+
+// deployed is a cluster in which deploy/ was applied, and the certshim processes that
+// run with its ServiceAccount. There is no kubelet, so the Deployment itself starts none.
+type deployed struct {
+	*cluster.Cluster
+	// kubeconfig carries a token of the ServiceAccount.
+	kubeconfig string
+	running    map[string]*instance
+}
+
+// instance is one certshim process.
+type instance struct {
+	*process.Process
+	// address serves its metrics and health.
+	address string
+}
+
+// deploy applies deploy/ as the README says, and makes the ServiceAccount's kubeconfig.
+func deploy(ctx context.Context, running *cluster.Cluster) (*deployed, error) {
+	root, err := repository()
+	if err != nil {
+		return nil, err
+	}
+	apply := exec.CommandContext(ctx, filepath.Join(root, "bin/kubectl"), "apply", "-k", filepath.Join(root, "deploy"))
+	apply.Env = append(os.Environ(), "KUBECONFIG="+running.Kubeconfig)
+	if out, err := apply.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("kubectl apply -k deploy: %w\n%s", err, out)
+	}
+	d := &deployed{Cluster: running, running: map[string]*instance{}}
+	d.kubeconfig, err = d.accountKubeconfig(ctx)
+	return d, err
+}
+
+func startDeployed(t *testing.T, options ...cluster.Option) *deployed {
+	t.Helper()
+	d, err := deploy(t.Context(), cluster.Start(t, options...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func repository() (string, error) {
+	binary, err := cluster.Binary("certshim")
+	return filepath.Dir(filepath.Dir(binary)), err
+}
+
+// accountKubeconfig writes a kubeconfig with a token that the API server issued for the
+// ServiceAccount, as a pod would get one.
+func (d *deployed) accountKubeconfig(ctx context.Context) (string, error) {
+	client, err := kubernetes.NewForConfig(d.Config)
+	if err != nil {
+		return "", err
+	}
+	token, err := client.CoreV1().ServiceAccounts(account).CreateToken(ctx, account, &authenticationv1.TokenRequest{}, metav1.CreateOptions{})
+	if err != nil {
+		return "", fmt.Errorf("token of the ServiceAccount: %w", err)
+	}
+	admin, err := clientcmd.LoadFromFile(d.Kubeconfig)
+	if err != nil {
+		return "", err
+	}
+	for name := range admin.AuthInfos {
+		admin.AuthInfos[name] = &api.AuthInfo{Token: token.Status.Token}
+	}
+	path := filepath.Join(d.Logs, "serviceaccount.kubeconfig")
+	return path, clientcmd.WriteToFile(*admin, path)
+}
+
+// start runs certshim until stop, and returns when it is ready.
+func (d *deployed) start(ctx context.Context, name string, flags ...string) error {
+	if err := d.launch(ctx, name, flags...); err != nil {
+		return err
+	}
+	return d.untilReady(ctx, name)
+}
+
+// launch runs certshim until stop.
+func (d *deployed) launch(ctx context.Context, name string, flags ...string) error {
+	binary, err := cluster.Binary("certshim")
+	if err != nil {
+		return err
+	}
+	address, err := freeAddress(ctx)
+	if err != nil {
+		return err
+	}
+	args := append([]string{
+		"controller", "--kubeconfig=" + d.kubeconfig, "--metrics-listen-address=" + address,
+		"--leader-election-namespace=" + account,
+	}, flags...)
+	p, err := process.Start(ctx, process.Program{Path: binary, Args: args, Log: filepath.Join(d.Logs, name+".log")})
+	if err != nil {
+		return err
+	}
+	d.running[name] = &instance{Process: p, address: address}
+	return nil
+}
+
+func (d *deployed) startFor(t *testing.T, name string, flags ...string) *instance {
+	t.Helper()
+	if err := d.start(t.Context(), name, flags...); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { d.stop(name) })
+	return d.running[name]
+}
+
+func (d *deployed) stop(name string) {
+	if running := d.running[name]; running != nil {
+		delete(d.running, name)
+		if err := running.Stop(); err != nil {
+			fmt.Fprintf(os.Stderr, "stop %s: %v\n", name, err)
+		}
+	}
+}
+
+func (d *deployed) untilReady(ctx context.Context, name string) error {
+	running := d.running[name]
+	return poll(ctx, name+" to be ready", func() (bool, error) {
+		select {
+		case <-running.Done():
+			log, err := os.ReadFile(filepath.Join(d.Logs, name+".log"))
+			return false, errors.Join(fmt.Errorf("%s ended: %s", name, log), err)
+		default:
+		}
+		body, status := get(ctx, "http://"+running.address+"/readyz")
+		_ = body
+		return status == http.StatusOK, nil
+	})
+}
+
+// poll asks until it is true: for what no watch tells.
+func poll(ctx context.Context, what string, condition func() (bool, error)) error {
+	const patience = 2 * time.Minute
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if done, err := condition(); done || err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("waited %s for %s", patience, what)
+		case <-tick.C:
+		}
+	}
+}
+
+// get returns body and status; status 0 means that nobody answered.
+func get(ctx context.Context, url string) (string, int) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err.Error(), 0
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err.Error(), 0
+	}
+	defer response.Body.Close()
+	var body bytes.Buffer
+	if _, err := body.ReadFrom(response.Body); err != nil {
+		return err.Error(), 0
+	}
+	return body.String(), response.StatusCode
+}
+
+func freeAddress(ctx context.Context) (string, error) {
+	var config net.ListenConfig
+	listener, err := config.Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	return listener.Addr().String(), listener.Close()
+}

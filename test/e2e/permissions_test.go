@@ -1,0 +1,204 @@
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+	"sigs.k8s.io/yaml"
+
+	"github.com/certshim/certshim/test/cluster"
+)
+
+// permission is one verb on one resource, as deploy/rbac.yaml grants it.
+type permission struct {
+	role, group, resource, verb string
+}
+
+func (p permission) String() string { return fmt.Sprintf("%s %s.%s", p.verb, p.resource, p.group) }
+
+// Each permission of deploy/ is used: without it the API server refuses certshim a
+// request of exactly that kind. (The suite itself runs with all of them and nothing
+// more, so none is missing.)
+func TestEveryPermissionIsNeeded(t *testing.T) {
+	d := startDeployed(t)
+	client, err := kubernetes.NewForConfig(d.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range permissions(t) {
+		t.Run(p.String(), func(t *testing.T) {
+			before := d.refused(t, p)
+			d.without(t, client, p)
+			d.exercise(t, p)
+			if err := poll(t.Context(), "the API server to refuse "+p.String(), func() (bool, error) {
+				return d.refused(t, p) > before, nil
+			}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// exercise does everything that certshim has permissions for: the CRDs' kinds, a
+// Certificate made, edited by a stranger so that it is read, applied and deleted again.
+func (d *deployed) exercise(t *testing.T, without permission) {
+	t.Helper()
+	if without.resource == "leases" {
+		d.startUnready(t, "elected")
+		return
+	}
+	namespace := d.Namespace(t)
+	d.Apply(t, namespace, selecting)
+	d.Apply(t, namespace, ingress("bad", annotations{issuerKey: "ca", "cert-manager.io/duration": "90d"}, "a.example.com"))
+	d.Apply(t, namespace, ingress("web", annotations{issuerKey: "ca"}, "a.example.com"))
+	d.Apply(t, namespace, gateway("edge", annotations{issuerKey: "ca"}, "b.example.com"))
+	d.Apply(t, namespace, listenerSet("team", "edge", annotations{"example.com/team": "a"}, "c.example.com"))
+	d.Apply(t, namespace, listenerSet("picked", "selecting", annotations{"example.com/team": "a"}, "d.example.com"))
+	d.startUnready(t, "exercised", "--leader-elect=false")
+	if without.verb == "delete" || without.verb == "get" {
+		certificates := d.Watch(t, cluster.Certificates(), namespace)
+		certificates.Object(t, "web-tls", "to be made", exists)
+		d.patch(t, cluster.Certificates(), namespace, "web-tls", `{"spec":{"dnsNames":["other.example.com"]}}`)
+		d.patch(t, ingresses, namespace, "web", `{"spec":{"tls":null},"metadata":{"labels":{"a":"b"}}}`)
+		d.patch(t, ingresses, namespace, "web", `{"spec":{"tls":[{"hosts":["a.example.com"],"secretName":"other"}]}}`)
+	}
+}
+
+const selecting = `
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: selecting, annotations: {cert-manager.io/issuer: ca}}
+spec:
+  gatewayClassName: any
+  allowedListeners: {namespaces: {from: Selector, selector: {matchLabels: {team: a}}}}
+  listeners: [{name: http, port: 80, protocol: HTTP}]
+`
+
+// startUnready starts certshim, which may never be ready without one of its permissions.
+func (d *deployed) startUnready(t *testing.T, name string, flags ...string) {
+	t.Helper()
+	if err := d.launch(t.Context(), name, flags...); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { d.stop(name) })
+}
+
+// refused counts the requests of that kind which the API server answered with 403.
+func (d *deployed) refused(t *testing.T, p permission) float64 {
+	t.Helper()
+	resource, subresource, _ := strings.Cut(p.resource, "/")
+	if subresource == "finalizers" {
+		// blockOwnerDeletion is checked at the write of the Certificate.
+		return series(t, d.serverMetrics(t), "apiserver_request_total", `code="403"`, `resource="certificates"`)
+	}
+	return series(t, d.serverMetrics(t), "apiserver_request_total",
+		`code="403"`, fmt.Sprintf("resource=%q", resource), fmt.Sprintf("verb=%q", metricVerb(p.verb)))
+}
+
+func metricVerb(verb string) string {
+	switch verb {
+	case "create":
+		return "POST"
+	case "patch":
+		return "APPLY"
+	case "update":
+		return "PUT"
+	default:
+		return strings.ToUpper(verb)
+	}
+}
+
+// permissions are all of deploy/rbac.yaml, a verb each.
+func permissions(t *testing.T) []permission {
+	t.Helper()
+	root, err := repository()
+	if err != nil {
+		t.Fatal(err)
+	}
+	content, err := os.ReadFile(filepath.Join(root, "deploy/rbac.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []permission
+	for _, document := range strings.Split(string(content), "\n---\n") {
+		var role rbacv1.ClusterRole
+		if err := yaml.Unmarshal([]byte(document), &role); err != nil {
+			t.Fatal(err)
+		}
+		for _, rule := range role.Rules {
+			all = append(all, ofRule(role.Kind, rule)...)
+		}
+	}
+	return all
+}
+
+func ofRule(role string, rule rbacv1.PolicyRule) []permission {
+	var all []permission
+	for _, resource := range rule.Resources {
+		for _, verb := range rule.Verbs {
+			all = append(all, permission{role, rule.APIGroups[0], resource, verb})
+		}
+	}
+	return all
+}
+
+// without takes one permission away until the end of the test.
+func (d *deployed) without(t *testing.T, client kubernetes.Interface, p permission) {
+	t.Helper()
+	if p.role == "Role" {
+		roles := client.RbacV1().Roles(account)
+		role, err := roles.Get(t.Context(), account, metav1.GetOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		full := role.DeepCopy().Rules
+		role.Rules = reduced(full, p)
+		role = must(roles.Update(t.Context(), role, metav1.UpdateOptions{}))(t)
+		t.Cleanup(func() {
+			role.Rules = full
+			must(roles.Update(cleanup(), role, metav1.UpdateOptions{}))(t)
+		})
+		return
+	}
+	roles := client.RbacV1().ClusterRoles()
+	role, err := roles.Get(t.Context(), account, metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	full := role.DeepCopy().Rules
+	role.Rules = reduced(full, p)
+	role = must(roles.Update(t.Context(), role, metav1.UpdateOptions{}))(t)
+	t.Cleanup(func() {
+		role.Rules = full
+		must(roles.Update(cleanup(), role, metav1.UpdateOptions{}))(t)
+	})
+}
+
+// reduced are the rules without one verb on one resource.
+func reduced(rules []rbacv1.PolicyRule, p permission) []rbacv1.PolicyRule {
+	var out []rbacv1.PolicyRule
+	for _, rule := range rules {
+		if rule.APIGroups[0] != p.group || !slices.Contains(rule.Resources, p.resource) || !slices.Contains(rule.Verbs, p.verb) {
+			out = append(out, rule)
+			continue
+		}
+		others := *rule.DeepCopy()
+		others.Resources = slices.DeleteFunc(others.Resources, func(r string) bool { return r == p.resource })
+		rest := *rule.DeepCopy()
+		rest.Resources = []string{p.resource}
+		rest.Verbs = slices.DeleteFunc(rest.Verbs, func(v string) bool { return v == p.verb })
+		for _, r := range []rbacv1.PolicyRule{others, rest} {
+			if len(r.Resources) > 0 && len(r.Verbs) > 0 {
+				out = append(out, r)
+			}
+		}
+	}
+	return out
+}

@@ -1,0 +1,308 @@
+package e2e
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/certshim/certshim/test/cluster"
+)
+
+const (
+	taken   = 200
+	ignored = 50
+)
+
+// snapshot is what must not change when a Certificate is taken over.
+type snapshot struct {
+	specs    map[string]any
+	requests int
+	secrets  map[string]any
+}
+
+func (d *deployed) snapshot(t *testing.T, namespace string) snapshot {
+	t.Helper()
+	s := snapshot{specs: map[string]any{}, secrets: map[string]any{}}
+	for _, certificate := range d.list(t, namespace) {
+		s.specs[certificate.GetName()] = certificate.Object["spec"]
+	}
+	s.requests = len(d.Watch(t, cluster.CertificateRequests(), namespace).State())
+	for name, secret := range d.Watch(t, cluster.Secrets(), namespace).State() {
+		s.secrets[name] = secret.Object["data"]
+	}
+	return s
+}
+
+// same fails for every Certificate that changed, but for those with the names given.
+func (s snapshot) same(t *testing.T, now snapshot, but func(name string) bool) {
+	t.Helper()
+	for name, spec := range s.specs {
+		if !but(name) && !reflect.DeepEqual(spec, now.specs[name]) {
+			t.Errorf("spec of %s changed:\n%v\n%v", name, spec, now.specs[name])
+		}
+	}
+	for name, data := range s.secrets {
+		if !but(name) && !reflect.DeepEqual(data, now.secrets[name]) {
+			t.Errorf("Secret %s changed", name)
+		}
+	}
+}
+
+func none(string) bool { return false }
+
+// byShim has cert-manager's real shim write Certificates and waits until all are signed;
+// the first of them then get an edit that the shim ignores.
+func (d *deployed) byShim(t *testing.T, mode cluster.ShimMode) (namespace string, ca cluster.Authority) {
+	t.Helper()
+	namespace = d.Namespace(t)
+	ca = d.Issuer(t, namespace, "ca")
+	secrets := d.Watch(t, cluster.Secrets(), namespace)
+	d.StartShim(t, mode)
+	for i := range taken {
+		set := annotations{issuerKey: "ca", "cert-manager.io/duration": "2000h", "cert-manager.io/private-key-algorithm": "ECDSA"}
+		d.Apply(t, namespace, ingress(fmt.Sprintf("web-%d", i), set, fmt.Sprintf("web-%d.example.com", i)))
+	}
+	allSigned(t, secrets, ca, taken)
+	if mode == cluster.ShimApplies {
+		// An edit makes the shim apply, so that there is an Apply entry beside that of its create.
+		d.edited(t, namespace)
+		allSigned(t, secrets, ca, taken)
+	}
+	return namespace, ca
+}
+
+// edited changes the last Ingress in a way that the shim carries out.
+func (d *deployed) edited(t *testing.T, namespace string) {
+	t.Helper()
+	certificates := d.Watch(t, cluster.Certificates(), namespace)
+	last := fmt.Sprintf("web-%d", taken-1)
+	d.patch(t, ingresses, namespace, last, `{"metadata":{"labels":{"edited":"yes"}}}`)
+	certificates.Object(t, last+"-tls", "to be edited by the shim", func(c *unstructured.Unstructured) bool { return c.GetLabels()["edited"] == "yes" })
+}
+
+func isIgnored(certificate string) bool {
+	var index int
+	_, err := fmt.Sscanf(certificate, "web-%d-tls", &index)
+	return err == nil && index < ignored
+}
+
+func TestTakeOver(t *testing.T) {
+	for name, mode := range map[string]cluster.ShimMode{"written by Update": cluster.ShimUpdates, "written by server-side apply": cluster.ShimApplies} {
+		t.Run(name, func(t *testing.T) {
+			d := startDeployed(t)
+			namespace, ca := d.byShim(t, mode)
+			d.ignoredEdits(t, namespace)
+			d.StopShim(t)
+			before := d.snapshot(t, namespace)
+
+			d.planLists(t, namespace)
+			d.takesOver(t, namespace, before)
+			d.paces(t, namespace, before)
+			d.changesArrive(t, namespace, ca)
+			d.handsBack(t, namespace, mode)
+		})
+	}
+}
+
+// ignoredEdits are edits that cert-manager's shim doesn't carry out: usages.
+func (d *deployed) ignoredEdits(t *testing.T, namespace string) {
+	t.Helper()
+	usages := "server auth"
+	for i := range ignored {
+		d.annotate(t, ingresses, namespace, fmt.Sprintf("web-%d", i), "cert-manager.io/usages", &usages)
+	}
+}
+
+// planLists checks that plan shows, before anything runs, what would change.
+func (d *deployed) planLists(t *testing.T, namespace string) {
+	t.Helper()
+	changes := 0
+	for _, source := range d.plan(t, namespace).Sources {
+		for _, certificate := range source.Certificates {
+			if isIgnored(certificate.Name) && certificate.Action == "apply" && certificate.Reissue == "yes" {
+				changes++
+			}
+		}
+	}
+	if changes != ignored {
+		t.Errorf("plan lists %d changes that lead to a new certificate, want %d", changes, ignored)
+	}
+}
+
+type report struct {
+	Sources []struct {
+		Certificates []struct{ Name, Action, Reissue string }
+	}
+}
+
+func (d *deployed) plan(t *testing.T, namespace string) report {
+	t.Helper()
+	binary, err := cluster.Binary("certshim")
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan := exec.CommandContext(t.Context(), binary, "plan", "--kubeconfig="+d.Kubeconfig, "-n", namespace, "-o", "report")
+	var out, problems bytes.Buffer
+	plan.Stdout, plan.Stderr = &out, &problems
+	var exit *exec.ExitError
+	if err := plan.Run(); err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	var got report
+	if err := json.Unmarshal(out.Bytes(), &got); err != nil {
+		t.Fatalf("plan -o report: %v\n%s\n%s", err, out.String(), problems.String())
+	}
+	return got
+}
+
+// takesOver runs certshim with no change allowed: all become ours, and nothing changes.
+func (d *deployed) takesOver(t *testing.T, namespace string, before snapshot) {
+	t.Helper()
+	certificates := d.Watch(t, cluster.Certificates(), namespace)
+	d.startFor(t, "careful", "--leader-elect=false", "--config="+configuration(t, 0))
+	certificates.Until(t, "the unchanged ones to be taken over", func(state cluster.State) bool {
+		for name, certificate := range state {
+			if !isIgnored(name) && name != "ca-ca" && !onlyOurs(certificate) {
+				return false
+			}
+		}
+		return true
+	})
+	d.settled(t, namespace)
+	now := d.snapshot(t, namespace)
+	before.same(t, now, none)
+	if now.requests != before.requests+1 { // settled's own
+		t.Errorf("%d CertificateRequests, want %d: something was issued again", now.requests-1, before.requests)
+	}
+	d.stop("careful")
+}
+
+// onlyOurs says whether no field manager of cert-manager's shims is left.
+func onlyOurs(certificate *unstructured.Unstructured) bool {
+	ours := false
+	for _, entry := range certificate.GetManagedFields() {
+		switch entry.Manager {
+		case "cert-manager-ingress-shim":
+			return false
+		case "certshim":
+			ours = entry.Operation == "Apply"
+		}
+	}
+	return ours
+}
+
+// paces lets one change a minute happen, sees that no more do, and then lets all happen.
+func (d *deployed) paces(t *testing.T, namespace string, before snapshot) {
+	t.Helper()
+	certificates := d.Watch(t, cluster.Certificates(), namespace)
+	d.startFor(t, "slow", "--leader-elect=false", "--config="+configuration(t, 1))
+	certificates.Until(t, "one change", func(state cluster.State) bool { return changed(state, before) >= 1 })
+	if got := changed(certificates.State(), before); got != 1 {
+		t.Errorf("%d changes at once, want 1 a minute", got)
+	}
+	d.stop("slow")
+	d.startFor(t, "quick", "--leader-elect=false", "--config="+configuration(t, 100_000))
+	certificates.Until(t, "all ignored edits to arrive", func(state cluster.State) bool { return changed(state, before) == ignored })
+}
+
+func changed(state cluster.State, before snapshot) int {
+	count := 0
+	for name, spec := range before.specs {
+		if certificate := state[name]; certificate != nil && !reflect.DeepEqual(certificate.Object["spec"], spec) {
+			count++
+		}
+	}
+	return count
+}
+
+// changesArrive checks an edit and a removed annotation on a Certificate taken over.
+func (d *deployed) changesArrive(t *testing.T, namespace string, ca cluster.Authority) {
+	t.Helper()
+	certificates := d.Watch(t, cluster.Certificates(), namespace)
+	secrets := d.Watch(t, cluster.Secrets(), namespace)
+	name := fmt.Sprintf("web-%d", ignored)
+	altNames := "other.example.com"
+	d.annotate(t, ingresses, namespace, name, "cert-manager.io/alt-names", &altNames)
+	secrets.Signed(t, name+"-tls", ca, name+".example.com", altNames)
+	d.annotate(t, ingresses, namespace, name, "cert-manager.io/duration", nil)
+	certificates.Object(t, name+"-tls", "to lose its duration", func(c *unstructured.Unstructured) bool { return field(c, "spec|duration") == nil })
+}
+
+// handsBack runs the shim again in certshim's place: nothing changes.
+func (d *deployed) handsBack(t *testing.T, namespace string, mode cluster.ShimMode) {
+	t.Helper()
+	for name := range d.running {
+		d.stop(name)
+	}
+	certificates := d.Watch(t, cluster.Certificates(), namespace)
+	certificates.Until(t, "all to be ready", func(state cluster.State) bool {
+		for _, certificate := range state {
+			if !ready(certificate) {
+				return false
+			}
+		}
+		return true
+	})
+	before := d.snapshot(t, namespace)
+	d.StartShim(t, mode)
+	d.Apply(t, namespace, ingress("by-the-shim", annotations{issuerKey: "ca"}, "a.example.com"))
+	certificates.Object(t, "by-the-shim-tls", "to be made by the shim", exists)
+	now := d.snapshot(t, namespace)
+	before.same(t, now, none)
+	if now.requests > before.requests+1 {
+		t.Errorf("%d new CertificateRequests, want that of by-the-shim alone", now.requests-before.requests)
+	}
+	d.StopShim(t)
+}
+
+func ready(certificate *unstructured.Unstructured) bool {
+	conditions, _, _ := unstructured.NestedSlice(certificate.Object, "status", "conditions")
+	for _, condition := range conditions {
+		if c, ok := condition.(map[string]any); ok && c["type"] == "Ready" {
+			return c["status"] == "True"
+		}
+	}
+	return false
+}
+
+// configuration writes a file with the pace of the take-over.
+func configuration(t *testing.T, changesPerMinute int) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "certshim.yaml")
+	content := fmt.Sprintf("apiVersion: certshim.io/v1alpha1\nkind: ControllerConfiguration\ntakeover:\n  changesPerMinute: %d\n", changesPerMinute)
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestBothRunningCertshimStepsBack(t *testing.T) {
+	d := startDeployed(t)
+	namespace := d.Namespace(t)
+	d.Issuer(t, namespace, "ca")
+	certificates := d.Watch(t, cluster.Certificates(), namespace)
+	events := d.Watch(t, cluster.Events(), namespace)
+	d.startFor(t, "certshim", "--leader-elect=false")
+	d.Apply(t, namespace, ingress("web", annotations{issuerKey: "ca"}, "a.example.com"))
+	certificates.Object(t, "web-tls", "to be made", exists)
+	d.stop("certshim")
+	d.StartShim(t, cluster.ShimUpdates)
+	d.patch(t, ingresses, namespace, "web", `{"metadata":{"labels":{"by":"shim"}}}`)
+	certificates.Object(t, "web-tls", "to be written by the shim", func(c *unstructured.Unstructured) bool { return c.GetLabels()["by"] == "shim" })
+
+	d.startFor(t, "again", "--leader-elect=false")
+	certificates.Object(t, "web-tls", "to be taken over", onlyOurs)
+	d.patch(t, ingresses, namespace, "web", `{"metadata":{"labels":{"by":"both"}}}`)
+	d.patch(t, ingresses, namespace, "web", `{"metadata":{"annotations":{"cert-manager.io/common-name":"a.example.com"}}}`)
+	d.patch(t, ingresses, namespace, "web", `{"metadata":{"annotations":{"cert-manager.io/duration":"2000h"}}}`)
+	event := awaitWarning(t, events, "web", "OtherShimActive")
+	wantIn(t, fmt.Sprint(field(event, "note")), "cert-manager-ingress-shim", "--controllers")
+}
