@@ -60,8 +60,9 @@ func IssuerLines(issuer resolver.Issuer) []string {
 // scalar is a value as YAML reads it: plain if it is a Kubernetes name, else quoted, so
 // that what a stranger wrote can't end the line.
 func scalar(value string) string {
+	const plain = "-.0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 	for _, r := range value {
-		if r != '-' && r != '.' && !('a' <= r && r <= 'z') && !('A' <= r && r <= 'Z') && !('0' <= r && r <= '9') {
+		if !strings.ContainsRune(plain, r) {
 			return strconv.Quote(value)
 		}
 	}

@@ -14,7 +14,7 @@ func Inherit(own, parent map[string]string) map[string]string {
 	if namesIssuer(own) || !namesIssuer(parent) {
 		return own
 	}
-	out := make(map[string]string, len(own)+len(issuerKeys()))
+	out := make(map[string]string, len(own)+len(parent))
 	maps.Copy(out, own)
 	for _, key := range issuerKeys() {
 		delete(out, key)

@@ -64,9 +64,9 @@ func (d *decider) decide(action Action, reason string) bool {
 	return true
 }
 
-// tell adds a problem of the source about this Secret.
-func (d *decider) tell(severity problem.Severity, reason problem.Reason, message string) {
-	d.out.Problems.Add(problem.Problem{Severity: severity, Path: d.path(), Value: d.in.Ask.Secret, Reason: reason, Message: message})
+// tell adds an error of the source about this Secret.
+func (d *decider) tell(reason problem.Reason, message string) {
+	d.out.Problems.Add(problem.Problem{Severity: problem.Error, Path: d.path(), Value: d.in.Ask.Secret, Reason: reason, Message: message})
 }
 
 // path is where the source names the Secret first.
@@ -101,7 +101,7 @@ func otherWriterHasIt(d *decider) bool {
 		return false
 	}
 	why := fmt.Sprintf("Certificate %s already writes Secret %s", name, d.in.Ask.Secret)
-	d.tell(problem.Error, problem.SecretTaken, why)
+	d.tell(problem.SecretTaken, why)
 	return d.decide(Refuse, why)
 }
 
@@ -111,7 +111,7 @@ func otherSourceIsFirst(d *decider) bool {
 		return false
 	}
 	why := fmt.Sprintf("%s %s asks for Secret %s too, and comes first", first.Kind, first.Name, d.in.Ask.Secret)
-	d.tell(problem.Error, problem.SecretTaken, why)
+	d.tell(problem.SecretTaken, why)
 	return d.decide(Refuse, why)
 }
 
@@ -141,7 +141,7 @@ func notOurs(d *decider) bool {
 		return false
 	}
 	why, reason := stranger(d.in.Source, d.seen)
-	d.tell(problem.Error, reason, why)
+	d.tell(reason, why)
 	return d.decide(Refuse, why)
 }
 
@@ -174,7 +174,7 @@ func otherWriterShares(d *decider) bool {
 		return false
 	}
 	why := fmt.Sprintf("Certificate %s writes Secret %s too", name, d.in.Ask.Secret)
-	d.tell(problem.Error, problem.SecretTaken, why)
+	d.tell(problem.SecretTaken, why)
 	return d.decide(Keep, why)
 }
 
@@ -231,7 +231,7 @@ func shimStillWrites(d *decider) bool {
 		}
 		flag, _ := shimSwitch(e.manager())
 		why := fmt.Sprintf("cert-manager's %s still writes Certificate %s", e.manager(), d.seen.Name)
-		d.tell(problem.Error, problem.OtherShimActive, why+"; switch it off by "+flag+
+		d.tell(problem.OtherShimActive, why+"; switch it off by "+flag+
 			". certshim leaves the Certificate alone until then; a restart of certshim takes it over again")
 		d.out.Config = nil
 		return d.decide(Keep, why)

@@ -77,7 +77,7 @@ func (s *settlement) takes(e entry, path fieldPath, live map[string]any) bool {
 		return true
 	}
 	there, found := lookup(live, path)
-	return identity(path) && !(found && equal(there, want))
+	return identity(path) && (!found || !equal(there, want))
 }
 
 // isContainer says whether a path is not a value but only holds others. The status isn't

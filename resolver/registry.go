@@ -32,8 +32,7 @@ func NewRegistry(defaults Defaults, entries []Entry) (*Registry, error) {
 		defaults: defaults.filled(),
 		known:    map[GroupKind]Known{}, groups: map[string][]string{}, kinds: map[string][]string{},
 	}
-	errs := []error{r.defaults.check()}
-	r.put(builtin())
+	errs := []error{r.defaults.check(), r.put(builtin())}
 	sorted := slices.Clone(entries)
 	slices.SortStableFunc(sorted, func(a, b Entry) int { return cmp.Compare(a.Level, b.Level) })
 	for _, entry := range sorted {

@@ -29,6 +29,8 @@ type stage struct {
 	certshim *process.Process
 	// root is the folder of the repository, in which commands run.
 	root string
+	// authorities are the CAs of the issuers, by the issuer's name.
+	authorities map[string]cluster.Authority
 	// signed counts the Secrets whose chain was checked.
 	signed int
 }
@@ -38,7 +40,7 @@ func setStage(ctx context.Context, screen *screen) (*stage, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &stage{screen: screen, cluster: running}
+	s := &stage{screen: screen, cluster: running, authorities: map[string]cluster.Authority{}}
 	if err := s.furnish(ctx); err != nil {
 		return nil, errors.Join(err, s.clear())
 	}

@@ -1,8 +1,10 @@
 package app
 
 import (
+	"cmp"
 	"fmt"
 	"io"
+	"strings"
 	"text/tabwriter"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -42,16 +44,11 @@ func nothing(one planned) string {
 
 // row writes cells that are safe on a terminal; tabwriter keeps the first error itself.
 func row(table io.Writer, cells ...string) {
+	safe := make([]string, len(cells))
 	for i, cell := range cells {
-		if cell == "" {
-			cell = "-"
-		}
-		if i > 0 {
-			fmt.Fprint(table, "\t")
-		}
-		fmt.Fprint(table, printable(cell))
+		safe[i] = printable(cmp.Or(cell, "-"))
 	}
-	fmt.Fprintln(table)
+	_, _ = fmt.Fprintln(table, strings.Join(safe, "\t"))
 }
 
 // issuerCell is Kind/name, with the group where it isn't cert-manager's.

@@ -204,7 +204,7 @@ func (o *planOptions) decide(ctx context.Context, object *source.Object, known *
 	}
 	again := false
 	for _, c := range outcome.Certificates {
-		if !c.NeedsLive && !(c.Action == certificate.Apply && o.format == formatDiff) {
+		if !c.NeedsLive && (c.Action != certificate.Apply || o.format != formatDiff) {
 			continue
 		}
 		content, err := live(ctx, c.Namespace, c.Name)

@@ -38,7 +38,7 @@ func printLine(w io.Writer, text string) {
 	for i := range lines {
 		lines[i] = strings.TrimSpace(lines[i])
 	}
-	fmt.Fprintln(w, printable(strings.Join(lines, " ")))
+	_, _ = fmt.Fprintln(w, printable(strings.Join(lines, " ")))
 }
 
 // writeJSON writes indented JSON in which strings hold no character that a terminal acts
