@@ -1,0 +1,218 @@
+package resolver
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/certshim/certshim/problem"
+)
+
+// The limits of a statement.
+const (
+	MaxReason          = 64
+	MaxMessage         = 512
+	MaxCopyAnnotations = 32
+	MaxNamespaces      = 100
+	MaxListed          = 64
+	MinTTL             = 10 * time.Second
+	MaxTTL             = time.Hour
+)
+
+// Grant is what the operator lets a resolver say.
+type Grant struct {
+	// Values are the fields of [Values] that it may set.
+	Values []ValueField
+	// MayRefuse lets its rules have the verdict Refuse.
+	MayRefuse bool
+	// Annotations are the keys it may name to be copied: exact ones, or prefixes that end in
+	// "/" or ".".
+	Annotations []string
+}
+
+// ValueField names a field of [Values].
+type ValueField string
+
+// The fields of [Values], as a configuration writes them.
+const (
+	ValueUsages      ValueField = "usages"
+	ValueDuration    ValueField = "duration"
+	ValueRenewBefore ValueField = "renewBefore"
+	ValuePrivateKey  ValueField = "privateKey"
+	ValueCommonName  ValueField = "commonName"
+)
+
+// ValueFields are all of them.
+func ValueFields() []ValueField {
+	return []ValueField{ValueUsages, ValueDuration, ValueRenewBefore, ValuePrivateKey, ValueCommonName}
+}
+
+// Set are the fields that have a value.
+func (v Values) Set() []ValueField {
+	var set []ValueField
+	for field, isSet := range map[ValueField]bool{
+		ValueUsages: len(v.Usages) > 0, ValueDuration: v.Duration != 0, ValueRenewBefore: v.RenewBefore != 0,
+		ValuePrivateKey: v.PrivateKey.Algorithm != "" || len(v.PrivateKey.Sizes) > 0, ValueCommonName: v.CommonName,
+	} {
+		if isSet {
+			set = append(set, field)
+		}
+	}
+	slices.Sort(set)
+	return set
+}
+
+// Check is the one judge of statements, whoever makes them: it says everything that is
+// malformed, too large, or past the grant.
+func (s Statement) Check(g Grant) error {
+	return errors.Join(
+		s.checkWords(), s.checkLists(), s.Values.check(g), s.Constraints.check(), s.Constraints.checkGrant(g),
+		checkCopied(s.CopyAnnotations, g),
+	)
+}
+
+func (s Statement) checkWords() error {
+	var errs []error
+	if !slices.Contains([]Existence{MayExist, Exists, Missing}, s.Existence) {
+		errs = append(errs, fmt.Errorf("existence is %s", problem.Quote(string(s.Existence))))
+	}
+	if !slices.Contains([]Readiness{ReadyUnknown, Ready, NotReady}, s.Ready) {
+		errs = append(errs, fmt.Errorf("readiness is %s", problem.Quote(string(s.Ready))))
+	}
+	if s.Reason != "" && !isReason(s.Reason) {
+		errs = append(errs, fmt.Errorf("reason is %s, must be CamelCase of at most %d bytes", problem.Quote(s.Reason), MaxReason))
+	}
+	if s.TTL != 0 && (s.TTL < MinTTL || s.TTL > MaxTTL) {
+		errs = append(errs, fmt.Errorf("it holds for %s, must be %s to %s, or 0", s.TTL, MinTTL, MaxTTL))
+	}
+	return errors.Join(append(errs, CheckMessage(s.Message))...)
+}
+
+func isReason(reason string) bool {
+	return len(reason) <= MaxReason && reason[0] >= 'A' && reason[0] <= 'Z' &&
+		!strings.ContainsFunc(reason, func(r rune) bool { return r > unicode.MaxASCII || (!unicode.IsLetter(r) && !unicode.IsDigit(r)) })
+}
+
+// CheckMessage says what is wrong with a text for people: its size, its encoding, characters
+// that change how the text around it looks, or the form of a secret.
+func CheckMessage(message string) error {
+	switch {
+	case len(message) > MaxMessage:
+		return fmt.Errorf("a message has %d bytes, must be at most %d", len(message), MaxMessage)
+	case !utf8.ValidString(message):
+		return errors.New("a message is not valid UTF-8")
+	case strings.ContainsFunc(message, disturbs):
+		return fmt.Errorf("the message %s has control or bidirectional characters", problem.Quote(message))
+	case looksSecret(message):
+		return errors.New("a message has the form of a secret; it isn't shown")
+	}
+	return nil
+}
+
+// disturbs are line ends, control and format characters: bidirectional overrides are of
+// those.
+func disturbs(r rune) bool {
+	return unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp)
+}
+
+// looksSecret finds PEM, assigned passwords, and JSON web tokens.
+func looksSecret(message string) bool {
+	lower := strings.ToLower(message)
+	for _, form := range []string{"-----begin", "password=", "passwd=", "secret=", "token=", "apikey=", "api_key=", "bearer ey"} {
+		if strings.Contains(lower, form) {
+			return true
+		}
+	}
+	const webToken, letters = "eyJ", "-_.0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+	_, rest, found := strings.Cut(message, webToken)
+	return found && len(rest)-len(strings.TrimLeft(rest, letters)) >= 16
+}
+
+func (s Statement) checkLists() error {
+	var errs []error
+	if len(s.Namespaces) > MaxNamespaces {
+		errs = append(errs, fmt.Errorf("it lists %d namespaces, must be at most %d", len(s.Namespaces), MaxNamespaces))
+	}
+	for _, namespace := range s.Namespaces {
+		if !isSubdomain(namespace) || len(namespace) > 63 {
+			errs = append(errs, fmt.Errorf("%s is no namespace", problem.Quote(namespace)))
+			break
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (v Values) check(g Grant) error {
+	var errs []error
+	for _, field := range v.Set() {
+		if !slices.Contains(g.Values, field) {
+			errs = append(errs, fmt.Errorf("it sets a default for %s, which is not granted", field))
+		}
+	}
+	errs = append(errs, checkUsages(v.Usages))
+	if v.Duration < 0 || v.RenewBefore < 0 {
+		errs = append(errs, errors.New("a default of a duration is negative"))
+	}
+	if v.Duration != 0 && v.RenewBefore >= v.Duration {
+		errs = append(errs, fmt.Errorf("renewBefore, %s, is not less than the duration, %s", v.RenewBefore, v.Duration))
+	}
+	if key := v.PrivateKey; key.Algorithm != "" || len(key.Sizes) > 0 {
+		errs = append(errs, key.check())
+		if len(key.Sizes) > 1 {
+			errs = append(errs, errors.New("a default key has several sizes, must be one at most"))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// checkCopied holds keys to the grant, and never lets a resolver copy one that cert-manager
+// or Kubernetes reads.
+func checkCopied(keys []string, g Grant) error {
+	if len(keys) > MaxCopyAnnotations {
+		return fmt.Errorf("it copies %d annotations, must be at most %d", len(keys), MaxCopyAnnotations)
+	}
+	var errs []error
+	for _, key := range keys {
+		if err := CheckCopiedKey(key); err != nil {
+			errs = append(errs, err)
+		} else if !g.copies(key) {
+			errs = append(errs, fmt.Errorf("it copies the annotation %s, which is not granted", problem.Quote(key)))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (g Grant) copies(key string) bool {
+	return slices.ContainsFunc(g.Annotations, func(granted string) bool {
+		return !isPrefix(key) && (key == granted || (isPrefix(granted) && strings.HasPrefix(key, granted)))
+	})
+}
+
+func isPrefix(granted string) bool {
+	return strings.HasSuffix(granted, "/") || strings.HasSuffix(granted, ".")
+}
+
+// CheckCopiedKey says why an annotation key, or a granted prefix, may never be copied for a
+// resolver: it is none, or cert-manager or Kubernetes give it a meaning.
+func CheckCopiedKey(key string) error {
+	domain, name, found := strings.Cut(key, "/")
+	switch {
+	case len(key) > 253 || strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' }):
+		return fmt.Errorf("%s is no annotation key", problem.Quote(key))
+	case !found && !strings.HasSuffix(key, "."):
+		return fmt.Errorf("the annotation key %s has no domain", problem.Quote(key))
+	case strings.Contains(name, "/") || !isSubdomain(strings.TrimSuffix(domain, ".")):
+		return fmt.Errorf("%s is no annotation key", problem.Quote(key))
+	}
+	domain = strings.TrimSuffix(domain, ".")
+	for _, reserved := range []string{CertManagerGroup, "kubernetes.io", "k8s.io", "certshim.io"} {
+		if domain == reserved || strings.HasSuffix(domain, "."+reserved) {
+			return fmt.Errorf("the annotation key %s is of %s and never copied for a resolver", problem.Quote(key), reserved)
+		}
+	}
+	return nil
+}

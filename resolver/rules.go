@@ -1,0 +1,125 @@
+package resolver
+
+import "time"
+
+// Constraints is a closed set of rules about what an issuer can't do. A nil rule is no rule;
+// an empty list in a rule allows nothing.
+type Constraints struct {
+	SANs       *SANRule
+	Wildcards  *WildcardRule
+	CommonName *CommonNameRule
+	Keys       *KeyRule
+	Durations  *DurationRule
+	Usages     *UsageRule
+	CA         *CARule
+}
+
+// Verdict says what becomes of a Certificate that breaks a rule.
+type Verdict string
+
+// The verdicts. Warn makes the Certificate and tells the user; Refuse makes none, and leaves
+// an existing one as it is.
+const (
+	Warn   Verdict = "Warn"
+	Refuse Verdict = "Refuse"
+)
+
+// SANKind is a kind of subject alternative name.
+type SANKind string
+
+// The kinds of names.
+const (
+	DNSName   SANKind = "DNS"
+	IPAddress SANKind = "IP"
+	URI       SANKind = "URI"
+	Email     SANKind = "Email"
+	OtherName SANKind = "OtherName"
+)
+
+// SANRule limits the kinds of names and, if Max isn't 0, their number.
+type SANRule struct {
+	Allowed []SANKind
+	Max     int
+	Verdict Verdict
+}
+
+// WildcardRule says whether names may begin with "*.".
+type WildcardRule struct {
+	Allowed bool
+	Verdict Verdict
+}
+
+// CommonNameMust says what holds for the common name.
+type CommonNameMust string
+
+// What may be demanded of a common name. NameOptional demands nothing.
+const (
+	NameOptional  CommonNameMust = "Optional"
+	NameRequired  CommonNameMust = "Required"
+	NameForbidden CommonNameMust = "Forbidden"
+	NameMustBeSAN CommonNameMust = "MustBeSAN"
+)
+
+// CommonNameRule is about the common name; MaxBytes of 0 is no limit.
+type CommonNameRule struct {
+	Must     CommonNameMust
+	MaxBytes int
+	Verdict  Verdict
+}
+
+// KeyRule limits the private key.
+type KeyRule struct {
+	Allowed []Key
+	Verdict Verdict
+}
+
+// DurationRule is about how long certificates are valid; 0 is no limit.
+type DurationRule struct {
+	Min, Max time.Duration
+	// Steps are the only durations that the issuer knows, rising; it takes the nearest.
+	Steps []time.Duration
+	// Ignored means that the issuer decides, whatever is asked for.
+	Ignored bool
+	// WhenUnset is what the issuer takes where nothing is asked for.
+	WhenUnset time.Duration
+	Verdict   Verdict
+}
+
+// UsageRule limits the key usages, by cert-manager's names.
+type UsageRule struct {
+	Allowed []string
+	Verdict Verdict
+}
+
+// CARule says whether certificates may be CAs themselves.
+type CARule struct {
+	Allowed bool
+	Verdict Verdict
+}
+
+// verdicts of the rules that there are.
+func (c Constraints) verdicts() []Verdict {
+	var all []Verdict
+	if c.SANs != nil {
+		all = append(all, c.SANs.Verdict)
+	}
+	if c.Wildcards != nil {
+		all = append(all, c.Wildcards.Verdict)
+	}
+	if c.CommonName != nil {
+		all = append(all, c.CommonName.Verdict)
+	}
+	if c.Keys != nil {
+		all = append(all, c.Keys.Verdict)
+	}
+	if c.Durations != nil {
+		all = append(all, c.Durations.Verdict)
+	}
+	if c.Usages != nil {
+		all = append(all, c.Usages.Verdict)
+	}
+	if c.CA != nil {
+		all = append(all, c.CA.Verdict)
+	}
+	return all
+}
