@@ -59,11 +59,11 @@ bench: build controlplane certmanager ## speed and memory, beside the bare limit
 	go test -run '^$$' -bench . -benchmem ./...
 	cd test && go run ./bench
 
-generate: ## what is generated: docs/annotations.md and the golden files' reference
+generate: ## what is generated: docs, and the Go code of the plugin protocol
 	go generate ./...
 
 verify: generate ## fails if a generated file differs from the committed one
-	git diff --exit-code -- docs
+	git diff --exit-code -- docs plugins/api
 
 image: ## a static image, non-root
 	docker build --build-arg VERSION=$(VERSION) -t certshim:$(VERSION) .

@@ -21,6 +21,7 @@
 //	resolver     which issuer is meant: the registry and its catalogue
 //	certificate  the Certificate that is wanted, and who owns which field
 //	certshim     (here) Decide
+//	plugins      resolvers that need code, asked beside the decisions
 //	controller   informers, queue, the only writes
 //	cmd/certshim the program; cmd/certshim/app its commands, importable
 //
