@@ -10,21 +10,33 @@ import (
 )
 
 // inAnnotations puts the annotation keys into the problems of a resolver, which knows
-// none, and the lines that would be right behind their message, ready to be pasted.
+// none, and the lines that would be right, ready to be pasted.
 func inAnnotations(answer resolver.Answer) problem.List {
 	var out problem.List
 	lines := pasteLines(answer.Suggestions)
+	if lines == "" {
+		lines = pasteLines(placeholders())
+	}
 	for _, p := range answer.Problems.All() {
 		if p.Key != "" {
 			p.Key = annotations.Prefix + p.Key
 			p.Path = "metadata.annotations[" + p.Key + "]"
 		}
 		if p.Severity == problem.Error {
-			p.Message += lines
+			p.Lines = lines
 		}
 		out.Add(p)
 	}
 	return out
+}
+
+// placeholders are the two usual forms, where nothing is known that could be meant.
+func placeholders() []resolver.Issuer {
+	const name = "name-of-the-issuer"
+	return []resolver.Issuer{
+		{Ref: resolver.Ref{Group: resolver.CertManagerGroup, Kind: resolver.IssuerKind, Name: name}},
+		{Ref: resolver.Ref{Group: resolver.CertManagerGroup, Kind: resolver.ClusterIssuerKind, Name: name}},
+	}
 }
 
 // pasteLines writes the first suggestions as annotation lines.
@@ -32,14 +44,10 @@ func pasteLines(suggestions []resolver.Issuer) string {
 	const most = 3
 	var b strings.Builder
 	for i, s := range suggestions[:min(most, len(suggestions))] {
-		if i == 0 {
-			b.WriteString("; write")
-		} else {
-			b.WriteString(" or")
+		if i > 0 {
+			b.WriteString("\nor\n")
 		}
-		for _, line := range IssuerLines(s) {
-			b.WriteString("\n  " + line)
-		}
+		b.WriteString("  " + strings.Join(IssuerLines(s), "\n  "))
 	}
 	return b.String()
 }

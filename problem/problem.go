@@ -56,14 +56,17 @@ type Problem struct {
 	Allowed string `json:"allowed,omitempty"`
 	// Suggestion is the nearest right spelling, ready to be pasted, or empty.
 	Suggestion string `json:"suggestion,omitempty"`
-	Reason     Reason `json:"reason"`
+	// Lines are whole lines of YAML that would be right, ready to be pasted. Whoever sets
+	// them has quoted in them what strangers wrote.
+	Lines  string `json:"lines,omitempty"`
+	Reason Reason `json:"reason"`
 	// Message is a sentence fragment for people, without key, value or suggestion:
 	// [Problem.Error] adds those.
 	Message string `json:"message"`
 }
 
 // Error renders the problem in one line: place, message, value, what is allowed, and
-// the suggestion. Values and suggestions are quoted, so that a line break or a control
+// the suggestion; or in its place the lines to paste, which come last. Values and suggestions are quoted, so that a line break or a control
 // character of an annotation reaches no log, Event or page unescaped.
 func (p Problem) Error() string {
 	var b strings.Builder
@@ -78,7 +81,10 @@ func (p Problem) Error() string {
 	if p.Allowed != "" {
 		b.WriteString("; allowed: " + p.Allowed)
 	}
-	if p.Suggestion != "" {
+	switch {
+	case p.Lines != "":
+		b.WriteString("; write\n" + p.Lines)
+	case p.Suggestion != "":
 		b.WriteString("; did you mean " + Quote(p.Suggestion) + "?")
 	}
 	return b.String()

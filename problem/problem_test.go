@@ -22,6 +22,10 @@ func TestErrorSaysWhereWhatAndWhatWouldBeRight(t *testing.T) {
 			},
 			`cert-manager.io/duration: not a duration (value "90d"); allowed: a Go duration of at least 1h; did you mean "2160h"?`,
 		},
+		"lines come last, and in place of a suggestion": {
+			problem.Problem{Key: "k", Value: "x", Message: "bad", Allowed: "y", Suggestion: "y", Lines: "  k: y"},
+			"k: bad (value \"x\"); allowed: y; write\n  k: y",
+		},
 		"path alone": {
 			problem.Problem{Path: "spec.tls[0].hosts", Message: "no hosts"},
 			"spec.tls[0].hosts: no hosts",

@@ -30,17 +30,20 @@ type resolution struct {
 	failed   bool
 }
 
+// run allocates nothing for a lookup that is right: it is on the path of every decision.
 func (s *resolution) run() {
 	s.presence()
-	s.spelling()
-	if s.failed {
+	if s.spelling(); s.failed {
 		return
 	}
-	s.bareGroup()
+	if s.bareGroup(); s.failed {
+		return
+	}
 	s.fill()
-	s.judge()
-	s.clusterScoped()
-	if s.failed {
+	if s.judge(); s.failed {
+		return
+	}
+	if s.clusterScoped(); s.failed {
 		return
 	}
 	scope, _ := s.known(s.ref.Group, s.ref.Kind)
@@ -53,7 +56,7 @@ func (s *resolution) presence() {
 	switch {
 	case l.Name != "" && l.ClusterName != "":
 		s.refuse(FieldClusterName, l.ClusterName, "issuer and cluster-issuer are both set: keep one of them", "")
-		s.bothNamed()
+		s.suggestBoth()
 	case l.Name != "":
 		s.ref.Name = l.Name
 	case l.ClusterName != "":
@@ -67,48 +70,36 @@ func (s *resolution) presence() {
 	}
 }
 
-// bothNamed adds what else contradicts cluster-issuer, and the two ways to mean one.
-func (s *resolution) bothNamed() {
-	l := s.lookup
-	if l.Group != "" && l.Group != CertManagerGroup {
-		s.refuse(FieldGroup, l.Group, "cluster-issuer with issuer-group needs a cluster-scoped kind, and issuer is set too", "")
-	}
-	if l.Kind != "" && l.Kind != ClusterIssuerKind {
-		s.refuse(FieldKind, l.Kind, "cluster-issuer with issuer-kind needs a cluster-scoped kind, and issuer is set too", "")
-	}
-	group := orElse(l.Group, CertManagerGroup)
-	if kind := orElse(l.Kind, IssuerKind); isSubdomain(l.Name) && s.isKnown(group, kind) {
-		s.suggest(Ref{Group: group, Kind: kind, Name: l.Name})
-	}
-	if isSubdomain(l.ClusterName) {
-		s.suggest(Ref{Group: CertManagerGroup, Kind: ClusterIssuerKind, Name: l.ClusterName})
-	}
-}
-
 // spelling checks each part by itself.
 func (s *resolution) spelling() {
 	s.name(FieldName, s.lookup.Name)
 	s.name(FieldClusterName, s.lookup.ClusterName)
 	if kind := s.lookup.Kind; kind != "" && !isKind(kind) {
-		s.refuseNear(FieldKind, kind, "not a kind", wantKind, nearest(kind, s.kindsFor()))
-		s.suggestKinds(kind)
+		s.refuseNear(FieldKind, kind, "not a kind", wantKind, s.meantKind(kind))
+		s.suggestKind(kind)
 	}
 	bare, _, _ := strings.Cut(s.lookup.Group, "/")
 	if s.lookup.Group != "" && !isSubdomain(bare) {
-		s.refuseNear(FieldGroup, s.lookup.Group, "not an API group", wantGroup, nearest(bare, s.registry.groupNames()))
+		near := nearest(bare, s.registry.groupNames())
+		s.refuseNear(FieldGroup, s.lookup.Group, "not an API group", wantGroup, near)
+		s.suggestGroup(near, orElse(s.lookup.Kind, s.impliedKind()))
 	}
 }
 
 func (s *resolution) name(field, name string) {
-	switch {
-	case name == "" || isSubdomain(name):
-	case strings.Contains(name, "/"):
-		s.refuse(field, name, "an issuer is named without its namespace: a namespaced one is taken from the namespace of the object", wantName)
-	case strings.ContainsAny(name, " \t\r\n"):
-		s.refuse(field, name, "an issuer's name has no white space, and one object has one issuer", wantName)
-	default:
-		s.refuse(field, name, "not the name of an issuer", wantName)
+	if name == "" || isSubdomain(name) {
+		return
 	}
+	why := "not the name of an issuer"
+	switch {
+	case strings.Contains(name, "/"):
+		why = "an issuer is named without its namespace or kind: a namespaced one is taken from the namespace of the object"
+	case strings.ContainsAny(name, " \t\r\n"):
+		why = "an issuer's name has no white space, and one object has one issuer"
+	}
+	meant := meantName(name)
+	s.refuseNear(field, name, why, wantName, meant)
+	s.suggestName(name, meant)
 }
 
 // bareGroup takes the version off a group where that gives a known kind.
@@ -120,12 +111,14 @@ func (s *resolution) bareGroup() {
 	written := s.lookup.Group
 	s.lookup.Group = bare
 	kind := orElse(s.lookup.Kind, s.impliedKind())
-	if s.isKnown(bare, kind) {
+	if s.isKnown(bare, kind) || s.onlyKind(bare) != "" {
 		s.warnNear(FieldGroup, written, "the group is written without a version, and is read so", bare)
 		return
 	}
 	s.refuseNear(FieldGroup, written, fmt.Sprintf("the group is written without a version, and no kind %s is known in %s", kind, bare), wantGroup, bare)
-	s.suggestGroup(bare, kind)
+	if s.suggestGroup(bare, kind); len(s.answer.Suggestions) == 0 {
+		s.suggest(Ref{Group: bare, Kind: kind, Name: s.ref.Name})
+	}
 }
 
 // impliedKind is the kind where none is given.
@@ -145,12 +138,46 @@ func (s *resolution) fill() {
 	s.ref.Kind = orElse(s.lookup.Kind, s.impliedKind())
 	s.ref.Group = s.lookup.Group
 	if s.ref.Group != "" {
+		s.fillKind()
 		return
 	}
 	s.ref.Group = CertManagerGroup
 	if fallback := s.registry.defaults.Group; s.from() == FromDefault || s.isKnown(fallback, s.ref.Kind) {
 		s.ref.Group = fallback
 	}
+}
+
+// fillKind takes the one kind of a group that has no kind beside it.
+func (s *resolution) fillKind() {
+	kind := s.onlyKind(s.ref.Group)
+	if kind == "" {
+		return
+	}
+	message := fmt.Sprintf("the group has no kind %s, and is read as its only kind that fits, %s: write issuer-kind too", s.ref.Kind, kind)
+	s.ref.Kind = kind
+	s.warn(FieldGroup, s.lookup.Group, message)
+}
+
+// onlyKind is the one kind of a group that can be meant where no kind is given, or "":
+// cluster-scoped for cluster-issuer, namespaced for issuer.
+func (s *resolution) onlyKind(group string) string {
+	if s.lookup.Kind != "" || s.from() == FromDefault || s.isKnown(group, s.impliedKind()) {
+		return ""
+	}
+	wanted, only := Namespaced, ""
+	if s.lookup.ClusterName != "" {
+		wanted = Cluster
+	}
+	for _, kind := range s.registry.kinds[group] {
+		if scope, _ := s.known(group, kind); scope != wanted {
+			continue
+		}
+		if only != "" {
+			return ""
+		}
+		only = kind
+	}
+	return only
 }
 
 func (s *resolution) from() Origin {
@@ -162,20 +189,36 @@ func (s *resolution) from() Origin {
 
 // judge decides whether the group and kind can be meant.
 func (s *resolution) judge() {
+	group, kind := s.ref.Group, s.ref.Kind
 	switch {
-	case s.failed || s.isKnown(s.ref.Group, s.ref.Kind):
-	case s.ref.Group == CertManagerGroup && s.lookup.Group == "":
+	case s.isKnown(group, kind):
+	case group == CertManagerGroup && s.lookup.Group == "":
 		s.complete()
-	case s.ref.Group == CertManagerGroup:
-		s.refuseNear(FieldKind, s.ref.Kind, "cert-manager.io has no such issuer kind", IssuerKind+", "+ClusterIssuerKind, nearest(s.ref.Kind, s.registry.kinds[CertManagerGroup]))
-		s.suggestKinds(s.ref.Kind)
-	case len(s.registry.kinds[s.ref.Group]) > 0:
-		kinds := s.registry.kinds[s.ref.Group]
-		s.refuseNear(FieldKind, s.ref.Kind, "the group "+s.ref.Group+" has no such issuer kind", strings.Join(kinds, ", "), nearest(s.ref.Kind, kinds))
-		s.suggestGroup(s.ref.Group, s.ref.Kind)
+	case group == CertManagerGroup && len(s.registry.groups[kind]) > 0:
+		groups := s.registry.groups[kind]
+		s.refuseNear(FieldGroup, group, "the kind "+kind+" is not one of cert-manager.io", strings.Join(groups, ", "), groups[0])
+		s.suggestKind(kind)
+	case group == CertManagerGroup:
+		s.refuseNear(FieldKind, kind, "cert-manager.io has no such issuer kind", IssuerKind+", "+ClusterIssuerKind, s.meantKind(kind))
+		s.suggestKind(kind)
+	case len(s.registry.kinds[group]) > 0:
+		s.strangeKind()
 	default:
 		s.unknown()
 	}
+}
+
+// strangeKind refuses a kind that its group, a known one, doesn't have.
+func (s *resolution) strangeKind() {
+	group, kind := s.ref.Group, s.ref.Kind
+	kinds := s.registry.kinds[group]
+	allowed := strings.Join(kinds, ", ")
+	if s.lookup.Kind == "" {
+		s.refuse(FieldGroup, group, "the group has no kind "+kind+": write the kind that is meant", allowed)
+	} else {
+		s.refuseNear(FieldKind, kind, "the group "+group+" has no such issuer kind", allowed, nearest(kind, kinds))
+	}
+	s.suggestGroup(group, kind)
 }
 
 // complete finds the group of a kind that isn't cert-manager's and has none.
@@ -190,10 +233,12 @@ func (s *resolution) complete() {
 		s.completed(groups[0])
 	case len(groups) > 1:
 		s.refuse(FieldKind, s.ref.Kind, "several groups have this kind: write issuer-group too", strings.Join(groups, ", "))
-		s.suggestKinds(s.ref.Kind)
+		for _, group := range groups {
+			s.suggest(Ref{Group: group, Kind: s.ref.Kind, Name: s.ref.Name})
+		}
 	default:
-		s.refuseNear(FieldKind, s.ref.Kind, "no known group has this kind: write issuer-group too", "", nearest(s.ref.Kind, s.registry.kindNames()))
-		s.suggestKinds(s.ref.Kind)
+		s.refuseNear(FieldKind, s.ref.Kind, "no known group has this kind: write issuer-group too, or the kind that is meant", "", s.meantKind(s.ref.Kind))
+		s.suggestKind(s.ref.Kind)
 	}
 }
 
@@ -227,7 +272,11 @@ func (s *resolution) candidates() []string {
 // unknown lets a kind of a strange group pass, as cert-manager does, unless the group
 // is nearly one that has this kind.
 func (s *resolution) unknown() {
-	if group := nearest(s.ref.Group, s.registry.groupNames()); group != "" && nearOrEqual(s.ref.Kind, s.registry.kinds[group]) {
+	group := nearest(s.ref.Group, s.registry.groupNames())
+	if s.ref.Group == formerGroup {
+		group = CertManagerGroup
+	}
+	if group != "" && nearOrEqual(s.ref.Kind, s.registry.kinds[group]) {
 		s.refuseNear(FieldGroup, s.ref.Group, "no issuer of this group is known", wantGroup, group)
 		s.suggestGroup(group, s.ref.Kind)
 		return
@@ -235,12 +284,16 @@ func (s *resolution) unknown() {
 	if s.lookup.ClusterName != "" {
 		return
 	}
-	s.warn(FieldGroup, s.ref.Group, fmt.Sprintf("no resolver knows the kind %s of this group: it is passed on as it is", s.ref.Kind))
+	known := ""
+	if groups := s.registry.groups[s.ref.Kind]; len(groups) == 1 {
+		known = groups[0]
+	}
+	s.warnNear(FieldGroup, s.ref.Group, fmt.Sprintf("no resolver knows the kind %s of this group: it is passed on as it is", s.ref.Kind), known)
 }
 
 // clusterScoped holds cluster-issuer to a kind that is known to be cluster-scoped.
 func (s *resolution) clusterScoped() {
-	if s.failed || s.lookup.ClusterName == "" {
+	if s.lookup.ClusterName == "" {
 		return
 	}
 	scope, known := s.known(s.ref.Group, s.ref.Kind)
@@ -251,14 +304,17 @@ func (s *resolution) clusterScoped() {
 	if known {
 		why = "is namespaced: name it by issuer"
 	}
-	why = fmt.Sprintf("cluster-issuer needs a cluster-scoped kind, and %s of group %s %s", s.ref.Kind, s.ref.Group, why)
-	if s.lookup.Group != "" {
-		s.refuse(FieldGroup, s.lookup.Group, why, "")
+	field, value := FieldKind, s.ref.Kind
+	if s.lookup.Kind == "" {
+		field, value = FieldGroup, s.ref.Group
 	}
-	if s.lookup.Kind != "" {
-		s.refuse(FieldKind, s.lookup.Kind, why, "")
-	}
+	s.refuse(field, value, fmt.Sprintf("cluster-issuer needs a cluster-scoped kind, and %s of group %s %s", s.ref.Kind, s.ref.Group, why), "")
 	s.suggest(s.ref)
+	for _, kind := range s.registry.kinds[s.ref.Group] {
+		if scope, _ := s.known(s.ref.Group, kind); scope == Cluster {
+			s.suggest(Ref{Group: s.ref.Group, Kind: kind, Name: s.ref.Name})
+		}
+	}
 }
 
 // known gives the scope of a kind that is declared or served.

@@ -9,6 +9,9 @@ const (
 	ClusterIssuerKind = "ClusterIssuer"
 )
 
+// formerGroup is what cert-manager's group was called before its version 0.11.
+const formerGroup = "certmanager.k8s.io"
+
 // Scope says where issuers of a kind live.
 type Scope string
 

@@ -18,37 +18,117 @@ func (s *resolution) suggest(ref Ref) {
 	}
 }
 
-// suggestKinds offers the groups of a kind, or of the kind that is nearest to it.
-func (s *resolution) suggestKinds(kind string) {
-	if len(s.registry.groups[kind]) == 0 {
-		kind = nearest(kind, s.registry.kindNames())
+// suggestBoth offers the two issuers that are named at once.
+func (s *resolution) suggestBoth() {
+	l := s.lookup
+	bare, _, _ := strings.Cut(l.Group, "/")
+	group := orElse(bare, CertManagerGroup)
+	if kind := orElse(l.Kind, IssuerKind); s.isKnown(group, kind) {
+		s.suggest(Ref{Group: group, Kind: kind, Name: l.Name})
 	}
-	for _, group := range s.registry.groups[kind] {
-		s.suggest(Ref{Group: group, Kind: kind, Name: s.ref.Name})
+	s.suggest(Ref{Group: CertManagerGroup, Kind: ClusterIssuerKind, Name: l.ClusterName})
+}
+
+// suggestName offers the issuer of a corrected name. A kind that stood in the name, as in
+// ClusterIssuer/corp, counts.
+func (s *resolution) suggestName(written, meant string) {
+	kind := orElse(s.lookup.Kind, s.impliedKind())
+	if before, _, cut := strings.Cut(written, "/"); cut && len(s.registry.groups[before]) > 0 {
+		kind = before
+	}
+	if group := s.groupOf(kind); group != "" {
+		s.suggest(Ref{Group: group, Kind: kind, Name: meant})
 	}
 }
 
-// suggestGroup offers the kinds of a group: the nearest to what is written first, then
-// those of the scope that is asked for.
-func (s *resolution) suggestGroup(group, kind string) {
-	kinds := s.registry.kinds[group]
-	if near := nearest(kind, kinds); near != "" {
-		s.suggest(Ref{Group: group, Kind: near, Name: s.ref.Name})
-		return
+// groupOf is the group in which a kind is most likely meant, or "".
+func (s *resolution) groupOf(kind string) string {
+	groups := s.registry.groups[kind]
+	bare, _, _ := strings.Cut(s.lookup.Group, "/")
+	for _, group := range []string{bare, CertManagerGroup} {
+		if slices.Contains(groups, group) {
+			return group
+		}
 	}
-	for _, known := range kinds {
-		if scope, _ := s.known(group, known); s.lookup.ClusterName == "" || scope == Cluster {
-			s.suggest(Ref{Group: group, Kind: known, Name: s.ref.Name})
+	if len(groups) > 0 {
+		return groups[0]
+	}
+	return ""
+}
+
+// meantName is a name without what people write around it, or "" where nothing valid
+// comes of it.
+func meantName(name string) string {
+	name = name[strings.LastIndex(name, "/")+1:]
+	name = strings.ToLower(strings.ReplaceAll(strings.Trim(name, "\"'` "), "_", "-"))
+	if !isSubdomain(name) {
+		return ""
+	}
+	return name
+}
+
+// meantKind is the known kind that a wrong one contains or is nearest to, or "". Kinds of
+// the group that is given come first.
+func (s *resolution) meantKind(kind string) string {
+	for part := range strings.FieldsFuncSeq(kind, func(r rune) bool { return strings.ContainsRune("./, ", r) }) {
+		if len(s.registry.groups[part]) > 0 && part != kind {
+			return part
+		}
+	}
+	if near := nearest(kind, s.registry.kinds[s.lookup.Group]); near != "" {
+		return near
+	}
+	return nearest(kind, s.registry.kindNames())
+}
+
+// suggestKind offers the groups of a kind, or of the one that is meant by it; and where
+// that is nothing, cert-manager's own issuers of the name.
+func (s *resolution) suggestKind(kind string) {
+	if len(s.registry.groups[kind]) == 0 {
+		kind = s.meantKind(kind)
+	}
+	switch {
+	case kind == "":
+		s.suggest(Ref{Group: CertManagerGroup, Kind: IssuerKind, Name: s.ref.Name})
+		s.suggest(Ref{Group: CertManagerGroup, Kind: ClusterIssuerKind, Name: s.ref.Name})
+	case slices.Contains(s.registry.kinds[CertManagerGroup], kind):
+		s.suggest(Ref{Group: s.groupOf(kind), Kind: kind, Name: s.ref.Name})
+	default:
+		for _, group := range s.registry.groups[kind] {
+			s.suggest(Ref{Group: group, Kind: kind, Name: s.ref.Name})
 		}
 	}
 }
 
-// kindsFor are the kinds that could stand beside the group that is given.
-func (s *resolution) kindsFor() []string {
-	if kinds := s.registry.kinds[s.lookup.Group]; len(kinds) > 0 {
-		return kinds
+// suggestGroup offers the kinds of a group: the one that is written or nearest to it;
+// else all, those of the scope that is written first, and the groups that have the kind.
+func (s *resolution) suggestGroup(group, kind string) {
+	kinds := slices.Clone(s.registry.kinds[group])
+	if slices.Contains(kinds, kind) {
+		kinds = []string{kind}
+	} else if near := nearest(kind, kinds); near != "" {
+		kinds = []string{near}
 	}
-	return s.registry.kindNames()
+	wanted := Namespaced
+	if s.lookup.ClusterName != "" || strings.Contains(kind, "Cluster") {
+		wanted = Cluster
+	}
+	slices.SortStableFunc(kinds, func(a, b string) int {
+		return s.otherScope(group, a, wanted) - s.otherScope(group, b, wanted)
+	})
+	for _, known := range kinds {
+		s.suggest(Ref{Group: group, Kind: known, Name: s.ref.Name})
+	}
+	if home := s.groupOf(kind); len(kinds) != 1 && home != "" && s.lookup.Kind != "" {
+		s.suggest(Ref{Group: home, Kind: kind, Name: s.ref.Name})
+	}
+}
+
+func (s *resolution) otherScope(group, kind string, wanted Scope) int {
+	if scope, _ := s.known(group, kind); scope == wanted {
+		return 0
+	}
+	return 1
 }
 
 func (r *Registry) kindNames() []string  { return slices.Sorted(maps.Keys(r.groups)) }
