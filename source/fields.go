@@ -3,10 +3,13 @@ package source
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/certshim/certshim/problem"
 )
 
 // fields reads the fields of one object and remembers every one that has a wrong type.
@@ -76,13 +79,18 @@ func (f *fields) table(value any, path string) map[string]string {
 		return nil
 	}
 	out := make(map[string]string, len(entries))
+	var wrong []string
 	for key, item := range entries {
 		text, isText := item.(string)
 		if !isText && item != nil {
-			f.wrong(path+"["+key+"]", "a string", item)
+			wrong = append(wrong, key)
 			continue
 		}
 		out[strings.Clone(key)] = strings.Clone(text)
+	}
+	slices.Sort(wrong)
+	for _, key := range wrong {
+		f.wrong(path+"["+problem.Quote(key)+"]", "a string", entries[key])
 	}
 	return out
 }

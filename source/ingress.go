@@ -48,13 +48,16 @@ func (ingress) Asks(object *Object, options Options) Asks {
 	return j.done()
 }
 
-// ingressEntry judges one item of spec.tls. One that has hosts and no Secret asks for
-// the ingress controller's default certificate, which is nobody's business here.
+// ingressEntry judges one item of spec.tls. One that has hosts and no Secret gets the
+// ingress controller's default certificate, which may be meant, or a Secret forgotten.
 func (j *judge) ingressEntry(entry Entry) {
-	if len(entry.Secrets) == 0 {
-		if len(entry.Hosts) == 0 {
-			j.warn(entry.Path, "the TLS entry names neither hosts nor a Secret: it asks for nothing")
-		}
+	switch {
+	case len(entry.Secrets) > 0:
+	case len(entry.Hosts) == 0:
+		j.warn(entry.Path, "the TLS entry names neither hosts nor a Secret: it asks for nothing")
+		return
+	default:
+		j.warn(entry.Path+".secretName", "the TLS entry names no Secret: it gets no certificate of its own")
 		return
 	}
 	if len(entry.Hosts) == 0 && !j.ignored(entry) {

@@ -2,6 +2,7 @@ package source
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -192,37 +193,42 @@ func (j *judge) ignored(entry Entry) bool {
 	return len(entry.Secrets) > 0
 }
 
-// unknownIgnores warns of names that leave nothing out.
+// unknownIgnores warns of names that leave nothing out. A name that may be either is told
+// only if it is neither.
 func (j *judge) unknownIgnores() {
-	names := slices.Concat(j.options.IgnoreSections, j.options.IgnoreSecrets)
-	if len(names) == 0 {
+	if len(j.options.IgnoreSections)+len(j.options.IgnoreSecrets) == 0 {
 		return
 	}
-	known := j.names()
-	for _, name := range names {
-		if !slices.Contains(known, name) {
-			j.asks.Problems.Add(problem.Problem{
-				Severity: problem.Warning, Value: name, Reason: problem.BadConfig,
-				Message: "an ignore annotation names no listener and no Secret of this object",
-				Allowed: allowedNames(known),
-			})
+	sections, secrets := j.sections(), slices.Sorted(maps.Keys(j.asks.Named))
+	for _, name := range j.options.IgnoreSecrets {
+		if !slices.Contains(secrets, name) && !slices.Contains(sections, name) {
+			j.unknownIgnore(name, "an ignore annotation names no listener and no Secret of this object", slices.Concat(sections, secrets))
+		}
+	}
+	for _, name := range j.options.IgnoreSections {
+		if !slices.Contains(sections, name) && !slices.Contains(j.options.IgnoreSecrets, name) {
+			j.unknownIgnore(name, "an ignore annotation for listeners names none of this object", sections)
 		}
 	}
 }
 
-// names are the sections and the Secrets of an object, each once and sorted.
-func (j *judge) names() []string {
-	names := make([]string, 0, len(j.asks.Named)+len(j.object.Entries))
-	for secret := range j.asks.Named {
-		names = append(names, secret)
-	}
+func (j *judge) unknownIgnore(name, message string, known []string) {
+	slices.Sort(known)
+	j.asks.Problems.Add(problem.Problem{
+		Severity: problem.Warning, Value: name, Reason: problem.BadConfig,
+		Message: message, Allowed: allowedNames(slices.Compact(known)),
+	})
+}
+
+// sections are the names of an object's listeners.
+func (j *judge) sections() []string {
+	var names []string
 	for _, entry := range j.object.Entries {
 		if entry.Section != "" {
 			names = append(names, entry.Section)
 		}
 	}
-	slices.Sort(names)
-	return slices.Compact(names)
+	return names
 }
 
 // allowedNames shows the first few names, as an Event is short.

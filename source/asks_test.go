@@ -1,0 +1,395 @@
+package source_test
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/yaml"
+
+	"github.com/certshim/certshim/problem"
+	"github.com/certshim/certshim/source"
+)
+
+// decode reads a manifest of which a test writes the spec alone.
+func decode(t *testing.T, kind, spec string) *unstructured.Unstructured {
+	t.Helper()
+	group := source.GatewayGroup
+	if kind == source.IngressKind {
+		group = source.IngressGroup
+	}
+	u := &unstructured.Unstructured{}
+	if err := yaml.Unmarshal([]byte("spec:\n"+indent(spec)), &u.Object); err != nil {
+		t.Fatalf("the test's own manifest: %v", err)
+	}
+	u.SetAPIVersion(group + "/v1")
+	u.SetKind(kind)
+	u.SetNamespace("shop")
+	u.SetName("web")
+	return u
+}
+
+func indent(text string) string {
+	return "  " + strings.ReplaceAll(strings.TrimSpace(text), "\n", "\n  ")
+}
+
+func reduce(t *testing.T, u *unstructured.Unstructured) *source.Object {
+	t.Helper()
+	kind, known := source.Lookup(u.GroupVersionKind().Group, u.GetKind())
+	if !known {
+		t.Fatalf("no kind of source: %s", u.GroupVersionKind())
+	}
+	object, err := kind.Reduce(u)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return object
+}
+
+func asksOf(t *testing.T, kind, spec string, options source.Options) source.Asks {
+	t.Helper()
+	object := reduce(t, decode(t, kind, spec))
+	found, _ := source.Lookup(object.Group, object.Kind)
+	return found.Asks(object, options)
+}
+
+// lines writes asks as people read them: one line a Secret with its hosts, the entries
+// behind it, those that are broken, and why there are no hosts.
+func lines(asks source.Asks) []string {
+	var out []string
+	for _, ask := range asks.Asks {
+		line := ask.Secret + ": " + strings.Join(ask.Hosts, " ")
+		for _, entry := range ask.Entries {
+			line += " <" + entry.Path
+		}
+		for _, entry := range ask.Broken {
+			line += " !" + entry.Path
+		}
+		if ask.Reason != "" {
+			line += " (" + ask.Reason + ")"
+		}
+		out = append(out, line)
+	}
+	return out
+}
+
+// told writes problems as the severity's first letter and what [problem.Problem.Error] says.
+func told(problems problem.List) []string {
+	var out []string
+	for _, p := range problems.All() {
+		out = append(out, string(p.Severity[0])+" "+p.Error())
+	}
+	return out
+}
+
+type asksTest struct {
+	spec    string
+	options source.Options
+	want    []string
+	// named are the Secrets that may not be deleted; empty means those of want.
+	named    []string
+	entries  int
+	problems []string
+}
+
+func (tt asksTest) run(t *testing.T, kind string) {
+	asks := asksOf(t, kind, tt.spec, tt.options)
+	if diff := cmp.Diff(tt.want, lines(asks)); diff != "" {
+		t.Errorf("asks (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(tt.problems, told(asks.Problems)); diff != "" {
+		t.Errorf("problems (-want +got):\n%s", diff)
+	}
+	if tt.named == nil {
+		for _, line := range tt.want {
+			name, _, _ := strings.Cut(line, ":")
+			tt.named = append(tt.named, name)
+		}
+	}
+	slices.Sort(tt.named)
+	if got := slices.Sorted(maps.Keys(asks.Named)); !slices.Equal(got, tt.named) {
+		t.Errorf("named %v, want %v", got, tt.named)
+	}
+	if asks.TLSEntries != tt.entries {
+		t.Errorf("%d TLS entries, want %d", asks.TLSEntries, tt.entries)
+	}
+}
+
+func TestIngressAsks(t *testing.T) {
+	tests := map[string]asksTest{
+		"one entry": {
+			spec: `tls: [{hosts: [a.example.com, b.example.com], secretName: web-tls}]`,
+			want: []string{"web-tls: a.example.com b.example.com <spec.tls[0]"}, entries: 1,
+		},
+		"no tls at all": {spec: `rules: [{host: a.example.com}]`, named: []string{}},
+		"two entries on one Secret are one ask with both entries' hosts": {
+			spec: `
+tls:
+- {hosts: [b.example.com, a.example.com], secretName: web-tls}
+- {hosts: [other.example.com], secretName: other-tls}
+- {hosts: [a.example.com, c.example.com], secretName: web-tls}`,
+			want: []string{
+				"web-tls: b.example.com a.example.com c.example.com <spec.tls[0] <spec.tls[2]",
+				"other-tls: other.example.com <spec.tls[1]",
+			}, entries: 3,
+		},
+		"a host of two Secrets is asked for twice": {
+			spec: `tls: [{hosts: [a.example.com], secretName: one}, {hosts: [a.example.com], secretName: two}]`,
+			want: []string{"one: a.example.com <spec.tls[0]", "two: a.example.com <spec.tls[1]"}, entries: 2,
+		},
+		"hosts keep their case and are each asked for once": {
+			spec: `tls: [{hosts: [A.example.com, a.example.com, A.example.com, "10.0.0.1", "::1"], secretName: web-tls}]`,
+			want: []string{"web-tls: A.example.com a.example.com 10.0.0.1 ::1 <spec.tls[0]"}, entries: 1,
+		},
+		"white space is trimmed": {
+			spec: `tls: [{hosts: [" a.example.com "], secretName: " web-tls "}]`,
+			want: []string{"web-tls: a.example.com <spec.tls[0]"}, entries: 1,
+		},
+		"an entry without hosts keeps its Secret named": {
+			spec: `tls: [{secretName: bare-tls}, {hosts: [a.example.com], secretName: web-tls}]`,
+			want: []string{
+				"bare-tls:  !spec.tls[0] (the entry that names it is broken or has no hosts)",
+				"web-tls: a.example.com <spec.tls[1]",
+			}, entries: 2,
+			problems: []string{"w spec.tls[0].hosts: the TLS entry has no hosts: it gets no certificate, and one that exists keeps its names"},
+		},
+		"an entry without a Secret gets none, and leaves the others alone": {
+			spec:    `tls: [{hosts: [b.example.com]}, {hosts: [c.example.com]}, {hosts: [a.example.com], secretName: web-tls}]`,
+			want:    []string{"web-tls: a.example.com <spec.tls[2]"},
+			entries: 3,
+			problems: []string{
+				"w spec.tls[0].secretName: the TLS entry names no Secret: it gets no certificate of its own",
+				"w spec.tls[1].secretName: the TLS entry names no Secret: it gets no certificate of its own",
+			},
+		},
+		"an empty entry": {
+			spec: `tls: [{}]`, named: []string{}, entries: 1,
+			problems: []string{"w spec.tls[0]: the TLS entry names neither hosts nor a Secret: it asks for nothing"},
+		},
+		"a bad Secret name costs its own entry": {
+			spec: `tls: [{hosts: [b.example.com], secretName: Web_TLS}, {hosts: [a.example.com], secretName: web-tls}]`,
+			want: []string{"web-tls: a.example.com <spec.tls[1]"}, named: []string{"Web_TLS", "web-tls"}, entries: 2,
+			problems: []string{`e spec.tls[0].secretName: it isn't the name of a Secret (value "Web_TLS"); allowed: lower-case letters, digits, '-' and '.', at most 253`},
+		},
+		"a bad host costs itself, and marks the entry": {
+			spec: `tls: [{hosts: [a.example.com, "b c", d.example.com], secretName: web-tls}]`,
+			want: []string{"web-tls: a.example.com d.example.com !spec.tls[0]"}, entries: 1,
+			problems: []string{`e spec.tls[0].hosts[1]: the host has a character that a DNS name can't have; an international name is written as xn--… (value "b c"); allowed: an IP address, or a DNS name that may begin with *.`},
+		},
+		"one entry of a Secret is broken, the other is valid": {
+			spec: `tls: [{hosts: [a.example.com], secretName: web-tls}, {hosts: ["*"], secretName: web-tls}]`,
+			want: []string{"web-tls: a.example.com <spec.tls[0] !spec.tls[1]"}, entries: 2,
+			problems: []string{`e spec.tls[1].hosts[0]: the host has a character that a DNS name can't have; an international name is written as xn--… (value "*"); allowed: an IP address, or a DNS name that may begin with *.`},
+		},
+		"a Secret that is left out stays named": {
+			spec:    `tls: [{hosts: [a.example.com], secretName: web-tls}, {secretName: bare-tls}]`,
+			options: source.Options{IgnoreSecrets: []string{"web-tls", "bare-tls"}},
+			want:    []string{"web-tls:  (an ignore annotation leaves it out)", "bare-tls:  (an ignore annotation leaves it out)"},
+			entries: 2,
+		},
+		"what an ignore annotation doesn't find": {
+			spec:    `tls: [{hosts: [a.example.com], secretName: web-tls}]`,
+			options: source.Options{IgnoreSections: []string{"web-tls2"}, IgnoreSecrets: []string{"web-tls2"}},
+			want:    []string{"web-tls: a.example.com <spec.tls[0]"}, entries: 1,
+			problems: []string{`w an ignore annotation names no listener and no Secret of this object (value "web-tls2"); allowed: web-tls`},
+		},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) { tt.run(t, source.IngressKind) })
+	}
+}
+
+func TestListenerAsks(t *testing.T) {
+	const listener = `{name: %s, hostname: %s, protocol: HTTPS, tls: {certificateRefs: [{name: %s}]}}`
+	tests := map[string]asksTest{
+		"one listener": {
+			spec: `listeners: [{name: a, hostname: a.example.com, protocol: HTTPS, tls: {mode: Terminate, certificateRefs: [{group: "", kind: Secret, name: web-tls}]}}]`,
+			want: []string{"web-tls: a.example.com <spec.listeners[0]"}, entries: 1,
+		},
+		"what the API server would have filled in": {
+			spec: `listeners: [{name: a, hostname: "*.example.com", protocol: TLS, tls: {certificateRefs: [{name: web-tls}]}}]`,
+			want: []string{"web-tls: *.example.com <spec.listeners[0]"}, entries: 1,
+		},
+		"the core group and the own namespace, spelt out": {
+			spec: `listeners: [{name: a, hostname: a.example.com, protocol: HTTPS, tls: {certificateRefs: [{group: core, kind: "", namespace: shop, name: web-tls}]}}]`,
+			want: []string{"web-tls: a.example.com <spec.listeners[0]"}, entries: 1,
+		},
+		"several listeners on one Secret, and one on several": {
+			spec: `
+listeners:
+- {name: a, hostname: b.example.com, protocol: HTTPS, tls: {certificateRefs: [{name: one}, {name: two}, {name: one}]}}
+- ` + fmt.Sprintf(listener, "b", "a.example.com", "one") + `
+- ` + fmt.Sprintf(listener, "c", "b.example.com", "one"),
+			want: []string{
+				"one: b.example.com a.example.com <spec.listeners[0] <spec.listeners[1] <spec.listeners[2]",
+				"two: b.example.com <spec.listeners[0]",
+			}, entries: 3,
+		},
+		"listeners that don't terminate TLS keep their Secret named": {
+			spec: `
+listeners:
+- {name: http, hostname: a.example.com, protocol: HTTP}
+- {name: https, hostname: a.example.com, protocol: https, tls: {certificateRefs: [{name: one}]}}
+- {name: pass, hostname: a.example.com, protocol: TLS, tls: {mode: Passthrough, certificateRefs: [{name: two}]}}
+- {name: extra, hostname: a.example.com, protocol: example.com/TLS, tls: {certificateRefs: [{name: three}]}}`,
+			want: []string{
+				"one:  (its listener's protocol isn't HTTPS or TLS)",
+				"two:  (its listener passes TLS through)",
+				"three:  (its listener's protocol isn't HTTPS or TLS)",
+			},
+		},
+		"an extra protocol counts": {
+			spec:    `listeners: [{name: extra, hostname: a.example.com, protocol: example.com/TLS, tls: {certificateRefs: [{name: web-tls}]}}]`,
+			options: source.Options{ExtraProtocols: []string{"example.com/TLS"}},
+			want:    []string{"web-tls: a.example.com <spec.listeners[0]"}, entries: 1,
+		},
+		"a Secret of one listener that counts and one that doesn't shrinks to the first": {
+			spec: `
+listeners:
+- {name: pass, hostname: b.example.com, protocol: TLS, tls: {mode: Passthrough, certificateRefs: [{name: web-tls}]}}
+- ` + fmt.Sprintf(listener, "a", "a.example.com", "web-tls"),
+			want: []string{"web-tls: a.example.com <spec.listeners[1]"}, entries: 1,
+		},
+		"what is wrong with a listener as a whole": {
+			spec: `
+listeners:
+- {name: nohost, protocol: HTTPS, tls: {certificateRefs: [{name: one}, {name: two}]}}
+- {name: notls, hostname: a.example.com, protocol: HTTPS}
+- {name: norefs, hostname: a.example.com, protocol: HTTPS, tls: {}}
+- {name: mode, hostname: a.example.com, protocol: TLS, tls: {mode: Foo, certificateRefs: [{name: three}]}}
+- ` + fmt.Sprintf(listener, "good", "g.example.com", "good-tls"),
+			want: []string{
+				"one:  !spec.listeners[0] (the entry that names it is broken or has no hosts)",
+				"two:  !spec.listeners[0] (the entry that names it is broken or has no hosts)",
+				"three:  !spec.listeners[3] (the entry that names it is broken or has no hosts)",
+				"good-tls: g.example.com <spec.listeners[4]",
+			}, entries: 5,
+			problems: []string{
+				`e spec.listeners[0].hostname: the listener "nohost" has no hostname, so there is no name to put into a certificate: give it one, or leave it out by an ignore annotation`,
+				`e spec.listeners[1].tls: the listener "notls" has no tls block: it names no Secret`,
+				`e spec.listeners[2].tls.certificateRefs: the listener "norefs" has no certificateRefs: it names no Secret`,
+				`e spec.listeners[3].tls.mode: the listener "mode" has an unknown mode (value "Foo"); allowed: Terminate, Passthrough`,
+			},
+		},
+		"two faults of one listener are told in one pass": {
+			spec: `listeners: [{name: "", protocol: HTTPS, tls: {mode: Foo, certificateRefs: [{name: web-tls}]}}]`,
+			want: []string{"web-tls:  !spec.listeners[0] (the entry that names it is broken or has no hosts)"}, entries: 1,
+			problems: []string{
+				`e spec.listeners[0].hostname: the listener "" has no hostname, so there is no name to put into a certificate: give it one, or leave it out by an ignore annotation`,
+				`e spec.listeners[0].tls.mode: the listener "" has an unknown mode (value "Foo"); allowed: Terminate, Passthrough`,
+			},
+		},
+		"a bad reference costs only itself": {
+			spec: `
+listeners:
+- name: a
+  hostname: a.example.com
+  protocol: HTTPS
+  tls:
+    certificateRefs:
+    - {name: good}
+    - {name: grouped, group: v1}
+    - {name: kinded, kind: ConfigMap}
+    - {name: far, namespace: other}
+    - {name: nowhere, namespace: ""}
+    - {}`,
+			want: []string{
+				"good: a.example.com <spec.listeners[0]",
+				"grouped:  !spec.listeners[0] (its reference is refused)",
+				"kinded:  !spec.listeners[0] (its reference is refused)",
+				"far:  !spec.listeners[0] (its reference is refused)",
+				"nowhere:  !spec.listeners[0] (its reference is refused)",
+			}, entries: 1,
+			problems: []string{
+				`e spec.listeners[0].tls.certificateRefs[1].group: only a Secret can be referenced (value "v1"); allowed: "" (the core group)`,
+				`e spec.listeners[0].tls.certificateRefs[2].kind: only a Secret can be referenced (value "ConfigMap"); allowed: Secret`,
+				`e spec.listeners[0].tls.certificateRefs[3].namespace: the Secret is in another namespace, and no ReferenceGrant there lets a Gateway of namespace "shop" name it; only Secrets of the own namespace are kept (value "other")`,
+				`e spec.listeners[0].tls.certificateRefs[4].namespace: the Secret is in another namespace, and no ReferenceGrant there lets a Gateway of namespace "shop" name it; only Secrets of the own namespace are kept`,
+				`e spec.listeners[0].tls.certificateRefs[5].name: it isn't the name of a Secret; allowed: lower-case letters, digits, '-' and '.', at most 253`,
+			},
+		},
+		"a bad hostname is told at the hostname, once for all its Secrets": {
+			spec: `listeners: [{name: a, hostname: a..example.com, protocol: HTTPS, tls: {certificateRefs: [{name: one}, {name: two}]}}]`,
+			want: []string{
+				"one:  !spec.listeners[0] (the entry that names it has a bad host)",
+				"two:  !spec.listeners[0] (the entry that names it has a bad host)",
+			}, entries: 1,
+			problems: []string{`e spec.listeners[0].hostname: the host has an empty label (value "a..example.com"); allowed: an IP address, or a DNS name that may begin with *.`},
+		},
+		"an ignored listener isn't judged": {
+			spec: `
+listeners:
+- {name: skip, protocol: HTTPS, tls: {mode: Foo, certificateRefs: [{name: one}, {name: "bad name"}]}}
+- ` + fmt.Sprintf(listener, "Skip", "a.example.com", "two"),
+			options: source.Options{IgnoreSections: []string{"skip"}},
+			want:    []string{"one:  (an ignore annotation leaves it out)", "two: a.example.com <spec.listeners[1]"},
+			named:   []string{"bad name", "one", "two"}, entries: 2,
+		},
+		"of a listener with an ignored Secret the others count": {
+			spec:    `listeners: [{name: a, hostname: a.example.com, protocol: HTTPS, tls: {certificateRefs: [{name: one}, {name: two}]}}]`,
+			options: source.Options{IgnoreSecrets: []string{"one"}, IgnoreSections: []string{"one"}},
+			want:    []string{"one:  (an ignore annotation leaves it out)", "two: a.example.com <spec.listeners[0]"}, entries: 1,
+		},
+		"a listener all of whose Secrets are ignored isn't judged": {
+			spec:    `listeners: [{name: a, protocol: HTTPS, tls: {certificateRefs: [{name: one}]}}]`,
+			options: source.Options{IgnoreSecrets: []string{"one"}},
+			want:    []string{"one:  (an ignore annotation leaves it out)"}, entries: 1,
+		},
+		"a Secret named where only listeners can be leaves nothing out": {
+			spec:    `listeners: [` + fmt.Sprintf(listener, "a", "a.example.com", "web-tls") + `]`,
+			options: source.Options{IgnoreSections: []string{"web-tls"}},
+			want:    []string{"web-tls: a.example.com <spec.listeners[0]"}, entries: 1,
+			problems: []string{`w an ignore annotation for listeners names none of this object (value "web-tls"); allowed: a`},
+		},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) { tt.run(t, source.GatewayKind) })
+	}
+}
+
+// A ListenerSet's listeners are read as those of a Gateway.
+func TestListenerSetAsks(t *testing.T) {
+	spec := `
+parentRef: {name: edge}
+listeners: [{name: a, hostname: a.example.com, protocol: HTTPS, tls: {certificateRefs: [{name: web-tls}]}}]`
+	asksTest{spec: spec, want: []string{"web-tls: a.example.com <spec.listeners[0]"}, entries: 1}.run(t, source.ListenerSetKind)
+}
+
+func TestUnknownIgnoresShowTheFirstNames(t *testing.T) {
+	var spec strings.Builder
+	spec.WriteString("tls:\n")
+	for i := range 10 {
+		fmt.Fprintf(&spec, "- {hosts: [a.example.com], secretName: s%d}\n", i)
+	}
+	asks := asksOf(t, source.IngressKind, spec.String(), source.Options{IgnoreSecrets: []string{"x"}})
+	if got := asks.Problems.All(); len(got) != 1 || got[0].Allowed != "s0, s1, s2, s3, s4, s5, s6, s7, …" {
+		t.Errorf("got %v", got)
+	}
+}
+
+func TestHostsOfOneSecretAreBounded(t *testing.T) {
+	host := func(i int) string { return fmt.Sprintf("h%d.example.com", i) }
+	object := &source.Object{Ref: source.Ref{Group: source.IngressGroup, Kind: source.IngressKind, Namespace: "shop", Name: "web"}}
+	var hosts, bad []string
+	for i := range source.MaxHosts + 5 {
+		hosts, bad = append(hosts, host(i)), append(bad, "-", "-", "-")
+	}
+	secret := []source.SecretRef{{Path: "spec.tls[0].secretName", Kind: "Secret", Name: "web-tls"}}
+	object.Entries = []source.Entry{{Path: "spec.tls[0]", HasTLS: true, Hosts: hosts, Secrets: secret}}
+	kind, _ := source.Lookup(source.IngressGroup, source.IngressKind)
+	asks := kind.Asks(object, source.Options{})
+	if ask := asks.Asks[0]; len(ask.Hosts) != source.MaxHosts || len(ask.Broken) != 1 || ask.Hosts[source.MaxHosts-1] != host(source.MaxHosts-1) {
+		t.Errorf("%d hosts, broken %v", len(ask.Hosts), ask.Broken)
+	}
+	if got := told(asks.Problems); len(got) != 1 || !strings.HasPrefix(got[0], `e spec.tls[0]: the Secret "web-tls" has more than 5000 hosts`) {
+		t.Errorf("got %v", got)
+	}
+	object.Entries[0].Hosts = bad
+	if asks := kind.Asks(object, source.Options{}); len(asks.Problems.All()) > 2*source.MaxHosts+1 {
+		t.Errorf("%d problems of one entry", len(asks.Problems.All()))
+	}
+}
