@@ -6,6 +6,8 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
+
+	"github.com/certshim/certshim/problem"
 )
 
 // The values of spec.allowedListeners.namespaces.from.
@@ -81,7 +83,7 @@ func Refuses(gateway, set *Object, namespaceLabels func() (map[string]string, bo
 	case fromNone:
 		return name + " admits no ListenerSets (spec.allowedListeners.namespaces.from is None, the default)"
 	}
-	return fmt.Sprintf("%s has the unknown value %s in spec.allowedListeners.namespaces.from; allowed: All, Same, Selector, None", name, quoted(from))
+	return fmt.Sprintf("%s has the unknown value %s in spec.allowedListeners.namespaces.from; allowed: All, Same, Selector, None", name, problem.Quote(from))
 }
 
 func refusesLabels(name, selector, namespace string, namespaceLabels func() (map[string]string, bool)) string {
@@ -100,7 +102,7 @@ func refusesLabels(name, selector, namespace string, namespaceLabels func() (map
 		return fmt.Sprintf("%s admits ListenerSets by the labels of their namespace, and those of %s can't be read", name, namespace)
 	}
 	if !parsed.Matches(labels.Set(found)) {
-		return fmt.Sprintf("%s admits ListenerSets of namespaces with the labels %s; %s hasn't them", name, quoted(selector), namespace)
+		return fmt.Sprintf("%s admits ListenerSets of namespaces with the labels %s; %s hasn't them", name, problem.Quote(selector), namespace)
 	}
 	return ""
 }

@@ -5,6 +5,8 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/certshim/certshim/problem"
 )
 
 // The values of a listener's tls.mode.
@@ -145,7 +147,7 @@ func (j *judge) listener(entry Entry) {
 // refuseListener reports what is wrong with a listener as a whole, and takes the hosts
 // of one that is wrong, so that it is broken for each of its Secrets.
 func (j *judge) refuseListener(entry *Entry) {
-	name := "the listener " + quoted(entry.Section)
+	name := "the listener " + problem.Quote(entry.Section)
 	switch {
 	case len(entry.Hosts) == 0:
 		j.refuse(entry.Path+".hostname", "", name+" has no hostname, so there is no name to put into a certificate: give it one, or leave it out by an ignore annotation")

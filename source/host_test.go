@@ -42,7 +42,7 @@ func TestHosts(t *testing.T) {
 	for host, want := range tests {
 		t.Run(host, func(t *testing.T) {
 			asks := asksOf(t, source.IngressKind, fmt.Sprintf("tls: [{hosts: [%q], secretName: web-tls}]", host), source.Options{})
-			got, ask := told(asks.Problems), asks.Asks[0]
+			got, ask := told(t, asks.Problems), asks.Asks[0]
 			if want == "" {
 				if len(got) > 0 || len(ask.Hosts) != 1 || ask.Hosts[0] != host {
 					t.Errorf("refused: %v", got)

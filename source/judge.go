@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -101,7 +100,7 @@ func (j *judge) goodRef(ref SecretRef) bool {
 	case ref.Namespace != nil && *ref.Namespace != j.object.Namespace:
 		j.refuse(ref.Path+".namespace", *ref.Namespace, fmt.Sprintf(
 			"the Secret is in another namespace, and no ReferenceGrant there lets a %s of namespace %s name it; only Secrets of the own namespace are kept",
-			j.object.Kind, quoted(j.object.Namespace)))
+			j.object.Kind, problem.Quote(j.object.Namespace)))
 	default:
 		return true
 	}
@@ -114,7 +113,7 @@ func (j *judge) take(entry Entry, ref SecretRef) {
 	wrong := false
 	for n, name := range entry.Hosts {
 		if len(j.asks.Asks[i].Hosts) >= MaxHosts || n >= 2*MaxHosts {
-			j.refuse(entry.Path, "", fmt.Sprintf("the Secret %s has more than %d hosts; the others are left out", quoted(ref.Name), MaxHosts))
+			j.refuse(entry.Path, "", fmt.Sprintf("the Secret %s has more than %d hosts; the others are left out", problem.Quote(ref.Name), MaxHosts))
 			wrong = true
 			break
 		}
@@ -256,11 +255,4 @@ func addEntry(entries []EntryRef, entry Entry) []EntryRef {
 		return entries
 	}
 	return append(entries, ref)
-}
-
-func quoted(text string) string {
-	if text == "" {
-		return strconv.Quote(text)
-	}
-	return problem.Quote(text)
 }

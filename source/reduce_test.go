@@ -278,6 +278,11 @@ func TestLookupKnowsTheThreeKindsByGroup(t *testing.T) {
 			t.Errorf("%s: got %v, %v", gvk, found, known)
 		}
 	}
+	for i, want := range []string{"ingresses", "gateways", "listenersets"} {
+		if got := source.Kinds()[i].Resource().Resource; got != want {
+			t.Errorf("the resource of %s is %s", want, got)
+		}
+	}
 	for _, gk := range [][2]string{{"extensions", "Ingress"}, {"gateway.networking.k8s.io", "HTTPRoute"}, {"", "Gateway"}, {"networking.k8s.io", "ingress"}} {
 		if _, known := source.Lookup(gk[0], gk[1]); known {
 			t.Errorf("%v is no kind of source", gk)
