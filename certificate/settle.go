@@ -103,8 +103,8 @@ func conflicts(path fieldPath, want any, held fieldSet, live map[string]any) boo
 	return false
 }
 
-// yield leaves a field to its holder; of the issuer reference and the private key all
-// parts, since the parts of two managers make a whole that nobody meant.
+// yield leaves a field to its holder; of the issuer reference and the private key the
+// whole as it stands, since the parts of two managers make one that nobody meant.
 func (s *settlement) yield(path fieldPath, holder entry, live map[string]any) {
 	there, _ := lookup(live, path)
 	s.yielded = append(s.yielded, Conflict{
@@ -116,6 +116,19 @@ func (s *settlement) yield(path fieldPath, holder entry, live map[string]any) {
 			problem.Quote(holder.manager()), nameOf(live), path, problem.Quote(shown(there)), holder.operation()),
 	})
 	remove(s.config, whole(path))
+	s.freeze(whole(path), live)
+}
+
+// freeze keeps what our entry holds of a whole at its live values: a part left out of an
+// apply is removed, and the rest would mean another issuer or key.
+func (s *settlement) freeze(whole fieldPath, live map[string]any) {
+	own := ownEntry(managedFields(live))
+	for path := range parseFields(own.fields()) {
+		value, found := lookup(live, path)
+		if path != whole && path.within(whole) && found {
+			set(s.config, path, deepCopy(value))
+		}
+	}
 }
 
 // whole is the path that is yielded together with path.
