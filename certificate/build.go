@@ -93,9 +93,7 @@ func anyList(values []string) []any {
 
 func labels(in Input) map[string]string {
 	copied := maps.Clone(in.Source.Labels)
-	if in.Policy.Labels != nil {
-		maps.DeleteFunc(copied, func(key, _ string) bool { return !in.Policy.Labels.Copies(key) })
-	}
+	maps.DeleteFunc(copied, func(key, _ string) bool { return !in.Policy.Labels.Copies(key) })
 	return copied
 }
 
