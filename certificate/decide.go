@@ -19,6 +19,9 @@ func Decide(in Input) Decision {
 	return d.out
 }
 
+// differs is why a Certificate is applied that is ours already.
+const differs = "it differs from what is asked for"
+
 // check answers by calling a method of the decider, or leaves it to the next by false.
 type check func(*decider) bool
 
@@ -244,7 +247,7 @@ func applyOver(d *decider) bool {
 	d.out.Guard = Guard{UID: d.seen.UID}
 	if d.seen.Live == nil {
 		d.out.Reissue = ReissueUnknown
-		return d.decide(Apply, "it differs from what is asked for")
+		return d.decide(Apply, differs)
 	}
 	d.keepValues()
 	s := settle(d.config, d.seen.Live)
@@ -266,7 +269,10 @@ func (d *decider) takeOver(s settlement) bool {
 	d.out.TakeOver, d.out.Guard.ResourceVersion = patch, d.seen.ResourceVersion
 	d.out.Unchanged = !s.differs
 	d.out.Paced = s.differs && s.shimHeld
-	if s.differs {
+	switch {
+	case d.seen.Flags.Has(Untracked):
+		return d.decide(Apply, differs)
+	case s.differs:
 		return d.decide(Apply, "it is taken over, and differs from what is asked for")
 	}
 	return d.decide(Apply, "it is taken over; no value changes")
@@ -280,6 +286,6 @@ func (d *decider) applySettled(s settlement) bool {
 	if d.seen.Flags.Has(Applied) && d.seen.Have == d.out.Want {
 		return d.decide(None, "it is up to date, but for what others hold or what is kept")
 	}
-	d.out.Unchanged = !s.differs
-	return d.decide(Apply, "it differs from what is asked for")
+	d.out.Unchanged, d.out.Guard.ResourceVersion = !s.differs, d.seen.ResourceVersion
+	return d.decide(Apply, differs)
 }

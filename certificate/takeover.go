@@ -5,22 +5,24 @@ import "encoding/json"
 // takeOver works out the managedFields by which the wanted fields become ours alone, as
 // if we had applied them from the start. Fields of a shim that we don't want stay in its
 // entry, status entries stay, and an entry of a version that is no longer served is
-// rewritten to the served one, which lets applies through again.
+// rewritten to the served one, which lets applies through again. Where nobody is
+// recorded at all, an apply would conflict with before-first-apply in all that differs.
 func (s *settlement) takeOver(live map[string]any) {
 	var rest []any
-	changed := false
+	entries := managedFields(live)
+	changed := len(entries) == 0
 	latest := ""
-	for _, e := range managedFields(live) {
+	for _, e := range entries {
 		if e.ours() {
 			latest = max(latest, e.time())
 			changed = changed || e.unserved()
 			continue
 		}
 		left, took := s.left(e, live)
-		if took {
+		if took || e.taken() {
 			latest = max(latest, e.time())
-			s.shimHeld = s.shimHeld || e.shim()
 		}
+		s.shimHeld = s.shimHeld || took && e.shim()
 		changed = changed || took || e.unserved()
 		if left != nil {
 			rest = append(rest, map[string]any(left))
@@ -31,8 +33,8 @@ func (s *settlement) takeOver(live map[string]any) {
 	}
 }
 
-// ownEntry is our entry after the take-over. Its time is that of the latest of the
-// entries that it comes from: what a shim writes later is younger.
+// ownEntry is our entry after the take-over. Its time is that of the latest entry that
+// could be taken from, so that what a shim left is older, and what it writes later younger.
 func (s *settlement) ownEntry(time string) any {
 	own := map[string]any{
 		"manager": FieldManager, "operation": string(byApply), "apiVersion": apiVersion,
