@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/util/sets"
+
 	"github.com/cert-manager/cert-manager/pkg/controller"
 
 	// Each registers its controllers under the names used below.
@@ -56,22 +58,37 @@ func issuingControllers() []string {
 	}
 }
 
-// selectControllers returns the names that will run. Limited to one namespace, cert-manager leaves out what is cluster-scoped.
+// selectControllers returns the names that will run: * stands for the issuing ones, -NAME takes one out again. Limited
+// to one namespace, cert-manager leaves out what is cluster-scoped.
 func selectControllers(names []string, namespace string) ([]string, error) {
-	known := controller.Known()
-	var selected []string
+	selected := sets.New[string]()
 	for _, name := range names {
-		if _, ok := known[name]; !ok {
-			return nil, fmt.Errorf("--controllers: unknown controller %q, known are %s",
-				name, strings.Join(slices.Sorted(maps.Keys(known)), ", "))
+		excluded, without := strings.CutPrefix(name, "-")
+		switch {
+		case name == "*":
+			selected.Insert(issuingControllers()...)
+		case !isKnown(excluded):
+			return nil, fmt.Errorf("--controllers: unknown controller %q, known are %s", excluded, knownControllers())
+		case without:
+			selected.Delete(excluded)
+		default:
+			selected.Insert(name)
 		}
-		if name == clusterIssuers && namespace != "" {
-			continue
-		}
-		selected = append(selected, name)
+	}
+	if namespace != "" {
+		selected.Delete(clusterIssuers)
 	}
 	if len(selected) == 0 {
-		return nil, fmt.Errorf("--controllers: none given, known are %s", strings.Join(slices.Sorted(maps.Keys(known)), ", "))
+		return nil, fmt.Errorf("--controllers: none given, known are %s", knownControllers())
 	}
-	return selected, nil
+	return sets.List(selected), nil
+}
+
+func isKnown(name string) bool {
+	_, ok := controller.Known()[name]
+	return ok
+}
+
+func knownControllers() string {
+	return strings.Join(slices.Sorted(maps.Keys(controller.Known())), ", ")
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/util/sets"
 
 	"github.com/cert-manager/cert-manager/pkg/controller"
@@ -21,6 +22,8 @@ type options struct {
 	certificateOwners bool
 	shim              controller.IngressShimOptions
 	extraProtocols    []string
+	solverImage       string
+	selfCheckRetry    time.Duration
 }
 
 func parseOptions(arguments []string) (options, error) {
@@ -30,8 +33,9 @@ func parseOptions(arguments []string) (options, error) {
 	}
 	flags := flag.NewFlagSet("certmanager", flag.ContinueOnError)
 	flags.StringVar(&o.kubeconfig, "kubeconfig", "", "path of the kubeconfig file")
-	flags.Func("controllers", "comma list of controllers (default: the issuing ones; "+
-		"ingress-shim, gateway-shim and listenerset are the shims)", list(&o.controllers))
+	flags.Func("controllers", "comma list of controllers; * stands for the default, the issuing ones, and -NAME takes "+
+		"one out (ingress-shim, gateway-shim and listenerset are the shims; orders, challenges and "+
+		"certificaterequests-issuer-acme are ACME)", list(&o.controllers))
 	flags.StringVar(&o.namespace, "namespace", "", "the only namespace to work in (default: all)")
 	flags.IntVar(&o.workers, "concurrent-workers", 5, "workers of each controller")
 	flags.BoolVar(&o.serverSideApply, "server-side-apply", false, "cert-manager's feature gate ServerSideApply")
@@ -44,6 +48,9 @@ func parseOptions(arguments []string) (options, error) {
 	flags.Func("extra-certificate-annotations", "comma list of annotations copied to the Certificate",
 		list(&o.shim.ExtraCertificateAnnotations))
 	flags.Func("gateway-api-extra-protocols", "comma list of listener protocols counted as TLS", list(&o.extraProtocols))
+	flags.StringVar(&o.solverImage, "acme-http01-solver-image", "acmesolver", "image of the Pods that answer HTTP-01 challenges")
+	flags.DurationVar(&o.selfCheckRetry, "dns01-check-retry-period", 10*time.Second,
+		"pause between two self-checks of a challenge, HTTP-01 included")
 	err := flags.Parse(arguments)
 	o.shim.GatewayAPIExtraProtocols = sets.New(o.extraProtocols...)
 	return o, err
@@ -73,8 +80,13 @@ func (o options) contextOptions() controller.ContextOptions {
 			ClusterIssuerAmbientCredentials: true,
 		},
 		ACMEOptions: controller.ACMEOptions{
-			ACMEHTTP01SolverRunAsNonRoot: true,
-			DNS01CheckRetryPeriod:        10 * time.Second,
+			HTTP01SolverImage:                 o.solverImage,
+			HTTP01SolverResourceRequestCPU:    resource.MustParse("10m"),
+			HTTP01SolverResourceRequestMemory: resource.MustParse("64Mi"),
+			HTTP01SolverResourceLimitsCPU:     resource.MustParse("100m"),
+			HTTP01SolverResourceLimitsMemory:  resource.MustParse("64Mi"),
+			ACMEHTTP01SolverRunAsNonRoot:      true,
+			DNS01CheckRetryPeriod:             o.selfCheckRetry,
 		},
 		IngressShimOptions: o.shim,
 		CertificateOptions: controller.CertificateOptions{

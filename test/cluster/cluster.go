@@ -48,7 +48,7 @@ type Option func(*settings)
 type settings struct {
 	bundles              []crds.Bundle
 	certManager, webhook bool
-	flags                []string
+	flags, environment   []string
 	logs                 string
 }
 
@@ -66,6 +66,11 @@ func WithoutWebhook() Option { return func(s *settings) { s.webhook = false } }
 // WithCertManagerFlags adds flags to cert-manager's controllers.
 func WithCertManagerFlags(flags ...string) Option {
 	return func(s *settings) { s.flags = append(s.flags, flags...) }
+}
+
+// WithCertManagerEnv adds variables, each NAME=VALUE, to the environment of cert-manager's controllers.
+func WithCertManagerEnv(variables ...string) Option {
+	return func(s *settings) { s.environment = append(s.environment, variables...) }
 }
 
 // WithLogs puts the logs into an existing folder, where they stay. By default they go with the cluster.
@@ -124,7 +129,7 @@ func (c *Cluster) equip(ctx context.Context, chosen settings) error {
 	group, ctx := errgroup.WithContext(ctx)
 	if chosen.certManager {
 		group.Go(func() (err error) {
-			c.CertManager, err = c.Run(ctx, "certmanager", "certmanager", chosen.flags...)
+			c.CertManager, err = c.run(ctx, "certmanager", "certmanager", c.Kubeconfig, chosen.environment, chosen.flags)
 			return err
 		})
 	}

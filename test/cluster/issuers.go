@@ -71,7 +71,7 @@ spec:
   issuerRef: {group: cert-manager.io, kind: Issuer, name: %[1]s-root}
 `, name))
 	secret := secrets.Object(t, name+"-ca", "to be signed", hasCertificate)
-	chain, err := certificates(secret, "tls.crt")
+	chain, err := Chain(secret)
 	if err != nil {
 		t.Fatalf("CA of %s: %v", name, err)
 	}

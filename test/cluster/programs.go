@@ -49,14 +49,25 @@ func repository() (string, error) {
 // Run runs bin/PROGRAM against the cluster as its administrator, until the cluster stops at the latest, and returns
 // when it is ready (see package process). Its log is NAME.log. The caller stops it.
 func (c *Cluster) Run(ctx context.Context, name, program string, flags ...string) (*process.Process, error) {
+	return c.run(ctx, name, program, c.Kubeconfig, nil, flags)
+}
+
+// RunAs is Run with a kubeconfig of somebody else, such as one of [Cluster.AccountKubeconfig].
+func (c *Cluster) RunAs(ctx context.Context, kubeconfig, name, program string, flags ...string) (*process.Process, error) {
+	return c.run(ctx, name, program, kubeconfig, nil, flags)
+}
+
+func (c *Cluster) run(
+	ctx context.Context, name, program, kubeconfig string, environment, flags []string,
+) (*process.Process, error) {
 	path, err := Binary(program)
 	if err != nil {
 		return nil, err
 	}
 	return process.Start(ctx, process.Program{
 		Path:  path,
-		Args:  append([]string{"--kubeconfig=" + c.Kubeconfig}, flags...),
-		Env:   []string{"TMPDIR=" + c.Logs},
+		Args:  append([]string{"--kubeconfig=" + kubeconfig}, flags...),
+		Env:   append([]string{"TMPDIR=" + c.Logs}, environment...),
 		Log:   filepath.Join(c.Logs, name+".log"),
 		Ready: process.ReadyLine,
 	})

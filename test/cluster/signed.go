@@ -16,7 +16,7 @@ import (
 // certificate must belong together, the chain must lead to the authority, and the certificate must be for exactly
 // these names: DNS names, IP addresses, email addresses and URIs, in any order.
 func SignedBy(secret *unstructured.Unstructured, authority Authority, names ...string) error {
-	chain, err := certificates(secret, "tls.crt")
+	chain, err := Chain(secret)
 	if err != nil {
 		return err
 	}
@@ -48,6 +48,11 @@ func (w *Watch) Signed(t testing.TB, name string, authority Authority, names ...
 	return w.Object(t, name, what, func(secret *unstructured.Unstructured) bool {
 		return SignedBy(secret, authority, names...) == nil
 	})
+}
+
+// Chain is the chain of a TLS Secret, its own certificate first; at least one.
+func Chain(secret *unstructured.Unstructured) ([]*x509.Certificate, error) {
+	return certificates(secret, "tls.crt")
 }
 
 // certificates are those of one key of a Secret, in their order; at least one.

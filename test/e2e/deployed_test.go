@@ -13,12 +13,6 @@ import (
 	"testing"
 	"time"
 
-	authenticationv1 "k8s.io/api/authentication/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/tools/clientcmd"
-	"k8s.io/client-go/tools/clientcmd/api"
-
 	"github.com/certshim/certshim/test/cluster"
 	"github.com/certshim/certshim/test/process"
 )
@@ -54,7 +48,7 @@ func deploy(ctx context.Context, running *cluster.Cluster) (*deployed, error) {
 		return nil, fmt.Errorf("kubectl apply -k deploy: %w\n%s", err, out)
 	}
 	d := &deployed{Cluster: running, running: map[string]*instance{}}
-	d.kubeconfig, err = d.accountKubeconfig(ctx)
+	d.kubeconfig, err = running.AccountKubeconfig(ctx, account, account)
 	return d, err
 }
 
@@ -70,28 +64,6 @@ func startDeployed(t *testing.T, options ...cluster.Option) *deployed {
 func repository() (string, error) {
 	binary, err := cluster.Binary("certshim")
 	return filepath.Dir(filepath.Dir(binary)), err
-}
-
-// accountKubeconfig writes a kubeconfig with a token that the API server issued for the
-// ServiceAccount, as a pod would get one.
-func (d *deployed) accountKubeconfig(ctx context.Context) (string, error) {
-	client, err := kubernetes.NewForConfig(d.Config)
-	if err != nil {
-		return "", err
-	}
-	token, err := client.CoreV1().ServiceAccounts(account).CreateToken(ctx, account, &authenticationv1.TokenRequest{}, metav1.CreateOptions{})
-	if err != nil {
-		return "", fmt.Errorf("token of the ServiceAccount: %w", err)
-	}
-	admin, err := clientcmd.LoadFromFile(d.Kubeconfig)
-	if err != nil {
-		return "", err
-	}
-	for name := range admin.AuthInfos {
-		admin.AuthInfos[name] = &api.AuthInfo{Token: token.Status.Token}
-	}
-	path := filepath.Join(d.Logs, "serviceaccount.kubeconfig")
-	return path, clientcmd.WriteToFile(*admin, path)
 }
 
 // start runs certshim until stop, and returns when it is ready.

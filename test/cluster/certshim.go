@@ -1,0 +1,133 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	"github.com/certshim/certshim/test/process"
+)
+
+// certshimAccount is the namespace and the name of the ServiceAccount in deploy/.
+const certshimAccount = "certshim"
+
+// Deploy applies deploy/ as the README says and returns a kubeconfig of certshim's ServiceAccount. There is no kubelet,
+// so the Deployment starts nothing: [Cluster.StartCertshim] does.
+func (c *Cluster) Deploy(ctx context.Context) (kubeconfig string, err error) {
+	if err := c.Kubectl(ctx, "apply", "-k", "deploy"); err != nil {
+		return "", err
+	}
+	return c.AccountKubeconfig(ctx, certshimAccount, certshimAccount)
+}
+
+// Kubectl runs bin/kubectl as the cluster's administrator, in the repository's root. Its output is in the error.
+func (c *Cluster) Kubectl(ctx context.Context, arguments ...string) error {
+	root, err := repository()
+	if err != nil {
+		return err
+	}
+	command := exec.CommandContext(ctx, filepath.Join(root, "bin/kubectl"), arguments...)
+	command.Dir = root
+	command.Env = append(os.Environ(), "KUBECONFIG="+c.Kubeconfig)
+	if output, err := command.CombinedOutput(); err != nil {
+		return fmt.Errorf("kubectl %q: %w\n%s", arguments, err, output)
+	}
+	return nil
+}
+
+// StartCertshim runs bin/certshim's controller alone, with that kubeconfig, and returns when it is ready. Its log is
+// certshim.log. The caller stops it.
+func (c *Cluster) StartCertshim(ctx context.Context, kubeconfig string, flags ...string) (*process.Process, error) {
+	path, err := Binary("certshim")
+	if err != nil {
+		return nil, err
+	}
+	address, err := FreeAddress(ctx)
+	if err != nil {
+		return nil, err
+	}
+	log := filepath.Join(c.Logs, "certshim.log")
+	certshim, err := process.Start(ctx, process.Program{
+		Path: path,
+		Args: append([]string{
+			"controller", "--kubeconfig=" + kubeconfig, "--leader-elect=false", "--metrics-listen-address=" + address,
+		}, flags...),
+		Log: log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := Answers(ctx, certshim, http.DefaultClient, "http://"+address+"/readyz"); err != nil {
+		content, _ := os.ReadFile(log)
+		return nil, errors.Join(fmt.Errorf("%w\n%s", err, content), certshim.Stop())
+	}
+	return certshim, nil
+}
+
+// Answers waits until the program answers 200 at the URL; one that ends before is an error.
+func Answers(ctx context.Context, program *process.Process, client *http.Client, url string) error {
+	return await(ctx, program, url+" to answer", func(ctx context.Context) error { return ask(ctx, client, url) })
+}
+
+// Listens waits until the program takes TCP connections at the address; one that ends before is an error.
+func Listens(ctx context.Context, program *process.Process, address string) error {
+	return await(ctx, program, address+" to listen", func(ctx context.Context) error {
+		var dialer net.Dialer
+		connection, err := dialer.DialContext(ctx, "tcp", address)
+		if err != nil {
+			return err
+		}
+		return connection.Close()
+	})
+}
+
+func await(ctx context.Context, program *process.Process, what string, try func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := try(ctx)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-program.Done():
+			return fmt.Errorf("the program ended; waited for %s: %w", what, err)
+		case <-ctx.Done():
+			return fmt.Errorf("waited %s for %s: %w", patience, what, err)
+		}
+	}
+}
+
+func ask(ctx context.Context, client *http.Client, url string) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return err
+	}
+	if err := response.Body.Close(); err != nil || response.StatusCode == http.StatusOK {
+		return err
+	}
+	return errors.New(response.Status)
+}
+
+// FreeAddress is an address on loopback that nobody listened on a moment ago.
+func FreeAddress(ctx context.Context) (string, error) {
+	var config net.ListenConfig
+	listener, err := config.Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	return listener.Addr().String(), listener.Close()
+}
