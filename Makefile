@@ -9,7 +9,7 @@ RACE    := $(if $(CC_FOUND),-race,)
 SHELL   := bash
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test test-unit test-differential test-e2e controlplane certmanager lint fuzz bench generate verify image clean
+.PHONY: help build demo test test-unit test-differential test-e2e test-external controlplane certmanager external-issuers lint fuzz bench generate verify image clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 20
@@ -23,7 +23,7 @@ demo: build controlplane certmanager ## the main job, for real: annotated object
 test: ## all tests, with the race detector where a C compiler is found
 	@echo "$(if $(RACE),tests run with the race detector ($(CC_FOUND)),no C compiler found: tests run WITHOUT the race detector)"
 	@$(MAKE) --no-print-directory test-unit build controlplane certmanager
-	@$(MAKE) --no-print-directory test-differential test-e2e
+	@$(MAKE) --no-print-directory test-differential test-e2e test-external
 
 test-unit: ## the pure rooms and the commands
 	go test $(RACE) -timeout 20m ./...
@@ -32,14 +32,20 @@ test-differential: build ## against cert-manager's own shim code
 	cd test && ./differential/run.sh
 
 test-e2e: build controlplane certmanager ## on the real control plane
-	cd test && go test $(RACE) -timeout 40m -p 1 $$(go list ./... | grep -v /differential)
+	cd test && go test $(RACE) -timeout 40m -p 1 $$(go list ./... | grep -vE '/(differential|external)')
 	cd test/controlplane && go test -timeout 10m ./...
+
+test-external: build controlplane certmanager external-issuers ## with real external issuers: AWS Private CA, ACME
+	cd test && go test $(RACE) -timeout 20m -p 1 -parallel 8 ./external/...
 
 controlplane: ## bin/controlplane and bin/kubectl: a real etcd and kube-apiserver
 	@test/controlplane/build.sh $(CURDIR)/$(BIN)
 
 certmanager: ## bin/certmanager and its webhook: cert-manager's own controllers
 	@test/certmanager/build.sh $(CURDIR)/$(BIN)
+
+external-issuers: ## bin/aws-privateca-issuer, bin/pebble and its DNS server
+	@test/external/build.sh $(CURDIR)/$(BIN)
 
 lint: $(LINT) ## golangci-lint, and the boundaries between the rooms
 	$(LINT) run ./...

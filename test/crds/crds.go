@@ -23,6 +23,8 @@ const (
 	CertManager Bundle = "cert-manager"
 	// Gateway is the standard channel of gateway.networking.k8s.io.
 	Gateway Bundle = "gateway-api"
+	// AWSPCA are awspcaissuers and awspcaclusterissuers.
+	AWSPCA Bundle = "aws-privateca-issuer"
 )
 
 const fieldManager = "certshim-test-crds"
@@ -30,7 +32,7 @@ const fieldManager = "certshim-test-crds"
 // served is how long a definition may take from its creation to its first answer, and back.
 const served = time.Minute
 
-// Install applies the definitions of the bundles, of all of them when none is named, and waits until each is
+// Install applies the definitions of the bundles, of CertManager and Gateway when none is named, and waits until each is
 // established and its resource answers.
 func Install(ctx context.Context, config *rest.Config, bundles ...Bundle) error {
 	client, definitions, err := prepare(ctx, config, bundles)
@@ -52,7 +54,7 @@ func Install(ctx context.Context, config *rest.Config, bundles ...Bundle) error 
 	return nil
 }
 
-// Remove deletes the definitions of the bundles, of all of them when none is named, and waits until they are gone, and
+// Remove deletes the definitions of the bundles, of CertManager and Gateway when none is named, and waits until they are gone, and
 // every object of theirs with them. One that isn't there is no error.
 func Remove(ctx context.Context, config *rest.Config, bundles ...Bundle) error {
 	client, definitions, err := prepare(ctx, config, bundles)

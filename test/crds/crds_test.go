@@ -20,6 +20,9 @@ func TestDefinitionsOfTheModules(t *testing.T) {
 			"/v1 gateway.networking.k8s.io referencegrants", "/v1 gateway.networking.k8s.io tcproutes",
 			"/v1 gateway.networking.k8s.io tlsroutes", "/v1 gateway.networking.k8s.io udproutes",
 		},
+		AWSPCA: {
+			"/v1beta1 awspca.cert-manager.io awspcaclusterissuers", "/v1beta1 awspca.cert-manager.io awspcaissuers",
+		},
 	} {
 		definitions, err := bundle.read(t.Context())
 		if err != nil {

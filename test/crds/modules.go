@@ -2,40 +2,48 @@ package crds
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/yaml"
 )
 
-// location is the module of the bundle and the folder in it that holds its definitions, one a file.
-func (b Bundle) location() (module, folder string, err error) {
+// location is where the definitions of a bundle are, one a file.
+type location struct {
+	// requirer is the folder, seen from this one, of the go.mod that names the module's version.
+	requirer       string
+	module, folder string
+}
+
+func (b Bundle) location() (location, error) {
 	switch b {
 	case CertManager:
-		return "github.com/cert-manager/cert-manager", "deploy/crds", nil
+		return location{".", "github.com/cert-manager/cert-manager", "deploy/crds"}, nil
 	case Gateway:
-		return "sigs.k8s.io/gateway-api", "config/crd/standard", nil
+		return location{".", "sigs.k8s.io/gateway-api", "config/crd/standard"}, nil
+	case AWSPCA:
+		return location{"../awspca", "github.com/cert-manager/aws-privateca-issuer", "config/crd/bases"}, nil
 	}
-	return "", "", fmt.Errorf("unknown bundle %q", string(b))
+	return location{}, fmt.Errorf("unknown bundle %q", string(b))
 }
 
 // read returns the definitions of the bundle. What else lies in the folder, such as an admission policy, is left out.
 func (b Bundle) read(ctx context.Context) ([]*unstructured.Unstructured, error) {
-	module, folder, err := b.location()
+	location, err := b.location()
 	if err != nil {
 		return nil, err
 	}
-	root, err := moduleDir(ctx, module)
+	root, err := moduleDir(ctx, location)
 	if err != nil {
 		return nil, err
 	}
-	files, err := filepath.Glob(filepath.Join(root, folder, "*.yaml"))
+	files, err := filepath.Glob(filepath.Join(root, location.folder, "*.yaml"))
 	if err != nil {
 		return nil, err
 	}
@@ -50,7 +58,7 @@ func (b Bundle) read(ctx context.Context) ([]*unstructured.Unstructured, error) 
 		}
 	}
 	if len(definitions) == 0 {
-		return nil, fmt.Errorf("no definitions in %s", filepath.Join(root, folder))
+		return nil, fmt.Errorf("no definitions in %s", filepath.Join(root, location.folder))
 	}
 	return definitions, nil
 }
@@ -64,18 +72,20 @@ func readFile(file string) (*unstructured.Unstructured, error) {
 	return definition, yaml.Unmarshal(content, &definition.Object)
 }
 
-// moduleDir asks the go command, from this very folder, so that it doesn't matter where the caller runs.
-func moduleDir(ctx context.Context, module string) (string, error) {
+// moduleDir asks the go command, from a folder found by this very file, so that it doesn't matter where the caller runs.
+// A module that isn't there yet is downloaded.
+func moduleDir(ctx context.Context, location location) (string, error) {
 	_, here, _, ok := runtime.Caller(0)
 	if !ok || !filepath.IsAbs(here) {
 		return "", errors.New("built without paths (-trimpath): the folder of test/go.mod is not known")
 	}
-	command := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", module)
-	command.Dir = filepath.Dir(here)
+	command := exec.CommandContext(ctx, "go", "mod", "download", "-json", location.module)
+	command.Dir = filepath.Join(filepath.Dir(here), location.requirer)
 	command.Stderr = os.Stderr
 	output, err := command.Output()
 	if err != nil {
-		return "", fmt.Errorf("go list -m %s: %w", module, err)
+		return "", fmt.Errorf("go mod download %s: %w", location.module, err)
 	}
-	return strings.TrimSpace(string(output)), nil
+	var module struct{ Dir string }
+	return module.Dir, json.Unmarshal(output, &module)
 }

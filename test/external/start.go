@@ -1,0 +1,107 @@
+package external
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/certshim/certshim/test/cluster"
+	"github.com/certshim/certshim/test/external/router"
+	"github.com/certshim/certshim/test/process"
+)
+
+// Class is the ingress class whose Ingresses are served.
+const Class = "loopback"
+
+// approver is the namespace and the name of the ServiceAccount that cert-manager's approver runs under.
+const approver = "cert-manager"
+
+// Stage is a cluster with real external issuers and with certshim in it.
+type Stage struct {
+	*cluster.Cluster
+	Router *router.Router
+	AWSPCA *AWSPCA
+	Pebble *Pebble
+
+	certshim, approver *process.Process
+}
+
+// Start starts everything and returns when it is ready. The flags are certshim's. The caller calls Stop.
+func Start(ctx context.Context, certshimFlags ...string) (*Stage, error) {
+	if err := Build(ctx); err != nil {
+		return nil, err
+	}
+	routing, err := router.Listen(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s := &Stage{Router: routing}
+	s.Cluster, err = cluster.StartMain(ctx,
+		cluster.WithCertManagerFlags(
+			"--controllers=*,-certificaterequests-approver,orders,challenges,certificaterequests-issuer-acme",
+			"--dns01-check-retry-period=1s"),
+		cluster.WithCertManagerEnv("HTTP_PROXY="+routing.URL(), "NO_PROXY=", "no_proxy="))
+	if err != nil {
+		return nil, errors.Join(err, routing.Close())
+	}
+	if err := s.furnish(ctx, certshimFlags); err != nil {
+		return nil, errors.Join(err, s.Stop())
+	}
+	return s, nil
+}
+
+// furnish starts what runs in the cluster.
+func (s *Stage) furnish(ctx context.Context, certshimFlags []string) error {
+	client, err := kubernetes.NewForConfig(s.Config)
+	if err != nil {
+		return err
+	}
+	s.Router.Serve(client, Class)
+	if s.Pebble, err = StartPebble(ctx, s.Logs, s.Router.Port()); err != nil {
+		return err
+	}
+	if s.AWSPCA, err = StartAWSPCA(ctx, s.Cluster); err != nil {
+		return err
+	}
+	if err := s.startApprover(ctx); err != nil {
+		return err
+	}
+	kubeconfig, err := s.Deploy(ctx)
+	if err != nil {
+		return err
+	}
+	s.certshim, err = s.StartCertshim(ctx, kubeconfig, certshimFlags...)
+	return err
+}
+
+// startApprover runs cert-manager's approver under the permissions that its chart gives it.
+func (s *Stage) startApprover(ctx context.Context) error {
+	if err := s.Kubectl(ctx, "apply", "-f", filepath.Join("test", "external", "approver.yaml")); err != nil {
+		return err
+	}
+	kubeconfig, err := s.AccountKubeconfig(ctx, approver, approver)
+	if err != nil {
+		return err
+	}
+	s.approver, err = s.RunAs(ctx, kubeconfig, "approver", "certmanager", "--controllers=certificaterequests-approver")
+	return err
+}
+
+// Stop ends everything, the cluster last.
+func (s *Stage) Stop() error {
+	var errs []error
+	for _, running := range []*process.Process{s.certshim, s.approver} {
+		if running != nil {
+			errs = append(errs, running.Stop())
+		}
+	}
+	if s.AWSPCA != nil {
+		errs = append(errs, s.AWSPCA.Stop())
+	}
+	if s.Pebble != nil {
+		errs = append(errs, s.Pebble.Stop())
+	}
+	return errors.Join(append(errs, s.Cluster.Stop(), s.Router.Close())...)
+}
