@@ -284,25 +284,40 @@ func configuration(t *testing.T, changesPerMinute int) string {
 	return path
 }
 
+// Both run. So that it is the same each time, certshim is paused while cert-manager's shim
+// writes what certshim has already taken over.
 func TestBothRunningCertshimStepsBack(t *testing.T) {
 	d := startDeployed(t)
 	namespace := d.Namespace(t)
 	d.Issuer(t, namespace, "ca")
 	certificates := d.Watch(t, cluster.Certificates(), namespace)
 	events := d.Watch(t, cluster.Events(), namespace)
-	d.startFor(t, "certshim", "--leader-elect=false")
-	d.Apply(t, namespace, ingress("web", annotations{issuerKey: "ca"}, "a.example.com"))
-	certificates.Object(t, "web-tls", "to be made", exists)
-	d.stop("certshim")
 	d.StartShim(t, cluster.ShimUpdates)
-	d.patch(t, ingresses, namespace, "web", `{"metadata":{"labels":{"by":"shim"}}}`)
-	certificates.Object(t, "web-tls", "to be written by the shim", func(c *unstructured.Unstructured) bool { return c.GetLabels()["by"] == "shim" })
-
-	d.startFor(t, "again", "--leader-elect=false")
+	d.Apply(t, namespace, ingress("web", annotations{issuerKey: "ca"}, "a.example.com"))
+	certificates.Object(t, "web-tls", "to be written by the shim", exists)
+	certshim := d.startFor(t, "certshim", "--leader-elect=false")
 	certificates.Object(t, "web-tls", "to be taken over", onlyOurs)
-	d.patch(t, ingresses, namespace, "web", `{"metadata":{"labels":{"by":"both"}}}`)
-	d.patch(t, ingresses, namespace, "web", `{"metadata":{"annotations":{"cert-manager.io/common-name":"a.example.com"}}}`)
-	d.patch(t, ingresses, namespace, "web", `{"metadata":{"annotations":{"cert-manager.io/duration":"2000h"}}}`)
+
+	if err := certshim.Pause(); err != nil {
+		t.Fatal(err)
+	}
+	label := func(value string) {
+		t.Helper()
+		d.patch(t, ingresses, namespace, "web", fmt.Sprintf(`{"metadata":{"labels":{"edit":%q}}}`, value))
+		certificates.Object(t, "web-tls", "to get the label "+value+" by the shim", func(c *unstructured.Unstructured) bool {
+			return c.GetLabels()["edit"] == value && !onlyOurs(c)
+		})
+	}
+	label("first")
+	if err := certshim.Resume(); err != nil {
+		t.Fatal(err)
+	}
 	event := awaitWarning(t, events, "web", "OtherShimActive")
 	wantIn(t, fmt.Sprint(field(event, "note")), "cert-manager-ingress-shim", "--controllers")
+
+	label("second")
+	d.settled(t, namespace)
+	if onlyOurs(d.certificate(t, namespace, "web-tls")) {
+		t.Error("certshim wrote the Certificate that it had left to the shim")
+	}
 }

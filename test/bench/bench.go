@@ -1,0 +1,182 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/metadata"
+
+	"github.com/certshim/certshim/test/cluster"
+	"github.com/certshim/certshim/test/process"
+)
+
+// bench is one run.
+type bench struct {
+	*cluster.Cluster
+	size   size
+	client *discovery.DiscoveryClient
+	report report
+}
+
+func newBench(running *cluster.Cluster, s size) (*bench, error) {
+	client, err := discovery.NewDiscoveryClientForConfig(running.Config)
+	if err != nil {
+		return nil, err
+	}
+	return &bench{Cluster: running, size: s, client: client, report: report{size: s}}, nil
+}
+
+// rest waits until server and etcd have nothing to do.
+func (b *bench) rest(ctx context.Context) error {
+	pids, err := b.ControlPlane.Pids()
+	if err != nil {
+		return err
+	}
+	return untilIdle(ctx, pids.APIServer, pids.Etcd)
+}
+
+// server is what the API server and etcd have used so far.
+func (b *bench) server() (time.Duration, error) {
+	pids, err := b.ControlPlane.Pids()
+	if err != nil {
+		return 0, err
+	}
+	return used([]int{pids.APIServer, pids.Etcd})
+}
+
+// controller is a program under test that runs.
+type controller struct {
+	*process.Process
+	address string
+}
+
+// certshim starts certshim as it is shipped.
+func (b *bench) certshim(ctx context.Context, flags ...string) (*controller, error) {
+	address, err := freeAddress(ctx)
+	if err != nil {
+		return nil, err
+	}
+	args := append([]string{
+		"controller", "--kubeconfig=" + b.Kubeconfig, "--leader-elect=false", "--metrics-listen-address=" + address,
+		fmt.Sprintf("--concurrent-workers=%d", b.size.workers),
+	}, flags...)
+	return b.launch(ctx, "certshim", address, args)
+}
+
+// shim starts cert-manager's ingress-shim, by server-side apply, with as many workers.
+func (b *bench) shim(ctx context.Context) (*controller, error) {
+	return b.launch(ctx, "certmanager", "", []string{
+		"--kubeconfig=" + b.Kubeconfig, "--controllers=ingress-shim", "--server-side-apply=true",
+		fmt.Sprintf("--concurrent-workers=%d", b.size.workers),
+	})
+}
+
+func (b *bench) launch(ctx context.Context, program, address string, args []string) (*controller, error) {
+	path, err := cluster.Binary(program)
+	if err != nil {
+		return nil, err
+	}
+	p, err := process.Start(ctx, process.Program{
+		Path: path, Args: args, Log: filepath.Join(b.Logs, program+".log"), Env: []string{"TMPDIR=" + b.Logs},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &controller{Process: p, address: address}, nil
+}
+
+func freeAddress(ctx context.Context) (string, error) {
+	var config net.ListenConfig
+	listener, err := config.Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	return listener.Addr().String(), listener.Close()
+}
+
+// arrivals counts Certificates as a watch shows them, decoding no more than their metadata.
+type arrivals struct {
+	stop func()
+	mu   sync.Mutex
+	seen map[types.NamespacedName]time.Time
+	last time.Time
+	// changed holds one token while something is unread.
+	changed chan struct{}
+}
+
+// watchArrivals watches the Certificates that are made from now on.
+func (b *bench) watchArrivals(ctx context.Context) (*arrivals, error) {
+	client, err := metadata.NewForConfig(b.Config)
+	if err != nil {
+		return nil, err
+	}
+	list, err := client.Resource(cluster.Certificates()).List(ctx, metav1.ListOptions{Limit: 1})
+	if err != nil {
+		return nil, err
+	}
+	events, err := client.Resource(cluster.Certificates()).Watch(ctx, metav1.ListOptions{ResourceVersion: list.ResourceVersion})
+	if err != nil {
+		return nil, err
+	}
+	a := &arrivals{stop: events.Stop, seen: map[types.NamespacedName]time.Time{}, changed: make(chan struct{}, 1)}
+	go a.follow(events)
+	return a, nil
+}
+
+func (a *arrivals) follow(events watch.Interface) {
+	for event := range events.ResultChan() {
+		object, ok := event.Object.(*metav1.PartialObjectMetadata)
+		if !ok || event.Type != watch.Added {
+			continue
+		}
+		a.mu.Lock()
+		a.last = time.Now()
+		a.seen[types.NamespacedName{Namespace: object.Namespace, Name: object.Name}] = a.last
+		a.mu.Unlock()
+		select {
+		case a.changed <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// until waits for as many Certificates and returns when the last of them came.
+func (a *arrivals) until(ctx context.Context, count int) (time.Time, error) {
+	for {
+		a.mu.Lock()
+		have, last := len(a.seen), a.last
+		a.mu.Unlock()
+		if have >= count {
+			return last, nil
+		}
+		select {
+		case <-ctx.Done():
+			return last, ctx.Err()
+		case <-a.changed:
+		case <-time.After(patience):
+			return last, fmt.Errorf("%d of %d Certificates, and no more for %s", have, count, patience)
+		}
+	}
+}
+
+// at is when a Certificate came; false if it hasn't.
+func (a *arrivals) at(namespace, name string) (time.Time, bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	when, found := a.seen[types.NamespacedName{Namespace: namespace, Name: name}]
+	return when, found
+}
+
+// patience ends a wait in which nothing happens any more.
+const patience = time.Minute
+
+func ownUsage() (time.Duration, error) { return used([]int{os.Getpid()}) }

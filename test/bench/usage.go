@@ -1,0 +1,84 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// ticksPerSecond is the unit of the times in /proc: USER_HZ, which is 100 on every Linux
+// that Go runs on.
+const ticksPerSecond = 100
+
+// usage is what a process has used since its start.
+type usage struct {
+	cpu time.Duration
+	// peak is the largest resident set, in bytes.
+	peak int64
+}
+
+// usageOf reads /proc; fields 14 and 15 of stat are user and system time.
+func usageOf(pid int) (usage, error) {
+	stat, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
+	if err != nil {
+		return usage{}, err
+	}
+	_, rest, _ := bytes.Cut(stat, []byte(") "))
+	fields := strings.Fields(string(rest))
+	user, errUser := strconv.Atoi(fields[11])
+	system, errSystem := strconv.Atoi(fields[12])
+	if errUser != nil || errSystem != nil {
+		return usage{}, fmt.Errorf("/proc/%d/stat can't be read: %s", pid, stat)
+	}
+	peak, err := peakOf(pid)
+	return usage{cpu: time.Duration(user+system) * time.Second / ticksPerSecond, peak: peak}, err
+}
+
+func peakOf(pid int) (int64, error) {
+	status, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "status"))
+	if err != nil {
+		return 0, err
+	}
+	_, rest, found := bytes.Cut(status, []byte("VmHWM:"))
+	if !found {
+		return 0, fmt.Errorf("/proc/%d/status has no VmHWM", pid)
+	}
+	kilobytes, err := strconv.ParseInt(strings.Fields(string(rest))[0], 10, 64)
+	return kilobytes << 10, err
+}
+
+// untilIdle waits until processes have used no more than a fiftieth of a core for a second.
+func untilIdle(ctx context.Context, pids ...int) error {
+	const calm = time.Second / 50
+	before, err := used(pids)
+	for err == nil {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(time.Second):
+		}
+		var now time.Duration
+		if now, err = used(pids); now-before <= calm {
+			return err
+		}
+		before = now
+	}
+	return err
+}
+
+func used(pids []int) (time.Duration, error) {
+	var total time.Duration
+	for _, pid := range pids {
+		u, err := usageOf(pid)
+		if err != nil {
+			return 0, err
+		}
+		total += u.cpu
+	}
+	return total, nil
+}
