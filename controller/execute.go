@@ -81,8 +81,12 @@ func (c *Controller) send(ctx context.Context, name types.NamespacedName, d cert
 		guard = certificate.Guard{ResourceVersion: createOnly}
 	case d.TakeOver != nil:
 		version, err := c.writer.Patch(ctx, name, d.TakeOver)
-		if c.count(takeOver, err) != nil || d.Unchanged {
+		if c.count(takeOver, err) != nil {
 			return err
+		}
+		c.memory.wrote(guard.UID)
+		if d.Unchanged {
+			return nil
 		}
 		guard.ResourceVersion = version
 	}

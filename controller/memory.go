@@ -179,6 +179,14 @@ func (m *memory) putCertificate(item *compactCertificate) (old *compactCertifica
 	return old, true
 }
 
+// wrote notes that this process has written the Certificate with that uid: what a shim
+// writes from now on, it writes beside us.
+func (m *memory) wrote(uid string) {
+	m.lock.Lock()
+	defer m.lock.Unlock()
+	m.written[strings.Clone(uid)] = true
+}
+
 // dropCertificate forgets a Certificate and gives the version that was known, or nil.
 func (m *memory) dropCertificate(name types.NamespacedName) (old *compactCertificate) {
 	m.lock.Lock()

@@ -254,6 +254,9 @@ func TestTakeOverPatchesFirst(t *testing.T) {
 		if diff := cmp.Diff(want, writer.requests); diff != "" {
 			t.Errorf("unchanged %v: (-want +got)\n%s", unchanged, diff)
 		}
+		if !c.memory.written["u"] {
+			t.Errorf("unchanged %v: it isn't known that this process has written it, so that a shim that writes it later goes unnoticed", unchanged)
+		}
 		if !unchanged && writer.guards[0] != (certificate.Guard{UID: "u", ResourceVersion: "77"}) {
 			t.Errorf("the apply is guarded by %+v, not by what the patch left", writer.guards[0])
 		}

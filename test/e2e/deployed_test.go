@@ -74,8 +74,13 @@ func (d *deployed) start(ctx context.Context, name string, flags ...string) erro
 	return d.untilReady(ctx, name)
 }
 
-// launch runs certshim until stop.
+// launch runs certshim until stop, as the ServiceAccount.
 func (d *deployed) launch(ctx context.Context, name string, flags ...string) error {
+	return d.launchWith(ctx, name, nil, append([]string{"--kubeconfig=" + d.kubeconfig}, flags...)...)
+}
+
+// launchWith runs certshim until stop, with additions to its environment.
+func (d *deployed) launchWith(ctx context.Context, name string, env []string, flags ...string) error {
 	binary, err := cluster.Binary("certshim")
 	if err != nil {
 		return err
@@ -85,10 +90,12 @@ func (d *deployed) launch(ctx context.Context, name string, flags ...string) err
 		return err
 	}
 	args := append([]string{
-		"controller", "--kubeconfig=" + d.kubeconfig, "--metrics-listen-address=" + address,
+		"controller", "--metrics-listen-address=" + address,
 		"--leader-election-namespace=" + account,
 	}, flags...)
-	p, err := process.Start(ctx, process.Program{Path: binary, Args: args, Log: filepath.Join(d.Logs, name+".log")})
+	p, err := process.Start(ctx, process.Program{
+		Path: binary, Args: args, Env: env, Log: filepath.Join(d.Logs, name+".log"),
+	})
 	if err != nil {
 		return err
 	}

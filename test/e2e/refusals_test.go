@@ -1,0 +1,123 @@
+package e2e
+
+import (
+	"bytes"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+)
+
+// refusals are the requests that the API server answered with 403, as a proxy between
+// certshim and the server saw them.
+type refusals struct {
+	// kubeconfig leads through the proxy.
+	kubeconfig string
+
+	mu       sync.Mutex
+	messages []string
+}
+
+// listen puts a proxy before the API server until the end of the test.
+func (d *deployed) listen(t *testing.T) *refusals {
+	t.Helper()
+	r := &refusals{kubeconfig: filepath.Join(t.TempDir(), "kubeconfig")}
+	target, err := url.Parse(d.Config.Host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The server's certificate is checked; who asks is known by the token alone.
+	transport, err := rest.TransportFor(&rest.Config{TLSClientConfig: rest.TLSClientConfig{CAData: d.Config.CAData}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := &httputil.ReverseProxy{
+		Rewrite:        func(p *httputil.ProxyRequest) { p.SetURL(target) },
+		Transport:      transport,
+		FlushInterval:  -1,
+		ModifyResponse: r.note,
+	}
+	server := httptest.NewUnstartedServer(proxy)
+	server.EnableHTTP2 = true
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	t.Cleanup(server.CloseClientConnections)
+	config, err := clientcmd.LoadFromFile(d.kubeconfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, to := range config.Clusters {
+		to.Server = server.URL
+		to.CertificateAuthorityData = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+	}
+	if err := clientcmd.WriteToFile(*config, r.kubeconfig); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func (r *refusals) note(response *http.Response) error {
+	if response.StatusCode != http.StatusForbidden {
+		return nil
+	}
+	content, err := io.ReadAll(response.Body)
+	if err != nil {
+		return err
+	}
+	response.Body = io.NopCloser(bytes.NewReader(content))
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.messages = append(r.messages, messageOf(content))
+	return nil
+}
+
+// messageOf is the message of a Status; whatever else came stands for itself.
+func messageOf(content []byte) string {
+	var status metav1.Status
+	if err := json.Unmarshal(content, &status); err != nil || status.Message == "" {
+		return string(content)
+	}
+	return status.Message
+}
+
+// await waits until a request was refused for want of a permission.
+func (r *refusals) await(t *testing.T, p permission) {
+	t.Helper()
+	if err := poll(t.Context(), "the API server to refuse "+p.String(), func() (bool, error) { return r.has(p), nil }); err != nil {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		t.Errorf("%v; it refused: %q", err, r.messages)
+	}
+}
+
+func (r *refusals) has(p permission) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, message := range r.messages {
+		if strings.Contains(message, p.refusal()) {
+			return true
+		}
+	}
+	return false
+}
+
+// refusal is how the API server words the want of a permission. That to update finalizers
+// is asked for by the admission of an owner reference.
+func (p permission) refusal() string {
+	if strings.HasSuffix(p.resource, "/finalizers") {
+		return "cannot set blockOwnerDeletion"
+	}
+	return fmt.Sprintf("cannot %s resource %q in API group %q", p.verb, p.resource, p.group)
+}
