@@ -26,8 +26,9 @@ func main() {
 	flag.IntVar(&s.workers, "workers", 32, "writes in flight, of everybody")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx, s, os.Stdout); err != nil {
+	err := run(ctx, s, os.Stdout)
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}

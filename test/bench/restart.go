@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -130,7 +131,7 @@ func (c *controller) untilIdle(ctx context.Context) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-c.Done():
-			return fmt.Errorf("certshim has ended")
+			return errors.New("certshim has ended")
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
@@ -145,7 +146,6 @@ func get(ctx context.Context, url string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
-	return string(body), err
+	return string(body), errors.Join(err, response.Body.Close())
 }

@@ -42,7 +42,7 @@ func (s *screen) paint(code, text string) string {
 func (s *screen) print(text string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	fmt.Fprintln(s.out, text)
+	_, _ = fmt.Fprintln(s.out, text)
 }
 
 // title opens a scene.
@@ -53,13 +53,6 @@ func (s *screen) command(line, output string) {
 	s.print("  " + s.paint(cyan, "$ "+line))
 	for out := range strings.Lines(strings.TrimRight(output, "\n")) {
 		s.print(s.paint(grey, "    "+strings.TrimRight(out, "\n")))
-	}
-}
-
-// manifest shows the lines of a file that matter.
-func (s *screen) manifest(lines []string) {
-	for _, line := range lines {
-		s.print(s.paint(grey, "    "+line))
 	}
 }
 

@@ -1,7 +1,6 @@
 package envtest
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -61,19 +60,14 @@ func repository() (string, error) {
 }
 
 func isRoot(dir string) (bool, error) {
-	file, err := os.Open(filepath.Join(dir, "go.mod"))
+	content, err := os.ReadFile(filepath.Join(dir, "go.mod"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
-	if err != nil {
-		return false, err
-	}
-	defer file.Close()
-	lines := bufio.NewScanner(file)
-	for lines.Scan() {
-		if strings.TrimSpace(lines.Text()) == rootModule {
+	for line := range strings.Lines(string(content)) {
+		if strings.TrimSpace(line) == rootModule {
 			return true, nil
 		}
 	}
-	return false, lines.Err()
+	return false, err
 }

@@ -69,7 +69,7 @@ func StartMain(ctx context.Context) (*ControlPlane, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &ControlPlane{cmd: exec.Command(path, "run"), done: make(chan struct{})}
+	c := &ControlPlane{cmd: exec.CommandContext(context.WithoutCancel(ctx), path, "run"), done: make(chan struct{})}
 	c.cmd.Stderr = &c.stderr
 	if c.lifeline, err = c.cmd.StdinPipe(); err != nil {
 		return nil, err
@@ -170,8 +170,7 @@ func (c *ControlPlane) ready(ctx context.Context, client *http.Client) bool {
 	if err != nil {
 		return false
 	}
-	defer response.Body.Close()
-	return response.StatusCode == http.StatusOK
+	return response.Body.Close() == nil && response.StatusCode == http.StatusOK
 }
 
 // Stop ends the control plane and returns when nothing of it runs any more and its folder is gone. One that has ended
