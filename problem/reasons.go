@@ -13,6 +13,10 @@ const (
 	NothingToDo Reason = "NothingToDo"
 	// BadIssuer is an issuer that can't be meant, or not in this form.
 	BadIssuer Reason = "BadIssuer"
+	// IssuerCannotIssue is a Certificate that its issuer can never sign.
+	IssuerCannotIssue Reason = "IssuerCannotIssue"
+	// IssuerMayRefuse is a Certificate that its issuer will probably not sign as asked.
+	IssuerMayRefuse Reason = "IssuerMayRefuse"
 	// ParentNotFound is a ListenerSet whose Gateway isn't there.
 	ParentNotFound Reason = "ParentNotFound"
 	// ParentRefuses is a ListenerSet that its Gateway does not admit.
@@ -48,6 +52,8 @@ func Reasons() []Explained {
 		{UnknownAnnotation, "An annotation key is unknown, and nearly the same as a known one."},
 		{NothingToDo, "The object names an issuer but asks for no certificate: no TLS entry or listener counts."},
 		{BadIssuer, "The issuer annotations don't name an issuer that can exist; the message has the lines that would."},
+		{IssuerCannotIssue, "The issuer can never sign what is asked for. No Certificate is made from it, and one that exists is not changed to it."},
+		{IssuerMayRefuse, "The issuer will probably refuse what is asked for, or sign something else."},
 		{ParentNotFound, "The Gateway that a ListenerSet names isn't there or is being deleted."},
 		{ParentRefuses, "The Gateway that a ListenerSet names does not admit it (spec.allowedListeners)."},
 		{SecretTaken, "Another object, or another Certificate, already has the Secret. The first keeps it."},

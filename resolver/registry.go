@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 )
 
@@ -12,7 +11,7 @@ import (
 // immutable and safe for concurrent use.
 type Registry struct {
 	defaults Defaults
-	known    map[GroupKind]Known
+	known    map[GroupKind]*Known
 	// groups are the groups that declare a kind, kinds the kinds of a group; sorted.
 	groups, kinds map[string][]string
 }
@@ -21,7 +20,10 @@ type Registry struct {
 type Known struct {
 	GroupKind
 	KindEntry
-	Entry Entry
+	Entry   *Entry
+	program *program
+	// statements are what is said without a variant, and then with each.
+	statements []Statement
 }
 
 // NewRegistry builds a registry from cert-manager's own issuers, which are always
@@ -30,9 +32,13 @@ type Known struct {
 func NewRegistry(defaults Defaults, entries []Entry) (*Registry, error) {
 	r := &Registry{
 		defaults: defaults.filled(),
-		known:    map[GroupKind]Known{}, groups: map[string][]string{}, kinds: map[string][]string{},
+		known:    map[GroupKind]*Known{}, groups: map[string][]string{}, kinds: map[string][]string{},
 	}
-	errs := []error{r.defaults.check(), r.put(builtin())}
+	own, err := builtin()
+	if err != nil {
+		return nil, err
+	}
+	errs := []error{r.defaults.check(), r.put(own)}
 	sorted := slices.Clone(entries)
 	slices.SortStableFunc(sorted, func(a, b Entry) int { return cmp.Compare(a.Level, b.Level) })
 	for _, entry := range sorted {
@@ -49,19 +55,15 @@ func NewRegistry(defaults Defaults, entries []Entry) (*Registry, error) {
 	return r, nil
 }
 
-// builtin are cert-manager's own issuers.
-func builtin() Entry {
-	return Entry{
-		ID: "cert-manager", Title: "cert-manager", Group: CertManagerGroup, Versions: []string{"v1"},
-		Kinds: []KindEntry{
-			{Kind: IssuerKind, Resource: "issuers", Scope: Namespaced},
-			{Kind: ClusterIssuerKind, Resource: "clusterissuers", Scope: Cluster},
-		},
-		Docs: "https://cert-manager.io/docs/configuration/",
-	}
-}
-
 func (r *Registry) put(entry Entry) error {
+	program, err := entry.program()
+	if err != nil {
+		return fmt.Errorf("issuer type %s: %w", entry.ID, err)
+	}
+	statements := make([]Statement, len(program.said))
+	for i, said := range program.said {
+		statements[i] = entry.statement(said)
+	}
 	var errs []error
 	for _, kind := range entry.Kinds {
 		key := GroupKind{Group: entry.Group, Kind: kind.Kind}
@@ -69,13 +71,28 @@ func (r *Registry) put(entry Entry) error {
 			errs = append(errs, fmt.Errorf("issuer types %s and %s both declare kind %s of group %s", other.Entry.ID, entry.ID, key.Kind, key.Group))
 			continue
 		}
-		r.known[key] = Known{GroupKind: key, KindEntry: kind, Entry: entry}
+		r.known[key] = &Known{GroupKind: key, KindEntry: kind, Entry: &entry, program: program, statements: statements}
 	}
 	return errors.Join(errs...)
 }
 
+// statement is what an entry says of issuers whose readiness isn't known. What the shipped
+// catalogue recommends is not set: cert-manager's shims would not.
+func (e Entry) statement(s said) Statement {
+	statement := Statement{Constraints: s.constraints, Values: s.defaults}
+	for _, annotation := range e.Annotations {
+		if e.Level == LevelOperator && annotation.Copied() {
+			statement.CopyAnnotations = append(statement.CopyAnnotations, annotation.Key)
+		}
+	}
+	return statement
+}
+
 func (r *Registry) index() {
 	for _, known := range r.Kinds() {
+		if known.Former {
+			continue
+		}
 		group, kind := known.Group, known.GroupKind.Kind
 		r.groups[kind] = append(r.groups[kind], group)
 		r.kinds[group] = append(r.kinds[group], kind)
@@ -84,13 +101,24 @@ func (r *Registry) index() {
 
 // Kinds lists every known issuer kind, cert-manager's own first, then by group and kind.
 func (r *Registry) Kinds() []Known {
-	return slices.SortedFunc(maps.Values(r.known), func(a, b Known) int {
+	kinds := make([]Known, 0, len(r.known))
+	for _, known := range r.known {
+		kinds = append(kinds, *known)
+	}
+	slices.SortFunc(kinds, func(a, b Known) int {
 		return cmp.Or(
 			cmp.Compare(foreign(a.Group), foreign(b.Group)),
 			cmp.Compare(a.Group, b.Group),
 			cmp.Compare(a.GroupKind.Kind, b.GroupKind.Kind),
 		)
 	})
+	return kinds
+}
+
+// Known gives a declared kind.
+func (r *Registry) Known(kind GroupKind) (*Known, bool) {
+	known, found := r.known[kind]
+	return known, found
 }
 
 func foreign(group string) int {

@@ -5,13 +5,13 @@ import "time"
 // Constraints is a closed set of rules about what an issuer can't do. A nil rule is no rule;
 // an empty list in a rule allows nothing.
 type Constraints struct {
-	SANs       *SANRule
-	Wildcards  *WildcardRule
-	CommonName *CommonNameRule
-	Keys       *KeyRule
-	Durations  *DurationRule
-	Usages     *UsageRule
-	CA         *CARule
+	SANs       *SANRule        `yaml:"sans,omitempty"`
+	Wildcards  *WildcardRule   `yaml:"wildcards,omitempty"`
+	CommonName *CommonNameRule `yaml:"commonName,omitempty"`
+	Keys       *KeyRule        `yaml:"keys,omitempty"`
+	Durations  *DurationRule   `yaml:"durations,omitempty"`
+	Usages     *UsageRule      `yaml:"usages,omitempty"`
+	CA         *CARule         `yaml:"ca,omitempty"`
 }
 
 // Verdict says what becomes of a Certificate that breaks a rule.
@@ -38,15 +38,15 @@ const (
 
 // SANRule limits the kinds of names and, if Max isn't 0, their number.
 type SANRule struct {
-	Allowed []SANKind
-	Max     int
-	Verdict Verdict
+	Allowed []SANKind `yaml:"allowed,omitempty"`
+	Max     int       `yaml:"max,omitempty"`
+	Verdict Verdict   `yaml:"verdict,omitempty"`
 }
 
 // WildcardRule says whether names may begin with "*.".
 type WildcardRule struct {
-	Allowed bool
-	Verdict Verdict
+	Allowed bool    `yaml:"allowed,omitempty"`
+	Verdict Verdict `yaml:"verdict,omitempty"`
 }
 
 // CommonNameMust says what holds for the common name.
@@ -62,64 +62,73 @@ const (
 
 // CommonNameRule is about the common name; MaxBytes of 0 is no limit.
 type CommonNameRule struct {
-	Must     CommonNameMust
-	MaxBytes int
-	Verdict  Verdict
+	Must     CommonNameMust `yaml:"must,omitempty"`
+	MaxBytes int            `yaml:"maxBytes,omitempty"`
+	Verdict  Verdict        `yaml:"verdict,omitempty"`
 }
 
 // KeyRule limits the private key.
 type KeyRule struct {
-	Allowed []Key
-	Verdict Verdict
+	Allowed []Key   `yaml:"allowed,omitempty"`
+	Verdict Verdict `yaml:"verdict,omitempty"`
 }
 
 // DurationRule is about how long certificates are valid; 0 is no limit.
 type DurationRule struct {
-	Min, Max time.Duration
+	Min time.Duration `yaml:"min,omitempty"`
+	Max time.Duration `yaml:"max,omitempty"`
 	// Steps are the only durations that the issuer knows, rising; it takes the nearest.
-	Steps []time.Duration
+	Steps []time.Duration `yaml:"steps,omitempty"`
 	// Ignored means that the issuer decides, whatever is asked for.
-	Ignored bool
+	Ignored bool `yaml:"ignored,omitempty"`
 	// WhenUnset is what the issuer takes where nothing is asked for.
-	WhenUnset time.Duration
-	Verdict   Verdict
+	WhenUnset time.Duration `yaml:"whenUnset,omitempty"`
+	Verdict   Verdict       `yaml:"verdict,omitempty"`
 }
 
 // UsageRule limits the key usages, by cert-manager's names.
 type UsageRule struct {
-	Allowed []string
-	Verdict Verdict
+	Allowed []string `yaml:"allowed,omitempty"`
+	Verdict Verdict  `yaml:"verdict,omitempty"`
 }
 
 // CARule says whether certificates may be CAs themselves.
 type CARule struct {
-	Allowed bool
-	Verdict Verdict
+	Allowed bool    `yaml:"allowed,omitempty"`
+	Verdict Verdict `yaml:"verdict,omitempty"`
 }
 
 // verdicts of the rules that there are.
 func (c Constraints) verdicts() []Verdict {
 	var all []Verdict
+	for _, verdict := range c.verdictFields() {
+		all = append(all, *verdict)
+	}
+	return all
+}
+
+func (c Constraints) verdictFields() []*Verdict {
+	var all []*Verdict
 	if c.SANs != nil {
-		all = append(all, c.SANs.Verdict)
+		all = append(all, &c.SANs.Verdict)
 	}
 	if c.Wildcards != nil {
-		all = append(all, c.Wildcards.Verdict)
+		all = append(all, &c.Wildcards.Verdict)
 	}
 	if c.CommonName != nil {
-		all = append(all, c.CommonName.Verdict)
+		all = append(all, &c.CommonName.Verdict)
 	}
 	if c.Keys != nil {
-		all = append(all, c.Keys.Verdict)
+		all = append(all, &c.Keys.Verdict)
 	}
 	if c.Durations != nil {
-		all = append(all, c.Durations.Verdict)
+		all = append(all, &c.Durations.Verdict)
 	}
 	if c.Usages != nil {
-		all = append(all, c.Usages.Verdict)
+		all = append(all, &c.Usages.Verdict)
 	}
 	if c.CA != nil {
-		all = append(all, c.CA.Verdict)
+		all = append(all, &c.CA.Verdict)
 	}
 	return all
 }

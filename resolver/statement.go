@@ -52,18 +52,19 @@ const (
 // Values are those of a Certificate whose source doesn't say. A zero field is no value.
 type Values struct {
 	// Usages by cert-manager's names.
-	Usages                []string
-	Duration, RenewBefore time.Duration
-	PrivateKey            Key
+	Usages      []string      `yaml:"usages,omitempty"`
+	Duration    time.Duration `yaml:"duration,omitempty"`
+	RenewBefore time.Duration `yaml:"renewBefore,omitempty"`
+	PrivateKey  Key           `yaml:"privateKey,omitempty"`
 	// CommonName makes the first DNS name the common name, where it has 64 bytes at most.
-	CommonName bool
+	CommonName bool `yaml:"commonName,omitempty"`
 }
 
 // Key is an algorithm, RSA, ECDSA or Ed25519, and its sizes: none mean all of them in a rule,
 // and the algorithm's default in a value, which has one at most.
 type Key struct {
-	Algorithm string
-	Sizes     []int
+	Algorithm string `yaml:"algorithm"`
+	Sizes     []int  `yaml:"sizes,omitempty"`
 }
 
 // Finding is what is known of an issuer now, and from whom.

@@ -1,0 +1,98 @@
+package resolver_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/certshim/certshim/resolver"
+)
+
+func TestViolations(t *testing.T) {
+	hours := func(n int) time.Duration { return time.Duration(n) * time.Hour }
+	for name, row := range map[string]struct {
+		rules resolver.Constraints
+		spec  object
+		want  string // value of the violation, "" where the rule holds
+		rule  string
+	}{
+		"a kind of name":             {resolver.Constraints{SANs: &resolver.SANRule{Allowed: []resolver.SANKind{resolver.DNSName}}}, object{"uris": []any{"a://b"}}, "URI", "sans"},
+		"allowed kinds":              {resolver.Constraints{SANs: &resolver.SANRule{Allowed: []resolver.SANKind{resolver.DNSName, resolver.URI}}}, object{"dnsNames": []any{"a.example.com"}, "uris": []any{"a://b"}}, "", ""},
+		"no names allowed at all":    {resolver.Constraints{SANs: &resolver.SANRule{}}, object{"dnsNames": []any{"a.example.com"}}, "DNS", "sans"},
+		"too many names":             {resolver.Constraints{SANs: &resolver.SANRule{Allowed: []resolver.SANKind{resolver.DNSName}, Max: 1}}, object{"dnsNames": []any{"a.example.com", "b.example.com"}}, "2", "sans"},
+		"a wildcard":                 {resolver.Constraints{Wildcards: &resolver.WildcardRule{}}, object{"dnsNames": []any{"a.example.com", "*.example.com"}}, "*.example.com", "wildcards"},
+		"wildcards allowed":          {resolver.Constraints{Wildcards: &resolver.WildcardRule{Allowed: true}}, object{"dnsNames": []any{"*.example.com"}}, "", ""},
+		"a common name required":     {resolver.Constraints{CommonName: &resolver.CommonNameRule{Must: resolver.NameRequired}}, object{"commonName": "x"}, "", ""},
+		"a common name forbidden":    {resolver.Constraints{CommonName: &resolver.CommonNameRule{Must: resolver.NameForbidden}}, object{"commonName": "x"}, "x", "commonName"},
+		"a common name of its own":   {resolver.Constraints{CommonName: &resolver.CommonNameRule{Must: resolver.NameMustBeSAN}}, object{"commonName": "x", "dnsNames": []any{"y"}}, "x", "commonName"},
+		"a common name, a DNS name":  {resolver.Constraints{CommonName: &resolver.CommonNameRule{Must: resolver.NameMustBeSAN}}, object{"commonName": "X.example.com", "dnsNames": []any{"x.example.com"}}, "", ""},
+		"a common name, an IP":       {resolver.Constraints{CommonName: &resolver.CommonNameRule{Must: resolver.NameMustBeSAN}}, object{"commonName": "192.0.2.1", "ipAddresses": []any{"192.0.2.1"}}, "", ""},
+		"no common name, must be":    {resolver.Constraints{CommonName: &resolver.CommonNameRule{Must: resolver.NameMustBeSAN}}, object{"dnsNames": []any{"y"}}, "", ""},
+		"a long common name":         {resolver.Constraints{CommonName: &resolver.CommonNameRule{Must: resolver.NameOptional, MaxBytes: 2}}, object{"commonName": "abc"}, "abc", "commonName"},
+		"the default key":            {resolver.Constraints{Keys: &resolver.KeyRule{Allowed: []resolver.Key{{Algorithm: "RSA", Sizes: []int{2048}}}}}, object{}, "", ""},
+		"the default key, ECDSA":     {resolver.Constraints{Keys: &resolver.KeyRule{Allowed: []resolver.Key{{Algorithm: "ECDSA"}}}}, object{}, "RSA 2048", "keys"},
+		"the default size of ECDSA":  {resolver.Constraints{Keys: &resolver.KeyRule{Allowed: []resolver.Key{{Algorithm: "ECDSA", Sizes: []int{256}}}}}, object{"privateKey": object{"algorithm": "ECDSA"}}, "", ""},
+		"a size":                     {resolver.Constraints{Keys: &resolver.KeyRule{Allowed: []resolver.Key{{Algorithm: "RSA", Sizes: []int{4096}}}}}, object{"privateKey": object{"size": int64(2048)}}, "RSA 2048", "keys"},
+		"a key without size":         {resolver.Constraints{Keys: &resolver.KeyRule{Allowed: []resolver.Key{{Algorithm: "RSA"}}}}, object{"privateKey": object{"algorithm": "Ed25519"}}, "Ed25519", "keys"},
+		"too short":                  {resolver.Constraints{Durations: &resolver.DurationRule{Min: hours(24)}}, object{"duration": "23h"}, "23h", "durations"},
+		"too long":                   {resolver.Constraints{Durations: &resolver.DurationRule{Max: hours(24)}}, object{"duration": "24h30m0s"}, "24h30m", "durations"},
+		"neither":                    {resolver.Constraints{Durations: &resolver.DurationRule{Min: hours(1), Max: hours(24)}}, object{"duration": "24h0m0s"}, "", ""},
+		"no duration":                {resolver.Constraints{Durations: &resolver.DurationRule{Min: hours(1), Ignored: true}}, object{}, "", ""},
+		"a step":                     {resolver.Constraints{Durations: &resolver.DurationRule{Steps: []time.Duration{hours(168), hours(720)}}}, object{"duration": "168h"}, "", ""},
+		"between the steps":          {resolver.Constraints{Durations: &resolver.DurationRule{Steps: []time.Duration{hours(168), hours(720)}}}, object{"duration": "200h"}, "200h", "durations"},
+		"a duration that is ignored": {resolver.Constraints{Durations: &resolver.DurationRule{Ignored: true}}, object{"duration": "1h"}, "1h", "durations"},
+		"renewed for ever":           {resolver.Constraints{Durations: &resolver.DurationRule{WhenUnset: hours(24)}}, object{"renewBefore": "24h"}, "24h", "durations"},
+		"renewed in time":            {resolver.Constraints{Durations: &resolver.DurationRule{WhenUnset: hours(24)}}, object{"renewBefore": "8h"}, "", ""},
+		"a usage":                    {resolver.Constraints{Usages: &resolver.UsageRule{Allowed: []string{"server auth"}}}, object{"usages": []any{"server auth", "client auth"}}, "client auth", "usages"},
+		"a usage allowed":            {resolver.Constraints{Usages: &resolver.UsageRule{Allowed: []string{"server auth"}}}, object{"usages": []any{"server auth"}}, "", ""},
+		"a CA":                       {resolver.Constraints{CA: &resolver.CARule{}}, object{"isCA": true}, "true", "ca"},
+		"no CA":                      {resolver.Constraints{CA: &resolver.CARule{}}, object{}, "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			violations := row.rules.Violations(resolver.FactsOf(row.spec))
+			switch {
+			case row.rule == "" && len(violations) > 0:
+				t.Errorf("got %+v", violations)
+			case row.rule != "" && (len(violations) != 1 || violations[0].Rule != row.rule || violations[0].Value != row.want || violations[0].Message == ""):
+				t.Errorf("want %s %q, got %+v", row.rule, row.want, violations)
+			}
+		})
+	}
+	none := resolver.Constraints{CommonName: &resolver.CommonNameRule{Must: resolver.NameRequired}}
+	if violations := none.Violations(resolver.FactsOf(object{})); len(violations) != 1 {
+		t.Errorf("a common name that is missing: %+v", violations)
+	}
+}
+
+// One Certificate may break several rules; each is told.
+func TestViolationsAreAllTold(t *testing.T) {
+	rules := resolver.Constraints{
+		CA: &resolver.CARule{}, Wildcards: &resolver.WildcardRule{Verdict: resolver.Refuse},
+		Durations: &resolver.DurationRule{Ignored: true},
+	}
+	violations := rules.Violations(resolver.FactsOf(object{"isCA": true, "duration": "1h", "dnsNames": []any{"*.example.com"}}))
+	var names []string
+	for _, violation := range violations {
+		names = append(names, violation.Rule)
+	}
+	if !slices.Equal(names, []string{"wildcards", "durations", "ca"}) {
+		t.Errorf("got %v", names)
+	}
+}
+
+func TestTheStepThatIsTakenIsTheNearest(t *testing.T) {
+	rules := resolver.Constraints{Durations: &resolver.DurationRule{Steps: []time.Duration{time.Hour, 10 * time.Hour}}}
+	violation := rules.Violations(resolver.FactsOf(object{"duration": "7h"}))[0]
+	if want := "the issuer takes the nearest of the durations it knows, 10h"; violation.Message != want {
+		t.Errorf("got %q, want %q", violation.Message, want)
+	}
+}
+
+func TestAllowedCertificatesAllocateNothing(t *testing.T) {
+	known, _ := newRegistry(t, resolver.Defaults{}).Known(resolver.GroupKind{Group: "cert-manager.k8s.cloudflare.com", Kind: "OriginIssuer"})
+	facts := resolver.FactsOf(object{"dnsNames": []any{"a.example.com"}, "duration": "168h"})
+	seen := resolver.Seen{Ready: resolver.Ready, Variant: 2}
+	if n := testing.AllocsPerRun(100, func() { known.Statement(seen).Constraints.Violations(facts) }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}

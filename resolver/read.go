@@ -1,0 +1,75 @@
+package resolver
+
+import (
+	"errors"
+
+	"github.com/google/cel-go/cel"
+)
+
+// Seen is what an issuer's object tells, reduced to what is kept of it.
+type Seen struct {
+	Ready           Readiness
+	Reason, Message string
+	// Variant of the entry that fits: 0 is none, 1 the first.
+	Variant uint8
+}
+
+// maxVariants of an entry.
+const maxVariants = 64
+
+// program is an entry made ready to read objects.
+type program struct {
+	readiness readinessReader
+	when      []cel.Program
+	// said is what holds without a variant, and then with each.
+	said []said
+}
+
+func (e Entry) program() (*program, error) {
+	readiness, err := e.Readiness.reader()
+	if err != nil {
+		return nil, err
+	}
+	if len(e.Variants) > maxVariants {
+		return nil, errors.New("it has too many variants")
+	}
+	base := said{constraints: e.Constraints, recommend: e.Recommend, defaults: e.Defaults}
+	p := &program{readiness: readiness, said: []said{base}}
+	for _, variant := range e.Variants {
+		when, err := compile(variant.When)
+		if err != nil {
+			return nil, err
+		}
+		p.when, p.said = append(p.when, when), append(p.said, base.with(variant))
+	}
+	return p, nil
+}
+
+// read evaluates an object. An expression that fails doesn't fit.
+func (p *program) read(object map[string]any) Seen {
+	ready, reason, message := p.readiness(object)
+	reason, message = presentable(reason, message)
+	seen := Seen{Ready: ready, Reason: reason, Message: message}
+	for i, when := range p.when {
+		if fits, err := truth(when, object); err == nil && fits {
+			seen.Variant = uint8(i + 1)
+			break
+		}
+	}
+	return seen
+}
+
+// Read reduces an issuer's object to what decisions read of it. It is pure, and bounded in
+// time whatever the object holds.
+func (k Known) Read(object map[string]any) Seen { return k.program.read(object) }
+
+// Statement is what is said of an issuer that was seen. It allocates nothing.
+func (k Known) Statement(seen Seen) Statement {
+	s := k.Said(seen.Variant)
+	s.Existence, s.Ready, s.Reason, s.Message = Exists, seen.Ready, seen.Reason, seen.Message
+	return s
+}
+
+// Said is what is said of an issuer of this kind by its variant, 0 for one that can't be
+// seen; existence and readiness are open.
+func (k Known) Said(variant uint8) Statement { return k.statements[int(variant)%len(k.statements)] }

@@ -1,0 +1,209 @@
+package resolver
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/google/cel-go/cel"
+)
+
+// ReadinessRule says how to tell whether an issuer can sign: by one of its fields. The zero
+// rule is the usual condition.
+type ReadinessRule struct {
+	Condition *ConditionRule `yaml:"condition"`
+	// Exists means that an issuer that is there is ready: nothing else tells.
+	Exists bool `yaml:"exists"`
+	// CEL is for what a condition can't say.
+	CEL *ReadinessExpressions `yaml:"cel"`
+}
+
+// ConditionRule is about an item of status.conditions.
+type ConditionRule struct {
+	// Type of the condition; default Ready. Status that means ready; default "True".
+	Type   string `yaml:"type"`
+	Status string `yaml:"status"`
+	// ObservedGeneration says how old the condition may be; default IfSet.
+	ObservedGeneration GenerationRule `yaml:"observedGeneration"`
+}
+
+// GenerationRule says what the observedGeneration of a condition is worth.
+type GenerationRule string
+
+// The rules. IfSet holds a condition that is older than the spec for unknown, where it says
+// so; Required holds one that doesn't say for unknown, too.
+const (
+	GenerationIfSet    GenerationRule = "IfSet"
+	GenerationRequired GenerationRule = "Required"
+	GenerationIgnore   GenerationRule = "Ignore"
+)
+
+// ReadinessExpressions are CEL over the variable object: Ready gives a bool, Reason and
+// Message, which may be empty, strings.
+type ReadinessExpressions struct {
+	Ready   string `yaml:"ready"`
+	Reason  string `yaml:"reason"`
+	Message string `yaml:"message"`
+}
+
+func (r ReadinessRule) check() error {
+	given := 0
+	for _, is := range []bool{r.Condition != nil, r.Exists, r.CEL != nil} {
+		if is {
+			given++
+		}
+	}
+	if given > 1 {
+		return errors.New("more than one of condition, exists and cel is given")
+	}
+	if r.Condition != nil {
+		return r.Condition.check()
+	}
+	_, err := r.reader()
+	return err
+}
+
+func (r ConditionRule) check() error {
+	switch r.ObservedGeneration {
+	case "", GenerationIfSet, GenerationRequired, GenerationIgnore:
+		return nil
+	}
+	return fmt.Errorf("condition.observedGeneration is %q, must be %s, %s or %s", r.ObservedGeneration, GenerationIfSet, GenerationRequired, GenerationIgnore)
+}
+
+// verdictOf is the readiness of an object, and why.
+type readinessReader func(object map[string]any) (Readiness, string, string)
+
+// reader compiles the rule.
+func (r ReadinessRule) reader() (readinessReader, error) {
+	switch {
+	case r.Exists:
+		return func(map[string]any) (Readiness, string, string) { return Ready, "", "" }, nil
+	case r.CEL != nil:
+		return r.CEL.reader()
+	case r.Condition != nil:
+		return r.Condition.filled().read, nil
+	}
+	return ConditionRule{}.filled().read, nil
+}
+
+func (r ConditionRule) filled() ConditionRule {
+	r.Type, r.Status = orElse(r.Type, "Ready"), orElse(r.Status, "True")
+	if r.ObservedGeneration == "" {
+		r.ObservedGeneration = GenerationIfSet
+	}
+	return r
+}
+
+func (r ConditionRule) read(object map[string]any) (Readiness, string, string) {
+	status, _ := object["status"].(map[string]any)
+	conditions, _ := status["conditions"].([]any)
+	for _, item := range conditions {
+		condition, _ := item.(map[string]any)
+		if condition["type"] != r.Type {
+			continue
+		}
+		reason, _ := condition["reason"].(string)
+		message, _ := condition["message"].(string)
+		return r.judge(condition, object), reason, message
+	}
+	return ReadyUnknown, "", ""
+}
+
+func (r ConditionRule) judge(condition, object map[string]any) Readiness {
+	status, _ := condition["status"].(string)
+	switch {
+	case !r.current(condition, object):
+		return ReadyUnknown
+	case status == r.Status:
+		return Ready
+	case status == "" || status == "Unknown":
+		return ReadyUnknown
+	}
+	return NotReady
+}
+
+// current says whether a condition is as new as the spec.
+func (r ConditionRule) current(condition, object map[string]any) bool {
+	if r.ObservedGeneration == GenerationIgnore {
+		return true
+	}
+	metadata, _ := object["metadata"].(map[string]any)
+	observed, generation := whole(condition["observedGeneration"]), whole(metadata["generation"])
+	if observed == 0 {
+		return r.ObservedGeneration != GenerationRequired
+	}
+	return observed >= generation
+}
+
+// whole is a number as JSON and YAML decoders give it; 0 for anything else.
+func whole(value any) int64 {
+	switch n := value.(type) {
+	case int64:
+		return n
+	case int:
+		return int64(n)
+	case float64:
+		return int64(n)
+	}
+	return 0
+}
+
+func (e ReadinessExpressions) reader() (readinessReader, error) {
+	ready, err := compile(e.Ready)
+	if err != nil {
+		return nil, fmt.Errorf("cel.ready: %w", err)
+	}
+	reason, reasonErr := compileOptional(e.Reason)
+	message, messageErr := compileOptional(e.Message)
+	if err := errors.Join(reasonErr, messageErr); err != nil {
+		return nil, fmt.Errorf("cel: %w", err)
+	}
+	return func(object map[string]any) (Readiness, string, string) {
+		is, err := truth(ready, object)
+		switch {
+		case err != nil:
+			return ReadyUnknown, brokenExpression, err.Error()
+		case is:
+			return Ready, words(reason, object), words(message, object)
+		}
+		return NotReady, words(reason, object), words(message, object)
+	}, nil
+}
+
+// brokenExpression is the reason of an issuer whose readiness can't be evaluated.
+const brokenExpression = "ExpressionFailed"
+
+func compileOptional(source string) (cel.Program, error) {
+	if source == "" {
+		return nil, nil
+	}
+	return compile(source)
+}
+
+// presentable makes reason and message fit for a statement: what can't be shown is left
+// out or cut.
+func presentable(reason, message string) (string, string) {
+	if reason != "" && !isReason(reason) {
+		reason = ""
+	}
+	message = strings.Map(func(r rune) rune {
+		if unicode.IsSpace(r) || disturbs(r) {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(message, "�"))
+	if len(message) > MaxMessage {
+		end := MaxMessage - len("…")
+		for !utf8.RuneStart(message[end]) {
+			end--
+		}
+		message = message[:end] + "…"
+	}
+	if CheckMessage(message) != nil {
+		message = ""
+	}
+	return reason, message
+}

@@ -1,0 +1,152 @@
+package resolver
+
+import "slices"
+
+// The rules by their names in a file.
+const (
+	ruleSANs       = "sans"
+	ruleWildcards  = "wildcards"
+	ruleCommonName = "commonName"
+	ruleKeys       = "keys"
+	ruleDurations  = "durations"
+	ruleUsages     = "usages"
+	ruleCA         = "ca"
+)
+
+// ruleNames are all rules in the order in which they are judged and shown.
+func ruleNames() []string {
+	return []string{ruleSANs, ruleWildcards, ruleCommonName, ruleKeys, ruleDurations, ruleUsages, ruleCA}
+}
+
+// names are the rules that there are.
+func (c Constraints) names() []string {
+	there := map[string]bool{
+		ruleSANs: c.SANs != nil, ruleWildcards: c.Wildcards != nil, ruleCommonName: c.CommonName != nil,
+		ruleKeys: c.Keys != nil, ruleDurations: c.Durations != nil, ruleUsages: c.Usages != nil, ruleCA: c.CA != nil,
+	}
+	return slices.DeleteFunc(ruleNames(), func(name string) bool { return !there[name] })
+}
+
+// over lays the rules that there are over others.
+func (c Constraints) over(base Constraints) Constraints {
+	return Constraints{
+		SANs: orRule(c.SANs, base.SANs), Wildcards: orRule(c.Wildcards, base.Wildcards),
+		CommonName: orRule(c.CommonName, base.CommonName), Keys: orRule(c.Keys, base.Keys),
+		Durations: orRule(c.Durations, base.Durations), Usages: orRule(c.Usages, base.Usages), CA: orRule(c.CA, base.CA),
+	}
+}
+
+func orRule[T any](rule, base *T) *T {
+	if rule != nil {
+		return rule
+	}
+	return base
+}
+
+func (c *Constraints) drop(name string) {
+	switch name {
+	case ruleSANs:
+		c.SANs = nil
+	case ruleWildcards:
+		c.Wildcards = nil
+	case ruleCommonName:
+		c.CommonName = nil
+	case ruleKeys:
+		c.Keys = nil
+	case ruleDurations:
+		c.Durations = nil
+	case ruleUsages:
+		c.Usages = nil
+	case ruleCA:
+		c.CA = nil
+	}
+}
+
+func (v *Values) drop(field ValueField) {
+	switch field {
+	case ValueUsages:
+		v.Usages = nil
+	case ValueDuration:
+		v.Duration = 0
+	case ValueRenewBefore:
+		v.RenewBefore = 0
+	case ValuePrivateKey:
+		v.PrivateKey = Key{}
+	case ValueCommonName:
+		v.CommonName = false
+	}
+}
+
+// droppable are the paths that a variant's drop may name.
+func droppable() []string {
+	paths := []string{"recommend", "defaults"}
+	for _, name := range ruleNames() {
+		paths = append(paths, "constraints."+name)
+	}
+	for _, field := range ValueFields() {
+		paths = append(paths, "recommend."+string(field), "defaults."+string(field))
+	}
+	return paths
+}
+
+// said is what an entry says of an issuer beside its readiness.
+type said struct {
+	constraints Constraints
+	recommend   Recommendation
+	defaults    Values
+}
+
+// with gives what a variant makes of it.
+func (s said) with(v Variant) said {
+	for _, path := range v.Drop {
+		s.dropPath(path)
+	}
+	s.constraints = v.Constraints.over(s.constraints)
+	if len(v.Recommend.Set()) > 0 {
+		s.recommend = v.Recommend
+	}
+	if len(v.Defaults.Set()) > 0 {
+		s.defaults = v.Defaults
+	}
+	return s
+}
+
+func (s *said) dropPath(path string) {
+	switch path {
+	case "recommend":
+		s.recommend = Recommendation{}
+	case "defaults":
+		s.defaults = Values{}
+	}
+	for _, name := range ruleNames() {
+		if path == "constraints."+name {
+			s.constraints.drop(name)
+		}
+	}
+	for _, field := range ValueFields() {
+		if path == "recommend."+string(field) {
+			s.recommend.drop(field)
+		}
+		if path == "defaults."+string(field) {
+			s.defaults.drop(field)
+		}
+	}
+}
+
+// under fills the values that aren't set from others.
+func (v Values) under(fill Values) Values {
+	if len(v.Usages) == 0 {
+		v.Usages = fill.Usages
+	}
+	if v.Duration == 0 {
+		v.Duration = fill.Duration
+	}
+	if v.RenewBefore == 0 {
+		v.RenewBefore = fill.RenewBefore
+	}
+	if v.PrivateKey.Algorithm == "" {
+		v.PrivateKey = fill.PrivateKey
+	}
+	v.CommonName = v.CommonName || fill.CommonName
+	return v
+}
