@@ -102,28 +102,31 @@ func unknownFields(node *yaml.Node, t reflect.Type, path string) []error {
 	if node.Kind == yaml.AliasNode {
 		return []error{fmt.Errorf("line %d: %s: an alias, which isn't read here", node.Line, path)}
 	}
-	var errs []error
-	switch t.Kind() {
-	case reflect.Pointer:
+	switch kind := t.Kind(); {
+	case kind == reflect.Pointer:
 		return unknownFields(node, t.Elem(), path)
-	case reflect.Slice:
+	case kind == reflect.Slice:
+		var errs []error
 		for i, item := range node.Content {
 			errs = append(errs, unknownFields(item, t.Elem(), fmt.Sprintf("%s[%d]", path, i))...)
 		}
-	case reflect.Struct:
-		if node.Kind != yaml.MappingNode {
-			return nil
+		return errs
+	case kind == reflect.Struct && node.Kind == yaml.MappingNode:
+		return unknownInMapping(node, yamlFields(t), path)
+	}
+	return nil
+}
+
+func unknownInMapping(node *yaml.Node, fields map[string]reflect.Type, path string) []error {
+	var errs []error
+	for i := 0; i+1 < len(node.Content); i += 2 {
+		key, value := node.Content[i], node.Content[i+1]
+		field, known := fields[key.Value]
+		if !known {
+			errs = append(errs, unknownField(key, path, fields))
+			continue
 		}
-		fields := yamlFields(t)
-		for i := 0; i+1 < len(node.Content); i += 2 {
-			key, value := node.Content[i], node.Content[i+1]
-			field, known := fields[key.Value]
-			if !known {
-				errs = append(errs, unknownField(key, path, fields))
-				continue
-			}
-			errs = append(errs, unknownFields(value, field, strings.TrimPrefix(path+"."+key.Value, "."))...)
-		}
+		errs = append(errs, unknownFields(value, field, strings.TrimPrefix(path+"."+key.Value, "."))...)
 	}
 	return errs
 }
@@ -166,18 +169,17 @@ func lineOf(node *yaml.Node, path string) int {
 }
 
 func child(node *yaml.Node, step string) *yaml.Node {
-	switch node.Kind {
-	case yaml.SequenceNode:
+	if node.Kind == yaml.SequenceNode {
 		for i, item := range node.Content {
 			if fmt.Sprint(i) == step {
 				return item
 			}
 		}
-	case yaml.MappingNode:
-		for i := 0; i+1 < len(node.Content); i += 2 {
-			if node.Content[i].Value == step {
-				return node.Content[i+1]
-			}
+		return nil
+	}
+	for i := 0; i+1 < len(node.Content); i += 2 {
+		if node.Content[i].Value == step {
+			return node.Content[i+1]
 		}
 	}
 	return nil

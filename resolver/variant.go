@@ -132,21 +132,3 @@ func (s *said) dropPath(path string) {
 		}
 	}
 }
-
-// under fills the values that aren't set from others.
-func (v Values) under(fill Values) Values {
-	if len(v.Usages) == 0 {
-		v.Usages = fill.Usages
-	}
-	if v.Duration == 0 {
-		v.Duration = fill.Duration
-	}
-	if v.RenewBefore == 0 {
-		v.RenewBefore = fill.RenewBefore
-	}
-	if v.PrivateKey.Algorithm == "" {
-		v.PrivateKey = fill.PrivateKey
-	}
-	v.CommonName = v.CommonName || fill.CommonName
-	return v
-}
