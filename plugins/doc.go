@@ -10,6 +10,7 @@
 //
 //	proto       the protocol, whose comments are its documentation
 //	api         the Go code generated from it (protogen, a module of its own)
+//	wire        its messages to what resolvers say, and back
 //	remote      a resolver behind a socket
 //	serve       the server side for authors in Go
 //	plugintest  the conformance kit, and plugins that are broken on purpose

@@ -1,0 +1,74 @@
+package plugins
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// A resolver that fails so often in a row is left alone for a while; one that oversteps its
+// grant for longer and longer.
+const (
+	failuresInARow = 5
+	breakerPause   = 30 * time.Second
+	firstRejection = time.Minute
+	lastRejection  = 15 * time.Minute
+)
+
+// breaker says when a resolver may be asked.
+type breaker struct {
+	lock       sync.Mutex
+	failures   int
+	rejections int
+	until      time.Time
+}
+
+func (b *breaker) succeeded() {
+	b.lock.Lock()
+	defer b.lock.Unlock()
+	b.failures, b.rejections = 0, 0
+}
+
+func (b *breaker) failed(now time.Time) {
+	b.lock.Lock()
+	defer b.lock.Unlock()
+	if b.failures++; b.failures >= failuresInARow {
+		b.until = later(b.until, now.Add(breakerPause))
+	}
+}
+
+func (b *breaker) rejected(now time.Time) {
+	b.lock.Lock()
+	defer b.lock.Unlock()
+	pause := min(firstRejection<<min(b.rejections, 10), lastRejection)
+	b.rejections++
+	b.until = later(b.until, now.Add(pause))
+}
+
+func (b *breaker) remaining(now time.Time) time.Duration {
+	b.lock.Lock()
+	defer b.lock.Unlock()
+	return max(0, b.until.Sub(now))
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// pause waits; it is false if the context ended meanwhile.
+func pause(ctx context.Context, d time.Duration) bool {
+	if d <= 0 {
+		return ctx.Err() == nil
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}

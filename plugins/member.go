@@ -1,0 +1,374 @@
+package plugins
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/certshim/certshim/resolver"
+)
+
+// The load that a resolver sees, and how often its health is looked at.
+const (
+	workers       = 4
+	batchesPerSec = 10
+	maxBatch      = 64
+
+	firstReconnect = 250 * time.Millisecond
+	lastReconnect  = 5 * time.Second
+	versionPause   = 5 * time.Minute
+
+	healthTimeout = time.Second
+	healthPeriod  = 30 * time.Second
+	illPeriod     = 10 * time.Second
+	watchAgain    = 5 * time.Second
+)
+
+// errIll ends a turn of asking: the resolver says that it can't answer.
+var errIll = errors.New("the resolver says that it can't answer")
+
+// member is one resolver with what it said.
+type member struct {
+	Plugin
+	host    *Host
+	cache   *cache
+	queue   *queue
+	breaker *breaker
+	limit   *rate.Limiter
+	log     *slog.Logger
+	// up is set while the resolver is connected and healthy.
+	up    atomic.Bool
+	fault atomic.Value // resolver.Fault
+	tally *tally
+	quiet quiet
+}
+
+func newMember(p Plugin, h *Host) *member {
+	m := &member{
+		Plugin: p, host: h, cache: newCache(), queue: newQueue(), breaker: &breaker{},
+		limit: rate.NewLimiter(batchesPerSec, workers), log: h.log.With("resolver", p.Name), tally: newTally(),
+	}
+	m.fault.Store(resolver.Unreachable)
+	return m
+}
+
+// find gives what is known now, and has the resolver asked for what nobody asked before.
+func (m *member) find(key resolver.IssuerKey) resolver.Finding {
+	statement, state, known := m.cache.find(key)
+	if !known && m.cache.want(key, m.host.now()) {
+		m.queue.add(key)
+	}
+	f := resolver.Finding{Statement: statement, State: state, By: m.by}
+	if state != resolver.Fresh {
+		f.Fault, _ = m.fault.Load().(resolver.Fault)
+		f.Hold = m.Hold && state == resolver.Never
+	}
+	return f
+}
+
+// run keeps a session as long as it can.
+func (m *member) run(ctx context.Context) {
+	delay := firstReconnect
+	for ctx.Err() == nil {
+		session, err := m.connect(ctx)
+		if err == nil {
+			delay = firstReconnect
+			err = m.serve(ctx, session)
+		}
+		m.down(ctx, err)
+		m.rest(ctx, session, err, spread(delay))
+		if session != nil {
+			session.Close()
+		}
+		delay = min(delay*8/5, lastReconnect)
+	}
+}
+
+func (m *member) connect(ctx context.Context) (session Session, err error) {
+	err = m.timed(ctx, "Handshake", func(ctx context.Context) (err error) {
+		session, err = m.Backend.Connect(ctx)
+		return err
+	})
+	return session, err
+}
+
+// spread varies a delay by a fifth, so that replicas don't come all at once.
+func spread(d time.Duration) time.Duration {
+	return time.Duration(float64(d) * (0.8 + 0.4*rand.Float64()))
+}
+
+// rest waits before the next try: long for a resolver that is of no use as it is, but no
+// longer than it lives.
+func (m *member) rest(ctx context.Context, session Session, err error, delay time.Duration) {
+	if session == nil {
+		pause(ctx, delay)
+		return
+	}
+	switch faultOf(err) {
+	case resolver.WrongVersion:
+		delay = versionPause
+	case resolver.Rejected:
+		delay = m.breaker.remaining(m.host.now())
+	default:
+	}
+	ctx, cancel := context.WithTimeout(ctx, max(delay, firstReconnect))
+	defer cancel()
+	select {
+	case <-ctx.Done():
+	case <-session.Lost():
+		pause(ctx, firstReconnect)
+	}
+}
+
+// down notes why the resolver is of no use now.
+func (m *member) down(ctx context.Context, err error) {
+	m.up.Store(false)
+	if ctx.Err() != nil || err == nil {
+		return
+	}
+	m.note(err)
+}
+
+// note remembers what is wrong and logs it, each cause once in a while. Text from a resolver
+// is cut, and quoted by the logger.
+func (m *member) note(err error) {
+	fault := faultOf(err)
+	m.fault.Store(fault)
+	if fault == resolver.Rejected {
+		m.tally.rejected()
+		m.breaker.rejected(m.host.now())
+	}
+	if m.quiet.may(string(fault), m.host.now()) {
+		m.log.Warn("a resolver is of no use now; what it said before stays in use", "fault", fault, "error", cut(err.Error()))
+	}
+}
+
+// serve asks while the session lasts and the resolver is healthy.
+func (m *member) serve(ctx context.Context, session Session) error {
+	for {
+		if err := m.awaitHealth(ctx, session); err != nil {
+			return err
+		}
+		m.log.Info("a resolver answers")
+		m.up.Store(true)
+		err := m.ask(ctx, session)
+		m.up.Store(false)
+		if !errors.Is(err, errIll) {
+			return err
+		}
+		m.note(&Error{Fault: resolver.Unreachable, Err: err})
+	}
+}
+
+func (m *member) awaitHealth(ctx context.Context, session Session) error {
+	for {
+		if err := m.checkHealth(ctx, session); err == nil {
+			return nil
+		}
+		m.note(&Error{Fault: resolver.Unreachable, Err: errIll})
+		if err := m.wait(ctx, session, illPeriod); err != nil {
+			return err
+		}
+	}
+}
+
+func (m *member) checkHealth(ctx context.Context, session Session) error {
+	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
+	defer cancel()
+	return m.timed(ctx, "Health", session.Healthy)
+}
+
+// wait gives an error if the session ends first.
+func (m *member) wait(ctx context.Context, session Session, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-session.Lost():
+		return &Error{Fault: resolver.Unreachable, Err: errors.New("the connection is gone")}
+	case <-timer.C:
+		return nil
+	}
+}
+
+// ask is one turn of asking, which the first that fails ends. At its begin all that is known
+// is in doubt, as the resolver may be another one than before.
+func (m *member) ask(ctx context.Context, session Session) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	m.askAgain()
+	var running sync.WaitGroup
+	for range workers {
+		running.Go(func() { m.work(ctx, session) })
+	}
+	running.Go(func() { m.watch(ctx, session) })
+	for {
+		if err := m.wait(ctx, session, healthPeriod); err != nil {
+			cancel(err)
+			break
+		}
+		if err := m.checkHealth(ctx, session); err != nil {
+			cancel(errIll)
+			break
+		}
+	}
+	running.Wait()
+	return context.Cause(ctx)
+}
+
+// askAgain puts everything in doubt and in line, the oldest first.
+func (m *member) askAgain() {
+	m.queue.add(m.cache.doubt(func(resolver.IssuerKey) bool { return true })...)
+}
+
+// work asks for one batch after another.
+func (m *member) work(ctx context.Context, session Session) {
+	for {
+		for d := m.breaker.remaining(m.host.now()); d > 0; d = m.breaker.remaining(m.host.now()) {
+			if !pause(ctx, d) {
+				return
+			}
+		}
+		if m.limit.Wait(ctx) != nil {
+			return
+		}
+		keys := m.queue.take(ctx, maxBatch)
+		if len(keys) == 0 {
+			return
+		}
+		m.batch(ctx, session, keys)
+	}
+}
+
+// batch asks for some issuers and takes the answers, all or none.
+func (m *member) batch(ctx context.Context, session Session, keys []resolver.IssuerKey) {
+	defer m.queue.done(keys...)
+	queries := m.queries(keys)
+	var replies []Reply
+	call, cancel := context.WithTimeout(ctx, m.Timeout)
+	defer cancel()
+	err := m.timed(call, "Resolve", func(ctx context.Context) (err error) {
+		replies, err = session.Ask(ctx, queries)
+		return err
+	})
+	if err == nil {
+		err = m.judge(queries, replies)
+	}
+	if err != nil {
+		m.batchFailed(ctx, keys, err)
+		return
+	}
+	m.breaker.succeeded()
+	m.take(queries, replies)
+}
+
+func (m *member) queries(keys []resolver.IssuerKey) []resolver.Query {
+	queries := make([]resolver.Query, 0, len(keys))
+	for _, key := range keys {
+		q := resolver.Query{Issuer: key, Scope: m.scopes[key.GroupKind]}
+		if observed := m.host.observe(key, m.Observe); len(observed) <= resolver.MaxObserved {
+			q.Observed = observed
+		}
+		queries = append(queries, q)
+	}
+	return queries
+}
+
+// judge refuses a batch of which one statement is malformed or past the grant.
+func (m *member) judge(queries []resolver.Query, replies []Reply) error {
+	if len(replies) != len(queries) {
+		return &Error{Fault: resolver.Rejected, Err: fmt.Errorf("it gave %d answers to %d questions", len(replies), len(queries))}
+	}
+	for _, reply := range replies {
+		if reply.Failed != nil {
+			continue
+		}
+		if err := reply.Statement.Check(m.Grant); err != nil {
+			return &Error{Fault: resolver.Rejected, Err: err}
+		}
+	}
+	return nil
+}
+
+// batchFailed leaves what is known, and asks again.
+func (m *member) batchFailed(ctx context.Context, keys []resolver.IssuerKey, err error) {
+	m.queue.add(keys...)
+	if ctx.Err() != nil {
+		return
+	}
+	m.note(err)
+	if faultOf(err) != resolver.Rejected {
+		m.breaker.failed(m.host.now())
+	}
+}
+
+// take remembers the statements, and tells of those that are news.
+func (m *member) take(queries []resolver.Query, replies []Reply) {
+	now := m.host.now()
+	var news []resolver.IssuerKey
+	for i, reply := range replies {
+		key := queries[i].Issuer
+		if reply.Failed != nil {
+			m.cache.postpone(key, now.Add(failureTTL))
+			if m.quiet.may("failure", now) {
+				m.log.Info("a resolver can't tell about an issuer", "kind", key.Kind, "namespace", key.Namespace, "name", key.Name, "error", cut(reply.Failed.Error()))
+			}
+			continue
+		}
+		// It is asked for again at 80 % of the life time, give or take a tenth.
+		if m.cache.put(key, reply.Statement, now, 0.7+0.2*rand.Float64()) {
+			news = append(news, key)
+		}
+	}
+	m.host.tell(news)
+}
+
+// watch hears of changes. After each gap, everything is in doubt.
+func (m *member) watch(ctx context.Context, session Session) {
+	for {
+		err := session.Watch(ctx, m.changed)
+		if errors.Is(err, ErrNoWatch) || ctx.Err() != nil {
+			return
+		}
+		if err == nil {
+			err = &Error{Fault: resolver.Unreachable, Err: errors.New("the stream of changes ended")}
+		}
+		m.note(err)
+		if !pause(ctx, watchAgain) {
+			return
+		}
+		m.askAgain()
+	}
+}
+
+// changed asks again for what may be different. Kinds that aren't granted match nothing.
+func (m *member) changed(change resolver.Change) {
+	m.queue.add(m.cache.doubtThese(change.Issuers)...)
+	if len(change.Kinds) > 0 {
+		m.queue.add(m.cache.doubt(func(key resolver.IssuerKey) bool { return slices.Contains(change.Kinds, key.GroupKind) })...)
+	}
+}
+
+// sweep asks for what is due, and tells of what became too old.
+func (m *member) sweep(now time.Time) {
+	due, lost := m.cache.sweep(now)
+	m.queue.add(due...)
+	m.host.tell(lost)
+}
+
+// timed counts a call.
+func (m *member) timed(ctx context.Context, method string, call func(context.Context) error) error {
+	begin := m.host.now()
+	err := call(ctx)
+	m.tally.called(method, faultOf(err), m.host.now().Sub(begin))
+	return err
+}

@@ -1,0 +1,102 @@
+package faulty
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+
+	"google.golang.org/grpc"
+
+	api "github.com/certshim/certshim/plugins/api/certshim/resolver/v1alpha1"
+	"github.com/certshim/certshim/plugins/serve"
+)
+
+// Plugin serves a table with one fault.
+type Plugin struct {
+	*Table
+	fault       Fault
+	calls       atomic.Int64
+	lock        sync.Mutex
+	connections map[net.Conn]bool
+}
+
+// New makes a plugin that is started by [Plugin.Start].
+func New(fault Fault) *Plugin {
+	return &Plugin{Table: NewTable(), fault: fault, connections: map[net.Conn]bool{}}
+}
+
+// Start serves on a socket until stop is called, which waits for the end. A socket is left
+// behind as a killed process leaves it.
+func (p *Plugin) Start(socket string) (stop func(), err error) {
+	listener, err := p.listen(socket)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { p.serve(ctx, recording{listener, p}) })
+	return func() {
+		p.hangUp()
+		cancel()
+		running.Wait()
+	}, nil
+}
+
+func (p *Plugin) listen(socket string) (net.Listener, error) {
+	if p.fault == StaleSocket {
+		if _, err := os.Lstat(socket); err == nil {
+			return nil, errors.New("address already in use")
+		}
+	}
+	listener, err := serve.Listen(context.Background(), socket)
+	if err != nil {
+		return nil, err
+	}
+	if unix, isUnix := listener.(*net.UnixListener); isUnix {
+		unix.SetUnlinkOnClose(false)
+	}
+	if p.fault == OpenSocket {
+		err = os.Chmod(socket, 0o666)
+	}
+	return listener, err
+}
+
+func (p *Plugin) serve(ctx context.Context, listener net.Listener) {
+	if p.fault == Endless {
+		serveEndless(ctx, listener)
+		return
+	}
+	// It ends when it is stopped.
+	_ = serve.Serve(ctx, listener, p, grpc.UnaryInterceptor(p.unary), grpc.StreamInterceptor(p.stream))
+}
+
+// hangUp drops every connection.
+func (p *Plugin) hangUp() {
+	p.lock.Lock()
+	defer p.lock.Unlock()
+	for connection := range p.connections {
+		_ = connection.Close()
+	}
+	clear(p.connections)
+}
+
+// recording notes the connections, so that they can be dropped.
+type recording struct {
+	net.Listener
+	plugin *Plugin
+}
+
+func (r recording) Accept() (net.Conn, error) {
+	connection, err := r.Listener.Accept()
+	if err == nil {
+		r.plugin.lock.Lock()
+		r.plugin.connections[connection] = true
+		r.plugin.lock.Unlock()
+	}
+	return connection, err
+}
+
+var resolveMethod = api.ResolverService_Resolve_FullMethodName

@@ -1,0 +1,113 @@
+package remote
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"golang.org/x/time/rate"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/certshim/certshim/plugins"
+	api "github.com/certshim/certshim/plugins/api/certshim/resolver/v1alpha1"
+	"github.com/certshim/certshim/plugins/wire"
+	"github.com/certshim/certshim/resolver"
+)
+
+const (
+	// heartbeat is the longest silence of a Watch that is one; three are too many.
+	heartbeat = 15 * time.Second
+	missed    = 3
+	// watchRate and watchBurst bound how fast a stream is read; the rest waits in the plugin.
+	watchRate  = 20
+	watchBurst = 50
+)
+
+// Ask asks for a batch, in several calls where it is too large for one.
+func (s *session) Ask(ctx context.Context, queries []resolver.Query) ([]plugins.Reply, error) {
+	replies := make([]plugins.Reply, len(queries))
+	for begin := 0; begin < len(queries); {
+		request := &api.ResolveRequest{}
+		end := begin
+		for size := 0; end < len(queries) && end-begin < MaxBatch; end++ {
+			q := &api.Query{
+				Id: uint32(end), Issuer: wire.Issuer(queries[end].Issuer, queries[end].Scope), ObservedJson: queries[end].Observed,
+			}
+			if size += proto.Size(q); size > maxRequest && end > begin {
+				break
+			}
+			request.Queries = append(request.Queries, q)
+		}
+		response, err := s.client.Resolve(ctx, request)
+		if err != nil {
+			return nil, classify(err)
+		}
+		if err := read(response, replies[begin:end], uint32(begin)); err != nil {
+			return nil, &plugins.Error{Fault: resolver.Rejected, Err: err}
+		}
+		begin = end
+	}
+	return replies, nil
+}
+
+// read takes exactly one answer for each query.
+func read(response *api.ResolveResponse, replies []plugins.Reply, first uint32) error {
+	if len(response.GetAnswers()) != len(replies) {
+		return fmt.Errorf("the plugin gave %d answers to %d queries", len(response.GetAnswers()), len(replies))
+	}
+	seen := make([]bool, len(replies))
+	for _, answer := range response.GetAnswers() {
+		i := uint64(answer.GetId()) - uint64(first)
+		if answer.GetId() < first || i >= uint64(len(replies)) {
+			return fmt.Errorf("the plugin answered with id %d, which was not asked", answer.GetId())
+		}
+		if seen[i] {
+			return fmt.Errorf("the plugin answered id %d twice", answer.GetId())
+		}
+		seen[i] = true
+		if size := proto.Size(answer); size > maxAnswer {
+			return fmt.Errorf("an answer has %d bytes, must have at most %d", size, maxAnswer)
+		}
+		var err error
+		if replies[i].Statement, replies[i].Failed, err = wire.ReadAnswer(answer); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Watch reads the stream of changes; a silence of three heartbeats ends it.
+func (s *session) Watch(ctx context.Context, changed func(resolver.Change)) error {
+	if !s.watches {
+		return plugins.ErrNoWatch
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	silence := time.AfterFunc(missed*heartbeat, func() { cancel(errSilent) })
+	defer silence.Stop()
+	stream, err := s.client.Watch(ctx, &api.WatchRequest{})
+	if err != nil {
+		return classify(err)
+	}
+	limit := rate.NewLimiter(watchRate, watchBurst)
+	for {
+		message, err := stream.Recv()
+		if err != nil {
+			if errors.Is(context.Cause(ctx), errSilent) {
+				err = errSilent
+				return &plugins.Error{Fault: resolver.Timeout, Err: err}
+			}
+			return classify(err)
+		}
+		silence.Reset(missed * heartbeat)
+		if change := message.GetChanged(); change != nil {
+			changed(wire.ReadChange(change))
+		}
+		if limit.Wait(ctx) != nil {
+			return ctx.Err()
+		}
+	}
+}
+
+var errSilent = errors.New("the plugin's stream of changes has been silent for three heartbeats")

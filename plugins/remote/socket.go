@@ -1,0 +1,67 @@
+package remote
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+)
+
+// MaxSocketPath is the longest path of a Unix domain socket in bytes.
+const MaxSocketPath = 107
+
+// CheckSocket says what is wrong with a socket before it is dialled: a path that is no socket,
+// is a link, or lies where anybody could have put it.
+func CheckSocket(path string) error {
+	if len(path) > MaxSocketPath {
+		return fmt.Errorf("the path of socket %s has %d bytes, must have at most %d", path, len(path), MaxSocketPath)
+	}
+	info, err := os.Lstat(path)
+	if err != nil {
+		return err
+	}
+	if info.Mode().Type() != os.ModeSocket {
+		return fmt.Errorf("%s is a %s, must be a Unix domain socket", path, typeOf(info))
+	}
+	folder, err := os.Stat(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	if folder.Mode().Perm()&0o002 != 0 && folder.Mode()&os.ModeSticky == 0 {
+		return fmt.Errorf("anybody may write in the folder of socket %s, mode %s: only its owner or group should", path, folder.Mode().Perm())
+	}
+	return nil
+}
+
+func typeOf(info os.FileInfo) string {
+	switch {
+	case info.Mode().IsRegular():
+		return "regular file"
+	case info.IsDir():
+		return "folder"
+	case info.Mode()&os.ModeSymlink != 0:
+		return "link"
+	}
+	return "special file"
+}
+
+// dial connects to a socket and holds its other end to a user, if one is given.
+func dial(ctx context.Context, path string, uid *int) (net.Conn, error) {
+	if err := CheckSocket(path); err != nil {
+		return nil, err
+	}
+	connection, err := (&net.Dialer{}).DialContext(ctx, "unix", path)
+	if err != nil || uid == nil {
+		return connection, err
+	}
+	peer, err := peerUser(connection)
+	if err == nil && peer != *uid {
+		err = fmt.Errorf("the process behind socket %s runs as user %d, must be %d", path, peer, *uid)
+	}
+	if err != nil {
+		_ = connection.Close()
+		return nil, err
+	}
+	return connection, nil
+}

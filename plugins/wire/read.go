@@ -1,0 +1,155 @@
+package wire
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	api "github.com/certshim/certshim/plugins/api/certshim/resolver/v1alpha1"
+	"github.com/certshim/certshim/resolver"
+)
+
+// ErrNewer is an answer with an enum value that this build doesn't know: a newer plugin's, of
+// which nothing can be told, and no lie.
+var ErrNewer = errors.New("the answer has a value that this version of certshim doesn't know")
+
+// ReadAnswer reads an answer. Failed is one that says nothing of its issuer; err one that no
+// plugin may give.
+func ReadAnswer(a *api.Answer) (s resolver.Statement, failed, err error) {
+	s.TTL = time.Duration(a.GetTtlSeconds()) * time.Second
+	switch outcome := a.GetOutcome().(type) {
+	case *api.Answer_Missing:
+		s.Existence = resolver.Missing
+		return s, nil, nil
+	case *api.Answer_Failure:
+		message := outcome.Failure.GetMessage()
+		if err := resolver.CheckMessage(message); err != nil {
+			return s, nil, err
+		}
+		return s, errors.New(message), nil
+	case *api.Answer_Found:
+		var r reading
+		r.found(&s, outcome.Found)
+		switch {
+		case r.wrong != nil:
+			return resolver.Statement{}, nil, r.wrong
+		case r.newer != nil:
+			return resolver.Statement{}, r.newer, nil
+		}
+		return s, nil, nil
+	}
+	return s, nil, errors.New("the answer is none of found, missing, failure")
+}
+
+// reading reads one answer and collects what can't be read.
+type reading struct{ wrong, newer error }
+
+// word reads an enum value. Type parameters can't name both the map's key and its methods more
+// simply.
+func word[E interface {
+	~int32
+	protoreflect.Enum
+}, W any](r *reading, words map[E]W, e E) W {
+	w, known := words[e]
+	switch {
+	case known:
+	case e == 0:
+		r.wrong = errors.Join(r.wrong, fmt.Errorf("%s is not valid in an answer", enumName(e)))
+	default:
+		r.newer = fmt.Errorf("%w: %s %d", ErrNewer, enumName(e), int32(e))
+	}
+	return w
+}
+
+func allWords[E interface {
+	~int32
+	protoreflect.Enum
+}, W any](r *reading, words map[E]W, all []E) []W {
+	out := make([]W, 0, len(all))
+	for _, e := range all {
+		out = append(out, word(r, words, e))
+	}
+	return out
+}
+
+func (r *reading) found(s *resolver.Statement, f *api.Found) {
+	s.Existence = resolver.Exists
+	s.Ready = word(r, readinesses, f.GetReady())
+	s.Reason, s.Message = f.GetReason(), f.GetMessage()
+	s.CopyAnnotations = f.GetCopyAnnotations()
+	if f.Namespaces != nil {
+		s.Namespaces = append([]string{}, f.Namespaces.GetNames()...)
+	}
+	r.values(&s.Values, f.GetDefaults())
+	r.constraints(&s.Constraints, f.GetConstraints())
+}
+
+func (r *reading) values(v *resolver.Values, d *api.Defaults) {
+	if len(d.GetUsages()) > 0 {
+		v.Usages = allWords(r, usages, d.GetUsages())
+	}
+	v.Duration, v.RenewBefore = r.seconds(d.GetDurationSeconds()), r.seconds(d.GetRenewBeforeSeconds())
+	if d.GetPrivateKey() != nil {
+		v.PrivateKey = r.key(d.GetPrivateKey())
+	}
+	v.CommonName = d.GetCommonNameFromFirstDnsName()
+}
+
+// seconds refuses what a time.Duration can't hold.
+func (r *reading) seconds(n int64) time.Duration {
+	const most = int64(1<<63-1) / int64(time.Second)
+	if n < 0 || n > most {
+		r.wrong = errors.Join(r.wrong, fmt.Errorf("%d seconds is no duration", n))
+		return 0
+	}
+	return time.Duration(n) * time.Second
+}
+
+func (r *reading) key(k *api.Key) resolver.Key {
+	key := resolver.Key{Algorithm: word(r, algorithms, k.GetAlgorithm())}
+	for _, size := range k.GetSizes() {
+		key.Sizes = append(key.Sizes, int(size))
+	}
+	return key
+}
+
+func (r *reading) constraints(c *resolver.Constraints, m *api.Constraints) {
+	if rule := m.GetSans(); rule != nil {
+		c.SANs = &resolver.SANRule{Allowed: allWords(r, sanKinds, rule.GetAllowed()), Max: int(rule.GetMax()), Verdict: word(r, verdicts, rule.GetVerdict())}
+	}
+	if rule := m.GetWildcards(); rule != nil {
+		c.Wildcards = &resolver.WildcardRule{Allowed: rule.GetAllowed(), Verdict: word(r, verdicts, rule.GetVerdict())}
+	}
+	if rule := m.GetCommonName(); rule != nil {
+		c.CommonName = &resolver.CommonNameRule{Must: word(r, commonNames, rule.GetRule()), MaxBytes: int(rule.GetMaxBytes()), Verdict: word(r, verdicts, rule.GetVerdict())}
+	}
+	if rule := m.GetKeys(); rule != nil {
+		c.Keys = &resolver.KeyRule{Allowed: []resolver.Key{}, Verdict: word(r, verdicts, rule.GetVerdict())}
+		for _, key := range rule.GetAllowed() {
+			c.Keys.Allowed = append(c.Keys.Allowed, r.key(key))
+		}
+	}
+	if rule := m.GetDurations(); rule != nil {
+		c.Durations = r.durations(rule)
+	}
+	if rule := m.GetUsages(); rule != nil {
+		c.Usages = &resolver.UsageRule{Allowed: allWords(r, usages, rule.GetAllowed()), Verdict: word(r, verdicts, rule.GetVerdict())}
+	}
+	if rule := m.GetCa(); rule != nil {
+		c.CA = &resolver.CARule{Allowed: rule.GetAllowed(), Verdict: word(r, verdicts, rule.GetVerdict())}
+	}
+}
+
+func (r *reading) durations(rule *api.Durations) *resolver.DurationRule {
+	out := &resolver.DurationRule{
+		Min: r.seconds(rule.GetMinSeconds()), Max: r.seconds(rule.GetMaxSeconds()),
+		Ignored: rule.GetIgnored(), WhenUnset: r.seconds(rule.GetWhenUnsetSeconds()),
+		Verdict: word(r, verdicts, rule.GetVerdict()),
+	}
+	for _, step := range rule.GetStepSeconds() {
+		out.Steps = append(out.Steps, r.seconds(step))
+	}
+	return out
+}

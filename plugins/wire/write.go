@@ -1,0 +1,115 @@
+package wire
+
+import (
+	"math"
+	"time"
+
+	api "github.com/certshim/certshim/plugins/api/certshim/resolver/v1alpha1"
+	"github.com/certshim/certshim/resolver"
+)
+
+// Answer writes a statement, or why there is none. A statement that says neither that the
+// issuer is there nor that it is missing is a failure, as is one without a word for a value.
+func Answer(id uint32, s resolver.Statement, failed error) *api.Answer {
+	a := &api.Answer{Id: id}
+	if s.TTL > 0 {
+		a.TtlSeconds = uint32(min(s.TTL/time.Second, math.MaxUint32))
+	}
+	switch {
+	case failed != nil:
+		a.Outcome = &api.Answer_Failure{Failure: &api.Failure{Message: failed.Error()}}
+	case s.Existence == resolver.Missing:
+		a.Outcome = &api.Answer_Missing{Missing: &api.Missing{}}
+	case s.Existence == resolver.Exists:
+		a.Outcome = &api.Answer_Found{Found: found(s)}
+	default:
+		a.Outcome = &api.Answer_Failure{Failure: &api.Failure{Message: "it can't be told whether the issuer is there"}}
+	}
+	return a
+}
+
+func found(s resolver.Statement) *api.Found {
+	f := &api.Found{
+		Ready: number(readinesses, s.Ready), Reason: s.Reason, Message: s.Message,
+		CopyAnnotations: s.CopyAnnotations, Constraints: constraints(s.Constraints), Defaults: values(s.Values),
+	}
+	if s.Namespaces != nil {
+		f.Namespaces = &api.Namespaces{Names: s.Namespaces}
+	}
+	return f
+}
+
+func values(v resolver.Values) *api.Defaults {
+	if len(v.Set()) == 0 {
+		return nil
+	}
+	d := &api.Defaults{
+		Usages: numbers(usages, v.Usages), DurationSeconds: seconds(v.Duration), RenewBeforeSeconds: seconds(v.RenewBefore),
+		CommonNameFromFirstDnsName: v.CommonName,
+	}
+	if v.PrivateKey.Algorithm != "" {
+		d.PrivateKey = key(v.PrivateKey)
+	}
+	return d
+}
+
+func seconds(d time.Duration) int64 { return int64(d / time.Second) }
+
+func key(k resolver.Key) *api.Key {
+	out := &api.Key{Algorithm: number(algorithms, k.Algorithm)}
+	for _, size := range k.Sizes {
+		out.Sizes = append(out.Sizes, uint32(size))
+	}
+	return out
+}
+
+func numbers[E ~int32, W comparable](words map[E]W, all []W) []E {
+	var out []E
+	for _, w := range all {
+		out = append(out, number(words, w))
+	}
+	return out
+}
+
+func constraints(c resolver.Constraints) *api.Constraints {
+	if c == (resolver.Constraints{}) {
+		return nil
+	}
+	out := &api.Constraints{}
+	if r := c.SANs; r != nil {
+		out.Sans = &api.SANs{Allowed: numbers(sanKinds, r.Allowed), Max: uint32(r.Max), Verdict: number(verdicts, r.Verdict)}
+	}
+	if r := c.Wildcards; r != nil {
+		out.Wildcards = &api.Wildcards{Allowed: r.Allowed, Verdict: number(verdicts, r.Verdict)}
+	}
+	if r := c.CommonName; r != nil {
+		out.CommonName = &api.CommonName{Rule: number(commonNames, r.Must), MaxBytes: uint32(r.MaxBytes), Verdict: number(verdicts, r.Verdict)}
+	}
+	if r := c.Keys; r != nil {
+		out.Keys = &api.Keys{Verdict: number(verdicts, r.Verdict)}
+		for _, k := range r.Allowed {
+			out.Keys.Allowed = append(out.Keys.Allowed, key(k))
+		}
+	}
+	if r := c.Durations; r != nil {
+		out.Durations = durations(r)
+	}
+	if r := c.Usages; r != nil {
+		out.Usages = &api.Usages{Allowed: numbers(usages, r.Allowed), Verdict: number(verdicts, r.Verdict)}
+	}
+	if r := c.CA; r != nil {
+		out.Ca = &api.CertificateAuthority{Allowed: r.Allowed, Verdict: number(verdicts, r.Verdict)}
+	}
+	return out
+}
+
+func durations(r *resolver.DurationRule) *api.Durations {
+	out := &api.Durations{
+		MinSeconds: seconds(r.Min), MaxSeconds: seconds(r.Max), Ignored: r.Ignored,
+		WhenUnsetSeconds: seconds(r.WhenUnset), Verdict: number(verdicts, r.Verdict),
+	}
+	for _, step := range r.Steps {
+		out.StepSeconds = append(out.StepSeconds, seconds(step))
+	}
+	return out
+}
