@@ -103,7 +103,7 @@ func otherWriterHasIt(d *decider) bool {
 	if !found {
 		return false
 	}
-	why := fmt.Sprintf("Certificate %s already writes Secret %s", name, d.in.Ask.Secret)
+	why := fmt.Sprintf("Certificate %s already writes Secret %s", problem.Name(name), d.in.Ask.Secret)
 	d.tell(problem.SecretTaken, why)
 	return d.decide(Refuse, why)
 }
@@ -113,7 +113,7 @@ func otherSourceIsFirst(d *decider) bool {
 	if first == nil {
 		return false
 	}
-	why := fmt.Sprintf("%s %s asks for Secret %s too, and comes first", first.Kind, first.Name, d.in.Ask.Secret)
+	why := fmt.Sprintf("%s %s asks for Secret %s too, and comes first", first.Kind, problem.Name(first.Name), d.in.Ask.Secret)
 	d.tell(problem.SecretTaken, why)
 	return d.decide(Refuse, why)
 }
@@ -159,16 +159,17 @@ func owns(object *source.Object, owner Owner) bool {
 
 // stranger says in words whose a Certificate is that isn't ours.
 func stranger(object *source.Object, seen Observed) (string, problem.Reason) {
-	owner := seen.Owner
+	owner, name := seen.Owner, problem.Name(seen.Name)
+	whose := problem.Name(owner.Kind) + " " + problem.Name(owner.Name)
 	switch {
 	case owner == Owner{}:
-		return fmt.Sprintf("Certificate %s exists and has no controller owner", seen.Name), problem.CertificateNotOurs
+		return fmt.Sprintf("Certificate %s exists and has no controller owner", name), problem.CertificateNotOurs
 	case owner.Group == object.Group && owner.Kind == object.Kind && owner.Name == object.Name:
-		return fmt.Sprintf("Certificate %s belongs to an earlier %s of this name, with uid %s", seen.Name, owner.Kind, owner.UID), problem.CertificateNotOurs
+		return fmt.Sprintf("Certificate %s belongs to an earlier %s of this name, with uid %s", name, owner.Kind, problem.Name(owner.UID)), problem.CertificateNotOurs
 	case owner.UID == object.UID && owner.UID != "":
-		return fmt.Sprintf("Certificate %s has an owner reference with this object's uid, but to %s %s", seen.Name, owner.Kind, owner.Name), problem.CertificateNotOurs
+		return fmt.Sprintf("Certificate %s has an owner reference with this object's uid, but to %s", name, whose), problem.CertificateNotOurs
 	}
-	return fmt.Sprintf("Certificate %s belongs to %s %s", seen.Name, owner.Kind, owner.Name), problem.SecretTaken
+	return fmt.Sprintf("Certificate %s belongs to %s", name, whose), problem.SecretTaken
 }
 
 func otherWriterShares(d *decider) bool {
@@ -176,7 +177,7 @@ func otherWriterShares(d *decider) bool {
 	if !found {
 		return false
 	}
-	why := fmt.Sprintf("Certificate %s writes Secret %s too", name, d.in.Ask.Secret)
+	why := fmt.Sprintf("Certificate %s writes Secret %s too", problem.Name(name), d.in.Ask.Secret)
 	d.tell(problem.SecretTaken, why)
 	return d.decide(Keep, why)
 }
@@ -233,7 +234,7 @@ func shimStillWrites(d *decider) bool {
 			continue
 		}
 		flag, _ := shimSwitch(e.manager())
-		why := fmt.Sprintf("cert-manager's %s still writes Certificate %s", e.manager(), d.seen.Name)
+		why := fmt.Sprintf("cert-manager's %s still writes Certificate %s", e.manager(), problem.Name(d.seen.Name))
 		d.tell(problem.OtherShimActive, why+"; switch it off by "+flag+
 			". certshim leaves the Certificate alone until then; a restart of certshim takes it over again")
 		d.out.Config = nil
@@ -279,10 +280,6 @@ func (d *decider) takeOver(s settlement) bool {
 }
 
 func (d *decider) applySettled(s settlement) bool {
-	if spec, _ := s.config["spec"].(map[string]any); len(spec) == 0 {
-		d.out.Config, d.out.Reissue = nil, ReissueNo
-		return d.decide(Keep, "other field managers hold all of its spec")
-	}
 	if d.seen.Flags.Has(Applied) && d.seen.Have == d.out.Want {
 		return d.decide(None, "it is up to date, but for what others hold or what is kept")
 	}

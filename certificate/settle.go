@@ -113,7 +113,7 @@ func (s *settlement) yield(path fieldPath, holder entry, live map[string]any) {
 	s.problems.Add(problem.Problem{
 		Severity: problem.Warning, Path: strings.TrimPrefix(path.String(), "."), Value: shown(s.wanted[path]), Reason: problem.FieldConflict,
 		Message: fmt.Sprintf("field manager %s of Certificate %s holds %s with the value %s, by %s; it stays theirs",
-			problem.Quote(holder.manager()), nameOf(live), path, problem.Quote(shown(there)), holder.operation()),
+			problem.Quote(holder.manager()), problem.Name(nameOf(live)), path, problem.Quote(shown(there)), holder.operation()),
 	})
 	remove(s.config, whole(path))
 	s.freeze(whole(path), live)

@@ -39,7 +39,7 @@ func NoLongerKept(object *source.Object, seen Observed, why string) Decision {
 	}
 	d.Problems.Add(problem.Problem{
 		Severity: problem.Warning, Path: "metadata.annotations", Value: seen.Name, Reason: problem.NoLongerKept,
-		Message: "Certificate " + seen.Name + " stays as it is and is no longer kept up to date: " + why,
+		Message: "Certificate " + problem.Name(seen.Name) + " stays as it is and is no longer kept up to date: " + why,
 	})
 	return d
 }

@@ -20,6 +20,9 @@ const (
 // written by a stranger and may be as large as an annotation, 256 KiB.
 const MaxValue = 128
 
+// maxName is the length of the longest name that Kubernetes knows.
+const maxName = 253
+
 // Object names the object a problem belongs to. The zero value means "not yet known":
 // the rooms below the root leave it empty, and the root fills it in.
 type Object struct {
@@ -110,4 +113,15 @@ func Quote(s string) string {
 		cut--
 	}
 	return strconv.Quote(s[:cut]) + "…"
+}
+
+// Name is a name from an object as it may stand in a sentence: as it is if it looks like
+// one, else quoted. The API server takes any text for the kind and name of an owner
+// reference, and for the name of a ListenerSet's parent.
+func Name(s string) string {
+	const plain = "-._/0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+	if s == "" || len(s) > maxName || strings.Trim(s, plain) != "" {
+		return Quote(s)
+	}
+	return s
 }

@@ -59,6 +59,18 @@ func TestQuoteCutsAtACharacter(t *testing.T) {
 	}
 }
 
+func TestNameQuotesWhatIsNone(t *testing.T) {
+	long := strings.Repeat("x", 254)
+	for name, want := range map[string]string{
+		"web-tls": "web-tls", "StepIssuer": "StepIssuer", "shop/web_1.a": "shop/web_1.a", long[1:]: long[1:],
+		"": `""`, "a\nb": `"a\nb"`, "a b": `"a b"`, "ä": `"ä"`, long: problem.Quote(long),
+	} {
+		if got := problem.Name(name); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+}
+
 func TestListSortsAndDropsRepeats(t *testing.T) {
 	warning := problem.Problem{Severity: problem.Warning, Path: "a", Message: "w"}
 	second := problem.Problem{Severity: problem.Error, Path: "b", Message: "e"}
