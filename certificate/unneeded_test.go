@@ -1,0 +1,116 @@
+package certificate_test
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/certshim/certshim/certificate"
+	"github.com/certshim/certshim/source"
+)
+
+func seen(t *testing.T, change func(map[string]any)) certificate.Observed {
+	t.Helper()
+	return certificate.Observe(liveOf(t, input(), change, ownOf(input(), "10:00")))
+}
+
+func notOurs(object map[string]any) {
+	ownedBy(certificate.Owner{Group: "networking.k8s.io", Kind: "Ingress", Name: "web", UID: "old"})(object)
+}
+
+// A Certificate is deleted only if the controller reference is to this very source.
+func TestDecideUnneeded(t *testing.T) {
+	object := input().Source
+	tests := map[string]struct {
+		object *source.Object
+		change func(map[string]any)
+		action certificate.Action
+		reason string
+	}{
+		"ours":              {object, nil, certificate.Delete, "the source no longer names its Secret"},
+		"being deleted":     {object, deleting, certificate.Wait, "the Certificate is being deleted"},
+		"an earlier source": {object, notOurs, certificate.Keep, "nothing names it any more, but Certificate web-tls belongs to an earlier Ingress of this name, with uid old"},
+		"our uid, but another kind": {
+			object, ownedBy(certificate.Owner{Group: "networking.k8s.io", Kind: "Service", Name: "web", UID: "source-uid"}), certificate.Keep,
+			"nothing names it any more, but Certificate web-tls has an owner reference with this object's uid, but to Service web",
+		},
+		"nobody's": {
+			object, func(o map[string]any) { delete(o["metadata"].(map[string]any), "ownerReferences") }, certificate.Keep,
+			"nothing names it any more, but Certificate web-tls exists and has no controller owner",
+		},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			d := certificate.DecideUnneeded(tt.object, seen(t, tt.change))
+			if d.Action != tt.action || d.Reason != tt.reason || d.Name != "web-tls" || d.Namespace != "shop" || d.Reissue != certificate.ReissueNo {
+				t.Errorf("%s/%s %s: %s", d.Namespace, d.Name, d.Action, d.Reason)
+			}
+			var guard certificate.Guard
+			if tt.action == certificate.Delete {
+				guard = certificate.Guard{UID: "certificate-uid", ResourceVersion: "7"}
+			}
+			if d.Guard != guard {
+				t.Errorf("guarded by %+v", d.Guard)
+			}
+		})
+	}
+}
+
+func TestNoLongerKept(t *testing.T) {
+	object := input().Source
+	const why = "it names no issuer"
+	d := certificate.NoLongerKept(object, seen(t, nil), why)
+	if d.Action != certificate.Keep || d.Reason != "it is no longer kept up to date: "+why || d.Name != "web-tls" || d.Reissue != certificate.ReissueNo {
+		t.Errorf("%s: %s", d.Action, d.Reason)
+	}
+	want := []string{`NoLongerKept w metadata.annotations: Certificate web-tls stays as it is and is no longer kept up to date: it names no issuer (value "web-tls")`}
+	if diff := cmp.Diff(want, told(d.Problems)); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	for name, change := range map[string]func(map[string]any){"not ours": notOurs, "being deleted": deleting} {
+		if d := certificate.NoLongerKept(object, seen(t, change), why); d.Action != certificate.Keep || !d.Problems.Empty() {
+			t.Errorf("%s: %s, %v", name, d.Action, d.Problems.All())
+		}
+	}
+}
+
+func TestWithoutIssuer(t *testing.T) {
+	object, ask := input().Source, input().Ask
+	tests := map[string]struct {
+		change func(map[string]any)
+		action certificate.Action
+		reason string
+	}{
+		"ours stays":         {nil, certificate.Keep, "its issuer isn't known"},
+		"being deleted":      {deleting, certificate.Wait, "the Certificate is being deleted"},
+		"a stranger's stays": {notOurs, certificate.Refuse, "Certificate web-tls belongs to an earlier Ingress of this name, with uid old"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			existing := seen(t, tt.change)
+			d := certificate.WithoutIssuer(object, ask, &existing)
+			if d.Action != tt.action || d.Reason != tt.reason || d.Name != "web-tls" || !d.Problems.Empty() || d.Config != nil {
+				t.Errorf("%s: %s", d.Action, d.Reason)
+			}
+		})
+	}
+	d := certificate.WithoutIssuer(object, ask, nil)
+	if d.Action != certificate.Refuse || d.Reason != "its issuer isn't known" || d.Name != "web-tls" || d.Namespace != "shop" || d.Reissue != certificate.ReissueNo {
+		t.Errorf("%s/%s %s: %s", d.Namespace, d.Name, d.Action, d.Reason)
+	}
+}
+
+// What was read live counts for these three too.
+func TestLiveWinsForWhatIsUnneeded(t *testing.T) {
+	stale := seen(t, nil)
+	stale.Live = liveOf(t, input(), notOurs)
+	if d := certificate.DecideUnneeded(input().Source, stale); d.Action != certificate.Keep {
+		t.Errorf("%s: %s", d.Action, d.Reason)
+	}
+	if d := certificate.NoLongerKept(input().Source, stale, "x"); !d.Problems.Empty() {
+		t.Errorf("told %v", d.Problems.All())
+	}
+	if d := certificate.WithoutIssuer(input().Source, input().Ask, &stale); d.Action != certificate.Refuse {
+		t.Errorf("%s: %s", d.Action, d.Reason)
+	}
+}
