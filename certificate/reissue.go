@@ -14,7 +14,7 @@ func reissue(s settlement, live map[string]any) Reissue {
 		return ReissueNo
 	}
 	before, _ := live["spec"].(map[string]any)
-	after, _ := s.after(live)["spec"].(map[string]any)
+	after, _ := After(live, s.config)["spec"].(map[string]any)
 	switch {
 	case !equal(before["secretName"], after["secretName"]):
 		return ReissueUnknown
@@ -22,36 +22,6 @@ func reissue(s settlement, live map[string]any) Reissue {
 		return ReissueNo
 	}
 	return ReissueYes
-}
-
-// after is the live object as it will be: fields of ours that are no longer wanted go.
-func (s *settlement) after(live map[string]any) map[string]any {
-	out := deepCopy(live).(map[string]any)
-	for path := range s.owned {
-		if _, wanted := s.wanted[path]; !wanted && path.within(pathSpec) {
-			remove(out, path)
-		}
-	}
-	for path, value := range s.wanted {
-		if path.within(pathSpec) {
-			set(out, path, value)
-		}
-	}
-	return out
-}
-
-func set(object map[string]any, path fieldPath, value any) {
-	elements := path.elements()
-	for _, element := range elements[:len(elements)-1] {
-		name := element[len("f:"):]
-		inner, ok := object[name].(map[string]any)
-		if !ok {
-			inner = map[string]any{}
-			object[name] = inner
-		}
-		object = inner
-	}
-	object[elements[len(elements)-1][len("f:"):]] = value
 }
 
 func signedAlike(before, after map[string]any) bool {

@@ -185,26 +185,6 @@ func collect(out map[fieldPath]any, at fieldPath, values map[string]any) {
 	}
 }
 
-// remove takes a field out of an object, and the maps that become empty by it.
-func remove(object map[string]any, path fieldPath) {
-	removeElements(object, path.elements())
-}
-
-func removeElements(object map[string]any, elements []string) {
-	name := strings.TrimPrefix(elements[0], "f:")
-	if len(elements) == 1 {
-		delete(object, name)
-		return
-	}
-	inner, ok := object[name].(map[string]any)
-	if !ok {
-		return
-	}
-	if removeElements(inner, elements[1:]); len(inner) == 0 {
-		delete(object, name)
-	}
-}
-
 func sortedPaths[V any](set map[fieldPath]V) []fieldPath {
 	return slices.Sorted(maps.Keys(set))
 }

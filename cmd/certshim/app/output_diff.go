@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"slices"
 	"strings"
 
 	"github.com/pmezard/go-difflib/difflib"
@@ -13,7 +14,8 @@ import (
 )
 
 // writeDiff writes what changes as one unified diff: of each Certificate as it is, and as
-// it would be. What the server fills in, status and managedFields, is left out.
+// it would be, under a line that says whose it is and why. What the server fills in, status
+// and managedFields, is left out.
 func (p *plan) writeDiff(w io.Writer) error {
 	for _, one := range p.sources {
 		for _, c := range one.outcome.Certificates {
@@ -24,11 +26,22 @@ func (p *plan) writeDiff(w io.Writer) error {
 			if err != nil {
 				return err
 			}
-			for line := range strings.Lines(text) {
-				if _, err := fmt.Fprintln(w, printable(strings.TrimSuffix(line, "\n"))); err != nil {
-					return fmt.Errorf("write the diff: %w", err)
-				}
+			if text == "" {
+				continue
 			}
+			if err := writeLines(w, "# "+heading(one, c)+"\n"+text); err != nil {
+				return fmt.Errorf("write the diff: %w", err)
+			}
+		}
+	}
+	return nil
+}
+
+// writeLines writes lines that are safe on a terminal.
+func writeLines(w io.Writer, text string) error {
+	for line := range strings.Lines(text) {
+		if _, err := fmt.Fprintln(w, printable(strings.TrimSuffix(line, "\n"))); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -63,38 +76,8 @@ func afterwards(c certificate.Decision, live map[string]any) map[string]any {
 	case live == nil:
 		return c.Config
 	default:
-		return overlay(withoutGivenUp(live, c.Config), c.Config)
+		return certificate.After(live, c.Config)
 	}
-}
-
-// withoutGivenUp leaves out what the Certificate has of spec and the configuration no
-// longer asks for: fields that nobody else holds.
-func withoutGivenUp(live, config map[string]any) map[string]any {
-	wanted, _ := config["spec"].(map[string]any)
-	spec, _ := live["spec"].(map[string]any)
-	kept := maps.Clone(spec)
-	for field := range spec {
-		if _, wants := wanted[field]; !wants && !certificate.HeldByOthers(live, "spec", field) {
-			delete(kept, field)
-		}
-	}
-	out := maps.Clone(live)
-	out["spec"] = kept
-	return out
-}
-
-// overlay lays maps over maps, and replaces everything else.
-func overlay(under, over map[string]any) map[string]any {
-	out := maps.Clone(under)
-	for key, value := range over {
-		inner, isMap := value.(map[string]any)
-		below, wasMap := under[key].(map[string]any)
-		if isMap && wasMap {
-			value = overlay(below, inner)
-		}
-		out[key] = value
-	}
-	return out
 }
 
 // readable leaves out what the server fills in; nil stays nil.
@@ -122,5 +105,5 @@ func lines(object map[string]any) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("write a Certificate: %w", err)
 	}
-	return difflib.SplitLines(string(text)), nil
+	return slices.Collect(strings.Lines(string(text))), nil
 }
