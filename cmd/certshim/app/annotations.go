@@ -6,7 +6,6 @@ import (
 
 	"github.com/spf13/cobra"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
-	"sigs.k8s.io/yaml"
 
 	"github.com/certshim/certshim/annotations"
 )
@@ -24,6 +23,7 @@ func newAnnotations(streams genericiooptions.IOStreams) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVarP(&format, "output", "o", formatTable, "table, json, yaml or markdown (the reference page)")
+	complete(cmd, "output", formatTable, formatJSON, formatYAML, formatMarkdown)
 	return cmd
 }
 
@@ -31,20 +31,15 @@ func printAnnotations(streams genericiooptions.IOStreams, format string) error {
 	switch format {
 	case formatTable:
 		table := tabwriter.NewWriter(streams.Out, 0, 0, 2, ' ', 0)
-		row(table, "KEY", "FIELD", "VALUE", "EXAMPLE")
+		row(table, "KEY", "FIELD", "EXAMPLE", "VALUE")
 		for _, r := range annotations.Table() {
-			row(table, r.Key, string(r.Field), r.Grammar, r.Example)
+			row(table, r.Key, string(r.Field), r.Example, r.Grammar)
 		}
 		return table.Flush()
 	case formatJSON:
 		return writeJSON(streams.Out, annotations.Table())
 	case formatYAML:
-		text, err := yaml.Marshal(annotations.Table())
-		if err != nil {
-			return fmt.Errorf("write the annotations: %w", err)
-		}
-		_, err = streams.Out.Write(text)
-		return err
+		return writeYAML(streams.Out, annotations.Table())
 	case formatMarkdown:
 		_, err := fmt.Fprint(streams.Out, annotations.RenderReference())
 		return err

@@ -17,7 +17,7 @@ import (
 const (
 	exitOK = 0
 	// exitProblems means that the command did its work, and an object has a problem of
-	// severity error, or that the controller ended by an error.
+	// severity error; or that the controller ended by an error.
 	exitProblems = 1
 	// exitUsage means that the flags, the configuration or a part of the input can't be read.
 	exitUsage = 2
@@ -56,7 +56,9 @@ func Run(ctx context.Context, args []string, streams genericiooptions.IOStreams)
 	err := root.ExecuteContext(ctx)
 	if err != nil && !errors.Is(err, errProblems) && !errors.Is(err, errUnreadable) {
 		for line := range strings.SplitSeq(err.Error(), "\n") {
-			printLine(streams.ErrOut, "error: "+line)
+			if line = strings.TrimSpace(line); line != "" {
+				printLine(streams.ErrOut, "error: "+line)
+			}
 		}
 	}
 	return exitStatus(err)
@@ -95,7 +97,6 @@ listenerset-shim.
 		Annotations:   map[string]string{cobra.CommandDisplayNameAnnotation: name},
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetIn(streams.In)
@@ -105,5 +106,13 @@ listenerset-shim.
 		return errors.Join(err, errors.New("see '"+cmd.CommandPath()+" --help'"))
 	})
 	root.AddCommand(newController(streams), newPlan(streams), newAnnotations(streams), newVersion(streams))
+	for _, cmd := range root.Commands() {
+		cmd.Example = strings.ReplaceAll(cmd.Example, "certshim "+cmd.Name(), name+" "+cmd.Name())
+	}
 	return root
+}
+
+// complete makes the shell complete a flag that takes one of a few words.
+func complete(cmd *cobra.Command, flag string, words ...string) {
+	_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)) // fails for an unknown flag only
 }

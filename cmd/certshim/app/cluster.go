@@ -15,6 +15,7 @@ import (
 	"k8s.io/client-go/tools/pager"
 
 	"github.com/certshim/certshim/certificate"
+	"github.com/certshim/certshim/cmd/certshim/app/manifest"
 	"github.com/certshim/certshim/resolver"
 	"github.com/certshim/certshim/source"
 )
@@ -39,7 +40,7 @@ func (o *planOptions) readCluster(ctx context.Context) (*inventory, liveReader, 
 	if err != nil {
 		return nil, nil, err
 	}
-	config, err := o.connection.ToRESTConfig()
+	config, err := connect(o.connection)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -55,7 +56,7 @@ func (o *planOptions) readCluster(ctx context.Context) (*inventory, liveReader, 
 	}
 	c := cluster{client: client, namespace: namespace, known: newInventory("")}
 	if err := c.read(ctx, finder, o.sourceKinds()); err != nil {
-		return nil, nil, failure{err}
+		return nil, nil, err
 	}
 	return c.known, c.live, nil
 }
@@ -81,7 +82,10 @@ func (o *planOptions) clusterNamespace() (string, error) {
 		return o.namespace, nil
 	}
 	namespace, _, err := o.connection.ToRawKubeConfigLoader().Namespace()
-	return namespace, err
+	if err != nil {
+		return "", fmt.Errorf("read the kubeconfig: %w", err)
+	}
+	return namespace, nil
 }
 
 func (c cluster) read(ctx context.Context, finder discovery.DiscoveryInterface, sources []source.Kind) error {
@@ -145,7 +149,7 @@ func (c cluster) list(ctx context.Context, resource schema.GroupVersionResource,
 		if !isObject {
 			return fmt.Errorf("%T is no object", item)
 		}
-		_, err := c.known.add(object)
+		_, err := c.known.add(object, manifest.Position{})
 		return err
 	})
 	if err != nil {

@@ -2,6 +2,8 @@ package app
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 
@@ -53,13 +55,27 @@ func connectionFlags() *genericclioptions.ConfigFlags {
 	}
 }
 
-func (o *controllerOptions) run(cmd *cobra.Command) error {
-	log, err := o.logs.logger(o.streams.ErrOut)
+// connect says which cluster. Without a kubeconfig and outside of a pod there is none; client
+// libraries would try localhost then.
+func connect(flags *genericclioptions.ConfigFlags) (*rest.Config, error) {
+	const fallback = "http://localhost:8080"
+	connection, err := flags.ToRESTConfig()
 	if err != nil {
-		return err
+		return nil, fmt.Errorf("read the kubeconfig: %w", err)
 	}
+	if connection.Host == fallback && *flags.APIServer == "" {
+		kubeconfig, err := flags.ToRawKubeConfigLoader().RawConfig()
+		if err == nil && len(kubeconfig.Clusters) == 0 {
+			return nil, errors.New("no cluster: there is no kubeconfig; name one by --kubeconfig or KUBECONFIG")
+		}
+	}
+	return connection, nil
+}
+
+func (o *controllerOptions) run(cmd *cobra.Command) error {
+	log, failed := o.logs.logger(o.streams.ErrOut)
 	configuration, err := o.settings.configuration(cmd.Flags())
-	if err != nil {
+	if err = errors.Join(failed, err); err != nil {
 		return err
 	}
 	policy, err := newPolicy(configuration, inCluster)
@@ -69,7 +85,7 @@ func (o *controllerOptions) run(cmd *cobra.Command) error {
 	if flags := meaningless(cmd.Flags()); len(flags) > 0 {
 		log.Warn("these flags have no meaning here, remove them", slog.String("flags", strings.Join(flags, " ")))
 	}
-	connection, err := o.connection.ToRESTConfig()
+	connection, err := connect(o.connection)
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/certshim/certshim"
 	"github.com/certshim/certshim/certificate"
+	"github.com/certshim/certshim/cmd/certshim/app/manifest"
 	"github.com/certshim/certshim/resolver"
 	"github.com/certshim/certshim/source"
 )
@@ -33,7 +34,9 @@ type inventory struct {
 	// isIssuer says which kinds are issuers.
 	isIssuer func(resolver.GroupKind) bool
 
-	sources      map[source.Ref]*source.Object
+	sources map[source.Ref]*source.Object
+	// places has where sources of documents stand.
+	places       map[source.Ref]manifest.Position
 	bySecret     map[types.NamespacedName][]*source.Object
 	certificates map[types.NamespacedName]*certificate.Observed
 	byOwner      map[ownerKey][]*certificate.Observed
@@ -59,6 +62,7 @@ func newInventory(namespace string) *inventory {
 	return &inventory{
 		namespace:    namespace,
 		sources:      map[source.Ref]*source.Object{},
+		places:       map[source.Ref]manifest.Position{},
 		certificates: map[types.NamespacedName]*certificate.Observed{},
 		namespaces:   map[string]map[string]string{},
 		served:       kinds{scopes: map[resolver.GroupKind]resolver.Scope{}, groups: map[string][]string{}},
@@ -66,12 +70,13 @@ func newInventory(namespace string) *inventory {
 	}
 }
 
-// add takes an object in. It says whether one of the same name was there before, which it
-// replaces. An error names the field that can't be read.
-func (i *inventory) add(object *unstructured.Unstructured) (replaced bool, err error) {
+// add takes an object in, from a place in the input or, without one, from a cluster. It says
+// whether one of the same name was there before, which it replaces. An error names the
+// field that can't be read.
+func (i *inventory) add(object *unstructured.Unstructured, at manifest.Position) (replaced bool, err error) {
 	kind := object.GroupVersionKind().GroupKind()
 	if reader, isSource := source.Lookup(kind.Group, kind.Kind); isSource {
-		return i.addSource(reader, object)
+		return i.addSource(reader, object, at)
 	}
 	switch {
 	case kind.Group == resolver.CertManagerGroup && kind.Kind == certificateKind:
@@ -89,7 +94,7 @@ func (i *inventory) add(object *unstructured.Unstructured) (replaced bool, err e
 	return false, nil
 }
 
-func (i *inventory) addSource(reader source.Kind, object *unstructured.Unstructured) (bool, error) {
+func (i *inventory) addSource(reader source.Kind, object *unstructured.Unstructured, at manifest.Position) (bool, error) {
 	if err := i.complete(object); err != nil {
 		return false, err
 	}
@@ -108,6 +113,9 @@ func (i *inventory) addSource(reader source.Kind, object *unstructured.Unstructu
 	}
 	_, replaced := i.sources[key]
 	i.sources[key] = reduced
+	if at != (manifest.Position{}) {
+		i.places[key] = at
+	}
 	return replaced, nil
 }
 

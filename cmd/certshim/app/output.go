@@ -9,6 +9,7 @@ import (
 
 	"github.com/certshim/certshim"
 	"github.com/certshim/certshim/certificate"
+	"github.com/certshim/certshim/cmd/certshim/app/manifest"
 	"github.com/certshim/certshim/problem"
 	"github.com/certshim/certshim/source"
 )
@@ -37,11 +38,14 @@ type plan struct {
 type planned struct {
 	object  *source.Object
 	outcome certshim.Outcome
+	// at is where the source stands in the input; zero for one of a cluster.
+	at manifest.Position
 	// live has the Certificates that exist, by name, as far as they were read.
 	live map[string]map[string]any
 }
 
 func (p *plan) add(one planned, known *inventory) {
+	one.at = known.places[keyOf(one.object.Ref)]
 	one.live = map[string]map[string]any{}
 	for _, c := range one.outcome.Certificates {
 		if existing, found := known.Certificate(c.Namespace, c.Name); found {
@@ -67,6 +71,11 @@ func (p *plan) write(w io.Writer, format string) error {
 	}
 }
 
+// heading says in one line whose a Certificate is, what happens to it, and why.
+func heading(one planned, c certificate.Decision) string {
+	return one.object.Object().String() + ": " + string(c.Action) + ", " + reason(c)
+}
+
 // writes says whether a decision leads to a manifest.
 func writes(c certificate.Decision) bool {
 	return (c.Action == certificate.Create || c.Action == certificate.Apply) && c.Config != nil
@@ -79,6 +88,15 @@ func (p *plan) problems() []problem.Problem {
 		all = append(all, one.outcome.Problems.All()...)
 	}
 	return all
+}
+
+// problemLine says what is wrong, and with which object of which file.
+func (one planned) problemLine(p problem.Problem) string {
+	place := p.Object.String()
+	if one.at != (manifest.Position{}) {
+		place = one.at.String() + ": " + place
+	}
+	return string(p.Severity) + ": " + place + ": " + p.Error()
 }
 
 // summary says in one line what was found.

@@ -3,8 +3,6 @@ package app
 import (
 	"fmt"
 	"io"
-
-	"sigs.k8s.io/yaml"
 )
 
 // manifests gives the apply configurations of all that would be written.
@@ -33,16 +31,15 @@ func (p *plan) writeYAML(w io.Writer) error {
 			if !writes(c) {
 				continue
 			}
-			text, err := yaml.Marshal(c.Config)
-			if err != nil {
-				return fmt.Errorf("write Certificate %s/%s: %w", c.Namespace, c.Name, err)
-			}
-			from := printable(one.object.Object().String() + ": " + string(c.Action) + ", " + reason(c))
+			from := printable(heading(one, c))
 			if one.object.UID == "" {
 				from += "\n# no ownerReference: the source is from a file, and has no uid yet"
 			}
-			if _, err := fmt.Fprintf(w, "---\n# %s\n%s", from, text); err != nil {
+			if _, err := fmt.Fprintf(w, "---\n# %s\n", from); err != nil {
 				return fmt.Errorf("write the manifests: %w", err)
+			}
+			if err := writeYAML(w, c.Config); err != nil {
+				return err
 			}
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -17,7 +18,7 @@ import (
 // and no Certificate. A source that asks for nothing has none.
 func (p *plan) writeTable(w io.Writer) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	if !p.noHeaders {
+	if !p.noHeaders && slices.ContainsFunc(p.sources, planned.shows) {
 		row(table, "NAMESPACE", "SOURCE", "CERTIFICATE", "ACTION", "ISSUER", "NAMES", "REASON")
 	}
 	for _, one := range p.sources {
@@ -25,7 +26,7 @@ func (p *plan) writeTable(w io.Writer) error {
 		for _, c := range one.outcome.Certificates {
 			row(table, one.object.Namespace, where, c.Name, string(c.Action), issuerCell(one.outcome.Issuer), names(c.Config), reason(c))
 		}
-		if len(one.outcome.Certificates) == 0 && !one.outcome.Problems.Empty() {
+		if len(one.outcome.Certificates) == 0 && one.shows() {
 			row(table, one.object.Namespace, where, "-", "-", issuerCell(one.outcome.Issuer), "-", nothing(one))
 		}
 	}
@@ -33,6 +34,11 @@ func (p *plan) writeTable(w io.Writer) error {
 		return fmt.Errorf("write the table: %w", err)
 	}
 	return nil
+}
+
+// shows says whether the table has a row of the source.
+func (one planned) shows() bool {
+	return len(one.outcome.Certificates) > 0 || !one.outcome.Problems.Empty()
 }
 
 func nothing(one planned) string {

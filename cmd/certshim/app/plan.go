@@ -16,7 +16,6 @@ import (
 	"github.com/certshim/certshim/certificate"
 	"github.com/certshim/certshim/cmd/certshim/app/manifest"
 	"github.com/certshim/certshim/controller"
-	"github.com/certshim/certshim/problem"
 	"github.com/certshim/certshim/source"
 )
 
@@ -56,6 +55,7 @@ kubectl apply --server-side --field-manager=certshim.
 		Example: `  certshim plan -f examples/
   helm template ./chart | certshim plan -f - -o diff
   certshim plan --all-namespaces`,
+		ValidArgs: kindNames(),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := o.complete(cmd, args); err != nil {
 				return err
@@ -73,6 +73,7 @@ kubectl apply --server-side --field-manager=certshim.
 	flags.StringVarP(&o.format, "output", "o", "table", strings.Join(formats(), ", "))
 	flags.BoolVar(&o.noHeaders, "no-headers", false, "leave the table's header line out")
 	o.connection.AddFlags(flags)
+	complete(cmd, "output", formats()...)
 	return cmd
 }
 
@@ -109,6 +110,15 @@ func (o *planOptions) knowledge() knowledge {
 	return inCluster
 }
 
+// kindNames are the names of kinds as people type them.
+func kindNames() []string {
+	var names []string
+	for _, kind := range source.Kinds() {
+		names = append(names, strings.ToLower(kind.GroupVersionKind().Kind))
+	}
+	return names
+}
+
 // kindsNamed finds kinds as kubectl does: by kind or plural, in any case.
 func kindsNamed(names []string) ([]source.Kind, error) {
 	if len(names) == 0 {
@@ -121,7 +131,7 @@ func kindsNamed(names []string) ([]source.Kind, error) {
 			return strings.EqualFold(name, k.GroupVersionKind().Kind) || strings.EqualFold(name, k.Resource().Resource)
 		})
 		if i < 0 {
-			err = errors.Join(err, fmt.Errorf("%q is no kind of source, must be ingress, gateway or listenerset", name))
+			err = errors.Join(err, fmt.Errorf("%q is no kind of source, must be one of %s; files are named by -f", name, strings.Join(kindNames(), ", ")))
 			continue
 		}
 		found = append(found, source.Kinds()[i])
@@ -172,8 +182,9 @@ func (o *planOptions) take(known *inventory, d manifest.Document, err error) {
 			printLine(o.streams.ErrOut, "warning: "+w.Error())
 		}
 		var replaced bool
-		if replaced, err = known.add(d.Object); err != nil {
-			err = &manifest.BrokenError{At: d.At, Err: fmt.Errorf("%s %s: %w", d.Object.GetKind(), d.Object.GetName(), err)}
+		if replaced, err = known.add(d.Object, d.At); err != nil {
+			named := strings.TrimSpace(d.Object.GetKind() + " " + d.Object.GetName())
+			err = &manifest.BrokenError{At: d.At, Err: fmt.Errorf("%s: %w", named, err)}
 		}
 		if replaced {
 			printLine(o.streams.ErrOut, fmt.Sprintf("warning: %s: %s %s/%s occurs twice, the last one counts",
@@ -209,7 +220,7 @@ func (o *planOptions) decide(ctx context.Context, object *source.Object, known *
 		}
 		content, err := live(ctx, c.Namespace, c.Name)
 		if err != nil {
-			return outcome, failure{err}
+			return outcome, err
 		}
 		again = known.setLive(c.Namespace, c.Name, content) || again
 	}
@@ -225,20 +236,19 @@ func (o *planOptions) print(p plan) error {
 	if err := p.write(o.streams.Out, o.format); err != nil {
 		return err
 	}
-	found := p.problems()
-	for _, one := range found {
-		printLine(o.streams.ErrOut, problemLine(one))
+	failed := false
+	for _, one := range p.sources {
+		failed = failed || one.outcome.Problems.HasErrors()
+		for _, found := range one.outcome.Problems.All() {
+			printLine(o.streams.ErrOut, one.problemLine(found))
+		}
 	}
 	printLine(o.streams.ErrOut, p.summary())
 	switch {
 	case o.unreadable:
 		return errUnreadable
-	case slices.ContainsFunc(found, func(one problem.Problem) bool { return one.Severity == problem.Error }):
+	case failed:
 		return errProblems
 	}
 	return nil
-}
-
-func problemLine(p problem.Problem) string {
-	return string(p.Severity) + ": " + p.Object.String() + ": " + p.Error()
 }

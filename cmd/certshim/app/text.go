@@ -10,6 +10,8 @@ import (
 	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"sigs.k8s.io/yaml"
 )
 
 // printable is text from an object as it may stand on a terminal: what could move the
@@ -48,22 +50,58 @@ func writeJSON(w io.Writer, v any) error {
 	if err != nil {
 		return fmt.Errorf("write JSON: %w", err)
 	}
-	_, err = w.Write(append(escapeJSON(text), '\n'))
+	_, err = w.Write(append(escaped(text, utf16Escape), '\n'))
 	return err
 }
 
-func escapeJSON(text []byte) []byte {
+// writeYAML writes YAML in which strings hold no character that a terminal acts on. Text
+// that has one is written in YAML's JSON form, the only one in which all can be escaped.
+func writeYAML(w io.Writer, v any) error {
+	text, err := yaml.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("write YAML: %w", err)
+	}
+	if bytes.ContainsFunc(text, unsafeOnTerminal) {
+		if text, err = json.MarshalIndent(v, "", "  "); err != nil {
+			return fmt.Errorf("write YAML: %w", err)
+		}
+		text = append(escaped(text, utf32Escape), '\n')
+	}
+	_, err = w.Write(text)
+	return err
+}
+
+func unsafeOnTerminal(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }
+
+// escaped replaces what is unsafe on a terminal in JSON, where it occurs in strings alone.
+func escaped(text []byte, escape func(rune) string) []byte {
 	var b bytes.Buffer
 	for _, r := range string(text) {
-		if r < unicode.MaxASCII || unicode.IsPrint(r) {
-			b.WriteRune(r)
+		if unsafeOnTerminal(r) {
+			b.WriteString(escape(r))
 			continue
 		}
-		for _, unit := range utf16.AppendRune(nil, r) {
-			fmt.Fprintf(&b, `\u%04x`, unit)
-		}
+		b.WriteRune(r)
 	}
 	return b.Bytes()
+}
+
+// utf16Escape is how JSON escapes a character: in one unit of UTF-16, or two.
+func utf16Escape(r rune) string {
+	escape := ""
+	for _, unit := range utf16.AppendRune(nil, r) {
+		escape += fmt.Sprintf(`\u%04x`, unit)
+	}
+	return escape
+}
+
+// utf32Escape is how YAML does: it knows no pairs of units.
+func utf32Escape(r rune) string {
+	const widest = 0xffff
+	if r > widest {
+		return fmt.Sprintf(`\U%08x`, r)
+	}
+	return fmt.Sprintf(`\u%04x`, r)
 }
 
 // badFormat is the error of a -o that a command doesn't have.

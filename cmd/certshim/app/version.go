@@ -8,7 +8,6 @@ import (
 
 	"github.com/spf13/cobra"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
-	"sigs.k8s.io/yaml"
 )
 
 // Version of the program. The linker sets it (-X); without, it is the module's version.
@@ -56,6 +55,7 @@ func newVersion(streams genericiooptions.IOStreams) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVarP(&format, "output", "o", "", "json or yaml; one line of text if empty")
+	complete(cmd, "output", formatJSON, formatYAML)
 	return cmd
 }
 
@@ -64,16 +64,11 @@ func printVersion(streams genericiooptions.IOStreams, v buildVersion, format str
 	case "":
 		_, err := fmt.Fprintf(streams.Out, "certshim %s (%s, %s)\n", v.Version, v.GoVersion, v.Platform)
 		return err
-	case "json":
+	case formatJSON:
 		return writeJSON(streams.Out, v)
-	case "yaml":
-		text, err := yaml.Marshal(v)
-		if err != nil {
-			return fmt.Errorf("write the version: %w", err)
-		}
-		_, err = streams.Out.Write(text)
-		return err
+	case formatYAML:
+		return writeYAML(streams.Out, v)
 	default:
-		return badFormat(format, "json", "yaml")
+		return badFormat(format, formatJSON, formatYAML)
 	}
 }

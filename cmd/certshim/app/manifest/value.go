@@ -102,7 +102,10 @@ func (c chunk) yaml() []value {
 		if text, err = toJSON(c.text, yaml.YAMLToJSON); err != nil {
 			return []value{{line: c.line + errorLine(c.text, err), err: errors.New(withoutLine(err))}}
 		}
-		warnings = repeatedKeys(strict)
+		// To the strict reader, a key over one that is merged in by << occurs twice.
+		if !bytes.Contains(c.text, []byte("<<")) {
+			warnings = repeatedKeys(strict)
+		}
 	}
 	v := value{line: c.line, warnings: warnings}
 	if v.err = utiljson.Unmarshal(text, &v.content); v.err == nil && v.content == nil {
@@ -135,10 +138,29 @@ func errorLine(text []byte, failure error) int {
 		end += len(lines[i])
 		ends[i] = end
 	}
-	return min(len(lines)-1, sort.Search(len(lines), func(i int) bool {
+	fails := func(i int) error {
 		_, err := toJSON(text[:ends[i]], yaml.YAMLToJSON)
+		return err
+	}
+	if strings.Contains(failure.Error(), "unexpected end of stream") {
+		return openLine(len(lines), func(i int) bool { return fails(i) != nil })
+	}
+	return min(len(lines)-1, sort.Search(len(lines), func(i int) bool {
+		err := fails(i)
 		return err != nil && err.Error() == failure.Error()
 	}))
+}
+
+// openLine is the line of a quote that is never closed. All text from it on fails; so does
+// text that ends within an earlier quoted text of several lines, hence the search from the
+// end on, in steps that double.
+func openLine(lines int, fails func(int) bool) int {
+	good := lines - 1
+	for step := 1; good >= 0 && fails(good); step *= 2 {
+		good -= step
+	}
+	after := max(good, -1) + 1
+	return after + sort.Search(lines-1-after, func(i int) bool { return fails(after + i) })
 }
 
 var lineNumber = regexp.MustCompile(`line (\d+): `)
