@@ -73,6 +73,8 @@ type Recommendation struct {
 
 // Variant is what holds, in place of the rest, for issuers on whose object When is true.
 type Variant struct {
+	// Name says in words which issuers they are; for the page alone.
+	Name string `yaml:"name"`
 	// When is a CEL expression over the variable object.
 	When string `yaml:"when"`
 	// Drop takes away rules and values: constraints.keys, recommend, defaults.usages.

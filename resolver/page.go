@@ -1,0 +1,355 @@
+package resolver
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+//go:generate go test -run TestIssuerPagesAreUpToDate -update .
+
+const generated = "<!-- Generated from resolver/catalogue by \"go generate ./resolver\"; don't edit. -->\n\n"
+
+const indexText = `# Issuers
+
+certshim takes an issuer of any kind, as cert-manager does. Of the types below it knows more: which group a kind belongs to,
+whether an issuer is ready, and what its issuers can't sign. ` + "`certshim issuers`" + ` lists them beside what is installed
+in your cluster, and ` + "`certshim issuers NAME`" + ` prints the annotations for one of its issuers. [Your own](schema.md)
+are declared in a file.
+
+What certshim does with an issuer:
+
+- An issuer that isn't there, isn't ready, or is of a kind that isn't installed, keeps no Certificate from being made: its
+  author gets a Warning, and cert-manager goes on as soon as the issuer is there.
+- What an issuer can never sign is refused: no Certificate is made of it, and one that exists stays as it is.
+- An existing Certificate is moved to another issuer as soon as its source names it, unless that one is known to be missing
+  and the present one isn't.
+
+| type | group | kinds |
+|---|---|---|
+`
+
+// RenderIndex is docs/issuers/README.md.
+func RenderIndex(entries []*Entry) string {
+	var b strings.Builder
+	b.WriteString(generated + indexText)
+	for _, e := range entries {
+		var kinds []string
+		for _, kind := range e.Kinds {
+			if !kind.Former {
+				kinds = append(kinds, kind.Kind)
+			}
+		}
+		fmt.Fprintf(&b, "| [%s](%s.md) | `%s` | %s |\n", e.Title, e.ID, e.Group, strings.Join(kinds, ", "))
+	}
+	return b.String()
+}
+
+// RenderPage is the page of an issuer type: its annotations, permissions, approval and
+// limits.
+func RenderPage(e *Entry) string {
+	var b strings.Builder
+	b.WriteString(generated)
+	fmt.Fprintf(&b, "# %s\n\n", e.Title)
+	e.renderIdentity(&b)
+	e.renderExample(&b)
+	e.renderReadiness(&b)
+	e.renderLimits(&b)
+	e.renderValues(&b)
+	e.renderAnnotations(&b)
+	e.renderApproval(&b)
+	e.renderPermissions(&b)
+	if len(e.Notes) > 0 {
+		b.WriteString("## Notes\n\n")
+		items(&b, e.Notes)
+	}
+	return strings.TrimRight(b.String(), "\n") + "\n"
+}
+
+func items(b *strings.Builder, texts []string) {
+	for _, text := range texts {
+		fmt.Fprintf(b, "- %s\n", text)
+	}
+	b.WriteString("\n")
+}
+
+func (e *Entry) renderIdentity(b *strings.Builder) {
+	lines := []string{"group: `" + e.Group + "`, versions: " + strings.Join(e.Versions, ", ")}
+	for _, kind := range e.Kinds {
+		line := fmt.Sprintf("kind: `%s`, %s", kind.Kind, map[Scope]string{Namespaced: "namespaced", Cluster: "cluster-scoped"}[kind.Scope])
+		if kind.Former {
+			line += ", of older releases"
+		}
+		lines = append(lines, line)
+	}
+	if e.Docs != "" {
+		lines = append(lines, "documentation: <"+e.Docs+">")
+	}
+	items(b, append(lines, "verified: "+orElse(e.Verified, "not")))
+}
+
+func (e *Entry) renderExample(b *strings.Builder) {
+	b.WriteString("## Naming one\n\n```yaml\nmetadata:\n  annotations:\n")
+	for _, key := range []string{FieldName, FieldClusterName, FieldKind, FieldGroup} {
+		if value, given := e.Example[CertManagerGroup+"/"+key]; given {
+			fmt.Fprintf(b, "    %s/%s: %s\n", CertManagerGroup, key, value)
+		}
+	}
+	b.WriteString("```\n\n")
+}
+
+func (e *Entry) renderReadiness(b *strings.Builder) {
+	b.WriteString("## Readiness\n\n")
+	rule := e.Readiness
+	switch {
+	case rule.Exists:
+		b.WriteString("An issuer that is there counts as ready: it has no status that tells.\n\n")
+	case rule.CEL != nil:
+		fmt.Fprintf(b, "Ready where `%s` is true.\n\n", rule.CEL.Ready)
+	default:
+		condition := ConditionRule{}
+		if rule.Condition != nil {
+			condition = *rule.Condition
+		}
+		condition = condition.filled()
+		generation := map[GenerationRule]string{
+			GenerationIfSet:    " A condition that names an older generation than the issuer's tells nothing.",
+			GenerationRequired: " A condition that names no generation, or an older one than the issuer's, tells nothing.",
+		}[condition.ObservedGeneration]
+		fmt.Fprintf(b, "Ready where its condition `%s` is `%s`.%s\n\n", condition.Type, condition.Status, generation)
+	}
+}
+
+func (e *Entry) renderLimits(b *strings.Builder) {
+	b.WriteString("## Limits\n\n")
+	if len(e.rules()) == 0 {
+		b.WriteString("No rule is known that holds for all of its issuers.\n\n")
+		return
+	}
+	b.WriteString("| rule | issuers | what it allows | otherwise |\n|---|---|---|---|\n")
+	var rows []limit
+	rows = e.Constraints.limits(rows, "all")
+	for _, variant := range e.Variants {
+		rows = variant.Constraints.limits(rows, variant.shown())
+	}
+	for _, r := range rows {
+		otherwise := "a Warning"
+		if r.verdict == Refuse {
+			otherwise = "no Certificate is made"
+		}
+		fmt.Fprintf(b, "| %s | %s | %s | %s |\n", r.rule, strings.Join(r.holds, "; "), r.allows, otherwise)
+	}
+	b.WriteString("\n")
+}
+
+// limit is a row about a rule, and which issuers it holds for.
+type limit struct {
+	rule, allows string
+	verdict      Verdict
+	holds        []string
+}
+
+// limits adds its rules to rows; one that is there already holds for more issuers.
+func (c Constraints) limits(rows []limit, holds string) []limit {
+	for _, name := range c.names() {
+		allows, verdict := c.text(name)
+		i := slices.IndexFunc(rows, func(r limit) bool { return r.rule == name && r.allows == allows && r.verdict == verdict })
+		if i < 0 {
+			rows = append(rows, limit{rule: name, allows: allows, verdict: verdict})
+			i = len(rows) - 1
+		}
+		rows[i].holds = append(rows[i].holds, holds)
+	}
+	return rows
+}
+
+// shown is the variant's name, or its expression.
+func (v Variant) shown() string {
+	return orElse(v.Name, "`"+strings.ReplaceAll(v.When, "|", "\\|")+"`")
+}
+
+// text is what a rule allows, in words, and its verdict.
+func (c Constraints) text(name string) (string, Verdict) {
+	switch name {
+	case ruleSANs:
+		return c.SANs.text(), c.SANs.Verdict
+	case ruleWildcards:
+		return allowed(c.Wildcards.Allowed, "wildcard names"), c.Wildcards.Verdict
+	case ruleCommonName:
+		return c.CommonName.text(), c.CommonName.Verdict
+	case ruleKeys:
+		return orElse(c.Keys.text(), "none"), c.Keys.Verdict
+	case ruleDurations:
+		return c.Durations.text(), c.Durations.Verdict
+	case ruleUsages:
+		return orElse(strings.Join(c.Usages.Allowed, ", "), "none"), c.Usages.Verdict
+	}
+	return allowed(c.CA.Allowed, "CA certificates"), c.CA.Verdict
+}
+
+func allowed(is bool, what string) string {
+	if is {
+		return what
+	}
+	return "no " + what
+}
+
+func (r SANRule) text() string {
+	text := orElse(joinKinds(r.Allowed), "no names")
+	if r.Max > 0 {
+		text += fmt.Sprintf("; at most %d", r.Max)
+	}
+	return text
+}
+
+func (r CommonNameRule) text() string {
+	text := map[CommonNameMust]string{
+		NameRequired: "a common name is needed", NameForbidden: "no common name",
+		NameMustBeSAN: "a common name that is one of the DNS names or IP addresses", NameOptional: "any",
+	}[r.Must]
+	if r.MaxBytes > 0 {
+		text += fmt.Sprintf("; at most %d bytes", r.MaxBytes)
+	}
+	return text
+}
+
+func (r DurationRule) text() string {
+	var parts []string
+	if r.Ignored {
+		parts = append(parts, "none: the issuer decides by itself")
+	}
+	if r.Min != 0 || r.Max != 0 {
+		parts = append(parts, r.span())
+	}
+	if len(r.Steps) > 0 {
+		parts = append(parts, joinHours(r.Steps))
+	}
+	if r.WhenUnset != 0 {
+		parts = append(parts, hours(r.WhenUnset)+" where none is asked for, so a shorter renewBefore")
+	}
+	return orElse(strings.Join(parts, "; "), "any")
+}
+
+func (e *Entry) renderValues(b *strings.Builder) {
+	lines := valueLines(e.Recommend, e.Defaults, "")
+	for _, variant := range e.Variants {
+		where := " (" + variant.shown() + ")"
+		lines = append(lines, valueLines(variant.Recommend, variant.Defaults, where)...)
+		if len(variant.Drop) > 0 {
+			lines = append(lines, "not"+where+": "+strings.Join(variant.Drop, ", "))
+		}
+	}
+	if len(lines) > 0 {
+		b.WriteString("## Values\n\n")
+		items(b, lines)
+	}
+}
+
+func valueLines(recommend Recommendation, defaults Values, where string) []string {
+	var lines []string
+	if text := recommend.text(); text != "" {
+		lines = append(lines, "recommended"+where+": "+text+"; "+orElse(recommend.Why, "it is good for these issuers"))
+	}
+	if text := defaults.text(); text != "" {
+		lines = append(lines, "set where the source has none"+where+": "+text)
+	}
+	return lines
+}
+
+// text names the values that are set.
+func (v Values) text() string {
+	var parts []string
+	for _, field := range v.Set() {
+		switch field {
+		case ValueUsages:
+			parts = append(parts, "usages "+strings.Join(v.Usages, ", "))
+		case ValueDuration:
+			parts = append(parts, "a duration of "+hours(v.Duration))
+		case ValueRenewBefore:
+			parts = append(parts, "a renewBefore of "+hours(v.RenewBefore))
+		case ValuePrivateKey:
+			parts = append(parts, "a key of "+KeyRule{Allowed: []Key{v.PrivateKey}}.text())
+		case ValueCommonName:
+			parts = append(parts, "the first DNS name as common name")
+		}
+	}
+	return strings.Join(parts, "; ")
+}
+
+func (e *Entry) renderAnnotations(b *strings.Builder) {
+	if len(e.Annotations) == 0 {
+		return
+	}
+	b.WriteString("## Annotations that it reads from the Certificate\n\n")
+	var keys, lines []string
+	for _, a := range e.Annotations {
+		line := "`" + a.Key + "`: " + a.Doc
+		if isPrefix(a.Key) {
+			line = "keys that begin with " + line
+		}
+		if a.Example != "" {
+			line += " For example `" + a.Example + "`."
+		}
+		lines = append(lines, line)
+		if a.Copied() {
+			keys = append(keys, a.Key)
+		}
+	}
+	items(b, lines)
+	if len(keys) > 0 {
+		const most = 3
+		fmt.Fprintf(b, "certshim copies them from the source where the operator says so: `--extra-certificate-annotations=%s`", strings.Join(keys[:min(most, len(keys))], ","))
+		if len(keys) > most {
+			b.WriteString(" and so on")
+		}
+		b.WriteString(".\n\n")
+	}
+}
+
+func (e *Entry) renderApproval(b *strings.Builder) {
+	b.WriteString("## Approval\n\n")
+	signers := "`" + strings.Join(e.Signers(), "`, `") + "`"
+	switch e.Approval.By {
+	case ByItself:
+		fmt.Fprintf(b, "It approves its requests itself. No other approver may act: leave %s out of `approveSignerNames` of cert-manager's chart.\n\n", signers)
+	case ByNobody:
+		b.WriteString("It doesn't wait for approval.\n\n")
+	default:
+		if e.Group == CertManagerGroup {
+			b.WriteString("cert-manager's own approver approves its requests.\n\n")
+			return
+		}
+		fmt.Fprintf(b, "Its requests wait until they are approved. cert-manager's own approver does that for the signers that `approveSignerNames` of its chart lists; add %s.\n\n", signers)
+	}
+}
+
+func (e *Entry) renderPermissions(b *strings.Builder) {
+	b.WriteString("## Permissions\n\ncertshim reads its issuers, and nothing else of it. Without this rule, which `deploy/rbac.yaml` has, it says nothing of their readiness.\n\n```yaml\n")
+	b.WriteString(RenderRule(e.Rule()))
+	b.WriteString("```\n\n")
+}
+
+// Rule is the permission that watching the issuers of an entry needs.
+type Rule struct {
+	APIGroups []string `json:"apiGroups" yaml:"apiGroups"`
+	Resources []string `json:"resources" yaml:"resources"`
+	Verbs     []string `json:"verbs" yaml:"verbs"`
+}
+
+// Rule is the permission that the entry needs.
+func (e *Entry) Rule() Rule {
+	rule := Rule{APIGroups: []string{e.Group}, Verbs: []string{"list", "watch"}}
+	for _, kind := range e.Kinds {
+		if !slices.Contains(rule.Resources, kind.Resource) {
+			rule.Resources = append(rule.Resources, kind.Resource)
+		}
+	}
+	slices.Sort(rule.Resources)
+	return rule
+}
+
+// RenderRule writes a rule as an item of a role's list.
+func RenderRule(r Rule) string {
+	list := func(items []string) string { return "[" + strings.Join(items, ", ") + "]" }
+	return "- apiGroups: " + list(r.APIGroups) + "\n  resources: " + list(r.Resources) + "\n  verbs: " + list(r.Verbs) + "\n"
+}
