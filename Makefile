@@ -9,7 +9,7 @@ RACE    := $(if $(CC_FOUND),-race,)
 SHELL   := bash
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test test-unit test-differential test-e2e test-external controlplane certmanager external-issuers lint fuzz bench generate verify image clean
+.PHONY: help build demo demo-external test test-unit test-differential test-e2e test-external controlplane certmanager external-issuers lint fuzz bench generate verify image clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 20
@@ -19,6 +19,9 @@ build: ## bin/certshim, static
 
 demo: build controlplane certmanager ## the main job, for real: annotated objects to signed Secrets (KEEP=1 stays up)
 	@cd test && go run ./demo $(if $(KEEP),-keep)
+
+demo-external: build controlplane certmanager external-issuers ## the same with AWS Private CA and ACME, by the real programs (KEEP=1 stays up)
+	@cd test && go run ./demo -external $(if $(KEEP),-keep)
 
 test: ## all tests, with the race detector where a C compiler is found
 	@echo "$(if $(RACE),tests run with the race detector ($(CC_FOUND)),no C compiler found: tests run WITHOUT the race detector)"

@@ -3,5 +3,6 @@
 // Secrets come out, a bad annotation is told, an edit and a removed annotation arrive.
 //
 // scenes.go is the play, stage.go the cluster it is played on, screen.go what is seen of
-// it. `make demo` runs it; with -keep it stays up until Ctrl-C.
+// it. `make demo` runs it; with -keep it stays up until Ctrl-C. With -external
+// (`make demo-external`, external.go) it shows aws-privateca-issuer and ACME instead.
 package main

@@ -12,9 +12,10 @@ import (
 
 func main() {
 	keep := flag.Bool("keep", false, "stay up after the last scene, until Ctrl-C")
+	withExternal := flag.Bool("external", false, "show external issuers: AWS Private CA and ACME")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := play(ctx, *keep)
+	err := play(ctx, *withExternal, *keep)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "demo:", err)
@@ -23,11 +24,16 @@ func main() {
 }
 
 // play sets the stage, runs the scenes in order and clears the stage whatever happened.
-func play(ctx context.Context, keep bool) (err error) {
+func play(ctx context.Context, withExternal, keep bool) (err error) {
 	screen := newScreen(os.Stdout)
 	began := time.Now()
-	screen.title("Starting etcd, kube-apiserver, cert-manager's controllers and webhook, and certshim")
-	stage, err := setStage(ctx, screen)
+	set, scenes, cast, ingress := setStage, scenes, "", "web"
+	if withExternal {
+		set, scenes, ingress = setExternalStage, externalScenes, "external"
+		cast = " aws-privateca-issuer, the ACME server pebble,"
+	}
+	screen.title("Starting etcd, kube-apiserver, cert-manager's controllers and webhook," + cast + " and certshim")
+	stage, err := set(ctx, screen)
 	if err != nil {
 		return err
 	}
@@ -45,7 +51,7 @@ func play(ctx context.Context, keep bool) (err error) {
 	}
 	screen.end(stage.signed, time.Since(began))
 	if keep {
-		screen.invite(stage.kubeconfig())
+		screen.invite(stage.kubeconfig(), ingress)
 		<-ctx.Done()
 	}
 	return nil

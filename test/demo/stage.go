@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,7 +11,7 @@ import (
 	"time"
 
 	"github.com/certshim/certshim/test/cluster"
-	"github.com/certshim/certshim/test/process"
+	"github.com/certshim/certshim/test/external"
 )
 
 // patience ends a wait that won't succeed.
@@ -25,77 +23,56 @@ const namespace = "shop"
 // stage is a cluster with everything in it that the scenes need.
 type stage struct {
 	*screen
-	cluster  *cluster.Cluster
-	certshim *process.Process
+	cluster *cluster.Cluster
+	// external are the issuers that aren't cert-manager's own; nil without them.
+	external *external.Stage
 	// root is the folder of the repository, in which commands run.
 	root string
 	// authorities are the CAs of the issuers, by the issuer's name.
 	authorities map[string]cluster.Authority
 	// signed counts the Secrets whose chain was checked.
 	signed int
+	// clear stops everything.
+	clear func() error
 }
 
+// setStage starts a cluster, and certshim in it.
 func setStage(ctx context.Context, screen *screen) (*stage, error) {
 	running, err := cluster.StartMain(ctx)
 	if err != nil {
 		return nil, err
 	}
-	s := &stage{screen: screen, cluster: running, authorities: map[string]cluster.Authority{}}
-	if err := s.furnish(ctx); err != nil {
-		return nil, errors.Join(err, s.clear())
+	certshim, err := running.StartCertshim(ctx, running.Kubeconfig,
+		"--default-issuer-name=company", "--default-issuer-kind=ClusterIssuer")
+	if err != nil {
+		return nil, errors.Join(err, running.Stop())
 	}
+	return newStage(screen, running, func() error { return errors.Join(certshim.Stop(), running.Stop()) })
+}
+
+// setExternalStage starts a cluster with real external issuers, and certshim in it.
+func setExternalStage(ctx context.Context, screen *screen) (*stage, error) {
+	running, err := external.Start(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s, err := newStage(screen, running.Cluster, running.Stop)
+	if err != nil {
+		return nil, errors.Join(err, running.Stop())
+	}
+	s.external = running
 	return s, nil
 }
 
-// furnish starts certshim and waits until it is ready.
-func (s *stage) furnish(ctx context.Context) error {
+func newStage(screen *screen, running *cluster.Cluster, clear func() error) (*stage, error) {
 	binary, err := cluster.Binary("certshim")
-	if err != nil {
-		return err
-	}
-	s.root = filepath.Dir(filepath.Dir(binary))
-	address, err := freeAddress()
-	if err != nil {
-		return err
-	}
-	s.certshim, err = process.Start(ctx, process.Program{
-		Path: binary,
-		Args: []string{
-			"controller", "--kubeconfig=" + s.kubeconfig(), "--leader-elect=false",
-			"--metrics-listen-address=" + address,
-			"--default-issuer-name=company", "--default-issuer-kind=ClusterIssuer",
-		},
-		Log: filepath.Join(s.cluster.Logs, "certshim.log"),
-	})
-	if err != nil {
-		return err
-	}
-	return s.untilReady(ctx, "http://"+address+"/readyz")
-}
-
-func (s *stage) untilReady(ctx context.Context, url string) error {
-	return s.until(ctx, "certshim to be ready", func(ctx context.Context) (bool, error) {
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-		if err != nil {
-			return false, err
-		}
-		response, err := http.DefaultClient.Do(request)
-		if err != nil {
-			return false, nil //nolint:nilerr // it listens in a moment
-		}
-		return response.StatusCode == http.StatusOK, response.Body.Close()
-	})
+	return &stage{
+		screen: screen, cluster: running, clear: clear,
+		root: filepath.Dir(filepath.Dir(binary)), authorities: map[string]cluster.Authority{},
+	}, err
 }
 
 func (s *stage) kubeconfig() string { return s.cluster.Kubeconfig }
-
-func (s *stage) clear() error {
-	var errs []error
-	if s.certshim != nil {
-		errs = append(errs, s.certshim.Stop())
-	}
-	return errors.Join(append(errs, s.cluster.Stop())...)
-}
 
 // until polls a condition that no watch tells.
 func (s *stage) until(ctx context.Context, what string, condition func(context.Context) (bool, error)) error {
@@ -127,13 +104,4 @@ func (s *stage) kubectl(ctx context.Context, line string) error {
 		return fmt.Errorf("kubectl %s: %w", line, err)
 	}
 	return nil
-}
-
-func freeAddress() (string, error) {
-	var config net.ListenConfig
-	listener, err := config.Listen(context.Background(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	return listener.Addr().String(), listener.Close()
 }
