@@ -70,18 +70,19 @@ func (d *decision) inherit() string {
 		return ""
 	}
 	if !source.IsGateway(parent.Group, parent.Kind) {
-		return d.parentProblem(problem.ParentNotFound, fmt.Sprintf("its parent is a %s of group %q, not a Gateway", parent.Kind, parent.Group))
+		return d.parentProblem(problem.ParentNotFound, fmt.Sprintf("its parent is a %s of group %q, not a Gateway", problem.Name(parent.Kind), parent.Group))
 	}
+	name := problem.Name(parent.Namespace) + "/" + problem.Name(parent.Name)
 	gateway, found := d.seen.Gateway(parent.Namespace, parent.Name)
 	if !found && d.policy.Offline {
 		d.problems.Add(problem.Problem{
 			Severity: problem.Warning, Path: "spec.parentRef", Reason: problem.ParentNotFound,
-			Message: fmt.Sprintf("Gateway %s/%s isn't in the input: judged on its own annotations, as one that is admitted", parent.Namespace, parent.Name),
+			Message: "Gateway " + name + " isn't in the input: judged on its own annotations, as one that is admitted",
 		})
 		return ""
 	}
 	if !found || gateway.Deleting {
-		return d.parentProblem(problem.ParentNotFound, fmt.Sprintf("Gateway %s/%s isn't there", parent.Namespace, parent.Name))
+		return d.parentProblem(problem.ParentNotFound, "Gateway "+name+" isn't there")
 	}
 	labels := func() (map[string]string, bool) { return d.seen.NamespaceLabels(d.object.Namespace) }
 	if why := source.Refuses(gateway, d.object, labels); why != "" {
@@ -91,12 +92,13 @@ func (d *decision) inherit() string {
 	return ""
 }
 
-// parentProblem is told only on a set that wants something: one with a trigger of its own.
+// parentProblem is told only on a set that wants something: one with a trigger of its
+// own that isn't marked to be ignored.
 func (d *decision) parentProblem(reason problem.Reason, why string) string {
-	if request, _ := d.policy.Parser.Parse(d.annotations); !request.Issuer.Named() {
-		return why
+	d.request, _ = d.policy.Parser.Parse(d.annotations)
+	if d.triggered() && !d.request.Ignore.All {
+		d.problems.Add(problem.Problem{Severity: problem.Error, Path: "spec.parentRef", Reason: reason, Message: why})
 	}
-	d.problems.Add(problem.Problem{Severity: problem.Error, Path: "spec.parentRef", Reason: reason, Message: why})
 	return why
 }
 
@@ -152,7 +154,17 @@ func (d *decision) resolve() bool {
 	answer := d.policy.Registry.Resolve(d.lookup(), d.seen.Served())
 	d.problems.Merge(inAnnotations(answer))
 	d.out.Issuer = answer.Issuer
+	if answer.OK && d.inherited() {
+		d.out.Issuer.From = resolver.FromParent
+	}
 	return answer.OK
+}
+
+// inherited says whether the issuer's name is the Gateway's.
+func (d *decision) inherited() bool {
+	own := d.object.Annotations
+	return d.annotations[annotations.IssuerKey] != own[annotations.IssuerKey] ||
+		d.annotations[annotations.ClusterKey] != own[annotations.ClusterKey]
 }
 
 func (d *decision) lookup() resolver.Lookup {
