@@ -1,6 +1,7 @@
 package certshim
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -65,14 +66,19 @@ func IssuerLines(issuer resolver.Issuer) []string {
 	return append(lines, line(resolver.FieldKind, issuer.Kind), line(resolver.FieldGroup, issuer.Group))
 }
 
-// scalar is a value as YAML reads it: plain if it is a Kubernetes name, else quoted, so
-// that what a stranger wrote can't end the line.
+// scalar is a value as YAML reads a string: plain if it is a Kubernetes name that YAML
+// takes for nothing else, else quoted, so that what a stranger wrote can't end the line.
 func scalar(value string) string {
-	const plain = "-.0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-	for _, r := range value {
-		if !strings.ContainsRune(plain, r) {
-			return strconv.Quote(value)
-		}
+	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+	const plain = "-.0123456789" + letters
+	if strings.Trim(value, plain) != "" || strings.IndexAny(value, letters) != 0 || isYAMLWord(value) {
+		return strconv.Quote(value)
 	}
 	return value
+}
+
+// isYAMLWord says whether YAML takes a word for a truth value or for nothing.
+func isYAMLWord(value string) bool {
+	words := []string{"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
+	return slices.Contains(words, strings.ToLower(value))
 }
