@@ -1,0 +1,132 @@
+package certshim_test
+
+import (
+	"encoding/json"
+	"reflect"
+	"slices"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/certshim/certshim"
+	"github.com/certshim/certshim/annotations"
+	"github.com/certshim/certshim/certificate"
+	"github.com/certshim/certshim/source"
+)
+
+// FuzzDecide decides about any JSON object as each kind of source, beside Certificates of
+// its own, of a stranger, and of an earlier object of its name. Two annotations come on
+// top of those that the object has.
+func FuzzDecide(f *testing.F) {
+	const tls = `{"tls": [{"hosts": ["a.example.com"], "secretName": "web-tls"}, {"hosts": ["*"], "secretName": "b"}, {"secretName": "old"}]}`
+	const listeners = `{"parentRef": {"name": "web"}, "allowedListeners": {"namespaces": {"from": "Same"}}, "listeners": [{"name": "a", "protocol": "HTTPS", "hostname": "a.example.com", "tls": {"certificateRefs": [{"name": "web-tls"}, {"name": "b", "namespace": "x"}]}}]}`
+	rows, policy := annotations.Table(), newPolicy(f)
+	for i, row := range rows {
+		f.Add(`{"cert-manager.io/issuer": "ca"}`, tls, uint8(i), row.Example, uint8(i+1), "x")
+		f.Add(`{"kubernetes.io/tls-acme": "true"}`, listeners, uint8(i), row.Example, uint8(i+2), row.Example)
+	}
+	f.Add(`{"cert-manager.io/issuer": "a", "cert-manager.io/cluster-issuer": "b"}`, `{}`, uint8(0), "a", uint8(1), "b")
+	f.Fuzz(func(t *testing.T, written, spec string, a uint8, first string, b uint8, second string) {
+		metadata := map[string]any{"name": "web", "namespace": "shop", "uid": "source-uid"}
+		var asked, about map[string]any
+		if json.Unmarshal([]byte(written), &asked) != nil || json.Unmarshal([]byte(spec), &about) != nil || asked == nil {
+			t.Skip()
+		}
+		asked[rows[int(a)%len(rows)].Key], asked[rows[int(b)%len(rows)].Key] = first, second
+		metadata["annotations"] = asked
+		for _, kind := range source.Kinds() {
+			object, err := kind.Reduce(&unstructured.Unstructured{Object: map[string]any{"metadata": metadata, "spec": about}})
+			if err == nil {
+				lawOfDecide(t, policy, object)
+			}
+		}
+	})
+}
+
+func lawOfDecide(t *testing.T, policy *certshim.Policy, object *source.Object) {
+	t.Helper()
+	m := &memory{sources: []*source.Object{object}}
+	earlier := *object
+	earlier.UID = "earlier"
+	m.certificates = []certificate.Observed{
+		foreign("ours", "ours", ownedBy(object)), foreign("stranger", "stranger"), foreign("earlier", "earlier", ownedBy(&earlier)),
+	}
+	for i, entry := range object.Entries {
+		for _, ref := range entry.Secrets {
+			owners := [][]func(*certificate.Observed){{ownedBy(object)}, nil, {ownedBy(&earlier)}}
+			if _, there := m.Certificate("shop", ref.Name); !there && i%4 < len(owners) {
+				m.certificates = append(m.certificates, foreign(ref.Name, ref.Name, owners[i%4]...))
+			}
+		}
+	}
+	out := certshim.Decide(policy, object, m)
+	if !reflect.DeepEqual(out, certshim.Decide(policy, object, m)) {
+		t.Error("two decisions differ")
+	}
+	lawOfWrites(t, object, m, out)
+	lawOfIdempotence(t, policy, object, m, out)
+}
+
+// lawOfWrites: nothing that isn't the source's is changed or deleted, and nothing that it
+// names is deleted.
+func lawOfWrites(t *testing.T, object *source.Object, m *memory, out certshim.Outcome) {
+	t.Helper()
+	named := func(name string) bool {
+		return slices.ContainsFunc(object.Entries, func(e source.Entry) bool {
+			return slices.ContainsFunc(e.Secrets, func(ref source.SecretRef) bool { return ref.Name == name })
+		})
+	}
+	for _, d := range out.Certificates {
+		there, exists := m.Certificate(d.Namespace, d.Name)
+		switch d.Action {
+		case certificate.Delete, certificate.Apply:
+			if there.Owner.UID != object.UID || d.Guard.UID != there.UID {
+				t.Errorf("%s of %s, whose owner is %+v, guarded by %+v", d.Action, d.Name, there.Owner, d.Guard)
+			}
+			if d.Action == certificate.Delete && (named(d.Name) || named(there.Secret) || d.Guard.ResourceVersion == "") {
+				t.Errorf("%s is named, and deleted", d.Name)
+			}
+		case certificate.Create:
+			if exists || !named(d.Name) {
+				t.Errorf("%s is created", d.Name)
+			}
+		default:
+		}
+		lawOfConfig(t, d.Config)
+	}
+}
+
+// lawOfConfig: what is sent is a valid unstructured object without anything empty.
+func lawOfConfig(t *testing.T, value any) {
+	t.Helper()
+	switch v := value.(type) {
+	case map[string]any:
+		if v != nil && len(v) == 0 {
+			t.Error("an empty map")
+		}
+		for _, item := range v {
+			lawOfConfig(t, item)
+		}
+	case []any:
+		if len(v) == 0 {
+			t.Error("an empty list")
+		}
+		for _, item := range v {
+			lawOfConfig(t, item)
+		}
+	case string, bool, int64:
+	default:
+		t.Errorf("a %T", value)
+	}
+}
+
+// lawOfIdempotence: once what was decided is there, nothing is left to write.
+func lawOfIdempotence(t *testing.T, policy *certshim.Policy, object *source.Object, m *memory, out certshim.Outcome) {
+	t.Helper()
+	m.carryOut(t, out)
+	for _, d := range certshim.Decide(policy, object, m).Certificates {
+		if d.Action == certificate.Create || d.Action == certificate.Apply || d.Action == certificate.Delete {
+			t.Errorf("a second look: %s %s: %s", d.Action, d.Name, d.Reason)
+		}
+	}
+}
