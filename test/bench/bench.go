@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"sync"
@@ -61,7 +60,7 @@ type controller struct {
 
 // certshim starts certshim as it is shipped.
 func (b *bench) certshim(ctx context.Context, flags ...string) (*controller, error) {
-	address, err := freeAddress(ctx)
+	address, err := cluster.FreeAddress(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -92,15 +91,6 @@ func (b *bench) launch(ctx context.Context, program, address string, args []stri
 		return nil, err
 	}
 	return &controller{Process: p, address: address}, nil
-}
-
-func freeAddress(ctx context.Context) (string, error) {
-	var config net.ListenConfig
-	listener, err := config.Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	return listener.Addr().String(), listener.Close()
 }
 
 // arrivals counts Certificates as a watch shows them, decoding no more than their metadata.

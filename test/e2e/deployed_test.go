@@ -5,10 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
@@ -36,20 +34,9 @@ type instance struct {
 	address string
 }
 
-// deploy applies deploy/ as the README says, and makes the ServiceAccount's kubeconfig.
 func deploy(ctx context.Context, running *cluster.Cluster) (*deployed, error) {
-	root, err := repository()
-	if err != nil {
-		return nil, err
-	}
-	apply := exec.CommandContext(ctx, filepath.Join(root, "bin/kubectl"), "apply", "-k", filepath.Join(root, "deploy"))
-	apply.Env = append(os.Environ(), "KUBECONFIG="+running.Kubeconfig)
-	if out, err := apply.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("kubectl apply -k deploy: %w\n%s", err, out)
-	}
-	d := &deployed{Cluster: running, running: map[string]*instance{}}
-	d.kubeconfig, err = running.AccountKubeconfig(ctx, account, account)
-	return d, err
+	kubeconfig, err := running.Deploy(ctx)
+	return &deployed{Cluster: running, kubeconfig: kubeconfig, running: map[string]*instance{}}, err
 }
 
 func startDeployed(t *testing.T, options ...cluster.Option) *deployed {
@@ -85,7 +72,7 @@ func (d *deployed) launchWith(ctx context.Context, name string, env []string, fl
 	if err != nil {
 		return err
 	}
-	address, err := freeAddress(ctx)
+	address, err := cluster.FreeAddress(ctx)
 	if err != nil {
 		return err
 	}
@@ -171,13 +158,4 @@ func get(ctx context.Context, url string) (string, int) {
 		return err.Error(), 0
 	}
 	return body.String(), response.StatusCode
-}
-
-func freeAddress(ctx context.Context) (string, error) {
-	var config net.ListenConfig
-	listener, err := config.Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	return listener.Addr().String(), listener.Close()
 }
