@@ -26,7 +26,7 @@ func liveOf(t *testing.T, in certificate.Input, change func(object map[string]an
 	}
 	managed := []any{}
 	for _, entry := range entries {
-		managed = append(managed, parseEntry(t, entry))
+		managed = append(managed, parseEntry(entry))
 	}
 	metadata["managedFields"] = managed
 	return runtime.DeepCopyJSON(object)
@@ -35,8 +35,7 @@ func liveOf(t *testing.T, in certificate.Input, change func(object map[string]an
 // parseEntry reads one entry of managedFields from words: manager, operation, time as
 // 15:04 or -, and paths whose elements are joined by >. The element . is the node itself,
 // {uid} an owner. The operation may have /subresource and @version behind it.
-func parseEntry(t *testing.T, text string) map[string]any {
-	t.Helper()
+func parseEntry(text string) map[string]any {
 	words := strings.Fields(text)
 	operation, version, found := strings.Cut(words[1], "@")
 	if !found {

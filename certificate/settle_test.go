@@ -180,7 +180,7 @@ func takenOverOnce(t *testing.T, in certificate.Input, live map[string]any, entr
 		if i == 0 {
 			entry = ownOf(in, "11:00") // an apply gives up what is not wanted
 		}
-		managed = append(managed, parseEntry(t, entry))
+		managed = append(managed, parseEntry(entry))
 	}
 	next["metadata"].(map[string]any)["managedFields"] = managed
 	if again := decideSeen(in, next); again.Action != certificate.None {
