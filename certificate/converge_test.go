@@ -207,6 +207,9 @@ func (w *world) wroteOnlyItsOwn(d certificate.Decision, before map[string]any) {
 	if before == nil {
 		return
 	}
+	if foreseen := content(certificate.After(before, d.Config)); !holds(foreseen, content(after)) {
+		w.failf("it was foreseen as\n%v\nand is\n%v", foreseen, content(after))
+	}
 	for _, path := range []string{"isCA", "duration", "usages", "dnsNames"} {
 		if certificate.HeldByOthers(before, "spec", path) && !reflect.DeepEqual(spec(before)[path], spec(after)[path]) {
 			w.failf("%s of another manager changes from %v to %v", path, spec(before)[path], spec(after)[path])

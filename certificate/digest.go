@@ -60,20 +60,11 @@ func (d *Digest) owned(path uint64, node map[string]any, live any) {
 		case len(below) > 0:
 			d.owned(at, below, value)
 		case found:
-			d.add(at, hashOwned(element, value))
+			d.add(at, hashValue(value))
 		default:
 			d.add(at, hashNothing)
 		}
 	}
-}
-
-// hashOwned is the hash of a leaf's value. A field that has become a map since is owned
-// as an empty one, which we never write.
-func hashOwned(element string, value any) uint64 {
-	if fields, ok := value.(map[string]any); ok && len(fields) > 0 && !isItem(element) {
-		return hashNothing
-	}
-	return hashValue(value)
 }
 
 // eachLeaf calls visit with the path, hashed, and the value of each leaf of a configuration.

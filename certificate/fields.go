@@ -51,33 +51,13 @@ func (p fieldPath) keyed() bool {
 	return isItem(last)
 }
 
-// String is the path as the API server writes it in a conflict: .spec.duration.
+// String is the path of a field as the API server writes it in a conflict: .spec.duration.
 func (p fieldPath) String() string {
 	var b strings.Builder
 	for _, element := range p.elements() {
-		switch kind, text, _ := strings.Cut(element, ":"); kind {
-		case "f":
-			b.WriteString("." + text)
-		case "v":
-			b.WriteString("[=" + text + "]")
-		default:
-			b.WriteString("[" + itemKey(text) + "]")
-		}
+		b.WriteString("." + strings.TrimPrefix(element, "f:"))
 	}
 	return b.String()
-}
-
-// itemKey turns {"uid":"x"} into uid="x".
-func itemKey(text string) string {
-	var key map[string]string
-	if json.Unmarshal([]byte(text), &key) != nil || len(key) != 1 {
-		return text
-	}
-	for name, value := range key {
-		quoted, _ := json.Marshal(value)
-		return name + "=" + string(quoted)
-	}
-	return text
 }
 
 // ownerElement is the path element of an ownerReference.
