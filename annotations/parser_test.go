@@ -133,6 +133,9 @@ func TestKeysAreHeldAgainstEachOther(t *testing.T) {
 		"renew-before after a bad duration":  {map[string]string{p + "duration": "x", p + "renew-before": "9999h"}, 1, []annotations.Field{annotations.FieldDuration, annotations.FieldRenewBefore}},
 		"too small a part":                   {map[string]string{p + "duration": "1h", p + "renew-before-percentage": "1"}, 1, []annotations.Field{annotations.FieldRenewBeforePercentage}},
 		"too large a part, as webhook reads": {map[string]string{p + "duration": "1h", p + "renew-before-percentage": "99"}, 1, []annotations.Field{annotations.FieldRenewBeforePercentage}},
+		"Ed25519 of no size":                 {map[string]string{p + "private-key-algorithm": "Ed25519", p + "private-key-size": "0"}, 0, nil},
+		"Ed25519 of a nonsensical size":      {map[string]string{p + "private-key-algorithm": "Ed25519", p + "private-key-size": "-7"}, 1, nil},
+		"RSA of a negative size":             {map[string]string{p + "private-key-size": "-7"}, 1, []annotations.Field{annotations.FieldPrivateKey}},
 		"ECDSA of an RSA size":               {map[string]string{p + "private-key-algorithm": "ECDSA", p + "private-key-size": "2048"}, 1, []annotations.Field{annotations.FieldPrivateKey}},
 	}
 	for name, tt := range tests {
@@ -148,11 +151,11 @@ func TestKeysAreHeldAgainstEachOther(t *testing.T) {
 func TestWarningsLeaveTheRest(t *testing.T) {
 	const a = annotations.ACMEPrefix
 	request, problems := parse(map[string]string{
-		a + "http01-edit-in-place": "true", a + "http01-ingress-class": "nginx",
+		a + "http01-edit-in-place":  "True",
 		p + "private-key-algorithm": "Ed25519", p + "private-key-size": "2048",
 		p + "issue-temporary-certificate": "true", p + "issuer-knd": "K", "certmanager.k8s.io/issuer": "ca",
 	})
-	if request.ACME.IngressClass != "" || !request.ACME.EditInPlace || request.PrivateKey.Size != 0 || len(request.Unread) > 0 || len(problems) != 5 {
+	if request.ACME.EditInPlace || request.PrivateKey.Size != 0 || len(request.Unread) > 0 || len(problems) != 5 {
 		t.Errorf("got %+v, %v", request, problems)
 	}
 }

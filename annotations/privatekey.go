@@ -22,11 +22,10 @@ func keySize(r *reading, value string) {
 		r.refuse(r.written, "not a whole number")
 		return
 	}
-	if n <= 0 {
-		r.refuse(r.written, "not a number of bits")
-		return
-	}
 	r.request.PrivateKey.Size = n
+	if n == 0 && trim(r.in[cm.PrivateKeyAlgorithmAnnotationKey]) != string(cm.Ed25519KeyAlgorithm) {
+		r.refuse(r.written, "not a number of bits")
+	}
 }
 
 // checkKeySize judges the size by the algorithm, which is RSA if none is asked for.
