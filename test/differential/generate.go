@@ -21,9 +21,12 @@ func Generate(seed uint64) *Case {
 	if c.Object.Kind == listenerSetKind {
 		c.Gateway = g.parent(&c.Object)
 	}
-	if g.chance(0.35) {
+	switch {
+	case g.chance(0.35):
 		g.history(c)
-	} else if c.Object.Kind != listenerSetKind && g.chance(0.03) {
+	case g.chance(0.02):
+		c.Stranger = true
+	case c.Object.Kind != listenerSetKind && g.chance(0.03):
 		c.Rival, c.RivalFirst = g.rival(&c.Object), g.chance(0.5)
 	}
 	return c
@@ -52,7 +55,7 @@ func (g generator) options() oracle.Options {
 }
 
 func (g generator) object() Object {
-	o := Object{Namespace: "shop", Name: "web", UID: "uid-web", Labels: g.labels()}
+	o := Object{Namespace: "shop", Name: "web", UID: "uid-web", Created: "2026-01-02T00:00:00Z", Labels: g.labels()}
 	switch p := g.Float64(); {
 	case p < 0.5:
 		o.Kind = ingressKind
@@ -99,22 +102,19 @@ func (g generator) annotate(o *Object) {
 		p := pick(g, all)
 		o.Annotations[p.key] = g.value(p)
 	}
-	switch o.Annotations[algorithmKey] {
-	case "ECDSA":
-		if _, sized := o.Annotations[sizeKey]; sized {
-			o.Annotations[sizeKey] = pick(g, []string{"256", "384", "521"})
-		}
+	if _, sized := o.Annotations[sizeKey]; sized && o.Annotations[algorithmKey] == "ECDSA" {
+		o.Annotations[sizeKey] = pick(g, []string{"256", "384", "521"})
 	}
-	if g.chance(0.004) {
-		o.Annotations[ownIgnoreKey] = pick(g, []string{"true", "a-tls", "l0"})
+	if g.chance(0.02) {
+		o.Annotations[ownIgnoreKey] = pick(g, []string{"true", "a-tls", "l0", "", "yes"})
 	}
 }
 
 func (g generator) value(p pool) string {
 	switch w := g.Float64(); {
-	case len(p.odd) > 0 && (w < 0.04 || len(p.good) == 0 && w < 0.4):
+	case len(p.odd) > 0 && (w < 0.08 || len(p.good) == 0 && w < 0.4):
 		return pick(g, p.odd)
-	case len(p.bad) > 0 && (w < 0.07 || len(p.good) == 0):
+	case len(p.bad) > 0 && (w < 0.12 || len(p.good) == 0):
 		return pick(g, p.bad)
 	case len(p.good) == 0:
 		return pick(g, p.odd)
@@ -136,7 +136,7 @@ func (g generator) issuerAnnotations(kind string) map[string]string {
 	case p < 0.83:
 		return map[string]string{issuerKey: "x", issuerKindKey: "Unheard", issuerGroupKey: "issuers.example.com"}
 	case p < 0.90 && kind == ingressKind:
-		return map[string]string{autoKey: pick(g, []string{"true", "1", "false", "yes", "TRUE"})}
+		return map[string]string{autoKey: pick(g, []string{"true", "1", "false", "yes", "TRUE", "true", "t", " true"})}
 	case p < 0.95:
 		return g.oddIssuer()
 	}
@@ -149,7 +149,7 @@ func (g generator) oddIssuer() map[string]string {
 		issuerKey:        {"ca", "ca", " ca", "", "not/aname"},
 		clusterIssuerKey: {"ca", "ca", ""},
 		issuerKindKey:    {"Issuer", "ClusterIssuer", "AWSPCAClusterIssuer", "StepIssuer", "clusterissuer", "", "Unheard"},
-		issuerGroupKey:   {"cert-manager.io", "awspca.cert-manager.io", "certmanager.step.sm", "certmanager.step.sm/v1beta1", "", "issuers.example.com"},
+		issuerGroupKey:   {"cert-manager.io", "awspca.cert-manager.io", "certmanager.step.sm", "certmanager.step.sm/v1beta1", "awspca.cert-manager.io/v1beta1", "", "issuers.example.com"},
 	}
 	out := map[string]string{}
 	for _, key := range slices.Sorted(maps.Keys(values)) {
@@ -185,10 +185,12 @@ func (g generator) tlsItems() []Entry {
 	for i := range g.IntN(4) {
 		name := secretNames[i]
 		switch p := g.Float64(); {
-		case p < 0.02:
+		case p < 0.05:
 			name = ""
-		case p < 0.04:
+		case p < 0.07:
 			name = secretNames[0]
+		case p < 0.075:
+			name = "No_Name"
 		}
 		hosts := g.hosts(1 + g.IntN(3))
 		if g.chance(0.02) {
@@ -246,7 +248,9 @@ func (g generator) damage(entry *Entry) {
 		ref.Kind = pick(g, []*string{ptr(""), ptr("ConfigMap")})
 	case p < 0.10:
 		ref.Namespace = pick(g, []*string{ptr("shop"), ptr("other"), ptr("")})
-	case p < 0.105:
+	case p < 0.11:
+		ref.Name = pick(g, []string{"No_Name", " a-tls"})
+	case p < 0.115:
 		ref.Group, ref.Kind = nil, pick(g, []*string{nil, ptr("Secret")})
 	}
 }
@@ -300,9 +304,14 @@ func (g generator) admission(set, gateway *Object) {
 func (g generator) history(c *Case) {
 	before := c.Object.clone()
 	before.Deleting, before.Finalizers = false, nil
-	c.Before = before
+	c.Before, c.ByShim = before, g.chance(0.3)
 	for range 1 + g.IntN(2) {
 		g.change(&c.Object)
+	}
+	if g.chance(0.03) && len(c.Object.Entries) > 0 && len(c.Object.Entries[0].Refs) > 0 {
+		c.Object.Entries[0].Refs[0].Name = "renamed-tls"
+		c.Object.annotate(issuerKey, "ca")
+		c.Object.annotate(clusterIssuerKey, "ca")
 	}
 	if g.chance(0.2) {
 		c.Edits = []Edit{pick(g, []Edit{
@@ -317,8 +326,10 @@ func (g generator) change(o *Object) {
 	switch p := g.Float64(); {
 	case p < 0.65:
 		g.changeAnnotation(o)
-	case p < 0.72:
+	case p < 0.71:
 		o.Labels = g.labels()
+	case p < 0.73 && o.Annotations[issuerGroupKey] != "":
+		o.Annotations[issuerGroupKey] = "issuers.example.com"
 	case p < 0.76:
 		maps.DeleteFunc(o.Annotations, func(key, _ string) bool {
 			return key == issuerKey || key == clusterIssuerKey || key == issuerKindKey || key == issuerGroupKey
@@ -330,11 +341,13 @@ func (g generator) change(o *Object) {
 }
 
 func (g generator) changeAnnotation(o *Object) {
-	p := pick(g, pools())
-	if _, set := o.Annotations[p.key]; set && g.chance(0.5) {
-		delete(o.Annotations, p.key)
+	all := pools()
+	set := slices.DeleteFunc(slices.Clone(all), func(p pool) bool { _, found := o.Annotations[p.key]; return !found })
+	if len(set) > 0 && g.chance(0.4) {
+		delete(o.Annotations, pick(g, set).key)
 		return
 	}
+	p := pick(g, all)
 	o.Annotations[p.key] = g.value(p)
 }
 
@@ -363,7 +376,7 @@ func (g generator) rival(o *Object) *Object {
 		return nil
 	}
 	return &Object{
-		Kind: ingressKind, Namespace: o.Namespace, Name: "elder", UID: "uid-elder",
+		Kind: ingressKind, Namespace: o.Namespace, Name: "elder", UID: "uid-elder", Created: "2025-01-02T00:00:00Z",
 		Annotations: map[string]string{issuerKey: "ca"},
 		Entries:     []Entry{{Hosts: []string{"elder.example.com"}, Refs: []Ref{{Name: names[0]}}}},
 	}

@@ -1,11 +1,7 @@
 package differential
 
 import (
-	"fmt"
-	"strings"
-
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"sigs.k8s.io/yaml"
 )
 
 const (
@@ -25,6 +21,7 @@ func (o *Object) manifest() *unstructured.Unstructured {
 func (o *Object) metadata() map[string]any {
 	meta := map[string]any{"name": o.Name, "namespace": o.Namespace}
 	putString(meta, "uid", o.UID)
+	putString(meta, "creationTimestamp", o.Created)
 	putMap(meta, "labels", o.Labels)
 	putMap(meta, "annotations", o.Annotations)
 	if len(o.Finalizers) > 0 {
@@ -134,24 +131,4 @@ func anys(values []string) []any {
 		out = append(out, value)
 	}
 	return out
-}
-
-// YAML prints a case so that a person can read it and a test can be made of it.
-func (c *Case) YAML() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "# flags: %+v\n# edits: %q, rival first: %v\n", c.Options, c.Edits, c.RivalFirst)
-	for _, part := range []struct {
-		title  string
-		object *Object
-	}{{"before", c.Before}, {"now", &c.Object}, {"gateway", c.Gateway}, {"rival", c.Rival}} {
-		if part.object == nil {
-			continue
-		}
-		content, err := yaml.Marshal(part.object.manifest().Object)
-		if err != nil {
-			content = []byte(err.Error())
-		}
-		fmt.Fprintf(&b, "---\n# %s\n%s", part.title, content)
-	}
-	return b.String()
 }

@@ -23,10 +23,15 @@ type Case struct {
 	Before *Object
 	// Gateway is the parent of a ListenerSet, or nil where there is none.
 	Gateway *Object
-	// Rival is an older Ingress that names the same Secrets, or nil.
+	// Rival is an older Ingress that names one of the Secrets, or nil.
 	Rival *Object
 	// RivalFirst is true when the rival's Certificates exist already.
 	RivalFirst bool
+	// Stranger is true when a Certificate of nobody's, under a name of its own, writes one
+	// of the Secrets.
+	Stranger bool
+	// ByShim is true when the Certificates of Before were made by cert-manager's shim.
+	ByShim bool
 	// Edits are what other people did to the Certificates after they were made.
 	Edits []Edit
 }
@@ -36,6 +41,7 @@ type Object struct {
 	Kind            string
 	Namespace, Name string
 	UID             string
+	Created         string
 	Labels          map[string]string
 	Annotations     map[string]string
 	Finalizers      []string
@@ -120,15 +126,6 @@ func (o *Object) names() []string {
 		}
 	}
 	return names
-}
-
-// hosts gives every host of the entries.
-func (o *Object) hosts() []string {
-	var hosts []string
-	for _, entry := range o.Entries {
-		hosts = append(hosts, entry.Hosts...)
-	}
-	return hosts
 }
 
 func ptr[T any](v T) *T { return &v }

@@ -1,6 +1,9 @@
 package differential
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 const (
 	prefix     = "cert-manager.io/"
@@ -60,6 +63,38 @@ type pool struct {
 	bad []string
 }
 
+// How a value can be.
+const (
+	good   = "good"
+	bad    = "bad"
+	absent = "absent"
+)
+
+// judge says how the value of the key is: of a key that upstream doesn't read, what it
+// takes otherwise is good.
+func (p pool) judge(annotations map[string]string) string {
+	value, found := annotations[p.key]
+	switch {
+	case !found:
+		return absent
+	case slices.Contains(p.good, value), len(p.good) == 0 && slices.Contains(p.odd, value):
+		return good
+	}
+	return bad
+}
+
+// triggerPools has the keys that are drawn by hand.
+func triggerPools() []pool {
+	return []pool{
+		{key: issuerKey, good: []string{"ca", "pca", "x"}},
+		{key: clusterIssuerKey, good: []string{"ca"}},
+		{key: issuerKindKey, good: []string{"Issuer", "ClusterIssuer", "AWSPCAClusterIssuer", "StepIssuer"}},
+		{key: issuerGroupKey, good: []string{"cert-manager.io", "awspca.cert-manager.io", "certmanager.step.sm"}},
+		{key: autoKey, good: []string{"true", "1", "t", "TRUE", "false"}},
+		{key: ownIgnoreKey, good: []string{"true", "a-tls", "l0"}},
+	}
+}
+
 // pools has every key that says something about a Certificate. The issuer keys are drawn by hand.
 func pools() []pool {
 	csvGood := []string{"Example", "Example,Other", `"Example, Inc.",Other`, `"a ""b"" c"`, "a, b"}
@@ -73,7 +108,7 @@ func pools() []pool {
 			odd: []string{"10.0.0.1, ::1", "10.0.0.1,10.0.0.1", "nope", "010.0.0.1"}},
 		{key: emailSansKey, good: []string{"a@example.com", "a@example.com,b@example.com"},
 			odd: []string{" a@example.com", "", "a@example.com,a@example.com", "Bob <b@example.com>", "nope"}},
-		{key: uriSansKey, odd: []string{"spiffe://example.com/a", "https://example.com/b,spiffe://c/d"}, bad: []string{""}},
+		{key: uriSansKey, odd: []string{"spiffe://example.com/a", "https://example.com/b,spiffe://c/d", "example.com/a"}, bad: []string{""}},
 		{key: serialKey, good: []string{"1234", "x y"}, odd: []string{" 7 "}},
 		{key: durationKey, good: []string{"2160h", "24h", "1h", "90m", "8760h0m0s"}, odd: []string{"", " 24h", "59m", "-1h", "0"}, bad: durationBad},
 		{key: renewBeforeKey, good: []string{"8h", "5m", "30m"}, odd: []string{"", "8h ", "1m", "0", "9000h"}, bad: durationBad},
@@ -83,7 +118,7 @@ func pools() []pool {
 		{key: historyKey, good: []string{"1", "3", "+10", "007"}, odd: []string{"", " 1"}, bad: []string{"0", "-1", "x", "1.0"}},
 		{key: algorithmKey, good: []string{"RSA", "ECDSA", "Ed25519"}, odd: []string{"", " RSA"}, bad: []string{"rsa", "DSA"}},
 		{key: encodingKey, good: []string{"PKCS1", "PKCS8"}, odd: []string{"", "PKCS8 "}, bad: []string{"pkcs1", "DER"}},
-		{key: sizeKey, good: []string{"2048", "4096", "3000"}, odd: []string{"", " 2048"}, bad: []string{"1024", "x", "9000"}},
+		{key: sizeKey, good: []string{"2048", "4096", "3000"}, odd: []string{"", " 2048"}, bad: []string{"1024", "x", "9000", "-7", "0"}},
 		{key: rotationKey, good: []string{"Never", "Always"}, odd: []string{"", " Always"}, bad: []string{"always", "Sometimes"}},
 		{key: templateKey, good: []string{
 			`{"annotations":{"example.com/a":"b"},"labels":{"team":"web"}}`, `{"labels":{"a":"b"}}`, `{}`, `{"annotations":{"x":"y"}}`},
@@ -109,7 +144,7 @@ var (
 		"x", "1.2.3.4.5", "long-name.of.some.service.example.com",
 	}
 	ipHosts  = []string{"10.0.0.1", "192.0.2.7"}
-	oddHosts = []string{strings.Repeat("a", 64) + ".example.com", "ä.example.com", "a b.example.com"}
+	oddHosts = []string{strings.Repeat("a", 64) + ".example.com", "ä.example.com", "a b.example.com", " a.example.com"}
 	// caseHosts reach us from files only: the API server takes none.
 	caseHosts = []string{"A.example.com", "Shop.Example.com", "2001:db8::1"}
 
