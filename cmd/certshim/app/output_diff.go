@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/pmezard/go-difflib/difflib"
-	"sigs.k8s.io/yaml"
 
 	"github.com/certshim/certshim/certificate"
 )
@@ -101,9 +100,9 @@ func lines(object map[string]any) ([]string, error) {
 	if object == nil {
 		return nil, nil
 	}
-	text, err := yaml.Marshal(object)
+	text, err := yamlText(object)
 	if err != nil {
-		return nil, fmt.Errorf("write a Certificate: %w", err)
+		return nil, err
 	}
 	return slices.Collect(strings.Lines(string(text))), nil
 }

@@ -54,21 +54,28 @@ func writeJSON(w io.Writer, v any) error {
 	return err
 }
 
-// writeYAML writes YAML in which strings hold no character that a terminal acts on. Text
-// that has one is written in YAML's JSON form, the only one in which all can be escaped.
+// writeYAML writes YAML as [yamlText] has it.
 func writeYAML(w io.Writer, v any) error {
-	text, err := yaml.Marshal(v)
+	text, err := yamlText(v)
 	if err != nil {
-		return fmt.Errorf("write YAML: %w", err)
-	}
-	if bytes.ContainsFunc(text, unsafeOnTerminal) {
-		if text, err = json.MarshalIndent(v, "", "  "); err != nil {
-			return fmt.Errorf("write YAML: %w", err)
-		}
-		text = append(escaped(text, utf32Escape), '\n')
+		return err
 	}
 	_, err = w.Write(text)
 	return err
+}
+
+// yamlText is YAML in which strings hold no character that a terminal acts on. What has one
+// is written in YAML's JSON form, the only one in which all can be escaped; the library
+// refuses some of them.
+func yamlText(v any) ([]byte, error) {
+	text, err := yaml.Marshal(v)
+	if err == nil && !bytes.ContainsFunc(text, unsafeOnTerminal) {
+		return text, nil
+	}
+	if text, err = json.MarshalIndent(v, "", "  "); err != nil {
+		return nil, fmt.Errorf("write YAML: %w", err)
+	}
+	return append(escaped(text, utf32Escape), '\n'), nil
 }
 
 func unsafeOnTerminal(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }

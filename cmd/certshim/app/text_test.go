@@ -1,0 +1,86 @@
+package app
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"sigs.k8s.io/yaml"
+)
+
+// hostile is text that a stranger may have written to move a terminal's cursor, change its
+// colours, turn the writing direction, or hide.
+const hostile = "a\x1b[31m\r\n\t\x00\x7f\u0085\u009b2J\u200e\u202e\u2028\ufeff\U000e0041é😀"
+
+func TestPrintableEscapes(t *testing.T) {
+	want := `a\x1b[31m\r\n\t\x00\x7f\u0085\u009b2J\u200e\u202e\u2028\ufeff\U000e0041é😀`
+	if got := printable(hostile); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	if got := printable("\xff\xc3(\ufffd"); got != `\xff\xc3(`+"\ufffd" {
+		t.Errorf("invalid UTF-8 gives %q", got)
+	}
+}
+
+func TestPrintLineIsOneLine(t *testing.T) {
+	var out bytes.Buffer
+	printLine(&out, "first:\n\t* second\n\x1b[2J")
+	if got := out.String(); got != "first: * second \\x1b[2J\n" {
+		t.Errorf("got %q", got)
+	}
+}
+
+// What is written as JSON or YAML is safe on a terminal, and reads back as what it was.
+func TestDataIsSafeAndWhole(t *testing.T) {
+	want := map[string]string{"hostile": hostile, "key " + hostile: "plain"}
+	tests := map[string]struct {
+		write func(*bytes.Buffer) error
+		read  func([]byte, any) error
+	}{
+		"JSON": {func(b *bytes.Buffer) error { return writeJSON(b, want) }, json.Unmarshal},
+		"YAML": {func(b *bytes.Buffer) error { return writeYAML(b, want) }, func(text []byte, v any) error { return yaml.Unmarshal(text, v) }},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			var out bytes.Buffer
+			if err := tt.write(&out); err != nil {
+				t.Fatal(err)
+			}
+			if i := bytes.IndexFunc(out.Bytes(), unsafeOnTerminal); i >= 0 {
+				t.Errorf("unsafe at byte %d of %q", i, out.String())
+			}
+			got := map[string]string{}
+			if err := tt.read(out.Bytes(), &got); err != nil {
+				t.Fatal(err)
+			}
+			if got["hostile"] != hostile || got["key "+hostile] != "plain" {
+				t.Errorf("reads back as %q", got)
+			}
+		})
+	}
+}
+
+func TestYAMLWithoutOddCharactersIsPlain(t *testing.T) {
+	var out strings.Builder
+	if err := writeYAML(&out, map[string]string{"a": "é\nb\n"}); err != nil {
+		t.Fatal(err)
+	}
+	if got := out.String(); got != "a: |\n  é\n  b\n" {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestSummaryCounts(t *testing.T) {
+	many := map[string]int{}
+	for i := range 10 {
+		many[strings.Repeat("k", i+1)] = i + 1
+	}
+	got := counts(many)
+	if want := ": 10 kkkkkkkkkk, 9 kkkkkkkkk, 8 kkkkkkkk, 7 kkkkkkk, 6 kkkkkk, 5 kkkkk, 4 kkkk, 3 kkk, 2 more kinds"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if got := count(1, "source") + ", " + count(2, "source") + counts(nil); got != "1 source, 2 sources" {
+		t.Errorf("got %q", got)
+	}
+}
