@@ -1,0 +1,293 @@
+package app_test
+
+import (
+	"bytes"
+	"io/fs"
+	"log/slog"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+	"go.yaml.in/yaml/v3"
+	"k8s.io/client-go/rest"
+
+	"github.com/certshim/certshim"
+	"github.com/certshim/certshim/controller"
+	"github.com/certshim/certshim/problem"
+)
+
+// pages are the texts for people, by their path from the root of the repository, where
+// the tests of this file run.
+func pages(t *testing.T) map[string]string {
+	t.Helper()
+	t.Chdir("../../..")
+	found := map[string]string{}
+	read := func(name string) {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found[name] = string(text)
+	}
+	read("README.md")
+	read("CONTRIBUTING.md")
+	err := filepath.WalkDir("docs", func(name string, _ fs.DirEntry, err error) error {
+		if strings.HasSuffix(name, ".md") {
+			read(name)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+var fence = regexp.MustCompile("(?ms)^```([a-z]*)\n(.*?)^```")
+
+// rows gives the names, set as code, that begin the rows of the table under a heading.
+func rows(t *testing.T, page, under string) []string {
+	t.Helper()
+	_, section, found := strings.Cut(page, "\n## "+under+"\n")
+	if !found {
+		t.Fatalf("no heading %q", under)
+	}
+	section, _, _ = strings.Cut(section, "\n## ")
+	var names []string
+	for _, row := range regexp.MustCompile("(?m)^\\| `([^`{]+)").FindAllStringSubmatch(section, -1) {
+		names = append(names, row[1])
+	}
+	slices.Sort(names)
+	return names
+}
+
+func TestOperatePageHasEveryReason(t *testing.T) {
+	page := pages(t)["docs/operate.md"]
+	var want []string
+	for _, r := range problem.Reasons() {
+		want = append(want, string(r.Reason))
+	}
+	slices.Sort(want)
+	if diff := cmp.Diff(want, rows(t, page, "Events")); diff != "" {
+		t.Errorf("the table of problems (-code +page)\n%s", diff)
+	}
+}
+
+var metricName = regexp.MustCompile(`fqName: "(certshim_[a-z_]+)"`)
+
+func TestOperatePageHasEveryMetric(t *testing.T) {
+	page := pages(t)["docs/operate.md"]
+	registry := prometheus.NewRegistry()
+	_, err := controller.New(controller.Config{Configuration: controller.DefaultConfiguration(), Policy: &certshim.Policy{}},
+		&rest.Config{}, slog.New(slog.DiscardHandler), registry)
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := map[string]bool{}
+	described := make(chan *prometheus.Desc, 1000)
+	registry.Describe(described)
+	close(described)
+	for one := range described {
+		if name := metricName.FindStringSubmatch(one.String()); name != nil {
+			names[name[1]] = true
+		}
+	}
+	if diff := cmp.Diff(slices.Sorted(maps.Keys(names)), rows(t, page, "Metrics")); diff != "" {
+		t.Errorf("the table of metrics (-code +page)\n%s", diff)
+	}
+}
+
+func TestOperatePageHasEveryFlag(t *testing.T) {
+	page := pages(t)["docs/operate.md"]
+	help, _, _ := run(t, nil, "controller", "--help")
+	connection := []string{"--as", "--as-group", "--cluster", "--context", "--kubeconfig", "--server", "--user", "--help"}
+	var want []string
+	for _, found := range regexp.MustCompile(`(?m)^ +(?:-[a-zA-Z], )?(--[a-z0-9-]+)`).FindAllStringSubmatch(help, -1) {
+		if !slices.Contains(connection, found[1]) {
+			want = append(want, found[1])
+		}
+	}
+	slices.Sort(want)
+	if diff := cmp.Diff(want, rows(t, page, "Flags")); diff != "" {
+		t.Errorf("the table of flags (-code +page)\n%s", diff)
+	}
+}
+
+// The file on the page has every field, at its default.
+func TestOperatePageHasEveryField(t *testing.T) {
+	page := pages(t)["docs/operate.md"]
+	for _, block := range fence.FindAllStringSubmatch(page, -1) {
+		if !strings.Contains(block[2], "kind: "+controller.ConfigurationKind) {
+			continue
+		}
+		loaded, err := controller.LoadConfiguration([]byte(block[2]), "docs/operate.md")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(asYAML(t, controller.DefaultConfiguration()), asYAML(t, loaded)); diff != "" {
+			t.Errorf("the values (-default +page)\n%s", diff)
+		}
+		for _, field := range regexp.MustCompile(`(?m)^ *([a-zA-Z]+):`).FindAllStringSubmatch(asYAML(t, everything()), -1) {
+			if !strings.Contains(block[2], field[1]+":") {
+				t.Errorf("the field %s is missing", field[1])
+			}
+		}
+		return
+	}
+	t.Error("docs/operate.md has no configuration file")
+}
+
+// everything is a configuration with the fields that are left out when they are empty.
+func everything() controller.Configuration {
+	c, some := controller.DefaultConfiguration(), []string{"x"}
+	c.Namespaces, c.Annotations.Extra, c.Labels = some, some, controller.LabelSettings{Include: some, Exclude: some}
+	c.GatewayAPI.ExtraProtocols, c.LeaderElect.Namespace = some, "x"
+	return c
+}
+
+func asYAML(t *testing.T, v any) string {
+	t.Helper()
+	text, err := yaml.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// YAML on a page is a manifest that plan has no objection to, a configuration that loads,
+// or at least YAML.
+func TestYAMLOnPagesHolds(t *testing.T) {
+	for page, text := range pages(t) {
+		for _, block := range fence.FindAllStringSubmatch(text, -1) {
+			if block[1] != "yaml" {
+				continue
+			}
+			switch {
+			case strings.Contains(block[2], "kind: "+controller.ConfigurationKind):
+				if _, err := controller.LoadConfiguration([]byte(block[2]), page); err != nil {
+					t.Error(err)
+				}
+			case strings.Contains(block[2], "apiVersion:"):
+				if _, stderr, exit := run(t, []byte(block[2]), "plan", "-f", "-"); exit != 0 {
+					t.Errorf("%s: plan of\n%s\nends with %d: %s", page, block[2], exit, stderr)
+				}
+			default:
+				if err := yaml.Unmarshal([]byte(block[2]), new(any)); err != nil {
+					t.Errorf("%s: %v in\n%s", page, err, block[2])
+				}
+			}
+		}
+	}
+}
+
+// A block of type console is a command and what it prints; -update writes that.
+func TestConsoleOnPagesHolds(t *testing.T) {
+	for page, text := range pages(t) {
+		now := fence.ReplaceAllStringFunc(text, func(block string) string {
+			found := fence.FindStringSubmatch(block)
+			if found[1] != "console" {
+				return block
+			}
+			command, _, _ := strings.Cut(found[2], "\n")
+			arguments, isOurs := strings.CutPrefix(command, "$ certshim ")
+			if !isOurs {
+				t.Errorf("%s: %s is no command that can be checked", page, command)
+				return block
+			}
+			stdout, stderr, _ := run(t, nil, strings.Fields(arguments)...)
+			return "```console\n" + command + "\n" + stdout + stderr + "```"
+		})
+		if now == text {
+			continue
+		}
+		if !*update {
+			t.Errorf("%s: run `go test ./cmd/certshim/app -update`\n%s", page, cmp.Diff(text, now))
+		} else if err := os.WriteFile(page, []byte(now), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// Commands on a page parse; those that need no cluster run.
+func TestCommandsOnPagesHold(t *testing.T) {
+	all := pages(t)
+	t.Setenv("KUBECONFIG", filepath.Join(t.TempDir(), "none"))
+	makefile, err := os.ReadFile("Makefile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for page, text := range all {
+		for _, block := range fence.FindAllStringSubmatch(text, -1) {
+			if block[1] != "sh" && block[1] != "bash" {
+				continue
+			}
+			for _, command := range commands(block[2]) {
+				checkCommand(t, page, command, string(makefile))
+			}
+		}
+	}
+}
+
+// commands are the parts of a shell's lines, without comments, pipes and redirections.
+func commands(block string) []string {
+	var found []string
+	block = strings.ReplaceAll(block, "\\\n", " ")
+	for line := range strings.Lines(block) {
+		line, _, _ = strings.Cut(line, "#")
+		for part := range strings.SplitSeq(line, " | ") {
+			part, _, _ = strings.Cut(part, " > ")
+			if part = strings.TrimSpace(part); part != "" {
+				found = append(found, part)
+			}
+		}
+	}
+	return found
+}
+
+func checkCommand(t *testing.T, page, command, makefile string) {
+	t.Helper()
+	words := strings.Fields(command)
+	switch words[0] {
+	case "certshim", "kubectl-certshim":
+		checkOurs(t, page, command, words[1:])
+	case "make":
+		for _, target := range words[1:] {
+			if !strings.Contains(target, "=") && !strings.Contains(makefile, "\n"+target+":") {
+				t.Errorf("%s: %q: there is no such target", page, command)
+			}
+		}
+	case "kubectl":
+		for i, word := range words {
+			if word == "-k" {
+				if _, err := os.Stat(filepath.Join(words[i+1], "kustomization.yaml")); err != nil {
+					t.Errorf("%s: %q: %v", page, command, err)
+				}
+			}
+		}
+	}
+}
+
+// checkOurs runs a command. Where it asks for a cluster or for a file of the reader's, it
+// has understood its arguments.
+func checkOurs(t *testing.T, page, command string, arguments []string) {
+	t.Helper()
+	var stdin bytes.Buffer
+	if slices.Contains(arguments, "-") {
+		example, err := os.ReadFile("examples/issuer.yaml")
+		if err != nil {
+			t.Fatal(err)
+		}
+		stdin.Write(example)
+	}
+	_, stderr, exit := run(t, stdin.Bytes(), arguments...)
+	needs := regexp.MustCompile(`no cluster:|read the kubeconfig:|read --config: open|read -f: stat (manifests|chart)`)
+	if exit == 2 && !needs.MatchString(stderr) {
+		t.Errorf("%s: %q ends with %d: %s", page, command, exit, stderr)
+	}
+}
