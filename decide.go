@@ -171,7 +171,7 @@ func (d *decision) lookup() resolver.Lookup {
 	keys := d.request.Issuer
 	return resolver.Lookup{
 		Name: keys.Name, ClusterName: keys.ClusterName, Kind: keys.Kind, Group: keys.Group,
-		Auto: d.request.Auto && d.autoCounts(),
+		Auto: d.request.Auto,
 	}
 }
 

@@ -132,6 +132,15 @@ func TestDecideAnnotations(t *testing.T) {
 			if out.Issuer.Ref != tt.issuer || out.Issuer.From != tt.from {
 				t.Errorf("issuer %+v, want %+v from %q", out.Issuer, tt.issuer, tt.from)
 			}
+			for _, d := range out.Certificates {
+				if d.Action != certificate.Create {
+					continue
+				}
+				ref := map[string]any{"group": tt.issuer.Group, "kind": tt.issuer.Kind, "name": tt.issuer.Name}
+				if diff := cmp.Diff(ref, d.Config["spec"].(map[string]any)["issuerRef"]); diff != "" {
+					t.Errorf("issuerRef (-want +got):\n%s", diff)
+				}
+			}
 		})
 	}
 }
@@ -472,6 +481,23 @@ spec: {listeners: [
 {name: skip, protocol: TLS, hostname: b.example.com, tls: {certificateRefs: [{name: skip-tls}]}}]}}`)
 	policy := newPolicy(t, func(p *certshim.Policy) { p.ExtraProtocols = []string{"example.com/TLS"} })
 	compare(t, []string{createIt, "refuse skip-tls: no valid entry asks for it"}, certshim.Decide(policy, object, m))
+}
+
+// Which of two solver annotations wins depends on the kind: a Gateway has no Ingress to edit.
+func TestEditInPlaceBesideAClass(t *testing.T) {
+	const asks = "cert-manager.io/issuer: ca, acme.cert-manager.io/http01-edit-in-place: 'true', acme.cert-manager.io/http01-ingress-class: nginx"
+	const class, name = "acme.cert-manager.io/http01-override-ingress-class", "acme.cert-manager.io/http01-override-ingress-name"
+	for manifest, want := range map[string]string{
+		ingress(asks, webTLS): name,
+		"{kind: Gateway, metadata: {name: edge, annotations: {" + asks + "}}, spec: {listeners: [{name: a, protocol: HTTPS, hostname: a.example.com, tls: {certificateRefs: [{name: web-tls}]}}]}}": class,
+	} {
+		m := &memory{}
+		out := certshim.Decide(newPolicy(t), m.add(t, manifest), m)
+		written := out.Certificates[0].Config["metadata"].(map[string]any)["annotations"].(map[string]any)
+		if written[want] == nil || written[class] != nil && written[name] != nil || len(out.Problems.All()) != 1 {
+			t.Errorf("%s: written %v, told %v", out.Source.Kind, written, out.Problems.All())
+		}
+	}
 }
 
 // The served fields and the operator's labels reach the Certificate.
