@@ -36,25 +36,34 @@ func Run(ctx context.Context, socket string, r resolver.Resolver) error {
 	if err != nil {
 		return err
 	}
-	return Serve(ctx, listener, r)
+	return Server{Resolver: r}.Serve(ctx, listener)
 }
 
-// Serve is [Run] on a listener, which it closes. Options are added to the server's.
-func Serve(ctx context.Context, listener net.Listener, r resolver.Resolver, options ...grpc.ServerOption) error {
+// Server is [Run] in parts.
+type Server struct {
+	Resolver resolver.Resolver
+	// Heartbeat is the longest silence of a watch; 0 is 10 seconds.
+	Heartbeat time.Duration
+	// Options are added to those of the gRPC server.
+	Options []grpc.ServerOption
+}
+
+// Serve serves until the context ends, and closes the listener.
+func (s Server) Serve(ctx context.Context, listener net.Listener) error {
 	server := grpc.NewServer(append([]grpc.ServerOption{
 		grpc.MaxRecvMsgSize(maxMessage), grpc.MaxSendMsgSize(maxMessage),
 		grpc.MaxConcurrentStreams(maxStreams), grpc.MaxHeaderListSize(16 << 10), grpc.ConnectionTimeout(5 * time.Second),
-	}, options...)...)
+	}, s.Options...)...)
 	stopping, stop := context.WithCancel(context.Background())
 	defer stop()
-	service := newService(stopping, r)
+	service := newService(stopping, s)
 	api.RegisterResolverServiceServer(server, service)
 	healthy := health.NewServer()
 	healthy.SetServingStatus(api.ResolverService_ServiceDesc.ServiceName, grpc_health_v1.HealthCheckResponse_SERVING)
 	grpc_health_v1.RegisterHealthServer(server, healthy)
 	var running sync.WaitGroup
 	defer running.Wait()
-	running.Go(func() { service.hub.run(stopping, r) })
+	running.Go(func() { service.hub.run(stopping, s.Resolver) })
 	defer context.AfterFunc(ctx, func() {
 		stop()
 		forced := time.AfterFunc(stopTime, server.Stop)

@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"fmt"
@@ -18,22 +19,26 @@ import (
 )
 
 const (
-	maxBatch  = 64
-	heartbeat = 10 * time.Second
+	maxBatch         = 64
+	defaultHeartbeat = 10 * time.Second
 )
 
 // service answers the protocol's calls for a resolver.
 type service struct {
 	api.UnimplementedResolverServiceServer
 	// stopping ends when the server is to stop, so that streams end too.
-	stopping context.Context
-	resolver resolver.Resolver
-	instance string
-	hub      *hub
+	stopping  context.Context
+	resolver  resolver.Resolver
+	heartbeat time.Duration
+	instance  string
+	hub       *hub
 }
 
-func newService(stopping context.Context, r resolver.Resolver) *service {
-	return &service{stopping: stopping, resolver: r, instance: rand.Text(), hub: newHub()}
+func newService(stopping context.Context, s Server) *service {
+	return &service{
+		stopping: stopping, resolver: s.Resolver, heartbeat: cmp.Or(s.Heartbeat, defaultHeartbeat),
+		instance: rand.Text(), hub: newHub(),
+	}
 }
 
 // Handshake introduces the resolver with those of its kinds that are granted.
@@ -93,7 +98,7 @@ func (s *service) Watch(_ *api.WatchRequest, stream grpc.ServerStreamingServer[a
 	}
 	subscription := s.hub.subscribe()
 	defer s.hub.unsubscribe(subscription)
-	ticker := time.NewTicker(heartbeat)
+	ticker := time.NewTicker(s.heartbeat)
 	defer ticker.Stop()
 	beat := &api.WatchResponse{Event: &api.WatchResponse_Heartbeat{Heartbeat: &api.Heartbeat{}}}
 	if err := stream.Send(beat); err != nil {

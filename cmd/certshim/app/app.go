@@ -105,7 +105,7 @@ listenerset-shim.
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return errors.Join(err, errors.New("see '"+cmd.CommandPath()+" --help'"))
 	})
-	root.AddCommand(newController(streams), newPlan(streams), newAnnotations(streams), newVersion(streams))
+	root.AddCommand(newController(streams), newPlan(streams), newAnnotations(streams), newPlugin(streams), newVersion(streams))
 	for _, cmd := range root.Commands() {
 		cmd.Example = strings.ReplaceAll(cmd.Example, "certshim "+cmd.Name(), name+" "+cmd.Name())
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"strconv"
 	"strings"
 	"time"
 
@@ -14,7 +15,8 @@ import (
 	api "github.com/certshim/certshim/plugins/api/certshim/resolver/v1alpha1"
 )
 
-// perQuery is what a slow plugin takes for one issuer, and fullBatch from when on it is slow.
+// perQuery is what a slow plugin takes for one issuer; fullBatch is from when on one is slow, or
+// its answer huge.
 const (
 	perQuery  = 100 * time.Millisecond
 	fullBatch = 32
@@ -124,7 +126,7 @@ func (p *Plugin) shuffle(response *api.ResolveResponse) {
 		response.Answers[n-1].Id = response.Answers[0].Id
 	case n > 1 && p.fault == DropID:
 		response.Answers = response.Answers[:n-1]
-	case n > 0 && p.fault == Huge:
+	case n >= fullBatch && p.fault == Huge:
 		response.Answers[0].Outcome = &api.Answer_Failure{Failure: &api.Failure{Message: strings.Repeat("x", 2<<20)}}
 	}
 }
@@ -148,13 +150,12 @@ func (p *Plugin) spoil(q *api.Query, a *api.Answer) error {
 
 // mistake finds an issuer that is another one.
 func (p *Plugin) mistake(q *api.Query, a *api.Answer) {
-	name := q.GetIssuer().GetName()
-	if p.fault == FoldNames {
-		name = strings.ToLower(name)
-	} else if q.GetIssuer().GetNamespace() == "" {
-		return
+	name, folded := q.GetIssuer().GetName(), strings.ToLower(q.GetIssuer().GetName())
+	wrong := folded != name
+	if p.fault == LieNamespace {
+		wrong = !wrong && q.GetIssuer().GetNamespace() != ""
 	}
-	if a.GetMissing() != nil && (name == "ready" || name == "unready") {
+	if a.GetMissing() != nil && wrong && (folded == "ready" || folded == "unready") {
 		a.Outcome = &api.Answer_Found{Found: &api.Found{Ready: api.Readiness_READINESS_TRUE}}
 	}
 }
@@ -174,9 +175,7 @@ func (p *Plugin) spoilFound(f *api.Found) {
 	case BadEnum:
 		f.Ready = api.Readiness_READINESS_UNSPECIFIED
 	case Flap:
-		if p.calls.Add(1)%2 == 0 {
-			f.Message = "again"
-		}
+		f.Message = "thought " + strconv.FormatInt(p.calls.Add(1), 10)
 	default:
 	}
 }

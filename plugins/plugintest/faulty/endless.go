@@ -18,7 +18,13 @@ type endless struct {
 
 // Handshake introduces the plugin without a watch.
 func (endless) Handshake(_ context.Context, request *api.HandshakeRequest) (*api.HandshakeResponse, error) {
-	return &api.HandshakeResponse{Name: "corp-ca", Version: "v1.0.0", Instance: "endless", Kinds: request.GetGranted()}, nil
+	hello := &api.HandshakeResponse{Name: "corp-ca", Version: "v1.0.0", Instance: "endless"}
+	for _, kind := range request.GetGranted() {
+		if kind.GetGroup() == Group {
+			hello.Kinds = append(hello.Kinds, kind)
+		}
+	}
+	return hello, nil
 }
 
 func serveEndless(ctx context.Context, listener net.Listener) {

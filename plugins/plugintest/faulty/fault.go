@@ -12,7 +12,7 @@ const (
 	Slow       Fault = "slow"        // answers a full batch after its deadline
 	DiesMidway Fault = "dies"        // drops the connection instead of an answer
 	Endless    Fault = "endless"     // answers again and again
-	Huge       Fault = "huge"        // answers with more than a message may have
+	Huge       Fault = "huge"        // answers a full batch with more than a message may have
 	OldVersion Fault = "old-version" // speaks another version of the protocol
 
 	LieKind       Fault = "lie-kind"       // claims a kind that isn't granted

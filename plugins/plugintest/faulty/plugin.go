@@ -7,12 +7,16 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"google.golang.org/grpc"
 
 	api "github.com/certshim/certshim/plugins/api/certshim/resolver/v1alpha1"
 	"github.com/certshim/certshim/plugins/serve"
 )
+
+// heartbeat is short, so that tests need not wait.
+const heartbeat = 200 * time.Millisecond
 
 // Plugin serves a table with one fault.
 type Plugin struct {
@@ -70,7 +74,10 @@ func (p *Plugin) serve(ctx context.Context, listener net.Listener) {
 		return
 	}
 	// It ends when it is stopped.
-	_ = serve.Serve(ctx, listener, p, grpc.UnaryInterceptor(p.unary), grpc.StreamInterceptor(p.stream))
+	_ = serve.Server{
+		Resolver: p, Heartbeat: heartbeat,
+		Options: []grpc.ServerOption{grpc.UnaryInterceptor(p.unary), grpc.StreamInterceptor(p.stream), grpc.MaxSendMsgSize(16 << 20)},
+	}.Serve(ctx, listener)
 }
 
 // hangUp drops every connection.

@@ -2,6 +2,7 @@ package faulty
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"maps"
 	"slices"
@@ -57,13 +58,17 @@ func NewTable() *Table {
 	for _, key := range []resolver.IssuerKey{Namespaced("shop", "ready"), Cluster("ready")} {
 		t.issuers[key] = ReadyStatement()
 		key.Name = "unready"
-		t.issuers[key] = resolver.Statement{Existence: resolver.Exists, Ready: resolver.NotReady, Reason: "CASealed", Message: "the CA is sealed"}
+		t.issuers[key] = sealed()
 		key.Name = "restricted"
 		restricted := ReadyStatement()
 		restricted.Namespaces = []string{"shop"}
 		t.issuers[key] = restricted
 	}
 	return t
+}
+
+func sealed() resolver.Statement {
+	return resolver.Statement{Existence: resolver.Exists, Ready: resolver.NotReady, Reason: "CASealed", Message: "the CA is sealed"}
 }
 
 // ReadyStatement is what the table says of an issuer that is ready.
@@ -84,7 +89,7 @@ func (t *Table) Describe() resolver.Description {
 	return resolver.Description{Name: "corp-ca", Version: "v1.0.0", Kinds: Kinds(), Grant: Grant()}
 }
 
-// Resolve is of [resolver.Resolver].
+// Resolve is of [resolver.Resolver]. An object whose status says "sealed" isn't ready.
 func (t *Table) Resolve(_ context.Context, q resolver.Query) (resolver.Statement, error) {
 	t.lock.Lock()
 	defer t.lock.Unlock()
@@ -95,6 +100,14 @@ func (t *Table) Resolve(_ context.Context, q resolver.Query) (resolver.Statement
 	statement, found := t.issuers[q.Issuer]
 	if !found {
 		return resolver.Statement{Existence: resolver.Missing}, nil
+	}
+	var object struct {
+		Status struct {
+			Sealed bool `json:"sealed"`
+		} `json:"status"`
+	}
+	if json.Unmarshal(q.Observed, &object) == nil && object.Status.Sealed {
+		return sealed(), nil
 	}
 	return statement, nil
 }

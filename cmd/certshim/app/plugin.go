@@ -1,0 +1,106 @@
+package app
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+
+	"github.com/certshim/certshim/plugins/plugintest"
+)
+
+func newPlugin(streams genericiooptions.IOStreams) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "plugin",
+		Short: "Work on resolver plugins",
+		Args:  cobra.NoArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(newPluginTest(streams))
+	return cmd
+}
+
+type pluginTestOptions struct {
+	streams genericiooptions.IOStreams
+	fixture string
+	format  string
+	quick   bool
+}
+
+func newPluginTest(streams genericiooptions.IOStreams) *cobra.Command {
+	o := &pluginTestOptions{streams: streams}
+	cmd := &cobra.Command{
+		Use:   "test SOCKET --fixture FILE",
+		Short: "Test whether a resolver plugin keeps the protocol",
+		Long: `Runs the conformance cases against a plugin that listens on SOCKET, with no cluster. The
+fixture says which issuers the plugin knows. A case of level MUST that fails makes the exit
+status 1; one that is skipped proves nothing and is counted by itself. It takes about two
+minutes, most of it waiting for a watch that should say nothing.
+
+` + exitHelp,
+		Example: `  certshim plugin test /run/corp-ca/plugin.sock --fixture fixture.yaml`,
+		Args:    cobra.ExactArgs(1),
+		RunE:    func(cmd *cobra.Command, args []string) error { return o.run(cmd, args[0]) },
+	}
+	cmd.Flags().StringVar(&o.fixture, "fixture", "", "file that says which issuers the plugin knows")
+	cmd.Flags().StringVarP(&o.format, "output", "o", formatTable, "table or json")
+	cmd.Flags().BoolVar(&o.quick, "quick", false, "make fewer calls, and wait a few seconds for silence instead of a minute")
+	// It fails only for a flag that there isn't.
+	_ = cmd.MarkFlagRequired("fixture")
+	return cmd
+}
+
+func (o *pluginTestOptions) run(cmd *cobra.Command, socket string) error {
+	if o.format != formatTable && o.format != formatJSON {
+		return badFormat(o.format, formatTable, formatJSON)
+	}
+	data, err := os.ReadFile(o.fixture)
+	if err != nil {
+		return fmt.Errorf("read --fixture: %w", err)
+	}
+	fixture, err := plugintest.ReadFixture(data)
+	if err != nil {
+		return fmt.Errorf("%s: %w", o.fixture, err)
+	}
+	show := func(r plugintest.Result) { o.row(r) }
+	if o.format == formatJSON {
+		show = nil
+	}
+	report, err := plugintest.Check(cmd.Context(), socket, fixture, o.options(), show)
+	if err != nil {
+		return failure{err}
+	}
+	if o.format == formatJSON {
+		if err := writeJSON(o.streams.Out, report); err != nil {
+			return err
+		}
+	}
+	printLine(o.streams.ErrOut, report.Verdict())
+	if !report.Conformant() {
+		return errProblems
+	}
+	return nil
+}
+
+func (o *pluginTestOptions) options() plugintest.Options {
+	if !o.quick {
+		return plugintest.Options{}
+	}
+	return plugintest.QuickOptions()
+}
+
+// row prints a result as soon as it is there: what failed with its cause and what to do. What
+// a plugin said is quoted.
+func (o *pluginTestOptions) row(r plugintest.Result) {
+	printLine(o.streams.Out, fmt.Sprintf("%-4s %-7s %-6s %s", r.ID, r.Outcome, r.Level, r.Title))
+	for line := range strings.SplitSeq(r.Detail, "\n") {
+		if line != "" {
+			printLine(o.streams.Out, "       "+line)
+		}
+	}
+	if r.Hint != "" {
+		printLine(o.streams.Out, "       → "+r.Hint)
+	}
+}

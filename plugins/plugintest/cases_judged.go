@@ -1,0 +1,154 @@
+package plugintest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	api "github.com/certshim/certshim/plugins/api/certshim/resolver/v1alpha1"
+	"github.com/certshim/certshim/plugins/wire"
+	"github.com/certshim/certshim/resolver"
+)
+
+func judgedCases() []Case {
+	return []Case{
+		{ID: "R11", Level: Must, asks: true, Title: "answers in values that are known and fit together", run: judged(shape),
+			Hint: "no enum is UNSPECIFIED, min is not above max, steps rise", catches: []string{"bad-enum"}},
+		{ID: "R12", Level: Must, asks: true, Title: "stays within its grant", run: judged(granted), catches: []string{"lie-default", "lie-refuse", "lie-annotation"},
+			Hint: "set only defaults of granted_defaults, refuse only with may_refuse, copy only granted_annotations"},
+		{ID: "R13", Level: Must, asks: true, Title: "writes words that can be shown", run: judged(words), catches: []string{"nul", "secret"},
+			Hint: "reason is CamelCase of at most 64 bytes; message is at most 512 bytes of UTF-8 without control characters or secrets"},
+		{ID: "R14", Level: Must, asks: true, Title: "gives answers a life of 10 to 3600 seconds", run: judged(life), catches: []string{"short-ttl"},
+			Hint: "ttl_seconds is 0 or 10 to 3600"},
+		{ID: "R15", Level: Must, asks: true, Title: "lists the namespaces of a restricted issuer", run: listsNamespaces, needs: names("restricted", restricted),
+			Hint: "namespaces absent means all; present and empty means none"},
+		{ID: "R16", Level: Must, asks: true, Title: "copes with any observed object", run: observedGarbage, catches: []string{"crash"},
+			Hint: "observed_json may be empty, or any JSON of up to 8 KiB"},
+		{ID: "R17", Level: Must, asks: true, Title: "doesn't answer for an old object from what it knew of a newer one", run: olderObject, needs: needsObserved,
+			Hint: "judge the object that you are given"},
+	}
+}
+
+// judged asks about all issuers, one a call, and judges what was said of each.
+func judged(judge func(*probe, *api.Answer, resolver.Statement) error) func(context.Context, *probe) error {
+	return func(ctx context.Context, p *probe) error {
+		var errs []error
+		for _, q := range p.fixture.named() {
+			answer, err := p.one(ctx, q)
+			if err != nil {
+				return err
+			}
+			// What can't be read is the first one's to tell; the others judge what is readable.
+			statement, _, _ := wire.ReadAnswer(answer)
+			if err := judge(p, answer, statement); err != nil {
+				errs = append(errs, fmt.Errorf("%s: %w", label(q), err))
+			}
+		}
+		return errors.Join(errs...)
+	}
+}
+
+func shape(_ *probe, a *api.Answer, _ resolver.Statement) error {
+	if a.GetFailure() != nil {
+		return nil
+	}
+	s, failed, err := wire.ReadAnswer(a)
+	if err != nil || failed != nil {
+		return errors.Join(err, failed)
+	}
+	return resolver.Statement{Existence: s.Existence, Ready: s.Ready, Constraints: s.Constraints, Values: s.Values}.
+		Check(resolver.Grant{Values: resolver.ValueFields(), MayRefuse: true})
+}
+
+func granted(p *probe, _ *api.Answer, s resolver.Statement) error {
+	grant := p.fixture.grant()
+	errs := []error{resolver.Statement{CopyAnnotations: s.CopyAnnotations}.Check(grant)}
+	for _, field := range s.Values.Set() {
+		if !slices.Contains(grant.Values, field) {
+			errs = append(errs, fmt.Errorf("it sets a default for %s, which is not granted", field))
+		}
+	}
+	rules := resolver.Statement{Constraints: s.Constraints}
+	if rules.Check(resolver.Grant{MayRefuse: true}) == nil {
+		errs = append(errs, rules.Check(grant))
+	}
+	return errors.Join(errs...)
+}
+
+func words(_ *probe, a *api.Answer, _ resolver.Statement) error {
+	return errors.Join(
+		resolver.Statement{Reason: a.GetFound().GetReason(), Message: a.GetFound().GetMessage()}.Check(resolver.Grant{}),
+		resolver.CheckMessage(a.GetFailure().GetMessage()),
+	)
+}
+
+func life(_ *probe, a *api.Answer, _ resolver.Statement) error {
+	return resolver.Statement{TTL: time.Duration(a.GetTtlSeconds()) * time.Second}.Check(resolver.Grant{})
+}
+
+func listsNamespaces(ctx context.Context, p *probe) error {
+	return p.each(ctx, restricted, func(a *api.Answer) error {
+		if a.GetFound().GetNamespaces() == nil {
+			return fmt.Errorf("it said %s", said(a))
+		}
+		return nil
+	})
+}
+
+// garbage are observed objects that nobody expects.
+func garbage() [][]byte {
+	deep := strings.Repeat(`{"status":`, 500) + "1" + strings.Repeat("}", 500)
+	large, _ := json.Marshal(map[string]any{"status": map[string]any{"x": strings.Repeat("a", resolver.MaxObserved-40)}})
+	return [][]byte{
+		nil, []byte("{}"), []byte(`{"metadata":{}}`), []byte("null"), []byte("[]"), []byte("7"), []byte(`"x"`),
+		[]byte(`{"status":null}`), []byte(`{"status":[]}`), []byte(`{"status":"Ready"}`), []byte(`{"status":{"conditions":{}}}`),
+		[]byte(`{"status":{"conditions":[null,7,{"type":{}}]}}`), []byte(`{"metadata":{"generation":"many"}}`), []byte("{"), []byte("\xff\xfe"),
+		[]byte(deep), large,
+	}
+}
+
+func observedGarbage(ctx context.Context, p *probe) error {
+	for _, object := range garbage() {
+		q := p.good()
+		q.Observed = object
+		if _, err := p.one(ctx, q); err != nil {
+			const most = 60
+			return fmt.Errorf("observed %q: %w", object[:min(most, len(object))], err)
+		}
+	}
+	return nil
+}
+
+func needsObserved(p *probe) string {
+	for _, set := range p.fixture.Issuers {
+		if set.Observed[set.Ready] != nil && set.Observed[set.Unready] != nil {
+			return ""
+		}
+	}
+	return "the fixture has no observed objects of an issuer that is ready and one that isn't"
+}
+
+func olderObject(ctx context.Context, p *probe) error {
+	for _, set := range p.fixture.Issuers {
+		if set.Observed[set.Ready] == nil || set.Observed[set.Unready] == nil {
+			continue
+		}
+		newer, older := set.question(p.fixture, set.Ready), set.question(p.fixture, set.Ready)
+		older.Observed = set.question(p.fixture, set.Unready).Observed
+		if _, err := p.one(ctx, newer); err != nil {
+			return err
+		}
+		answer, err := p.one(ctx, older)
+		if err != nil {
+			return err
+		}
+		if answer.GetFound().GetReady() == api.Readiness_READINESS_TRUE {
+			return fmt.Errorf("%s: with the object of one that isn't ready it said %s", label(older), said(answer))
+		}
+	}
+	return nil
+}

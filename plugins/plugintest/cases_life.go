@@ -1,0 +1,173 @@
+package plugintest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+
+	api "github.com/certshim/certshim/plugins/api/certshim/resolver/v1alpha1"
+	"github.com/certshim/certshim/plugins/remote"
+)
+
+func socketCases() []Case {
+	return []Case{
+		{ID: "S1", Level: Must, Title: "has a socket that only its owner and group can use", run: socketMode, catches: []string{"open-socket"},
+			Hint: "set the socket's mode to 0660, and its folder's to 0770 or less"},
+		{ID: "S2", Level: Should, Title: "serves nothing else on the socket", run: nothingElse,
+			Hint: "leave reflection and debugging services out"},
+		{ID: "X3", Level: Must, asks: true, Title: "survives 100 connections that come and go", run: comeAndGo,
+			Hint: "leave connections to the gRPC library"},
+		{ID: "R10", Level: Must, asks: true, Title: "is not changed by being asked", run: unchanged, catches: []string{"flap"},
+			Hint: "Resolve reads and writes nothing"},
+	}
+}
+
+func lifeCases() []Case {
+	return []Case{
+		{ID: "X1", Level: Must, asks: true, Title: "comes back by itself after a crash", run: restarts, needs: needsRestart, catches: []string{"flap", "stale-socket"},
+			Hint: "remove a socket that nobody listens on when you start; make a new instance; give the same answers"},
+		{ID: "X2", Level: Must, Title: "ends on SIGTERM and takes its socket along", run: stops, needs: needsStop,
+			Hint: "finish calls in flight, then end within 10 s and remove the socket"},
+	}
+}
+
+func socketMode(_ context.Context, p *probe) error {
+	info, err := os.Lstat(p.socket)
+	if err != nil {
+		return err
+	}
+	const others = 0o002
+	if info.Mode().Perm()&others != 0 {
+		return fmt.Errorf("the socket's mode is %s", info.Mode().Perm())
+	}
+	folder, err := os.Stat(filepath.Dir(p.socket))
+	if err != nil {
+		return err
+	}
+	if folder.Mode().Perm()&others != 0 && folder.Mode()&os.ModeSticky == 0 {
+		return fmt.Errorf("the folder's mode is %s", folder.Mode().Perm())
+	}
+	return remote.CheckSocket(p.socket)
+}
+
+func nothingElse(ctx context.Context, p *probe) error {
+	for _, service := range []string{"grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection"} {
+		call, cancel := context.WithTimeout(ctx, handshakeTimeout)
+		stream, err := p.connection.NewStream(call, &grpc.StreamDesc{ServerStreams: true, ClientStreams: true}, "/"+service+"/ServerReflectionInfo")
+		if err == nil {
+			err = errors.Join(stream.CloseSend(), stream.RecvMsg(&api.WatchResponse{}))
+		}
+		cancel()
+		if status.Code(err) != codes.Unimplemented {
+			return fmt.Errorf("it serves %s", service)
+		}
+	}
+	return nil
+}
+
+func comeAndGo(ctx context.Context, p *probe) error {
+	const times = 100
+	for range times {
+		if err := p.reconnect(); err != nil {
+			return err
+		}
+		if err := p.works(ctx); err != nil {
+			return err
+		}
+	}
+	_, err := p.one(ctx, p.good())
+	return err
+}
+
+func unchanged(ctx context.Context, p *probe) error {
+	now, err := p.askAll(ctx)
+	if err != nil {
+		return err
+	}
+	if len(p.first) != len(now) {
+		return errors.New("at the begin it did not answer for every issuer")
+	}
+	for i, q := range p.fixture.named() {
+		if !proto.Equal(timeless(p.first[i]), timeless(now[i])) {
+			return fmt.Errorf("%s: at the begin it said %s, now %s", label(q), said(p.first[i]), said(now[i]))
+		}
+	}
+	return nil
+}
+
+func needsRestart(p *probe) string {
+	if p.options.Restart == nil {
+		return "the fixture has no command that restarts the plugin"
+	}
+	return ""
+}
+
+func needsStop(p *probe) string {
+	if p.options.Stop == nil {
+		return "the fixture has no command that stops the plugin"
+	}
+	return ""
+}
+
+func restarts(ctx context.Context, p *probe) error {
+	if err := p.options.Restart(ctx); err != nil {
+		return err
+	}
+	end := time.Now().Add(p.options.Back)
+	for {
+		err := p.reconnect()
+		var hello *api.HandshakeResponse
+		if err == nil {
+			hello, err = p.handshake(ctx, p.client, p.request())
+		}
+		switch {
+		case err == nil && hello.GetInstance() != p.hello.GetInstance():
+			return unchanged(ctx, p)
+		case time.Now().After(end) && err == nil:
+			return errors.New("it has the instance that it had before")
+		case time.Now().After(end):
+			return fmt.Errorf("it isn't back after %s: %w", p.options.Back, err)
+		}
+		if err := rest(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+func stops(ctx context.Context, p *probe) error {
+	if err := p.options.Stop(ctx); err != nil {
+		return err
+	}
+	end := time.Now().Add(p.options.Back)
+	for {
+		if _, err := os.Lstat(p.socket); errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if time.Now().After(end) {
+			return fmt.Errorf("the socket is still there after %s", p.options.Back)
+		}
+		if err := rest(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// rest waits a moment before the next look.
+func rest(ctx context.Context) error {
+	const moment = 50 * time.Millisecond
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(moment):
+		return nil
+	}
+}

@@ -1,0 +1,234 @@
+package plugintest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+
+	api "github.com/certshim/certshim/plugins/api/certshim/resolver/v1alpha1"
+	"github.com/certshim/certshim/resolver"
+)
+
+func watchCases() []Case {
+	return []Case{
+		{ID: "W1", Level: Must, Title: "keeps a watch alive by heartbeats", run: heartbeats, needs: needsWatch, catches: []string{"no-heartbeat"},
+			Hint: "send a message at once, and at least every 15 s"},
+		{ID: "W2", Level: Must, asks: true, Title: "tells of a change, and then answers differently", run: tellsChange, needs: needsChange, catches: []string{"deaf", "no-heartbeat", "flap"},
+			Hint: "send changed with the issuer, or its kind, within 5 s"},
+		{ID: "W3", Level: Must, Title: "tells of no change where there is none", run: quiet, needs: needsWatch, catches: []string{"storm", "no-heartbeat"},
+			Hint: "send changed only if an answer is different now"},
+		{ID: "W4", Level: Must, Title: "serves several watchers, of which one may go", run: severalWatchers, needs: needsWatch, catches: []string{"no-heartbeat"},
+			Hint: "each stream is told of everything, and ends alone"},
+		{ID: "W5", Level: Must, Title: "answers UNIMPLEMENTED to Watch where it has none", run: noWatch, needs: needsNoWatch,
+			Hint: "leave Watch to the generated code if watches is false"},
+	}
+}
+
+func needsWatch(p *probe) string {
+	if !p.hello.GetWatches() {
+		return "the plugin's handshake says watches: false"
+	}
+	return ""
+}
+
+func needsNoWatch(p *probe) string {
+	if p.hello.GetWatches() {
+		return "the plugin's handshake says watches: true"
+	}
+	return ""
+}
+
+func needsChange(p *probe) string {
+	if p.options.Change == nil && p.hello.GetWatches() {
+		return "the fixture has no command that makes a change"
+	}
+	return needsWatch(p)
+}
+
+// watch is a stream whose messages come through a channel, and its end through another.
+type watch struct {
+	messages chan *api.WatchResponse
+	ended    chan error
+	stop     context.CancelFunc
+}
+
+func (p *probe) watch(ctx context.Context) (*watch, error) {
+	ctx, stop := context.WithCancel(ctx)
+	stream, err := p.client.Watch(ctx, &api.WatchRequest{})
+	if err != nil {
+		stop()
+		return nil, fmt.Errorf("call of Watch: %w", err)
+	}
+	w := &watch{messages: make(chan *api.WatchResponse, 16), ended: make(chan error, 1), stop: stop}
+	go w.read(ctx, stream)
+	return w, nil
+}
+
+func (w *watch) read(ctx context.Context, stream grpc.ServerStreamingClient[api.WatchResponse]) {
+	for {
+		message, err := stream.Recv()
+		if err != nil {
+			w.ended <- err
+			return
+		}
+		select {
+		case w.messages <- message:
+		case <-ctx.Done():
+			w.ended <- ctx.Err()
+			return
+		}
+	}
+}
+
+// next waits for a message.
+func (w *watch) next(within time.Duration) (*api.WatchResponse, error) {
+	timer := time.NewTimer(within)
+	defer timer.Stop()
+	select {
+	case message := <-w.messages:
+		return message, nil
+	case err := <-w.ended:
+		return nil, fmt.Errorf("the watch ended: %w", err)
+	case <-timer.C:
+		return nil, fmt.Errorf("the watch was silent for %s", within)
+	}
+}
+
+// opened is a watch that has said something.
+func (p *probe) opened(ctx context.Context) (*watch, error) {
+	w, err := p.watch(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := w.next(p.options.Beat); err != nil {
+		w.stop()
+		return nil, err
+	}
+	return w, nil
+}
+
+func heartbeats(ctx context.Context, p *probe) error {
+	w, err := p.opened(ctx)
+	if err != nil {
+		return err
+	}
+	defer w.stop()
+	for range 2 {
+		if _, err := w.next(p.options.Beat); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func tellsChange(ctx context.Context, p *probe) error {
+	w, err := p.opened(ctx)
+	if err != nil {
+		return err
+	}
+	defer w.stop()
+	before, err := p.askAll(ctx)
+	if err != nil {
+		return err
+	}
+	if err := p.options.Change(ctx); err != nil {
+		return err
+	}
+	told, untold := w.changed(p.options.Told)
+	after, err := p.askAll(ctx)
+	if err != nil {
+		return err
+	}
+	// Later cases compare with what holds now.
+	p.first = after
+	if untold != nil {
+		return untold
+	}
+	var different []resolver.Query
+	for i, q := range p.fixture.named() {
+		if !proto.Equal(timeless(before[i]), timeless(after[i])) {
+			different = append(different, q)
+		}
+	}
+	if len(different) == 0 {
+		return errors.New("it told of a change, and answers as before")
+	}
+	for _, q := range different {
+		if !tells(told, q.Issuer) {
+			return fmt.Errorf("%s is different, and it told of %v only", label(q), told)
+		}
+	}
+	return nil
+}
+
+// changed waits for the first change.
+func (w *watch) changed(within time.Duration) (*api.Changed, error) {
+	end := time.Now().Add(within)
+	for {
+		message, err := w.next(time.Until(end))
+		if err != nil {
+			return nil, fmt.Errorf("no change was told: %w", err)
+		}
+		if message.GetChanged() != nil {
+			return message.GetChanged(), nil
+		}
+	}
+}
+
+func tells(c *api.Changed, key resolver.IssuerKey) bool {
+	return slices.ContainsFunc(c.GetKinds(), func(k *api.Kind) bool {
+		return k.GetGroup() == key.Group && k.GetKind() == key.Kind
+	}) || slices.ContainsFunc(c.GetIssuers(), func(i *api.Issuer) bool {
+		return i.GetKind().GetGroup() == key.Group && i.GetKind().GetKind() == key.Kind && i.GetNamespace() == key.Namespace && i.GetName() == key.Name
+	})
+}
+
+func quiet(ctx context.Context, p *probe) error {
+	w, err := p.opened(ctx)
+	if err != nil {
+		return err
+	}
+	defer w.stop()
+	changed, err := w.changed(p.options.Quiet)
+	if err == nil {
+		return fmt.Errorf("nothing changed, and it told of %v", changed)
+	}
+	return nil
+}
+
+func severalWatchers(ctx context.Context, p *probe) error {
+	first, err := p.opened(ctx)
+	if err != nil {
+		return err
+	}
+	defer first.stop()
+	second, err := p.opened(ctx)
+	if err != nil {
+		return err
+	}
+	defer second.stop()
+	first.stop()
+	if _, err := second.next(p.options.Beat); err != nil {
+		return fmt.Errorf("after another watch had gone: %w", err)
+	}
+	return nil
+}
+
+func noWatch(ctx context.Context, p *probe) error {
+	w, err := p.watch(ctx)
+	if err == nil {
+		defer w.stop()
+		_, err = w.next(p.options.Beat)
+	}
+	if code := status.Code(errors.Unwrap(err)); code != codes.Unimplemented {
+		return fmt.Errorf("it ended by %s, must be %s", code, codes.Unimplemented)
+	}
+	return nil
+}

@@ -1,0 +1,155 @@
+package plugintest
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/certshim/certshim/problem"
+	"github.com/certshim/certshim/resolver"
+)
+
+// Fixture says what the plugin under test knows, so that its answers can be judged.
+type Fixture struct {
+	// Grant is what the plugin is told that it may do: as in certshim's configuration.
+	Grant GrantFixture `yaml:"grant"`
+	// Issuers name, for each kind, issuers in the states that the cases need.
+	Issuers []IssuerFixture `yaml:"issuers"`
+	// Change is a shell command after which the plugin says something else of an issuer. Without
+	// it, the cases about changes are skipped.
+	Change string `yaml:"change"`
+	// Restart is a shell command that kills the plugin (SIGKILL) and starts it again; Stop one
+	// that ends it (SIGTERM). Without them, those cases are skipped.
+	Restart string `yaml:"restart"`
+	Stop    string `yaml:"stop"`
+	// Timeout is the deadline of a question; 0 is 2s.
+	Timeout time.Duration `yaml:"timeout"`
+}
+
+// GrantFixture is a grant.
+type GrantFixture struct {
+	Kinds       []KindFixture         `yaml:"kinds"`
+	Defaults    []resolver.ValueField `yaml:"defaults"`
+	MayRefuse   bool                  `yaml:"mayRefuse"`
+	Annotations []string              `yaml:"annotations"`
+}
+
+// KindFixture is an issuer kind.
+type KindFixture struct {
+	Group string         `yaml:"group"`
+	Kind  string         `yaml:"kind"`
+	Scope resolver.Scope `yaml:"scope"`
+	// Resource may stand there, so that a grant can be copied from certshim's configuration.
+	Resource string `yaml:"resource"`
+}
+
+// IssuerFixture names issuers of one kind. An empty name leaves the cases out that need it.
+type IssuerFixture struct {
+	// Kind is one of the grant's.
+	Kind string `yaml:"kind"`
+	// Namespace of the issuers, if the kind is namespaced.
+	Namespace string `yaml:"namespace"`
+	// Ready can sign, Unready can't, Missing isn't there, and Restricted is for some namespaces
+	// only.
+	Ready      string `yaml:"ready"`
+	Unready    string `yaml:"unready"`
+	Missing    string `yaml:"missing"`
+	Restricted string `yaml:"restricted"`
+	// Observed has the objects of the issuers by their names, for a plugin that reads them.
+	Observed map[string]map[string]any `yaml:"observed"`
+}
+
+// ReadFixture decodes a fixture strictly.
+func ReadFixture(data []byte) (Fixture, error) {
+	var f Fixture
+	decoder := yaml.NewDecoder(bytes.NewReader(data))
+	decoder.KnownFields(true)
+	if err := decoder.Decode(&f); err != nil {
+		return f, fmt.Errorf("not a fixture: %w", err)
+	}
+	return f, f.check()
+}
+
+func (f Fixture) check() error {
+	var errs []error
+	if len(f.Grant.Kinds) == 0 {
+		errs = append(errs, errors.New("grant.kinds is empty, must have the plugin's kinds"))
+	}
+	for _, kind := range f.Grant.Kinds {
+		if kind.Scope != resolver.Namespaced && kind.Scope != resolver.Cluster {
+			errs = append(errs, fmt.Errorf("the scope of kind %s is %s, must be Namespaced or Cluster", kind.Kind, problem.Quote(string(kind.Scope))))
+		}
+	}
+	if len(f.Issuers) == 0 {
+		errs = append(errs, errors.New("issuers is empty, must name at least one issuer that is ready"))
+	}
+	for _, set := range f.Issuers {
+		kind, known := f.kind(set.Kind)
+		switch {
+		case !known:
+			errs = append(errs, fmt.Errorf("issuers of kind %s: the grant has no such kind", problem.Quote(set.Kind)))
+		case (kind.Scope == resolver.Namespaced) != (set.Namespace != ""):
+			errs = append(errs, fmt.Errorf("issuers of kind %s: a namespace goes with a namespaced kind, and with no other", set.Kind))
+		case set.Ready == "":
+			errs = append(errs, fmt.Errorf("issuers of kind %s: ready names none", set.Kind))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (f Fixture) kind(name string) (resolver.DescribedKind, bool) {
+	for _, kind := range f.kinds() {
+		if kind.Kind == name {
+			return kind, true
+		}
+	}
+	return resolver.DescribedKind{}, false
+}
+
+func (f Fixture) kinds() []resolver.DescribedKind {
+	kinds := make([]resolver.DescribedKind, 0, len(f.Grant.Kinds))
+	for _, k := range f.Grant.Kinds {
+		kinds = append(kinds, resolver.DescribedKind{GroupKind: resolver.GroupKind{Group: k.Group, Kind: k.Kind}, Scope: k.Scope})
+	}
+	return kinds
+}
+
+func (f Fixture) grant() resolver.Grant {
+	return resolver.Grant{Values: f.Grant.Defaults, MayRefuse: f.Grant.MayRefuse, Annotations: f.Grant.Annotations}
+}
+
+// question about the issuer of that name.
+func (s IssuerFixture) question(f Fixture, name string) resolver.Query {
+	kind, _ := f.kind(s.Kind)
+	q := resolver.Query{
+		Issuer: resolver.IssuerKey{GroupKind: kind.GroupKind, Namespace: s.Namespace, Name: name}, Scope: kind.Scope,
+	}
+	if object, has := s.Observed[name]; has {
+		// It was YAML, and so is JSON.
+		q.Observed, _ = json.Marshal(object)
+	}
+	return q
+}
+
+// named are questions about every issuer that is there, and all those that are missing too.
+func (f Fixture) named() []resolver.Query {
+	return slices.Concat(f.some(ready), f.some(unready), f.some(restricted))
+}
+
+func (f Fixture) all() []resolver.Query { return append(f.named(), f.some(missing)...) }
+
+// some questions of one state.
+func (f Fixture) some(state func(IssuerFixture) string) []resolver.Query {
+	var some []resolver.Query
+	for _, set := range f.Issuers {
+		if name := state(set); name != "" {
+			some = append(some, set.question(f, name))
+		}
+	}
+	return some
+}

@@ -1,0 +1,175 @@
+package plugintest_test
+
+import (
+	"context"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/certshim/certshim/plugins/plugintest"
+	"github.com/certshim/certshim/plugins/plugintest/faulty"
+	"github.com/certshim/certshim/resolver"
+)
+
+const fixture = `
+grant:
+  kinds:
+  - {group: pki.corp.example, kind: CorpIssuer, resource: corpissuers, scope: Namespaced}
+  - {group: pki.corp.example, kind: CorpClusterIssuer, resource: corpclusterissuers, scope: Cluster}
+  defaults: [usages]
+  annotations: [pki.corp.example/]
+issuers:
+- {kind: CorpIssuer, namespace: shop, ready: ready, unready: unready, missing: nobody, restricted: restricted}
+- kind: CorpClusterIssuer
+  ready: ready
+  unready: unready
+  missing: nobody
+  restricted: restricted
+  observed:
+    ready: {metadata: {generation: 3}, status: {sealed: false}}
+    unready: {metadata: {generation: 2}, status: {sealed: true}}
+timeout: 2s
+`
+
+// lab is a faulty plugin with what the kit needs to change, restart and stop it.
+type lab struct {
+	socket string
+	fault  faulty.Fault
+	plugin *faulty.Plugin
+	stop   func()
+}
+
+func newLab(t *testing.T, fault faulty.Fault) *lab {
+	t.Helper()
+	l := &lab{socket: filepath.Join(t.TempDir(), "p.sock"), fault: fault}
+	if err := l.start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.stop() })
+	return l
+}
+
+func (l *lab) start() (err error) {
+	old := l.plugin
+	l.plugin = faulty.New(l.fault)
+	if old != nil {
+		l.plugin.Table = old.Table
+	}
+	l.stop, err = l.plugin.Start(l.socket)
+	if err != nil {
+		l.stop = func() {}
+		return err
+	}
+	l.stop = sync.OnceFunc(l.stop)
+	return nil
+}
+
+// options are quick, as the plugin's heart is.
+func (l *lab) options() plugintest.Options {
+	return plugintest.Options{
+		Beat: 3 * time.Second, Told: 3 * time.Second, Quiet: time.Second, Back: 3 * time.Second, Calls: 200,
+		Change: func(context.Context) error {
+			s := faulty.ReadyStatement()
+			s.Ready, s.Reason, s.Message = resolver.NotReady, "CASealed", "the CA is sealed"
+			if l.plugin.Get(faulty.Namespaced("shop", "unready")).Reason == "" {
+				s = faulty.ReadyStatement()
+			}
+			s.Message = "the CA is sealed again"
+			l.plugin.Set(faulty.Namespaced("shop", "unready"), s)
+			return nil
+		},
+		Restart: func(context.Context) error {
+			l.stop()
+			// What it can't do, the kit sees.
+			_ = l.start()
+			return nil
+		},
+	}
+}
+
+func TestEachFaultFailsTheCasesThatNameIt(t *testing.T) {
+	f, err := plugintest.ReadFixture([]byte(fixture))
+	if err != nil {
+		t.Fatal(err)
+	}
+	faults := append(faulty.Faults(), faulty.None)
+	reports := make([]plugintest.Report, len(faults))
+	// They wait more than they work.
+	var running errgroup.Group
+	running.SetLimit(12)
+	for i, fault := range faults {
+		l := newLab(t, fault)
+		running.Go(func() (err error) {
+			reports[i], err = plugintest.Check(t.Context(), l.socket, f, l.options(), nil)
+			return err
+		})
+	}
+	if err := running.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	for i, fault := range faults {
+		t.Run("fault "+string(fault), func(t *testing.T) { compare(t, fault, reports[i]) })
+	}
+}
+
+func compare(t *testing.T, fault faulty.Fault, report plugintest.Report) {
+	t.Helper()
+	for i, c := range plugintest.Cases() {
+		result := report.Results[i]
+		// A plugin that gives no answer may have said nothing of watching either.
+		unwatched := result.Outcome == plugintest.Skipped && strings.HasSuffix(result.Detail, "watches: false")
+		switch wants := c.Catches(fault); {
+		case wants && result.Outcome != plugintest.Failed && !unwatched:
+			t.Errorf("%s (%s) %s %s", c.ID, c.Title, result.Outcome, result.Detail)
+		case !wants && result.Outcome == plugintest.Failed:
+			t.Errorf("%s (%s) failed: %s", c.ID, c.Title, result.Detail)
+		}
+	}
+	if conformant := fault == faulty.None; report.Conformant() != conformant {
+		t.Errorf("the verdict is %s", report.Verdict())
+	}
+}
+
+func TestEveryFaultIsCaught(t *testing.T) {
+	for _, fault := range faulty.Faults() {
+		if !slices.ContainsFunc(plugintest.Cases(), func(c plugintest.Case) bool { return c.Catches(fault) }) {
+			t.Errorf("no case names %s", fault)
+		}
+	}
+	seen := map[string]bool{}
+	for _, c := range plugintest.Cases() {
+		if seen[c.ID] || c.Title == "" || c.Hint == "" {
+			t.Errorf("case %s: twice, or without title or hint", c.ID)
+		}
+		seen[c.ID] = true
+	}
+}
+
+func TestAnAuthorRunsItInATest(t *testing.T) {
+	f, err := plugintest.ReadFixture([]byte(fixture))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := newLab(t, faulty.None)
+	plugintest.Run(t, l.socket, f, l.options())
+}
+
+func TestAFixtureIsReadStrictly(t *testing.T) {
+	for name, c := range map[string]struct{ text, want string }{
+		"unknown field": {fixture + "isuers: []\n", "line"},
+		"no kinds":      {"issuers: []\n", "grant.kinds"},
+		"scope":         {strings.Replace(fixture, "scope: Cluster", "scope: cluster", 1), "scope"},
+		"strange kind":  {strings.Replace(fixture, "kind: CorpIssuer, namespace", "kind: Issuer, namespace", 1), "no such kind"},
+		"namespace":     {strings.Replace(fixture, "namespace: shop, ", "", 1), "namespace goes"},
+		"no ready one":  {strings.Replace(fixture, "shop, ready: ready, ", "shop, ", 1), "ready names none"},
+	} {
+		if _, err := plugintest.ReadFixture([]byte(c.text)); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: got %v, want an error with %q", name, err, c.want)
+		}
+	}
+}
