@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -222,6 +223,13 @@ func TestFaultsLeaveTheLastAnswer(t *testing.T) {
 			for _, key := range keys {
 				r.await(t, key, fresh)
 			}
+			// So many that they fill a batch.
+			for i := range 40 {
+				r.Find(faulty.Cluster("nobody-" + strconv.Itoa(i)))
+			}
+			for i := range 40 {
+				r.await(t, faulty.Cluster("nobody-"+strconv.Itoa(i)), fresh)
+			}
 			good, _ := r.Find(keys[0])
 			stop()
 			start(t, faulty.New(fault), socket)
@@ -314,7 +322,7 @@ func TestAStormIsBounded(t *testing.T) {
 	r := run(t, remotePlugin(socket))
 	keys := make([]resolver.IssuerKey, 0, 1000)
 	for i := range 1000 {
-		keys = append(keys, faulty.Namespaced("shop", "n"+string(rune('a'+i%26))+time.Duration(i).String()))
+		keys = append(keys, faulty.Namespaced("shop", "n"+strconv.Itoa(i)))
 	}
 	for _, key := range keys {
 		r.Find(key)
