@@ -321,6 +321,19 @@ func TestTheFirstKeepsTheSecret(t *testing.T) {
 			compare(t, want, certshim.Decide(newPolicy(t), self, m))
 		})
 	}
+	for from, first := range map[string]string{"All": "ListenerSet z", "None": ""} {
+		t.Run("a ListenerSet whose Gateway admits "+from, func(t *testing.T) {
+			m := &memory{}
+			self := m.add(t, manifest("Ingress", "web", newer, named, "a.example.com"))
+			m.add(t, "{kind: Gateway, metadata: {name: edge, annotations: {"+named+"}}, spec: {allowedListeners: {namespaces: {from: "+from+"}}}}")
+			m.add(t, "{kind: ListenerSet, metadata: {name: z, creationTimestamp: '"+older+"'}, spec: {parentRef: {name: edge}, "+
+				"listeners: [{name: a, protocol: HTTPS, hostname: b.example.com, tls: {certificateRefs: [{name: web-tls}]}}]}}")
+			d := certshim.Decide(newPolicy(t), self, m).Certificates[0]
+			if taken := d.Action == certificate.Refuse && strings.HasPrefix(d.Reason, first+" asks for"); taken != (first != "") {
+				t.Errorf("%s: %s", d.Action, d.Reason)
+			}
+		})
+	}
 	t.Run("exactly one makes it", func(t *testing.T) {
 		m := &memory{}
 		for _, name := range []string{"c", "a", "b"} {
