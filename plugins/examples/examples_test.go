@@ -1,0 +1,120 @@
+package examples_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/certshim/certshim/plugins/plugintest"
+)
+
+func TestTheExampleInGo(t *testing.T) {
+	program := filepath.Join(t.TempDir(), "plugin")
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", program, "./go")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	conforms(t, nil, program, "-socket", "-issuers")
+}
+
+// It runs where Python's gRPC, protoc and its plugin are installed.
+func TestTheExampleInPython(t *testing.T) {
+	const python = "/usr/bin/python3"
+	if err := exec.CommandContext(t.Context(), python, "-c", "import grpc, google.protobuf").Run(); err != nil {
+		t.Skipf("%s has no grpc: install python3-grpcio and python3-protobuf", python)
+	}
+	for _, tool := range []string{"protoc", "grpc_python_plugin"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			t.Skipf("%s is missing: install protobuf-compiler and protobuf-compiler-grpc", tool)
+		}
+	}
+	generated := t.TempDir()
+	if out, err := exec.CommandContext(t.Context(), "./python/generate.sh", generated).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	conforms(t, []string{"PYTHONPATH=" + generated}, "./python/plugin.py", "--socket", "--issuers")
+}
+
+// process is a plugin that is started, killed and stopped.
+type process struct {
+	environment []string
+	arguments   []string
+	command     *exec.Cmd
+	output      *bytes.Buffer
+}
+
+func (p *process) start() error {
+	p.output = &bytes.Buffer{}
+	p.command = exec.Command(p.arguments[0], p.arguments[1:]...)
+	p.command.Env = append(os.Environ(), p.environment...)
+	p.command.Stdout, p.command.Stderr = p.output, io.Discard
+	return p.command.Start()
+}
+
+// end sends a signal and waits; that a signal ended it is no error.
+func (p *process) end(signal os.Signal) error {
+	if err := p.command.Process.Signal(signal); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return err
+	}
+	var exit *exec.ExitError
+	if err := p.command.Wait(); err != nil && !errors.As(err, &exit) {
+		return err
+	}
+	return nil
+}
+
+// conforms runs the kit against a plugin whose ConfigMap is a file.
+func conforms(t *testing.T, environment []string, program, socketFlag, issuersFlag string) {
+	t.Helper()
+	folder := t.TempDir()
+	socket, issuers := filepath.Join(folder, "plugin.sock"), filepath.Join(t.TempDir(), "issuers.json")
+	content, err := os.ReadFile("issuers.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(issuers, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := &process{environment: environment, arguments: []string{program, socketFlag, socket, issuersFlag, issuers}}
+	if err := p.start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = p.end(syscall.SIGKILL) })
+	awaitSocket(t, socket)
+	o := plugintest.QuickOptions()
+	o.Change = func(context.Context) error {
+		changed := bytes.Replace(content, []byte(`"maxDays": 365`), []byte(`"maxDays": 364`), 1)
+		return os.WriteFile(issuers, changed, 0o600)
+	}
+	o.Restart = func(context.Context) error { return errors.Join(p.end(syscall.SIGKILL), p.start()) }
+	o.Stop = func(context.Context) error { return p.end(syscall.SIGTERM) }
+	text, err := os.ReadFile("fixture.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	fixture, err := plugintest.ReadFixture(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plugintest.Run(t, socket, fixture, o)
+	if p.output.Len() > 0 {
+		t.Errorf("it wrote to its standard output: %s", p.output)
+	}
+}
+
+func awaitSocket(t *testing.T, socket string) {
+	t.Helper()
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		if _, err := os.Lstat(socket); err == nil {
+			return
+		}
+	}
+	t.Fatal("the plugin did not start")
+}
