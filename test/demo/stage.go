@@ -52,7 +52,7 @@ func setStage(ctx context.Context, screen *screen) (*stage, error) {
 
 // setExternalStage starts a cluster with real external issuers, and certshim in it.
 func setExternalStage(ctx context.Context, screen *screen) (*stage, error) {
-	running, err := external.Start(ctx)
+	running, err := external.Start(ctx, "")
 	if err != nil {
 		return nil, err
 	}

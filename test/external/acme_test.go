@@ -90,7 +90,7 @@ func wantAskedByBoth(t *testing.T, host string) {
 func TestEditInPlace(t *testing.T) {
 	t.Parallel()
 	namespace := shared.Namespace(t)
-	const host = "in-place.example.com"
+	host := namespace + ".example.com"
 	w := watch(t, namespace)
 	issuers := shared.Watch(t, issuerResource("issuers"), namespace)
 	shared.Apply(t, namespace, acmeIssuer("Issuer", "acme", Class))
@@ -171,7 +171,7 @@ func TestSolverIngress(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			namespace := shared.Namespace(t)
-			host := name + ".example.com"
+			host := namespace + ".example.com"
 			w := watch(t, namespace)
 			issuers := shared.Watch(t, issuerResource("issuers"), namespace)
 			shared.Apply(t, namespace, acmeIssuer("Issuer", "acme", c.class))
@@ -211,7 +211,7 @@ func wantSolverIngress(t *testing.T, watch *cluster.Watch) {
 func TestDefaultIssuerByTLSACME(t *testing.T) {
 	t.Parallel()
 	namespace := shared.Namespace(t)
-	const host = "auto.example.com"
+	host := namespace + ".example.com"
 	w := watch(t, namespace)
 	issuers := shared.Watch(t, issuerResource("clusterissuers"), "")
 	t.Cleanup(func() { shared.Delete(t, issuerResource("clusterissuers"), "", "letsencrypt") })
@@ -231,7 +231,7 @@ func TestDefaultIssuerByTLSACME(t *testing.T) {
 func TestUnroutedChallengeIsNotValidated(t *testing.T) {
 	t.Parallel()
 	namespace := shared.Namespace(t)
-	const host = "unrouted.example.com"
+	host := namespace + ".example.com"
 	w := watch(t, namespace)
 	issuers := shared.Watch(t, issuerResource("issuers"), namespace)
 	shared.Apply(t, namespace, acmeIssuer("Issuer", "acme", "nobody"))

@@ -56,7 +56,7 @@ func (a *AWSPCA) start(ctx context.Context, c *cluster.Cluster) error {
 			"--disable-client-side-rate-limiting",
 		},
 		Env: []string{
-			"AWS_ENDPOINT_URL=" + a.server.URL, "AWS_EC2_METADATA_DISABLED=true",
+			"AWS_ENDPOINT_URL=" + a.URL(), "AWS_EC2_METADATA_DISABLED=true",
 			"AWS_CONFIG_FILE=/dev/null", "AWS_SHARED_CREDENTIALS_FILE=/dev/null",
 			"AWS_ACCESS_KEY_ID=", "AWS_SECRET_ACCESS_KEY=", "AWS_REGION=",
 		},
@@ -67,6 +67,9 @@ func (a *AWSPCA) start(ctx context.Context, c *cluster.Cluster) error {
 	}
 	return cluster.Answers(ctx, a.controller, http.DefaultClient, "http://"+health+"/readyz")
 }
+
+// URL is where the API is, as AWS_ENDPOINT_URL takes it.
+func (a *AWSPCA) URL() string { return a.server.URL }
 
 // Authority is the CA that a Secret of such an issuer must lead to.
 func (a *AWSPCA) Authority() cluster.Authority {

@@ -19,8 +19,20 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
+// play runs the tests. The logs stay if one fails.
 func play(m *testing.M) (code int, err error) {
-	shared, err = Start(context.Background(),
+	logs, err := os.MkdirTemp("", "certshim-external-")
+	if err != nil {
+		return 1, err
+	}
+	defer func() {
+		if code != 0 || err != nil {
+			fmt.Fprintln(os.Stderr, "the logs are in", logs)
+			return
+		}
+		err = os.RemoveAll(logs)
+	}()
+	shared, err = Start(context.Background(), logs,
 		"--default-issuer-name=letsencrypt", "--default-issuer-kind=ClusterIssuer")
 	if err != nil {
 		return 1, err

@@ -28,8 +28,9 @@ type Stage struct {
 	certshim, approver *process.Process
 }
 
-// Start starts everything and returns when it is ready. The flags are certshim's. The caller calls Stop.
-func Start(ctx context.Context, certshimFlags ...string) (*Stage, error) {
+// Start starts everything and returns when it is ready. The logs go into the folder, where they stay; if none is given, they
+// go with the cluster. The flags are certshim's. The caller calls Stop.
+func Start(ctx context.Context, logs string, certshimFlags ...string) (*Stage, error) {
 	if err := Build(ctx); err != nil {
 		return nil, err
 	}
@@ -38,7 +39,7 @@ func Start(ctx context.Context, certshimFlags ...string) (*Stage, error) {
 		return nil, err
 	}
 	s := &Stage{Router: routing}
-	s.Cluster, err = cluster.StartMain(ctx,
+	s.Cluster, err = cluster.StartMain(ctx, cluster.WithLogs(logs),
 		cluster.WithCertManagerFlags(
 			"--controllers=*,-certificaterequests-approver,orders,challenges,certificaterequests-issuer-acme",
 			"--dns01-check-retry-period=1s"),

@@ -5,7 +5,8 @@
 // address, so that one AWS_ENDPOINT_URL is enough for the SDK. As the service does, it wants a request that is signed
 // with a known access key for its region and service, checks the certificate request's own signature, takes the
 // extensions from the template, issues asynchronously (the first GetCertificate says that the request is in progress),
-// and gives the same certificate for the same idempotency token.
+// and gives the same certificate for the same idempotency token and request. The token alone wouldn't do: the issuer makes
+// it of the CertificateRequest's name, and cert-manager may delete one and make another of that name, with another key.
 //
 // [Server] is the http.Handler; protocol.go is the way in and out, issue.go what is signed. It imports the standard
 // library and package authority.

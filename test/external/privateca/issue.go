@@ -1,6 +1,7 @@
 package privateca
 
 import (
+	"bytes"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
@@ -40,7 +41,8 @@ type Issuance struct {
 	Template    string
 	Certificate *x509.Certificate
 
-	arn, token string
+	arn   string
+	input issueInput
 	// told is whether GetCertificate has said once that it is in progress.
 	told bool
 }
@@ -142,6 +144,11 @@ type issueInput struct {
 	Validity, ValidityNotBefore validity
 }
 
+// repeats tells whether the input asks for the certificate that an earlier one has asked for already.
+func (i issueInput) repeats(earlier issueInput) bool {
+	return i.IdempotencyToken != "" && i.IdempotencyToken == earlier.IdempotencyToken && bytes.Equal(i.Csr, earlier.Csr)
+}
+
 func (s *Server) issue(input issueInput) (any, error) {
 	if err := input.check(); err != nil {
 		return nil, err
@@ -152,7 +159,7 @@ func (s *Server) issue(input issueInput) (any, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, earlier := range s.issued {
-		if input.IdempotencyToken != "" && earlier.token == input.IdempotencyToken {
+		if input.repeats(earlier.input) {
 			return map[string]any{"CertificateArn": earlier.arn}, nil
 		}
 	}
@@ -184,7 +191,7 @@ func (s *Server) sign(input issueInput) (*Issuance, error) {
 		Template:    strings.TrimPrefix(input.TemplateArn, templates),
 		Certificate: signed,
 		arn:         fmt.Sprintf("%s/certificate/%032x", ARN, signed.SerialNumber),
-		token:       input.IdempotencyToken,
+		input:       input,
 	}, nil
 }
 

@@ -87,11 +87,12 @@ func order(t *testing.T, changes map[string]any) map[string]any {
 	return input
 }
 
-func TestIssuedAsynchronouslyOncePerToken(t *testing.T) {
+func TestIssuedAsynchronouslyAndOnce(t *testing.T) {
 	server := newServer(t)
-	arn := ask(t, server, "IssueCertificate", order(t, nil))["CertificateArn"]
-	if again := ask(t, server, "IssueCertificate", order(t, nil))["CertificateArn"]; again != arn || arn == nil {
-		t.Errorf("the same token gives %v, then %v", arn, again)
+	wanted := order(t, nil)
+	arn := ask(t, server, "IssueCertificate", wanted)["CertificateArn"]
+	if again := ask(t, server, "IssueCertificate", wanted)["CertificateArn"]; again != arn || arn == nil {
+		t.Errorf("the same token and request give %v, then %v", arn, again)
 	}
 	get := map[string]any{"CertificateAuthorityArn": ARN, "CertificateArn": arn}
 	if first := ask(t, server, "GetCertificate", get); first["__type"] != "RequestInProgressException" {
@@ -112,6 +113,9 @@ func TestIssuedAsynchronouslyOncePerToken(t *testing.T) {
 	}
 	if issued := server.Issued(); len(issued) != 1 || issued[0].Template != "EndEntityServerAuthCertificate/V1" {
 		t.Errorf("issued %+v", issued)
+	}
+	if other := ask(t, server, "IssueCertificate", order(t, nil))["CertificateArn"]; other == arn || other == nil {
+		t.Errorf("the same token with another key gives %v, and the first is %v", other, arn)
 	}
 }
 
