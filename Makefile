@@ -72,7 +72,7 @@ generate: ## what is generated: docs, and the Go code of the plugin protocol
 	go generate ./...
 
 verify: generate ## fails if a generated file differs from the committed one
-	git diff --exit-code -- docs plugins/api
+	git diff --exit-code -- docs deploy plugins/api
 
 image: ## a static image, non-root
 	docker build --build-arg VERSION=$(VERSION) -t certshim:$(VERSION) .

@@ -29,6 +29,7 @@ type decision struct {
 	annotations map[string]string
 
 	request  annotations.Request
+	finding  resolver.Finding
 	asks     source.Asks
 	problems problem.List
 	out      Outcome
@@ -46,10 +47,11 @@ func (d *decision) run() {
 	if !d.ask() {
 		return
 	}
-	if d.resolve() {
+	if why := d.resolve(); why == "" {
 		d.decideEach()
+		d.tellNotReady()
 	} else {
-		d.refuseEach()
+		d.refuseEach(why)
 	}
 	d.decideUnneeded()
 }
@@ -149,15 +151,19 @@ func (d *decision) options() source.Options {
 	}
 }
 
-// resolve finds the issuer; it is false where none can be meant.
-func (d *decision) resolve() bool {
+// resolve finds the issuer and what is known of it. It returns why none may be used, or "".
+func (d *decision) resolve() string {
 	answer := d.policy.Registry.Resolve(d.lookup(), d.seen.Served())
 	d.problems.Merge(inAnnotations(answer))
 	d.out.Issuer = answer.Issuer
-	if answer.OK && d.inherited() {
+	d.out.AwaitsKinds = !answer.Problems.Empty()
+	if !answer.OK {
+		return "its issuer isn't known"
+	}
+	if d.inherited() {
 		d.out.Issuer.From = resolver.FromParent
 	}
-	return answer.OK
+	return d.consult()
 }
 
 // inherited says whether the issuer's name is the Gateway's.
@@ -171,27 +177,40 @@ func (d *decision) lookup() resolver.Lookup {
 	keys := d.request.Issuer
 	return resolver.Lookup{
 		Name: keys.Name, ClusterName: keys.ClusterName, Kind: keys.Kind, Group: keys.Group,
-		Auto: d.request.Auto,
+		Auto: d.request.Auto, Current: d.current(),
 	}
+}
+
+// current is the issuer of a Certificate of this source that exists already.
+func (d *decision) current() resolver.Ref {
+	for _, ask := range d.asks.Asks {
+		if existing := d.existing(ask.Secret); existing != nil && existing.Issuer.Name != "" {
+			return existing.Issuer
+		}
+	}
+	return resolver.Ref{}
 }
 
 // decideEach decides about every Secret that the source names.
 func (d *decision) decideEach() {
 	for _, ask := range d.asks.Asks {
+		existing := d.existing(ask.Secret)
+		issuer, finding := d.issuerFor(existing)
 		d.add(certificate.Decide(certificate.Input{
 			Policy: d.policy.Certificate, Fields: d.seen.CertificateFields(),
-			Source: d.object, Ask: ask, Request: d.request, Issuer: d.out.Issuer,
-			Existing: d.existing(ask.Secret),
+			Source: d.object, Ask: ask, Request: d.request, Issuer: issuer,
+			Statement: finding.Statement, Hold: finding.Hold && finding.State == resolver.Never,
+			Existing: existing,
 			Writers:  d.seen.CertificatesWriting(d.object.Namespace, ask.Secret),
 			First:    d.first(ask.Secret),
 		}))
 	}
 }
 
-// refuseEach leaves what exists as it is and makes nothing new: the issuer isn't known.
-func (d *decision) refuseEach() {
+// refuseEach leaves what exists as it is and makes nothing new.
+func (d *decision) refuseEach(why string) {
 	for _, ask := range d.asks.Asks {
-		d.add(certificate.WithoutIssuer(d.object, ask, d.existing(ask.Secret)))
+		d.add(certificate.WithoutIssuer(d.object, ask, d.existing(ask.Secret), why))
 	}
 }
 

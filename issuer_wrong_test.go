@@ -35,6 +35,8 @@ func (emptyCluster) NamespaceLabels(string) (map[string]string, bool)          {
 func (emptyCluster) CertificateFields() certificate.Fields                     { return nil }
 func (emptyCluster) Served() resolver.Served                                   { return nil }
 
+func (emptyCluster) Issuers() resolver.Issuers { return nil }
+
 func shippedPolicy(t testing.TB) *certshim.Policy {
 	t.Helper()
 	shipped, err := resolver.Shipped()

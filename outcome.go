@@ -45,6 +45,8 @@ type Observed interface {
 	CertificateFields() certificate.Fields
 	// Served issuer kinds; nil where nothing is known of the cluster.
 	Served() resolver.Served
+	// Issuers of the cluster; nil where nothing is known of any.
+	Issuers() resolver.Issuers
 }
 
 // Outcome is everything that follows from one source.
@@ -57,6 +59,10 @@ type Outcome struct {
 	Certificates []certificate.Decision
 	// Problems are all of the source's, those of its decisions included.
 	Problems problem.List
+	// Awaits are the issuers whose appearance or readiness can change this outcome.
+	Awaits []resolver.IssuerKey
+	// AwaitsKinds is true where another kind of issuer in the cluster can change it.
+	AwaitsKinds bool
 	// Ignored says why the object doesn't count at all; empty if it does.
 	Ignored string
 }

@@ -27,11 +27,11 @@ type check func(*decider) bool
 
 func (d *decider) checks() []check {
 	if d.in.Existing == nil {
-		return []check{otherWriterHasIt, otherSourceIsFirst, nothingValidAsks, notUnderstood, createIt}
+		return []check{otherWriterHasIt, otherSourceIsFirst, nothingValidAsks, notUnderstood, awaitsResolver, cannotBeIssued, createIt}
 	}
 	return []check{
 		beingDeleted, notOurs, otherWriterShares, nothingValidAsksAnyMore,
-		upToDate, liveIsNeeded, equalByValue, shimStillWrites, applyOver,
+		upToDate, liveIsNeeded, equalByValue, shimStillWrites, changeCannotBeIssued, applyOver,
 	}
 }
 
@@ -130,7 +130,6 @@ func notUnderstood(d *decider) bool {
 }
 
 func createIt(d *decider) bool {
-	d.build()
 	d.out.Config, d.out.Want, d.out.Reissue = d.config, Want(d.config), ReissueUnknown
 	return d.decide(Create, "there is no such Certificate yet")
 }
@@ -194,6 +193,7 @@ func upToDate(d *decider) bool {
 		return false
 	}
 	d.out.Reissue = ReissueNo
+	d.warnOfLimits()
 	return d.decide(None, "it is up to date")
 }
 
@@ -218,6 +218,7 @@ func equalByValue(d *decider) bool {
 		}
 	}
 	d.out.Config, d.out.Want, d.out.Reissue = d.config, Want(d.config), ReissueNo
+	d.warnOfLimits()
 	return d.decide(None, "its values are as they should be; nothing is recorded of who set them")
 }
 

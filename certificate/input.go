@@ -24,6 +24,11 @@ type Input struct {
 	Ask     source.Ask
 	Request annotations.Request
 	Issuer  resolver.Issuer
+	// Statement is what is known of the issuer: its rules are judged.
+	Statement resolver.Statement
+	// Hold means that no new Certificate may be made yet: what the issuer's resolver says of
+	// it, and has not said yet, can change what the Certificate holds.
+	Hold bool
 	// Existing is the Certificate of that name, or nil.
 	Existing *Observed
 	// Writers are the Certificates whose spec.secretName is the Secret, Existing among

@@ -1,6 +1,10 @@
 package certificate
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/certshim/certshim/resolver"
+)
 
 // Observe reduces a Certificate, decoded as the API server sends it, to what decisions
 // read. It doesn't change or keep the object, and sets neither [Observed.Live] nor
@@ -11,13 +15,21 @@ func Observe(object map[string]any) Observed {
 	o := Observed{
 		Namespace: text(metadata, "namespace"), Name: text(metadata, "name"),
 		UID: text(metadata, "uid"), ResourceVersion: text(metadata, "resourceVersion"),
-		Secret: text(spec, "secretName"), Owner: controllerOwner(metadata),
+		Secret: text(spec, "secretName"), Owner: controllerOwner(metadata), Issuer: observeIssuer(spec),
 	}
 	if metadata["deletionTimestamp"] != nil {
 		o.Flags |= Deleting
 	}
 	o.observeFields(object)
 	return o
+}
+
+func observeIssuer(spec map[string]any) resolver.Ref {
+	if spec["issuerRef"] == nil {
+		return resolver.Ref{}
+	}
+	issuer := issuerOf(spec)
+	return resolver.Ref{Name: issuer[0], Kind: issuer[1], Group: issuer[2]}
 }
 
 func (o *Observed) observeFields(object map[string]any) {

@@ -1,5 +1,7 @@
 package certificate
 
+import "github.com/certshim/certshim/resolver"
+
 // FieldManager is the name under which certshim applies, on every version and replica.
 const FieldManager = "certshim"
 
@@ -8,6 +10,8 @@ type Observed struct {
 	Namespace, Name, UID, ResourceVersion string
 	// Secret is spec.secretName.
 	Secret string
+	// Issuer is spec.issuerRef, with cert-manager's defaults filled in.
+	Issuer resolver.Ref
 	// Owner is the controller owner reference; its zero value means there is none.
 	Owner Owner
 	// Have is the digest of what our Apply entry owns, with the live values.

@@ -44,13 +44,13 @@ func NoLongerKept(object *source.Object, seen Observed, why string) Decision {
 	return d
 }
 
-// WithoutIssuer decides where the issuer can't be known: what is the source's stays as it
-// is, and nothing new is made. The issuer has its own problem.
-func WithoutIssuer(object *source.Object, ask source.Ask, existing *Observed) Decision {
+// WithoutIssuer decides where the issuer can't be known or used, for the reason why: what
+// is the source's stays as it is, and nothing new is made. The issuer has its own problem.
+func WithoutIssuer(object *source.Object, ask source.Ask, existing *Observed, why string) Decision {
 	if existing == nil {
 		return Decision{
 			Namespace: object.Namespace, Name: ask.Secret,
-			Action: Refuse, Reason: "its issuer isn't known", Reissue: ReissueNo,
+			Action: Refuse, Reason: why, Reissue: ReissueNo,
 		}
 	}
 	seen := current(*existing)
@@ -59,7 +59,7 @@ func WithoutIssuer(object *source.Object, ask source.Ask, existing *Observed) De
 	case seen.Flags.Has(Deleting):
 		d.Action, d.Reason = Wait, "the Certificate is being deleted"
 	case owns(object, seen.Owner):
-		d.Action, d.Reason = Keep, "its issuer isn't known"
+		d.Action, d.Reason = Keep, why
 	default:
 		d.Action = Refuse
 		d.Reason, _ = stranger(object, seen)

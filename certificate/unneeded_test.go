@@ -88,13 +88,13 @@ func TestWithoutIssuer(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			existing := seen(t, tt.change)
-			d := certificate.WithoutIssuer(object, ask, &existing)
+			d := certificate.WithoutIssuer(object, ask, &existing, "its issuer isn't known")
 			if d.Action != tt.action || d.Reason != tt.reason || d.Name != "web-tls" || !d.Problems.Empty() || d.Config != nil {
 				t.Errorf("%s: %s", d.Action, d.Reason)
 			}
 		})
 	}
-	d := certificate.WithoutIssuer(object, ask, nil)
+	d := certificate.WithoutIssuer(object, ask, nil, "its issuer isn't known")
 	if d.Action != certificate.Refuse || d.Reason != "its issuer isn't known" || d.Name != "web-tls" || d.Namespace != "shop" || d.Reissue != certificate.ReissueNo {
 		t.Errorf("%s/%s %s: %s", d.Namespace, d.Name, d.Action, d.Reason)
 	}
@@ -110,7 +110,7 @@ func TestLiveWinsForWhatIsUnneeded(t *testing.T) {
 	if d := certificate.NoLongerKept(input().Source, stale, "x"); !d.Problems.Empty() {
 		t.Errorf("told %v", d.Problems.All())
 	}
-	if d := certificate.WithoutIssuer(input().Source, input().Ask, &stale); d.Action != certificate.Refuse {
+	if d := certificate.WithoutIssuer(input().Source, input().Ask, &stale, "its issuer isn't known"); d.Action != certificate.Refuse {
 		t.Errorf("%s: %s", d.Action, d.Reason)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/certshim/certshim/certificate"
+	"github.com/certshim/certshim/resolver"
 	"github.com/certshim/certshim/source"
 )
 
@@ -184,6 +185,8 @@ type compactCertificate struct {
 	compact
 	have  certificate.Digest
 	flags certificate.Flags
+	// issuer is shared by all Certificates that have the same.
+	issuer unique.Handle[resolver.Ref]
 }
 
 func packCertificate(o certificate.Observed) *compactCertificate {
@@ -199,7 +202,7 @@ func packCertificate(o certificate.Observed) *compactCertificate {
 	p.text(o.Owner.Name)
 	return &compactCertificate{
 		compact: compact{namespace: unique.Make(o.Namespace), packed: string(p)},
-		have:    o.Have, flags: o.Flags,
+		have:    o.Have, flags: o.Flags, issuer: unique.Make(o.Issuer),
 	}
 }
 
@@ -209,11 +212,11 @@ func (c *compactCertificate) unpack() certificate.Observed {
 	u.number()
 	o.Secret = u.text()
 	o.Owner = certificate.Owner{UID: u.text(), Group: u.text(), Kind: u.text(), Name: u.text()}
-	o.Have, o.Flags = c.have, c.flags
+	o.Have, o.Flags, o.Issuer = c.have, c.flags, c.issuer.Value()
 	return o
 }
 
 // same says that nothing changed by which decisions go.
 func (c *compactCertificate) same(other *compactCertificate) bool {
-	return c.have == other.have && c.flags == other.flags && c.compact.same(&other.compact)
+	return c.have == other.have && c.flags == other.flags && c.issuer == other.issuer && c.compact.same(&other.compact)
 }

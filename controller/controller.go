@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"os"
 	"runtime/debug"
 	"sync"
@@ -15,6 +16,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/certshim/certshim"
+	"github.com/certshim/certshim/resolver"
 	"github.com/certshim/certshim/source"
 )
 
@@ -33,6 +35,9 @@ type Config struct {
 	Configuration
 	// Policy is what decisions follow.
 	Policy *certshim.Policy
+	// Plugins say what resolvers outside of this program know of issuers; nil where none
+	// are configured. Where one speaks for a kind, it does so alone.
+	Plugins resolver.Findings
 	// Version of the program, for the User-Agent and the build_info metric.
 	Version string
 }
@@ -54,7 +59,12 @@ type Controller struct {
 	labels     *namespaceLabels
 	recorder   *recorder
 	told       *told
-	writer     Writer
+	waiting    *waiting
+	// issuers are the kinds that the registry declares.
+	issuers []resolver.Known
+	// whole has the issuer kinds of which every issuer is in memory.
+	whole  atomic.Pointer[map[resolver.GroupKind]bool]
+	writer Writer
 
 	// look wakes the loop that watches: something may have to be started or attached.
 	look chan struct{}
@@ -80,7 +90,7 @@ func New(config Config, base *rest.Config, log *slog.Logger, registry *prometheu
 	}
 	c := &Controller{
 		config: config, base: base, log: log, registry: registry,
-		memory: newMemory(), pace: newPace(config.Takeover.ChangesPerMinute),
+		memory: newMemory(), waiting: newWaiting(), issuers: config.Policy.Registry.Kinds(), pace: newPace(config.Takeover.ChangesPerMinute),
 		look: make(chan struct{}, 1),
 	}
 	c.queue = newQueue(nil)
@@ -163,6 +173,9 @@ func (c *Controller) newWatcher() *watcher {
 			w.resources = append(w.resources, c.watchedSource(kind))
 		}
 	}
+	for _, known := range c.issuers {
+		w.resources = append(w.resources, c.watchedIssuers(known)...)
+	}
 	return w
 }
 
@@ -194,10 +207,20 @@ func (c *Controller) watch(ctx context.Context, firstReady chan struct{}) {
 		case <-c.discoverer.changed:
 			c.discoverer.noteChange()
 		case <-timer.C:
-			c.discoverer.ask(ctx)
-			c.watcher.update(ctx, c.discoverer.facts.Load().served)
+			c.askAgain(ctx)
 		}
 		timer.Reset(c.discoverer.nextDelay())
+	}
+}
+
+// askAgain asks what is served, and looks again at what waits for another kind of issuer.
+func (c *Controller) askAgain(ctx context.Context) {
+	before := c.discoverer.facts.Load().served
+	c.discoverer.ask(ctx)
+	now := c.discoverer.facts.Load().served
+	c.watcher.update(ctx, now)
+	if !maps.Equal(before.scopes, now.scopes) {
+		c.queue.soon(c.waiting.forKinds()...)
 	}
 }
 
@@ -212,6 +235,7 @@ func (c *Controller) tellMissing() {
 // again, every source is looked at.
 func (c *Controller) settle(ctx context.Context, firstReady chan struct{}) {
 	c.watcher.attach(ctx)
+	c.noteWhole()
 	c.labels.need(ctx, c.memory.gatewaysSelect())
 	c.ready.Store(c.watcher.ready())
 	informed := c.watcher.attached(certificates)

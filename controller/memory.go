@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/certshim/certshim/certificate"
+	"github.com/certshim/certshim/resolver"
 	"github.com/certshim/certshim/source"
 )
 
@@ -45,6 +46,9 @@ type memory struct {
 	// selecting counts the Gateways that admit ListenerSets by a label of the namespace.
 	selecting int
 
+	// issuers that are there.
+	issuers map[resolver.IssuerKey]resolver.Seen
+
 	certificates map[types.NamespacedName]*compactCertificate
 	// byOwner has the Certificates of a controller owner, by its uid.
 	byOwner index[string, *compactCertificate]
@@ -59,6 +63,7 @@ type memory struct {
 func newMemory() *memory {
 	return &memory{
 		sources: map[key]*compactSource{}, bySecret: index[types.NamespacedName, *compactSource]{},
+		issuers:      map[resolver.IssuerKey]resolver.Seen{},
 		byParent:     index[types.NamespacedName, *compactSource]{},
 		certificates: map[types.NamespacedName]*compactCertificate{},
 		byOwner:      index[string, *compactCertificate]{}, writing: index[types.NamespacedName, *compactCertificate]{},

@@ -26,6 +26,7 @@ func (c *Controller) reconcile(ctx context.Context, k key) verdict {
 	outcome, found := c.decide(k, nil)
 	if !found {
 		c.told.forget(k)
+		c.waiting.set(k, certshim.Outcome{})
 		return verdict{}
 	}
 	live := liveCertificates{}
@@ -68,8 +69,22 @@ func (c *Controller) decide(k key, live liveCertificates) (outcome certshim.Outc
 	if unreadable != "" {
 		return unreadableOutcome(object, unreadable), true
 	}
-	seen := view{memory: c.memory, live: live, cluster: c.discoverer.facts.Load(), labels: c.labels.of}
-	return certshim.Decide(c.config.Policy, object, seen), true
+	outcome = certshim.Decide(c.config.Policy, object, c.view(live))
+	// While memory is locked, so that no issuer can appear unseen in between.
+	c.waiting.set(k, outcome)
+	return outcome, true
+}
+
+// view is what a decision sees; the caller holds the lock of memory.
+func (c *Controller) view(live liveCertificates) view {
+	v := view{
+		memory: c.memory, live: live, cluster: c.discoverer.facts.Load(), labels: c.labels.of,
+		registry: c.config.Policy.Registry, plugins: c.config.Plugins,
+	}
+	if whole := c.whole.Load(); whole != nil {
+		v.whole = *whole
+	}
+	return v
 }
 
 // unreadableOutcome leaves everything as it is and says why.

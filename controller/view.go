@@ -19,7 +19,12 @@ type view struct {
 	*memory
 	live    liveCertificates
 	cluster *clusterFacts
-	labels  func(namespace string) (map[string]string, bool)
+	// whole has the kinds of which every issuer is in memory.
+	whole map[resolver.GroupKind]bool
+	// registry says what is known of a kind, plugins what they say of an issuer; may be nil.
+	registry *resolver.Registry
+	plugins  resolver.Findings
+	labels   func(namespace string) (map[string]string, bool)
 }
 
 var _ certshim.Observed = view{}
@@ -111,6 +116,9 @@ func (v view) NamespaceLabels(namespace string) (map[string]string, bool) {
 
 // CertificateFields of the served CRD; nil where it can't be read.
 func (v view) CertificateFields() certificate.Fields { return v.cluster.fields }
+
+// Issuers of the cluster.
+func (v view) Issuers() resolver.Issuers { return issuersView(v) }
 
 // Served issuer kinds.
 func (v view) Served() resolver.Served { return v.cluster.served }

@@ -3,6 +3,7 @@ package controller
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -16,9 +17,17 @@ import (
 // watched is a resource whose objects the controller keeps in memory.
 type watched struct {
 	resource schema.GroupVersionResource
+	// unless one of these, which are preferred to it, is served.
+	unless []schema.GroupVersionResource
+	// clusterScoped objects are in no namespace, and watched whatever namespaces are.
+	clusterScoped bool
+	// advisory objects only add to what is told: the controller is ready without them.
+	advisory bool
 	// transform makes an object compact as it enters; it must be idempotent.
 	transform cache.TransformFunc
 	handler   cache.ResourceEventHandler
+	// handled is called, if it isn't nil, once all its objects have gone to the handler.
+	handled func()
 	// forget drops all its objects from memory, when it is no longer served.
 	forget func()
 }
@@ -62,13 +71,28 @@ func (w *watcher) update(ctx context.Context, s served) {
 		_, unknown := s.unknown[r.resource.GroupVersion()]
 		switch {
 		case unknown:
-		case s.resources[r.resource] && running == nil:
+		case r.wanted(s) && running == nil:
 			w.start(ctx, r)
-		case !s.resources[r.resource] && running != nil:
+		case !r.wanted(s) && running != nil:
 			w.log.Info("a resource is no longer served: its objects are forgotten, nothing is deleted", "resource", r.resource.String())
 			w.end(running)
 		}
 	}
+}
+
+// wanted says whether a resource is served, and none that is preferred to it.
+func (r watched) wanted(s served) bool {
+	return s.resources[r.resource] && !slices.ContainsFunc(r.unless, func(other schema.GroupVersionResource) bool {
+		return s.resources[other]
+	})
+}
+
+// in gives the namespaces to watch.
+func (r watched) in(namespaces []string) []string {
+	if r.clusterScoped {
+		return []string{""}
+	}
+	return namespaces
 }
 
 func (w *watcher) start(ctx context.Context, r watched) {
@@ -82,7 +106,7 @@ func (w *watcher) start(ctx context.Context, r watched) {
 	w.feeds[r.resource] = f
 	w.metrics.synced.WithLabelValues(label(r.resource)).Set(0)
 	w.metrics.forbidden.WithLabelValues(label(r.resource)).Set(0)
-	for _, namespace := range w.namespaces {
+	for _, namespace := range r.in(w.namespaces) {
 		informer := dynamicinformer.NewFilteredDynamicInformer(client, r.resource, namespace, 0, cache.Indexers{}, nil).Informer()
 		// Both fail only for an informer that runs already.
 		_ = informer.SetTransform(r.transform)
@@ -133,11 +157,13 @@ func (w *watcher) attach(ctx context.Context) bool {
 		return false
 	}
 	var seen []cache.DoneChecker
+	var fresh []*feed
 	for _, f := range w.feeds {
 		if f.attached || !f.synced() {
 			continue
 		}
 		f.attached = true
+		fresh = append(fresh, f)
 		w.recovered(f)
 		w.metrics.synced.WithLabelValues(label(f.resource)).Set(1)
 		for _, informer := range f.informers {
@@ -151,6 +177,11 @@ func (w *watcher) attach(ctx context.Context) bool {
 		}
 	}
 	cache.WaitFor(ctx, "", seen...)
+	for _, f := range fresh {
+		if f.handled != nil {
+			f.handled()
+		}
+	}
 	return len(seen) > 0
 }
 
@@ -168,7 +199,7 @@ func (w *watcher) settled() bool {
 // read.
 func (w *watcher) ready() bool {
 	for _, f := range w.feeds {
-		if !f.attached && !f.blocked.Load() {
+		if !f.attached && !f.blocked.Load() && !f.advisory {
 			return false
 		}
 	}
@@ -212,7 +243,14 @@ func (w *watcher) recovered(f *feed) {
 	if f.blocked.Load() && f.blocked.CompareAndSwap(true, false) {
 		w.metrics.forbidden.WithLabelValues(label(f.resource)).Set(0)
 		w.log.Info("a resource can be read again", "resource", f.resource.String())
+		w.look()
 	}
+}
+
+// whole says whether all objects of a resource are in memory, and stay up to date.
+func (w *watcher) whole(resource schema.GroupVersionResource) bool {
+	f := w.feeds[resource]
+	return f != nil && f.attached && !f.blocked.Load()
 }
 
 // label names a resource in metrics: ingresses.networking.k8s.io.

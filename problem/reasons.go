@@ -13,6 +13,16 @@ const (
 	NothingToDo Reason = "NothingToDo"
 	// BadIssuer is an issuer that can't be meant, or not in this form.
 	BadIssuer Reason = "BadIssuer"
+	// IssuerNotFound is an issuer that isn't there.
+	IssuerNotFound Reason = "IssuerNotFound"
+	// IssuerKindNotInstalled is an issuer of a kind that the cluster doesn't have.
+	IssuerKindNotInstalled Reason = "IssuerKindNotInstalled"
+	// IssuerNotReady is an issuer that can't sign now.
+	IssuerNotReady Reason = "IssuerNotReady"
+	// IssuerNotAllowed is an issuer that the namespace may not use.
+	IssuerNotAllowed Reason = "IssuerNotAllowed"
+	// IssuerResolverUnavailable is an issuer of which its resolver has said nothing yet.
+	IssuerResolverUnavailable Reason = "IssuerResolverUnavailable"
 	// IssuerCannotIssue is a Certificate that its issuer can never sign.
 	IssuerCannotIssue Reason = "IssuerCannotIssue"
 	// IssuerMayRefuse is a Certificate that its issuer will probably not sign as asked.
@@ -52,6 +62,11 @@ func Reasons() []Explained {
 		{UnknownAnnotation, "An annotation key is unknown, and nearly the same as a known one."},
 		{NothingToDo, "The object names an issuer but asks for no certificate: no TLS entry or listener counts."},
 		{BadIssuer, "The issuer annotations don't name an issuer that can exist; the message has the lines that would."},
+		{IssuerNotFound, "The issuer isn't there. The Certificate is made all the same, and is signed once it is; an existing one stays with its present issuer until then."},
+		{IssuerKindNotInstalled, "The cluster has no issuers of this kind: its CRD isn't installed. What is done is the same as for IssuerNotFound."},
+		{IssuerNotReady, "The issuer can't sign now. The Certificate is made all the same, and is signed once the issuer is ready."},
+		{IssuerNotAllowed, "The namespace may not use the issuer. No Certificate is made, and one that exists stays as it is."},
+		{IssuerResolverUnavailable, "The resolver of the issuer, a plugin, has not answered since the start, and the operator lets it set values: new Certificates wait for it."},
 		{IssuerCannotIssue, "The issuer can never sign what is asked for. No Certificate is made from it, and one that exists is not changed to it."},
 		{IssuerMayRefuse, "The issuer will probably refuse what is asked for, or sign something else."},
 		{ParentNotFound, "The Gateway that a ListenerSet names isn't there or is being deleted."},

@@ -2,6 +2,7 @@ package resolver
 
 import (
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"time"
@@ -19,27 +20,29 @@ type Facts struct {
 	Key                   string // algorithm; RSA where none is asked for
 	KeySize               int    // of the algorithm's default where none is asked for
 	Duration, RenewBefore time.Duration
-	Usages                []string // nil: none is asked for
 	CA                    bool
+
+	usages any
 }
 
 // FactsOf reads the spec of a Certificate, decoded from JSON or YAML or built as such.
 func FactsOf(spec map[string]any) Facts {
 	f := Facts{
 		IPAddresses: countOf(spec["ipAddresses"]), URIs: countOf(spec["uris"]), Emails: countOf(spec["emailAddresses"]),
-		OtherNames: countOf(spec["otherNames"]), DNSNames: countOf(spec["dnsNames"]),
+		OtherNames: countOf(spec["otherNames"]), DNSNames: countOf(spec["dnsNames"]), usages: spec["usages"],
 		Duration: durationOf(spec["duration"]), RenewBefore: durationOf(spec["renewBefore"]),
 	}
 	f.CommonName, _ = spec["commonName"].(string)
 	f.CA, _ = spec["isCA"].(bool)
-	each(spec["usages"], func(usage string) { f.Usages = append(f.Usages, usage) })
-	each(spec["dnsNames"], func(name string) {
+	for name := range texts(spec["dnsNames"]) {
 		if f.Wildcard == "" && strings.HasPrefix(name, "*.") {
 			f.Wildcard = name
 		}
 		f.CommonNameIsSAN = f.CommonNameIsSAN || strings.EqualFold(name, f.CommonName)
-	})
-	each(spec["ipAddresses"], func(name string) { f.CommonNameIsSAN = f.CommonNameIsSAN || name == f.CommonName })
+	}
+	for name := range texts(spec["ipAddresses"]) {
+		f.CommonNameIsSAN = f.CommonNameIsSAN || name == f.CommonName
+	}
 	f.readKey(spec)
 	return f
 }
@@ -64,11 +67,14 @@ func countOf(list any) int {
 	return len(items)
 }
 
-func each(list any, do func(string)) {
+// texts are the strings of a list.
+func texts(list any) iter.Seq[string] {
 	items, _ := list.([]any)
-	for _, item := range items {
-		if text, isText := item.(string); isText {
-			do(text)
+	return func(yield func(string) bool) {
+		for _, item := range items {
+			if text, isText := item.(string); isText && !yield(text) {
+				return
+			}
 		}
 	}
 }
@@ -84,9 +90,10 @@ func durationOf(value any) time.Duration {
 
 // Violation is a rule that a Certificate breaks.
 type Violation struct {
-	// Rule by its name in a file: sans, commonName.
-	Rule    string
-	Verdict Verdict
+	// Rule by its name in a file: sans, commonName. Field is what breaks it, by its name in
+	// the Certificate's spec.
+	Rule, Field string
+	Verdict     Verdict
 	// Message says what the issuer does or doesn't, Value what breaks the rule, Allowed what
 	// would not.
 	Message, Value, Allowed string
@@ -95,56 +102,111 @@ type Violation struct {
 // Violations are the rules that a Certificate breaks, in the order of the rules. It
 // allocates nothing where all hold.
 func (c Constraints) Violations(f Facts) []Violation {
+	if c == (Constraints{}) {
+		return nil
+	}
 	var found []Violation
-	add := func(rule string, verdict Verdict, message, value, allowed string) {
-		if message != "" {
-			found = append(found, Violation{Rule: rule, Verdict: verdict, Message: message, Value: value, Allowed: allowed})
+	for _, judge := range [...]func(Constraints, Facts) Violation{
+		Constraints.judgeSANs, Constraints.judgeWildcards, Constraints.judgeCommonName, Constraints.judgeKeys,
+		Constraints.judgeDurations, Constraints.judgeUsages, Constraints.judgeCA,
+	} {
+		if violation := judge(c, f); violation.Message != "" {
+			found = append(found, violation)
 		}
-	}
-	if r := c.SANs; r != nil {
-		message, value, allowed := r.breaks(f)
-		add(ruleSANs, r.Verdict, message, value, allowed)
-	}
-	if r := c.Wildcards; r != nil && !r.Allowed && f.Wildcard != "" {
-		add(ruleWildcards, r.Verdict, "the issuer signs no wildcard names", f.Wildcard, "")
-	}
-	if r := c.CommonName; r != nil {
-		message, allowed := r.breaks(f)
-		add(ruleCommonName, r.Verdict, message, f.CommonName, allowed)
-	}
-	if r := c.Keys; r != nil && !r.fits(f) {
-		add(ruleKeys, r.Verdict, "the issuer doesn't sign such a key", keyText(f.Key, f.KeySize), r.text())
-	}
-	if r := c.Durations; r != nil {
-		message, value, allowed := r.breaks(f)
-		add(ruleDurations, r.Verdict, message, value, allowed)
-	}
-	if r := c.Usages; r != nil {
-		message, value := r.breaks(f)
-		add(ruleUsages, r.Verdict, message, value, strings.Join(r.Allowed, ", "))
-	}
-	if r := c.CA; r != nil && !r.Allowed && f.CA {
-		add(ruleCA, r.Verdict, "the issuer signs no CA certificates", "true", "")
 	}
 	return found
 }
 
-func (r SANRule) breaks(f Facts) (message, value, allowed string) {
+func (c Constraints) judgeSANs(f Facts) Violation {
+	if c.SANs == nil {
+		return Violation{}
+	}
+	v := c.SANs.breaks(f)
+	v.Rule, v.Verdict = ruleSANs, c.SANs.Verdict
+	return v
+}
+
+func (c Constraints) judgeWildcards(f Facts) Violation {
+	if c.Wildcards == nil || c.Wildcards.Allowed || f.Wildcard == "" {
+		return Violation{}
+	}
+	return Violation{
+		Rule: ruleWildcards, Field: "dnsNames", Verdict: c.Wildcards.Verdict,
+		Message: "the issuer signs no wildcard names", Value: f.Wildcard,
+	}
+}
+
+func (c Constraints) judgeCommonName(f Facts) Violation {
+	if c.CommonName == nil {
+		return Violation{}
+	}
+	message, allowed := c.CommonName.breaks(f)
+	return Violation{
+		Rule: ruleCommonName, Field: "commonName", Verdict: c.CommonName.Verdict,
+		Message: message, Value: f.CommonName, Allowed: allowed,
+	}
+}
+
+func (c Constraints) judgeKeys(f Facts) Violation {
+	if c.Keys == nil || c.Keys.fits(f) {
+		return Violation{}
+	}
+	return Violation{
+		Rule: ruleKeys, Field: "privateKey", Verdict: c.Keys.Verdict,
+		Message: "the issuer doesn't sign such a key", Value: keyText(f.Key, f.KeySize), Allowed: c.Keys.text(),
+	}
+}
+
+func (c Constraints) judgeDurations(f Facts) Violation {
+	if c.Durations == nil {
+		return Violation{}
+	}
+	v := c.Durations.breaks(f)
+	v.Rule, v.Verdict = ruleDurations, c.Durations.Verdict
+	return v
+}
+
+func (c Constraints) judgeUsages(f Facts) Violation {
+	if c.Usages == nil {
+		return Violation{}
+	}
+	message, value := c.Usages.breaks(f)
+	if message == "" {
+		return Violation{}
+	}
+	return Violation{
+		Rule: ruleUsages, Field: "usages", Verdict: c.Usages.Verdict,
+		Message: message, Value: value, Allowed: strings.Join(c.Usages.Allowed, ", "),
+	}
+}
+
+func (c Constraints) judgeCA(f Facts) Violation {
+	if c.CA == nil || c.CA.Allowed || !f.CA {
+		return Violation{}
+	}
+	return Violation{Rule: ruleCA, Field: "isCA", Verdict: c.CA.Verdict, Message: "the issuer signs no CA certificates", Value: "true"}
+}
+
+func (r SANRule) breaks(f Facts) Violation {
 	kinds := [...]struct {
 		kind  SANKind
+		field string
 		count int
-	}{{DNSName, f.DNSNames}, {IPAddress, f.IPAddresses}, {URI, f.URIs}, {Email, f.Emails}, {OtherName, f.OtherNames}}
+	}{
+		{DNSName, "dnsNames", f.DNSNames}, {IPAddress, "ipAddresses", f.IPAddresses}, {URI, "uris", f.URIs},
+		{Email, "emailAddresses", f.Emails}, {OtherName, "otherNames", f.OtherNames},
+	}
 	total := 0
 	for _, k := range kinds {
 		total += k.count
 		if k.count > 0 && !slices.Contains(r.Allowed, k.kind) {
-			return "the issuer doesn't sign this kind of name", string(k.kind), joinKinds(r.Allowed)
+			return Violation{Field: k.field, Message: "the issuer doesn't sign this kind of name", Value: string(k.kind), Allowed: joinKinds(r.Allowed)}
 		}
 	}
 	if r.Max > 0 && total > r.Max {
-		return "the issuer doesn't sign so many names", fmt.Sprint(total), fmt.Sprintf("at most %d names", r.Max)
+		return Violation{Field: "dnsNames", Message: "the issuer doesn't sign so many names", Value: fmt.Sprint(total), Allowed: fmt.Sprintf("at most %d names", r.Max)}
 	}
-	return "", "", ""
+	return Violation{}
 }
 
 func joinKinds(kinds []SANKind) string {
@@ -195,22 +257,35 @@ func keyText(algorithm string, size int) string {
 	return fmt.Sprintf("%s %d", algorithm, size)
 }
 
-func (r DurationRule) breaks(f Facts) (message, value, allowed string) {
+func (r DurationRule) breaks(f Facts) Violation {
 	asked := f.Duration
+	v := Violation{Field: "duration"}
 	switch {
 	case asked == 0:
-		if f.RenewBefore != 0 && r.WhenUnset != 0 && f.RenewBefore >= r.WhenUnset {
-			return "the issuer's certificates live " + hours(r.WhenUnset) + " where no duration is asked for, and would be renewed for ever", hours(f.RenewBefore), "a renewBefore of less"
-		}
-		return "", "", ""
+		return r.renewsForEver(f)
 	case r.Ignored:
-		return "the issuer decides by itself how long its certificates live", hours(asked), ""
+		v.Message = "the issuer decides by itself how long its certificates live"
 	case r.Min != 0 && asked < r.Min, r.Max != 0 && asked > r.Max:
-		return "the issuer signs for no such time", hours(asked), r.span()
+		v.Message, v.Allowed = "the issuer signs for no such time", r.span()
 	case len(r.Steps) > 0 && !slices.Contains(r.Steps, asked):
-		return "the issuer takes the nearest of the durations it knows, " + hours(r.nearest(asked)), hours(asked), joinHours(r.Steps)
+		v.Message = "the issuer takes the nearest of the durations it knows, " + hours(r.nearest(asked))
+		v.Allowed = joinHours(r.Steps)
+	default:
+		return v
 	}
-	return "", "", ""
+	v.Value = hours(asked)
+	return v
+}
+
+// renewsForEver compares renewBefore with what the issuer takes for the duration.
+func (r DurationRule) renewsForEver(f Facts) Violation {
+	if r.WhenUnset == 0 || f.RenewBefore < r.WhenUnset {
+		return Violation{}
+	}
+	return Violation{
+		Field: "renewBefore", Value: hours(f.RenewBefore), Allowed: "less than " + hours(r.WhenUnset),
+		Message: "the issuer's certificates live " + hours(r.WhenUnset) + " where no duration is asked for, and would be renewed for ever",
+	}
 }
 
 func (r DurationRule) span() string {
@@ -236,7 +311,7 @@ func joinHours(durations []time.Duration) string {
 }
 
 func (r UsageRule) breaks(f Facts) (message, value string) {
-	for _, usage := range f.Usages {
+	for usage := range texts(f.usages) {
 		if !slices.Contains(r.Allowed, usage) {
 			return "the issuer doesn't sign this usage", usage
 		}

@@ -168,6 +168,28 @@ func (v Variant) shown() string {
 	return orElse(v.Name, "`"+strings.ReplaceAll(v.When, "|", "\\|")+"`")
 }
 
+// Words are the rules in words, one a line: sans: DNS.
+func (c Constraints) Words() []string {
+	var words []string
+	for _, name := range c.names() {
+		allows, verdict := c.text(name)
+		if verdict == Refuse {
+			allows += " (else refused)"
+		}
+		words = append(words, name+": "+allows)
+	}
+	return words
+}
+
+// Words names the values that are recommended, and why; it is empty where there are none.
+func (r Recommendation) Words() string {
+	text := r.text()
+	if text != "" && r.Why != "" {
+		text += ": " + r.Why
+	}
+	return text
+}
+
 // text is what a rule allows, in words, and its verdict.
 func (c Constraints) text(name string) (string, Verdict) {
 	switch name {
@@ -324,7 +346,12 @@ func (e *Entry) renderApproval(b *strings.Builder) {
 }
 
 func (e *Entry) renderPermissions(b *strings.Builder) {
-	b.WriteString("## Permissions\n\ncertshim reads its issuers, and nothing else of it. Without this rule, which `deploy/rbac.yaml` has, it says nothing of their readiness.\n\n```yaml\n")
+	b.WriteString("## Permissions\n\n")
+	file := "deploy/issuers.yaml"
+	if e.Group == CertManagerGroup {
+		file = "deploy/rbac.yaml"
+	}
+	fmt.Fprintf(b, "certshim watches its issuers, and nothing else of it. Without this rule, which `%s` has, it says nothing of whether they are there and ready.\n\n```yaml\n", file)
 	b.WriteString(RenderRule(e.Rule()))
 	b.WriteString("```\n\n")
 }
@@ -352,4 +379,46 @@ func (e *Entry) Rule() Rule {
 func RenderRule(r Rule) string {
 	list := func(items []string) string { return "[" + strings.Join(items, ", ") + "]" }
 	return "- apiGroups: " + list(r.APIGroups) + "\n  resources: " + list(r.Resources) + "\n  verbs: " + list(r.Verbs) + "\n"
+}
+
+const roleHead = `# Generated from resolver/catalogue by "go generate ./resolver"; don't edit.
+# The external issuers that certshim knows: to list and watch them, and nothing else. Rules of
+# issuers that you don't have may be left out; certshim then says nothing of those issuers.
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata:
+  name: certshim-issuers
+rules:
+`
+
+const roleBinding = `---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata:
+  name: certshim-issuers
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: ClusterRole
+  name: certshim-issuers
+subjects:
+  - kind: ServiceAccount
+    name: certshim
+    namespace: certshim
+`
+
+// RenderRole is deploy/issuers.yaml: what watching the issuers of entries needs, but for
+// cert-manager's own.
+func RenderRole(entries []*Entry) string {
+	var b strings.Builder
+	b.WriteString(roleHead)
+	for _, e := range entries {
+		if e.Group == CertManagerGroup {
+			continue
+		}
+		for line := range strings.Lines(RenderRule(e.Rule())) {
+			b.WriteString("  " + line)
+		}
+	}
+	b.WriteString(roleBinding)
+	return b.String()
 }

@@ -16,7 +16,7 @@ var update = flag.Bool("update", false, "write the generated files anew")
 func TestIssuerPagesAreUpToDate(t *testing.T) {
 	const folder = "../docs/issuers"
 	entries := declared(t)
-	pages := map[string]string{"README.md": resolver.RenderIndex(entries)}
+	pages := map[string]string{"README.md": resolver.RenderIndex(entries), "../../deploy/issuers.yaml": resolver.RenderRole(entries)}
 	for _, entry := range entries {
 		pages[entry.ID+".md"] = resolver.RenderPage(entry)
 	}

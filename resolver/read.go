@@ -61,10 +61,10 @@ func (p *program) read(object map[string]any) Seen {
 
 // Read reduces an issuer's object to what decisions read of it. It is pure, and bounded in
 // time whatever the object holds.
-func (k Known) Read(object map[string]any) Seen { return k.program.read(object) }
+func (k *Known) Read(object map[string]any) Seen { return k.program.read(object) }
 
 // Statement is what is said of an issuer that was seen. It allocates nothing.
-func (k Known) Statement(seen Seen) Statement {
+func (k *Known) Statement(seen Seen) Statement {
 	s := k.Said(seen.Variant)
 	s.Existence, s.Ready, s.Reason, s.Message = Exists, seen.Ready, seen.Reason, seen.Message
 	return s
@@ -72,4 +72,12 @@ func (k Known) Statement(seen Seen) Statement {
 
 // Said is what is said of an issuer of this kind by its variant, 0 for one that can't be
 // seen; existence and readiness are open.
-func (k Known) Said(variant uint8) Statement { return k.statements[int(variant)%len(k.statements)] }
+func (k *Known) Said(variant uint8) Statement { return k.statements[int(variant)%len(k.statements)] }
+
+// Recommended are the values that are good for issuers of a variant.
+func (k *Known) Recommended(variant uint8) Recommendation {
+	return k.program.said[int(variant)%len(k.program.said)].recommend
+}
+
+// By names who speaks for the kind: catalogue/step-issuer, file/corp-ca.
+func (k *Known) By() string { return k.by }

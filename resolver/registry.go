@@ -24,6 +24,7 @@ type Known struct {
 	program *program
 	// statements are what is said without a variant, and then with each.
 	statements []Statement
+	by         string
 }
 
 // NewRegistry builds a registry from cert-manager's own issuers, which are always
@@ -71,9 +72,16 @@ func (r *Registry) put(entry Entry) error {
 			errs = append(errs, fmt.Errorf("issuer types %s and %s both declare kind %s of group %s", other.Entry.ID, entry.ID, key.Kind, key.Group))
 			continue
 		}
-		r.known[key] = &Known{GroupKind: key, KindEntry: kind, Entry: &entry, program: program, statements: statements}
+		r.known[key] = &Known{GroupKind: key, KindEntry: kind, Entry: &entry, program: program, statements: statements, by: entry.by()}
 	}
 	return errors.Join(errs...)
+}
+
+func (e Entry) by() string {
+	if e.Level == LevelOperator {
+		return "file/" + e.ID
+	}
+	return "catalogue/" + e.ID
 }
 
 // statement is what an entry says of issuers whose readiness isn't known. What the shipped
@@ -150,4 +158,19 @@ func (d Defaults) check() error {
 func (r *Registry) Knows(kind GroupKind) bool {
 	_, known := r.known[kind]
 	return known
+}
+
+// KindsOf lists the declared kinds of a group, sorted; former ones aren't among them.
+func (r *Registry) KindsOf(group string) []Known {
+	var kinds []Known
+	for _, kind := range r.kinds[group] {
+		kinds = append(kinds, *r.known[GroupKind{Group: group, Kind: kind}])
+	}
+	return kinds
+}
+
+// Scope of a kind that is declared or served, which may be nil, and whether it is either.
+func (r *Registry) Scope(kind GroupKind, served Served) (Scope, bool) {
+	s := resolution{registry: r, served: served}
+	return s.known(kind.Group, kind.Kind)
 }

@@ -1,6 +1,9 @@
 package resolver
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // IssuerKey names one issuer of the cluster. Namespace is empty for a kind whose issuers
 // are cluster-scoped.
@@ -80,6 +83,11 @@ type Finding struct {
 	Hold bool
 }
 
+// NotServedFinding is about an issuer of a kind that nobody declares and no server serves.
+func NotServedFinding() Finding {
+	return Finding{Statement: Statement{Existence: Missing}, State: Fresh, Fault: NotServed, By: "discovery"}
+}
+
 // State says how old a finding is.
 type State string
 
@@ -96,7 +104,9 @@ type Fault string
 
 // The faults of a resolver.
 const (
-	NoFault      Fault = ""
+	NoFault Fault = ""
+	// NotServed means that the cluster has no such kind: the issuer is missing.
+	NotServed    Fault = "NotServed"
 	Unreachable  Fault = "Unreachable"
 	Timeout      Fault = "Timeout"
 	WrongVersion Fault = "Version"
@@ -104,10 +114,24 @@ const (
 	Broken       Fault = "Broken"
 )
 
+// Issuers is what is known of the issuers of a cluster: a snapshot in memory that doesn't
+// change during a decision.
+type Issuers interface {
+	Findings
+	// Names of the issuers of a kind, in a namespace, or of the cluster where it is empty.
+	// They are for suggestions, so that none need be complete.
+	Names(kind GroupKind, namespace string) []string
+}
+
 // Findings gives what resolvers said; a nil Findings knows nothing. It is a snapshot in
 // memory: it does no I/O, waits for nobody, and is safe for concurrent use. Asking for an
 // issuer is also how resolvers learn that somebody uses it.
 type Findings interface {
 	// Find gives what is known of an issuer; false means that no resolver speaks for its kind.
 	Find(IssuerKey) (Finding, bool)
+}
+
+// Allows says whether sources of a namespace may use the issuer.
+func (s Statement) Allows(namespace string) bool {
+	return s.Namespaces == nil || slices.Contains(s.Namespaces, namespace)
 }

@@ -176,3 +176,12 @@ func distance(a, b string, limit int) int {
 	}
 	return row[len(b)]
 }
+
+// Nearest is the name among names that is nearest to one, or "" where none is near; with
+// same, the name itself counts, too.
+func Nearest(name string, names []string, same bool) string {
+	if same && slices.Contains(names, name) {
+		return name
+	}
+	return nearest(name, names)
+}

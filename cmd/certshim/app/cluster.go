@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/tools/pager"
@@ -40,25 +41,35 @@ func (o *planOptions) readCluster(ctx context.Context) (*inventory, liveReader, 
 	if err != nil {
 		return nil, nil, err
 	}
-	config, err := connect(o.connection)
+	c, finder, err := newCluster(o.connection, namespace, o.policy.Registry)
 	if err != nil {
 		return nil, nil, err
+	}
+	if err := c.read(ctx, finder, o.sourceKinds()); err != nil {
+		return nil, nil, err
+	}
+	return c.known, c.live, nil
+}
+
+// newCluster makes the clients; nothing is sent yet. The namespace is empty for all.
+func newCluster(connection *genericclioptions.ConfigFlags, namespace string, registry *resolver.Registry) (cluster, discovery.DiscoveryInterface, error) {
+	config, err := connect(connection)
+	if err != nil {
+		return cluster{}, nil, err
 	}
 	// Lists and discovery are few requests; the client's default limit would only slow them.
 	config.QPS = -1
 	client, err := dynamic.NewForConfig(config)
 	if err != nil {
-		return nil, nil, err
+		return cluster{}, nil, err
 	}
 	finder, err := discovery.NewDiscoveryClientForConfig(config)
 	if err != nil {
-		return nil, nil, err
+		return cluster{}, nil, err
 	}
 	c := cluster{client: client, namespace: namespace, known: newInventory("")}
-	if err := c.read(ctx, finder, o.sourceKinds()); err != nil {
-		return nil, nil, err
-	}
-	return c.known, c.live, nil
+	c.known.registry = registry
+	return c, finder, nil
 }
 
 // sourceKinds are the kinds that the configuration has on; a ListenerSet's Gateway is read
@@ -105,6 +116,9 @@ func (c cluster) read(ctx context.Context, finder discovery.DiscoveryInterface, 
 			return err
 		}
 	}
+	if err := c.listIssuers(ctx, resources); err != nil {
+		return err
+	}
 	if err := c.list(ctx, certificates(), c.namespace); err != nil {
 		return err
 	}
@@ -112,6 +126,42 @@ func (c cluster) read(ctx context.Context, finder discovery.DiscoveryInterface, 
 		return err
 	}
 	return nil
+}
+
+// listIssuers lists those of every declared kind that is served. What may not be read stays
+// unknown.
+func (c cluster) listIssuers(ctx context.Context, resources map[schema.GroupVersionResource]bool) error {
+	c.known.issuers.served = c.known.served
+	for _, known := range c.known.registry.Kinds() {
+		resource, served := servedIssuers(known, resources)
+		if !served {
+			c.known.issuers.missing[known.GroupKind] = true
+			continue
+		}
+		namespace := c.namespace
+		if known.Scope == resolver.Cluster {
+			namespace = metav1.NamespaceAll
+		}
+		switch err := c.list(ctx, resource, namespace); {
+		case apierrors.IsForbidden(err):
+		case err != nil:
+			return err
+		default:
+			c.known.issuers.whole[known.GroupKind] = true
+		}
+	}
+	return nil
+}
+
+// servedIssuers is the first known version of a kind that is served.
+func servedIssuers(known resolver.Known, resources map[schema.GroupVersionResource]bool) (schema.GroupVersionResource, bool) {
+	for _, version := range known.Entry.Versions {
+		resource := schema.GroupVersionResource{Group: known.Group, Version: version, Resource: known.Resource}
+		if resources[resource] {
+			return resource, true
+		}
+	}
+	return schema.GroupVersionResource{}, false
 }
 
 // discover notes the kinds that the cluster serves. An API group that is down hides only

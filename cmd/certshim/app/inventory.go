@@ -31,8 +31,8 @@ type inventory struct {
 	namespace string
 	// keepsLive holds for documents: what they say of a Certificate is all there is.
 	keepsLive bool
-	// isIssuer says which kinds are issuers.
-	isIssuer func(resolver.GroupKind) bool
+	// registry says which kinds are issuers, and reads them.
+	registry *resolver.Registry
 
 	sources map[source.Ref]*source.Object
 	// places has where sources of documents stand.
@@ -43,6 +43,7 @@ type inventory struct {
 	bySpecSecret map[types.NamespacedName][]*certificate.Observed
 	namespaces   map[string]map[string]string
 	served       kinds
+	issuers      issuers
 	fields       certificate.Fields
 	ignored      ignored
 }
@@ -65,6 +66,7 @@ func newInventory(namespace string) *inventory {
 		places:       map[source.Ref]manifest.Position{},
 		certificates: map[types.NamespacedName]*certificate.Observed{},
 		namespaces:   map[string]map[string]string{},
+		issuers:      newIssuers(),
 		served:       kinds{scopes: map[resolver.GroupKind]resolver.Scope{}, groups: map[string][]string{}},
 		ignored:      ignored{Kinds: map[string]int{}},
 	}
@@ -85,8 +87,7 @@ func (i *inventory) add(object *unstructured.Unstructured, at manifest.Position)
 		i.served.addDefinition(object.Object)
 	case kind.Group == "" && kind.Kind == "Namespace":
 		i.addNamespace(object)
-	case i.isIssuer != nil && i.isIssuer(resolver.GroupKind{Group: kind.Group, Kind: kind.Kind}):
-		i.served.add(resolver.GroupKind{Group: kind.Group, Kind: kind.Kind}, resolver.ScopeUnknown)
+	case i.addIssuer(object):
 	default:
 		i.ignored.Documents++
 		i.ignored.Kinds[strings.TrimSpace(object.GetAPIVersion()+" "+kind.Kind)]++

@@ -170,7 +170,7 @@ func (o *planOptions) read(ctx context.Context) (*inventory, liveReader, error) 
 	}
 	known := newInventory(namespace)
 	known.keepsLive = true
-	known.isIssuer = o.policy.Registry.Knows
+	known.registry = o.policy.Registry
 	o.input.each(func(d manifest.Document, err error) { o.take(known, d, err) })
 	return known, nil, nil
 }

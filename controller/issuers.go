@@ -1,0 +1,191 @@
+package controller
+
+import (
+	"slices"
+	"unique"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/tools/cache"
+
+	"github.com/certshim/certshim/resolver"
+)
+
+// compactIssuer is an issuer in the cache: where it is, and what resolvers read of it.
+type compactIssuer struct {
+	compact
+	seen resolver.Seen
+}
+
+// watchedIssuers keeps the issuers of a declared kind: of the first of its versions that is
+// served.
+func (c *Controller) watchedIssuers(known resolver.Known) []watched {
+	var all []watched
+	var preferred []schema.GroupVersionResource
+	for _, version := range known.Entry.Versions {
+		resource := schema.GroupVersionResource{Group: known.Group, Version: version, Resource: known.Resource}
+		all = append(all, watched{
+			resource: resource, unless: preferred[:len(preferred):len(preferred)],
+			clusterScoped: known.Scope == resolver.Cluster, advisory: true,
+			transform: issuerTransform(known),
+			handler:   c.issuerHandler(known.GroupKind),
+			handled:   func() { c.noteWhole(); c.queue.soon(c.waiting.forIssuersOf(known.GroupKind)...) },
+			forget: func() {
+				c.memory.dropIssuers(known.GroupKind)
+				c.noteWhole()
+				c.queue.soon(c.waiting.forIssuersOf(known.GroupKind)...)
+			},
+		})
+		preferred = append(preferred, resource)
+	}
+	return all
+}
+
+func (c *Controller) issuerHandler(kind resolver.GroupKind) cache.ResourceEventHandler {
+	keyOf := func(item *compactIssuer) resolver.IssuerKey {
+		return resolver.IssuerKey{GroupKind: kind, Namespace: item.namespace.Value(), Name: item.name()}
+	}
+	changed := func(o any) {
+		item := o.(*compactIssuer)
+		if c.memory.putIssuer(keyOf(item), item.seen) {
+			c.queue.soon(c.waiting.forIssuer(keyOf(item))...)
+		}
+	}
+	return cache.ResourceEventHandlerFuncs{
+		AddFunc:    changed,
+		UpdateFunc: func(_, o any) { changed(o) },
+		DeleteFunc: func(o any) {
+			if item, ok := last[*compactIssuer](o); ok {
+				c.memory.dropIssuer(keyOf(item))
+				c.queue.soon(c.waiting.forIssuer(keyOf(item))...)
+			}
+		},
+	}
+}
+
+// issuerTransform reduces an issuer to what resolvers read.
+func issuerTransform(known resolver.Known) cache.TransformFunc {
+	return func(o any) (any, error) {
+		object, isRaw := o.(*unstructured.Unstructured)
+		if !isRaw {
+			return o, nil
+		}
+		var p packer
+		p.text(object.GetName())
+		p.text(string(object.GetUID()))
+		p.text(object.GetResourceVersion())
+		p.number(0)
+		return &compactIssuer{
+			compact: compact{namespace: unique.Make(object.GetNamespace()), packed: string(p)},
+			seen:    known.Read(object.Object),
+		}, nil
+	}
+}
+
+// noteWhole notes the kinds of which every issuer is in memory.
+func (c *Controller) noteWhole() {
+	whole := map[resolver.GroupKind]bool{}
+	for _, known := range c.issuers {
+		for _, version := range known.Entry.Versions {
+			resource := schema.GroupVersionResource{Group: known.Group, Version: version, Resource: known.Resource}
+			whole[known.GroupKind] = whole[known.GroupKind] || c.watcher.whole(resource)
+		}
+	}
+	c.whole.Store(&whole)
+}
+
+// putIssuer remembers an issuer, and says whether anything changed by which decisions go.
+func (m *memory) putIssuer(key resolver.IssuerKey, seen resolver.Seen) bool {
+	m.lock.Lock()
+	defer m.lock.Unlock()
+	old, known := m.issuers[key]
+	m.issuers[key] = seen
+	return !known || old != seen
+}
+
+func (m *memory) dropIssuer(key resolver.IssuerKey) {
+	m.lock.Lock()
+	defer m.lock.Unlock()
+	delete(m.issuers, key)
+}
+
+// dropIssuers forgets all of a kind.
+func (m *memory) dropIssuers(kind resolver.GroupKind) {
+	m.lock.Lock()
+	defer m.lock.Unlock()
+	for key := range m.issuers {
+		if key.GroupKind == kind {
+			delete(m.issuers, key)
+		}
+	}
+}
+
+// issuersView is a view as what is known of issuers.
+type issuersView view
+
+var _ resolver.Issuers = issuersView{}
+
+// Find gives what a plugin says of an issuer, whose existence is the cluster's to tell; or
+// what its type says.
+func (v issuersView) Find(key resolver.IssuerKey) (resolver.Finding, bool) {
+	finding, spoken := v.found(key)
+	if v.plugins == nil {
+		return finding, spoken
+	}
+	said, plugged := v.plugins.Find(key)
+	if !plugged {
+		return finding, spoken
+	}
+	if finding.Existence != resolver.MayExist {
+		said.Existence, said.Fault = finding.Existence, finding.Fault
+	}
+	return said, true
+}
+
+// found is what is known from memory. Missing needs proof: the kind isn't served, or all
+// of its issuers are known.
+func (v issuersView) found(key resolver.IssuerKey) (resolver.Finding, bool) {
+	known, declared := v.registry.Known(key.GroupKind)
+	if !declared {
+		return resolver.NotServedFinding(), v.notServed(key.GroupKind)
+	}
+	by := known.By()
+	if seen, there := v.issuers[key]; there {
+		return resolver.Finding{Statement: known.Statement(seen), State: resolver.Fresh, By: by}, true
+	}
+	finding := resolver.Finding{Statement: known.Said(0), State: resolver.Fresh, By: by}
+	switch {
+	case v.notServed(key.GroupKind):
+		finding.Existence, finding.Fault = resolver.Missing, resolver.NotServed
+	case v.whole[key.GroupKind]:
+		finding.Existence = resolver.Missing
+	default:
+		finding.State = resolver.Never
+	}
+	return finding, true
+}
+
+// notServed says that discovery, complete for the group, doesn't have the kind.
+func (v issuersView) notServed(kind resolver.GroupKind) bool {
+	if _, served := v.cluster.served.Scope(kind); served || len(v.cluster.served.resources) == 0 {
+		return false
+	}
+	for version := range v.cluster.served.unknown {
+		if version.Group == kind.Group {
+			return false
+		}
+	}
+	return true
+}
+
+// Names of the issuers of a kind, in a namespace, or of the cluster where it is empty.
+func (v issuersView) Names(kind resolver.GroupKind, namespace string) []string {
+	var names []string
+	for key := range v.issuers {
+		if key.GroupKind == kind && key.Namespace == namespace {
+			names = append(names, key.Name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}

@@ -1,0 +1,131 @@
+package e2e
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/yaml"
+
+	"github.com/certshim/certshim/test/cluster"
+)
+
+func TestAnIssuerThatComesLaterIsToldAndSigns(t *testing.T) {
+	namespace := shared.Namespace(t)
+	events := shared.Watch(t, cluster.Events(), namespace)
+	certificates := shared.Watch(t, cluster.Certificates(), namespace)
+	secrets := shared.Watch(t, cluster.Secrets(), namespace)
+	shared.Apply(t, namespace, ingress("web", annotations{issuerKey: "late"}, "a.example.com"))
+	event := awaitWarning(t, events, "web", "IssuerNotFound")
+	wantIn(t, fmt.Sprint(field(event, "note")), issuerKey, "there is no Issuer late in this namespace")
+	certificates.Object(t, "web-tls", "to be made all the same", exists)
+
+	ca := shared.Issuer(t, namespace, "late")
+	secrets.Signed(t, "web-tls", ca, "a.example.com")
+	if got := warningsAbout(events.State(), "web"); got["IssuerNotFound"] != 1 {
+		t.Errorf("Events: %v, want IssuerNotFound once", got)
+	}
+}
+
+func TestAMisspeltIssuerIsToldTheNearest(t *testing.T) {
+	namespace := shared.Namespace(t)
+	shared.Issuer(t, namespace, "corporate")
+	events := shared.Watch(t, cluster.Events(), namespace)
+	shared.Apply(t, namespace, ingress("web", annotations{issuerKey: "corporat"}, "a.example.com"))
+	event := awaitWarning(t, events, "web", "IssuerNotFound")
+	wantIn(t, fmt.Sprint(field(event, "note")), "\n  cert-manager.io/issuer: corporate")
+}
+
+// The Certificate stays with the issuer it has until the other one is there.
+func TestARedirectToAMissingIssuerWaitsForIt(t *testing.T) {
+	namespace := shared.Namespace(t)
+	shared.Issuer(t, namespace, "ca")
+	events := shared.Watch(t, cluster.Events(), namespace)
+	certificates := shared.Watch(t, cluster.Certificates(), namespace)
+	secrets := shared.Watch(t, cluster.Secrets(), namespace)
+	shared.Apply(t, namespace, ingress("web", annotations{issuerKey: "ca"}, "a.example.com"))
+	certificates.Ready(t, "web-tls")
+
+	next := "next"
+	shared.annotate(t, ingresses, namespace, "web", issuerKey, &next)
+	event := awaitWarning(t, events, "web", "IssuerNotFound")
+	wantIn(t, fmt.Sprint(field(event, "note")), "web-tls with Issuer ca")
+	shared.settled(t, namespace)
+	if got := field(shared.certificate(t, namespace, "web-tls"), "spec|issuerRef|name"); got != "ca" {
+		t.Errorf("the issuer is %v before the next one is there", got)
+	}
+
+	ca := shared.Issuer(t, namespace, "next")
+	certificates.Object(t, "web-tls", "to go to the next issuer", func(c *unstructured.Unstructured) bool {
+		return field(c, "spec|issuerRef|name") == "next"
+	})
+	secrets.Signed(t, "web-tls", ca, "a.example.com")
+}
+
+const stepIssuers = `
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: stepissuers.certmanager.step.sm}
+spec:
+  group: certmanager.step.sm
+  scope: Namespaced
+  names: {kind: StepIssuer, listKind: StepIssuerList, plural: stepissuers, singular: stepissuer}
+  versions:
+  - name: v1beta1
+    served: true
+    storage: true
+    schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}
+`
+
+const stepIssuer = `
+apiVersion: certmanager.step.sm/v1beta1
+kind: StepIssuer
+metadata: {name: corp}
+status: {conditions: [{type: Ready, status: "%s", reason: Verified}]}
+`
+
+// An issuer's CRD that is installed later is watched without a restart; what waits for an
+// issuer of it is looked at again.
+func TestAnIssuerKindThatComesLater(t *testing.T) {
+	namespace := shared.Namespace(t)
+	events := shared.Watch(t, cluster.Events(), namespace)
+	certificates := shared.Watch(t, cluster.Certificates(), namespace)
+	step := annotations{issuerKey: "corp", "cert-manager.io/issuer-kind": "StepIssuer", "cert-manager.io/issuer-group": "certmanager.step.sm"}
+	shared.Apply(t, namespace, ingress("web", step, "a.example.com"))
+	awaitWarning(t, events, "web", "IssuerKindNotInstalled")
+	certificates.Object(t, "web-tls", "to be made all the same", exists)
+
+	shared.define(t, stepIssuers)
+	awaitWarning(t, events, "web", "IssuerNotFound")
+	shared.Apply(t, namespace, fmt.Sprintf(stepIssuer, "False"))
+	shared.Apply(t, namespace, ingress("second", step, "b.example.com"))
+	awaitWarning(t, events, "second", "IssuerNotReady")
+	shared.Apply(t, namespace, fmt.Sprintf(stepIssuer, "True"))
+	shared.Apply(t, namespace, ingress("third", step, "c.example.com"))
+	certificates.Object(t, "third-tls", "to be made", exists)
+	shared.settled(t, namespace)
+	if got := warningsAbout(events.State(), "third"); len(got) > 0 {
+		t.Errorf("a ready issuer leads to %v", got)
+	}
+}
+
+// define installs a CRD until the end of the test.
+func (d *deployed) define(t *testing.T, manifest string) {
+	t.Helper()
+	var crd unstructured.Unstructured
+	if err := yaml.Unmarshal([]byte(strings.TrimSpace(manifest)), &crd.Object); err != nil {
+		t.Fatal(err)
+	}
+	client := d.Dynamic.Resource(schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"})
+	if _, err := client.Create(t.Context(), &crd, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := client.Delete(cleanup(), crd.GetName(), metav1.DeleteOptions{}); err != nil {
+			t.Error(err)
+		}
+	})
+}
