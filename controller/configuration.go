@@ -30,6 +30,7 @@ type Configuration struct {
 	Labels        LabelSettings          `yaml:"labels"`
 	GatewayAPI    GatewayAPISettings     `yaml:"gatewayAPI"`
 	Takeover      TakeoverSettings       `yaml:"takeover"`
+	Resolvers     ResolverSettings       `yaml:"resolvers,omitempty"`
 	KubernetesAPI KubernetesAPISettings  `yaml:"kubernetesAPI"`
 	LeaderElect   LeaderElectionSettings `yaml:"leaderElection"`
 
@@ -76,6 +77,12 @@ type TakeoverSettings struct {
 	// ChangesPerMinute is how many Certificates may change because the shim had ignored
 	// an edit of their source; 0 means none.
 	ChangesPerMinute int `yaml:"changesPerMinute"`
+}
+
+// ResolverSettings is what the operator says of issuers.
+type ResolverSettings struct {
+	// Types are files that declare issuer types, or folders of them: --issuers.
+	Types []string `yaml:"types,omitempty"`
 }
 
 // KubernetesAPISettings limits the requests to the API server.

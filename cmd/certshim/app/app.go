@@ -55,11 +55,7 @@ func Run(ctx context.Context, args []string, streams genericiooptions.IOStreams)
 	root.SetArgs(args[min(1, len(args)):])
 	err := root.ExecuteContext(ctx)
 	if err != nil && !errors.Is(err, errProblems) && !errors.Is(err, errUnreadable) {
-		for line := range strings.SplitSeq(err.Error(), "\n") {
-			if line = strings.TrimSpace(line); line != "" {
-				printLine(streams.ErrOut, "error: "+line)
-			}
-		}
+		printError(streams.ErrOut, err)
 	}
 	return exitStatus(err)
 }
@@ -105,7 +101,10 @@ listenerset-shim.
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return errors.Join(err, errors.New("see '"+cmd.CommandPath()+" --help'"))
 	})
-	root.AddCommand(newController(streams), newPlan(streams), newAnnotations(streams), newPlugin(streams), newVersion(streams))
+	root.AddCommand(
+		newController(streams), newPlan(streams), newAnnotations(streams), newIssuerTypes(streams),
+		newPlugin(streams), newVersion(streams),
+	)
 	for _, cmd := range root.Commands() {
 		cmd.Example = strings.ReplaceAll(cmd.Example, "certshim "+cmd.Name(), name+" "+cmd.Name())
 	}

@@ -1,7 +1,10 @@
 package app
 
 import (
+	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 
 	"github.com/certshim/certshim"
 	"github.com/certshim/certshim/annotations"
@@ -23,15 +26,9 @@ const (
 // newPolicy is the one place where a configuration becomes what decisions follow, so that
 // plan and controller can't disagree.
 func newPolicy(c controller.Configuration, k knowledge) (*certshim.Policy, error) {
-	shipped, err := resolver.Shipped()
+	registry, err := newRegistry(c)
 	if err != nil {
 		return nil, err
-	}
-	registry, err := resolver.NewRegistry(resolver.Defaults{
-		Name: c.DefaultIssuer.Name, Kind: c.DefaultIssuer.Kind, Group: c.DefaultIssuer.Group,
-	}, shipped)
-	if err != nil {
-		return nil, fmt.Errorf("the registry of issuers: %w", err)
 	}
 	labels, err := annotations.NewLabels(c.Labels.Exclude, c.Labels.Include)
 	if err != nil {
@@ -45,4 +42,65 @@ func newPolicy(c controller.Configuration, k knowledge) (*certshim.Policy, error
 		Certificate:    certificate.Policy{Labels: labels},
 		Offline:        k == fromFiles,
 	}, nil
+}
+
+// newRegistry knows the issuer types of this build, and the operator's.
+func newRegistry(c controller.Configuration) (*resolver.Registry, error) {
+	entries, err := resolver.Shipped()
+	if err != nil {
+		return nil, err
+	}
+	own, err := readIssuerTypes(c.Resolvers.Types)
+	if err != nil {
+		return nil, err
+	}
+	registry, err := resolver.NewRegistry(resolver.Defaults{
+		Name: c.DefaultIssuer.Name, Kind: c.DefaultIssuer.Kind, Group: c.DefaultIssuer.Group,
+	}, append(entries, own...))
+	if err != nil {
+		return nil, fmt.Errorf("the registry of issuers: %w", err)
+	}
+	return registry, nil
+}
+
+// readIssuerTypes reads the declarations of files and folders, and tells all that is wrong
+// with them at once.
+func readIssuerTypes(paths []string) ([]resolver.Entry, error) {
+	var entries []resolver.Entry
+	var failed error
+	for _, path := range paths {
+		files, err := typeFiles(path)
+		failed = errors.Join(failed, err)
+		for _, file := range files {
+			entry, err := readIssuerType(file)
+			failed = errors.Join(failed, err)
+			entries = append(entries, entry)
+		}
+	}
+	return entries, failed
+}
+
+// typeFiles gives a file itself, or the manifests in a folder.
+func typeFiles(path string) ([]string, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("read issuer types: %w", err)
+	}
+	if !info.IsDir() {
+		return []string{path}, nil
+	}
+	items, err := os.ReadDir(path)
+	if err != nil {
+		return nil, fmt.Errorf("read issuer types: %w", err)
+	}
+	var files []string
+	for _, item := range items {
+		if !item.IsDir() && isManifest(item.Name()) {
+			files = append(files, filepath.Join(path, item.Name()))
+		}
+	}
+	if len(files) == 0 {
+		return nil, fmt.Errorf("read issuer types: no file in %s ends in .yaml, .yml or .json", path)
+	}
+	return files, nil
 }

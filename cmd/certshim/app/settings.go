@@ -73,6 +73,7 @@ func bindPolicy(flags *pflag.FlagSet, c *controller.Configuration) {
 	flags.StringVar(&c.DefaultIssuer.Group, "default-issuer-group", c.DefaultIssuer.Group, "API group of that issuer")
 	flags.StringSliceVar(&c.Annotations.Auto, "auto-certificate-annotations", c.Annotations.Auto, "annotations that ask for the default issuer when true")
 	flags.StringSliceVar(&c.Annotations.Extra, "extra-certificate-annotations", c.Annotations.Extra, "annotations that are copied to the Certificate")
+	flags.StringSliceVar(&c.Resolvers.Types, "issuers", c.Resolvers.Types, "files that declare issuer types, or folders of them; they add to those of this build, or replace them")
 	flags.BoolVar(&c.GatewayAPI.Enabled, "enable-gateway-api", c.GatewayAPI.Enabled, "work on Gateways, where the cluster serves them")
 	flags.BoolVar(&c.GatewayAPI.ListenerSets, "enable-gateway-api-listenerset", c.GatewayAPI.ListenerSets, "work on ListenerSets, where the cluster serves them")
 	flags.StringSliceVar(&c.GatewayAPI.ExtraProtocols, "gateway-api-extra-protocols", c.GatewayAPI.ExtraProtocols, "listener protocols that count as TLS besides HTTPS and TLS")

@@ -33,6 +33,15 @@ func printable(text string) string {
 	return b.String()
 }
 
+// printError writes each line of an error as one.
+func printError(w io.Writer, err error) {
+	for line := range strings.SplitSeq(err.Error(), "\n") {
+		if line = strings.TrimSpace(line); line != "" {
+			printLine(w, "error: "+line)
+		}
+	}
+}
+
 // printLine writes text as one line, whatever it holds. Where a message goes over several
 // lines they are joined. Errors of writing to a terminal are nobody's to mend.
 func printLine(w io.Writer, text string) {

@@ -1,0 +1,334 @@
+package app
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+	"sigs.k8s.io/yaml"
+
+	"github.com/certshim/certshim"
+	"github.com/certshim/certshim/resolver"
+)
+
+const formatRBAC = "rbac"
+
+type issuersOptions struct {
+	settings      *settings
+	connection    *genericclioptions.ConfigFlags
+	streams       genericiooptions.IOStreams
+	namespace     string
+	allNamespaces bool
+	offline       bool
+	format        string
+
+	registry *resolver.Registry
+}
+
+func newIssuerTypes(streams genericiooptions.IOStreams) *cobra.Command {
+	o := &issuersOptions{streams: streams, connection: connectionFlags()}
+	cmd := &cobra.Command{
+		Use:   "issuers [[KIND/]NAME]",
+		Short: "List the issuer types that are known, and what the cluster has of them",
+		Long: `Lists the issuer types of this build and of --issuers, which of them the cluster has, how
+many of their issuers are ready, and how many Certificates they have.
+
+With the name of an issuer, prints the annotations that name it, ready to be pasted, and what
+is known of it.
+
+` + exitHelp,
+		Example: `  certshim issuers
+  certshim issuers letsencrypt
+  certshim issuers -o rbac --issuers corp-ca.yaml
+  certshim issuers test corp-ca.yaml`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			configuration, err := o.settings.configuration(cmd.Flags())
+			if err != nil {
+				return err
+			}
+			if o.registry, err = newRegistry(configuration); err != nil {
+				return err
+			}
+			return o.run(cmd.Context(), strings.Join(args, ""))
+		},
+	}
+	flags := cmd.Flags()
+	o.settings = newSettings(flags, bindPolicy)
+	flags.StringVarP(&o.namespace, "namespace", "n", "", "namespace of the issuer that is named")
+	flags.BoolVarP(&o.allNamespaces, "all-namespaces", "A", false, "look for the issuer that is named in all namespaces")
+	flags.BoolVar(&o.offline, "offline", false, "ask no cluster: list what is known")
+	flags.StringVarP(&o.format, "output", "o", formatTable, "table, json, yaml or rbac (the permissions that watching them needs)")
+	o.connection.AddFlags(flags)
+	cmd.AddCommand(newIssuerTest(streams))
+	return cmd
+}
+
+func (o *issuersOptions) run(ctx context.Context, name string) error {
+	switch {
+	case !slices.Contains([]string{formatTable, formatJSON, formatYAML, formatRBAC}, o.format):
+		return badFormat(o.format, formatTable, formatJSON, formatYAML, formatRBAC)
+	case o.format == formatRBAC:
+		return o.printRules()
+	case name != "":
+		return o.printOne(ctx, name)
+	}
+	return o.printAll(ctx)
+}
+
+// printRules prints the items of a role, those of cert-manager's own issuers first.
+func (o *issuersOptions) printRules() error {
+	for _, entry := range entriesOf(o.registry) {
+		if _, err := fmt.Fprint(o.streams.Out, resolver.RenderRule(entry.Rule())); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// entriesOf are the types of a registry, each once.
+func entriesOf(registry *resolver.Registry) []*resolver.Entry {
+	var entries []*resolver.Entry
+	for _, known := range registry.Kinds() {
+		if !slices.Contains(entries, known.Entry) {
+			entries = append(entries, known.Entry)
+		}
+	}
+	return entries
+}
+
+// issuerType is a kind of issuer as the list shows it.
+type issuerType struct {
+	Type  string         `json:"type"`
+	Group string         `json:"group"`
+	Kind  string         `json:"kind"`
+	Scope resolver.Scope `json:"scope"`
+	From  string         `json:"from"`
+	// Installed says whether the cluster serves the kind; nil where no cluster was asked, as
+	// are the numbers, which are nil as well where its issuers can't be read.
+	Installed    *bool `json:"installed,omitempty"`
+	Issuers      *int  `json:"issuers,omitempty"`
+	Ready        *int  `json:"ready,omitempty"`
+	Certificates *int  `json:"certificates,omitempty"`
+}
+
+func (o *issuersOptions) printAll(ctx context.Context) error {
+	var known *inventory
+	if !o.offline {
+		var err error
+		if known, err = o.read(ctx, metav1.NamespaceAll); err != nil {
+			printLine(o.streams.ErrOut, "warning: no cluster was asked: "+err.Error())
+		}
+	}
+	types := o.types(known)
+	switch o.format {
+	case formatJSON:
+		return writeJSON(o.streams.Out, types)
+	case formatYAML:
+		text, err := yaml.Marshal(types)
+		if err != nil {
+			return fmt.Errorf("write the issuer types: %w", err)
+		}
+		_, err = o.streams.Out.Write(text)
+		return err
+	}
+	table := tabwriter.NewWriter(o.streams.Out, 0, 0, 2, ' ', 0)
+	row(table, "TYPE", "KIND", "GROUP", "SCOPE", "INSTALLED", "ISSUERS", "READY", "CERTIFICATES", "FROM")
+	for _, t := range types {
+		row(table, t.Type, t.Kind, t.Group, string(t.Scope), yesNo(t.Installed), number(t.Issuers), number(t.Ready), number(t.Certificates), t.From)
+	}
+	return table.Flush()
+}
+
+func yesNo(value *bool) string {
+	switch {
+	case value == nil:
+		return "-"
+	case *value:
+		return "yes"
+	}
+	return "no"
+}
+
+func number(value *int) string {
+	if value == nil {
+		return "-"
+	}
+	return fmt.Sprint(*value)
+}
+
+// types counts what the cluster has of each kind; without one, known is nil.
+func (o *issuersOptions) types(known *inventory) []issuerType {
+	var types []issuerType
+	for _, kind := range o.registry.Kinds() {
+		t := issuerType{
+			Type: cmp.Or(kind.Entry.Title, kind.Entry.ID), Group: kind.Group, Kind: kind.GroupKind.Kind,
+			Scope: kind.Scope, From: kind.By(),
+		}
+		if known != nil {
+			t.count(kind.GroupKind, known)
+		}
+		types = append(types, t)
+	}
+	return types
+}
+
+func (t *issuerType) count(kind resolver.GroupKind, known *inventory) {
+	installed := !known.issuers.missing[kind]
+	t.Installed = &installed
+	if known.issuers.whole[kind] {
+		var all, ready int
+		for key, seen := range known.issuers.seen {
+			if key.GroupKind != kind {
+				continue
+			}
+			all++
+			if seen.Ready == resolver.Ready {
+				ready++
+			}
+		}
+		t.Issuers, t.Ready = &all, &ready
+	}
+	var used int
+	for _, c := range known.certificates {
+		if c.Issuer.Group == kind.Group && c.Issuer.Kind == kind.Kind {
+			used++
+		}
+	}
+	t.Certificates = &used
+}
+
+// read reads the issuers of the cluster, and its Certificates.
+func (o *issuersOptions) read(ctx context.Context, namespace string) (*inventory, error) {
+	c, finder, err := newCluster(o.connection, namespace, o.registry)
+	if err != nil {
+		return nil, err
+	}
+	resources, err := c.discover(finder)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.listIssuers(ctx, resources); err != nil {
+		return nil, err
+	}
+	if !resources[certificates()] {
+		return c.known, nil
+	}
+	return c.known, c.list(ctx, certificates(), namespace)
+}
+
+// printOne prints what is known of the issuers of a name, KIND/NAME or NAME.
+func (o *issuersOptions) printOne(ctx context.Context, name string) error {
+	kind, bare, qualified := strings.Cut(name, "/")
+	if !qualified {
+		kind, bare = "", name
+	}
+	namespace, err := o.oneNamespace()
+	if err != nil {
+		return err
+	}
+	known, err := o.read(ctx, namespace)
+	if err != nil {
+		return err
+	}
+	found := issuersNamed(known, kind, bare)
+	if len(found) == 0 {
+		return o.notFound(known, name, bare)
+	}
+	for i, key := range found {
+		if i > 0 {
+			_, _ = fmt.Fprintln(o.streams.Out, "---")
+		}
+		if _, err := fmt.Fprint(o.streams.Out, o.block(known, key)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (o *issuersOptions) oneNamespace() (string, error) {
+	if o.allNamespaces || o.namespace != "" {
+		return o.namespace, nil
+	}
+	namespace, _, err := o.connection.ToRawKubeConfigLoader().Namespace()
+	return namespace, err
+}
+
+// issuersNamed are the issuers of a name, and of a kind if it isn't "", in any case.
+func issuersNamed(known *inventory, kind, name string) []resolver.IssuerKey {
+	var found []resolver.IssuerKey
+	for key := range known.issuers.seen {
+		if key.Name == name && (kind == "" || strings.EqualFold(kind, key.Kind)) {
+			found = append(found, key)
+		}
+	}
+	slices.SortFunc(found, func(a, b resolver.IssuerKey) int {
+		return cmp.Or(cmp.Compare(a.Group, b.Group), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Namespace, b.Namespace))
+	})
+	return found
+}
+
+func (o *issuersOptions) notFound(known *inventory, name, bare string) error {
+	var near []string
+	for key := range known.issuers.seen {
+		if resolver.Nearest(bare, []string{key.Name}, true) != "" {
+			near = append(near, key.Kind+"/"+key.Name)
+		}
+	}
+	slices.Sort(near)
+	message := fmt.Sprintf("there is no issuer %q here", name)
+	if len(near) > 0 {
+		message += "; did you mean " + strings.Join(slices.Compact(near), ", ") + "?"
+	}
+	return failure{errors.New(message)}
+}
+
+// block is the annotations that name an issuer, with what is known of it as comments.
+func (o *issuersOptions) block(known *inventory, key resolver.IssuerKey) string {
+	kind, _ := o.registry.Known(key.GroupKind)
+	seen := known.issuers.seen[key]
+	statement := kind.Statement(seen)
+	var b strings.Builder
+	comment := func(text string) { fmt.Fprintf(&b, "# %s\n", printable(text)) }
+	where := "for all namespaces"
+	if key.Namespace != "" {
+		where = "for namespace " + key.Namespace
+	}
+	comment(fmt.Sprintf("%s %s of group %s, %s: %s", key.Kind, key.Name, key.Group, where, readiness(seen)))
+	b.WriteString("metadata:\n  annotations:\n")
+	ref := resolver.Issuer{Ref: resolver.Ref{Group: key.Group, Kind: key.Kind, Name: key.Name}}
+	for _, line := range certshim.IssuerLines(ref) {
+		b.WriteString("    " + line + "\n")
+	}
+	for _, words := range statement.Constraints.Words() {
+		comment(words)
+	}
+	if words := kind.Recommended(seen.Variant).Words(); words != "" {
+		comment("recommended: " + words)
+	}
+	for _, annotation := range kind.Entry.Annotations {
+		if annotation.Copied() {
+			comment("may have " + annotation.Key + ": " + annotation.Doc)
+		}
+	}
+	return b.String()
+}
+
+// readiness is what is known of an issuer, in words.
+func readiness(seen resolver.Seen) string {
+	text := map[resolver.Readiness]string{
+		resolver.Ready: "ready", resolver.NotReady: "not ready", resolver.ReadyUnknown: "not known to be ready",
+	}[seen.Ready]
+	if why := strings.Trim(seen.Reason+": "+seen.Message, ": "); why != "" && seen.Ready != resolver.Ready {
+		text += ", " + why
+	}
+	return text
+}
