@@ -78,6 +78,7 @@ func (m *memory) NamespaceLabels(namespace string) (map[string]string, bool) {
 
 func (m *memory) CertificateFields() certificate.Fields { return m.fields }
 func (m *memory) Served() resolver.Served               { return nil }
+func (m *memory) Issuers() resolver.Issuers             { return nil }
 
 // add reads manifests, each without its apiVersion, and gives the last one. What has no
 // namespace is in shop, and its uid is kind/name.

@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/certshim/certshim/certificate"
+	"github.com/certshim/certshim/resolver"
 )
 
 func TestObserve(t *testing.T) {
@@ -18,6 +19,7 @@ func TestObserve(t *testing.T) {
 	got := certificate.Observe(live)
 	want := certificate.Observed{
 		Namespace: "shop", Name: "web-tls", UID: "certificate-uid", ResourceVersion: "7", Secret: "web-tls",
+		Issuer: resolver.Ref{Group: "cert-manager.io", Kind: "Issuer", Name: "ca"},
 		Owner: certificate.Owner{Group: "networking.k8s.io", Kind: "Ingress", Name: "web", UID: "source-uid"},
 		Have:  certificate.Want(certificate.Build(in)), Flags: certificate.Applied | certificate.Deleting,
 	}

@@ -226,3 +226,6 @@ func (view) CertificateFields() certificate.Fields { return nil }
 
 // Served implements certshim.Observed: nothing is known of the cluster.
 func (view) Served() resolver.Served { return nil }
+
+// Issuers are not known: cert-manager's shims read none.
+func (view) Issuers() resolver.Issuers { return nil }
