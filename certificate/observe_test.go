@@ -20,8 +20,8 @@ func TestObserve(t *testing.T) {
 	want := certificate.Observed{
 		Namespace: "shop", Name: "web-tls", UID: "certificate-uid", ResourceVersion: "7", Secret: "web-tls",
 		Issuer: resolver.Ref{Group: "cert-manager.io", Kind: "Issuer", Name: "ca"},
-		Owner: certificate.Owner{Group: "networking.k8s.io", Kind: "Ingress", Name: "web", UID: "source-uid"},
-		Have:  certificate.Want(certificate.Build(in)), Flags: certificate.Applied | certificate.Deleting,
+		Owner:  certificate.Owner{Group: "networking.k8s.io", Kind: "Ingress", Name: "web", UID: "source-uid"},
+		Have:   certificate.Want(certificate.Build(in)), Flags: certificate.Applied | certificate.Deleting,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
