@@ -90,7 +90,7 @@ func New(config Config, base *rest.Config, log *slog.Logger, registry *prometheu
 	}
 	c := &Controller{
 		config: config, base: base, log: log, registry: registry,
-		memory: newMemory(), waiting: newWaiting(), issuers: config.Policy.Registry.Kinds(), pace: newPace(config.Takeover.ChangesPerMinute),
+		memory: newMemory(), waiting: newWaiting(), pace: newPace(config.Takeover.ChangesPerMinute),
 		look: make(chan struct{}, 1),
 	}
 	c.queue = newQueue(nil)
@@ -173,6 +173,7 @@ func (c *Controller) newWatcher() *watcher {
 			w.resources = append(w.resources, c.watchedSource(kind))
 		}
 	}
+	c.issuers = c.config.Policy.Registry.Kinds()
 	for _, known := range c.issuers {
 		w.resources = append(w.resources, c.watchedIssuers(known)...)
 	}

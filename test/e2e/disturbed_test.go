@@ -150,6 +150,7 @@ func TestBadInputMakesNoHotLoop(t *testing.T) {
 	d := startDeployed(t)
 	d.startFor(t, "certshim", "--leader-elect=false")
 	namespace := d.Namespace(t)
+	d.Issuer(t, namespace, "ca")
 	events := d.Watch(t, cluster.Events(), namespace)
 	const bad = 50
 	for i := range bad {
