@@ -85,6 +85,10 @@ func TestTakeOver(t *testing.T) {
 			entries: []string{entryOf(shim, "Update", "10:00", in, "spec>."), "kubectl-edit Update 11:00 spec>dnsNames spec>keystores>."},
 			want:    []string{own(), "kubectl-edit Update 11:00 spec>dnsNames spec>keystores>."}, unchanged: true,
 		},
+		"the Secret's name of the same value is owned together": {
+			entries: []string{entryOf(shim, "Update", "10:00", in), "kubectl Apply 11:00 spec>secretName metadata>ownerReferences>{source-uid}"},
+			want:    []string{own(), "kubectl Apply 11:00 metadata>ownerReferences>{source-uid} spec>secretName"}, unchanged: true,
+		},
 		"values differ: they are applied afterwards, at the pace of a take-over": {
 			change:  set("duration", "3h0m0s"),
 			entries: []string{entryOf(shim, "Update", "10:00", in)},
@@ -122,6 +126,16 @@ func TestTakeOver(t *testing.T) {
 				own(), shim + " Update 10:00 spec>isCA",
 				"kubectl-edit Update 08:00 spec>dnsNames", "old Update/status 08:00 status>conditions",
 			}, unchanged: true,
+		},
+		"a stranger's entry of such a version alone": {
+			change:  set("duration", "3h0m0s"),
+			entries: []string{ownOf(in, "10:00"), "old Update@v1alpha2 08:00 spec>keystores"},
+			want:    []string{own(), "old Update 08:00 spec>keystores"},
+		},
+		"nothing is taken from a subresource": {
+			change:  func(object map[string]any) { ownerOf(object)["apiVersion"] = "networking.k8s.io/v1beta1" },
+			entries: []string{entryOf(shim, "Update", "10:00", in), "x Update/status 10:00 metadata>ownerReferences>{source-uid}"},
+			want:    []string{own(), "x Update/status 10:00 metadata>ownerReferences>{source-uid}"}, paced: true,
 		},
 		"our own entry of such a version": {
 			entries: []string{entryOf("certshim", "Apply@v1alpha2", "10:00", in, "spec>commonName")},
