@@ -12,6 +12,7 @@ import (
 	"reflect"
 	"slices"
 	"testing"
+	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -309,6 +310,7 @@ func TestBothRunningCertshimStepsBack(t *testing.T) {
 	if err := certshim.Pause(); err != nil {
 		t.Fatal(err)
 	}
+	d.untilLater(t, namespace, "web-tls")
 	label := func(value string) {
 		t.Helper()
 		d.patch(t, ingresses, namespace, "web", fmt.Sprintf(`{"metadata":{"labels":{"edit":%q}}}`, value))
@@ -327,5 +329,21 @@ func TestBothRunningCertshimStepsBack(t *testing.T) {
 	d.settled(t, namespace)
 	if onlyOurs(d.certificate(t, namespace, "web-tls")) {
 		t.Error("certshim wrote the Certificate that it had left to the shim")
+	}
+}
+
+// untilLater waits until what is written now has a later time than everything recorded so
+// far: managedFields know seconds, and what a shim writes within the second of the
+// take-over looks as if it were older.
+func (d *deployed) untilLater(t *testing.T, namespace, name string) {
+	t.Helper()
+	var last time.Time
+	for _, entry := range d.certificate(t, namespace, name).GetManagedFields() {
+		if entry.Time.After(last) {
+			last = entry.Time.Time
+		}
+	}
+	if err := poll(t.Context(), "the next second", func() (bool, error) { return time.Now().Unix() > last.Unix(), nil }); err != nil {
+		t.Fatal(err)
 	}
 }
