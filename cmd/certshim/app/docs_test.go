@@ -49,7 +49,57 @@ func pages(t *testing.T) map[string]string {
 	return found
 }
 
-var fence = regexp.MustCompile("(?ms)^```([a-z]*)\n(.*?)^```")
+var (
+	link    = regexp.MustCompile(`\]\(([^)#\s]*)(#[^)\s]+)?\)`)
+	heading = regexp.MustCompile(`(?m)^#+ +(.+)$`)
+	fence   = regexp.MustCompile("(?ms)^```([a-z]*)\n(.*?)^```")
+)
+
+func TestLinksResolve(t *testing.T) {
+	all := pages(t)
+	for page, text := range all {
+		for _, found := range link.FindAllStringSubmatch(fence.ReplaceAllString(text, ""), -1) {
+			if strings.Contains(found[1], "://") {
+				continue
+			}
+			target := page
+			if found[1] != "" {
+				target = filepath.Join(filepath.Dir(page), found[1])
+			}
+			if _, err := os.Stat(target); err != nil {
+				t.Errorf("%s links to %s: %v", page, found[0], err)
+				continue
+			}
+			if found[2] != "" && !slices.Contains(anchors(all[target]), found[2]) {
+				t.Errorf("%s links to %s: no such heading", page, found[0])
+			}
+		}
+	}
+}
+
+// anchors are the names that a web page of the text gives its headings.
+func anchors(text string) []string {
+	var names []string
+	for _, found := range heading.FindAllStringSubmatch(text, -1) {
+		name := strings.ToLower(strings.TrimSpace(found[1]))
+		name = regexp.MustCompile(`[^\p{L}\p{N} _-]`).ReplaceAllString(name, "")
+		names = append(names, "#"+strings.ReplaceAll(name, " ", "-"))
+	}
+	return names
+}
+
+// named finds what is set as code and looks like a file or folder of this repository.
+var named = regexp.MustCompile("`((?:[a-z0-9_]+/)+(?:[a-zA-Z0-9_.-]+\\.[a-z]+)?)`")
+
+func TestFilesNamedOnPagesExist(t *testing.T) {
+	for page, text := range pages(t) {
+		for _, found := range named.FindAllStringSubmatch(fence.ReplaceAllString(text, ""), -1) {
+			if _, err := os.Stat(found[1]); err != nil {
+				t.Errorf("%s names %s: %v", page, found[1], err)
+			}
+		}
+	}
+}
 
 // rows gives the names, set as code, that begin the rows of the table under a heading.
 func rows(t *testing.T, page, under string) []string {
@@ -186,21 +236,18 @@ func TestYAMLOnPagesHolds(t *testing.T) {
 	}
 }
 
-// A block of type console is a command and what it prints; -update writes that.
+// A block of type console that plans files is a command and what it prints; -update writes
+// that.
 func TestConsoleOnPagesHolds(t *testing.T) {
 	for page, text := range pages(t) {
 		now := fence.ReplaceAllStringFunc(text, func(block string) string {
 			found := fence.FindStringSubmatch(block)
-			if found[1] != "console" {
-				return block
-			}
 			command, _, _ := strings.Cut(found[2], "\n")
-			arguments, isOurs := strings.CutPrefix(command, "$ certshim ")
-			if !isOurs {
-				t.Errorf("%s: %s is no command that can be checked", page, command)
+			arguments, isOurs := strings.CutPrefix(command, "$ certshim plan -f ")
+			if found[1] != "console" || !isOurs {
 				return block
 			}
-			stdout, stderr, _ := run(t, nil, strings.Fields(arguments)...)
+			stdout, stderr, _ := run(t, nil, append([]string{"plan", "-f"}, strings.Fields(arguments)...)...)
 			return "```console\n" + command + "\n" + stdout + stderr + "```"
 		})
 		if now == text {
