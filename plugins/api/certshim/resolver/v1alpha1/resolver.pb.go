@@ -27,8 +27,8 @@
 //     question in the same state of the world has the same answer.
 //   - Each call has a deadline (deadline_ms of the handshake for Resolve). Work that is past
 //     its deadline should be given up.
-//   - No message is larger than max_message_bytes of the handshake, 1 MiB. A plugin should set
-//     the same limit on what it receives.
+//   - No message is larger than max_message_bytes of the handshake, 1 MiB. A plugin refuses
+//     larger ones with RESOURCE_EXHAUSTED: set the server's limit, as gRPC's own is 4 MiB.
 //   - Every enum's value 0 is UNSPECIFIED and is never valid in an answer.
 //   - Fields are only ever added. Ignore those that you don't know. An incompatible change is
 //     a new package beside this one; answer UNIMPLEMENTED for packages that you don't serve.
@@ -562,7 +562,7 @@ type HandshakeRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// certshim's version, such as "v0.3.0" or "dev": for the plugin's log, never to be parsed.
 	HostVersion string `protobuf:"bytes,1,opt,name=host_version,json=hostVersion,proto3" json:"host_version,omitempty"`
-	// The kinds that the plugin may answer for. Ask for others is not possible.
+	// The kinds that the plugin may answer for. certshim asks for no others.
 	Granted []*Kind `protobuf:"bytes,2,rep,name=granted,proto3" json:"granted,omitempty"`
 	// The fields of Defaults that an answer may set.
 	GrantedDefaults []DefaultField `protobuf:"varint,3,rep,packed,name=granted_defaults,json=grantedDefaults,proto3,enum=certshim.resolver.v1alpha1.DefaultField" json:"granted_defaults,omitempty"`

@@ -27,8 +27,8 @@
 //     question in the same state of the world has the same answer.
 //   - Each call has a deadline (deadline_ms of the handshake for Resolve). Work that is past
 //     its deadline should be given up.
-//   - No message is larger than max_message_bytes of the handshake, 1 MiB. A plugin should set
-//     the same limit on what it receives.
+//   - No message is larger than max_message_bytes of the handshake, 1 MiB. A plugin refuses
+//     larger ones with RESOURCE_EXHAUSTED: set the server's limit, as gRPC's own is 4 MiB.
 //   - Every enum's value 0 is UNSPECIFIED and is never valid in an answer.
 //   - Fields are only ever added. Ignore those that you don't know. An incompatible change is
 //     a new package beside this one; answer UNIMPLEMENTED for packages that you don't serve.
