@@ -46,9 +46,12 @@ func isSource(document *unstructured.Unstructured) bool {
 	return false
 }
 
-// inputs are those of sources that exist together.
+// inputs are those of sources that exist together; what only the server gives is filled in.
 func inputs(sources []*Object, existing []*unstructured.Unstructured, options oracle.Options) []*Input {
 	for _, object := range sources {
+		if object.Name == "" {
+			object.Name = "unnamed"
+		}
 		if object.UID == "" {
 			object.UID = "uid-of-" + object.Name
 		}
