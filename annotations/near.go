@@ -172,5 +172,5 @@ func cutPrefix(key string) (prefix, name string) {
 // Keeps says whether Parse or NearTriggers may look at a key, so that a cache that holds
 // only those keys gives the same answers.
 func (p *Parser) Keeps(key string) bool {
-	return p.near.prefixOf(key) != "" || p.near.known[key] || p.near.nearAuto(key) != ""
+	return slices.Contains(p.options.IssuerKeys, key) || p.near.prefixOf(key) != "" || p.near.known[key] || p.near.nearAuto(key) != ""
 }

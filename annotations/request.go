@@ -115,6 +115,8 @@ type Options struct {
 	// AutoKeys trigger the default issuer when true (Go's strconv.ParseBool).
 	// cert-manager's flag --auto-certificate-annotations; default kubernetes.io/tls-acme.
 	AutoKeys []string
+	// IssuerKeys may be copied to the Certificate for its issuer; they are kept, and not read.
+	IssuerKeys []string
 	// ExtraKeys are copied to the Certificate: --extra-certificate-annotations, exact keys.
 	ExtraKeys []string
 }

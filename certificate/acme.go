@@ -24,9 +24,13 @@ const (
 
 const gatewayGroup = "gateway.networking.k8s.io"
 
-// certificateAnnotations are those that the operator wants copied, and the ACME ones.
-func certificateAnnotations(in Input, problems *problem.List) map[string]string {
-	out := map[string]string{}
+// certificateAnnotations are those that the operator wants copied, those that are copied
+// for the issuer, with the list of what came from its resolver, and the ACME ones.
+func certificateAnnotations(in Input, filled []string, problems *problem.List) map[string]string {
+	out := copied(in)
+	if list := listHeld(filled, out); list != "" {
+		out[fromResolver] = list
+	}
 	maps.Copy(out, in.Request.Extra)
 	maps.Copy(out, solverIngress(in, problems))
 	maps.Copy(out, solverParent(in.Source, in.Request.ACME))

@@ -22,11 +22,13 @@ func build(in Input) (map[string]any, problem.List) {
 	var problems problem.List
 	metadata := fields{"name": in.Ask.Secret, "namespace": in.Source.Namespace}
 	metadata.texts("labels", labels(in))
-	metadata.texts("annotations", certificateAnnotations(in, &problems))
+	wanted := spec(in)
+	filled := fill(in, wanted)
+	metadata.texts("annotations", certificateAnnotations(in, filled, &problems))
 	if in.Source.UID != "" {
 		metadata["ownerReferences"] = []any{ownerReference(in)}
 	}
-	served := leaveOut(spec(in), in.Fields, &problems)
+	served := leaveOut(wanted, in.Fields, &problems)
 	return map[string]any{
 		"apiVersion": apiVersion, "kind": "Certificate",
 		"metadata": map[string]any(metadata), "spec": served,

@@ -15,7 +15,7 @@ func Observe(object map[string]any) Observed {
 	o := Observed{
 		Namespace: text(metadata, "namespace"), Name: text(metadata, "name"),
 		UID: text(metadata, "uid"), ResourceVersion: text(metadata, "resourceVersion"),
-		Secret: text(spec, "secretName"), Owner: controllerOwner(metadata), Issuer: observeIssuer(spec),
+		Secret: text(spec, "secretName"), Owner: controllerOwner(metadata), Issuer: observeIssuer(spec), Held: observeHeld(metadata, spec),
 	}
 	if metadata["deletionTimestamp"] != nil {
 		o.Flags |= Deleting

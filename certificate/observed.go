@@ -12,6 +12,8 @@ type Observed struct {
 	Secret string
 	// Issuer is spec.issuerRef, with cert-manager's defaults filled in.
 	Issuer resolver.Ref
+	// Held are the values that came from a resolver, nil for none.
+	Held *Held
 	// Owner is the controller owner reference; its zero value means there is none.
 	Owner Owner
 	// Have is the digest of what our Apply entry owns, with the live values.

@@ -200,6 +200,7 @@ func packCertificate(o certificate.Observed) *compactCertificate {
 	p.text(o.Owner.Group)
 	p.text(o.Owner.Kind)
 	p.text(o.Owner.Name)
+	p.text(o.Held.Encode())
 	return &compactCertificate{
 		compact: compact{namespace: unique.Make(o.Namespace), packed: string(p)},
 		have:    o.Have, flags: o.Flags, issuer: unique.Make(o.Issuer),
@@ -212,6 +213,7 @@ func (c *compactCertificate) unpack() certificate.Observed {
 	u.number()
 	o.Secret = u.text()
 	o.Owner = certificate.Owner{UID: u.text(), Group: u.text(), Kind: u.text(), Name: u.text()}
+	o.Held = certificate.DecodeHeld(u.text())
 	o.Have, o.Flags, o.Issuer = c.have, c.flags, c.issuer.Value()
 	return o
 }

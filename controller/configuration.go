@@ -83,7 +83,16 @@ type TakeoverSettings struct {
 type ResolverSettings struct {
 	// Types are files that declare issuer types, or folders of them: --issuers.
 	Types []string `yaml:"types,omitempty"`
+	// Recommendations says what becomes of the values that issuer types recommend: Show, or
+	// Apply, which sets them on new Certificates.
+	Recommendations string `yaml:"recommendations"`
 }
+
+// What becomes of recommendations.
+const (
+	ShowRecommendations  = "Show"
+	ApplyRecommendations = "Apply"
+)
 
 // KubernetesAPISettings limits the requests to the API server.
 type KubernetesAPISettings struct {
@@ -116,6 +125,7 @@ func DefaultConfiguration() Configuration {
 		Annotations:   AnnotationSettings{Auto: []string{"kubernetes.io/tls-acme"}, AutoKinds: []string{"Ingress"}},
 		GatewayAPI:    GatewayAPISettings{Enabled: true, ListenerSets: true},
 		Takeover:      TakeoverSettings{ChangesPerMinute: 10},
+		Resolvers:     ResolverSettings{Recommendations: ShowRecommendations},
 		LeaderElect: LeaderElectionSettings{
 			Enabled: true, LeaseName: "certshim",
 			LeaseDuration: Duration(15 * time.Second),
@@ -141,6 +151,8 @@ func (c Configuration) Validate() error {
 	wrong(c.DefaultIssuer.Kind == "", "defaultIssuer.kind is empty, must be a kind such as Issuer")
 	wrong(c.Workers < 1 || c.Workers > MaxWorkers, "workers is %d, must be 1 to %d", c.Workers, MaxWorkers)
 	wrong(c.Takeover.ChangesPerMinute < 0, "takeover.changesPerMinute is %d, must be 0 or more", c.Takeover.ChangesPerMinute)
+	wrong(c.Resolvers.Recommendations != ShowRecommendations && c.Resolvers.Recommendations != ApplyRecommendations,
+		"resolvers.recommendations is %q, must be %s or %s", c.Resolvers.Recommendations, ShowRecommendations, ApplyRecommendations)
 	wrong(c.KubernetesAPI.QPS < -1, "kubernetesAPI.qps is %g, must be -1 (no limit), 0 (default) or more", c.KubernetesAPI.QPS)
 	wrong(c.KubernetesAPI.Burst < -1, "kubernetesAPI.burst is %d, must be 0 (default) or more", c.KubernetesAPI.Burst)
 	if c.LeaderElect.Enabled {

@@ -11,10 +11,19 @@ import (
 // immutable and safe for concurrent use.
 type Registry struct {
 	defaults Defaults
-	known    map[GroupKind]*Known
+	// recommend is set by [ApplyRecommendations].
+	recommend bool
+	known     map[GroupKind]*Known
 	// groups are the groups that declare a kind, kinds the kinds of a group; sorted.
 	groups, kinds map[string][]string
 }
+
+// Option changes what a registry says.
+type Option func(*Registry)
+
+// ApplyRecommendations makes what types recommend be set, where the source says nothing,
+// and copies the annotations that their controllers read.
+func ApplyRecommendations() Option { return func(r *Registry) { r.recommend = true } }
 
 // Known is an issuer kind of the registry and the entry it came from.
 type Known struct {
@@ -30,10 +39,13 @@ type Known struct {
 // NewRegistry builds a registry from cert-manager's own issuers, which are always
 // there, and entries. An entry of a higher level replaces (group, kind) pairs of a lower
 // one; the same pair twice within a level is an error. All errors are reported together.
-func NewRegistry(defaults Defaults, entries []Entry) (*Registry, error) {
+func NewRegistry(defaults Defaults, entries []Entry, options ...Option) (*Registry, error) {
 	r := &Registry{
 		defaults: defaults.filled(),
 		known:    map[GroupKind]*Known{}, groups: map[string][]string{}, kinds: map[string][]string{},
+	}
+	for _, option := range options {
+		option(r)
 	}
 	own, err := builtin()
 	if err != nil {
@@ -63,7 +75,7 @@ func (r *Registry) put(entry Entry) error {
 	}
 	statements := make([]Statement, len(program.said))
 	for i, said := range program.said {
-		statements[i] = entry.statement(said)
+		statements[i] = entry.statement(said, r.recommend)
 	}
 	var errs []error
 	for _, kind := range entry.Kinds {
@@ -85,11 +97,15 @@ func (e Entry) by() string {
 }
 
 // statement is what an entry says of issuers whose readiness isn't known. What the shipped
-// catalogue recommends is not set: cert-manager's shims would not.
-func (e Entry) statement(s said) Statement {
+// catalogue recommends is not set, unless the operator wants it: cert-manager's shims would
+// not.
+func (e Entry) statement(s said, recommend bool) Statement {
 	statement := Statement{Constraints: s.constraints, Values: s.defaults}
+	if recommend {
+		statement.Values = s.defaults.under(s.recommend.Values)
+	}
 	for _, annotation := range e.Annotations {
-		if e.Level == LevelOperator && annotation.Copied() {
+		if (recommend || e.Level == LevelOperator) && annotation.Copied() {
 			statement.CopyAnnotations = append(statement.CopyAnnotations, annotation.Key)
 		}
 	}
@@ -173,4 +189,16 @@ func (r *Registry) KindsOf(group string) []Known {
 func (r *Registry) Scope(kind GroupKind, served Served) (Scope, bool) {
 	s := resolution{registry: r, served: served}
 	return s.known(kind.Group, kind.Kind)
+}
+
+// CopyKeys are the annotations that may be copied for issuers, sorted.
+func (r *Registry) CopyKeys() []string {
+	var keys []string
+	for _, known := range r.known {
+		for _, statement := range known.statements {
+			keys = append(keys, statement.CopyAnnotations...)
+		}
+	}
+	slices.Sort(keys)
+	return slices.Compact(keys)
 }

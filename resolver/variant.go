@@ -132,3 +132,18 @@ func (s *said) dropPath(path string) {
 		}
 	}
 }
+
+// under fills the values that aren't set from others.
+func (v Values) under(fill Values) Values {
+	if len(v.Usages) == 0 {
+		v.Usages = fill.Usages
+	}
+	if v.Duration == 0 && v.RenewBefore == 0 {
+		v.Duration, v.RenewBefore = fill.Duration, fill.RenewBefore
+	}
+	if v.PrivateKey.Algorithm == "" {
+		v.PrivateKey = fill.PrivateKey
+	}
+	v.CommonName = v.CommonName || fill.CommonName
+	return v
+}

@@ -35,7 +35,7 @@ func newPolicy(c controller.Configuration, k knowledge) (*certshim.Policy, error
 		return nil, fmt.Errorf("the configuration's labels: %w", err)
 	}
 	return &certshim.Policy{
-		Parser:         annotations.NewParser(annotations.Options{AutoKeys: c.Annotations.Auto, ExtraKeys: c.Annotations.Extra}),
+		Parser:         annotations.NewParser(annotations.Options{AutoKeys: c.Annotations.Auto, ExtraKeys: c.Annotations.Extra, IssuerKeys: registry.CopyKeys()}),
 		Registry:       registry,
 		AutoKinds:      c.Annotations.AutoKinds,
 		ExtraProtocols: c.GatewayAPI.ExtraProtocols,
@@ -54,9 +54,13 @@ func newRegistry(c controller.Configuration) (*resolver.Registry, error) {
 	if err != nil {
 		return nil, err
 	}
+	var options []resolver.Option
+	if c.Resolvers.Recommendations == controller.ApplyRecommendations {
+		options = append(options, resolver.ApplyRecommendations())
+	}
 	registry, err := resolver.NewRegistry(resolver.Defaults{
 		Name: c.DefaultIssuer.Name, Kind: c.DefaultIssuer.Kind, Group: c.DefaultIssuer.Group,
-	}, append(entries, own...))
+	}, append(entries, own...), options...)
 	if err != nil {
 		return nil, fmt.Errorf("the registry of issuers: %w", err)
 	}

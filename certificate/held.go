@@ -1,0 +1,186 @@
+package certificate
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/certshim/certshim/annotations"
+	"github.com/certshim/certshim/resolver"
+)
+
+// fromResolver names, on a Certificate, the fields whose values came from what is known of
+// its issuer when it was made, and the annotations that were copied for it. Until the
+// source says otherwise those fields keep their values, so that what becomes of a resolver
+// changes no Certificate.
+const fromResolver = annotations.OwnPrefix + "from-resolver"
+
+// copiedPrefix marks an annotation in the list.
+const copiedPrefix = "annotations/"
+
+// Held are the values of a Certificate that came from a resolver.
+type Held struct {
+	// Spec has the values of the fields of that list.
+	Spec map[string]any `json:"spec,omitempty"`
+	// Keys are the annotations that were copied.
+	Keys []string `json:"keys,omitempty"`
+}
+
+// observeHeld reads the list of a Certificate and the values of its fields.
+func observeHeld(metadata, spec map[string]any) *Held {
+	set, _ := metadata["annotations"].(map[string]any)
+	list := text(set, fromResolver)
+	if list == "" {
+		return nil
+	}
+	held := &Held{Spec: map[string]any{}}
+	for item := range strings.SplitSeq(list, ",") {
+		key, copied := strings.CutPrefix(item, copiedPrefix)
+		switch value, there := spec[item]; {
+		case copied:
+			held.Keys = append(held.Keys, key)
+		case there && slices.Contains(resolver.ValueFields(), resolver.ValueField(item)):
+			held.Spec[item] = plain(value)
+		}
+	}
+	return held
+}
+
+// Encode packs what is held into a string, empty for nothing; [DecodeHeld] reads it.
+func (h *Held) Encode() string {
+	if h == nil {
+		return ""
+	}
+	packed, err := json.Marshal(h)
+	if err != nil {
+		return ""
+	}
+	return string(packed)
+}
+
+// DecodeHeld reads what [Held.Encode] packed.
+func DecodeHeld(packed string) *Held {
+	if packed == "" {
+		return nil
+	}
+	held := &Held{}
+	if err := json.Unmarshal([]byte(packed), held); err != nil {
+		return nil
+	}
+	for name, value := range held.Spec {
+		held.Spec[name] = plain(value)
+	}
+	return held
+}
+
+// values are what is filled into a spec where the source says nothing: those of the
+// issuer's resolver, for a Certificate that is made or moves to another issuer, else those
+// that it holds.
+func values(in Input) map[string]any {
+	if in.Existing == nil {
+		return valuesOf(in.Statement.Values)
+	}
+	switch seen := current(*in.Existing); {
+	case seen.Issuer != in.Issuer.Ref:
+		return valuesOf(in.Statement.Values)
+	case seen.Held == nil:
+		return nil
+	default:
+		return seen.Held.Spec
+	}
+}
+
+func valuesOf(v resolver.Values) map[string]any {
+	out := fields{}
+	out.list("usages", v.Usages)
+	if v.Duration != 0 {
+		out["duration"] = v.Duration.String()
+	}
+	if v.RenewBefore != 0 {
+		out["renewBefore"] = v.RenewBefore.String()
+	}
+	if v.PrivateKey.Algorithm != "" {
+		key := fields{"algorithm": v.PrivateKey.Algorithm}
+		if len(v.PrivateKey.Sizes) == 1 {
+			key.number("size", int64(v.PrivateKey.Sizes[0]))
+		}
+		out.object("privateKey", key)
+	}
+	if v.CommonName {
+		out["commonName"] = "" // the rule is held, not the name
+	}
+	return out
+}
+
+// fill puts the values into a spec that the source doesn't ask for, and gives their names.
+func fill(in Input, spec fields) []string {
+	var filled []string
+	for name, value := range values(in) {
+		if asked(in, spec, name) {
+			continue
+		}
+		if name == "commonName" {
+			if value = shortName(spec); value == "" {
+				continue
+			}
+		}
+		spec[name] = value
+		filled = append(filled, name)
+	}
+	slices.Sort(filled)
+	return filled
+}
+
+// asked says whether the source speaks of a field, well or not, or of one that excludes it.
+func asked(in Input, spec fields, name string) bool {
+	if slices.Contains(in.Request.Unread, annotations.Field("spec."+name)) {
+		return true
+	}
+	switch name {
+	case "usages":
+		return len(in.Request.Usages) > 0
+	case "duration":
+		return in.Request.Duration != nil || in.Request.RenewBefore != nil
+	case "renewBefore":
+		return in.Request.RenewBefore != nil || in.Request.RenewBeforePercentage != nil || in.Request.Duration != nil
+	}
+	return spec[name] != nil
+}
+
+// shortName is the first DNS name that fits into a common name, or "".
+func shortName(spec fields) string {
+	const most = 64
+	for _, name := range textsOf(spec["dnsNames"]) {
+		if len(name) <= most {
+			return name
+		}
+	}
+	return ""
+}
+
+// copied are the annotations of the source that are copied for its issuer.
+func copied(in Input) map[string]string {
+	keys := in.Statement.CopyAnnotations
+	if in.Existing != nil {
+		if held := current(*in.Existing).Held; held != nil {
+			keys = slices.Concat(keys, held.Keys)
+		}
+	}
+	out := map[string]string{}
+	for _, key := range keys {
+		if value, there := in.Source.Annotations[key]; there && resolver.CheckCopiedKey(key) == nil {
+			out[key] = value
+		}
+	}
+	return out
+}
+
+// listHeld is the value of [fromResolver], or "".
+func listHeld(filled []string, copied map[string]string) string {
+	list := slices.Clone(filled)
+	for _, key := range slices.Sorted(maps.Keys(copied)) {
+		list = append(list, copiedPrefix+key)
+	}
+	return strings.Join(list, ",")
+}

@@ -1,0 +1,168 @@
+package certificate_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/certshim/certshim/annotations"
+	"github.com/certshim/certshim/certificate"
+	"github.com/certshim/certshim/resolver"
+)
+
+const fromResolver = "certshim.io/from-resolver"
+
+func corporate(in *certificate.Input) {
+	in.Statement = resolver.Statement{
+		Values: resolver.Values{
+			Usages: []string{"server auth"}, Duration: 720 * time.Hour, RenewBefore: 240 * time.Hour,
+			PrivateKey: resolver.Key{Algorithm: "ECDSA", Sizes: []int{384}}, CommonName: true,
+		},
+		CopyAnnotations: []string{"pki.corp.example/profile", "pki.corp.example/absent"},
+	}
+	in.Source.Annotations = map[string]string{"pki.corp.example/profile": "web"}
+}
+
+func specOf(config map[string]any) map[string]any { return config["spec"].(map[string]any) }
+
+func annotationsOf(config map[string]any) map[string]any {
+	set, _ := config["metadata"].(map[string]any)["annotations"].(map[string]any)
+	return set
+}
+
+func TestValuesOfTheIssuerAreSetWhereTheSourceHasNone(t *testing.T) {
+	config := certificate.Build(input(corporate))
+	spec := specOf(config)
+	want := map[string]any{
+		"usages": []any{"server auth"}, "duration": "720h0m0s", "renewBefore": "240h0m0s", "commonName": "a.example.com",
+		"privateKey": map[string]any{"algorithm": "ECDSA", "size": int64(384)},
+	}
+	for name, value := range want {
+		if diff := cmp.Diff(value, spec[name]); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+	wantSet := map[string]any{
+		"pki.corp.example/profile": "web",
+		fromResolver:               "commonName,duration,privateKey,renewBefore,usages,annotations/pki.corp.example/profile",
+	}
+	if diff := cmp.Diff(wantSet, annotationsOf(config)); diff != "" {
+		t.Errorf("annotations (-want +got):\n%s", diff)
+	}
+}
+
+func TestTheSourcesOwnValuesWin(t *testing.T) {
+	config := certificate.Build(input(corporate, func(in *certificate.Input) {
+		in.Request.CommonName = "shop"
+		in.Request.Duration = span(2 * time.Hour)
+		in.Request.Usages = []string{"client auth"}
+		in.Request.PrivateKey = annotations.PrivateKey{RotationPolicy: "Never"}
+	}))
+	spec := specOf(config)
+	if spec["commonName"] != "shop" || spec["duration"] != "2h0m0s" || spec["renewBefore"] != nil {
+		t.Errorf("got %v", spec)
+	}
+	if diff := cmp.Diff(map[string]any{"rotationPolicy": "Never"}, spec["privateKey"]); diff != "" {
+		t.Error(diff)
+	}
+	if got := annotationsOf(config)[fromResolver]; got != "annotations/pki.corp.example/profile" {
+		t.Errorf("held are %v", got)
+	}
+}
+
+// What becomes of a resolver changes no Certificate that exists: not that it says something
+// else, not that it says nothing, not that it speaks for the first time.
+func TestHeldValuesStay(t *testing.T) {
+	made := input(corporate)
+	live := liveOf(t, made, nil, ownOf(made, "10:00"))
+	otherwise := func(in *certificate.Input) {
+		corporate(in)
+		in.Statement.Values = resolver.Values{Duration: time.Hour}
+	}
+	silent := func(in *certificate.Input) {
+		corporate(in)
+		in.Statement = resolver.Statement{}
+	}
+	for name, change := range map[string]func(*certificate.Input){"the same": corporate, "something else": otherwise, "nothing": silent} {
+		for how, decide := range map[string]func(certificate.Input, map[string]any) certificate.Decision{"live": decideLive, "cached": decideSeen} {
+			if d := decide(input(change), live); d.Action != certificate.None {
+				t.Errorf("it says %s, %s: %s, %s", name, how, d.Action, d.Reason)
+			}
+		}
+	}
+	plain := input()
+	before := liveOf(t, plain, nil, ownOf(plain, "10:00"))
+	first := func(in *certificate.Input) { corporate(in); in.Source.Annotations = nil }
+	if d := decideSeen(input(first), before); d.Action != certificate.None {
+		t.Errorf("it speaks for the first time: %s", d.Action)
+	}
+}
+
+func TestHeldValuesFollowTheSource(t *testing.T) {
+	made := input(corporate)
+	live := liveOf(t, made, nil, ownOf(made, "10:00"))
+	asked := input(corporate, func(in *certificate.Input) { in.Request.CommonName = "shop" })
+	d := decideSeen(asked, live)
+	if spec := specOf(d.Config); d.Action != certificate.Apply || spec["commonName"] != "shop" || spec["duration"] != "720h0m0s" {
+		t.Errorf("the source says it itself: %s, %v", d.Action, d.Config)
+	}
+	renamed := input(corporate, func(in *certificate.Input) { in.Ask.Hosts = []string{"b.example.com", "a.example.com"} })
+	if d := decideSeen(renamed, live); specOf(d.Config)["commonName"] != "b.example.com" {
+		t.Errorf("of a common name the rule is held: %v", d.Config)
+	}
+	profile := input(corporate, func(in *certificate.Input) {
+		in.Statement = resolver.Statement{}
+		in.Source.Annotations["pki.corp.example/profile"] = "mail"
+	})
+	if d := decideSeen(profile, live); annotationsOf(d.Config)["pki.corp.example/profile"] != "mail" {
+		t.Errorf("a copied annotation that changes: %v", d.Config)
+	}
+	gone := input(corporate, func(in *certificate.Input) { in.Source.Annotations = nil })
+	if d := decideSeen(gone, live); annotationsOf(d.Config)["pki.corp.example/profile"] != nil {
+		t.Errorf("a copied annotation that goes: %v", d.Config)
+	}
+}
+
+func TestAnotherIssuerBringsItsValues(t *testing.T) {
+	made := input(corporate)
+	live := liveOf(t, made, nil, ownOf(made, "10:00"))
+	moved := input(corporate, func(in *certificate.Input) {
+		in.Issuer.Name = "other"
+		in.Statement.Values = resolver.Values{Duration: time.Hour}
+	})
+	d := decideSeen(moved, live)
+	if spec := specOf(d.Config); spec["duration"] != "1h0m0s" || spec["privateKey"] != nil || spec["commonName"] != nil {
+		t.Errorf("got %v", spec)
+	}
+}
+
+// A stranger's list on a Certificate makes nothing be held that isn't a resolver's to set.
+func TestOnlyValuesOfResolversAreHeld(t *testing.T) {
+	observed := certificate.Observe(map[string]any{
+		"metadata": map[string]any{"annotations": map[string]any{fromResolver: "secretName,isCA,usages,duration,annotations/kubernetes.io/x"}},
+		"spec":     map[string]any{"secretName": "x", "isCA": true, "usages": []any{"any"}},
+	})
+	want := &certificate.Held{Spec: map[string]any{"usages": []any{"any"}}, Keys: []string{"kubernetes.io/x"}}
+	if diff := cmp.Diff(want, observed.Held); diff != "" {
+		t.Error(diff)
+	}
+	in := input(func(in *certificate.Input) {
+		in.Existing = &observed
+		in.Source.Annotations = map[string]string{"kubernetes.io/x": "y"}
+	})
+	if set := annotationsOf(certificate.Build(in)); len(set) > 0 {
+		t.Errorf("copied are %v", set)
+	}
+}
+
+func TestHeldSurvivesTheCache(t *testing.T) {
+	held := certificate.Observe(liveOf(t, input(corporate), nil)).Held
+	if diff := cmp.Diff(held, certificate.DecodeHeld(held.Encode())); diff != "" {
+		t.Error(diff)
+	}
+	var none *certificate.Held
+	if none.Encode() != "" || certificate.DecodeHeld("") != nil {
+		t.Error("nothing held isn't nothing")
+	}
+}
