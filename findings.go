@@ -143,9 +143,7 @@ func (d *decision) tellNotReady() {
 		return
 	}
 	for _, decided := range d.out.Certificates {
-		writes := decided.Action == certificate.Create ||
-			decided.Action == certificate.Apply && decided.Reissue == certificate.ReissueYes
-		if !writes {
+		if decided.Action != certificate.Create && !d.moves(decided) {
 			continue
 		}
 		key := d.keyOf(d.out.Issuer)
@@ -157,6 +155,12 @@ func (d *decision) tellNotReady() {
 		d.await(key)
 		return
 	}
+}
+
+// moves says whether a Certificate that exists goes to another issuer.
+func (d *decision) moves(decided certificate.Decision) bool {
+	existing := d.existing(decided.Name)
+	return decided.Action == certificate.Apply && existing != nil && existing.Issuer != d.out.Issuer.Ref
 }
 
 func (d *decision) issuerProblem(severity problem.Severity, reason problem.Reason, message string) {

@@ -186,6 +186,10 @@ func TestARedirectToAMissingIssuerWaits(t *testing.T) {
 			if decided.Action != row.want || ref["name"] != row.issuer {
 				t.Errorf("%s with the issuer %v: %v", decided.Action, ref, outcome.Problems.All())
 			}
+			notReady := slices.ContainsFunc(outcome.Problems.All(), func(p problem.Problem) bool { return p.Reason == problem.IssuerNotReady })
+			if moved := decided.Action == certificate.Apply; notReady != (moved && row.findings[clusterIssuer("new")].Ready == resolver.NotReady) {
+				t.Errorf("that it isn't ready is told: %v", notReady)
+			}
 			if waits := slices.Contains(outcome.Awaits, clusterIssuer("new")); row.want == certificate.None && !waits {
 				t.Error("it doesn't wait for the new one")
 			}

@@ -2,6 +2,8 @@ package e2e
 
 import (
 	"fmt"
+	"os/exec"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -128,4 +130,43 @@ func (d *deployed) define(t *testing.T, manifest string) {
 			t.Error(err)
 		}
 	})
+}
+
+// The commands see the issuers of the cluster as the controller does.
+func TestIssuersOfTheClusterAreListed(t *testing.T) {
+	namespace := shared.Namespace(t)
+	shared.Issuer(t, namespace, "corporate")
+	certificates := shared.Watch(t, cluster.Certificates(), namespace)
+	shared.Apply(t, namespace, ingress("web", annotations{issuerKey: "corporate"}, "a.example.com"))
+	certificates.Ready(t, "web-tls")
+
+	list := shared.command(t, "issuers")
+	row := regexp.MustCompile(`(?m)^cert-manager +Issuer +cert-manager.io +Namespaced +yes +[1-9]\d* +[1-9]\d* +[1-9]\d* +catalogue/cert-manager$`)
+	if !row.MatchString(list) {
+		t.Errorf("no row of Issuers in\n%s", list)
+	}
+	wantIn(t, list, "AWSPCAIssuer", " no ")
+
+	one := shared.command(t, "issuers", "corporate", "-n", namespace)
+	wantIn(t, one, "# Issuer corporate of group cert-manager.io, for namespace "+namespace+": ready", "    cert-manager.io/issuer: corporate\n", "# sans: DNS, IP, URI, Email")
+
+	missing := ingress("second", annotations{issuerKey: "corporat"}, "b.example.com")
+	shared.Apply(t, namespace, missing)
+	certificates.Object(t, "second-tls", "to be made", exists)
+	wantIn(t, shared.command(t, "plan", "-n", namespace), "there is no Issuer corporat in this namespace", "cert-manager.io/issuer: corporate")
+}
+
+// command runs certshim as the cluster's administrator, and gives what it prints.
+func (d *deployed) command(t *testing.T, args ...string) string {
+	t.Helper()
+	binary, err := cluster.Binary("certshim")
+	if err != nil {
+		t.Fatal(err)
+	}
+	command := exec.CommandContext(t.Context(), binary, append(args, "--kubeconfig="+d.Kubeconfig)...)
+	out, err := command.CombinedOutput()
+	if err != nil {
+		t.Fatalf("certshim %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+	return string(out)
 }
