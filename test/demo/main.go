@@ -27,10 +27,9 @@ func main() {
 func play(ctx context.Context, withExternal, keep bool) (err error) {
 	screen := newScreen(os.Stdout)
 	began := time.Now()
-	set, scenes, cast, ingress := setStage, scenes, "", "web"
+	set, scenes, cast := setStage, scenes, ""
 	if withExternal {
-		set, scenes, ingress = setExternalStage, externalScenes, "external"
-		cast = " aws-privateca-issuer, the ACME server pebble,"
+		set, scenes, cast = setExternalStage, externalScenes, " aws-privateca-issuer, the ACME server pebble,"
 	}
 	screen.title("Starting etcd, kube-apiserver, cert-manager's controllers and webhook," + cast + " and certshim")
 	stage, err := set(ctx, screen)
@@ -51,7 +50,7 @@ func play(ctx context.Context, withExternal, keep bool) (err error) {
 	}
 	screen.end(stage.signed, time.Since(began))
 	if keep {
-		screen.invite(stage.kubeconfig(), ingress)
+		screen.invite(stage.invitation()...)
 		<-ctx.Done()
 	}
 	return nil

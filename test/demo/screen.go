@@ -78,15 +78,10 @@ func (s *screen) end(signed int, took time.Duration) {
 	s.print("\n" + s.paint(green, fmt.Sprintf("Done: %d Secrets signed, each chain checked against its CA, in %s.", signed, took.Round(time.Second))))
 }
 
-// invite tells what to try; ingress is one that a scene has left.
-func (s *screen) invite(kubeconfig, ingress string) {
+// invite tells what to try.
+func (s *screen) invite(lines ...string) {
 	s.print("\nIt stays up until Ctrl-C. In another terminal:\n")
-	for _, line := range []string{
-		"export KUBECONFIG=" + kubeconfig,
-		"bin/kubectl get certificates,secrets -n shop",
-		"bin/kubectl get events -n shop --field-selector type=Warning",
-		"bin/kubectl annotate ingress " + ingress + " -n shop cert-manager.io/common-name=" + ingress + ".example.com",
-	} {
+	for _, line := range lines {
 		s.print("  " + s.paint(cyan, line))
 	}
 	s.print("")

@@ -12,6 +12,7 @@ import (
 
 	"github.com/certshim/certshim/test/cluster"
 	"github.com/certshim/certshim/test/external"
+	"github.com/certshim/certshim/test/external/privateca"
 )
 
 // patience ends a wait that won't succeed.
@@ -73,6 +74,23 @@ func newStage(screen *screen, running *cluster.Cluster, clear func() error) (*st
 }
 
 func (s *stage) kubeconfig() string { return s.cluster.Kubeconfig }
+
+// invitation are commands to try while it stays up.
+func (s *stage) invitation() []string {
+	lines := []string{
+		"export KUBECONFIG=" + s.kubeconfig(),
+		"bin/kubectl get certificates,secrets -n shop",
+		"bin/kubectl get events -n shop --field-selector type=Warning",
+	}
+	if s.external == nil {
+		return append(lines, "bin/kubectl annotate ingress web -n shop cert-manager.io/common-name=web.example.com")
+	}
+	return append(lines,
+		"bin/kubectl annotate ingress external -n shop 'cert-manager.io/usages=server auth'",
+		"export AWS_ENDPOINT_URL="+s.external.AWSPCA.URL(),
+		"export AWS_ACCESS_KEY_ID="+privateca.AccessKeyID+" AWS_SECRET_ACCESS_KEY="+privateca.SecretAccessKey,
+		"aws acm-pca get-certificate-authority-certificate --region "+privateca.Region+" --certificate-authority-arn "+privateca.ARN)
+}
 
 // until polls a condition that no watch tells.
 func (s *stage) until(ctx context.Context, what string, condition func(context.Context) (bool, error)) error {

@@ -189,6 +189,7 @@ func TestAWSPCAClusterIssuerThatComesLater(t *testing.T) {
 	certificates := shared.Watch(t, cluster.Certificates(), namespace)
 	requests := shared.Watch(t, cluster.CertificateRequests(), namespace)
 	secrets := shared.Watch(t, cluster.Secrets(), namespace)
+	events := shared.Watch(t, cluster.Events(), namespace)
 	later := namespace + "-corp"
 	t.Cleanup(func() { shared.Delete(t, awspcaResource("awspcaclusterissuers"), "", later) })
 
@@ -196,6 +197,7 @@ func TestAWSPCAClusterIssuerThatComesLater(t *testing.T) {
 		issuerKey: later, kindKey: "AWSPCAClusterIssuer", groupKey: awspcaGroup,
 	}, host))
 	certificates.Object(t, "web-tls", "to be made without its issuer", exists)
+	awaitWarning(t, events, "web", "IssuerNotFound")
 	requests.Object(t, onlyRequest(t, requests).GetName(), "to wait for its issuer", func(r *unstructured.Unstructured) bool {
 		return condition(r, "Approved") == "True" && condition(r, "Ready") == "False"
 	})

@@ -47,6 +47,7 @@ func TestDocumentedCommands(t *testing.T) {
 		t.Fatalf("%v\n%s", err, output)
 	}
 	for _, want := range []string{
+		"certshim issuers corp", "cert-manager.io/issuer-kind: AWSPCAClusterIssuer", // the annotations
 		"certshim plan -f", "there is no such Certificate yet", // the plan
 		"\ntrue\n",                    // the review
 		"/tmp/external-tls.crt: OK\n", // the chain
