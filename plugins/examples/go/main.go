@@ -20,16 +20,20 @@ func main() {
 	socket := flag.String("socket", "/run/corp-ca/plugin.sock", "Unix domain socket to serve on")
 	issuers := flag.String("issuers", "/etc/corp-ca/issuers.json", "file with the issuers")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
-	ca, err := newCA(*issuers, log)
-	if err == nil {
-		log.Info("serving", "socket", *socket)
-		err = serve.Run(ctx, *socket, ca)
-	}
-	if err != nil {
+	if err := run(*socket, *issuers, log); err != nil {
 		log.Error("the plugin ends", "error", err)
 		os.Exit(1)
 	}
+}
+
+func run(socket, issuers string, log *slog.Logger) error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	ca, err := newCA(issuers, log)
+	if err != nil {
+		return err
+	}
+	log.Info("serving", "socket", socket)
+	return serve.Run(ctx, socket, ca)
 }
