@@ -49,6 +49,7 @@ func (d *decision) run() {
 	}
 	if why := d.resolve(); why == "" {
 		d.decideEach()
+		d.tellHeld()
 		d.tellNotReady()
 	} else {
 		d.refuseEach(why)
@@ -196,14 +197,16 @@ func (d *decision) decideEach() {
 	for _, ask := range d.asks.Asks {
 		existing := d.existing(ask.Secret)
 		issuer, finding := d.issuerFor(existing)
-		d.add(certificate.Decide(certificate.Input{
+		decided := certificate.Decide(certificate.Input{
 			Policy: d.policy.Certificate, Fields: d.seen.CertificateFields(),
 			Source: d.object, Ask: ask, Request: d.request, Issuer: issuer,
 			Statement: finding.Statement, Hold: finding.Hold && finding.State == resolver.Never,
 			Existing: existing,
 			Writers:  d.seen.CertificatesWriting(d.object.Namespace, ask.Secret),
 			First:    d.first(ask.Secret),
-		}))
+		})
+		d.add(decided)
+		d.awaitLimits(issuer, decided)
 	}
 }
 

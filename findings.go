@@ -2,6 +2,7 @@ package certshim
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/certshim/certshim/annotations"
@@ -23,8 +24,6 @@ func (d *decision) consult() string {
 	case d.finding.Existence == resolver.Missing:
 		d.tellMissing(key)
 	case d.holds():
-		d.issuerProblem(problem.Warning, problem.IssuerResolverUnavailable,
-			"the resolver "+d.finding.By+" has not answered yet: new Certificates wait for it")
 		d.await(key)
 	}
 	return ""
@@ -135,6 +134,25 @@ func (d *decision) near(key resolver.IssuerKey) []resolver.Issuer {
 		}
 	}
 	return found
+}
+
+// tellHeld says so where a Certificate waits for a resolver that has been silent for long.
+func (d *decision) tellHeld() {
+	waits := func(c certificate.Decision) bool { return c.Action == certificate.Wait }
+	if d.holds() && d.finding.Overdue && slices.ContainsFunc(d.out.Certificates, waits) {
+		d.issuerProblem(problem.Warning, problem.IssuerResolverUnavailable,
+			"the resolver "+d.finding.By+" has not answered yet: new Certificates wait for it")
+	}
+}
+
+// awaitLimits waits for an issuer that rules out a Certificate: its rules may change.
+func (d *decision) awaitLimits(issuer resolver.Issuer, decided certificate.Decision) {
+	for _, p := range decided.Problems.All() {
+		if p.Reason == problem.IssuerCannotIssue {
+			d.await(d.keyOf(issuer))
+			return
+		}
+	}
 }
 
 // tellNotReady says so where something is written that the issuer has to sign.

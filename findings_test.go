@@ -235,11 +235,17 @@ func TestAResolverThatHasNotAnsweredHoldsCreations(t *testing.T) {
 	held := resolver.Finding{State: resolver.Never, Hold: true, By: "plugin/corp-ca"}
 	seen := issuerCluster{findings: map[resolver.IssuerKey]resolver.Finding{clusterIssuer("ca"): held}}
 	outcome := certshim.Decide(policy, object, seen)
+	if action(t, outcome) != certificate.Wait || !outcome.Problems.Empty() || len(outcome.Awaits) != 1 {
+		t.Errorf("a moment of silence is told: %+v", outcome)
+	}
+	held.Overdue = true
+	seen.findings[clusterIssuer("ca")] = held
+	outcome = certshim.Decide(policy, object, seen)
 	if action(t, outcome) != certificate.Wait || oneProblem(t, outcome).Reason != problem.IssuerResolverUnavailable || len(outcome.Awaits) != 1 {
 		t.Errorf("got %+v", outcome)
 	}
 	seen.web = written(t, first)
-	if outcome := certshim.Decide(policy, object, seen); action(t, outcome) != certificate.None {
+	if outcome := certshim.Decide(policy, object, seen); action(t, outcome) != certificate.None || !outcome.Problems.Empty() {
 		t.Errorf("an existing one: %s", action(t, outcome))
 	}
 	held.State = resolver.Stale
@@ -265,7 +271,7 @@ func TestWhatTheIssuerCantSign(t *testing.T) {
 
 	outcome := certshim.Decide(policy, plain, refuses)
 	p := oneProblem(t, outcome)
-	if action(t, outcome) != certificate.Refuse || outcome.Certificates[0].Config != nil || p.Severity != problem.Error ||
+	if action(t, outcome) != certificate.Refuse || outcome.Certificates[0].Config != nil || p.Severity != problem.Error || len(outcome.Awaits) != 1 ||
 		p.Reason != problem.IssuerCannotIssue || p.Key != "cert-manager.io/common-name" || p.Lines != `  cert-manager.io/common-name: "shop.example.com"` {
 		t.Errorf("what can never work: %s, %+v", action(t, outcome), p)
 	}

@@ -172,5 +172,12 @@ func cutPrefix(key string) (prefix, name string) {
 // Keeps says whether Parse or NearTriggers may look at a key, so that a cache that holds
 // only those keys gives the same answers.
 func (p *Parser) Keeps(key string) bool {
-	return slices.Contains(p.options.IssuerKeys, key) || p.near.prefixOf(key) != "" || p.near.known[key] || p.near.nearAuto(key) != ""
+	return p.forIssuer(key) || p.near.prefixOf(key) != "" || p.near.known[key] || p.near.nearAuto(key) != ""
+}
+
+func (p *Parser) forIssuer(key string) bool {
+	return slices.ContainsFunc(p.options.IssuerKeys, func(kept string) bool {
+		isPrefix := strings.HasSuffix(kept, "/") || strings.HasSuffix(kept, ".")
+		return key == kept || (isPrefix && strings.HasPrefix(key, kept))
+	})
 }

@@ -303,3 +303,15 @@ func BenchmarkParse(b *testing.B) {
 		parser.Parse(in)
 	}
 }
+
+func TestKeysForIssuersAreKept(t *testing.T) {
+	parser := annotations.NewParser(annotations.Options{IssuerKeys: []string{"pki.corp.example/", "other.example/profile"}})
+	for key, want := range map[string]bool{
+		"pki.corp.example/profile": true, "other.example/profile": true,
+		"other.example/other": false, "pki.corp.example.org/profile": false,
+	} {
+		if parser.Keeps(key) != want {
+			t.Errorf("%s is kept: %t", key, !want)
+		}
+	}
+}

@@ -116,6 +116,7 @@ type Options struct {
 	// cert-manager's flag --auto-certificate-annotations; default kubernetes.io/tls-acme.
 	AutoKeys []string
 	// IssuerKeys may be copied to the Certificate for its issuer; they are kept, and not read.
+	// One that ends in "/" or "." is a prefix.
 	IssuerKeys []string
 	// ExtraKeys are copied to the Certificate: --extra-certificate-annotations, exact keys.
 	ExtraKeys []string

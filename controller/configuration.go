@@ -86,6 +86,8 @@ type ResolverSettings struct {
 	// Recommendations says what becomes of the values that issuer types recommend: Show, or
 	// Apply, which sets them on new Certificates.
 	Recommendations string `yaml:"recommendations"`
+	// Plugins are programs beside this one that know issuers of their own kinds.
+	Plugins []PluginSettings `yaml:"plugins,omitempty"`
 }
 
 // What becomes of recommendations.
@@ -155,6 +157,7 @@ func (c Configuration) Validate() error {
 		"resolvers.recommendations is %q, must be %s or %s", c.Resolvers.Recommendations, ShowRecommendations, ApplyRecommendations)
 	wrong(c.KubernetesAPI.QPS < -1, "kubernetesAPI.qps is %g, must be -1 (no limit), 0 (default) or more", c.KubernetesAPI.QPS)
 	wrong(c.KubernetesAPI.Burst < -1, "kubernetesAPI.burst is %d, must be 0 (default) or more", c.KubernetesAPI.Burst)
+	errs = append(errs, c.Resolvers.validate())
 	if c.LeaderElect.Enabled {
 		errs = append(errs, c.LeaderElect.validate())
 	}

@@ -37,7 +37,7 @@ type Config struct {
 	Policy *certshim.Policy
 	// Plugins say what resolvers outside of this program know of issuers; nil where none
 	// are configured. Where one speaks for a kind, it does so alone.
-	Plugins resolver.Findings
+	Plugins Plugins
 	// Version of the program, for the User-Agent and the build_info metric.
 	Version string
 }
@@ -88,6 +88,9 @@ func New(config Config, base *rest.Config, log *slog.Logger, registry *prometheu
 	if config.Policy == nil {
 		return nil, errors.New("controller: Config.Policy is nil")
 	}
+	if config.Plugins == nil {
+		config.Plugins = noPlugins{}
+	}
 	c := &Controller{
 		config: config, base: base, log: log, registry: registry,
 		memory: newMemory(), waiting: newWaiting(), pace: newPace(config.Takeover.ChangesPerMinute),
@@ -120,6 +123,7 @@ func (c *Controller) Run(ctx context.Context) error {
 	firstReady := make(chan struct{})
 	running.Go(func() { c.watch(background, firstReady) })
 	running.Go(func() { c.recorder.run(background) })
+	running.Go(func() { c.askPlugins(background) })
 	return c.lead(ctx, func(lost context.Context) {
 		select {
 		case <-firstReady:

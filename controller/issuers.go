@@ -15,6 +15,8 @@ import (
 type compactIssuer struct {
 	compact
 	seen resolver.Seen
+	// observed is what its plugin sees of it.
+	observed string
 }
 
 // watchedIssuers keeps the issuers of a declared kind: of the first of its versions that is
@@ -27,7 +29,7 @@ func (c *Controller) watchedIssuers(known resolver.Known) []watched {
 		all = append(all, watched{
 			resource: resource, unless: preferred[:len(preferred):len(preferred)],
 			clusterScoped: known.Scope == resolver.Cluster, advisory: true,
-			transform: issuerTransform(known),
+			transform: issuerTransform(known, c.config.Plugins.Observes(known.GroupKind)),
 			handler:   c.issuerHandler(known.GroupKind),
 			handled:   func() { c.noteWhole(); c.queue.soon(c.waiting.forIssuersOf(known.GroupKind)...) },
 			forget: func() {
@@ -50,6 +52,7 @@ func (c *Controller) issuerHandler(kind resolver.GroupKind) cache.ResourceEventH
 		if c.memory.putIssuer(keyOf(item), item.seen) {
 			c.queue.soon(c.waiting.forIssuer(keyOf(item))...)
 		}
+		c.seenByPlugins(keyOf(item), item.observed)
 	}
 	return cache.ResourceEventHandlerFuncs{
 		AddFunc:    changed,
@@ -57,14 +60,22 @@ func (c *Controller) issuerHandler(kind resolver.GroupKind) cache.ResourceEventH
 		DeleteFunc: func(o any) {
 			if item, ok := last[*compactIssuer](o); ok {
 				c.memory.dropIssuer(keyOf(item))
+				c.seenByPlugins(keyOf(item), "")
 				c.queue.soon(c.waiting.forIssuer(keyOf(item))...)
 			}
 		},
 	}
 }
 
+// seenByPlugins hands on what a plugin is to see of an issuer, if that changed.
+func (c *Controller) seenByPlugins(key resolver.IssuerKey, observed string) {
+	if c.memory.putObserved(key, observed) {
+		c.config.Plugins.ObjectChanged(key)
+	}
+}
+
 // issuerTransform reduces an issuer to what resolvers read.
-func issuerTransform(known resolver.Known) cache.TransformFunc {
+func issuerTransform(known resolver.Known, how resolver.Observe) cache.TransformFunc {
 	return func(o any) (any, error) {
 		object, isRaw := o.(*unstructured.Unstructured)
 		if !isRaw {
@@ -77,7 +88,7 @@ func issuerTransform(known resolver.Known) cache.TransformFunc {
 		p.number(0)
 		return &compactIssuer{
 			compact: compact{namespace: unique.Make(object.GetNamespace()), packed: string(p)},
-			seen:    known.Read(object.Object),
+			seen:    known.Read(object.Object), observed: observe(object.Object, how),
 		}, nil
 	}
 }
@@ -116,6 +127,7 @@ func (m *memory) dropIssuers(kind resolver.GroupKind) {
 	for key := range m.issuers {
 		if key.GroupKind == kind {
 			delete(m.issuers, key)
+			delete(m.observed, key)
 		}
 	}
 }

@@ -253,7 +253,10 @@ func TestWaitingIsKeptInStep(t *testing.T) {
 }
 
 // plugin speaks for one kind.
-type plugin struct{ finding resolver.Finding }
+type plugin struct {
+	noPlugins
+	finding resolver.Finding
+}
 
 func (p plugin) Find(key resolver.IssuerKey) (resolver.Finding, bool) {
 	return p.finding, key.GroupKind == issuerKind
@@ -262,7 +265,7 @@ func (p plugin) Find(key resolver.IssuerKey) (resolver.Finding, bool) {
 func TestAPluginSpeaksAloneButForExistence(t *testing.T) {
 	c := newTestController(t, &script{})
 	serving(c, true)
-	c.config.Plugins = plugin{resolver.Finding{By: "plugin/corp", State: resolver.Fresh, Statement: resolver.Statement{Existence: resolver.Missing, Ready: resolver.NotReady}}}
+	c.config.Plugins = plugin{finding: resolver.Finding{By: "plugin/corp", State: resolver.Fresh, Statement: resolver.Statement{Existence: resolver.Missing, Ready: resolver.NotReady}}}
 	seeIssuer(t, issuersOf(t, c, issuerKind), issuerNamed("ca", "True"))
 	finding, _ := c.view(nil).Issuers().Find(resolver.IssuerKey{GroupKind: issuerKind, Namespace: "shop", Name: "ca"})
 	if finding.By != "plugin/corp" || finding.Ready != resolver.NotReady || finding.Existence != resolver.Exists {

@@ -50,6 +50,9 @@ func oneDocument(data []byte) (*yaml.Node, error) {
 
 // unknownFields finds the keys of a mapping that the Go type has no field for.
 func unknownFields(node *yaml.Node, t reflect.Type, path string) []error {
+	if t.Kind() == reflect.Slice && node.Kind == yaml.SequenceNode {
+		return unknownInItems(node, t.Elem(), path)
+	}
 	if t.Kind() != reflect.Struct || node.Kind != yaml.MappingNode {
 		return nil
 	}
@@ -62,6 +65,14 @@ func unknownFields(node *yaml.Node, t reflect.Type, path string) []error {
 			continue
 		}
 		errs = append(errs, unknownField(key, path, fields))
+	}
+	return errs
+}
+
+func unknownInItems(node *yaml.Node, item reflect.Type, path string) []error {
+	var errs []error
+	for i, content := range node.Content {
+		errs = append(errs, unknownFields(content, item, fmt.Sprintf("%s[%d].", strings.TrimSuffix(path, "."), i))...)
 	}
 	return errs
 }

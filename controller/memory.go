@@ -48,6 +48,8 @@ type memory struct {
 
 	// issuers that are there.
 	issuers map[resolver.IssuerKey]resolver.Seen
+	// observed is what plugins see of their issuers' objects, as JSON.
+	observed map[resolver.IssuerKey]string
 
 	certificates map[types.NamespacedName]*compactCertificate
 	// byOwner has the Certificates of a controller owner, by its uid.
@@ -64,6 +66,7 @@ func newMemory() *memory {
 	return &memory{
 		sources: map[key]*compactSource{}, bySecret: index[types.NamespacedName, *compactSource]{},
 		issuers:      map[resolver.IssuerKey]resolver.Seen{},
+		observed:     map[resolver.IssuerKey]string{},
 		byParent:     index[types.NamespacedName, *compactSource]{},
 		certificates: map[types.NamespacedName]*compactCertificate{},
 		byOwner:      index[string, *compactCertificate]{}, writing: index[types.NamespacedName, *compactCertificate]{},

@@ -19,6 +19,8 @@ const (
 	failureTTL = 30 * time.Second
 	// maxStale is the age at which an unrenewed statement no longer counts.
 	maxStale = time.Hour
+	// overdue is how long an answer may take before people hear of it.
+	overdue = 30 * time.Second
 	// maxIssuers are kept; beyond it the least recently used tenth goes.
 	maxIssuers = 10_000
 )
@@ -36,8 +38,9 @@ type cache struct {
 type entry struct {
 	statement resolver.Statement
 	state     resolver.State
-	// answered is when the statement was given; zero for none.
-	answered time.Time
+	// answered is when the statement was given, zero for none; wanted when it was missed first.
+	answered, wanted time.Time
+	overdue          bool
 	// freshUntil and due are when it turns stale, and when it is asked for again.
 	freshUntil, due time.Time
 	used            atomic.Int64
@@ -46,15 +49,15 @@ type entry struct {
 func newCache() *cache { return &cache{entries: map[resolver.IssuerKey]*entry{}} }
 
 // find gives what is known; false means that nobody asked before.
-func (c *cache) find(key resolver.IssuerKey) (resolver.Statement, resolver.State, bool) {
+func (c *cache) find(key resolver.IssuerKey) (resolver.Finding, bool) {
 	c.lock.RLock()
 	defer c.lock.RUnlock()
 	e := c.entries[key]
 	if e == nil {
-		return resolver.Statement{}, resolver.Never, false
+		return resolver.Finding{State: resolver.Never}, false
 	}
 	e.used.Store(c.tick.Load())
-	return e.statement, e.state, true
+	return resolver.Finding{Statement: e.statement, State: e.state, Overdue: e.overdue}, true
 }
 
 // want remembers that an issuer is in use; it is false where that was known.
@@ -67,7 +70,7 @@ func (c *cache) want(key resolver.IssuerKey, now time.Time) bool {
 	if len(c.entries) >= maxIssuers {
 		c.evict()
 	}
-	e := &entry{state: resolver.Never, due: now.Add(failureTTL)}
+	e := &entry{state: resolver.Never, wanted: now, due: now.Add(failureTTL)}
 	e.used.Store(c.tick.Load())
 	c.entries[key] = e
 	return true
@@ -93,7 +96,7 @@ func (c *cache) put(key resolver.IssuerKey, s resolver.Statement, now time.Time,
 	}
 	ttl := lifetime(s)
 	news := e.state == resolver.Never || !same(e.statement, s)
-	e.statement, e.state, e.answered = s, resolver.Fresh, now
+	e.statement, e.state, e.answered, e.overdue = s, resolver.Fresh, now, false
 	e.freshUntil, e.due = now.Add(ttl), now.Add(time.Duration(float64(ttl)*spread))
 	return news
 }
@@ -161,9 +164,9 @@ func (e *entry) doubt() {
 	}
 }
 
-// sweep looks at every entry: it gives those to ask for again, and those whose statement
-// became too old to count.
-func (c *cache) sweep(now time.Time) (due, lost []resolver.IssuerKey) {
+// sweep looks at every entry: it gives those to ask for again, and those of which something else
+// is known by the time alone: the statement is too old to count, or overdue.
+func (c *cache) sweep(now time.Time) (due, news []resolver.IssuerKey) {
 	c.tick.Add(1)
 	c.lock.Lock()
 	defer c.lock.Unlock()
@@ -172,15 +175,19 @@ func (c *cache) sweep(now time.Time) (due, lost []resolver.IssuerKey) {
 			e.state = resolver.Stale
 		}
 		if e.state == resolver.Stale && now.Sub(e.answered) > maxStale {
-			e.statement, e.state = resolver.Statement{}, resolver.Never
-			lost = append(lost, key)
+			e.statement, e.state, e.wanted = resolver.Statement{}, resolver.Never, now
+			news = append(news, key)
+		}
+		if e.state == resolver.Never && !e.overdue && now.Sub(e.wanted) > overdue {
+			e.overdue = true
+			news = append(news, key)
 		}
 		if !now.Before(e.due) {
 			e.due = now.Add(failureTTL)
 			due = append(due, key)
 		}
 	}
-	return due, lost
+	return due, news
 }
 
 // count gives how many entries are in each state, and when the oldest statement was given.

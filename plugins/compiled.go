@@ -13,7 +13,7 @@ import (
 func Compiled(r resolver.Resolver) Plugin {
 	d := r.Describe()
 	return Plugin{
-		Name: d.Name, Tier: "compiled-in", Kinds: d.Kinds, Grant: d.Grant, Observe: ObserveFull,
+		Name: d.Name, Tier: "compiled-in", Kinds: d.Kinds, Grant: d.Grant, Observe: resolver.ObserveFull,
 		Hold: Holds(d.Grant), Timeout: DefaultTimeout, Backend: compiled{r},
 	}
 }

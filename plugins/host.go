@@ -14,16 +14,6 @@ import (
 	"github.com/certshim/certshim/resolver"
 )
 
-// Observe says how much of an issuer's object a resolver sees.
-type Observe string
-
-// The choices: nothing, metadata and status, or all of it.
-const (
-	ObserveNone   Observe = "None"
-	ObserveStatus Observe = "Status"
-	ObserveFull   Observe = "Full"
-)
-
 // DefaultTimeout is the deadline of a question where the operator sets none.
 const DefaultTimeout = 2 * time.Second
 
@@ -39,7 +29,7 @@ type Plugin struct {
 	Tier    string
 	Kinds   []resolver.DescribedKind
 	Grant   resolver.Grant
-	Observe Observe
+	Observe resolver.Observe
 	// Hold keeps new Certificates waiting until the resolver has spoken of their issuer once.
 	Hold bool
 	// Timeout is the deadline of a question.
@@ -50,23 +40,20 @@ type Plugin struct {
 	scopes map[resolver.GroupKind]resolver.Scope
 }
 
-// Options are what a host needs beside its resolvers.
-type Options struct {
-	Log *slog.Logger
-	// Observed gives an issuer's object as JSON, reduced to what is to be seen of it, or nil.
-	// A nil function shows nothing.
-	Observed func(resolver.IssuerKey, Observe) []byte
-}
-
 // Host asks resolvers and keeps what they said. Make one by [New]; it asks nobody before
 // [Host.Run].
 type Host struct {
-	members  []*member
-	byKind   map[resolver.GroupKind]*member
-	observed func(resolver.IssuerKey, Observe) []byte
-	log      *slog.Logger
-	now      func() time.Time
-	changed  atomic.Pointer[func([]resolver.IssuerKey)]
+	members []*member
+	byKind  map[resolver.GroupKind]*member
+	log     *slog.Logger
+	now     func() time.Time
+	cluster atomic.Pointer[cluster]
+}
+
+// cluster is what the host is told of and tells.
+type cluster struct {
+	observed func(resolver.IssuerKey) []byte
+	changed  func([]resolver.IssuerKey)
 }
 
 var (
@@ -78,11 +65,8 @@ var (
 const sweepPeriod = time.Second
 
 // New gives an error for a name or a kind that occurs twice.
-func New(all []Plugin, o Options) (*Host, error) {
-	h := &Host{byKind: map[resolver.GroupKind]*member{}, observed: o.Observed, log: o.Log, now: time.Now}
-	if h.log == nil {
-		h.log = slog.New(slog.DiscardHandler)
-	}
+func New(all []Plugin, log *slog.Logger) (*Host, error) {
+	h := &Host{byKind: map[resolver.GroupKind]*member{}, log: log, now: time.Now}
 	var errs []error
 	names := map[string]bool{}
 	for _, p := range all {
@@ -112,10 +96,11 @@ func (h *Host) add(p Plugin) error {
 	return errors.Join(errs...)
 }
 
-// Run asks until the context ends, and then waits for the calls in flight. Changed is told of
-// issuers of which something else is known than before; it must not block for long.
-func (h *Host) Run(ctx context.Context, changed func([]resolver.IssuerKey)) {
-	h.changed.Store(&changed)
+// Run asks until the context ends, and then waits for the calls in flight. Observed gives an
+// issuer's object as JSON, reduced to what [Host.Observes] says, or nil; changed is told of
+// issuers of which something else is known than before. Neither may block for long.
+func (h *Host) Run(ctx context.Context, observed func(resolver.IssuerKey) []byte, changed func([]resolver.IssuerKey)) {
+	h.cluster.Store(&cluster{observed: observed, changed: changed})
 	var running sync.WaitGroup
 	defer running.Wait()
 	for _, m := range h.members {
@@ -145,22 +130,31 @@ func (h *Host) Find(key resolver.IssuerKey) (resolver.Finding, bool) {
 	return m.find(key), true
 }
 
+// Observes says how much of the objects of a kind its resolver sees.
+func (h *Host) Observes(kind resolver.GroupKind) resolver.Observe {
+	if m := h.byKind[kind]; m != nil {
+		return m.Observe
+	}
+	return resolver.ObserveNone
+}
+
 // ObjectChanged asks again for an issuer whose object changed.
 func (h *Host) ObjectChanged(key resolver.IssuerKey) {
-	if m := h.byKind[key.GroupKind]; m != nil && m.Observe != ObserveNone {
+	if m := h.byKind[key.GroupKind]; m != nil && m.Observe != resolver.ObserveNone {
 		m.queue.add(m.cache.doubtThese([]resolver.IssuerKey{key})...)
 	}
 }
 
-func (h *Host) observe(key resolver.IssuerKey, how Observe) []byte {
-	if h.observed == nil || how == ObserveNone {
+func (h *Host) observe(key resolver.IssuerKey, how resolver.Observe) []byte {
+	cluster := h.cluster.Load()
+	if cluster == nil || cluster.observed == nil || how == resolver.ObserveNone {
 		return nil
 	}
-	return h.observed(key, how)
+	return cluster.observed(key)
 }
 
 func (h *Host) tell(keys []resolver.IssuerKey) {
-	if changed := h.changed.Load(); changed != nil && len(keys) > 0 {
-		(*changed)(keys)
+	if cluster := h.cluster.Load(); cluster != nil && cluster.changed != nil && len(keys) > 0 {
+		cluster.changed(keys)
 	}
 }

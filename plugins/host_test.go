@@ -2,6 +2,7 @@ package plugins_test
 
 import (
 	"context"
+	"log/slog"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -33,7 +34,7 @@ type running struct {
 
 func run(t *testing.T, all ...plugins.Plugin) *running {
 	t.Helper()
-	host, err := plugins.New(all, plugins.Options{})
+	host, err := plugins.New(all, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +42,7 @@ func run(t *testing.T, all ...plugins.Plugin) *running {
 	r.registry.MustRegister(host)
 	ctx, cancel := context.WithCancel(t.Context())
 	var ended sync.WaitGroup
-	ended.Go(func() { host.Run(ctx, r.tell) })
+	ended.Go(func() { host.Run(ctx, nil, r.tell) })
 	r.stop = func() { cancel(); ended.Wait() }
 	t.Cleanup(r.stop)
 	return r
@@ -96,7 +97,7 @@ func (r *running) metric(t *testing.T, name string) float64 {
 
 func remotePlugin(socket string) plugins.Plugin {
 	return plugins.Plugin{
-		Name: "corp-ca", Tier: "plugin", Kinds: faulty.Kinds(), Grant: faulty.Grant(), Observe: plugins.ObserveNone,
+		Name: "corp-ca", Tier: "plugin", Kinds: faulty.Kinds(), Grant: faulty.Grant(), Observe: resolver.ObserveNone,
 		Hold: true, Timeout: timeout,
 		Backend: remote.New(remote.Config{Socket: socket, Kinds: faulty.Kinds(), Grant: faulty.Grant(), Timeout: timeout, Version: "v0.0.0"}),
 	}
@@ -348,7 +349,7 @@ func TestFindingIsCheap(t *testing.T) {
 }
 
 func BenchmarkFind(b *testing.B) {
-	host, err := plugins.New([]plugins.Plugin{remotePlugin("/nowhere")}, plugins.Options{})
+	host, err := plugins.New([]plugins.Plugin{remotePlugin("/nowhere")}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -62,14 +62,14 @@ func newMember(p Plugin, h *Host) *member {
 
 // find gives what is known now, and has the resolver asked for what nobody asked before.
 func (m *member) find(key resolver.IssuerKey) resolver.Finding {
-	statement, state, known := m.cache.find(key)
+	f, known := m.cache.find(key)
 	if !known && m.cache.want(key, m.host.now()) {
 		m.queue.add(key)
 	}
-	f := resolver.Finding{Statement: statement, State: state, By: m.by}
-	if state != resolver.Fresh {
+	f.By = m.by
+	if f.State != resolver.Fresh {
 		f.Fault, _ = m.fault.Load().(resolver.Fault)
-		f.Hold = m.Hold && state == resolver.Never
+		f.Hold = m.Hold && f.State == resolver.Never
 	}
 	return f
 }
@@ -358,11 +358,11 @@ func (m *member) changed(change resolver.Change) {
 	}
 }
 
-// sweep asks for what is due, and tells of what became too old.
+// sweep asks for what is due, and tells of what the time changed.
 func (m *member) sweep(now time.Time) {
-	due, lost := m.cache.sweep(now)
+	due, news := m.cache.sweep(now)
 	m.queue.add(due...)
-	m.host.tell(lost)
+	m.host.tell(news)
 }
 
 // timed counts a call.

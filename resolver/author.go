@@ -56,3 +56,13 @@ type Change struct {
 	Issuers []IssuerKey
 	Kinds   []GroupKind
 }
+
+// Observe says how much of an issuer's object a resolver sees.
+type Observe string
+
+// The choices: nothing, metadata and status, or all of it.
+const (
+	ObserveNone   Observe = "None"
+	ObserveStatus Observe = "Status"
+	ObserveFull   Observe = "Full"
+)

@@ -15,6 +15,7 @@ type Level int
 // The levels, lowest first.
 const (
 	LevelShipped Level = iota
+	LevelCompiled
 	LevelOperator
 )
 

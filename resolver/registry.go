@@ -90,10 +90,14 @@ func (r *Registry) put(entry Entry) error {
 }
 
 func (e Entry) by() string {
-	if e.Level == LevelOperator {
+	switch e.Level {
+	case LevelOperator:
 		return "file/" + e.ID
+	case LevelCompiled:
+		return "compiled-in/" + e.ID
+	default:
+		return "catalogue/" + e.ID
 	}
-	return "catalogue/" + e.ID
 }
 
 // statement is what an entry says of issuers whose readiness isn't known. What the shipped
@@ -105,7 +109,7 @@ func (e Entry) statement(s said, recommend bool) Statement {
 		statement.Values = s.defaults.under(s.recommend.Values)
 	}
 	for _, annotation := range e.Annotations {
-		if (recommend || e.Level == LevelOperator) && annotation.Copied() {
+		if (recommend || e.Level != LevelShipped) && annotation.Copied() {
 			statement.CopyAnnotations = append(statement.CopyAnnotations, annotation.Key)
 		}
 	}

@@ -81,6 +81,8 @@ type Finding struct {
 	// Hold asks that no new Certificate be made until the resolver has answered once: its
 	// grant can change what a Certificate says.
 	Hold bool
+	// Overdue says that it has not answered for so long that people should hear of it.
+	Overdue bool
 }
 
 // NotServedFinding is about an issuer of a kind that nobody declares and no server serves.

@@ -40,18 +40,18 @@ type failure struct{ error }
 func (f failure) Unwrap() error { return f.error }
 
 // Main runs the command line of this process until it ends or is told to, and gives the
-// exit status.
-func Main() int {
+// exit status. Options are what a build of one's own has beside the usual.
+func Main(options ...Option) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	return Run(ctx, os.Args, genericiooptions.IOStreams{In: os.Stdin, Out: os.Stdout, ErrOut: os.Stderr})
+	return Run(ctx, os.Args, genericiooptions.IOStreams{In: os.Stdin, Out: os.Stdout, ErrOut: os.Stderr}, options...)
 }
 
 // Run runs one command line, args[0] being the name of the program, and gives the exit
 // status. It may be called again and again; the log of client libraries goes where the
 // last `controller` sent it.
-func Run(ctx context.Context, args []string, streams genericiooptions.IOStreams) int {
-	root := newRoot(programName(args), streams)
+func Run(ctx context.Context, args []string, streams genericiooptions.IOStreams, options ...Option) int {
+	root := newRoot(programName(args), streams, newBuild(options))
 	root.SetArgs(args[min(1, len(args)):])
 	err := root.ExecuteContext(ctx)
 	if err != nil && !errors.Is(err, errProblems) && !errors.Is(err, errUnreadable) {
@@ -81,7 +81,7 @@ func programName(args []string) string {
 	return "certshim"
 }
 
-func newRoot(name string, streams genericiooptions.IOStreams) *cobra.Command {
+func newRoot(name string, streams genericiooptions.IOStreams, b build) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "certshim",
 		Short: "Annotated Ingresses, Gateways and ListenerSets to cert-manager Certificates",
@@ -102,7 +102,7 @@ listenerset-shim.
 		return errors.Join(err, errors.New("see '"+cmd.CommandPath()+" --help'"))
 	})
 	root.AddCommand(
-		newController(streams), newPlan(streams), newAnnotations(streams), newIssuerTypes(streams),
+		newController(streams, b), newPlan(streams, b), newAnnotations(streams), newIssuerTypes(streams, b),
 		newPlugin(streams), newVersion(streams),
 	)
 	for _, cmd := range root.Commands() {

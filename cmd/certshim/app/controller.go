@@ -21,10 +21,11 @@ type controllerOptions struct {
 	logs       logFlags
 	connection *genericclioptions.ConfigFlags
 	streams    genericiooptions.IOStreams
+	build      build
 }
 
-func newController(streams genericiooptions.IOStreams) *cobra.Command {
-	o := &controllerOptions{streams: streams, connection: connectionFlags()}
+func newController(streams genericiooptions.IOStreams, b build) *cobra.Command {
+	o := &controllerOptions{streams: streams, build: b, connection: connectionFlags()}
 	cmd := &cobra.Command{
 		Use:   "controller",
 		Short: "Keep Certificates in step with their sources in a cluster",
@@ -78,7 +79,7 @@ func (o *controllerOptions) run(cmd *cobra.Command) error {
 	if err = errors.Join(failed, err); err != nil {
 		return err
 	}
-	policy, err := newPolicy(configuration, inCluster)
+	policy, err := newPolicy(configuration, o.build, inCluster)
 	if err != nil {
 		return err
 	}
@@ -89,12 +90,21 @@ func (o *controllerOptions) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
+	host, err := o.build.plugins(configuration, policy.Registry, log)
+	if err != nil {
+		return err
+	}
 	config := controller.Config{Configuration: configuration, Policy: policy, Version: readVersion().Version}
-	return runController(cmd.Context(), config, connection, log)
+	metrics := prometheus.NewRegistry()
+	if host != nil {
+		config.Plugins = host
+		metrics.MustRegister(host)
+	}
+	return runController(cmd.Context(), config, connection, log, metrics)
 }
 
-func runController(ctx context.Context, config controller.Config, connection *rest.Config, log *slog.Logger) error {
-	c, err := controller.New(config, connection, log, prometheus.NewRegistry())
+func runController(ctx context.Context, config controller.Config, connection *rest.Config, log *slog.Logger, metrics *prometheus.Registry) error {
+	c, err := controller.New(config, connection, log, metrics)
 	if err != nil {
 		return err
 	}

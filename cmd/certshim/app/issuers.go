@@ -33,7 +33,7 @@ type issuersOptions struct {
 	registry *resolver.Registry
 }
 
-func newIssuerTypes(streams genericiooptions.IOStreams) *cobra.Command {
+func newIssuerTypes(streams genericiooptions.IOStreams, b build) *cobra.Command {
 	o := &issuersOptions{streams: streams, connection: connectionFlags()}
 	cmd := &cobra.Command{
 		Use:   "issuers [[KIND/]NAME]",
@@ -55,7 +55,7 @@ is known of it.
 			if err != nil {
 				return err
 			}
-			if o.registry, err = newRegistry(configuration); err != nil {
+			if o.registry, err = newRegistry(configuration, b); err != nil {
 				return err
 			}
 			return o.run(cmd.Context(), strings.Join(args, ""))

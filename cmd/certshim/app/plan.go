@@ -23,6 +23,7 @@ type planOptions struct {
 	settings      *settings
 	connection    *genericclioptions.ConfigFlags
 	streams       genericiooptions.IOStreams
+	build         build
 	input         input
 	namespace     string
 	allNamespaces bool
@@ -38,8 +39,8 @@ type planOptions struct {
 	unreadable    bool
 }
 
-func newPlan(streams genericiooptions.IOStreams) *cobra.Command {
-	o := &planOptions{streams: streams, connection: connectionFlags(), input: input{stdin: streams.In}}
+func newPlan(streams genericiooptions.IOStreams, b build) *cobra.Command {
+	o := &planOptions{streams: streams, build: b, connection: connectionFlags(), input: input{stdin: streams.In}}
 	cmd := &cobra.Command{
 		Use:   "plan [KIND…]",
 		Short: "Show which Certificates manifests lead to, or what would change in a cluster",
@@ -83,7 +84,7 @@ func (o *planOptions) complete(cmd *cobra.Command, args []string) error {
 	o.configuration, failed = o.settings.configuration(cmd.Flags())
 	err = errors.Join(err, failed)
 	if failed == nil {
-		o.policy, failed = newPolicy(o.configuration, o.knowledge())
+		o.policy, failed = newPolicy(o.configuration, o.build, o.knowledge())
 		err = errors.Join(err, failed)
 	}
 	if o.labels, failed = labels.Parse(o.selector); failed != nil {
@@ -242,6 +243,9 @@ func (o *planOptions) print(p plan) error {
 		for _, found := range one.outcome.Problems.All() {
 			printLine(o.streams.ErrOut, one.problemLine(found))
 		}
+	}
+	for _, line := range o.build.unasked(o.configuration, p.sources) {
+		printLine(o.streams.ErrOut, line)
 	}
 	printLine(o.streams.ErrOut, p.summary())
 	switch {

@@ -66,3 +66,44 @@ func TestPluginTestOfASoundOne(t *testing.T) {
 		t.Errorf("status %d, verdict %q", status, verdict)
 	}
 }
+
+const pluginConfiguration = `apiVersion: certshim.io/v1alpha1
+kind: ControllerConfiguration
+resolvers:
+  plugins:
+  - name: corp-ca
+    socket: /run/certshim/corp-ca/plugin.sock
+    grant:
+      kinds:
+      - {group: pki.corp.example, kind: CorpIssuer, resource: corpissuers, versions: [v1], scope: Namespaced}
+      defaults: [usages]
+`
+
+const corpIngress = `apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata:
+  {namespace: shop, name: web, annotations: {cert-manager.io/issuer: web, cert-manager.io/issuer-kind: CorpIssuer}}
+spec: {tls: [{hosts: [web.example.com], secretName: web-tls}]}
+`
+
+// A plan needs no socket: it knows the kinds that a plugin is granted, and says what it
+// can't know.
+func TestAPlanAsksNoPlugin(t *testing.T) {
+	folder := t.TempDir()
+	configuration, manifest := filepath.Join(folder, "c.yaml"), filepath.Join(folder, "web.yaml")
+	for file, text := range map[string]string{configuration: pluginConfiguration, manifest: corpIngress} {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var stdout, stderr bytes.Buffer
+	streams := genericiooptions.IOStreams{In: strings.NewReader(""), Out: &stdout, ErrOut: &stderr}
+	status := app.Run(t.Context(), []string{"certshim", "plan", "-f", manifest, "--config", configuration, "-o", "yaml"}, streams)
+	if status != 0 || !strings.Contains(stdout.String(), "group: pki.corp.example") {
+		t.Errorf("status %d:\n%s%s", status, stdout.String(), stderr.String())
+	}
+	const note = "note: the plugin corp-ca isn't asked, so that it isn't known what it says of issuers of kind CorpIssuer"
+	if !strings.Contains(stderr.String(), note) {
+		t.Errorf("it doesn't say what it can't know:\n%s", stderr.String())
+	}
+}

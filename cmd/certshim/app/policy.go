@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/certshim/certshim"
 	"github.com/certshim/certshim/annotations"
@@ -25,8 +26,8 @@ const (
 
 // newPolicy is the one place where a configuration becomes what decisions follow, so that
 // plan and controller can't disagree.
-func newPolicy(c controller.Configuration, k knowledge) (*certshim.Policy, error) {
-	registry, err := newRegistry(c)
+func newPolicy(c controller.Configuration, b build, k knowledge) (*certshim.Policy, error) {
+	registry, err := newRegistry(c, b)
 	if err != nil {
 		return nil, err
 	}
@@ -35,7 +36,7 @@ func newPolicy(c controller.Configuration, k knowledge) (*certshim.Policy, error
 		return nil, fmt.Errorf("the configuration's labels: %w", err)
 	}
 	return &certshim.Policy{
-		Parser:         annotations.NewParser(annotations.Options{AutoKeys: c.Annotations.Auto, ExtraKeys: c.Annotations.Extra, IssuerKeys: registry.CopyKeys()}),
+		Parser:         annotations.NewParser(annotations.Options{AutoKeys: c.Annotations.Auto, ExtraKeys: c.Annotations.Extra, IssuerKeys: slices.Concat(registry.CopyKeys(), b.issuerKeys(c))}),
 		Registry:       registry,
 		AutoKinds:      c.Annotations.AutoKinds,
 		ExtraProtocols: c.GatewayAPI.ExtraProtocols,
@@ -45,7 +46,7 @@ func newPolicy(c controller.Configuration, k knowledge) (*certshim.Policy, error
 }
 
 // newRegistry knows the issuer types of this build, and the operator's.
-func newRegistry(c controller.Configuration) (*resolver.Registry, error) {
+func newRegistry(c controller.Configuration, b build) (*resolver.Registry, error) {
 	entries, err := resolver.Shipped()
 	if err != nil {
 		return nil, err
@@ -60,7 +61,7 @@ func newRegistry(c controller.Configuration) (*resolver.Registry, error) {
 	}
 	registry, err := resolver.NewRegistry(resolver.Defaults{
 		Name: c.DefaultIssuer.Name, Kind: c.DefaultIssuer.Kind, Group: c.DefaultIssuer.Group,
-	}, append(entries, own...), options...)
+	}, slices.Concat(entries, own, b.entries(c)), options...)
 	if err != nil {
 		return nil, fmt.Errorf("the registry of issuers: %w", err)
 	}

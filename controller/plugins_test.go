@@ -1,0 +1,147 @@
+package controller
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/certshim/certshim/resolver"
+)
+
+// hearing is a plugin that a test makes speak.
+type hearing struct {
+	noPlugins
+	changed  func([]resolver.IssuerKey)
+	observed func(resolver.IssuerKey) []byte
+	objects  []resolver.IssuerKey
+	began    chan struct{}
+}
+
+func (h *hearing) Observes(kind resolver.GroupKind) resolver.Observe {
+	if kind == issuerKind {
+		return resolver.ObserveStatus
+	}
+	return resolver.ObserveNone
+}
+
+func (h *hearing) Run(ctx context.Context, observed func(resolver.IssuerKey) []byte, changed func([]resolver.IssuerKey)) {
+	h.observed, h.changed = observed, changed
+	close(h.began)
+	<-ctx.Done()
+}
+
+func (h *hearing) ObjectChanged(key resolver.IssuerKey) { h.objects = append(h.objects, key) }
+
+func TestNewsOfAPluginWakesWhoWaitsForTheIssuer(t *testing.T) {
+	c := newTestController(t, &script{})
+	h := &hearing{began: make(chan struct{})}
+	c.config.Plugins = h
+	serving(c, true)
+	// The issuer is missing, so that the source waits for it.
+	c.reconcile(t.Context(), see(t, c, ingress(issuer, "tls")))
+	queued(c)
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { c.askPlugins(ctx) })
+	defer running.Wait()
+	defer cancel()
+	<-h.began
+	h.changed([]resolver.IssuerKey{{GroupKind: issuerKind, Namespace: "shop", Name: "other"}})
+	if got := queued(c); len(got) > 0 {
+		t.Errorf("news of another issuer queues %v", got)
+	}
+	h.changed([]resolver.IssuerKey{{GroupKind: issuerKind, Namespace: "shop", Name: "ca"}})
+	if got := queued(c); len(got) != 1 {
+		t.Errorf("news of the issuer queues %v", got)
+	}
+}
+
+func TestAPluginSeesTheStatusOfItsIssuers(t *testing.T) {
+	c := newTestController(t, &script{})
+	h := &hearing{began: make(chan struct{})}
+	c.config.Plugins = h
+	serving(c, true)
+	key := resolver.IssuerKey{GroupKind: issuerKind, Namespace: "shop", Name: "ca"}
+	w := issuersOf(t, c, issuerKind)
+	seeIssuer(t, w, issuerNamed("ca", "True"))
+	seeIssuer(t, w, issuerNamed("ca", "True"))
+	seen := string(c.memory.observedIssuer(key))
+	if !strings.Contains(seen, `"status":"True"`) || !strings.Contains(seen, `"name":"ca"`) || strings.Contains(seen, "secretName") {
+		t.Errorf("it sees %s", seen)
+	}
+	if len(h.objects) != 1 || h.objects[0] != key {
+		t.Errorf("it was told of %v", h.objects)
+	}
+	large := issuerNamed("ca", "True")
+	large.Object["status"] = map[string]any{"x": strings.Repeat("a", resolver.MaxObserved)}
+	seeIssuer(t, w, large)
+	if seen := c.memory.observedIssuer(key); seen != nil || len(h.objects) != 2 {
+		t.Errorf("of one that is too large it sees %d bytes", len(seen))
+	}
+	seeIssuer(t, issuersOf(t, c, clusterIssuerKind), issuerNamed("ca", "True"))
+	if len(c.memory.observed) > 0 {
+		t.Errorf("kept for nobody: %v", c.memory.observed)
+	}
+}
+
+func TestWhatIsSeenOfAnObject(t *testing.T) {
+	object := map[string]any{
+		"metadata": map[string]any{"name": "ca", "managedFields": []any{"x"}}, "spec": map[string]any{"url": "u"}, "status": map[string]any{"s": 1},
+	}
+	if got := observe(object, resolver.ObserveFull); got != `{"metadata":{"name":"ca"},"spec":{"url":"u"},"status":{"s":1}}` {
+		t.Errorf("in full %s", got)
+	}
+	if got := observe(object, resolver.ObserveStatus); got != `{"metadata":{"name":"ca"},"status":{"s":1}}` {
+		t.Errorf("the status: %s", got)
+	}
+	if got := observe(object, resolver.ObserveNone); got != "" {
+		t.Errorf("nothing: %s", got)
+	}
+}
+
+const pluginConfiguration = `apiVersion: certshim.io/v1alpha1
+kind: ControllerConfiguration
+resolvers:
+  plugins:
+  - name: corp-ca
+    socket: /run/certshim/corp-ca/plugin.sock
+    uid: 65532
+    timeout: 1s
+    onUnavailable: Proceed
+    grant:
+      kinds:
+      - {group: pki.corp.example, kind: CorpIssuer, resource: corpissuers, versions: [v1], scope: Namespaced}
+      observe: Status
+      defaults: [usages, privateKey]
+      mayRefuse: true
+      annotations: [pki.corp.example/]
+`
+
+func TestPluginsInTheConfiguration(t *testing.T) {
+	c, err := LoadConfiguration([]byte(pluginConfiguration), "c.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := c.Resolvers.Plugins[0]
+	if p.Name != "corp-ca" || *p.UID != 65532 || time.Duration(p.Timeout) != time.Second || p.Grant.Kinds[0].Versions[0] != "v1" || !p.Grant.MayRefuse {
+		t.Errorf("got %+v", p)
+	}
+	for name, c := range map[string]struct{ old, changed, want string }{
+		"misspelt field": {"mayRefuse", "mayrefuse", `c.yaml:15: unknown field "resolvers.plugins[0].grant.mayrefuse", did you mean "resolvers.plugins[0].grant.mayRefuse"?`},
+		"name":           {"name: corp-ca", "name: Corp CA", "name is \"Corp CA\""},
+		"socket":         {"/run/certshim", "run/certshim", "absolute path"},
+		"long socket":    {"/run/certshim", "/run/" + strings.Repeat("x", 100), "at most 107"},
+		"timeout":        {"timeout: 1s", "timeout: 1ms", "timeout is 1ms"},
+		"unavailable":    {"Proceed", "proceed", "Hold or Proceed"},
+		"observe":        {"observe: Status", "observe: All", "None, Status or Full"},
+		"default":        {"privateKey", "subject", `grant.defaults has "subject"`},
+		"annotation":     {"[pki.corp.example/]", "[cert-manager.io/]", "never copied"},
+	} {
+		_, err := LoadConfiguration([]byte(strings.Replace(pluginConfiguration, c.old, c.changed, 1)), "c.yaml")
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: got %v, want an error with %q", name, err, c.want)
+		}
+	}
+}
