@@ -50,8 +50,8 @@ func TestDocumentedCommands(t *testing.T) {
 		"certshim issuers corp", "cert-manager.io/issuer-kind: AWSPCAClusterIssuer", // the annotations
 		"certshim plan -f", "there is no such Certificate yet", // the plan
 		"\ntrue\n",                    // the review
-		"/tmp/external-tls.crt: OK\n", // the chain
-		"issuer=CN = Example Corp Issuing CA", "TLS Web Server Authentication", "DNS:external.example.com",
+		"/tmp/payments-tls.crt: OK\n", // the chain
+		"issuer=CN = Example Corp Issuing CA", "TLS Web Server Authentication", "DNS:payments.example.com",
 	} {
 		if !strings.Contains(string(output), want) {
 			t.Errorf("no %q in\n%s", want, output)
@@ -61,5 +61,5 @@ func TestDocumentedCommands(t *testing.T) {
 		t.Errorf("the commands name another CA than %s", privateca.ARN)
 	}
 	secret := shared.Watch(t, cluster.Secrets(), "shop")
-	secret.Signed(t, "external-tls", shared.AWSPCA.Authority(), "external.example.com")
+	secret.Signed(t, "payments-tls", shared.AWSPCA.Authority(), "payments.example.com")
 }
