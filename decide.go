@@ -28,11 +28,14 @@ type decision struct {
 	seen        Observed
 	annotations map[string]string
 
-	request  annotations.Request
-	finding  resolver.Finding
-	asks     source.Asks
-	problems problem.List
-	out      Outcome
+	request annotations.Request
+	finding resolver.Finding
+	rule    *Rule
+	// ruleUnknown is set where it can't be known which rule matches.
+	ruleUnknown bool
+	asks        source.Asks
+	problems    problem.List
+	out         Outcome
 }
 
 func (d *decision) run() {
@@ -47,6 +50,7 @@ func (d *decision) run() {
 	if !d.ask() {
 		return
 	}
+	d.match()
 	if why := d.resolve(); why == "" {
 		d.decideEach()
 		d.tellHeld()
@@ -164,6 +168,12 @@ func (d *decision) resolve() string {
 	if d.inherited() {
 		d.out.Issuer.From = resolver.FromParent
 	}
+	if d.out.Issuer.From == resolver.FromDefault && d.defaultIssuer().Name != "" {
+		d.out.Issuer.From = resolver.FromPolicy
+	}
+	if why := d.ruleForbids(); why != "" {
+		return why
+	}
 	return d.consult()
 }
 
@@ -178,7 +188,7 @@ func (d *decision) lookup() resolver.Lookup {
 	keys := d.request.Issuer
 	return resolver.Lookup{
 		Name: keys.Name, ClusterName: keys.ClusterName, Kind: keys.Kind, Group: keys.Group,
-		Auto: d.request.Auto, Current: d.current(),
+		Auto: d.request.Auto, Current: d.current(), Default: d.defaultIssuer(),
 	}
 }
 
@@ -196,11 +206,15 @@ func (d *decision) current() resolver.Ref {
 func (d *decision) decideEach() {
 	for _, ask := range d.asks.Asks {
 		existing := d.existing(ask.Secret)
+		if why := d.ruleForbidsHost(pathOf(ask), ask.Hosts); why != "" {
+			d.add(certificate.WithoutIssuer(d.object, ask, existing, why))
+			continue
+		}
 		issuer, finding := d.issuerFor(existing)
 		decided := certificate.Decide(certificate.Input{
 			Policy: d.policy.Certificate, Fields: d.seen.CertificateFields(),
 			Source: d.object, Ask: ask, Request: d.request, Issuer: issuer,
-			Statement: finding.Statement, Hold: finding.Hold && finding.State == resolver.Never,
+			Statement: d.statementFor(finding), Hold: d.holdsNew(finding),
 			Existing: existing,
 			Writers:  d.seen.CertificatesWriting(d.object.Namespace, ask.Secret),
 			First:    d.first(ask.Secret),
@@ -208,6 +222,14 @@ func (d *decision) decideEach() {
 		d.add(decided)
 		d.awaitLimits(issuer, decided)
 	}
+}
+
+// pathOf is where the source names a Secret first.
+func pathOf(ask source.Ask) string {
+	if len(ask.Entries) == 0 {
+		return "spec"
+	}
+	return ask.Entries[0].Path
 }
 
 // refuseEach leaves what exists as it is and makes nothing new.

@@ -193,6 +193,9 @@ func (d *decision) problemOf(severity problem.Severity, reason problem.Reason, m
 	case d.out.Issuer.From == resolver.FromDefault:
 		p.Message = "the operator's default issuer: " + message
 		return p
+	case d.out.Issuer.From == resolver.FromPolicy:
+		p.Message = "the issuer of policy " + d.rule.Name + ": " + message
+		return p
 	case d.request.Issuer.ClusterName != "":
 		field = resolver.FieldClusterName
 	}

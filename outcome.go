@@ -19,6 +19,8 @@ type Policy struct {
 	// ExtraProtocols count as TLS besides HTTPS and TLS.
 	ExtraProtocols []string
 	Certificate    certificate.Policy
+	// Rules for some of the sources; the first that matches counts.
+	Rules []Rule
 	// Offline means that what isn't observed may still exist: a ListenerSet whose
 	// Gateway isn't in the input is judged as an admitted one, with a warning.
 	Offline bool
@@ -63,6 +65,8 @@ type Outcome struct {
 	Awaits []resolver.IssuerKey
 	// AwaitsKinds is true where another kind of issuer in the cluster can change it.
 	AwaitsKinds bool
+	// Policy is the name of the rule that matches the source, or empty.
+	Policy string
 	// Ignored says why the object doesn't count at all; empty if it does.
 	Ignored string
 }

@@ -25,12 +25,14 @@ type Configuration struct {
 	// Namespaces limits the controller to these; empty means all.
 	Namespaces []string `yaml:"namespaces,omitempty"`
 	// DefaultIssuer is used by objects that ask for a certificate and name no issuer.
-	DefaultIssuer DefaultIssuer          `yaml:"defaultIssuer"`
-	Annotations   AnnotationSettings     `yaml:"annotations"`
-	Labels        LabelSettings          `yaml:"labels"`
-	GatewayAPI    GatewayAPISettings     `yaml:"gatewayAPI"`
-	Takeover      TakeoverSettings       `yaml:"takeover"`
-	Resolvers     ResolverSettings       `yaml:"resolvers,omitempty"`
+	DefaultIssuer DefaultIssuer      `yaml:"defaultIssuer"`
+	Annotations   AnnotationSettings `yaml:"annotations"`
+	Labels        LabelSettings      `yaml:"labels"`
+	GatewayAPI    GatewayAPISettings `yaml:"gatewayAPI"`
+	Takeover      TakeoverSettings   `yaml:"takeover"`
+	Resolvers     ResolverSettings   `yaml:"resolvers,omitempty"`
+	// Policies are rules for some of the sources; the first that matches counts.
+	Policies      []PolicySettings       `yaml:"policies,omitempty"`
 	KubernetesAPI KubernetesAPISettings  `yaml:"kubernetesAPI"`
 	LeaderElect   LeaderElectionSettings `yaml:"leaderElection"`
 
@@ -158,6 +160,8 @@ func (c Configuration) Validate() error {
 	wrong(c.KubernetesAPI.QPS < -1, "kubernetesAPI.qps is %g, must be -1 (no limit), 0 (default) or more", c.KubernetesAPI.QPS)
 	wrong(c.KubernetesAPI.Burst < -1, "kubernetesAPI.burst is %d, must be 0 (default) or more", c.KubernetesAPI.Burst)
 	errs = append(errs, c.Resolvers.validate())
+	_, err := c.Rules()
+	errs = append(errs, err)
 	if c.LeaderElect.Enabled {
 		errs = append(errs, c.LeaderElect.validate())
 	}

@@ -156,9 +156,7 @@ func (c *Controller) connect(ctx context.Context) error {
 	c.recorder = newRecorder(connection.events, c.metrics, c.log)
 	c.told = newTold(c.recorder, c.metrics)
 	c.discoverer = newDiscoverer(connection, c.log)
-	c.labels = &namespaceLabels{client: connection.metadata, changed: func(namespace string) {
-		c.queue.soon(c.memory.listenerSetsIn(namespace)...)
-	}}
+	c.labels = &namespaceLabels{client: connection.metadata, changed: c.namespaceChanged}
 	c.watcher = c.newWatcher()
 	return nil
 }
@@ -241,7 +239,7 @@ func (c *Controller) tellMissing() {
 func (c *Controller) settle(ctx context.Context, firstReady chan struct{}) {
 	c.watcher.attach(ctx)
 	c.noteWhole()
-	c.labels.need(ctx, c.memory.gatewaysSelect())
+	c.labels.need(ctx, c.memory.gatewaysSelect() || c.config.Policy.ReadsNamespaces())
 	c.ready.Store(c.watcher.ready())
 	informed := c.watcher.attached(certificates)
 	if was := c.informed.Swap(informed); was || !informed {

@@ -21,6 +21,8 @@ const (
 	IssuerNotReady Reason = "IssuerNotReady"
 	// IssuerNotAllowed is an issuer that the namespace may not use.
 	IssuerNotAllowed Reason = "IssuerNotAllowed"
+	// HostNotAllowed is a host that the operator's policy doesn't allow here.
+	HostNotAllowed Reason = "HostNotAllowed"
 	// IssuerResolverUnavailable is an issuer of which its resolver has said nothing yet.
 	IssuerResolverUnavailable Reason = "IssuerResolverUnavailable"
 	// IssuerCannotIssue is a Certificate that its issuer can never sign.
@@ -66,6 +68,7 @@ func Reasons() []Explained {
 		{IssuerKindNotInstalled, "The cluster has no issuers of this kind: its CRD isn't installed. What is done is the same as for IssuerNotFound."},
 		{IssuerNotReady, "The issuer can't sign now. The Certificate is made all the same, and is signed once the issuer is ready."},
 		{IssuerNotAllowed, "The namespace may not use the issuer. No Certificate is made, and one that exists stays as it is."},
+		{HostNotAllowed, "The operator's policy doesn't allow this host here. No Certificate is made, and one that exists stays as it is."},
 		{IssuerResolverUnavailable, "The resolver of the issuer, a plugin, has not answered since the start, and the operator lets it set values: new Certificates wait for it."},
 		{IssuerCannotIssue, "The issuer can never sign what is asked for. No Certificate is made from it, and one that exists is not changed to it."},
 		{IssuerMayRefuse, "The issuer will probably refuse what is asked for, or sign something else."},

@@ -106,7 +106,7 @@ func (e Entry) by() string {
 func (e Entry) statement(s said, recommend bool) Statement {
 	statement := Statement{Constraints: s.constraints, Values: s.defaults}
 	if recommend {
-		statement.Values = s.defaults.under(s.recommend.Values)
+		statement.Values = s.defaults.Under(s.recommend.Values)
 	}
 	for _, annotation := range e.Annotations {
 		if (recommend || e.Level != LevelShipped) && annotation.Copied() {

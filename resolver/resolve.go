@@ -12,7 +12,10 @@ import (
 // served may be nil. Where it can't say, every problem is reported, and the
 // suggestions are the references that could have been meant.
 func (r *Registry) Resolve(lookup Lookup, served Served) Answer {
-	s := resolution{registry: r, lookup: lookup, served: served}
+	s := resolution{registry: r, lookup: lookup, served: served, defaults: r.defaults}
+	if s.from() == FromDefault && lookup.Default.Name != "" {
+		s.defaults = lookup.Default.filled()
+	}
 	s.run()
 	if s.answer.OK = !s.failed; s.failed {
 		s.answer.Issuer = Issuer{}
@@ -25,6 +28,7 @@ type resolution struct {
 	registry *Registry
 	lookup   Lookup
 	served   Served
+	defaults Defaults
 	ref      Ref
 	answer   Answer
 	failed   bool
@@ -63,10 +67,10 @@ func (s *resolution) presence() {
 		s.ref.Name = l.ClusterName
 	case !l.Auto:
 		s.refuse(FieldName, "", "no issuer is named", wantName)
-	case s.registry.defaults.Name == "":
+	case s.defaults.Name == "":
 		s.refuse(FieldName, "", "no issuer is named, and the operator has set no default issuer: name one by issuer or cluster-issuer", "")
 	default:
-		s.ref.Name = s.registry.defaults.Name
+		s.ref.Name = s.defaults.Name
 	}
 }
 
@@ -129,7 +133,7 @@ func (s *resolution) impliedKind() string {
 	case s.lookup.Name != "":
 		return IssuerKind
 	}
-	return s.registry.defaults.Kind
+	return s.defaults.Kind
 }
 
 // fill completes group and kind with the defaults. The default group reaches an issuer
@@ -142,7 +146,7 @@ func (s *resolution) fill() {
 		return
 	}
 	s.ref.Group = CertManagerGroup
-	if fallback := s.registry.defaults.Group; s.from() == FromDefault || s.isKnown(fallback, s.ref.Kind) {
+	if fallback := s.defaults.Group; s.from() == FromDefault || s.isKnown(fallback, s.ref.Kind) {
 		s.ref.Group = fallback
 	}
 }

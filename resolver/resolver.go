@@ -32,6 +32,9 @@ type Lookup struct {
 	Kind, Group       string
 	// Auto is true when the source asks for the default issuer and names none.
 	Auto bool
+	// Default is the default issuer of this source, in place of the registry's; it has no
+	// name where there is none.
+	Default Defaults
 	// Current is the reference of the Certificate that exists, if any: a completion
 	// that fits it is preferred, so that a CRD installed later redirects nothing.
 	Current Ref
@@ -48,6 +51,7 @@ const (
 	FromAnnotation Origin = "annotation"
 	FromDefault    Origin = "default"
 	FromParent     Origin = "parent"
+	FromPolicy     Origin = "policy"
 )
 
 // Issuer is the answer to a Lookup.

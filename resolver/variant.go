@@ -133,8 +133,8 @@ func (s *said) dropPath(path string) {
 	}
 }
 
-// under fills the values that aren't set from others.
-func (v Values) under(fill Values) Values {
+// Under fills the values that aren't set from others.
+func (v Values) Under(fill Values) Values {
 	if len(v.Usages) == 0 {
 		v.Usages = fill.Usages
 	}

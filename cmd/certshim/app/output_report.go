@@ -26,6 +26,8 @@ type reportedSource struct {
 	Problems     []reportedProblem     `json:"problems"`
 	// Ignored says why the source asks for nothing; it is left out if it asks.
 	Ignored string `json:"ignored,omitempty"`
+	// Policy is the one that matches the source.
+	Policy string `json:"policy,omitempty"`
 }
 
 type reportedIssuer struct {
@@ -53,8 +55,10 @@ type reportedProblem struct {
 	Value      string           `json:"value,omitempty"`
 	Allowed    string           `json:"allowed,omitempty"`
 	Suggestion string           `json:"suggestion,omitempty"`
-	Reason     problem.Reason   `json:"reason"`
-	Message    string           `json:"message"`
+	// Lines are annotations that would be right, as YAML.
+	Lines   string         `json:"lines,omitempty"`
+	Reason  problem.Reason `json:"reason"`
+	Message string         `json:"message"`
 }
 
 func (p *plan) writeReport(w io.Writer) error {
@@ -69,7 +73,7 @@ func (one planned) report() reportedSource {
 	object, outcome := one.object, one.outcome
 	r := reportedSource{
 		APIVersion: object.APIVersion(), Kind: object.Kind, Namespace: object.Namespace, Name: object.Name,
-		Certificates: []reportedCertificate{}, Problems: []reportedProblem{}, Ignored: outcome.Ignored,
+		Certificates: []reportedCertificate{}, Problems: []reportedProblem{}, Ignored: outcome.Ignored, Policy: outcome.Policy,
 	}
 	if issuer := outcome.Issuer; issuer.Name != "" {
 		r.Issuer = &reportedIssuer{Group: issuer.Group, Kind: issuer.Kind, Name: issuer.Name, From: issuer.From}
@@ -80,7 +84,7 @@ func (one planned) report() reportedSource {
 	for _, p := range outcome.Problems.All() {
 		r.Problems = append(r.Problems, reportedProblem{
 			Severity: p.Severity, Path: p.Path, Key: p.Key, Value: p.Value, Allowed: p.Allowed,
-			Suggestion: p.Suggestion, Reason: p.Reason, Message: p.Message,
+			Suggestion: p.Suggestion, Lines: p.Lines, Reason: p.Reason, Message: p.Message,
 		})
 	}
 	return r

@@ -35,7 +35,12 @@ func newPolicy(c controller.Configuration, b build, k knowledge) (*certshim.Poli
 	if err != nil {
 		return nil, fmt.Errorf("the configuration's labels: %w", err)
 	}
+	rules, err := c.Rules()
+	if err != nil {
+		return nil, err
+	}
 	return &certshim.Policy{
+		Rules:          rules,
 		Parser:         annotations.NewParser(annotations.Options{AutoKeys: c.Annotations.Auto, ExtraKeys: c.Annotations.Extra, IssuerKeys: slices.Concat(registry.CopyKeys(), b.issuerKeys(c))}),
 		Registry:       registry,
 		AutoKinds:      c.Annotations.AutoKinds,
