@@ -92,6 +92,9 @@ func madeByShim(in *Input) ([]*unstructured.Unstructured, error) {
 	}
 	var made []*unstructured.Unstructured
 	for _, typed := range created.Created {
+		if badSecretName(typed.Name) {
+			continue // the API server takes no such object
+		}
 		certificate, err := heldBy(shimManager, typed)
 		if err != nil {
 			return nil, err

@@ -17,16 +17,13 @@ func existingRows() []Row {
 		{
 			Name: "secret-name-heals",
 			Says: "An edited spec.secretName is put back; the Certificate isn't deleted.",
-			Hits: func(s *situation) bool {
-				return slices.ContainsFunc(s.wanted(), func(name string) bool {
-					before, exists := s.before[name]
-					return exists && text(at(before, "spec"), "secretName") != name && !s.elsewhere(name)
-				})
-			},
+			Hits: func(s *situation) bool { return len(s.renamed()) > 0 },
 			Then: func(s *situation) {
-				for _, name := range s.wanted() {
-					if _, exists := s.before[name]; exists && s.after[name] == nil {
-						s.after[name] = s.answer.updated[name]
+				for _, name := range s.renamed() {
+					if updated := s.answer.updated[name]; updated != nil {
+						s.after[name] = updated
+					} else {
+						s.leave(name)
 					}
 				}
 			},
@@ -42,6 +39,15 @@ func existingRows() []Row {
 		arrives("annotations-arrive", "Changed ACME and extra annotations arrive at once, and go when they are taken away.", "metadata", "annotations"),
 		arrives("owner-version-heals", "An ownerReference with an old version of the source's group is put right.", "metadata", "ownerReferences"),
 	}
+}
+
+// renamed are the Certificates that upstream deleted because somebody had edited their
+// spec.secretName, although the source names the Secret that they are called by.
+func (s *situation) renamed() []string {
+	return slices.DeleteFunc(s.before.names(), func(name string) bool {
+		edited := text(at(s.before[name], "spec"), "secretName") != name
+		return !edited || s.elsewhere(name) || s.after[name] != nil || !slices.Contains(s.in.Object.names(), name)
+	})
 }
 
 // arrives is about a field that upstream doesn't compare, or doesn't write.
