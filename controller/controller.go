@@ -223,6 +223,7 @@ func (c *Controller) askAgain(ctx context.Context) {
 	now := c.discoverer.facts.Load().served
 	c.watcher.update(ctx, now)
 	if !maps.Equal(before.scopes, now.scopes) {
+		c.memory.decided()
 		c.queue.soon(c.waiting.forKinds()...)
 	}
 }

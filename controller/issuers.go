@@ -103,6 +103,7 @@ func (c *Controller) noteWhole() {
 		}
 	}
 	c.whole.Store(&whole)
+	c.memory.decided()
 }
 
 // putIssuer remembers an issuer, and says whether anything changed by which decisions go.

@@ -271,6 +271,13 @@ func (m *memory) expectNothing(name types.NamespacedName) {
 	delete(m.expected, name)
 }
 
+// decided waits until the decisions that are being made have noted what they wait for: those
+// that come after it see what was there before.
+func (m *memory) decided() {
+	m.lock.Lock()
+	defer m.lock.Unlock()
+}
+
 // gatewaysSelect says whether any Gateway admits ListenerSets by namespace labels.
 func (m *memory) gatewaysSelect() bool {
 	m.lock.RLock()

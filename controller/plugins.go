@@ -37,6 +37,7 @@ func (noPlugins) Run(ctx context.Context, _ func(resolver.IssuerKey) []byte, _ f
 // askPlugins runs the plugins; what is news of an issuer is looked at by those who wait for it.
 func (c *Controller) askPlugins(ctx context.Context) {
 	c.config.Plugins.Run(ctx, c.memory.observedIssuer, func(keys []resolver.IssuerKey) {
+		c.memory.decided()
 		for _, key := range keys {
 			c.queue.inLine(c.waiting.forIssuer(key)...)
 		}
