@@ -30,6 +30,7 @@ test: ## all tests, with the race detector where a C compiler is found
 
 test-unit: ## the pure rooms and the commands
 	go test $(RACE) -timeout 20m ./...
+	cd test/corpca && go test ./...
 
 test-differential: build ## against cert-manager's own shim code
 	cd test && ./differential/run.sh
