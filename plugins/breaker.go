@@ -20,7 +20,8 @@ type breaker struct {
 	lock       sync.Mutex
 	failures   int
 	rejections int
-	until      time.Time
+	// until and rejected are the ends of the pauses after failures and after rejections.
+	until, rejected time.Time
 }
 
 func (b *breaker) succeeded() {
@@ -37,18 +38,26 @@ func (b *breaker) failed(now time.Time) {
 	}
 }
 
-func (b *breaker) rejected(now time.Time) {
+func (b *breaker) oversteps(now time.Time) {
 	b.lock.Lock()
 	defer b.lock.Unlock()
 	pause := min(firstRejection<<min(b.rejections, 10), lastRejection)
 	b.rejections++
-	b.until = later(b.until, now.Add(pause))
+	b.rejected = later(b.rejected, now.Add(pause))
+}
+
+// anotherTry ends the pause after a rejection: who connects anew may have been mended. One who
+// hasn't been is left alone for longer than before.
+func (b *breaker) anotherTry() {
+	b.lock.Lock()
+	defer b.lock.Unlock()
+	b.rejected = time.Time{}
 }
 
 func (b *breaker) remaining(now time.Time) time.Duration {
 	b.lock.Lock()
 	defer b.lock.Unlock()
-	return max(0, b.until.Sub(now))
+	return max(0, b.until.Sub(now), b.rejected.Sub(now))
 }
 
 func later(a, b time.Time) time.Time {

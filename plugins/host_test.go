@@ -245,6 +245,22 @@ func TestFaultsLeaveTheLastAnswer(t *testing.T) {
 	}
 }
 
+// A plugin that was mended and started again is asked at once.
+func TestAMendedPluginIsAskedAgain(t *testing.T) {
+	socket := socketPath(t)
+	stop := start(t, faulty.New(faulty.LieDefault), socket)
+	r := run(t, remotePlugin(socket))
+	key := faulty.Namespaced("shop", "ready")
+	r.Find(key)
+	r.awaitTrouble(t)
+	if f, _ := r.Find(key); f.State != resolver.Never || !f.Hold {
+		t.Errorf("of a liar alone: %+v", f)
+	}
+	stop()
+	start(t, faulty.New(faulty.None), socket)
+	r.await(t, key, fresh)
+}
+
 // awaitTrouble waits until something else than a lost connection went wrong, or that too often.
 func (r *running) awaitTrouble(t *testing.T) {
 	t.Helper()

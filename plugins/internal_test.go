@@ -136,16 +136,37 @@ func TestTheBreaker(t *testing.T) {
 	}
 	b = breaker{}
 	for _, minutes := range []float64{1, 2, 4, 8, 15, 15} {
-		b.rejected(now)
+		b.oversteps(now)
 		if d := b.remaining(now); d.Minutes() != minutes {
 			t.Errorf("it pauses for %s, want %v minutes", d, minutes)
 		}
 		now = now.Add(b.remaining(now))
 	}
 	b.succeeded()
-	b.rejected(now)
+	b.oversteps(now)
 	if d := b.remaining(now); d != time.Minute {
 		t.Errorf("after a good answer it pauses for %s", d)
+	}
+}
+
+func TestAnotherTryAfterARejection(t *testing.T) {
+	now := time.Unix(0, 0)
+	var b breaker
+	b.oversteps(now)
+	b.anotherTry()
+	if d := b.remaining(now); d != 0 {
+		t.Errorf("who connects anew waits for %s", d)
+	}
+	b.oversteps(now)
+	if d := b.remaining(now); d != 2*time.Minute {
+		t.Errorf("who has not been mended waits for %s", d)
+	}
+	for range failuresInARow {
+		b.failed(now)
+	}
+	b.anotherTry()
+	if d := b.remaining(now); d != breakerPause {
+		t.Errorf("who fails on every connection waits for %s", d)
 	}
 }
 

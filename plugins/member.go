@@ -81,6 +81,7 @@ func (m *member) run(ctx context.Context) {
 		session, err := m.connect(ctx)
 		if err == nil {
 			delay = firstReconnect
+			m.breaker.anotherTry()
 			err = m.serve(ctx, session)
 		}
 		m.down(ctx, err)
@@ -144,7 +145,7 @@ func (m *member) note(err error) {
 	m.fault.Store(fault)
 	if fault == resolver.Rejected {
 		m.tally.rejected()
-		m.breaker.rejected(m.host.now())
+		m.breaker.oversteps(m.host.now())
 	}
 	if m.quiet.may(string(fault), m.host.now()) {
 		m.log.Warn("a resolver is of no use now; what it said before stays in use", "fault", fault, "error", cut(err.Error()))
