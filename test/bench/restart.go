@@ -132,7 +132,7 @@ func (c *controller) untilIdle(ctx context.Context) error {
 			return ctx.Err()
 		case <-c.Done():
 			return errors.New("certshim has ended")
-		case <-time.After(20 * time.Millisecond):
+		case <-time.After(100 * time.Millisecond):
 		}
 	}
 }
