@@ -103,6 +103,8 @@ func conforms(t *testing.T, environment []string, program, socketFlag, issuersFl
 	if err != nil {
 		t.Fatal(err)
 	}
+	// The machine may be busy.
+	fixture.Timeout = 10 * time.Second
 	plugintest.Run(t, socket, fixture, o)
 	if p.output.Len() > 0 {
 		t.Errorf("it wrote to its standard output: %s", p.output)

@@ -33,7 +33,7 @@ issuers:
   observed:
     ready: {metadata: {generation: 3}, status: {sealed: false}}
     unready: {metadata: {generation: 2}, status: {sealed: true}}
-timeout: 2s
+timeout: 10s
 `
 
 // lab is a faulty plugin with what the kit needs to change, restart and stop it.
@@ -103,7 +103,8 @@ func TestEachFaultFailsTheCasesThatNameIt(t *testing.T) {
 	var running errgroup.Group
 	running.SetLimit(12)
 	for i, fault := range faults {
-		l := newLab(t, fault)
+		l, f := newLab(t, fault), f
+		f.Timeout = patience(fault)
 		running.Go(func() (err error) {
 			reports[i], err = plugintest.Check(t.Context(), l.socket, f, l.options(), nil)
 			return err
@@ -114,6 +115,19 @@ func TestEachFaultFailsTheCasesThatNameIt(t *testing.T) {
 	}
 	for i, fault := range faults {
 		t.Run("fault "+string(fault), func(t *testing.T) { compare(t, fault, reports[i]) })
+	}
+}
+
+// patience is the deadline of a question: long, as the machine may be busy, but for those who
+// would use it up.
+func patience(fault faulty.Fault) time.Duration {
+	switch fault {
+	case faulty.Silent:
+		return 500 * time.Millisecond
+	case faulty.Slow:
+		return 3 * time.Second
+	default:
+		return 10 * time.Second
 	}
 }
 

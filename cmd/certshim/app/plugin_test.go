@@ -23,6 +23,7 @@ grant:
   annotations: [pki.corp.example/]
 issuers:
 - {kind: CorpIssuer, namespace: shop, ready: ready, unready: unready, missing: nobody, restricted: restricted}
+timeout: 10s
 `
 
 // testPlugin runs the kit's command against a plugin.
