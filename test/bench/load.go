@@ -42,7 +42,7 @@ func ingress(namespace, name string) *unstructured.Unstructured {
 				"app.kubernetes.io/part-of": "shop", "team": "platform",
 			},
 			"annotations": map[string]any{
-				"cert-manager.io/cluster-issuer":                 "company",
+				"cert-manager.io/cluster-issuer":                 issuerName,
 				"cert-manager.io/duration":                       "2160h",
 				"cert-manager.io/private-key-algorithm":          "ECDSA",
 				"nginx.ingress.kubernetes.io/proxy-body-size":    "16m",
@@ -56,6 +56,26 @@ func ingress(namespace, name string) *unstructured.Unstructured {
 		},
 	}}
 }
+
+// makeIssuer makes the issuer that all Ingresses name, ready as cert-manager says it.
+func (b *bench) makeIssuer(ctx context.Context) error {
+	client := b.Dynamic.Resource(schema.GroupVersionResource{Group: "cert-manager.io", Version: "v1", Resource: "clusterissuers"})
+	issuer := &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "cert-manager.io/v1", "kind": "ClusterIssuer",
+		"metadata": map[string]any{"name": issuerName}, "spec": map[string]any{"selfSigned": map[string]any{}},
+	}}
+	if _, err := client.Create(ctx, issuer, metav1.CreateOptions{}); err != nil {
+		return err
+	}
+	_, err := client.Patch(ctx, issuerName, types.MergePatchType, []byte(readyStatus), metav1.PatchOptions{}, "status")
+	return err
+}
+
+const (
+	issuerName  = "company"
+	readyStatus = `{"status":{"conditions":[{"type":"Ready","status":"True","reason":"IsReady","observedGeneration":1,
+"lastTransitionTime":"2026-01-01T00:00:00Z"}]}}`
+)
 
 // makeNamespace makes a namespace with as many Ingresses.
 func (b *bench) makeNamespace(ctx context.Context, name string, count int) error {

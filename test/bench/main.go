@@ -44,6 +44,9 @@ func run(ctx context.Context, s size, out io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := b.makeIssuer(ctx); err != nil {
+		return fmt.Errorf("issuer: %w", err)
+	}
 	if err := b.cold(ctx); err != nil {
 		return fmt.Errorf("cold start: %w", err)
 	}
