@@ -125,7 +125,7 @@ func (r *reading) tell(severity problem.Severity, value, message string, suggest
 }
 
 func (r *reading) unread(field Field) {
-	if field != FieldNone && !slices.Contains(r.request.Unread, field) {
+	if !slices.Contains(r.request.Unread, field) {
 		r.request.Unread = append(r.request.Unread, field)
 	}
 }

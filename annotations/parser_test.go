@@ -135,6 +135,7 @@ func TestKeysAreHeldAgainstEachOther(t *testing.T) {
 		"too large a part, as webhook reads": {map[string]string{p + "duration": "1h", p + "renew-before-percentage": "99"}, 1, []annotations.Field{annotations.FieldRenewBeforePercentage}},
 		"Ed25519 of no size":                 {map[string]string{p + "private-key-algorithm": "Ed25519", p + "private-key-size": "0"}, 0, nil},
 		"Ed25519 of a nonsensical size":      {map[string]string{p + "private-key-algorithm": "Ed25519", p + "private-key-size": "-7"}, 1, nil},
+		"listeners to ignore, unreadable":    {map[string]string{p + "ignore-tls-listeners": "\xfb"}, 1, []annotations.Field{annotations.FieldNone}},
 		"RSA of a negative size":             {map[string]string{p + "private-key-size": "-7"}, 1, []annotations.Field{annotations.FieldPrivateKey}},
 		"ECDSA of an RSA size":               {map[string]string{p + "private-key-algorithm": "ECDSA", p + "private-key-size": "2048"}, 1, []annotations.Field{annotations.FieldPrivateKey}},
 	}

@@ -58,6 +58,7 @@ const (
 	FieldIssuerRef             Field = "spec.issuerRef"
 	FieldAnnotations           Field = "metadata.annotations"
 	// FieldNone is for keys that decide what is asked, not a field: ignore and trigger keys.
+	// Where one can't be read, nothing new is made.
 	FieldNone Field = ""
 )
 

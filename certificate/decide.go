@@ -3,6 +3,7 @@ package certificate
 import (
 	"fmt"
 
+	"github.com/certshim/certshim/annotations"
 	"github.com/certshim/certshim/problem"
 	"github.com/certshim/certshim/source"
 )
@@ -123,10 +124,14 @@ func nothingValidAsks(d *decider) bool {
 }
 
 func notUnderstood(d *decider) bool {
-	if len(d.in.Request.Unread) == 0 {
+	switch unread := d.in.Request.Unread; {
+	case len(unread) == 0:
 		return false
+	case unread[0] == annotations.FieldNone:
+		return d.decide(Refuse, "an annotation that says what is asked for can't be read")
+	default:
+		return d.decide(Refuse, fmt.Sprintf("the annotation for %s can't be read", unread[0]))
 	}
-	return d.decide(Refuse, fmt.Sprintf("the annotation for %s can't be read", d.in.Request.Unread[0]))
 }
 
 func createIt(d *decider) bool {

@@ -89,6 +89,9 @@ func TestDecideWithoutCertificate(t *testing.T) {
 		"nothing valid asks": {
 			in: input(noHosts, unread("spec.duration")), action: certificate.Refuse, reason: "no valid entry asks for it",
 		},
+		"what is asked for can't be read": {
+			in: input(unread("")), action: certificate.Refuse, reason: "an annotation that says what is asked for can't be read",
+		},
 		"an annotation can't be read": {
 			in: input(unread("spec.duration", "spec.usages")), action: certificate.Refuse, reason: "the annotation for spec.duration can't be read",
 		},
