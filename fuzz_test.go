@@ -30,7 +30,7 @@ func FuzzDecide(f *testing.F) {
 		metadata := map[string]any{"name": "web", "namespace": "shop", "uid": "source-uid"}
 		var asked, about map[string]any
 		if json.Unmarshal([]byte(written), &asked) != nil || json.Unmarshal([]byte(spec), &about) != nil || asked == nil {
-			t.Skip()
+			t.Skip("not a JSON object, as all that an API server or a manifest holds is")
 		}
 		asked[rows[int(a)%len(rows)].Key], asked[rows[int(b)%len(rows)].Key] = first, second
 		metadata["annotations"] = asked

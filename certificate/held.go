@@ -121,7 +121,7 @@ func fill(in Input, spec fields) []string {
 			continue
 		}
 		if name == "commonName" {
-			if value = shortName(spec); value == "" {
+			if value = shortName(textsOf(spec["dnsNames"])); value == "" {
 				continue
 			}
 		}
@@ -148,10 +148,10 @@ func asked(in Input, spec fields, name string) bool {
 	return spec[name] != nil
 }
 
-// shortName is the first DNS name that fits into a common name, or "".
-func shortName(spec fields) string {
+// shortName is the first name that fits into a common name (ub-common-name of RFC 5280), or "".
+func shortName(names []string) string {
 	const most = 64
-	for _, name := range textsOf(spec["dnsNames"]) {
+	for _, name := range names {
 		if len(name) <= most {
 			return name
 		}

@@ -53,11 +53,8 @@ func (d *decider) tellViolation(v resolver.Violation, severity problem.Severity)
 
 // commonNameLine proposes the first DNS name, where it is short enough.
 func (d *decider) commonNameLine(key string) string {
-	const most = 64
-	for _, host := range d.in.Ask.Hosts {
-		if len(host) <= most {
-			return "  " + key + ": " + problem.Quote(host)
-		}
+	if host := shortName(d.in.Ask.Hosts); host != "" {
+		return "  " + key + ": " + problem.Quote(host)
 	}
 	return ""
 }

@@ -1,7 +1,6 @@
 package controller
 
 import (
-	"slices"
 	"unique"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -155,27 +154,16 @@ func (v issuersView) Find(key resolver.IssuerKey) (resolver.Finding, bool) {
 	return said, true
 }
 
-// found is what is known from memory. Missing needs proof: the kind isn't served, or all
-// of its issuers are known.
+// found is what is known from memory.
 func (v issuersView) found(key resolver.IssuerKey) (resolver.Finding, bool) {
 	known, declared := v.registry.Known(key.GroupKind)
 	if !declared {
 		return resolver.NotServedFinding(), v.notServed(key.GroupKind)
 	}
-	by := known.By()
 	if seen, there := v.issuers[key]; there {
-		return resolver.Finding{Statement: known.Statement(seen), State: resolver.Fresh, By: by}, true
+		return known.Found(seen), true
 	}
-	finding := resolver.Finding{Statement: known.Said(0), State: resolver.Fresh, By: by}
-	switch {
-	case v.notServed(key.GroupKind):
-		finding.Existence, finding.Fault = resolver.Missing, resolver.NotServed
-	case v.whole[key.GroupKind]:
-		finding.Existence = resolver.Missing
-	default:
-		finding.State = resolver.Never
-	}
-	return finding, true
+	return known.NotFound(v.notServed(key.GroupKind), v.whole[key.GroupKind]), true
 }
 
 // notServed says that discovery, complete for the group, doesn't have the kind.
@@ -193,12 +181,5 @@ func (v issuersView) notServed(kind resolver.GroupKind) bool {
 
 // Names of the issuers of a kind, in a namespace, or of the cluster where it is empty.
 func (v issuersView) Names(kind resolver.GroupKind, namespace string) []string {
-	var names []string
-	for key := range v.issuers {
-		if key.GroupKind == kind && key.Namespace == namespace {
-			names = append(names, key.Name)
-		}
-	}
-	slices.Sort(names)
-	return names
+	return resolver.NamesOf(v.issuers, kind, namespace)
 }

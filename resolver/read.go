@@ -2,6 +2,7 @@ package resolver
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/google/cel-go/cel"
 )
@@ -73,6 +74,39 @@ func (k *Known) Statement(seen Seen) Statement {
 // Said is what is said of an issuer of this kind by its variant, 0 for one that can't be
 // seen; existence and readiness are open.
 func (k *Known) Said(variant uint8) Statement { return k.statements[int(variant)%len(k.statements)] }
+
+// Found is what is known of an issuer that was seen.
+func (k *Known) Found(seen Seen) Finding {
+	return Finding{Statement: k.Statement(seen), State: Fresh, By: k.By()}
+}
+
+// NotFound is what is known of an issuer that wasn't seen. Missing needs proof: the kind
+// isn't served, or all of its issuers are known.
+func (k *Known) NotFound(notServed, allKnown bool) Finding {
+	finding := Finding{Statement: k.Said(0), State: Fresh, By: k.By()}
+	switch {
+	case notServed:
+		finding.Existence, finding.Fault = Missing, NotServed
+	case allKnown:
+		finding.Existence = Missing
+	default:
+		finding.State = Never
+	}
+	return finding
+}
+
+// NamesOf gives the names of the issuers of a kind among those that were seen, sorted: those
+// in a namespace, or of the cluster where it is empty.
+func NamesOf(issuers map[IssuerKey]Seen, kind GroupKind, namespace string) []string {
+	var names []string
+	for key := range issuers {
+		if key.GroupKind == kind && key.Namespace == namespace {
+			names = append(names, key.Name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
 
 // Recommended are the values that are good for issuers of a variant.
 func (k *Known) Recommended(variant uint8) Recommendation {

@@ -322,7 +322,7 @@ func FuzzResolve(f *testing.F) {
 	f.Fuzz(func(t *testing.T, name, clusterName, kind, group, defaultName, defaultKind, defaultGroup string) {
 		registry, err := resolver.NewRegistry(resolver.Defaults{Name: defaultName, Kind: defaultKind, Group: defaultGroup}, shipped)
 		if err != nil {
-			t.Skip()
+			t.Skip("defaults that no registry is made with")
 		}
 		answer := registry.Resolve(resolver.Lookup{Name: name, ClusterName: clusterName, Kind: kind, Group: group, Auto: true}, nil)
 		if answer.OK == answer.Problems.HasErrors() {

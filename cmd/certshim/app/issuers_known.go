@@ -1,8 +1,6 @@
 package app
 
 import (
-	"slices"
-
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/certshim/certshim/resolver"
@@ -66,19 +64,10 @@ func (k knownIssuers) Find(key resolver.IssuerKey) (resolver.Finding, bool) {
 	if !declared {
 		return resolver.NotServedFinding(), k.notServed(key.GroupKind)
 	}
-	finding := resolver.Finding{Statement: known.Said(0), State: resolver.Fresh, By: known.By()}
-	seen, there := k.seen[key]
-	switch {
-	case there:
-		finding.Statement = known.Statement(seen)
-	case k.missing[key.GroupKind]:
-		finding.Existence, finding.Fault = resolver.Missing, resolver.NotServed
-	case k.whole[key.GroupKind]:
-		finding.Existence = resolver.Missing
-	default:
-		finding.State = resolver.Never
+	if seen, there := k.seen[key]; there {
+		return known.Found(seen), true
 	}
-	return finding, true
+	return known.NotFound(k.missing[key.GroupKind], k.whole[key.GroupKind]), true
 }
 
 func (k knownIssuers) notServed(kind resolver.GroupKind) bool {
@@ -91,12 +80,5 @@ func (k knownIssuers) notServed(kind resolver.GroupKind) bool {
 
 // Names of the issuers of a kind, in a namespace, or of the cluster where it is empty.
 func (k knownIssuers) Names(kind resolver.GroupKind, namespace string) []string {
-	var names []string
-	for key := range k.seen {
-		if key.GroupKind == kind && key.Namespace == namespace {
-			names = append(names, key.Name)
-		}
-	}
-	slices.Sort(names)
-	return names
+	return resolver.NamesOf(k.seen, kind, namespace)
 }
