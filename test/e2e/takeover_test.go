@@ -1,13 +1,10 @@
 package e2e
 
 import (
-	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -162,20 +159,10 @@ type report struct {
 
 func (d *deployed) plan(t *testing.T, namespace string) report {
 	t.Helper()
-	binary, err := cluster.Binary("certshim")
-	if err != nil {
-		t.Fatal(err)
-	}
-	plan := exec.CommandContext(t.Context(), binary, "plan", "--kubeconfig="+d.Kubeconfig, "-n", namespace, "-o", "report")
-	var out, problems bytes.Buffer
-	plan.Stdout, plan.Stderr = &out, &problems
-	var exit *exec.ExitError
-	if err := plan.Run(); err != nil && !errors.As(err, &exit) {
-		t.Fatal(err)
-	}
+	run := d.planOf(t, "-n", namespace, "-o", "report")
 	var got report
-	if err := json.Unmarshal(out.Bytes(), &got); err != nil {
-		t.Fatalf("plan -o report: %v\n%s\n%s", err, out.String(), problems.String())
+	if err := json.Unmarshal([]byte(run.stdout), &got); err != nil {
+		t.Fatalf("plan -o report: %v\n%s\n%s", err, run.stdout, run.stderr)
 	}
 	return got
 }
