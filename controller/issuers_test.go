@@ -277,15 +277,28 @@ func TestAPluginSpeaksAloneButForExistence(t *testing.T) {
 	}
 }
 
-func BenchmarkFindAnIssuer(b *testing.B) {
+// oneIssuer is what a decision sees where there is one issuer, a ready one.
+func oneIssuer(tb testing.TB) (issuersView, resolver.IssuerKey) {
+	tb.Helper()
 	registry, err := resolver.NewRegistry(resolver.Defaults{}, nil)
 	if err != nil {
-		b.Fatal(err)
+		tb.Fatal(err)
 	}
 	m := newMemory()
 	key := resolver.IssuerKey{GroupKind: clusterIssuerKind, Name: "letsencrypt"}
 	m.putIssuer(key, resolver.Seen{Ready: resolver.Ready, Variant: 1})
-	v := issuersView{memory: m, cluster: &clusterFacts{}, registry: registry}
+	return issuersView{memory: m, cluster: &clusterFacts{}, registry: registry, plugins: noPlugins{}}, key
+}
+
+func TestFindingAnIssuerAllocatesNothing(t *testing.T) {
+	v, key := oneIssuer(t)
+	if n := testing.AllocsPerRun(100, func() { v.Find(key) }); n != 0 {
+		t.Errorf("it allocates %v times", n)
+	}
+}
+
+func BenchmarkFindAnIssuer(b *testing.B) {
+	v, key := oneIssuer(b)
 	b.ReportAllocs()
 	for b.Loop() {
 		if finding, _ := v.Find(key); finding.Ready != resolver.Ready {

@@ -32,7 +32,7 @@ type running struct {
 	stop     func()
 }
 
-func run(t *testing.T, all ...plugins.Plugin) *running {
+func run(t testing.TB, all ...plugins.Plugin) *running {
 	t.Helper()
 	host, err := plugins.New(all, slog.New(slog.DiscardHandler))
 	if err != nil {
@@ -59,7 +59,7 @@ func (r *running) tell(keys []resolver.IssuerKey) {
 }
 
 // await waits until what is known of an issuer is as it should be.
-func (r *running) await(t *testing.T, key resolver.IssuerKey, is func(resolver.Finding) bool) resolver.Finding {
+func (r *running) await(t testing.TB, key resolver.IssuerKey, is func(resolver.Finding) bool) resolver.Finding {
 	t.Helper()
 	deadline := time.After(30 * time.Second)
 	tick := time.NewTicker(5 * time.Millisecond)
@@ -365,12 +365,19 @@ func TestFindingIsCheap(t *testing.T) {
 }
 
 func BenchmarkFind(b *testing.B) {
-	host, err := plugins.New([]plugins.Plugin{remotePlugin("/nowhere")}, slog.New(slog.DiscardHandler))
+	socket := filepath.Join(b.TempDir(), "p.sock")
+	stop, err := faulty.New(faulty.None).Start(socket)
 	if err != nil {
 		b.Fatal(err)
 	}
+	defer stop()
+	r := run(b, remotePlugin(socket))
 	key := faulty.Namespaced("shop", "ready")
+	r.await(b, key, fresh)
+	b.ReportAllocs()
 	for b.Loop() {
-		host.Find(key)
+		if finding, _ := r.Find(key); finding.Ready != resolver.Ready {
+			b.Fatal("not ready")
+		}
 	}
 }
