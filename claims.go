@@ -24,7 +24,9 @@ func (d *decision) wants(other *source.Object, secret string) bool {
 		return false
 	}
 	o := decision{policy: d.policy, object: other, seen: d.seen, annotations: other.Annotations}
-	if o.counts() != "" || !o.ask() {
+	why := o.counts()
+	d.out.OnLabels = d.out.OnLabels || o.out.OnLabels
+	if why != "" || !o.ask() {
 		return false
 	}
 	for _, ask := range o.asks.Asks {

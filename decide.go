@@ -31,6 +31,8 @@ type decision struct {
 	request annotations.Request
 	finding resolver.Finding
 	rule    *Rule
+	// namespaceIssuer is what the source's Namespace says, where that counts.
+	namespaceIssuer annotations.Issuer
 	// ruleUnknown is set where it can't be known which rule matches.
 	ruleUnknown bool
 	asks        source.Asks
@@ -91,12 +93,18 @@ func (d *decision) inherit() string {
 	if !found || gateway.Deleting {
 		return d.parentProblem(problem.ParentNotFound, "Gateway "+name+" isn't there")
 	}
-	labels := func() (map[string]string, bool) { return d.seen.NamespaceLabels(d.object.Namespace) }
-	if why := source.Refuses(gateway, d.object, labels); why != "" {
+	if why := source.Refuses(gateway, d.object, d.admittedLabels); why != "" {
 		return d.parentProblem(problem.ParentRefuses, why)
 	}
 	d.annotations = annotations.Inherit(d.object.Annotations, gateway.Annotations)
 	return ""
+}
+
+// admittedLabels are the labels by which a Gateway admits the set.
+func (d *decision) admittedLabels() (map[string]string, bool) {
+	d.out.OnLabels = true
+	namespace, known := d.seen.Namespace(d.object.Namespace)
+	return namespace.Labels, known
 }
 
 // parentProblem is told only on a set that wants something: one with a trigger of its
@@ -158,23 +166,43 @@ func (d *decision) options() source.Options {
 
 // resolve finds the issuer and what is known of it. It returns why none may be used, or "".
 func (d *decision) resolve() string {
+	if why := d.fallback(); why != "" {
+		return why
+	}
 	answer := d.policy.Registry.Resolve(d.lookup(), d.seen.Served())
-	d.problems.Merge(inAnnotations(answer))
+	d.problems.Merge(d.toldOf(answer))
 	d.out.Issuer = answer.Issuer
 	d.out.AwaitsKinds = !answer.Problems.Empty()
 	if !answer.OK {
 		return "its issuer isn't known"
 	}
-	if d.inherited() {
-		d.out.Issuer.From = resolver.FromParent
-	}
-	if d.out.Issuer.From == resolver.FromDefault && d.defaultIssuer().Name != "" {
-		d.out.Issuer.From = resolver.FromPolicy
-	}
+	d.out.Issuer.From = d.origin(answer.Issuer.From)
 	if why := d.ruleForbids(); why != "" {
 		return why
 	}
 	return d.consult()
+}
+
+// toldOf are the problems of an answer, in the words of annotations.
+func (d *decision) toldOf(answer resolver.Answer) problem.List {
+	problems := inAnnotations(answer)
+	if d.byNamespace() {
+		return d.ofNamespace(problems)
+	}
+	return problems
+}
+
+// origin says who named the issuer, where the registry saw an annotation or a default.
+func (d *decision) origin(seen resolver.Origin) resolver.Origin {
+	switch {
+	case d.inherited():
+		return resolver.FromParent
+	case d.byNamespace():
+		return resolver.FromNamespace
+	case seen == resolver.FromDefault && d.defaultIssuer().Name != "":
+		return resolver.FromPolicy
+	}
+	return seen
 }
 
 // inherited says whether the issuer's name is the Gateway's.
@@ -186,9 +214,12 @@ func (d *decision) inherited() bool {
 
 func (d *decision) lookup() resolver.Lookup {
 	keys := d.request.Issuer
+	if d.byNamespace() {
+		keys = overNamespace(keys, d.namespaceIssuer)
+	}
 	return resolver.Lookup{
 		Name: keys.Name, ClusterName: keys.ClusterName, Kind: keys.Kind, Group: keys.Group,
-		Auto: d.request.Auto, Current: d.current(), Default: d.defaultIssuer(),
+		Auto: d.request.Auto && !d.byNamespace(), Current: d.current(), Default: d.defaultIssuer(),
 	}
 }
 

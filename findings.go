@@ -196,6 +196,9 @@ func (d *decision) problemOf(severity problem.Severity, reason problem.Reason, m
 	case d.out.Issuer.From == resolver.FromPolicy:
 		p.Message = "the issuer of policy " + d.rule.Name + ": " + message
 		return p
+	case d.out.Issuer.From == resolver.FromNamespace:
+		p.Key, p.Value, p.Message = d.namespaceKey(), d.out.Issuer.Name, "the issuer of "+d.namespaceName()+": "+message
+		return p
 	case d.request.Issuer.ClusterName != "":
 		field = resolver.FieldClusterName
 	}

@@ -31,7 +31,7 @@ func (emptyCluster) CertificatesOf(source.Ref) []certificate.Observed          {
 func (emptyCluster) CertificatesWriting(string, string) []certificate.Observed { return nil }
 func (emptyCluster) Claimants(string, string) []*source.Object                 { return nil }
 func (emptyCluster) Gateway(string, string) (*source.Object, bool)             { return nil, false }
-func (emptyCluster) NamespaceLabels(string) (map[string]string, bool)          { return nil, false }
+func (emptyCluster) Namespace(string) (certshim.Namespace, bool)               { return certshim.Namespace{}, false }
 func (emptyCluster) CertificateFields() certificate.Fields                     { return nil }
 func (emptyCluster) Served() resolver.Served                                   { return nil }
 

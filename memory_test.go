@@ -71,9 +71,9 @@ func (m *memory) Gateway(namespace, name string) (*source.Object, bool) {
 	return nil, false
 }
 
-func (m *memory) NamespaceLabels(namespace string) (map[string]string, bool) {
-	labels, known := m.labels[namespace]
-	return labels, known
+func (m *memory) Namespace(name string) (certshim.Namespace, bool) {
+	labels, known := m.labels[name]
+	return certshim.Namespace{Labels: labels}, known
 }
 
 func (m *memory) CertificateFields() certificate.Fields { return m.fields }

@@ -21,6 +21,9 @@ type Policy struct {
 	Certificate    certificate.Policy
 	// Rules for some of the sources; the first that matches counts.
 	Rules []Rule
+	// NamespaceDefaults lets the issuer annotations of a Namespace name the issuer of its
+	// sources that name none, where no rule does; the default of the Registry is the last.
+	NamespaceDefaults bool
 	// Offline means that what isn't observed may still exist: a ListenerSet whose
 	// Gateway isn't in the input is judged as an admitted one, with a warning.
 	Offline bool
@@ -41,8 +44,9 @@ type Observed interface {
 	Claimants(namespace, secret string) []*source.Object
 	// Gateway of that name.
 	Gateway(namespace, name string) (*source.Object, bool)
-	// NamespaceLabels of a namespace; false where they can't be read.
-	NamespaceLabels(namespace string) (map[string]string, bool)
+	// Namespace of that name, with the annotations that annotations.Parser.ParseIssuer
+	// reads; false where it can't be read.
+	Namespace(name string) (Namespace, bool)
 	// CertificateFields of the served CRD; nil where all are taken to be there.
 	CertificateFields() certificate.Fields
 	// Served issuer kinds; nil where nothing is known of the cluster.
@@ -65,6 +69,9 @@ type Outcome struct {
 	Awaits []resolver.IssuerKey
 	// AwaitsKinds is true where another kind of issuer in the cluster can change it.
 	AwaitsKinds bool
+	// OnLabels and OnAnnotations say that the labels of the source's Namespace, or the
+	// issuer annotations on it, can change this outcome.
+	OnLabels, OnAnnotations bool
 	// Policy is the name of the rule that matches the source, or empty.
 	Policy string
 	// Ignored says why the object doesn't count at all; empty if it does.

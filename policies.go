@@ -32,9 +32,10 @@ type Rule struct {
 	AllowedHosts   []string
 }
 
-// ReadsNamespaces says whether any rule goes by the labels of namespaces.
+// ReadsNamespaces says whether decisions need Namespaces: a rule goes by their labels, or
+// their annotations name default issuers.
 func (p *Policy) ReadsNamespaces() bool {
-	return slices.ContainsFunc(p.Rules, func(r Rule) bool { return r.Selector != nil })
+	return p.NamespaceDefaults || slices.ContainsFunc(p.Rules, func(r Rule) bool { return r.Selector != nil })
 }
 
 // match finds the rule of the source. Where a rule goes by labels that can't be read, none
@@ -57,15 +58,6 @@ func (d *decision) match() {
 		d.rule, d.out.Policy = rule, rule.Name
 		return
 	}
-}
-
-// namespaceLabels of the source; in a plan without the Namespace, those that every one has.
-func (d *decision) namespaceLabels() (map[string]string, bool) {
-	set, known := d.seen.NamespaceLabels(d.object.Namespace)
-	if !known && d.policy.Offline {
-		return map[string]string{"kubernetes.io/metadata.name": d.object.Namespace}, true
-	}
-	return set, known
 }
 
 func (d *decision) fits(rule *Rule) bool {
@@ -102,10 +94,7 @@ func under(host, domain string) bool {
 
 // ruleForbids says why the source's rule doesn't let it use its issuer, or "".
 func (d *decision) ruleForbids() string {
-	switch {
-	case d.ruleUnknown && !d.request.Issuer.Named():
-		return "the labels of its namespace aren't known yet, and a policy goes by them"
-	case d.rule == nil || d.rule.AllowedIssuers == nil || slices.Contains(d.rule.AllowedIssuers, d.out.Issuer.Ref):
+	if d.rule == nil || d.rule.AllowedIssuers == nil || slices.Contains(d.rule.AllowedIssuers, d.out.Issuer.Ref) {
 		return ""
 	}
 	key := d.keyOf(d.out.Issuer)
@@ -141,6 +130,15 @@ func (d *decision) statementFor(finding resolver.Finding) resolver.Statement {
 // holdsNew says whether new Certificates wait: for a resolver, or to know which rule holds.
 func (d *decision) holdsNew(finding resolver.Finding) bool {
 	return d.ruleUnknown || finding.Hold && finding.State == resolver.Never
+}
+
+// fallback finds what names the issuer of a source that names none itself: its rule, its
+// Namespace, or at last the cluster's default. It returns why that can't be known, or "".
+func (d *decision) fallback() string {
+	if d.ruleUnknown && !d.request.Issuer.Named() {
+		return "the labels of its namespace can't be read, and a policy goes by them"
+	}
+	return d.readNamespace()
 }
 
 // defaultIssuer is the one of the source's rule; its name is empty where there is none.

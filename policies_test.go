@@ -19,7 +19,9 @@ type labelled struct {
 	labels map[string]string
 }
 
-func (l labelled) NamespaceLabels(string) (map[string]string, bool) { return l.labels, l.labels != nil }
+func (l labelled) Namespace(string) (certshim.Namespace, bool) {
+	return certshim.Namespace{Labels: l.labels}, l.labels != nil
+}
 
 func (l labelled) Issuers() resolver.Issuers { return l }
 

@@ -52,6 +52,33 @@ func (p *Parser) Parse(in map[string]string) (Request, problem.List) {
 	return r.request, r.problems
 }
 
+// ParseIssuer reads the issuer keys of an object that is no source, such as a Namespace, and
+// tells of the keys that were probably meant to be one. All other keys are left alone.
+func (p *Parser) ParseIssuer(in map[string]string) (Issuer, problem.List) {
+	var meant map[string]string
+	for key, value := range in {
+		if !p.MeansIssuer(key) {
+			continue
+		}
+		if meant == nil {
+			meant = map[string]string{}
+		}
+		meant[key] = value
+	}
+	request, problems := p.Parse(meant)
+	return request.Issuer, problems
+}
+
+// MeansIssuer says whether a key is one of the four issuer keys, or was probably meant to
+// be one.
+func (p *Parser) MeansIssuer(key string) bool {
+	keys := issuerKeys()
+	if slices.Contains(keys[:], key) {
+		return true
+	}
+	return !p.near.known[key] && p.near.prefixOf(key) != "" && slices.Contains(keys[:], p.near.nearest(key))
+}
+
 func (p *Parser) isExtra(key string) bool { return slices.Contains(p.options.ExtraKeys, key) }
 
 func (p *Parser) auto(in map[string]string) bool {

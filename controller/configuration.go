@@ -25,12 +25,15 @@ type Configuration struct {
 	// Namespaces limits the controller to these; empty means all.
 	Namespaces []string `yaml:"namespaces,omitempty"`
 	// DefaultIssuer is used by objects that ask for a certificate and name no issuer.
-	DefaultIssuer DefaultIssuer      `yaml:"defaultIssuer"`
-	Annotations   AnnotationSettings `yaml:"annotations"`
-	Labels        LabelSettings      `yaml:"labels"`
-	GatewayAPI    GatewayAPISettings `yaml:"gatewayAPI"`
-	Takeover      TakeoverSettings   `yaml:"takeover"`
-	Resolvers     ResolverSettings   `yaml:"resolvers,omitempty"`
+	DefaultIssuer DefaultIssuer `yaml:"defaultIssuer"`
+	// NamespaceDefaults lets cert-manager's issuer annotations on a Namespace name the default
+	// issuer of its objects; Namespaces are watched then.
+	NamespaceDefaults bool               `yaml:"namespaceDefaults"`
+	Annotations       AnnotationSettings `yaml:"annotations"`
+	Labels            LabelSettings      `yaml:"labels"`
+	GatewayAPI        GatewayAPISettings `yaml:"gatewayAPI"`
+	Takeover          TakeoverSettings   `yaml:"takeover"`
+	Resolvers         ResolverSettings   `yaml:"resolvers,omitempty"`
 	// Policies are rules for some of the sources; the first that matches counts.
 	Policies      []PolicySettings       `yaml:"policies,omitempty"`
 	KubernetesAPI KubernetesAPISettings  `yaml:"kubernetesAPI"`

@@ -56,7 +56,7 @@ type Controller struct {
 	connection *connection
 	discoverer *discoverer
 	watcher    *watcher
-	labels     *namespaceLabels
+	namespaces *namespaces
 	recorder   *recorder
 	told       *told
 	waiting    *waiting
@@ -156,7 +156,10 @@ func (c *Controller) connect(ctx context.Context) error {
 	c.recorder = newRecorder(connection.events, c.metrics, c.log)
 	c.told = newTold(c.recorder, c.metrics)
 	c.discoverer = newDiscoverer(connection, c.log)
-	c.labels = &namespaceLabels{client: connection.metadata, changed: c.namespaceChanged}
+	c.namespaces = &namespaces{
+		client: connection.metadata, metrics: c.metrics, log: c.log,
+		keeps: c.config.Policy.Parser.MeansIssuer, changed: c.namespaceChanged,
+	}
 	c.watcher = c.newWatcher()
 	return nil
 }
@@ -240,7 +243,7 @@ func (c *Controller) tellMissing() {
 func (c *Controller) settle(ctx context.Context, firstReady chan struct{}) {
 	c.watcher.attach(ctx)
 	c.noteWhole()
-	c.labels.need(ctx, c.memory.gatewaysSelect() || c.config.Policy.ReadsNamespaces())
+	c.namespaces.need(ctx, c.memory.gatewaysSelect() || c.config.Policy.ReadsNamespaces())
 	c.ready.Store(c.watcher.ready())
 	informed := c.watcher.attached(certificates)
 	if was := c.informed.Swap(informed); was || !informed {

@@ -94,21 +94,6 @@ func (m *memory) ownerOf(item *compactCertificate) (key, bool) {
 	return owner.key(), true
 }
 
-// listenerSetsIn gives the ListenerSets of a namespace, or all for an empty one.
-func (m *memory) listenerSetsIn(namespace string) []key {
-	m.lock.RLock()
-	defer m.lock.RUnlock()
-	var found keySet
-	for _, sets := range m.byParent {
-		for _, set := range sets {
-			if namespace == "" || set.namespace.Value() == namespace {
-				found.add(set.key())
-			}
-		}
-	}
-	return found.keys
-}
-
 // keySet collects keys, each once and in their order.
 type keySet struct {
 	keys []key

@@ -147,7 +147,7 @@ func (m *memory) indexSource(item *compactSource) {
 	if parent, found := parentGateway(object); found {
 		m.byParent.add(parent, item)
 	}
-	if selects(object) {
+	if object.SelectsNamespaces() {
 		m.selecting++
 	}
 }
@@ -160,7 +160,7 @@ func (m *memory) unindexSource(item *compactSource) {
 	if parent, found := parentGateway(object); found {
 		m.byParent.remove(parent, item)
 	}
-	if selects(object) {
+	if object.SelectsNamespaces() {
 		m.selecting--
 	}
 }
@@ -312,8 +312,4 @@ func parentGateway(object *source.Object) (types.NamespacedName, bool) {
 		return types.NamespacedName{}, false
 	}
 	return types.NamespacedName{Namespace: object.Parent.Namespace, Name: object.Parent.Name}, true
-}
-
-func selects(object *source.Object) bool {
-	return object.Allowed != nil && object.Allowed.From == "Selector"
 }

@@ -2,29 +2,46 @@ package controller
 
 import (
 	"context"
+	"log/slog"
 	"maps"
 	"sync/atomic"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/metadata/metadatainformer"
 	"k8s.io/client-go/tools/cache"
+
+	"github.com/certshim/certshim"
 )
 
-// namespaceLabels watches the labels of namespaces, metadata alone, while it is needed: a
-// Gateway that admits ListenerSets by such labels.
-type namespaceLabels struct {
-	client metadata.Interface
-	// changed is called with the name of a namespace whose labels changed, and with ""
-	// once all are known.
-	changed func(namespace string)
+var namespacesResource = schema.GroupVersionResource{Version: "v1", Resource: "namespaces"}
+
+// namespaces watches the Namespaces, metadata alone, while it is needed: a Gateway or a
+// policy goes by their labels, or their annotations name default issuers.
+type namespaces struct {
+	client  metadata.Interface
+	metrics *metrics
+	log     *slog.Logger
+	// keeps says which annotations count.
+	keeps func(key string) bool
+	// changed is called with the name of a namespace and what of it changed, and with "" once
+	// all are known.
+	changed func(namespace string, what namespaceChange)
 	store   atomic.Pointer[cache.Store]
+	// blocked is set while the server refuses to list or watch them.
+	blocked atomic.Bool
 	stop    context.CancelFunc
 }
 
+// namespaceChange is what differs between two versions of a Namespace.
+type namespaceChange struct{ labels, annotations bool }
+
+var allOfNamespace = namespaceChange{labels: true, annotations: true}
+
 // need starts the watch or ends it.
-func (n *namespaceLabels) need(ctx context.Context, needed bool) {
+func (n *namespaces) need(ctx context.Context, needed bool) {
 	switch {
 	case needed && n.stop == nil:
 		ctx, n.stop = context.WithCancel(ctx)
@@ -33,25 +50,25 @@ func (n *namespaceLabels) need(ctx context.Context, needed bool) {
 		n.stop()
 		n.stop = nil
 		n.store.Store(nil)
+		n.readable()
 	}
 }
 
-func (n *namespaceLabels) start(ctx context.Context) {
-	resource := schema.GroupVersionResource{Version: "v1", Resource: "namespaces"}
-	informer := metadatainformer.NewFilteredMetadataInformer(n.client, resource, "", 0, cache.Indexers{}, nil).Informer()
+func (n *namespaces) start(ctx context.Context) {
+	informer := metadatainformer.NewFilteredMetadataInformer(n.client, namespacesResource, "", 0, cache.Indexers{}, nil).Informer()
 	// These fail only for an informer that runs already.
-	_ = informer.SetTransform(onlyLabels)
-	_ = informer.SetWatchErrorHandlerWithContext(func(context.Context, *cache.Reflector, error) {})
+	_ = informer.SetTransform(n.reduce)
+	_ = informer.SetWatchErrorHandlerWithContext(n.trouble)
 	_, _ = informer.AddEventHandler(cache.ResourceEventHandlerDetailedFuncs{
 		AddFunc: func(o any, first bool) {
+			n.readable()
 			if !first {
-				n.changed(o.(metav1.Object).GetName())
+				n.changed(o.(metav1.Object).GetName(), allOfNamespace)
 			}
 		},
-		UpdateFunc: func(old, o any) {
-			if !maps.Equal(old.(metav1.Object).GetLabels(), o.(metav1.Object).GetLabels()) {
-				n.changed(o.(metav1.Object).GetName())
-			}
+		UpdateFunc: func(old, now any) {
+			n.readable()
+			n.compare(old.(metav1.Object), now.(metav1.Object))
 		},
 	})
 	go informer.RunWithContext(ctx)
@@ -61,30 +78,77 @@ func (n *namespaceLabels) start(ctx context.Context) {
 		case <-informer.HasSyncedChecker().Done():
 			store := informer.GetStore()
 			n.store.Store(&store)
-			n.changed("")
+			n.changed("", allOfNamespace)
 		}
 	}()
 }
 
-// onlyLabels keeps of a namespace its labels.
-func onlyLabels(o any) (any, error) {
-	if object, isMetadata := o.(*metav1.PartialObjectMetadata); isMetadata {
-		return &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{
-			Name: object.Name, UID: object.UID, ResourceVersion: object.ResourceVersion, Labels: object.Labels,
-		}}, nil
+// compare tells a change, if it is one that counts.
+func (n *namespaces) compare(old, now metav1.Object) {
+	what := namespaceChange{
+		labels:      !maps.Equal(old.GetLabels(), now.GetLabels()),
+		annotations: !maps.Equal(old.GetAnnotations(), now.GetAnnotations()),
 	}
-	return o, nil
+	if what != (namespaceChange{}) {
+		n.changed(now.GetName(), what)
+	}
 }
 
-// of gives the labels of a namespace; false while they can't be read.
-func (n *namespaceLabels) of(namespace string) (map[string]string, bool) {
+// trouble is told of every list or watch that failed; the reflector tries again by itself.
+func (n *namespaces) trouble(_ context.Context, _ *cache.Reflector, err error) {
+	if apierrors.IsForbidden(err) && n.blocked.CompareAndSwap(false, true) {
+		n.metrics.forbidden.WithLabelValues(label(namespacesResource)).Set(1)
+		n.log.Warn("Namespaces can't be read: what goes by them is neither made nor changed", "error", err)
+	}
+}
+
+// readable notes that they can be read, or need not be.
+func (n *namespaces) readable() {
+	if n.blocked.CompareAndSwap(true, false) {
+		n.metrics.forbidden.WithLabelValues(label(namespacesResource)).Set(0)
+	}
+}
+
+// reduce keeps of a namespace its labels, and the annotations that count. It may get what
+// it has reduced already.
+func (n *namespaces) reduce(o any) (any, error) {
+	object, isMetadata := o.(*metav1.PartialObjectMetadata)
+	if !isMetadata {
+		return o, nil
+	}
+	var kept map[string]string
+	for key, value := range object.Annotations {
+		if !n.keeps(key) {
+			continue
+		}
+		if kept == nil {
+			kept = map[string]string{}
+		}
+		kept[key] = value
+	}
+	return &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{
+		Name: object.Name, UID: object.UID, ResourceVersion: object.ResourceVersion, Labels: object.Labels, Annotations: kept,
+	}}, nil
+}
+
+// of gives a namespace; false while it can't be read.
+func (n *namespaces) of(name string) (certshim.Namespace, bool) {
 	store := n.store.Load()
 	if store == nil {
-		return nil, false
+		return certshim.Namespace{}, false
 	}
-	item, found, err := (*store).GetByKey(namespace)
+	item, found, err := (*store).GetByKey(name)
 	if err != nil || !found {
-		return nil, false
+		return certshim.Namespace{}, false
 	}
-	return item.(metav1.Object).GetLabels(), true
+	object := item.(metav1.Object)
+	return certshim.Namespace{Labels: object.GetLabels(), Annotations: object.GetAnnotations()}, true
+}
+
+// namespaceChanged looks again at the sources whose outcome a change of their Namespace can
+// alter; an empty name is all of them.
+func (c *Controller) namespaceChanged(namespace string, what namespaceChange) {
+	// Decisions that saw the Namespace as it was have noted it after this.
+	c.memory.decided()
+	c.queue.inLine(c.waiting.forNamespace(namespace, what)...)
 }

@@ -93,25 +93,3 @@ func (d DefaultIssuer) reference() resolver.Ref {
 	}
 	return ref
 }
-
-// namespaceChanged looks again at the sources that the labels of a namespace decide about;
-// an empty name is all of them.
-func (c *Controller) namespaceChanged(namespace string) {
-	c.queue.soon(c.memory.listenerSetsIn(namespace)...)
-	if c.config.Policy.ReadsNamespaces() {
-		c.queue.inLine(c.memory.keysIn(namespace)...)
-	}
-}
-
-// keysIn are the sources of a namespace, or all for an empty one.
-func (m *memory) keysIn(namespace string) []key {
-	m.lock.RLock()
-	defer m.lock.RUnlock()
-	var found []key
-	for k := range m.sources {
-		if namespace == "" || k.namespace == namespace {
-			found = append(found, k)
-		}
-	}
-	return found
-}

@@ -1,13 +1,11 @@
 package controller
 
 import (
-	"slices"
 	"strings"
 	"testing"
 
 	"k8s.io/apimachinery/pkg/labels"
 
-	"github.com/certshim/certshim"
 	"github.com/certshim/certshim/resolver"
 )
 
@@ -59,26 +57,5 @@ func TestPoliciesThatCantBe(t *testing.T) {
 				t.Errorf("%q is not in: %v", row.want, err)
 			}
 		})
-	}
-}
-
-func TestALabelOfANamespaceWakesItsSources(t *testing.T) {
-	c := newTestController(t, &script{})
-	see(t, c, ingress(issuer, "tls"))
-	queued(c)
-	c.namespaceChanged("shop")
-	if got := queued(c); len(got) > 0 {
-		t.Errorf("no policy goes by labels, and queued are %v", got)
-	}
-	c.config.Policy.Rules = []certshim.Rule{{Name: "gold", Selector: labels.Everything()}}
-	c.namespaceChanged("other")
-	if got := queued(c); len(got) > 0 {
-		t.Errorf("for another namespace: %v", got)
-	}
-	for _, namespace := range []string{"shop", ""} {
-		c.namespaceChanged(namespace)
-		if got := queued(c); !slices.Equal(got, []string{"web"}) {
-			t.Errorf("for %q: %v", namespace, got)
-		}
 	}
 }

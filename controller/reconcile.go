@@ -78,7 +78,7 @@ func (c *Controller) decide(k key, live liveCertificates) (outcome certshim.Outc
 // view is what a decision sees; the caller holds the lock of memory.
 func (c *Controller) view(live liveCertificates) view {
 	v := view{
-		memory: c.memory, live: live, cluster: c.discoverer.facts.Load(), labels: c.labels.of,
+		memory: c.memory, live: live, cluster: c.discoverer.facts.Load(), namespace: c.namespaces.of,
 		registry: c.config.Policy.Registry, plugins: c.config.Plugins,
 	}
 	if whole := c.whole.Load(); whole != nil {

@@ -81,7 +81,7 @@ func newTestController(t *testing.T, writer Writer) *Controller {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.writer, c.labels, c.discoverer = writer, &namespaceLabels{}, &discoverer{}
+	c.writer, c.namespaces, c.discoverer = writer, &namespaces{}, &discoverer{}
 	c.discoverer.facts.Store(&clusterFacts{})
 	c.recorder = newRecorder(nil, c.metrics, c.log)
 	c.told = newTold(c.recorder, c.metrics)

@@ -24,7 +24,8 @@ type view struct {
 	// registry says what is known of a kind, plugins what they say of an issuer; may be nil.
 	registry *resolver.Registry
 	plugins  resolver.Findings
-	labels   func(namespace string) (map[string]string, bool)
+	// namespace reads one of the Namespaces, while they are watched.
+	namespace func(name string) (certshim.Namespace, bool)
 }
 
 var _ certshim.Observed = view{}
@@ -109,10 +110,8 @@ func (v view) Gateway(namespace, name string) (*source.Object, bool) {
 	return object, unreadable == ""
 }
 
-// NamespaceLabels of a namespace; false where they can't be read.
-func (v view) NamespaceLabels(namespace string) (map[string]string, bool) {
-	return v.labels(namespace)
-}
+// Namespace of that name; false where it can't be read.
+func (v view) Namespace(name string) (certshim.Namespace, bool) { return v.namespace(name) }
 
 // CertificateFields of the served CRD; nil where it can't be read.
 func (v view) CertificateFields() certificate.Fields { return v.cluster.fields }

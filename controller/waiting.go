@@ -9,19 +9,51 @@ import (
 	"github.com/certshim/certshim/resolver"
 )
 
-// waiting remembers which sources wait for an issuer, or for another kind of issuer: those
-// alone are looked at again when one appears or becomes ready.
+// waiting remembers which sources wait for an issuer, or for another kind of issuer, and
+// which go by their Namespace: those alone are looked at again when one appears or changes.
 type waiting struct {
 	lock sync.Mutex
 	// sources that wait, each for these issuers.
 	sources map[key][]resolver.IssuerKey
 	issuers map[resolver.IssuerKey]map[key]bool
 	kinds   map[key]bool
+	// labels and annotations have the sources that go by those of their Namespace.
+	labels, annotations byNamespace
+}
+
+// byNamespace has sources by their namespace.
+type byNamespace map[string]map[key]bool
+
+func (b byNamespace) set(k key, in bool) {
+	if !in {
+		delete(b[k.namespace], k)
+		if len(b[k.namespace]) == 0 {
+			delete(b, k.namespace)
+		}
+		return
+	}
+	if b[k.namespace] == nil {
+		b[k.namespace] = map[key]bool{}
+	}
+	b[k.namespace][k] = true
+}
+
+// addTo gives the sources of a namespace, or all for an empty one.
+func (b byNamespace) addTo(found *keySet, namespace string) {
+	if namespace != "" {
+		b = byNamespace{namespace: b[namespace]}
+	}
+	for _, sources := range b {
+		for k := range sources {
+			found.add(k)
+		}
+	}
 }
 
 func newWaiting() *waiting {
 	return &waiting{
 		sources: map[key][]resolver.IssuerKey{}, issuers: map[resolver.IssuerKey]map[key]bool{}, kinds: map[key]bool{},
+		labels: byNamespace{}, annotations: byNamespace{},
 	}
 }
 
@@ -37,6 +69,8 @@ func (w *waiting) set(k key, outcome certshim.Outcome) {
 	}
 	delete(w.sources, k)
 	delete(w.kinds, k)
+	w.labels.set(k, outcome.OnLabels)
+	w.annotations.set(k, outcome.OnAnnotations)
 	if outcome.AwaitsKinds {
 		w.kinds[k] = true
 	}
@@ -77,4 +111,19 @@ func (w *waiting) forKinds() []key {
 	w.lock.Lock()
 	defer w.lock.Unlock()
 	return slices.Collect(maps.Keys(w.kinds))
+}
+
+// forNamespace gives the sources that go by what changed of their Namespace; an empty name
+// is every Namespace.
+func (w *waiting) forNamespace(name string, what namespaceChange) []key {
+	w.lock.Lock()
+	defer w.lock.Unlock()
+	var found keySet
+	if what.labels {
+		w.labels.addTo(&found, name)
+	}
+	if what.annotations {
+		w.annotations.addTo(&found, name)
+	}
+	return found.keys
 }

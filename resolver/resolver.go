@@ -52,6 +52,7 @@ const (
 	FromDefault    Origin = "default"
 	FromParent     Origin = "parent"
 	FromPolicy     Origin = "policy"
+	FromNamespace  Origin = "namespace"
 )
 
 // Issuer is the answer to a Lookup.

@@ -61,6 +61,11 @@ func decodeSelector(block map[string]any) (labels.Selector, error) {
 	return metav1.LabelSelectorAsSelector(&selector)
 }
 
+// SelectsNamespaces says whether a Gateway admits ListenerSets by labels of their namespace.
+func (o *Object) SelectsNamespaces() bool {
+	return o.Allowed != nil && o.Allowed.From == fromSelector && o.Allowed.Selector != "" && o.Allowed.Selector != everyNamespace
+}
+
 // Refuses says why a Gateway does not admit a ListenerSet, or "". namespaceLabels gives
 // the labels of the set's namespace, false where they can't be read, which is a reason;
 // it is called only for a Gateway that selects namespaces by their labels.

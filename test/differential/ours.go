@@ -218,8 +218,8 @@ func (v view) Gateway(namespace, name string) (*source.Object, bool) {
 	return nil, false
 }
 
-// NamespaceLabels implements certshim.Observed: none can be read.
-func (view) NamespaceLabels(string) (map[string]string, bool) { return nil, false }
+// Namespace implements certshim.Observed: none can be read.
+func (view) Namespace(string) (certshim.Namespace, bool) { return certshim.Namespace{}, false }
 
 // CertificateFields implements certshim.Observed: the CRD has all.
 func (view) CertificateFields() certificate.Fields { return nil }

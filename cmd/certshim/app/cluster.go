@@ -48,6 +48,11 @@ func (o *planOptions) readCluster(ctx context.Context) (*inventory, liveReader, 
 	if err := c.read(ctx, finder, o.sourceKinds()); err != nil {
 		return nil, nil, err
 	}
+	if o.policy.ReadsNamespaces() || c.known.gatewaysSelect() {
+		if err := c.readNamespaces(ctx); err != nil {
+			return nil, nil, err
+		}
+	}
 	return c.known, c.live, nil
 }
 
@@ -119,13 +124,16 @@ func (c cluster) read(ctx context.Context, finder discovery.DiscoveryInterface, 
 	if err := c.listIssuers(ctx, resources); err != nil {
 		return err
 	}
-	if err := c.list(ctx, certificates(), c.namespace); err != nil {
-		return err
+	return c.list(ctx, certificates(), c.namespace)
+}
+
+// readNamespaces lists them. What may not be read stays unknown.
+func (c cluster) readNamespaces(ctx context.Context) error {
+	err := c.list(ctx, schema.GroupVersionResource{Version: "v1", Resource: "namespaces"}, "")
+	if apierrors.IsForbidden(err) {
+		return nil
 	}
-	if err := c.list(ctx, schema.GroupVersionResource{Version: "v1", Resource: "namespaces"}, ""); err != nil && !apierrors.IsForbidden(err) {
-		return err
-	}
-	return nil
+	return err
 }
 
 // listIssuers lists those of every declared kind that is served. What may not be read stays

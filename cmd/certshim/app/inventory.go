@@ -41,7 +41,7 @@ type inventory struct {
 	certificates map[types.NamespacedName]*certificate.Observed
 	byOwner      map[ownerKey][]*certificate.Observed
 	bySpecSecret map[types.NamespacedName][]*certificate.Observed
-	namespaces   map[string]map[string]string
+	namespaces   map[string]certshim.Namespace
 	served       kinds
 	issuers      issuers
 	fields       certificate.Fields
@@ -65,7 +65,7 @@ func newInventory(namespace string) *inventory {
 		sources:      map[source.Ref]*source.Object{},
 		places:       map[source.Ref]manifest.Position{},
 		certificates: map[types.NamespacedName]*certificate.Observed{},
-		namespaces:   map[string]map[string]string{},
+		namespaces:   map[string]certshim.Namespace{},
 		issuers:      newIssuers(),
 		served:       kinds{scopes: map[resolver.GroupKind]resolver.Scope{}, groups: map[string][]string{}},
 		ignored:      ignored{Kinds: map[string]int{}},
@@ -154,14 +154,14 @@ func (i *inventory) complete(object *unstructured.Unstructured) error {
 	return nil
 }
 
-// addNamespace keeps its labels, with the one that every server adds.
+// addNamespace keeps its annotations, and its labels with the one that every server adds.
 func (i *inventory) addNamespace(object *unstructured.Unstructured) {
 	labels := object.GetLabels()
 	if labels == nil {
 		labels = map[string]string{}
 	}
 	labels["kubernetes.io/metadata.name"] = object.GetName()
-	i.namespaces[object.GetName()] = labels
+	i.namespaces[object.GetName()] = certshim.Namespace{Labels: labels, Annotations: object.GetAnnotations()}
 }
 
 // index makes what is added readable by Secret and owner.
@@ -251,10 +251,20 @@ func (i *inventory) Gateway(namespace, name string) (*source.Object, bool) {
 	return object, found
 }
 
-// NamespaceLabels of a namespace; false where they aren't known.
-func (i *inventory) NamespaceLabels(namespace string) (map[string]string, bool) {
-	labels, found := i.namespaces[namespace]
-	return labels, found
+// Namespace of that name; false where it isn't known.
+func (i *inventory) Namespace(name string) (certshim.Namespace, bool) {
+	namespace, found := i.namespaces[name]
+	return namespace, found
+}
+
+// gatewaysSelect says whether any Gateway admits ListenerSets by namespace labels.
+func (i *inventory) gatewaysSelect() bool {
+	for _, object := range i.sources {
+		if object.SelectsNamespaces() {
+			return true
+		}
+	}
+	return false
 }
 
 // CertificateFields of the served CRD; nil where all are taken to be there.

@@ -40,13 +40,14 @@ func newPolicy(c controller.Configuration, b build, k knowledge) (*certshim.Poli
 		return nil, err
 	}
 	return &certshim.Policy{
-		Rules:          rules,
-		Parser:         annotations.NewParser(annotations.Options{AutoKeys: c.Annotations.Auto, ExtraKeys: c.Annotations.Extra, IssuerKeys: slices.Concat(registry.CopyKeys(), b.issuerKeys(c))}),
-		Registry:       registry,
-		AutoKinds:      c.Annotations.AutoKinds,
-		ExtraProtocols: c.GatewayAPI.ExtraProtocols,
-		Certificate:    certificate.Policy{Labels: labels},
-		Offline:        k == fromFiles,
+		Rules:             rules,
+		NamespaceDefaults: c.NamespaceDefaults,
+		Parser:            annotations.NewParser(annotations.Options{AutoKeys: c.Annotations.Auto, ExtraKeys: c.Annotations.Extra, IssuerKeys: slices.Concat(registry.CopyKeys(), b.issuerKeys(c))}),
+		Registry:          registry,
+		AutoKinds:         c.Annotations.AutoKinds,
+		ExtraProtocols:    c.GatewayAPI.ExtraProtocols,
+		Certificate:       certificate.Policy{Labels: labels},
+		Offline:           k == fromFiles,
 	}, nil
 }
 
