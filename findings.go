@@ -23,7 +23,7 @@ func (d *decision) consult() string {
 		return "this namespace may not use its issuer"
 	case d.finding.Existence == resolver.Missing:
 		d.tellMissing(key)
-	case d.holds():
+	case d.finding.State == resolver.Never:
 		d.await(key)
 	}
 	return ""
@@ -81,12 +81,13 @@ func (d *decision) staysWith(existing *certificate.Observed) (resolver.Issuer, r
 func (d *decision) tellMissing(key resolver.IssuerKey) {
 	d.await(key)
 	held := d.held()
-	if !d.policy.Registry.Knows(key.GroupKind) && len(held) == 0 {
+	notServed := d.finding.Fault == resolver.NotServed
+	if notServed && !d.policy.Registry.Knows(key.GroupKind) && len(held) == 0 {
 		// That nobody knows the kind has been told.
 		return
 	}
 	reason, message := problem.IssuerNotFound, "there is no "+said(key)
-	if d.finding.Fault == resolver.NotServed {
+	if notServed {
 		reason = problem.IssuerKindNotInstalled
 		message = fmt.Sprintf("the cluster has no issuers of kind %s in group %s, whose CRD isn't installed", key.Kind, key.Group)
 	}
@@ -126,14 +127,27 @@ func (d *decision) near(key resolver.IssuerKey) []resolver.Issuer {
 		return nil
 	}
 	var found []resolver.Issuer
-	for _, known := range d.policy.Registry.KindsOf(key.Group) {
-		at := resolver.Issuer{Ref: resolver.Ref{Group: key.Group, Kind: known.GroupKind.Kind}, Scope: known.Scope, From: resolver.FromAnnotation}
-		names := issuers.Names(known.GroupKind, d.keyOf(at).Namespace)
-		if at.Name = resolver.Nearest(key.Name, names, known.GroupKind != key.GroupKind); at.Name != "" {
+	for _, at := range d.kindsBeside(key) {
+		kind := resolver.GroupKind{Group: at.Group, Kind: at.Kind}
+		names := issuers.Names(kind, d.keyOf(at).Namespace)
+		if at.Name = resolver.Nearest(key.Name, names, kind != key.GroupKind); at.Name != "" {
 			found = append(found, at)
 		}
 	}
 	return found
+}
+
+// kindsBeside are the declared kinds of an issuer's group; or its own, if that isn't declared.
+func (d *decision) kindsBeside(key resolver.IssuerKey) []resolver.Issuer {
+	if !d.policy.Registry.Knows(key.GroupKind) {
+		return []resolver.Issuer{{Ref: d.out.Issuer.Ref, Scope: d.out.Issuer.Scope, From: resolver.FromAnnotation}}
+	}
+	var kinds []resolver.Issuer
+	for _, known := range d.policy.Registry.KindsOf(key.Group) {
+		ref := resolver.Ref{Group: key.Group, Kind: known.GroupKind.Kind}
+		kinds = append(kinds, resolver.Issuer{Ref: ref, Scope: known.Scope, From: resolver.FromAnnotation})
+	}
+	return kinds
 }
 
 // tellHeld says so where a Certificate waits for a resolver that has been silent for long.

@@ -33,8 +33,9 @@ const stopTimeout = 20 * time.Second
 // from them.
 type Config struct {
 	Configuration
-	// Policy is what decisions follow.
-	Policy *certshim.Policy
+	// Policy is what decisions follow; each that comes from Policies takes its place.
+	Policy   *certshim.Policy
+	Policies <-chan *certshim.Policy
 	// Plugins say what resolvers outside of this program know of issuers; nil where none
 	// are configured. Where one speaks for a kind, it does so alone.
 	Plugins Plugins
@@ -45,6 +46,7 @@ type Config struct {
 // Controller works on one cluster. Make one by [New].
 type Controller struct {
 	config     Config
+	policy     atomic.Pointer[certshim.Policy]
 	base       *rest.Config
 	log        *slog.Logger
 	registry   *prometheus.Registry
@@ -60,8 +62,7 @@ type Controller struct {
 	recorder   *recorder
 	told       *told
 	waiting    *waiting
-	// issuers are the kinds that the registry declares.
-	issuers []resolver.Known
+	usage      usage
 	// whole has the issuer kinds of which every issuer is in memory.
 	whole  atomic.Pointer[map[resolver.GroupKind]bool]
 	writer Writer
@@ -70,8 +71,8 @@ type Controller struct {
 	look chan struct{}
 	// ready is set while all that is enabled and served is in memory, Certificates too.
 	ready atomic.Bool
-	// informed is set while enough is in memory to decide: Certificates, and at the start
-	// every kind that can be read.
+	// informed is set while enough is in memory to decide: Certificates, and at the start, and
+	// after a change of policy, every kind that can be read.
 	informed atomic.Bool
 	// working counts the sources that are being worked on.
 	working   atomic.Int64
@@ -96,8 +97,10 @@ func New(config Config, base *rest.Config, log *slog.Logger, registry *prometheu
 		memory: newMemory(), waiting: newWaiting(), pace: newPace(config.Takeover.ChangesPerMinute),
 		look: make(chan struct{}, 1),
 	}
+	c.policy.Store(config.Policy)
 	c.queue = newQueue(nil)
 	c.metrics = newMetrics(registry, config.Version, func() float64 { return float64(c.queue.Len()) })
+	registry.MustRegister(newIssuersMetric(c))
 	c.breaker = newBreaker(c.metrics.pendingWrites)
 	return c, nil
 }
@@ -172,16 +175,6 @@ func (c *Controller) newWatcher() *watcher {
 	if len(w.namespaces) == 0 {
 		w.namespaces = []string{""}
 	}
-	w.resources = []watched{c.watchedCertificates()}
-	for _, kind := range source.Kinds() {
-		if c.config.enables(kind) {
-			w.resources = append(w.resources, c.watchedSource(kind))
-		}
-	}
-	c.issuers = c.config.Policy.Registry.Kinds()
-	for _, known := range c.issuers {
-		w.resources = append(w.resources, c.watchedIssuers(known)...)
-	}
 	return w
 }
 
@@ -200,7 +193,6 @@ func (c *Controller) watch(ctx context.Context, firstReady chan struct{}) {
 	defer c.watcher.endAll()
 	go c.discoverer.crds.RunWithContext(ctx)
 	c.discoverer.ask(ctx)
-	c.watcher.update(ctx, c.discoverer.facts.Load().served)
 	c.tellMissing()
 	timer := time.NewTimer(c.discoverer.nextDelay())
 	for {
@@ -212,6 +204,9 @@ func (c *Controller) watch(ctx context.Context, firstReady chan struct{}) {
 			continue
 		case <-c.discoverer.changed:
 			c.discoverer.noteChange()
+		case policy := <-c.config.Policies:
+			c.adopt(policy)
+			continue
 		case <-timer.C:
 			c.askAgain(ctx)
 		}
@@ -224,11 +219,20 @@ func (c *Controller) askAgain(ctx context.Context) {
 	before := c.discoverer.facts.Load().served
 	c.discoverer.ask(ctx)
 	now := c.discoverer.facts.Load().served
-	c.watcher.update(ctx, now)
+	c.follow(ctx)
 	if !maps.Equal(before.scopes, now.scopes) {
 		c.memory.decided()
-		c.queue.soon(c.waiting.forKinds()...)
+		c.queue.inLine(c.waiting.forKinds()...)
 	}
+}
+
+// adopt lets decisions follow another policy. Nothing is decided until what has to be read anew
+// for it is in memory; then every source is looked at.
+func (c *Controller) adopt(policy *certshim.Policy) {
+	c.informed.Store(false)
+	c.memory.lock.Lock()
+	defer c.memory.lock.Unlock()
+	c.policy.Store(policy)
 }
 
 // tellMissing says once at the start what everything waits for.
@@ -241,11 +245,15 @@ func (c *Controller) tellMissing() {
 // settle attaches what has synced. Once Certificates are known, for the first time or
 // again, every source is looked at.
 func (c *Controller) settle(ctx context.Context, firstReady chan struct{}) {
+	c.follow(ctx)
 	c.watcher.attach(ctx)
 	c.noteWhole()
-	c.namespaces.need(ctx, c.memory.gatewaysSelect() || c.config.Policy.ReadsNamespaces())
+	rereads := c.watcher.rereads()
+	if !rereads {
+		c.namespaces.need(ctx, c.memory.gatewaysSelect() || c.policy.Load().ReadsNamespaces())
+	}
 	c.ready.Store(c.watcher.ready())
-	informed := c.watcher.attached(certificates)
+	informed := c.watcher.attached(certificates) && !rereads
 	if was := c.informed.Swap(informed); was || !informed {
 		return
 	}

@@ -112,8 +112,22 @@ func (d *discoverer) ask(ctx context.Context) {
 	} else {
 		facts.served = readDiscovery(lists, nil)
 	}
+	facts.served.custom = d.customResources()
 	facts.fields = d.certificateFields(ctx)
 	d.facts.Store(facts)
+}
+
+// customResources are those that CRDs make, which are named after them; nil while they aren't
+// known.
+func (d *discoverer) customResources() map[schema.GroupResource]bool {
+	if !d.crds.HasSynced() {
+		return nil
+	}
+	custom := map[schema.GroupResource]bool{}
+	for _, name := range d.crds.GetStore().ListKeys() {
+		custom[schema.ParseGroupResource(name)] = true
+	}
+	return custom
 }
 
 func (d *discoverer) tell(ctx context.Context, err error) {

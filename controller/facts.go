@@ -23,6 +23,10 @@ type served struct {
 	resources map[schema.GroupVersionResource]bool
 	scopes    map[resolver.GroupKind]resolver.Scope
 	groups    map[string][]string
+	// preferred has the resource of a kind in the version that its group prefers.
+	preferred map[resolver.GroupKind]schema.GroupVersionResource
+	// custom are the resources that CRDs make; nil while that can't be known.
+	custom map[schema.GroupResource]bool
 	// unknown are the group versions that could not be asked.
 	unknown map[schema.GroupVersion]error
 }
@@ -44,6 +48,7 @@ func readDiscovery(lists []*metav1.APIResourceList, unknown map[schema.GroupVers
 		resources: map[schema.GroupVersionResource]bool{},
 		scopes:    map[resolver.GroupKind]resolver.Scope{},
 		groups:    map[string][]string{},
+		preferred: map[resolver.GroupKind]schema.GroupVersionResource{},
 		unknown:   unknown,
 	}
 	for _, list := range lists {
@@ -67,12 +72,41 @@ func (s served) add(version schema.GroupVersion, resource metav1.APIResource) {
 	s.resources[version.WithResource(resource.Name)] = true
 	kind := resolver.GroupKind{Group: version.Group, Kind: resource.Kind}
 	if _, known := s.scopes[kind]; !known {
+		s.preferred[kind] = version.WithResource(resource.Name)
 		s.groups[kind.Kind] = append(s.groups[kind.Kind], kind.Group)
 	}
 	s.scopes[kind] = resolver.Cluster
 	if resource.Namespaced {
 		s.scopes[kind] = resolver.Namespaced
 	}
+}
+
+// issuersOf gives the resource of a declared kind: in the first of its versions that is
+// served, else in another, as note says.
+func (s served) issuersOf(known resolver.Known) (resource schema.GroupVersionResource, note string, found bool) {
+	for _, version := range known.Entry.Versions {
+		resource = schema.GroupVersionResource{Group: known.Group, Version: version, Resource: known.Resource}
+		if s.resources[resource] {
+			return resource, "", true
+		}
+	}
+	if resource, found = s.preferred[known.GroupKind]; !found {
+		return resource, "", false
+	}
+	return resource, "no version that its issuer type lists is served, so that another is read", true
+}
+
+// customKind gives the resource of a kind that a CRD makes. Where CRDs can't be read, groups
+// tell: Kubernetes' own have no dot, or end in k8s.io.
+func (s served) customKind(kind resolver.GroupKind) (schema.GroupVersionResource, bool) {
+	resource, found := s.preferred[kind]
+	if !found || kind.Group == resolver.CertManagerGroup {
+		return resource, false
+	}
+	if s.custom == nil {
+		return resource, strings.Contains(kind.Group, ".") && !strings.HasSuffix(kind.Group, ".k8s.io")
+	}
+	return resource, s.custom[resource.GroupResource()]
 }
 
 // schemaFields reads which fields a CRD's served version has: every path of its schema.

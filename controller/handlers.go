@@ -11,9 +11,11 @@ import (
 
 // watchedSource keeps the sources of a kind.
 func (c *Controller) watchedSource(kind source.Kind) watched {
+	policy := c.policy.Load()
 	return watched{
 		resource:  kind.Resource(),
-		transform: sourceTransform(kind, c.config.Policy),
+		made:      policy.Registry.CopyKeys(),
+		transform: sourceTransform(kind, policy),
 		handler: cache.ResourceEventHandlerDetailedFuncs{
 			AddFunc: func(o any, first bool) {
 				item := o.(*compactSource)

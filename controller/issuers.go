@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"maps"
 	"unique"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -18,28 +19,20 @@ type compactIssuer struct {
 	observed string
 }
 
-// watchedIssuers keeps the issuers of a declared kind: of the first of its versions that is
-// served.
-func (c *Controller) watchedIssuers(known resolver.Known) []watched {
-	var all []watched
-	var preferred []schema.GroupVersionResource
-	for _, version := range known.Entry.Versions {
-		resource := schema.GroupVersionResource{Group: known.Group, Version: version, Resource: known.Resource}
-		all = append(all, watched{
-			resource: resource, unless: preferred[:len(preferred):len(preferred)],
-			clusterScoped: known.Scope == resolver.Cluster, advisory: true,
-			transform: issuerTransform(known, c.config.Plugins.Observes(known.GroupKind)),
-			handler:   c.issuerHandler(known.GroupKind),
-			handled:   func() { c.noteWhole(); c.queue.soon(c.waiting.forIssuersOf(known.GroupKind)...) },
-			forget: func() {
-				c.memory.dropIssuers(known.GroupKind)
-				c.noteWhole()
-				c.queue.soon(c.waiting.forIssuersOf(known.GroupKind)...)
-			},
-		})
-		preferred = append(preferred, resource)
+// watchedIssuers keeps the issuers of a kind.
+func (c *Controller) watchedIssuers(kind resolver.GroupKind, known *resolver.Known, resource schema.GroupVersionResource, scope resolver.Scope) watched {
+	how := c.config.Plugins.Observes(kind)
+	return watched{
+		resource: resource, made: known.Entry, issuers: kind,
+		clusterScoped: scope == resolver.Cluster, advisory: true,
+		transform: issuerTransform(known, how),
+		handler:   c.issuerHandler(kind),
+		forget: func() {
+			c.noteWhole()
+			c.memory.dropIssuers(kind)
+			c.queue.inLine(c.waiting.forIssuersOf(kind)...)
+		},
 	}
-	return all
 }
 
 func (c *Controller) issuerHandler(kind resolver.GroupKind) cache.ResourceEventHandler {
@@ -49,7 +42,7 @@ func (c *Controller) issuerHandler(kind resolver.GroupKind) cache.ResourceEventH
 	changed := func(o any) {
 		item := o.(*compactIssuer)
 		if c.memory.putIssuer(keyOf(item), item.seen) {
-			c.queue.soon(c.waiting.forIssuer(keyOf(item))...)
+			c.queue.inLine(c.waiting.forIssuer(keyOf(item))...)
 		}
 		c.seenByPlugins(keyOf(item), item.observed)
 	}
@@ -60,7 +53,7 @@ func (c *Controller) issuerHandler(kind resolver.GroupKind) cache.ResourceEventH
 			if item, ok := last[*compactIssuer](o); ok {
 				c.memory.dropIssuer(keyOf(item))
 				c.seenByPlugins(keyOf(item), "")
-				c.queue.soon(c.waiting.forIssuer(keyOf(item))...)
+				c.queue.inLine(c.waiting.forIssuer(keyOf(item))...)
 			}
 		},
 	}
@@ -74,7 +67,7 @@ func (c *Controller) seenByPlugins(key resolver.IssuerKey, observed string) {
 }
 
 // issuerTransform reduces an issuer to what resolvers read.
-func issuerTransform(known resolver.Known, how resolver.Observe) cache.TransformFunc {
+func issuerTransform(known *resolver.Known, how resolver.Observe) cache.TransformFunc {
 	return func(o any) (any, error) {
 		object, isRaw := o.(*unstructured.Unstructured)
 		if !isRaw {
@@ -92,17 +85,20 @@ func issuerTransform(known resolver.Known, how resolver.Observe) cache.Transform
 	}
 }
 
-// noteWhole notes the kinds of which every issuer is in memory.
+// noteWhole notes the kinds of which every issuer is in memory; who waited to know of one that
+// has become so is looked at again.
 func (c *Controller) noteWhole() {
-	whole := map[resolver.GroupKind]bool{}
-	for _, known := range c.issuers {
-		for _, version := range known.Entry.Versions {
-			resource := schema.GroupVersionResource{Group: known.Group, Version: version, Resource: known.Resource}
-			whole[known.GroupKind] = whole[known.GroupKind] || c.watcher.whole(resource)
+	whole := c.watcher.wholeIssuers()
+	before := c.whole.Swap(&whole)
+	if before != nil && maps.Equal(*before, whole) {
+		return
+	}
+	c.memory.decided()
+	for kind := range whole {
+		if before == nil || !(*before)[kind] {
+			c.queue.inLine(c.waiting.forIssuersOf(kind)...)
 		}
 	}
-	c.whole.Store(&whole)
-	c.memory.decided()
 }
 
 // putIssuer remembers an issuer, and says whether anything changed by which decisions go.
@@ -157,8 +153,11 @@ func (v issuersView) Find(key resolver.IssuerKey) (resolver.Finding, bool) {
 // found is what is known from memory.
 func (v issuersView) found(key resolver.IssuerKey) (resolver.Finding, bool) {
 	known, declared := v.registry.Known(key.GroupKind)
-	if !declared {
+	if _, served := v.cluster.served.Scope(key.GroupKind); !declared && !served {
 		return resolver.NotServedFinding(), v.notServed(key.GroupKind)
+	}
+	if !declared {
+		known = resolver.Undeclared()
 	}
 	if seen, there := v.issuers[key]; there {
 		return known.Found(seen), true

@@ -3,8 +3,11 @@ package controller
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
@@ -33,15 +36,11 @@ func issuerNamed(name, ready string) *unstructured.Unstructured {
 // issuersOf is how a controller keeps the issuers of a kind.
 func issuersOf(t *testing.T, c *Controller, kind resolver.GroupKind) watched {
 	t.Helper()
-	known, found := c.config.Policy.Registry.Known(kind)
+	known, found := c.policy.Load().Registry.Known(kind)
 	if !found {
 		t.Fatalf("%v isn't known", kind)
 	}
-	all := c.watchedIssuers(*known)
-	if len(all) != 1 {
-		t.Fatalf("%d versions", len(all))
-	}
-	return all[0]
+	return c.watchedIssuers(kind, known, schema.GroupVersionResource{}, known.Scope)
 }
 
 // seeIssuer puts an issuer into memory by the way that an informer would.
@@ -140,7 +139,7 @@ func TestAnIssuerIsMissingOnlyByProof(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := newTestController(t, &script{})
-	if c.config.Policy.Registry, err = resolver.NewRegistry(resolver.Defaults{}, shipped); err != nil {
+	if c.policy.Load().Registry, err = resolver.NewRegistry(resolver.Defaults{}, shipped); err != nil {
 		t.Fatal(err)
 	}
 	ca := resolver.IssuerKey{GroupKind: issuerKind, Namespace: "shop", Name: "ca"}
@@ -204,25 +203,58 @@ func TestAKindThatGoesForgetsItsIssuersAndWakesWhoWaits(t *testing.T) {
 }
 
 func TestTheFirstServedVersionIsWatched(t *testing.T) {
-	resource := func(version string) schema.GroupVersionResource {
-		return schema.GroupVersionResource{Group: "g", Version: version, Resource: "corpissuers"}
+	kind := resolver.GroupKind{Group: "pki.corp.example", Kind: "CorpIssuer"}
+	known := resolver.Known{
+		GroupKind: kind, KindEntry: resolver.KindEntry{Kind: kind.Kind, Resource: "corpissuers"},
+		Entry: &resolver.Entry{Versions: []string{"v2", "v1"}},
 	}
-	old := watched{resource: resource("v1"), unless: []schema.GroupVersionResource{resource("v2")}}
+	serve := func(versions ...string) served {
+		s := readDiscovery(nil, nil)
+		for _, version := range versions {
+			s.add(schema.GroupVersion{Group: kind.Group, Version: version}, metav1.APIResource{Name: "corpissuers", Kind: kind.Kind, Namespaced: true})
+		}
+		return s
+	}
 	for name, row := range map[string]struct {
-		resources map[schema.GroupVersionResource]bool
-		want      bool
+		served served
+		want   string
+		noted  bool
 	}{
-		"neither":   {nil, false},
-		"it alone":  {map[schema.GroupVersionResource]bool{resource("v1"): true}, true},
-		"both":      {map[schema.GroupVersionResource]bool{resource("v1"): true, resource("v2"): true}, false},
-		"the newer": {map[schema.GroupVersionResource]bool{resource("v2"): true}, false},
+		"none":                    {serve(), "", false},
+		"the older":               {serve("v1"), "v1", false},
+		"the newer":               {serve("v2"), "v2", false},
+		"both":                    {serve("v1", "v2"), "v2", false},
+		"others: the preferred":   {serve("v4", "v3"), "v4", true},
+		"a listed one and others": {serve("v4", "v1"), "v1", false},
 	} {
-		if got := old.wanted(served{resources: row.resources}); got != row.want {
-			t.Errorf("%s: %v", name, got)
+		got, note, found := row.served.issuersOf(known)
+		if (note != "") != row.noted || found != (row.want != "") || got.Version != row.want {
+			t.Errorf("%s: %v, noted %q, found %v", name, got, note, found)
 		}
 	}
 	if got := (watched{clusterScoped: true}).in([]string{"a", "b"}); !slices.Equal(got, []string{""}) {
 		t.Errorf("cluster-scoped issuers are watched in %v", got)
+	}
+}
+
+func TestIssuersAreCountedByKindAndState(t *testing.T) {
+	c := newTestController(t, &script{})
+	serving(c, true)
+	c.whole.Store(&map[resolver.GroupKind]bool{issuerKind: true})
+	w := issuersOf(t, c, issuerKind)
+	for i, ready := range []string{"True", "True", "False", "Unknown"} {
+		seeIssuer(t, w, issuerNamed(fmt.Sprint("ca-", i), ready))
+	}
+	seeIssuer(t, issuersOf(t, c, clusterIssuerKind), issuerNamed("of-a-kind-that-is-not-whole", "True"))
+	want := `
+# HELP certshim_issuers Issuers of each kind whose issuers are known, by whether they are ready.
+# TYPE certshim_issuers gauge
+certshim_issuers{group="cert-manager.io",kind="Issuer",state="not_ready"} 1
+certshim_issuers{group="cert-manager.io",kind="Issuer",state="ready"} 2
+certshim_issuers{group="cert-manager.io",kind="Issuer",state="unknown"} 1
+`
+	if err := testutil.CollectAndCompare(newIssuersMetric(c), strings.NewReader(want)); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -95,7 +95,7 @@ func TestAChangeOfANamespaceWakesWhatGoesByIt(t *testing.T) {
 			t.Errorf("%q, %+v: %v", row.namespace, row.what, got)
 		}
 	}
-	c.config.Policy.Rules = []certshim.Rule{{Name: "gold", Selector: labels.Everything()}}
+	c.policy.Load().Rules = []certshim.Rule{{Name: "gold", Selector: labels.Everything()}}
 	c.reconcile(t.Context(), key{kind: ingressKind(t), namespace: "shop", name: "web"})
 	c.namespaceChanged("shop", namespaceChange{labels: true})
 	if got := queued(c); !slices.Equal(got, []string{"web"}) {

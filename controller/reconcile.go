@@ -24,9 +24,14 @@ type verdict struct {
 func (c *Controller) reconcile(ctx context.Context, k key) verdict {
 	c.metrics.reconciles.Inc()
 	outcome, found := c.decide(k, nil)
+	if !found && !c.informed.Load() {
+		// It may be there all the same: once enough is known again, every source is queued.
+		return verdict{}
+	}
 	if !found {
 		c.told.forget(k)
 		c.waiting.set(k, certshim.Outcome{})
+		c.noteUse(k, certshim.Outcome{})
 		return verdict{}
 	}
 	live := liveCertificates{}
@@ -57,21 +62,22 @@ func (c *Controller) reconcile(ctx context.Context, k key) verdict {
 }
 
 // decide asks certshim.Decide about one state of memory. Found is false for a source that
-// is gone.
+// is gone, and while not enough is known to decide.
 func (c *Controller) decide(k key, live liveCertificates) (outcome certshim.Outcome, found bool) {
 	c.memory.lock.RLock()
 	defer c.memory.lock.RUnlock()
 	item := c.memory.sources[k]
-	if item == nil {
+	if item == nil || !c.informed.Load() {
 		return outcome, false
 	}
 	object, unreadable := item.unpack()
 	if unreadable != "" {
 		return unreadableOutcome(object, unreadable), true
 	}
-	outcome = certshim.Decide(c.config.Policy, object, c.view(live))
+	outcome = certshim.Decide(c.policy.Load(), object, c.view(live))
 	// While memory is locked, so that no issuer can appear unseen in between.
 	c.waiting.set(k, outcome)
+	c.noteUse(k, outcome)
 	return outcome, true
 }
 
@@ -79,7 +85,7 @@ func (c *Controller) decide(k key, live liveCertificates) (outcome certshim.Outc
 func (c *Controller) view(live liveCertificates) view {
 	v := view{
 		memory: c.memory, live: live, cluster: c.discoverer.facts.Load(), namespace: c.namespaces.of,
-		registry: c.config.Policy.Registry, plugins: c.config.Plugins,
+		registry: c.policy.Load().Registry, plugins: c.config.Plugins,
 	}
 	if whole := c.whole.Load(); whole != nil {
 		v.whole = *whole

@@ -85,6 +85,7 @@ func newTestController(t *testing.T, writer Writer) *Controller {
 	c.discoverer.facts.Store(&clusterFacts{})
 	c.recorder = newRecorder(nil, c.metrics, c.log)
 	c.told = newTold(c.recorder, c.metrics)
+	c.informed.Store(true)
 	return c
 }
 

@@ -3,7 +3,7 @@ package controller
 import (
 	"context"
 	"log/slog"
-	"slices"
+	"reflect"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -12,13 +12,19 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/dynamic/dynamicinformer"
 	"k8s.io/client-go/tools/cache"
+
+	"github.com/certshim/certshim/resolver"
 )
 
 // watched is a resource whose objects the controller keeps in memory.
 type watched struct {
 	resource schema.GroupVersionResource
-	// unless one of these, which are preferred to it, is served.
-	unless []schema.GroupVersionResource
+	// made is what the transform depends on: where it is another, the objects are read anew.
+	made any
+	// issuers is their kind, if they are issuers.
+	issuers resolver.GroupKind
+	// note is logged when they are watched.
+	note string
 	// clusterScoped objects are in no namespace, and watched whatever namespaces are.
 	clusterScoped bool
 	// advisory objects only add to what is told: the controller is ready without them.
@@ -26,9 +32,7 @@ type watched struct {
 	// transform makes an object compact as it enters; it must be idempotent.
 	transform cache.TransformFunc
 	handler   cache.ResourceEventHandler
-	// handled is called, if it isn't nil, once all its objects have gone to the handler.
-	handled func()
-	// forget drops all its objects from memory, when it is no longer served.
+	// forget drops all its objects from memory, when it is no longer watched.
 	forget func()
 }
 
@@ -43,19 +47,20 @@ type feed struct {
 	started time.Time
 	// attached is set once its objects go to the handler.
 	attached bool
+	// anew is set for one whose objects were known before, by another transform.
+	anew bool
 }
 
 // patience is how long a resource that can't be listed, for whatever reason, keeps the
 // others waiting.
 const patience = 30 * time.Second
 
-// watcher runs a feed for each watched resource that the cluster serves, as long as it
-// does. Its methods are called from one goroutine.
+// watcher runs a feed for each resource that is wanted. Its methods are called from one
+// goroutine.
 type watcher struct {
 	connection *connection
 	// namespaces to watch; one empty name means all.
 	namespaces []string
-	resources  []watched
 	metrics    *metrics
 	log        *slog.Logger
 	// look is called when a feed has synced or can't.
@@ -63,28 +68,50 @@ type watcher struct {
 	feeds map[schema.GroupVersionResource]*feed
 }
 
-// update starts what is served and doesn't run, and ends what runs and isn't served. A
-// resource whose group could not be asked stays as it is.
-func (w *watcher) update(ctx context.Context, s served) {
-	for _, r := range w.resources {
-		running := w.feeds[r.resource]
-		_, unknown := s.unknown[r.resource.GroupVersion()]
+// update starts what is wanted and doesn't run, and ends what runs and isn't wanted, unless a
+// version of its group could not be asked.
+func (w *watcher) update(ctx context.Context, wanted []watched, unknown map[schema.GroupVersion]error) {
+	byResource := map[schema.GroupVersionResource]watched{}
+	for _, r := range wanted {
+		byResource[r.resource] = r
+	}
+	anew := map[schema.GroupVersionResource]bool{}
+	for _, f := range w.feeds {
+		r, still := byResource[f.resource]
 		switch {
-		case unknown:
-		case r.wanted(s) && running == nil:
-			w.start(ctx, r)
-		case !r.wanted(s) && running != nil:
-			w.log.Info("a resource is no longer served: its objects are forgotten, nothing is deleted", "resource", r.resource.String())
-			w.end(running)
+		case still && reflect.DeepEqual(r.made, f.made):
+		case still:
+			anew[f.resource] = true
+			w.end(f)
+		case !hasGroup(unknown, f.resource.Group):
+			w.log.Info("a resource is no longer watched: its objects are forgotten, nothing is deleted", "resource", f.resource.String())
+			w.end(f)
+		}
+	}
+	for _, r := range wanted {
+		if !w.runs(r.resource.GroupResource()) {
+			w.start(ctx, r, anew[r.resource])
 		}
 	}
 }
 
-// wanted says whether a resource is served, and none that is preferred to it.
-func (r watched) wanted(s served) bool {
-	return s.resources[r.resource] && !slices.ContainsFunc(r.unless, func(other schema.GroupVersionResource) bool {
-		return s.resources[other]
-	})
+func hasGroup(versions map[schema.GroupVersion]error, group string) bool {
+	for version := range versions {
+		if version.Group == group {
+			return true
+		}
+	}
+	return false
+}
+
+// runs says whether any version of a resource is watched.
+func (w *watcher) runs(resource schema.GroupResource) bool {
+	for running := range w.feeds {
+		if running.GroupResource() == resource {
+			return true
+		}
+	}
+	return false
 }
 
 // in gives the namespaces to watch.
@@ -95,14 +122,14 @@ func (r watched) in(namespaces []string) []string {
 	return namespaces
 }
 
-func (w *watcher) start(ctx context.Context, r watched) {
+func (w *watcher) start(ctx context.Context, r watched, anew bool) {
 	client, err := w.connection.dynamic(r.resource)
 	if err != nil {
 		w.log.Error("can't build a client", "resource", r.resource.String(), "error", err)
 		return
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	f := &feed{watched: r, stop: cancel, started: time.Now()}
+	f := &feed{watched: r, stop: cancel, started: time.Now(), anew: anew}
 	w.feeds[r.resource] = f
 	w.metrics.synced.WithLabelValues(label(r.resource)).Set(0)
 	w.metrics.forbidden.WithLabelValues(label(r.resource)).Set(0)
@@ -115,7 +142,7 @@ func (w *watcher) start(ctx context.Context, r watched) {
 		f.run(ctx, informer, w.look)
 	}
 	time.AfterFunc(patience, w.look)
-	w.log.Info("watching", "resource", r.resource.String())
+	w.log.Info("watching", "resource", r.resource.String(), "note", r.note)
 }
 
 // run calls synced once the informer has its first list.
@@ -134,8 +161,8 @@ func (f *feed) run(ctx context.Context, informer cache.SharedIndexInformer, sync
 func (w *watcher) end(f *feed) {
 	f.stop()
 	f.running.Wait()
-	f.forget()
 	delete(w.feeds, f.resource)
+	f.forget()
 	w.metrics.synced.DeleteLabelValues(label(f.resource))
 	w.metrics.forbidden.DeleteLabelValues(label(f.resource))
 }
@@ -157,13 +184,11 @@ func (w *watcher) attach(ctx context.Context) bool {
 		return false
 	}
 	var seen []cache.DoneChecker
-	var fresh []*feed
 	for _, f := range w.feeds {
 		if f.attached || !f.synced() {
 			continue
 		}
 		f.attached = true
-		fresh = append(fresh, f)
 		w.recovered(f)
 		w.metrics.synced.WithLabelValues(label(f.resource)).Set(1)
 		for _, informer := range f.informers {
@@ -177,29 +202,37 @@ func (w *watcher) attach(ctx context.Context) bool {
 		}
 	}
 	cache.WaitFor(ctx, "", seen...)
-	for _, f := range fresh {
-		if f.handled != nil {
-			f.handled()
-		}
-	}
 	return len(seen) > 0
 }
 
 // settled says that each feed has synced, or is not worth waiting for.
 func (w *watcher) settled() bool {
 	for _, f := range w.feeds {
-		if !f.synced() && !f.blocked.Load() && time.Since(f.started) < patience {
+		if !f.synced() && f.isAwaited() {
 			return false
 		}
 	}
 	return true
 }
 
+// isAwaited says that a feed is worth waiting for.
+func (f *feed) isAwaited() bool { return !f.blocked.Load() && time.Since(f.started) < patience }
+
+// rereads says that objects which were known are being read anew.
+func (w *watcher) rereads() bool {
+	for _, f := range w.feeds {
+		if f.anew && !f.attached && f.isAwaited() {
+			return true
+		}
+	}
+	return false
+}
+
 // ready says that all that is served and enabled is in memory, but for what may not be
 // read.
 func (w *watcher) ready() bool {
 	for _, f := range w.feeds {
-		if !f.attached && !f.blocked.Load() && !f.advisory {
+		if !f.attached && !f.blocked.Load() && !f.advisory && !f.anew {
 			return false
 		}
 	}
@@ -247,10 +280,15 @@ func (w *watcher) recovered(f *feed) {
 	}
 }
 
-// whole says whether all objects of a resource are in memory, and stay up to date.
-func (w *watcher) whole(resource schema.GroupVersionResource) bool {
-	f := w.feeds[resource]
-	return f != nil && f.attached && !f.blocked.Load()
+// wholeIssuers are the kinds of which every issuer is in memory, and stays up to date.
+func (w *watcher) wholeIssuers() map[resolver.GroupKind]bool {
+	whole := map[resolver.GroupKind]bool{}
+	for _, f := range w.feeds {
+		if f.issuers.Kind != "" && f.attached && !f.blocked.Load() {
+			whole[f.issuers] = true
+		}
+	}
+	return whole
 }
 
 // label names a resource in metrics: ingresses.networking.k8s.io.
