@@ -150,10 +150,15 @@ func (d *decision) kindsBeside(key resolver.IssuerKey) []resolver.Issuer {
 	return kinds
 }
 
-// tellHeld says so where a Certificate waits for a resolver that has been silent for long.
+// tellHeld notes that a Certificate waits for a resolver, and says so where it has been silent
+// for long.
 func (d *decision) tellHeld() {
 	waits := func(c certificate.Decision) bool { return c.Action == certificate.Wait }
-	if d.holds() && d.finding.Overdue && slices.ContainsFunc(d.out.Certificates, waits) {
+	if !d.holds() || !slices.ContainsFunc(d.out.Certificates, waits) {
+		return
+	}
+	d.out.HeldBy = d.finding.By
+	if d.finding.Overdue {
 		d.issuerProblem(problem.Warning, problem.IssuerResolverUnavailable,
 			"the resolver "+d.finding.By+" has not answered yet: new Certificates wait for it")
 	}

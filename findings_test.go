@@ -235,7 +235,7 @@ func TestAResolverThatHasNotAnsweredHoldsCreations(t *testing.T) {
 	held := resolver.Finding{State: resolver.Never, Hold: true, By: "plugin/corp-ca"}
 	seen := issuerCluster{findings: map[resolver.IssuerKey]resolver.Finding{clusterIssuer("ca"): held}}
 	outcome := certshim.Decide(policy, object, seen)
-	if action(t, outcome) != certificate.Wait || !outcome.Problems.Empty() || len(outcome.Awaits) != 1 {
+	if action(t, outcome) != certificate.Wait || !outcome.Problems.Empty() || len(outcome.Awaits) != 1 || outcome.HeldBy != "plugin/corp-ca" {
 		t.Errorf("a moment of silence is told: %+v", outcome)
 	}
 	held.Overdue = true
@@ -245,7 +245,7 @@ func TestAResolverThatHasNotAnsweredHoldsCreations(t *testing.T) {
 		t.Errorf("got %+v", outcome)
 	}
 	seen.web = written(t, first)
-	if outcome := certshim.Decide(policy, object, seen); action(t, outcome) != certificate.None || !outcome.Problems.Empty() {
+	if outcome := certshim.Decide(policy, object, seen); action(t, outcome) != certificate.None || !outcome.Problems.Empty() || outcome.HeldBy != "" {
 		t.Errorf("an existing one: %s", action(t, outcome))
 	}
 	held.State = resolver.Stale

@@ -72,6 +72,8 @@ type Outcome struct {
 	// OnLabels and OnAnnotations say that the labels of the source's Namespace, or the
 	// issuer annotations on it, can change this outcome.
 	OnLabels, OnAnnotations bool
+	// HeldBy is the resolver for whose first answer a new Certificate waits, or empty.
+	HeldBy string
 	// Policy is the name of the rule that matches the source, or empty.
 	Policy string
 	// Ignored says why the object doesn't count at all; empty if it does.

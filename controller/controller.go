@@ -39,6 +39,9 @@ type Config struct {
 	// Plugins say what resolvers outside of this program know of issuers; nil where none
 	// are configured. Where one speaks for a kind, it does so alone.
 	Plugins Plugins
+	// Pod is the one that this program runs in, for Events about itself; its name is empty
+	// elsewhere.
+	Pod source.Ref
 	// Version of the program, for the User-Agent and the build_info metric.
 	Version string
 }
@@ -94,7 +97,7 @@ func New(config Config, base *rest.Config, log *slog.Logger, registry *prometheu
 	}
 	c := &Controller{
 		config: config, base: base, log: log, registry: registry,
-		memory: newMemory(), waiting: newWaiting(), pace: newPace(config.Takeover.ChangesPerMinute),
+		memory: newMemory(), pace: newPace(config.Takeover.ChangesPerMinute),
 		look: make(chan struct{}, 1),
 	}
 	c.policy.Store(config.Policy)
@@ -102,6 +105,7 @@ func New(config Config, base *rest.Config, log *slog.Logger, registry *prometheu
 	c.metrics = newMetrics(registry, config.Version, func() float64 { return float64(c.queue.Len()) })
 	registry.MustRegister(newIssuersMetric(c))
 	c.breaker = newBreaker(c.metrics.pendingWrites)
+	c.waiting = newWaiting(c.metrics.held)
 	return c, nil
 }
 

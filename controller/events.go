@@ -101,6 +101,13 @@ func (r *recorder) warn(ref source.Ref, p problem.Problem, times int, now time.T
 	return r.queue(r.warnings, e)
 }
 
+// warnOf tells of something that is no object's problem but the program's own.
+func (r *recorder) warnOf(ref source.Ref, reason, note string, now time.Time) {
+	e := newEvent(ref, corev1.EventTypeWarning, reason, note, now)
+	e.Name = eventName(ref, reason+note, strconv.FormatInt(now.UnixNano(), 36))
+	r.queue(r.warnings, e)
+}
+
 func (r *recorder) queue(lane chan event, e *eventsv1.Event) bool {
 	e.ReportingInstance = r.instance
 	select {

@@ -259,11 +259,19 @@ certshim_issuers{group="cert-manager.io",kind="Issuer",state="unknown"} 1
 }
 
 func TestWaitingIsKeptInStep(t *testing.T) {
-	w := newWaiting()
+	gauge := heldSources()
+	w := newWaiting(gauge)
+	held := func() float64 { return testutil.ToFloat64(gauge.WithLabelValues("corp-ca")) }
 	a, b := key{name: "a"}, key{name: "b"}
 	x, y := resolver.IssuerKey{GroupKind: issuerKind, Name: "x"}, resolver.IssuerKey{GroupKind: clusterIssuerKind, Name: "y"}
 	w.set(a, certshim.Outcome{Awaits: []resolver.IssuerKey{x, y}})
 	w.set(b, certshim.Outcome{Awaits: []resolver.IssuerKey{x}, AwaitsKinds: true})
+	for range 2 {
+		w.set(b, certshim.Outcome{Awaits: []resolver.IssuerKey{x}, AwaitsKinds: true, HeldBy: "plugin/corp-ca"})
+		if n := held(); n != 1 {
+			t.Errorf("%v sources are held", n)
+		}
+	}
 	if got := w.forIssuer(x); len(got) != 2 {
 		t.Errorf("for x: %v", got)
 	}
@@ -279,8 +287,8 @@ func TestWaitingIsKeptInStep(t *testing.T) {
 	}
 	w.set(a, certshim.Outcome{})
 	w.set(b, certshim.Outcome{})
-	if len(w.issuers)+len(w.sources)+len(w.kinds) > 0 {
-		t.Errorf("something is left: %+v", w)
+	if len(w.issuers)+len(w.sources)+len(w.kinds)+len(w.heldBy) > 0 || held() != 0 {
+		t.Errorf("something is left: %+v, and %v are held", w, held())
 	}
 }
 

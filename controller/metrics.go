@@ -22,6 +22,7 @@ type metrics struct {
 	writeForbidden  prometheus.Gauge
 	pendingWrites   prometheus.Gauge
 	otherShim       prometheus.Gauge
+	held            *prometheus.GaugeVec
 	leader          prometheus.Gauge
 	initialDone     prometheus.Gauge
 }
@@ -54,16 +55,23 @@ func newMetrics(registry prometheus.Registerer, version string, queueDepth func(
 		writeForbidden:  gauge("write_forbidden", "Whether the permission to write Certificates is missing."),
 		pendingWrites:   gauge("pending_writes", "Objects whose writes wait for an admission webhook that doesn't answer."),
 		otherShim:       gauge("other_shim_active", "Certificates that certshim wrote and to which cert-manager's own shim writes, too."),
+		held:            heldSources(),
 		leader:          gauge("leader", "Whether this replica is the one that works."),
 		initialDone:     gauge("initial_reconcile_done", "Whether every object that existed at the start was looked at."),
 	}
-	registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+	registry.MustRegister(m.held, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "certshim_queue_depth", Help: "Objects that wait to be looked at.",
 	}, queueDepth))
 	gauges("build_info", "The version that runs; always 1.", "version").WithLabelValues(version).Set(1)
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.zero()
 	return m
+}
+
+func heldSources() *prometheus.GaugeVec {
+	return prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "certshim_resolver_held_sources", Help: "Objects whose new Certificates wait for the first answer of a resolver.",
+	}, []string{"resolver"})
 }
 
 // zero makes the series with known labels.

@@ -8,15 +8,15 @@ import (
 	"time"
 
 	"github.com/certshim/certshim/resolver"
+	"github.com/certshim/certshim/source"
 )
 
 // hearing is a plugin that a test makes speak.
 type hearing struct {
 	noPlugins
-	changed  func([]resolver.IssuerKey)
-	observed func(resolver.IssuerKey) []byte
-	objects  []resolver.IssuerKey
-	began    chan struct{}
+	resolver.Callbacks
+	objects []resolver.IssuerKey
+	began   chan struct{}
 }
 
 func (h *hearing) Observes(kind resolver.GroupKind) resolver.Observe {
@@ -26,8 +26,8 @@ func (h *hearing) Observes(kind resolver.GroupKind) resolver.Observe {
 	return resolver.ObserveNone
 }
 
-func (h *hearing) Run(ctx context.Context, observed func(resolver.IssuerKey) []byte, changed func([]resolver.IssuerKey)) {
-	h.observed, h.changed = observed, changed
+func (h *hearing) Run(ctx context.Context, cluster resolver.Callbacks) {
+	h.Callbacks = cluster
 	close(h.began)
 	<-ctx.Done()
 }
@@ -48,11 +48,11 @@ func TestNewsOfAPluginWakesWhoWaitsForTheIssuer(t *testing.T) {
 	defer running.Wait()
 	defer cancel()
 	<-h.began
-	h.changed([]resolver.IssuerKey{{GroupKind: issuerKind, Namespace: "shop", Name: "other"}})
+	h.Changed([]resolver.IssuerKey{{GroupKind: issuerKind, Namespace: "shop", Name: "other"}})
 	if got := queued(c); len(got) > 0 {
 		t.Errorf("news of another issuer queues %v", got)
 	}
-	h.changed([]resolver.IssuerKey{{GroupKind: issuerKind, Namespace: "shop", Name: "ca"}})
+	h.Changed([]resolver.IssuerKey{{GroupKind: issuerKind, Namespace: "shop", Name: "ca"}})
 	if got := queued(c); len(got) != 1 {
 		t.Errorf("news of the issuer queues %v", got)
 	}
@@ -83,6 +83,26 @@ func TestAPluginSeesTheStatusOfItsIssuers(t *testing.T) {
 	seeIssuer(t, issuersOf(t, c, clusterIssuerKind), issuerNamed("ca", "True"))
 	if len(c.memory.observed) > 0 {
 		t.Errorf("kept for nobody: %v", c.memory.observed)
+	}
+}
+
+// What is wrong with a plugin is told on this program's Pod, where it runs in one.
+func TestTroubleOfAPluginIsToldOnThePod(t *testing.T) {
+	for fault, want := range map[resolver.Fault]string{
+		resolver.Rejected: resolverRejected, resolver.WrongVersion: resolverVersion, resolver.Broken: resolverBroken,
+	} {
+		c := newTestController(t, &script{})
+		c.tellTrouble("corp-ca", fault, `"outside of any pod"`)
+		c.config.Pod = source.Ref{Version: "v1", Kind: "Pod", Namespace: "certshim", Name: "certshim-0", UID: "u"}
+		c.tellTrouble("corp-ca", fault, `"it sets duration"`)
+		if len(c.recorder.warnings) != 1 {
+			t.Fatalf("%s: %d Events", fault, len(c.recorder.warnings))
+		}
+		e := <-c.recorder.warnings
+		if e.Reason != want || e.Namespace != "certshim" || e.Regarding.Kind != "Pod" || e.Regarding.Name != "certshim-0" || e.Regarding.APIVersion != "v1" ||
+			e.Type != "Warning" || !strings.Contains(e.Note, "corp-ca") || !strings.Contains(e.Note, `"it sets duration"`) {
+			t.Errorf("%s: got %+v", fault, e.Event)
+		}
 	}
 }
 

@@ -3,7 +3,10 @@ package controller
 import (
 	"maps"
 	"slices"
+	"strings"
 	"sync"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/certshim/certshim"
 	"github.com/certshim/certshim/resolver"
@@ -19,6 +22,9 @@ type waiting struct {
 	kinds   map[key]bool
 	// labels and annotations have the sources that go by those of their Namespace.
 	labels, annotations byNamespace
+	// heldBy has the resolver for whose first answer a source's Certificates wait.
+	heldBy map[key]string
+	held   *prometheus.GaugeVec
 }
 
 // byNamespace has sources by their namespace.
@@ -50,8 +56,9 @@ func (b byNamespace) addTo(found *keySet, namespace string) {
 	}
 }
 
-func newWaiting() *waiting {
+func newWaiting(held *prometheus.GaugeVec) *waiting {
 	return &waiting{
+		heldBy: map[key]string{}, held: held,
 		sources: map[key][]resolver.IssuerKey{}, issuers: map[resolver.IssuerKey]map[key]bool{}, kinds: map[key]bool{},
 		labels: byNamespace{}, annotations: byNamespace{},
 	}
@@ -71,6 +78,7 @@ func (w *waiting) set(k key, outcome certshim.Outcome) {
 	delete(w.kinds, k)
 	w.labels.set(k, outcome.OnLabels)
 	w.annotations.set(k, outcome.OnAnnotations)
+	w.hold(k, outcome.HeldBy)
 	if outcome.AwaitsKinds {
 		w.kinds[k] = true
 	}
@@ -82,6 +90,25 @@ func (w *waiting) set(k key, outcome certshim.Outcome) {
 		w.sources[k] = append(w.sources[k], issuer)
 	}
 }
+
+// hold counts a source at the resolver that it waits for, "" for none.
+func (w *waiting) hold(k key, by string) {
+	was := w.heldBy[k]
+	if was == by {
+		return
+	}
+	delete(w.heldBy, k)
+	if was != "" {
+		w.held.WithLabelValues(bareName(was)).Dec()
+	}
+	if by != "" {
+		w.heldBy[k] = by
+		w.held.WithLabelValues(bareName(by)).Inc()
+	}
+}
+
+// bareName is a resolver's name, without its tier: that of other metrics.
+func bareName(by string) string { return by[strings.LastIndex(by, "/")+1:] }
 
 // forIssuer gives the sources that wait for an issuer.
 func (w *waiting) forIssuer(issuer resolver.IssuerKey) []key {

@@ -47,13 +47,8 @@ type Host struct {
 	byKind  map[resolver.GroupKind]*member
 	log     *slog.Logger
 	now     func() time.Time
-	cluster atomic.Pointer[cluster]
-}
-
-// cluster is what the host is told of and tells.
-type cluster struct {
-	observed func(resolver.IssuerKey) []byte
-	changed  func([]resolver.IssuerKey)
+	cluster atomic.Pointer[resolver.Callbacks]
+	metrics *metrics
 }
 
 var (
@@ -66,7 +61,7 @@ const sweepPeriod = time.Second
 
 // New gives an error for a name or a kind that occurs twice.
 func New(all []Plugin, log *slog.Logger) (*Host, error) {
-	h := &Host{byKind: map[resolver.GroupKind]*member{}, log: log, now: time.Now}
+	h := &Host{byKind: map[resolver.GroupKind]*member{}, log: log, now: time.Now, metrics: newMetrics()}
 	var errs []error
 	names := map[string]bool{}
 	for _, p := range all {
@@ -96,11 +91,10 @@ func (h *Host) add(p Plugin) error {
 	return errors.Join(errs...)
 }
 
-// Run asks until the context ends, and then waits for the calls in flight. Observed gives an
-// issuer's object as JSON, reduced to what [Host.Observes] says, or nil; changed is told of
-// issuers of which something else is known than before. Neither may block for long.
-func (h *Host) Run(ctx context.Context, observed func(resolver.IssuerKey) []byte, changed func([]resolver.IssuerKey)) {
-	h.cluster.Store(&cluster{observed: observed, changed: changed})
+// Run asks until the context ends, and then waits for the calls in flight. What is observed of
+// an issuer's object is to be reduced to what [Host.Observes] says.
+func (h *Host) Run(ctx context.Context, cluster resolver.Callbacks) {
+	h.cluster.Store(&cluster)
 	var running sync.WaitGroup
 	defer running.Wait()
 	for _, m := range h.members {
@@ -147,14 +141,26 @@ func (h *Host) ObjectChanged(key resolver.IssuerKey) {
 
 func (h *Host) observe(key resolver.IssuerKey, how resolver.Observe) []byte {
 	cluster := h.cluster.Load()
-	if cluster == nil || cluster.observed == nil || how == resolver.ObserveNone {
+	if cluster == nil || cluster.Observed == nil || how == resolver.ObserveNone {
 		return nil
 	}
-	return cluster.observed(key)
+	return cluster.Observed(key)
 }
 
 func (h *Host) tell(keys []resolver.IssuerKey) {
-	if cluster := h.cluster.Load(); cluster != nil && cluster.changed != nil && len(keys) > 0 {
-		cluster.changed(keys)
+	if cluster := h.cluster.Load(); cluster != nil && cluster.Changed != nil && len(keys) > 0 {
+		cluster.Changed(keys)
+	}
+}
+
+// trouble tells of a resolver that is itself wrong; one that can't be reached may come back.
+func (h *Host) trouble(name string, fault resolver.Fault, text string) {
+	switch fault {
+	case resolver.WrongVersion, resolver.Rejected, resolver.Broken:
+	default:
+		return
+	}
+	if cluster := h.cluster.Load(); cluster != nil && cluster.Trouble != nil {
+		cluster.Trouble(name, fault, text)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -28,6 +29,7 @@ type running struct {
 	registry *prometheus.Registry
 	lock     sync.Mutex
 	told     []resolver.IssuerKey
+	troubles []string
 	news     chan struct{}
 	stop     func()
 }
@@ -42,7 +44,7 @@ func run(t testing.TB, all ...plugins.Plugin) *running {
 	r.registry.MustRegister(host)
 	ctx, cancel := context.WithCancel(t.Context())
 	var ended sync.WaitGroup
-	ended.Go(func() { host.Run(ctx, nil, r.tell) })
+	ended.Go(func() { host.Run(ctx, resolver.Callbacks{Changed: r.tell, Trouble: r.troubled}) })
 	r.stop = func() { cancel(); ended.Wait() }
 	t.Cleanup(r.stop)
 	return r
@@ -56,6 +58,12 @@ func (r *running) tell(keys []resolver.IssuerKey) {
 	case r.news <- struct{}{}:
 	default:
 	}
+}
+
+func (r *running) troubled(name string, fault resolver.Fault, text string) {
+	r.lock.Lock()
+	defer r.lock.Unlock()
+	r.troubles = append(r.troubles, name+" "+string(fault)+" "+text)
 }
 
 // await waits until what is known of an issuer is as it should be.
@@ -88,7 +96,7 @@ func (r *running) metric(t *testing.T, name string) float64 {
 	for _, family := range families {
 		if family.GetName() == "certshim_resolver_"+name {
 			for _, m := range family.GetMetric() {
-				sum += m.GetGauge().GetValue() + m.GetCounter().GetValue()
+				sum += m.GetGauge().GetValue() + m.GetCounter().GetValue() + float64(m.GetHistogram().GetSampleCount())
 			}
 		}
 	}
@@ -142,6 +150,10 @@ func TestAnIssuerIsAskedForOnceAndItsAnswerHeld(t *testing.T) {
 	if asked := plugin.Asked(); asked != 1 {
 		t.Errorf("it was asked %d times", asked)
 	}
+	// A handshake, a look at its health, a question.
+	if calls, timed := r.metric(t, "requests_total"), r.metric(t, "request_duration_seconds"); calls != 3 || timed != 3 {
+		t.Errorf("%v calls, of which %v are timed", calls, timed)
+	}
 	if _, speaks := r.Find(resolver.IssuerKey{GroupKind: resolver.GroupKind{Group: "other.example", Kind: "Issuer"}}); speaks {
 		t.Error("somebody speaks for a kind that nobody was granted")
 	}
@@ -179,6 +191,11 @@ func TestAGoodAnswerOutlivesItsPlugin(t *testing.T) {
 	stop()
 
 	r.awaitDown(t)
+	r.lock.Lock()
+	if len(r.troubles) > 0 {
+		t.Errorf("one that is gone is no trouble of its own: %q", r.troubles)
+	}
+	r.lock.Unlock()
 	if f, _ := r.Find(key); f.Ready != before.Ready || f.Hold {
 		t.Errorf("while it is gone: %+v", f)
 	}
@@ -256,6 +273,12 @@ func TestAMendedPluginIsAskedAgain(t *testing.T) {
 	if f, _ := r.Find(key); f.State != resolver.Never || !f.Hold {
 		t.Errorf("of a liar alone: %+v", f)
 	}
+	r.lock.Lock()
+	troubles := slices.Clone(r.troubles)
+	r.lock.Unlock()
+	if len(troubles) != 1 || !strings.HasPrefix(troubles[0], `corp-ca Rejected "`) || !strings.Contains(troubles[0], "duration") {
+		t.Errorf("of its lie was told %q", troubles)
+	}
 	stop()
 	start(t, faulty.New(faulty.None), socket)
 	r.await(t, key, fresh)
@@ -291,6 +314,37 @@ func (r *running) saw(t *testing.T, codes ...string) bool {
 		}
 	}
 	return false
+}
+
+// panics is a compiled-in resolver that is broken.
+type panics struct{}
+
+func (panics) Describe() resolver.Description {
+	return resolver.Description{Name: "broken", Kinds: faulty.Kinds()}
+}
+
+func (panics) Resolve(context.Context, resolver.Query) (resolver.Statement, error) { panic("oh") }
+
+func TestAPanicIsTroubleOfTheResolver(t *testing.T) {
+	r := run(t, plugins.Compiled(panics{}))
+	r.Find(faulty.Namespaced("shop", "ready"))
+	deadline := time.After(30 * time.Second)
+	for {
+		r.lock.Lock()
+		troubles := slices.Clone(r.troubles)
+		r.lock.Unlock()
+		if len(troubles) > 0 {
+			if troubles[0] != `broken Broken "the resolver panicked: oh"` {
+				t.Errorf("got %q", troubles)
+			}
+			return
+		}
+		select {
+		case <-deadline:
+			t.Fatal("nothing was told")
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
 }
 
 func TestNothingIsLeftBehind(t *testing.T) {

@@ -47,15 +47,15 @@ type member struct {
 	// up is set while the resolver is connected and healthy.
 	up    atomic.Bool
 	fault atomic.Value // resolver.Fault
-	tally *tally
 	quiet quiet
 }
 
 func newMember(p Plugin, h *Host) *member {
 	m := &member{
 		Plugin: p, host: h, cache: newCache(), queue: newQueue(), breaker: &breaker{},
-		limit: rate.NewLimiter(batchesPerSec, workers), log: h.log.With("resolver", p.Name), tally: newTally(),
+		limit: rate.NewLimiter(batchesPerSec, workers), log: h.log.With("resolver", p.Name),
 	}
+	h.metrics.begin(p.Name)
 	m.fault.Store(resolver.Unreachable)
 	return m
 }
@@ -94,7 +94,7 @@ func (m *member) run(ctx context.Context) {
 }
 
 func (m *member) connect(ctx context.Context) (session Session, err error) {
-	err = m.timed(ctx, "Handshake", func(ctx context.Context) (err error) {
+	err = m.timed(ctx, methodHandshake, func(ctx context.Context) (err error) {
 		session, err = m.Backend.Connect(ctx)
 		return err
 	})
@@ -144,11 +144,13 @@ func (m *member) note(err error) {
 	fault := faultOf(err)
 	m.fault.Store(fault)
 	if fault == resolver.Rejected {
-		m.tally.rejected()
+		m.host.metrics.rejected.WithLabelValues(m.Name).Inc()
 		m.breaker.oversteps(m.host.now())
 	}
 	if m.quiet.may(string(fault), m.host.now()) {
-		m.log.Warn("a resolver is of no use now; what it said before stays in use", "fault", fault, "error", cut(err.Error()))
+		text := cut(err.Error())
+		m.log.Warn("a resolver is of no use now; what it said before stays in use", "fault", fault, "error", text)
+		m.host.trouble(m.Name, fault, text)
 	}
 }
 
@@ -184,7 +186,7 @@ func (m *member) awaitHealth(ctx context.Context, session Session) error {
 func (m *member) checkHealth(ctx context.Context, session Session) error {
 	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
 	defer cancel()
-	return m.timed(ctx, "Health", session.Healthy)
+	return m.timed(ctx, methodHealth, session.Healthy)
 }
 
 // wait gives an error if the session ends first.
@@ -257,7 +259,7 @@ func (m *member) batch(ctx context.Context, session Session, keys []resolver.Iss
 	var replies []Reply
 	call, cancel := context.WithTimeout(ctx, m.Timeout)
 	defer cancel()
-	err := m.timed(call, "Resolve", func(ctx context.Context) (err error) {
+	err := m.timed(call, methodResolve, func(ctx context.Context) (err error) {
 		replies, err = session.Ask(ctx, queries)
 		return err
 	})
@@ -320,9 +322,7 @@ func (m *member) take(queries []resolver.Query, replies []Reply) {
 		key := queries[i].Issuer
 		if reply.Failed != nil {
 			m.cache.postpone(key, now.Add(failureTTL))
-			if m.quiet.may("failure", now) {
-				m.log.Info("a resolver can't tell about an issuer", "kind", key.Kind, "namespace", key.Namespace, "name", key.Name, "error", cut(reply.Failed.Error()))
-			}
+			m.noteFailure(key, reply.Failed, now)
 			continue
 		}
 		// It is asked for again at 80 % of the life time, give or take a tenth.
@@ -331,6 +331,15 @@ func (m *member) take(queries []resolver.Query, replies []Reply) {
 		}
 	}
 	m.host.tell(news)
+}
+
+// noteFailure logs that nothing could be told of an issuer, once in a while.
+func (m *member) noteFailure(key resolver.IssuerKey, err error, now time.Time) {
+	fault, text := faultOf(err), cut(err.Error())
+	if m.quiet.may("failure "+string(fault), now) {
+		m.log.Info("a resolver can't tell about an issuer", "kind", key.Kind, "namespace", key.Namespace, "name", key.Name, "error", text)
+		m.host.trouble(m.Name, fault, text)
+	}
 }
 
 // watch hears of changes. After each gap, everything is in doubt.
@@ -370,6 +379,6 @@ func (m *member) sweep(now time.Time) {
 func (m *member) timed(ctx context.Context, method string, call func(context.Context) error) error {
 	begin := m.host.now()
 	err := call(ctx)
-	m.tally.called(method, faultOf(err), m.host.now().Sub(begin))
+	m.host.metrics.called(m.Name, method, faultOf(err), m.host.now().Sub(begin))
 	return err
 }

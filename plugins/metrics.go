@@ -1,7 +1,6 @@
 package plugins
 
 import (
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -9,77 +8,99 @@ import (
 	"github.com/certshim/certshim/resolver"
 )
 
-// tally counts what happened with one resolver.
-type tally struct {
-	lock       sync.Mutex
-	calls      map[call]int
-	seconds    map[string]float64
-	rejections int
+// The methods by which calls are counted.
+const (
+	methodHandshake = "Handshake"
+	methodHealth    = "Health"
+	methodResolve   = "Resolve"
+)
+
+// ok is the code of a call that succeeded; the others are faults.
+const ok = "OK"
+
+// metrics are those of all resolvers. Labels come from the configuration and from enumerations
+// alone.
+type metrics struct {
+	requests *prometheus.CounterVec
+	duration *prometheus.HistogramVec
+	rejected *prometheus.CounterVec
+
+	up, answers, oldest, queued, open, evicted *prometheus.Desc
 }
 
-// call is a method and how it ended; the code of one that succeeded is OK.
-type call struct{ method, code string }
+const (
+	namespace     = "certshim"
+	subsystem     = "resolver"
+	labelResolver = "resolver"
+)
 
-func newTally() *tally { return &tally{calls: map[call]int{}, seconds: map[string]float64{}} }
+func newMetrics() *metrics {
+	describe := func(name, help string, labels ...string) *prometheus.Desc {
+		return prometheus.NewDesc(prometheus.BuildFQName(namespace, subsystem, name), help, append([]string{labelResolver}, labels...), nil)
+	}
+	return &metrics{
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Namespace: namespace, Subsystem: subsystem, Name: "requests_total", Help: "Calls, by method and by how they ended.",
+		}, []string{labelResolver, "method", "code"}),
+		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Namespace: namespace, Subsystem: subsystem, Name: "request_duration_seconds", Help: "How long calls take, by method.",
+			// From an answer out of memory to the longest deadline.
+			Buckets: []float64{.001, .005, .02, .1, .25, .5, 1, 2, 5, 10},
+		}, []string{labelResolver, "method"}),
+		rejected: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Namespace: namespace, Subsystem: subsystem, Name: "rejected_total", Help: "Answers that were refused, malformed or past the operator's grant.",
+		}, []string{labelResolver}),
+		up:      describe("up", "Whether the resolver is connected and says that it can answer."),
+		answers: describe("answers", "Issuers in use, by how old the resolver's answer is.", "state"),
+		oldest:  describe("oldest_answer_seconds", "Age of the oldest answer in use."),
+		queued:  describe("queue_depth", "Issuers that wait to be asked for."),
+		open:    describe("breaker_open", "Whether the resolver is left alone for a while, after failures or a refused answer."),
+		evicted: describe("evicted_total", "Issuers that were forgotten because too many are in use."),
+	}
+}
 
-func (t *tally) called(method string, fault resolver.Fault, took time.Duration) {
+// begin makes the series of a resolver that exist before anything happens.
+func (m *metrics) begin(name string) {
+	m.rejected.WithLabelValues(name)
+	for _, method := range []string{methodHandshake, methodHealth, methodResolve} {
+		m.requests.WithLabelValues(name, method, ok)
+		m.duration.WithLabelValues(name, method)
+	}
+}
+
+func (m *metrics) called(name, method string, fault resolver.Fault, took time.Duration) {
 	code := string(fault)
 	if fault == resolver.NoFault {
-		code = "OK"
+		code = ok
 	}
-	t.lock.Lock()
-	defer t.lock.Unlock()
-	t.calls[call{method, code}]++
-	t.seconds[method] += took.Seconds()
-}
-
-func (t *tally) rejected() {
-	t.lock.Lock()
-	defer t.lock.Unlock()
-	t.rejections++
-}
-
-// Labels come from the configuration and from enumerations alone.
-func describe(name, help string, labels ...string) *prometheus.Desc {
-	return prometheus.NewDesc("certshim_resolver_"+name, help, append([]string{"resolver"}, labels...), nil)
-}
-
-// descriptions are the metrics of a host.
-type descriptions struct {
-	up, requests, seconds, answers, oldest, rejected, queued, open, evicted *prometheus.Desc
-}
-
-func described() descriptions {
-	return descriptions{
-		up:       describe("up", "Whether the resolver is connected and says that it can answer."),
-		requests: describe("requests_total", "Calls, by method and by how they ended.", "method", "code"),
-		seconds:  describe("request_seconds_total", "Time spent in calls, by method.", "method"),
-		answers:  describe("answers", "Issuers in use, by how old the resolver's answer is.", "state"),
-		oldest:   describe("oldest_answer_seconds", "Age of the oldest answer in use."),
-		rejected: describe("rejected_total", "Answers that were refused, malformed or past the operator's grant."),
-		queued:   describe("queue_depth", "Issuers that wait to be asked for."),
-		open:     describe("breaker_open", "Whether the resolver is left alone for a while, after failures or a refused answer."),
-		evicted:  describe("evicted_total", "Issuers that were forgotten because too many are in use."),
-	}
+	m.requests.WithLabelValues(name, method, code).Inc()
+	m.duration.WithLabelValues(name, method).Observe(took.Seconds())
 }
 
 // Describe is of [prometheus.Collector].
-func (h *Host) Describe(c chan<- *prometheus.Desc) { prometheus.DescribeByCollect(h, c) }
-
-// Collect is of [prometheus.Collector].
-func (h *Host) Collect(c chan<- prometheus.Metric) {
-	d := described()
-	for _, m := range h.members {
-		m.collect(d, c)
+func (h *Host) Describe(c chan<- *prometheus.Desc) {
+	m := h.metrics
+	m.requests.Describe(c)
+	m.duration.Describe(c)
+	m.rejected.Describe(c)
+	for _, desc := range []*prometheus.Desc{m.up, m.answers, m.oldest, m.queued, m.open, m.evicted} {
+		c <- desc
 	}
 }
 
-func (m *member) collect(d descriptions, c chan<- prometheus.Metric) {
+// Collect is of [prometheus.Collector].
+func (h *Host) Collect(c chan<- prometheus.Metric) {
+	h.metrics.requests.Collect(c)
+	h.metrics.duration.Collect(c)
+	h.metrics.rejected.Collect(c)
+	for _, m := range h.members {
+		m.collect(h.metrics, c)
+	}
+}
+
+func (m *member) collect(d *metrics, c chan<- prometheus.Metric) {
 	gauge := func(desc *prometheus.Desc, value float64, labels ...string) {
 		c <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, append([]string{m.Name}, labels...)...)
-	}
-	counter := func(desc *prometheus.Desc, value float64, labels ...string) {
-		c <- prometheus.MustNewConstMetric(desc, prometheus.CounterValue, value, append([]string{m.Name}, labels...)...)
 	}
 	gauge(d.up, truth(m.up.Load()))
 	gauge(d.open, truth(m.breaker.remaining(m.host.now()) > 0))
@@ -93,16 +114,7 @@ func (m *member) collect(d descriptions, c chan<- prometheus.Metric) {
 		age = m.host.now().Sub(oldest).Seconds()
 	}
 	gauge(d.oldest, age)
-	counter(d.evicted, float64(m.cache.evicted.Load()))
-	m.tally.lock.Lock()
-	defer m.tally.lock.Unlock()
-	counter(d.rejected, float64(m.tally.rejections))
-	for call, n := range m.tally.calls {
-		counter(d.requests, float64(n), call.method, call.code)
-	}
-	for method, seconds := range m.tally.seconds {
-		counter(d.seconds, seconds, method)
-	}
+	c <- prometheus.MustNewConstMetric(d.evicted, prometheus.CounterValue, float64(m.cache.evicted.Load()), m.Name)
 }
 
 func truth(b bool) float64 {

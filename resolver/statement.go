@@ -133,6 +133,18 @@ type Findings interface {
 	Find(IssuerKey) (Finding, bool)
 }
 
+// Callbacks are how resolvers that are asked beside the decisions learn from the cluster, and
+// tell what is new. Each may be nil; none may block for long.
+type Callbacks struct {
+	// Observed gives what is to be seen of an issuer's object, as JSON, or nil.
+	Observed func(IssuerKey) []byte
+	// Changed is told of issuers of which something else is known than before.
+	Changed func([]IssuerKey)
+	// Trouble is told of a resolver that is itself wrong: [WrongVersion], [Rejected] or [Broken].
+	// The text is fit to be shown. Each fault is told once in a while.
+	Trouble func(name string, fault Fault, text string)
+}
+
 // Allows says whether sources of a namespace may use the issuer.
 func (s Statement) Allows(namespace string) bool {
 	return s.Namespaces == nil || slices.Contains(s.Namespaces, namespace)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -14,6 +15,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/certshim/certshim/controller"
+	"github.com/certshim/certshim/source"
 )
 
 type controllerOptions struct {
@@ -94,13 +96,20 @@ func (o *controllerOptions) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	config := controller.Config{Configuration: configuration, Policy: policy, Version: readVersion().Version}
+	config := controller.Config{Configuration: configuration, Policy: policy, Pod: ownPod(), Version: readVersion().Version}
 	metrics := prometheus.NewRegistry()
 	if host != nil {
 		config.Plugins = host
 		metrics.MustRegister(host)
 	}
 	return runController(cmd.Context(), config, connection, log, metrics)
+}
+
+// ownPod is the Pod that this program runs in, as deploy/ tells it by the downward API.
+func ownPod() source.Ref {
+	return source.Ref{
+		Version: "v1", Kind: "Pod", Namespace: os.Getenv("POD_NAMESPACE"), Name: os.Getenv("POD_NAME"), UID: os.Getenv("POD_UID"),
+	}
 }
 
 func runController(ctx context.Context, config controller.Config, connection *rest.Config, log *slog.Logger, metrics *prometheus.Registry) error {

@@ -19,6 +19,7 @@ import (
 
 	"github.com/certshim/certshim"
 	"github.com/certshim/certshim/controller"
+	"github.com/certshim/certshim/plugins"
 	"github.com/certshim/certshim/problem"
 )
 
@@ -139,6 +140,11 @@ func TestOperatePageHasEveryMetric(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	host, err := plugins.New(nil, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	registry.MustRegister(host)
 	names := map[string]bool{}
 	described := make(chan *prometheus.Desc, 1000)
 	registry.Describe(described)
