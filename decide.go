@@ -31,8 +31,9 @@ type decision struct {
 	request annotations.Request
 	finding resolver.Finding
 	rule    *Rule
-	// namespaceIssuer is what the source's Namespace says, where that counts.
-	namespaceIssuer annotations.Issuer
+	// named is who names the issuer; usual is the same without any rule, where a rule asks.
+	named named
+	usual *named
 	// ruleUnknown is set where it can't be known which rule matches.
 	ruleUnknown bool
 	asks        source.Asks
@@ -166,43 +167,20 @@ func (d *decision) options() source.Options {
 
 // resolve finds the issuer and what is known of it. It returns why none may be used, or "".
 func (d *decision) resolve() string {
-	if why := d.fallback(); why != "" {
-		return why
+	if d.ruleUnknown && !d.request.Issuer.Named() {
+		return "its Namespace can't be read, and a policy goes by it"
 	}
-	answer := d.policy.Registry.Resolve(d.lookup(), d.seen.Served())
-	d.problems.Merge(d.toldOf(answer))
-	d.out.Issuer = answer.Issuer
-	d.out.AwaitsKinds = !answer.Problems.Empty()
-	if !answer.OK {
-		return "its issuer isn't known"
+	d.named = d.name(d.defaultIssuer())
+	d.problems.Merge(d.named.problems)
+	d.out.Issuer = d.named.answer.Issuer
+	d.out.AwaitsKinds = !d.named.answer.Problems.Empty()
+	if d.named.why != "" {
+		return d.named.why
 	}
-	d.out.Issuer.From = d.origin(answer.Issuer.From)
 	if why := d.ruleForbids(); why != "" {
 		return why
 	}
 	return d.consult()
-}
-
-// toldOf are the problems of an answer, in the words of annotations.
-func (d *decision) toldOf(answer resolver.Answer) problem.List {
-	problems := inAnnotations(answer)
-	if d.byNamespace() {
-		return d.ofNamespace(problems)
-	}
-	return problems
-}
-
-// origin says who named the issuer, where the registry saw an annotation or a default.
-func (d *decision) origin(seen resolver.Origin) resolver.Origin {
-	switch {
-	case d.inherited():
-		return resolver.FromParent
-	case d.byNamespace():
-		return resolver.FromNamespace
-	case seen == resolver.FromDefault && d.defaultIssuer().Name != "":
-		return resolver.FromPolicy
-	}
-	return seen
 }
 
 // inherited says whether the issuer's name is the Gateway's.
@@ -210,17 +188,6 @@ func (d *decision) inherited() bool {
 	own := d.object.Annotations
 	return d.annotations[annotations.IssuerKey] != own[annotations.IssuerKey] ||
 		d.annotations[annotations.ClusterKey] != own[annotations.ClusterKey]
-}
-
-func (d *decision) lookup() resolver.Lookup {
-	keys := d.request.Issuer
-	if d.byNamespace() {
-		keys = overNamespace(keys, d.namespaceIssuer)
-	}
-	return resolver.Lookup{
-		Name: keys.Name, ClusterName: keys.ClusterName, Kind: keys.Kind, Group: keys.Group,
-		Auto: d.request.Auto && !d.byNamespace(), Current: d.current(), Default: d.defaultIssuer(),
-	}
 }
 
 // current is the issuer of a Certificate of this source that exists already.
@@ -237,7 +204,7 @@ func (d *decision) current() resolver.Ref {
 func (d *decision) decideEach() {
 	for _, ask := range d.asks.Asks {
 		existing := d.existing(ask.Secret)
-		if why := d.ruleForbidsHost(pathOf(ask), ask.Hosts); why != "" {
+		if why := d.ruleForbidsHost(ask); why != "" {
 			d.add(certificate.WithoutIssuer(d.object, ask, existing, why))
 			continue
 		}
@@ -245,7 +212,7 @@ func (d *decision) decideEach() {
 		decided := certificate.Decide(certificate.Input{
 			Policy: d.policy.Certificate, Fields: d.seen.CertificateFields(),
 			Source: d.object, Ask: ask, Request: d.request, Issuer: issuer,
-			Statement: d.statementFor(finding), Hold: d.holdsNew(finding),
+			Statement: d.statementFor(finding), Subject: d.subject(), Hold: d.holdsNew(finding),
 			Existing: existing,
 			Writers:  d.seen.CertificatesWriting(d.object.Namespace, ask.Secret),
 			First:    d.first(ask.Secret),

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/certshim/certshim/annotations"
 	"github.com/certshim/certshim/certificate"
 	"github.com/certshim/certshim/problem"
 	"github.com/certshim/certshim/resolver"
@@ -206,23 +205,17 @@ func (d *decision) issuerProblem(severity problem.Severity, reason problem.Reaso
 
 // problemOf is about the issuer, at the annotation that names it, if one does.
 func (d *decision) problemOf(severity problem.Severity, reason problem.Reason, message string) problem.Problem {
-	p := problem.Problem{Severity: severity, Reason: reason, Message: message}
-	field := resolver.FieldName
-	switch {
-	case d.out.Issuer.From == resolver.FromDefault:
-		p.Message = "the operator's default issuer: " + message
-		return p
-	case d.out.Issuer.From == resolver.FromPolicy:
-		p.Message = "the issuer of policy " + d.rule.Name + ": " + message
-		return p
-	case d.out.Issuer.From == resolver.FromNamespace:
-		p.Key, p.Value, p.Message = d.namespaceKey(), d.out.Issuer.Name, "the issuer of "+d.namespaceName()+": "+message
-		return p
-	case d.request.Issuer.ClusterName != "":
-		field = resolver.FieldClusterName
+	p := problem.Problem{Severity: severity, Reason: reason, Message: message, Key: d.issuerKey(), Value: d.out.Issuer.Name}
+	switch d.out.Issuer.From {
+	case resolver.FromDefault:
+		p.Message, p.Key, p.Value = "the operator's default issuer: "+message, "", ""
+	case resolver.FromPolicy:
+		p.Message, p.Key, p.Value = "the issuer of policy "+d.rule.Name+": "+message, "", ""
+	case resolver.FromNamespace:
+		p.Message = "the issuer of " + d.namespaceName() + ": " + message
+	case resolver.FromAnnotation, resolver.FromParent:
+		p.Path = "metadata.annotations[" + p.Key + "]"
 	}
-	p.Key, p.Value = annotations.Prefix+field, d.out.Issuer.Name
-	p.Path = "metadata.annotations[" + p.Key + "]"
 	return p
 }
 

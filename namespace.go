@@ -3,7 +3,6 @@ package certshim
 import (
 	"github.com/certshim/certshim/annotations"
 	"github.com/certshim/certshim/problem"
-	"github.com/certshim/certshim/resolver"
 )
 
 // Namespace is what decisions read of the Namespace that a source is in.
@@ -21,32 +20,17 @@ func (d *decision) namespaceLabels() (map[string]string, bool) {
 	return namespace.Labels, known
 }
 
-// readNamespace reads the issuer that the source's Namespace names, where the source names
-// none and no rule does. It returns why none may be used, or "".
-func (d *decision) readNamespace() string {
-	if !d.policy.NamespaceDefaults || d.request.Issuer.Named() || d.defaultIssuer().Name != "" {
-		return ""
-	}
+// namespaceIssuer is what the source's Namespace says of an issuer; false where it can't
+// be read. In a plan without the Namespace it says nothing.
+func (d *decision) namespaceIssuer() (annotations.Issuer, problem.List, bool) {
 	d.out.OnAnnotations = true
 	namespace, known := d.seen.Namespace(d.object.Namespace)
-	if !known && !d.policy.Offline {
-		return "the annotations of its namespace can't be read, and may name its issuer"
-	}
 	issuer, problems := d.policy.Parser.ParseIssuer(namespace.Annotations)
-	d.namespaceIssuer = issuer
-	d.problems.Merge(d.ofNamespace(problems))
-	if problems.HasErrors() {
-		return "an issuer annotation of its Namespace can't be read"
-	}
-	return ""
+	return issuer, problems, known || d.policy.Offline
 }
 
-// byNamespace says whether the issuer is the Namespace's: any of its keys is there, and
-// all of them count as one.
-func (d *decision) byNamespace() bool { return d.namespaceIssuer != (annotations.Issuer{}) }
-
-// overNamespace are the issuer keys of a source over those of its Namespace, which are used
-// for a source that names no issuer.
+// overNamespace are the issuer keys of a source that names no issuer over those of its
+// Namespace.
 func overNamespace(own, namespace annotations.Issuer) annotations.Issuer {
 	if own.Kind != "" {
 		namespace.Kind = own.Kind
@@ -71,11 +55,3 @@ func (d *decision) ofNamespace(problems problem.List) problem.List {
 }
 
 func (d *decision) namespaceName() string { return "Namespace " + problem.Name(d.object.Namespace) }
-
-// namespaceKey is the Namespace's annotation that names the issuer.
-func (d *decision) namespaceKey() string {
-	if d.namespaceIssuer.ClusterName != "" {
-		return annotations.Prefix + resolver.FieldClusterName
-	}
-	return annotations.Prefix + resolver.FieldName
-}

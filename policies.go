@@ -7,8 +7,10 @@ import (
 
 	"k8s.io/apimachinery/pkg/labels"
 
+	"github.com/certshim/certshim/annotations"
 	"github.com/certshim/certshim/problem"
 	"github.com/certshim/certshim/resolver"
+	"github.com/certshim/certshim/source"
 )
 
 // Rule is what the operator decides for some of the sources. The first rule that matches a
@@ -16,18 +18,22 @@ import (
 type Rule struct {
 	// Name stands in problems and reports.
 	Name string
-	// Namespaces, Selector of a namespace's labels, Kinds of sources, and HostSuffixes, under
-	// which all hosts of a source are: each matches all where it is empty.
+	// Namespaces, Selector of a namespace's labels, Kinds of sources, HostSuffixes, under which
+	// all hosts of a source are, and Issuers, one of which it has without any rule; one without
+	// a name is any of its kind. Each matches all where it is empty.
 	Namespaces   []string
 	Selector     labels.Selector
 	Kinds        []string
 	HostSuffixes []string
+	Issuers      []resolver.Ref
 
 	// Issuer of sources that ask for a certificate and name none; none if its name is empty.
 	Issuer resolver.Ref
-	// Values of new Certificates for what their source doesn't say.
-	Values resolver.Values
-	// AllowedIssuers and AllowedHosts, suffixes, limit what sources may ask for; nil is all.
+	// Values and Subject of new Certificates for what their source doesn't say.
+	Values  resolver.Values
+	Subject annotations.Subject
+	// AllowedIssuers and AllowedHosts, suffixes, limit what sources may ask for; nil is all,
+	// empty is none.
 	AllowedIssuers []resolver.Ref
 	AllowedHosts   []string
 }
@@ -38,45 +44,65 @@ func (p *Policy) ReadsNamespaces() bool {
 	return p.NamespaceDefaults || slices.ContainsFunc(p.Rules, func(r Rule) bool { return r.Selector != nil })
 }
 
-// match finds the rule of the source. Where a rule goes by labels that can't be read, none
-// can be known.
+// match finds the rule of the source. Where a rule goes by a Namespace that can't be read,
+// none can be known.
 func (d *decision) match() {
 	for i := range d.policy.Rules {
 		rule := &d.policy.Rules[i]
-		if !d.fits(rule) {
-			continue
+		fits, known := d.fits(rule)
+		if d.ruleUnknown = !known; !known {
+			return
 		}
-		if rule.Selector != nil {
-			set, known := d.namespaceLabels()
-			if d.ruleUnknown = !known; !known {
-				return
-			}
-			if !rule.Selector.Matches(labels.Set(set)) {
-				continue
-			}
+		if fits {
+			d.rule, d.out.Policy = rule, rule.Name
+			return
 		}
-		d.rule, d.out.Policy = rule, rule.Name
-		return
 	}
 }
 
-func (d *decision) fits(rule *Rule) bool {
-	return anyOr(rule.Namespaces, d.object.Namespace) && anyOr(rule.Kinds, d.object.Kind) &&
-		(len(rule.HostSuffixes) == 0 || d.foreignHost(rule.HostSuffixes) == "" && len(d.asks.Asks) > 0)
+// fits says whether a rule matches, and whether that can be known. What costs least, and
+// needs no Namespace, is looked at first.
+func (d *decision) fits(rule *Rule) (fits, known bool) {
+	if !anyOr(rule.Namespaces, d.object.Namespace) || !anyOr(rule.Kinds, d.object.Kind) || !d.isUnder(rule.HostSuffixes) {
+		return false, true
+	}
+	if rule.Selector != nil {
+		set, known := d.namespaceLabels()
+		if !known || !rule.Selector.Matches(labels.Set(set)) {
+			return false, known
+		}
+	}
+	return d.hasIssuer(rule.Issuers)
+}
+
+// hasIssuer says whether the issuer that the source has without any rule is one of these.
+func (d *decision) hasIssuer(issuers []resolver.Ref) (has, known bool) {
+	if len(issuers) == 0 {
+		return true, true
+	}
+	if d.usual == nil {
+		usual := d.name(resolver.Defaults{})
+		d.usual = &usual
+	}
+	ref := d.usual.answer.Issuer.Ref
+	return slices.ContainsFunc(issuers, func(issuer resolver.Ref) bool {
+		return ref.Kind == issuer.Kind && ref.Group == issuer.Group && (ref.Name == issuer.Name || issuer.Name == "" && ref.Name != "")
+	}), !d.usual.unread
+}
+
+// isUnder says whether the source has hosts, and all of them are under one of the suffixes.
+func (d *decision) isUnder(suffixes []string) bool {
+	if len(suffixes) == 0 {
+		return true
+	}
+	return len(d.asks.Asks) > 0 && !slices.ContainsFunc(d.asks.Asks, func(ask source.Ask) bool {
+		return foreign(ask.Hosts, suffixes) != ""
+	}) && foreign(d.request.DNSNames, suffixes) == "" && foreign(d.request.IPAddresses, suffixes) == ""
 }
 
 func anyOr(list []string, item string) bool { return len(list) == 0 || slices.Contains(list, item) }
 
-// foreignHost is a host of the source that is under none of the suffixes, or "".
-func (d *decision) foreignHost(suffixes []string) string {
-	for _, ask := range d.asks.Asks {
-		if host := foreign(ask.Hosts, suffixes); host != "" {
-			return host
-		}
-	}
-	return ""
-}
-
+// foreign is a host that is under none of the suffixes, or "".
 func foreign(hosts, suffixes []string) string {
 	for _, host := range hosts {
 		if !slices.ContainsFunc(suffixes, func(suffix string) bool { return under(host, suffix) }) {
@@ -102,20 +128,38 @@ func (d *decision) ruleForbids() string {
 	return "the policy " + d.rule.Name + " doesn't allow its issuer"
 }
 
-// ruleForbidsHost says why the source's rule doesn't allow a host of a Certificate, or "".
-func (d *decision) ruleForbidsHost(path string, hosts []string) string {
+// ruleForbidsHost says why the source's rule doesn't allow a name of a Certificate, or "":
+// a host, or what annotations add as such.
+func (d *decision) ruleForbidsHost(ask source.Ask) string {
 	if d.rule == nil || d.rule.AllowedHosts == nil {
 		return ""
 	}
-	host := foreign(hosts, d.rule.AllowedHosts)
-	if host == "" {
-		return ""
+	request := d.request
+	for _, names := range []struct {
+		key   string
+		names []string
+	}{
+		{"", ask.Hosts},
+		{annotations.Prefix + "alt-names", request.DNSNames},
+		{annotations.Prefix + "ip-sans", request.IPAddresses},
+		{annotations.Prefix + "common-name", slices.DeleteFunc([]string{request.CommonName}, func(name string) bool { return name == "" })},
+	} {
+		if name := foreign(names.names, d.rule.AllowedHosts); name != "" {
+			d.tellForbidden(pathOf(ask), names.key, name)
+			return "the policy " + d.rule.Name + " doesn't allow a host of it"
+		}
+	}
+	return ""
+}
+
+func (d *decision) tellForbidden(path, key, name string) {
+	if key != "" {
+		path = "metadata.annotations[" + key + "]"
 	}
 	d.problems.Add(problem.Problem{
-		Severity: problem.Error, Path: path, Value: host, Allowed: strings.Join(d.rule.AllowedHosts, ", "),
+		Severity: problem.Error, Path: path, Key: key, Value: name, Allowed: strings.Join(d.rule.AllowedHosts, ", "),
 		Reason: problem.HostNotAllowed, Message: "the policy " + d.rule.Name + " doesn't allow this host here",
 	})
-	return "the policy " + d.rule.Name + " doesn't allow a host of it"
 }
 
 // statementFor lays the values of the source's rule over those of its issuer.
@@ -127,18 +171,17 @@ func (d *decision) statementFor(finding resolver.Finding) resolver.Statement {
 	return statement
 }
 
+// subject is that of the source's rule.
+func (d *decision) subject() annotations.Subject {
+	if d.rule == nil {
+		return annotations.Subject{}
+	}
+	return d.rule.Subject
+}
+
 // holdsNew says whether new Certificates wait: for a resolver, or to know which rule holds.
 func (d *decision) holdsNew(finding resolver.Finding) bool {
 	return d.ruleUnknown || finding.Hold && finding.State == resolver.Never
-}
-
-// fallback finds what names the issuer of a source that names none itself: its rule, its
-// Namespace, or at last the cluster's default. It returns why that can't be known, or "".
-func (d *decision) fallback() string {
-	if d.ruleUnknown && !d.request.Issuer.Named() {
-		return "the labels of its namespace can't be read, and a policy goes by them"
-	}
-	return d.readNamespace()
 }
 
 // defaultIssuer is the one of the source's rule; its name is empty where there is none.

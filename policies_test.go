@@ -1,12 +1,14 @@
 package certshim_test
 
 import (
+	"reflect"
 	"testing"
 	"time"
 
 	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/certshim/certshim"
+	"github.com/certshim/certshim/annotations"
 	"github.com/certshim/certshim/certificate"
 	"github.com/certshim/certshim/problem"
 	"github.com/certshim/certshim/resolver"
@@ -51,6 +53,12 @@ func auto(hosts ...string) *source.Object {
 	return object
 }
 
+// also is an object with another annotation.
+func also(object *source.Object, name, value string) *source.Object {
+	object.Annotations["cert-manager.io/"+name] = value
+	return object
+}
+
 func TestTheFirstPolicyThatMatchesCounts(t *testing.T) {
 	last := certshim.Rule{Name: "last", Issuer: corpIssuer("last")}
 	rule := func(change func(*certshim.Rule)) certshim.Rule {
@@ -75,6 +83,8 @@ func TestTheFirstPolicyThatMatchesCounts(t *testing.T) {
 		"its domain, with a dot": {rule(func(r *certshim.Rule) { r.HostSuffixes = []string{".example.com"} }), nil, auto("a.example.com"), "first"},
 		"a domain like it":       {rule(func(r *certshim.Rule) { r.HostSuffixes = []string{"ample.com"} }), nil, auto("a.example.com"), "last"},
 		"one host of two":        {rule(func(r *certshim.Rule) { r.HostSuffixes = []string{"example.com"} }), nil, auto("a.example.com", "a.example.org"), "last"},
+		"a host by annotation":   {rule(func(r *certshim.Rule) { r.HostSuffixes = []string{"example.com"} }), nil, also(auto(), "alt-names", "a.example.org"), "last"},
+		"an address":             {rule(func(r *certshim.Rule) { r.HostSuffixes = []string{"example.com"} }), nil, also(auto(), "ip-sans", "10.0.0.1"), "last"},
 		"one of two conditions":  {rule(func(r *certshim.Rule) { r.Kinds, r.Namespaces = []string{"Ingress"}, []string{"a"} }), nil, auto(), "last"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -137,6 +147,10 @@ func TestAPolicyLimitsIssuersAndHosts(t *testing.T) {
 		"what is allowed": {ingressWith(issuerKeys("", "ca", "", "")), certificate.Create, ""},
 		"another issuer":  {ingressWith(issuerKeys("", "other", "", "")), certificate.Refuse, problem.IssuerNotAllowed},
 		"an Issuer":       {ingressWith(issuerKeys("ca", "", "", "")), certificate.Refuse, problem.IssuerNotAllowed},
+		"another name":    {also(ingressWith(issuerKeys("", "ca", "", "")), "alt-names", "a.example.com,b.example.org"), certificate.Refuse, problem.HostNotAllowed},
+		"an address":      {also(ingressWith(issuerKeys("", "ca", "", "")), "ip-sans", "10.0.0.1"), certificate.Refuse, problem.HostNotAllowed},
+		"a common name":   {also(ingressWith(issuerKeys("", "ca", "", "")), "common-name", "b.example.org"), certificate.Refuse, problem.HostNotAllowed},
+		"its own names":   {also(also(ingressWith(issuerKeys("", "ca", "", "")), "alt-names", "a.example.com"), "common-name", "example.com"), certificate.Create, ""},
 		"another host":    {hostsOf(ingressWith(issuerKeys("", "ca", "", "")), "a.example.com", "b.example.org"), certificate.Refuse, problem.HostNotAllowed},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -185,5 +199,70 @@ func TestAPolicyByLabelsThatCantBeRead(t *testing.T) {
 	policy.Rules[0].Selector = selector(t, "kubernetes.io/metadata.name=shop")
 	if outcome := certshim.Decide(policy, auto(), labelled{}); outcome.Policy != "gold" {
 		t.Errorf("in a plan of files, the label that every namespace has: %+v", outcome)
+	}
+}
+
+func TestAPolicyByIssuers(t *testing.T) {
+	byIssuer := func(issuers ...resolver.Ref) certshim.Rule {
+		return certshim.Rule{Name: "pca", Issuers: issuers, Values: resolver.Values{Duration: 720 * time.Hour}, Issuer: corpIssuer("rule")}
+	}
+	corp := issuerKeys("corp", "", "AWSPCAClusterIssuer", "awspca.cert-manager.io")
+	for name, row := range map[string]struct {
+		rule      certshim.Rule
+		object    *source.Object
+		namespace map[string]string
+		matches   bool
+		issuer    string
+	}{
+		"the one that is named":      {byIssuer(corpIssuer("other"), corpIssuer("corp")), ingressWith(corp), nil, true, "corp"},
+		"any of a kind":              {byIssuer(corpIssuer("")), ingressWith(corp), nil, true, "corp"},
+		"another name":               {byIssuer(corpIssuer("other")), ingressWith(corp), nil, false, "corp"},
+		"another kind":               {byIssuer(corpIssuer("")), ingressWith(issuerKeys("", "corp", "", "")), nil, false, "corp"},
+		"that of the Namespace":      {byIssuer(corpIssuer("corp")), auto(), corp, true, "rule"},
+		"that of the cluster":        {byIssuer(resolver.Ref{Group: "cert-manager.io", Kind: "ClusterIssuer", Name: "default-ca"}), auto(), map[string]string{}, true, "rule"},
+		"one that can't be":          {byIssuer(corpIssuer("")), ingressWith(issuerKeys("a b", "", "", "")), nil, false, ""},
+		"a Namespace's that isn't":   {byIssuer(corpIssuer("")), auto(), issuerKeys("a b", "", "", ""), false, ""},
+		"a Namespace that is unread": {byIssuer(corpIssuer("")), auto(), nil, false, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			policy := byNamespaces(t)
+			policy.Rules = []certshim.Rule{row.rule}
+			outcome := certshim.Decide(policy, row.object, annotated{keys: row.namespace})
+			if (outcome.Policy == "pca") != row.matches || outcome.Issuer.Name != row.issuer {
+				t.Errorf("policy %q, issuer %+v, problems %v", outcome.Policy, outcome.Issuer, outcome.Problems.All())
+			}
+			if len(outcome.Problems.All()) > 1 || outcome.Issuer.Name != "" && !outcome.Problems.Empty() {
+				t.Errorf("problems %v", outcome.Problems.All())
+			}
+		})
+	}
+}
+
+// The subject of a policy is as its other values: for new Certificates, and annotations win.
+func TestTheSubjectOfAPolicy(t *testing.T) {
+	policy := shippedPolicy(t)
+	policy.Rules = []certshim.Rule{{Name: "corp", Subject: annotations.Subject{Organizations: []string{"Example"}, SerialNumber: "1"}}}
+	subjectOf := func(object *source.Object, seen certshim.Observed) any {
+		return certshim.Decide(policy, object, seen).Certificates[0].Config["spec"].(map[string]any)["subject"]
+	}
+	named := func() *source.Object { return ingressWith(issuerKeys("", "ca", "", "")) }
+	want := map[string]any{"organizations": []any{"Example"}, "serialNumber": "1"}
+	if got := subjectOf(named(), labelled{}); !reflect.DeepEqual(got, want) {
+		t.Errorf("got %v", got)
+	}
+	if got := subjectOf(also(named(), "subject-countries", "DE"), labelled{}); !reflect.DeepEqual(got, map[string]any{"countries": []any{"DE"}}) {
+		t.Errorf("beside an annotation: %v", got)
+	}
+	made := certshim.Decide(policy, named(), labelled{}).Certificates[0]
+	if set := made.Config["metadata"].(map[string]any)["annotations"].(map[string]any); set["certshim.io/from-resolver"] != "subject" {
+		t.Errorf("annotations %v", set)
+	}
+	there := certificate.Observe(stored(t, made.Config))
+	held := certificate.DecodeHeld(there.Held.Encode())
+	there.Owner = certificate.Owner{Group: "networking.k8s.io", Kind: "Ingress", Name: "web", UID: "u"}
+	there.Held = held
+	policy.Rules = nil
+	if got := certshim.Decide(policy, named(), labelled{issuerCluster: issuerCluster{web: &there}}).Certificates[0]; got.Action != certificate.None {
+		t.Errorf("without the policy: %s, %s", got.Action, got.Reason)
 	}
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/certshim/certshim/resolver"
 )
 
-// fromResolver names, on a Certificate, the fields whose values came from what is known of
-// its issuer when it was made, and the annotations that were copied for it. Until the
+// fromResolver names, on a Certificate, the fields whose values came from a policy of the
+// operator, or from what is known of its issuer, when it was made, and the annotations that were copied for it. Until the
 // source says otherwise those fields keep their values, so that what becomes of a resolver
 // changes no Certificate.
 const fromResolver = annotations.OwnPrefix + "from-resolver"
@@ -40,11 +40,18 @@ func observeHeld(metadata, spec map[string]any) *Held {
 		switch value, there := spec[item]; {
 		case copied:
 			held.Keys = append(held.Keys, key)
-		case there && slices.Contains(resolver.ValueFields(), resolver.ValueField(item)):
+		case there && isHeld(item):
 			held.Spec[item] = plain(value)
 		}
 	}
 	return held
+}
+
+// subjectField can be held too: no resolver, but the operator may set it.
+const subjectField = "subject"
+
+func isHeld(field string) bool {
+	return field == subjectField || slices.Contains(resolver.ValueFields(), resolver.ValueField(field))
 }
 
 // Encode packs what is held into a string, empty for nothing; [DecodeHeld] reads it.
@@ -75,24 +82,26 @@ func DecodeHeld(packed string) *Held {
 }
 
 // values are what is filled into a spec where the source says nothing: those of the
-// issuer's resolver, for a Certificate that is made or moves to another issuer, else those
-// that it holds.
+// issuer's resolver and of the operator, for a Certificate that is made or moves to another
+// issuer, else those that it holds.
 func values(in Input) map[string]any {
-	if in.Existing == nil {
-		return valuesOf(in.Statement.Values)
+	if in.fresh() {
+		return in.newValues()
 	}
-	switch seen := current(*in.Existing); {
-	case seen.Issuer != in.Issuer.Ref:
-		return valuesOf(in.Statement.Values)
-	case seen.Held == nil:
-		return nil
-	default:
-		return seen.Held.Spec
+	if held := current(*in.Existing).Held; held != nil {
+		return held.Spec
 	}
+	return nil
 }
 
-func valuesOf(v resolver.Values) map[string]any {
-	out := fields{}
+// fresh says that the Certificate is made, or moves to another issuer.
+func (in Input) fresh() bool {
+	return in.Existing == nil || current(*in.Existing).Issuer != in.Issuer.Ref
+}
+
+func (in Input) newValues() map[string]any {
+	v, out := in.Statement.Values, fields{}
+	out.object(subjectField, subject(in.Subject))
 	out.list("usages", v.Usages)
 	if v.Duration != 0 {
 		out["duration"] = v.Duration.String()

@@ -26,6 +26,9 @@ type Input struct {
 	Issuer  resolver.Issuer
 	// Statement is what is known of the issuer: its rules are judged.
 	Statement resolver.Statement
+	// Subject of a Certificate that is made, or moves to another issuer, whose source says
+	// nothing of it: the operator's.
+	Subject annotations.Subject
 	// Hold means that no new Certificate may be made yet: what the issuer's resolver says of
 	// it, and has not said yet, can change what the Certificate holds.
 	Hold bool
