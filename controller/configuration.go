@@ -88,6 +88,9 @@ type TakeoverSettings struct {
 type ResolverSettings struct {
 	// Types are files that declare issuer types, or folders of them: --issuers.
 	Types []string `yaml:"types,omitempty"`
+	// Disable are resolvers and types of this build that don't count, by the names that
+	// certshim issuers shows: catalogue/step-issuer, compiled-in/corp-ca.
+	Disable []string `yaml:"disable,omitempty"`
 	// Recommendations says what becomes of the values that issuer types recommend: Show, or
 	// Apply, which sets them on new Certificates.
 	Recommendations string `yaml:"recommendations"`

@@ -84,12 +84,13 @@ func (r *Registry) put(entry Entry) error {
 			errs = append(errs, fmt.Errorf("issuer types %s and %s both declare kind %s of group %s", other.Entry.ID, entry.ID, key.Kind, key.Group))
 			continue
 		}
-		r.known[key] = &Known{GroupKind: key, KindEntry: kind, Entry: &entry, program: program, statements: statements, by: entry.by()}
+		r.known[key] = &Known{GroupKind: key, KindEntry: kind, Entry: &entry, program: program, statements: statements, by: entry.By()}
 	}
 	return errors.Join(errs...)
 }
 
-func (e Entry) by() string {
+// By names who declares the type: catalogue/step-issuer, file/corp-ca.
+func (e Entry) By() string {
 	switch e.Level {
 	case LevelOperator:
 		return "file/" + e.ID

@@ -22,18 +22,73 @@ type Option func(*build)
 // the same kind, by a file or a plugin, that counts.
 func WithResolver(r resolver.Resolver, types ...resolver.Entry) Option {
 	return func(b *build) {
-		b.resolvers = append(b.resolvers, r)
+		own := compiled{Resolver: r}
 		for _, entry := range types {
 			entry.Level = resolver.LevelCompiled
-			b.types = append(b.types, entry)
+			own.types = append(own.types, entry)
 		}
+		b.compiled = append(b.compiled, own)
 	}
 }
 
 // build is what this program has beside the usual.
-type build struct {
-	resolvers []resolver.Resolver
-	types     []resolver.Entry
+type build struct{ compiled []compiled }
+
+// compiled is a resolver of this program, with the declarations of its issuer types.
+type compiled struct {
+	resolver.Resolver
+	types []resolver.Entry
+}
+
+// names by which it can be switched off: its own, and those of its types.
+func (c compiled) names() []string {
+	names := []string{"compiled-in/" + c.Describe().Name}
+	for _, entry := range c.types {
+		names = append(names, entry.By())
+	}
+	return names
+}
+
+// resolvers are those that the operator hasn't switched off.
+func (b build) resolvers(c controller.Configuration) []compiled {
+	var on []compiled
+	for _, r := range b.compiled {
+		off := func(name string) bool { return slices.Contains(c.Resolvers.Disable, name) }
+		if !slices.ContainsFunc(r.names(), off) {
+			on = append(on, r)
+		}
+	}
+	return on
+}
+
+// shippedTypes are those of the catalogue that the operator hasn't switched off. It is an
+// error to switch off what there isn't.
+func (b build) shippedTypes(c controller.Configuration) ([]resolver.Entry, error) {
+	entries, err := resolver.Shipped()
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, entry := range entries {
+		names = append(names, entry.By())
+	}
+	for _, r := range b.compiled {
+		names = append(names, r.names()...)
+	}
+	var errs []error
+	for i, name := range c.Resolvers.Disable {
+		if slices.Contains(names, name) {
+			continue
+		}
+		message := fmt.Sprintf("resolvers.disable[%d] is %q, must be what certshim issuers --offline shows of this build, such as catalogue/step-issuer", i, name)
+		if near := resolver.Nearest(name, names, false); near != "" {
+			message += fmt.Sprintf("; did you mean %q?", near)
+		}
+		errs = append(errs, errors.New(message))
+	}
+	return slices.DeleteFunc(entries, func(e resolver.Entry) bool {
+		return slices.Contains(c.Resolvers.Disable, e.By())
+	}), errors.Join(errs...)
 }
 
 func newBuild(options []Option) build {
@@ -46,7 +101,10 @@ func newBuild(options []Option) build {
 
 // entries are the issuer types of this build's resolvers, and of the operator's plugins.
 func (b build) entries(c controller.Configuration) []resolver.Entry {
-	entries := slices.Clone(b.types)
+	var entries []resolver.Entry
+	for _, r := range b.resolvers(c) {
+		entries = append(entries, r.types...)
+	}
 	for _, plugin := range c.Resolvers.Plugins {
 		entries = append(entries, typesOf(plugin)...)
 	}
@@ -59,7 +117,7 @@ func (b build) issuerKeys(c controller.Configuration) []string {
 	for _, plugin := range c.Resolvers.Plugins {
 		keys = append(keys, plugin.Grant.Annotations...)
 	}
-	for _, r := range b.resolvers {
+	for _, r := range b.resolvers(c) {
 		keys = append(keys, r.Describe().Grant.Annotations...)
 	}
 	return keys
@@ -93,8 +151,8 @@ func (b build) plugins(c controller.Configuration, registry *resolver.Registry, 
 		all = append(all, pluginOf(settings))
 	}
 	var errs []error
-	for _, r := range b.resolvers {
-		plugin, err := compiledPlugin(r, registry)
+	for _, r := range b.resolvers(c) {
+		plugin, err := compiledPlugin(r.Resolver, registry)
 		errs = append(errs, err)
 		all = append(all, plugin)
 	}
@@ -142,7 +200,7 @@ func pluginOf(s controller.PluginSettings) plugins.Plugin {
 // issuers, those for which one speaks.
 func (b build) unasked(c controller.Configuration, sources []planned) []string {
 	speaks := map[resolver.GroupKind]string{}
-	for _, r := range b.resolvers {
+	for _, r := range b.resolvers(c) {
 		for _, kind := range r.Describe().Kinds {
 			speaks[kind.GroupKind] = "the resolver " + r.Describe().Name
 		}

@@ -14,6 +14,7 @@ import (
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"k8s.io/client-go/rest"
 
+	"github.com/certshim/certshim"
 	"github.com/certshim/certshim/controller"
 	"github.com/certshim/certshim/source"
 )
@@ -101,6 +102,11 @@ func (o *controllerOptions) run(cmd *cobra.Command) error {
 	if host != nil {
 		config.Plugins = host
 		metrics.MustRegister(host)
+	}
+	if len(configuration.Resolvers.Types) > 0 {
+		policies := make(chan *certshim.Policy)
+		config.Policies = policies
+		go newReloader(configuration, o.build, policy, log, metrics).run(cmd.Context(), policies)
 	}
 	return runController(cmd.Context(), config, connection, log, metrics)
 }

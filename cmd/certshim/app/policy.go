@@ -53,7 +53,7 @@ func newPolicy(c controller.Configuration, b build, k knowledge) (*certshim.Poli
 
 // newRegistry knows the issuer types of this build, and the operator's.
 func newRegistry(c controller.Configuration, b build) (*resolver.Registry, error) {
-	entries, err := resolver.Shipped()
+	entries, err := b.shippedTypes(c)
 	if err != nil {
 		return nil, err
 	}

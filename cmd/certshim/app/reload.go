@@ -1,0 +1,118 @@
+package app
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/certshim/certshim"
+	"github.com/certshim/certshim/controller"
+	"github.com/certshim/certshim/resolver"
+)
+
+// reloadPeriod is how often the files of issuer types are looked at. They are few and small,
+// and a mounted ConfigMap, which is a tree of links that are swapped, is best read as a whole.
+const reloadPeriod = 5 * time.Second
+
+// reloader follows the files of issuer types while the controller runs. What can't be used
+// changes nothing.
+type reloader struct {
+	configuration controller.Configuration
+	build         build
+	log           *slog.Logger
+	good          prometheus.Gauge
+	// seen is the fingerprint of what was read last.
+	seen [sha256.Size]byte
+	// compiled are the kinds for which the resolvers of this program speak.
+	compiled []resolver.GroupKind
+}
+
+// newReloader takes the policy that was made of the files as they are.
+func newReloader(c controller.Configuration, b build, policy *certshim.Policy, log *slog.Logger, metrics prometheus.Registerer) *reloader {
+	good := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "certshim_issuer_types_last_reload_successful",
+		Help: "Whether the files of issuer types, as they are now, are what counts.",
+	})
+	metrics.MustRegister(good)
+	good.Set(1)
+	return &reloader{
+		configuration: c, build: b, log: log, good: good,
+		seen: fingerprint(c.Resolvers.Types), compiled: b.spokenFor(c, policy.Registry),
+	}
+}
+
+// run hands out a policy after each change of the files, until the context ends.
+func (r *reloader) run(ctx context.Context, policies chan<- *certshim.Policy) {
+	tick := time.NewTicker(reloadPeriod)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		policy := r.look()
+		if policy == nil {
+			continue
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case policies <- policy:
+		}
+	}
+}
+
+// look gives what follows from the files, if they changed and can be used; else nil.
+func (r *reloader) look() *certshim.Policy {
+	now := fingerprint(r.configuration.Resolvers.Types)
+	if now == r.seen {
+		return nil
+	}
+	r.seen = now
+	policy, err := newPolicy(r.configuration, r.build, inCluster)
+	if err == nil && !slices.Equal(r.compiled, r.build.spokenFor(r.configuration, policy.Registry)) {
+		err = errors.New("they declare, or declare no longer, a kind that a resolver of this program speaks for: restart certshim for that")
+	}
+	if err != nil {
+		r.good.Set(0)
+		r.log.Error("the files of issuer types can't be used as they are now; what they said before counts", "error", err)
+		return nil
+	}
+	r.good.Set(1)
+	r.log.Info("the files of issuer types changed and are read anew")
+	return policy
+}
+
+// spokenFor are the kinds for which the resolvers of this program speak.
+func (b build) spokenFor(c controller.Configuration, registry *resolver.Registry) []resolver.GroupKind {
+	var kinds []resolver.GroupKind
+	for _, r := range b.resolvers(c) {
+		plugin, _ := compiledPlugin(r.Resolver, registry) // the error was told at the start
+		for _, kind := range plugin.Kinds {
+			kinds = append(kinds, kind.GroupKind)
+		}
+	}
+	return kinds
+}
+
+// fingerprint is of the files' names and content; what can't be read has one, too.
+func fingerprint(paths []string) [sha256.Size]byte {
+	sum := sha256.New()
+	for _, path := range paths {
+		files, err := typeFiles(path)
+		_, _ = fmt.Fprintf(sum, "%q %v\n", path, err)
+		for _, file := range files {
+			content, err := os.ReadFile(file)
+			_, _ = fmt.Fprintf(sum, "%q %q %v\n", file, content, err)
+		}
+	}
+	return [sha256.Size]byte(sum.Sum(nil))
+}
