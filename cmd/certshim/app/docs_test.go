@@ -18,6 +18,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/certshim/certshim"
+	"github.com/certshim/certshim/cmd/certshim/app"
 	"github.com/certshim/certshim/controller"
 	"github.com/certshim/certshim/plugins"
 	"github.com/certshim/certshim/problem"
@@ -144,7 +145,7 @@ func TestOperatePageHasEveryMetric(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	registry.MustRegister(host)
+	registry.MustRegister(host, app.NewReloadMetric())
 	names := map[string]bool{}
 	described := make(chan *prometheus.Desc, 1000)
 	registry.Describe(described)

@@ -36,16 +36,20 @@ type reloader struct {
 
 // newReloader takes the policy that was made of the files as they are.
 func newReloader(c controller.Configuration, b build, policy *certshim.Policy, log *slog.Logger, metrics prometheus.Registerer) *reloader {
-	good := prometheus.NewGauge(prometheus.GaugeOpts{
-		Name: "certshim_issuer_types_last_reload_successful",
-		Help: "Whether the files of issuer types, as they are now, are what counts.",
-	})
+	good := newReloadMetric()
 	metrics.MustRegister(good)
 	good.Set(1)
 	return &reloader{
 		configuration: c, build: b, log: log, good: good,
 		seen: fingerprint(c.Resolvers.Types), compiled: b.spokenFor(c, policy.Registry),
 	}
+}
+
+func newReloadMetric() prometheus.Gauge {
+	return prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "certshim_issuer_types_last_reload_successful",
+		Help: "Whether the files of issuer types, as they are now, are what counts.",
+	})
 }
 
 // run hands out a policy after each change of the files, until the context ends.

@@ -1,0 +1,4 @@
+package app
+
+// NewReloadMetric lets the test of the documentation see the metric.
+var NewReloadMetric = newReloadMetric
