@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -23,6 +24,7 @@ type served struct {
 	resources map[schema.GroupVersionResource]bool
 	scopes    map[resolver.GroupKind]resolver.Scope
 	groups    map[string][]string
+	issuers   []resolver.GroupKind
 	// preferred has the resource of a kind in the version that its group prefers.
 	preferred map[resolver.GroupKind]schema.GroupVersionResource
 	// custom are the resources that CRDs make; nil while that can't be known.
@@ -41,6 +43,9 @@ func (s served) Scope(kind resolver.GroupKind) (resolver.Scope, bool) {
 
 // Groups that serve a kind of this name, sorted.
 func (s served) Groups(kind string) []string { return s.groups[kind] }
+
+// Issuers are the served kinds whose name ends in Issuer.
+func (s served) Issuers() []resolver.GroupKind { return s.issuers }
 
 // readDiscovery sorts out the lists that discovery gives.
 func readDiscovery(lists []*metav1.APIResourceList, unknown map[schema.GroupVersion]error) served {
@@ -65,6 +70,7 @@ func readDiscovery(lists []*metav1.APIResourceList, unknown map[schema.GroupVers
 	for kind := range s.groups {
 		slices.Sort(s.groups[kind])
 	}
+	s.issuers = resolver.CalledIssuers(maps.Keys(s.scopes))
 	return s
 }
 

@@ -1,5 +1,12 @@
 package resolver
 
+import (
+	"cmp"
+	"iter"
+	"slices"
+	"strings"
+)
+
 // What the parts of an issuer reference look like, in words.
 const (
 	wantName  = "lower-case letters, digits, '-' and '.', at most 253, such as letsencrypt"
@@ -42,3 +49,17 @@ func isKind(s string) bool {
 
 func isLower(c byte) bool { return 'a' <= c && c <= 'z' }
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }
+
+// CalledIssuers are those kinds whose name ends in Issuer, in the order of group and kind.
+func CalledIssuers(kinds iter.Seq[GroupKind]) []GroupKind {
+	var called []GroupKind
+	for kind := range kinds {
+		if strings.HasSuffix(kind.Kind, IssuerKind) {
+			called = append(called, kind)
+		}
+	}
+	slices.SortFunc(called, func(a, b GroupKind) int {
+		return cmp.Or(cmp.Compare(a.Group, b.Group), cmp.Compare(a.Kind, b.Kind))
+	})
+	return called
+}

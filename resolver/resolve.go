@@ -84,7 +84,7 @@ func (s *resolution) spelling() {
 	}
 	bare, _, _ := strings.Cut(s.lookup.Group, "/")
 	if s.lookup.Group != "" && !isSubdomain(bare) {
-		near := nearest(bare, s.registry.groupNames())
+		near := nearest(bare, s.groupNames())
 		s.refuseNear(FieldGroup, s.lookup.Group, "not an API group", wantGroup, near)
 		s.suggestGroup(near, orElse(s.lookup.Kind, s.impliedKind()))
 	}
@@ -172,7 +172,7 @@ func (s *resolution) onlyKind(group string) string {
 	if s.lookup.ClusterName != "" {
 		wanted = Cluster
 	}
-	for _, kind := range s.registry.kinds[group] {
+	for _, kind := range s.kindsOf(group) {
 		if scope, _ := s.known(group, kind); scope != wanted {
 			continue
 		}
@@ -198,8 +198,8 @@ func (s *resolution) judge() {
 	case s.isKnown(group, kind):
 	case group == CertManagerGroup && s.lookup.Group == "":
 		s.complete()
-	case group == CertManagerGroup && len(s.registry.groups[kind]) > 0:
-		groups := s.registry.groups[kind]
+	case group == CertManagerGroup && len(s.groupsOf(kind)) > 0:
+		groups := s.groupsOf(kind)
 		s.refuseNear(FieldGroup, group, "the kind "+kind+" is not one of cert-manager.io", strings.Join(groups, ", "), groups[0])
 		s.suggestKind(kind)
 	case group == CertManagerGroup:
@@ -215,7 +215,7 @@ func (s *resolution) judge() {
 // strangeKind refuses a kind that its group, a known one, doesn't have.
 func (s *resolution) strangeKind() {
 	group, kind := s.ref.Group, s.ref.Kind
-	kinds := s.registry.kinds[group]
+	kinds := s.kindsOf(group)
 	allowed := strings.Join(kinds, ", ")
 	if s.lookup.Kind == "" {
 		s.refuse(FieldGroup, group, "the group has no kind "+kind+": write the kind that is meant", allowed)
@@ -273,14 +273,20 @@ func (s *resolution) candidates() []string {
 	return groups
 }
 
-// unknown lets a kind of a strange group pass, as cert-manager does, unless the group
-// is nearly one that has this kind.
+// unknown lets a kind of a strange group pass, as cert-manager does, unless group or kind is
+// nearly one that there is.
 func (s *resolution) unknown() {
-	group := nearest(s.ref.Group, s.registry.groupNames())
+	kinds := s.kindsOf(s.ref.Group)
+	if near := nearest(s.ref.Kind, kinds); near != "" && s.lookup.Kind != "" {
+		s.refuseNear(FieldKind, s.ref.Kind, "the group "+s.ref.Group+" has no such issuer kind", strings.Join(kinds, ", "), near)
+		s.suggestGroup(s.ref.Group, s.ref.Kind)
+		return
+	}
+	group := nearest(s.ref.Group, s.groupNames())
 	if s.ref.Group == formerGroup {
 		group = CertManagerGroup
 	}
-	if group != "" && nearOrEqual(s.ref.Kind, s.registry.kinds[group]) {
+	if group != "" && nearOrEqual(s.ref.Kind, s.kindsOf(group)) {
 		s.refuseNear(FieldGroup, s.ref.Group, "no issuer of this group is known", wantGroup, group)
 		s.suggestGroup(group, s.ref.Kind)
 		return
@@ -289,7 +295,7 @@ func (s *resolution) unknown() {
 		return
 	}
 	known := ""
-	if groups := s.registry.groups[s.ref.Kind]; len(groups) == 1 {
+	if groups := s.groupsOf(s.ref.Kind); len(groups) == 1 {
 		known = groups[0]
 	}
 	s.warnNear(FieldGroup, s.ref.Group, fmt.Sprintf("no resolver knows the kind %s of this group: it is passed on as it is", s.ref.Kind), known)
@@ -314,7 +320,7 @@ func (s *resolution) clusterScoped() {
 	}
 	s.refuse(field, value, fmt.Sprintf("cluster-issuer needs a cluster-scoped kind, and %s of group %s %s", s.ref.Kind, s.ref.Group, why), "")
 	s.suggest(s.ref)
-	for _, kind := range s.registry.kinds[s.ref.Group] {
+	for _, kind := range s.kindsOf(s.ref.Group) {
 		if scope, _ := s.known(s.ref.Group, kind); scope == Cluster {
 			s.suggest(Ref{Group: s.ref.Group, Kind: kind, Name: s.ref.Name})
 		}

@@ -1,6 +1,7 @@
 package resolver_test
 
 import (
+	"maps"
 	"slices"
 	"testing"
 
@@ -28,6 +29,8 @@ func (c cluster) Groups(kind string) []string {
 	slices.Sort(groups)
 	return groups
 }
+
+func (c cluster) Issuers() []resolver.GroupKind { return resolver.CalledIssuers(maps.Keys(c)) }
 
 func newRegistry(t testing.TB, defaults resolver.Defaults, more ...resolver.Entry) *resolver.Registry {
 	t.Helper()
@@ -204,6 +207,49 @@ func TestCompletionsAreSaid(t *testing.T) {
 			}
 			if len(problems) != 1 || problems[0].Key != row.field || problems[0].Severity != severity || problems[0].Reason != problem.BadIssuer {
 				t.Errorf("want one %s on %s, got %+v", severity, row.field, problems)
+			}
+		})
+	}
+}
+
+// Kinds that the cluster serves are suggested, whether or not anybody declares them.
+func TestWhatIsServedCanBeMeant(t *testing.T) {
+	registry := newRegistry(t, resolver.Defaults{})
+	served := cluster{
+		{Group: "pki.corp.example", Kind: "CorpIssuer"}:        resolver.Namespaced,
+		{Group: "pki.corp.example", Kind: "CorpClusterIssuer"}: resolver.Cluster,
+		{Group: "pki.corp.example", Kind: "Account"}:           resolver.Namespaced,
+	}
+	const corp, corpCluster = "CorpIssuer.pki.corp.example/i", "CorpClusterIssuer.pki.corp.example/i"
+	for name, row := range map[string]struct {
+		lookup      resolver.Lookup
+		want        string
+		field, near string
+		suggestions []string
+	}{
+		"a kind misspelt, no group":     {resolver.Lookup{Name: "i", Kind: "CorpIsuer"}, "refused", resolver.FieldKind, "CorpIssuer", []string{corp}},
+		"a kind misspelt, with group":   {resolver.Lookup{Name: "i", Kind: "CorpIsuer", Group: "pki.corp.example"}, "refused", resolver.FieldKind, "CorpIssuer", []string{corp}},
+		"a group misspelt":              {resolver.Lookup{Name: "i", Kind: "CorpIssuer", Group: "pki.corp.exampel"}, "refused", resolver.FieldGroup, "pki.corp.example", []string{corp}},
+		"a kind in cert-manager's":      {resolver.Lookup{Name: "i", Kind: "CorpIssuer", Group: "cert-manager.io"}, "refused", resolver.FieldGroup, "pki.corp.example", []string{corp}},
+		"a kind with its group":         {resolver.Lookup{Name: "i", Kind: "CorpIssuer.pki.corp.example"}, "refused", resolver.FieldKind, "CorpIssuer", []string{corp}},
+		"a group alone":                 {resolver.Lookup{Name: "i", Group: "pki.corp.example"}, corp, resolver.FieldGroup, "", nil},
+		"a group alone, of the cluster": {resolver.Lookup{ClusterName: "i", Group: "pki.corp.example"}, corpCluster, resolver.FieldGroup, "", nil},
+		"a group with its version":      {resolver.Lookup{Name: "i", Kind: "CorpIssuer", Group: "pki.corp.example/v1"}, corp, resolver.FieldGroup, "pki.corp.example", nil},
+		"another kind of the group":     {resolver.Lookup{Name: "i", Kind: "PartnerIssuer", Group: "pki.corp.example"}, "PartnerIssuer.pki.corp.example/i", resolver.FieldGroup, "", nil},
+		"cluster-issuer, namespaced":    {resolver.Lookup{ClusterName: "i", Kind: "CorpIssuer", Group: "pki.corp.example"}, "refused", resolver.FieldKind, "", []string{corp, corpCluster}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			answer := registry.Resolve(row.lookup, served)
+			problems := answer.Problems.All()
+			if got := result(answer); got != row.want || len(problems) != 1 {
+				t.Fatalf("got %s, want %s: %+v", got, row.want, problems)
+			}
+			var suggestions []string
+			for _, issuer := range answer.Suggestions {
+				suggestions = append(suggestions, show(issuer))
+			}
+			if problems[0].Key != row.field || problems[0].Suggestion != row.near || !slices.Equal(suggestions, row.suggestions) {
+				t.Errorf("got %+v, suggested %v", problems[0], suggestions)
 			}
 		})
 	}

@@ -86,6 +86,8 @@ type Served interface {
 	Scope(GroupKind) (Scope, bool)
 	// Groups that serve a kind of this name.
 	Groups(kind string) []string
+	// Issuers are the served kinds whose name ends in Issuer, in the order of group and kind.
+	Issuers() []GroupKind
 }
 
 // Answer is what Resolve gives: an issuer, or problems of severity error, never neither.

@@ -1,6 +1,7 @@
 package resolver
 
 import (
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -33,7 +34,7 @@ func (s *resolution) suggestBoth() {
 // ClusterIssuer/corp, counts.
 func (s *resolution) suggestName(written, meant string) {
 	kind := orElse(s.lookup.Kind, s.impliedKind())
-	if before, _, cut := strings.Cut(written, "/"); cut && len(s.registry.groups[before]) > 0 {
+	if before, _, cut := strings.Cut(written, "/"); cut && len(s.groupsOf(before)) > 0 {
 		kind = before
 	}
 	if group := s.groupOf(kind); group != "" {
@@ -43,7 +44,7 @@ func (s *resolution) suggestName(written, meant string) {
 
 // groupOf is the group in which a kind is most likely meant, or "".
 func (s *resolution) groupOf(kind string) string {
-	groups := s.registry.groups[kind]
+	groups := s.groupsOf(kind)
 	bare, _, _ := strings.Cut(s.lookup.Group, "/")
 	for _, group := range []string{bare, CertManagerGroup} {
 		if slices.Contains(groups, group) {
@@ -71,20 +72,20 @@ func meantName(name string) string {
 // the group that is given come first.
 func (s *resolution) meantKind(kind string) string {
 	for part := range strings.FieldsFuncSeq(kind, func(r rune) bool { return strings.ContainsRune("./, ", r) }) {
-		if len(s.registry.groups[part]) > 0 && part != kind {
+		if len(s.groupsOf(part)) > 0 && part != kind {
 			return part
 		}
 	}
-	if near := nearest(kind, s.registry.kinds[s.lookup.Group]); near != "" {
+	if near := nearest(kind, s.kindsOf(s.lookup.Group)); near != "" {
 		return near
 	}
-	return nearest(kind, s.registry.kindNames())
+	return nearest(kind, s.kindNames())
 }
 
 // suggestKind offers the groups of a kind, or of the one that is meant by it; and where
 // that is nothing, cert-manager's own issuers of the name.
 func (s *resolution) suggestKind(kind string) {
-	if len(s.registry.groups[kind]) == 0 {
+	if len(s.groupsOf(kind)) == 0 {
 		kind = s.meantKind(kind)
 	}
 	switch {
@@ -94,7 +95,7 @@ func (s *resolution) suggestKind(kind string) {
 	case slices.Contains(s.registry.kinds[CertManagerGroup], kind):
 		s.suggest(Ref{Group: s.groupOf(kind), Kind: kind, Name: s.ref.Name})
 	default:
-		for _, group := range s.registry.groups[kind] {
+		for _, group := range s.groupsOf(kind) {
 			s.suggest(Ref{Group: group, Kind: kind, Name: s.ref.Name})
 		}
 	}
@@ -103,7 +104,7 @@ func (s *resolution) suggestKind(kind string) {
 // suggestGroup offers the kinds of a group: the one that is written or nearest to it;
 // else all, those of the scope that is written first, and the groups that have the kind.
 func (s *resolution) suggestGroup(group, kind string) {
-	kinds := slices.Clone(s.registry.kinds[group])
+	kinds := s.kindsOf(group)
 	if slices.Contains(kinds, kind) {
 		kinds = []string{kind}
 	} else if near := nearest(kind, kinds); near != "" {
@@ -131,8 +132,57 @@ func (s *resolution) otherScope(group, kind string, wanted Scope) int {
 	return 1
 }
 
-func (r *Registry) kindNames() []string  { return slices.Sorted(maps.Keys(r.groups)) }
-func (r *Registry) groupNames() []string { return slices.Sorted(maps.Keys(r.kinds)) }
+// servedIssuers are issuer kinds that the cluster serves and nobody declares.
+func (s *resolution) servedIssuers() iter.Seq[GroupKind] {
+	return func(yield func(GroupKind) bool) {
+		if s.served == nil {
+			return
+		}
+		for _, kind := range s.served.Issuers() {
+			if kind.Group != CertManagerGroup && !s.registry.Knows(kind) && !yield(kind) {
+				return
+			}
+		}
+	}
+}
+
+// groupsOf are the groups that declare a kind, then those that serve it.
+func (s *resolution) groupsOf(kind string) []string {
+	groups := slices.Clone(s.registry.groups[kind])
+	for served := range s.servedIssuers() {
+		if served.Kind == kind {
+			groups = append(groups, served.Group)
+		}
+	}
+	return groups
+}
+
+// kindsOf are the issuer kinds of a group, declared or served.
+func (s *resolution) kindsOf(group string) []string {
+	kinds := slices.Clone(s.registry.kinds[group])
+	for served := range s.servedIssuers() {
+		if served.Group == group {
+			kinds = append(kinds, served.Kind)
+		}
+	}
+	return kinds
+}
+
+func (s *resolution) kindNames() []string {
+	names := slices.Sorted(maps.Keys(s.registry.groups))
+	for served := range s.servedIssuers() {
+		names = append(names, served.Kind)
+	}
+	return names
+}
+
+func (s *resolution) groupNames() []string {
+	names := slices.Sorted(maps.Keys(s.registry.kinds))
+	for served := range s.servedIssuers() {
+		names = append(names, served.Group)
+	}
+	return names
+}
 
 func nearOrEqual(word string, words []string) bool {
 	return slices.Contains(words, word) || nearest(word, words) != ""

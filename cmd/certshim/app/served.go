@@ -1,6 +1,7 @@
 package app
 
 import (
+	"maps"
 	"slices"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -22,6 +23,9 @@ func (k kinds) Scope(kind resolver.GroupKind) (resolver.Scope, bool) {
 
 // Groups that serve a kind of this name, sorted.
 func (k kinds) Groups(kind string) []string { return k.groups[kind] }
+
+// Issuers are the served kinds whose name ends in Issuer.
+func (k kinds) Issuers() []resolver.GroupKind { return resolver.CalledIssuers(maps.Keys(k.scopes)) }
 
 // add notes a kind; a scope that is known already stays.
 func (k kinds) add(kind resolver.GroupKind, scope resolver.Scope) {
