@@ -16,6 +16,9 @@ import (
 func Decide(policy *Policy, object *source.Object, seen Observed) Outcome {
 	d := decision{policy: policy, object: object, seen: seen, annotations: object.Annotations}
 	d.out.Source = object.Ref
+	if policy.Explain {
+		d.out.Values = map[string][]Value{}
+	}
 	d.run()
 	d.out.Problems = d.problems.For(object.Object())
 	return d.out
@@ -209,16 +212,27 @@ func (d *decision) decideEach() {
 			continue
 		}
 		issuer, finding := d.issuerFor(existing)
-		decided := certificate.Decide(certificate.Input{
-			Policy: d.policy.Certificate, Fields: d.seen.CertificateFields(),
-			Source: d.object, Ask: ask, Request: d.request, Issuer: issuer,
-			Statement: d.statementFor(finding), Subject: d.subject(), Hold: d.holdsNew(finding),
-			Existing: existing,
-			Writers:  d.seen.CertificatesWriting(d.object.Namespace, ask.Secret),
-			First:    d.first(ask.Secret),
-		})
-		d.add(decided)
-		d.awaitLimits(issuer, decided)
+		d.decideOne(d.input(ask, existing, issuer, finding), finding)
+	}
+}
+
+func (d *decision) decideOne(in certificate.Input, finding resolver.Finding) {
+	decided := certificate.Decide(in)
+	d.add(decided)
+	d.awaitLimits(in.Issuer, decided)
+	if d.policy.Explain {
+		d.out.Values[decided.Name] = d.explain(in, finding, decided.Config)
+	}
+}
+
+func (d *decision) input(ask source.Ask, existing *certificate.Observed, issuer resolver.Issuer, finding resolver.Finding) certificate.Input {
+	return certificate.Input{
+		Policy: d.policy.Certificate, Fields: d.seen.CertificateFields(),
+		Source: d.object, Ask: ask, Request: d.request, Issuer: issuer,
+		Statement: d.statementFor(finding), Subject: d.subject(), Hold: d.holdsNew(finding),
+		Existing: existing,
+		Writers:  d.seen.CertificatesWriting(d.object.Namespace, ask.Secret),
+		First:    d.first(ask.Secret),
 	}
 }
 

@@ -213,7 +213,7 @@ func (d *decision) problemOf(severity problem.Severity, reason problem.Reason, m
 		p.Message, p.Key, p.Value = "the issuer of policy "+d.rule.Name+": "+message, "", ""
 	case resolver.FromNamespace:
 		p.Message = "the issuer of " + d.namespaceName() + ": " + message
-	case resolver.FromAnnotation, resolver.FromParent:
+	default:
 		p.Path = "metadata.annotations[" + p.Key + "]"
 	}
 	return p

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -20,7 +21,7 @@ import (
 func FuzzDecide(f *testing.F) {
 	const tls = `{"tls": [{"hosts": ["a.example.com"], "secretName": "web-tls"}, {"hosts": ["*"], "secretName": "b"}, {"secretName": "old"}]}`
 	const listeners = `{"parentRef": {"name": "web"}, "allowedListeners": {"namespaces": {"from": "Same"}}, "listeners": [{"name": "a", "protocol": "HTTPS", "hostname": "a.example.com", "tls": {"certificateRefs": [{"name": "web-tls"}, {"name": "b", "namespace": "x"}]}}]}`
-	rows, policy := annotations.Table(), newPolicy(f)
+	rows, policy := annotations.Table(), newPolicy(f, func(p *certshim.Policy) { p.Explain = true })
 	for i, row := range rows {
 		f.Add(`{"cert-manager.io/issuer": "ca"}`, tls, uint8(i), row.Example, uint8(i+1), "x")
 		f.Add(`{"kubernetes.io/tls-acme": "true"}`, listeners, uint8(i), row.Example, uint8(i+2), row.Example)
@@ -64,6 +65,7 @@ func lawOfDecide(t *testing.T, policy *certshim.Policy, object *source.Object) {
 		t.Error("two decisions differ")
 	}
 	lawOfWrites(t, object, m, out)
+	lawOfValues(t, out)
 	lawOfIdempotence(t, policy, object, m, out)
 }
 
@@ -117,6 +119,23 @@ func lawOfConfig(t *testing.T, value any) {
 	case string, bool, int64:
 	default:
 		t.Errorf("a %T", value)
+	}
+}
+
+// lawOfValues: of every field that is sent, and of no other, it is said where it comes from.
+func lawOfValues(t *testing.T, out certshim.Outcome) {
+	t.Helper()
+	for _, d := range out.Certificates {
+		said := map[string]bool{}
+		for _, value := range out.Values[d.Name] {
+			if name, inSpec := strings.CutPrefix(value.Field, "spec."); inSpec {
+				said[name] = true
+			}
+		}
+		spec, _ := d.Config["spec"].(map[string]any)
+		if !slices.Equal(sortedKeys(said), sortedKeys(spec)) {
+			t.Errorf("%s: said of %v, sent are %v", d.Name, sortedKeys(said), sortedKeys(spec))
+		}
 	}
 }
 

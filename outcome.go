@@ -24,6 +24,8 @@ type Policy struct {
 	// NamespaceDefaults lets the issuer annotations of a Namespace name the issuer of its
 	// sources that name none, where no rule does; the default of the Registry is the last.
 	NamespaceDefaults bool
+	// Explain fills in [Outcome.Values], which takes time.
+	Explain bool
 	// Offline means that what isn't observed may still exist: a ListenerSet whose
 	// Gateway isn't in the input is judged as an admitted one, with a warning.
 	Offline bool
@@ -63,6 +65,9 @@ type Outcome struct {
 	// Certificates has one decision a Secret, in the order in which the source names
 	// them, then those that it no longer names.
 	Certificates []certificate.Decision
+	// Values has where the values of each Certificate that has a configuration came from, by
+	// its name; nil without [Policy.Explain].
+	Values map[string][]Value
 	// Problems are all of the source's, those of its decisions included.
 	Problems problem.List
 	// Awaits are the issuers whose appearance or readiness can change this outcome.

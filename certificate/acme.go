@@ -11,6 +11,9 @@ import (
 // The annotations of a Certificate by which cert-manager's ACME solvers are told where
 // the challenge is to be served. They are written whatever the issuer is.
 const (
+	// ParentRefPrefix begins those that say where a Gateway API object's challenges go.
+	ParentRefPrefix = "acme.cert-manager.io/http01-parentref"
+
 	overrideClass      = "acme.cert-manager.io/http01-override-ingress-class"
 	overrideClassName  = "acme.cert-manager.io/http01-override-ingress-ingressclassname"
 	overrideName       = "acme.cert-manager.io/http01-override-ingress-name"
@@ -29,7 +32,7 @@ const gatewayGroup = "gateway.networking.k8s.io"
 func certificateAnnotations(in Input, filled []string, problems *problem.List) map[string]string {
 	out := copied(in)
 	if list := listHeld(filled, out); list != "" {
-		out[fromResolver] = list
+		out[FromResolver] = list
 	}
 	maps.Copy(out, in.Request.Extra)
 	maps.Copy(out, solverIngress(in, problems))

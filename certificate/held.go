@@ -10,11 +10,11 @@ import (
 	"github.com/certshim/certshim/resolver"
 )
 
-// fromResolver names, on a Certificate, the fields whose values came from a policy of the
+// FromResolver names, on a Certificate, the fields whose values came from a policy of the
 // operator, or from what is known of its issuer, when it was made, and the annotations that were copied for it. Until the
 // source says otherwise those fields keep their values, so that what becomes of a resolver
 // changes no Certificate.
-const fromResolver = annotations.OwnPrefix + "from-resolver"
+const FromResolver = annotations.OwnPrefix + "from-resolver"
 
 // copiedPrefix marks an annotation in the list.
 const copiedPrefix = "annotations/"
@@ -30,7 +30,7 @@ type Held struct {
 // observeHeld reads the list of a Certificate and the values of its fields.
 func observeHeld(metadata, spec map[string]any) *Held {
 	set, _ := metadata["annotations"].(map[string]any)
-	list := text(set, fromResolver)
+	list := text(set, FromResolver)
 	if list == "" {
 		return nil
 	}
@@ -85,7 +85,7 @@ func DecodeHeld(packed string) *Held {
 // issuer's resolver and of the operator, for a Certificate that is made or moves to another
 // issuer, else those that it holds.
 func values(in Input) map[string]any {
-	if in.fresh() {
+	if in.Fresh() {
 		return in.newValues()
 	}
 	if held := current(*in.Existing).Held; held != nil {
@@ -94,9 +94,18 @@ func values(in Input) map[string]any {
 	return nil
 }
 
-// fresh says that the Certificate is made, or moves to another issuer.
-func (in Input) fresh() bool {
+// Fresh says that the Certificate is made, or moves to another issuer.
+func (in Input) Fresh() bool {
 	return in.Existing == nil || current(*in.Existing).Issuer != in.Issuer.Ref
+}
+
+// Filled are the fields of a configuration's spec whose values its source doesn't ask for.
+func Filled(config map[string]any) []string {
+	metadata, _ := config["metadata"].(map[string]any)
+	set, _ := metadata["annotations"].(map[string]any)
+	return slices.DeleteFunc(strings.Split(text(set, FromResolver), ","), func(item string) bool {
+		return item == "" || strings.HasPrefix(item, copiedPrefix)
+	})
 }
 
 func (in Input) newValues() map[string]any {
@@ -185,7 +194,7 @@ func copied(in Input) map[string]string {
 	return out
 }
 
-// listHeld is the value of [fromResolver], or "".
+// listHeld is the value of [FromResolver], or "".
 func listHeld(filled []string, copied map[string]string) string {
 	list := slices.Clone(filled)
 	for _, key := range slices.Sorted(maps.Keys(copied)) {

@@ -55,6 +55,14 @@ const (
 	FromNamespace  Origin = "namespace"
 )
 
+// The origins that only other values of a Certificate have: the source's own fields, what is
+// known of the issuer, and the Certificate as it is, which keeps them.
+const (
+	FromSource      Origin = "source"
+	FromResolver    Origin = "resolver"
+	FromCertificate Origin = "certificate"
+)
+
 // Issuer is the answer to a Lookup.
 type Issuer struct {
 	Ref

@@ -3,6 +3,7 @@ package app
 import (
 	"io"
 
+	"github.com/certshim/certshim"
 	"github.com/certshim/certshim/certificate"
 	"github.com/certshim/certshim/problem"
 	"github.com/certshim/certshim/resolver"
@@ -45,6 +46,16 @@ type reportedCertificate struct {
 	// Reissue is there for the action apply.
 	Reissue  certificate.Reissue `json:"reissue,omitempty"`
 	Manifest map[string]any      `json:"manifest,omitempty"`
+	// Values say where what stands in the Certificate came from.
+	Values []reportedValue `json:"values,omitempty"`
+}
+
+// reportedValue is there several times for a field that came from several places.
+type reportedValue struct {
+	Field string          `json:"field"`
+	From  resolver.Origin `json:"from"`
+	// Name of the annotation, policy, Namespace, Gateway, resolver or path in the source.
+	Name string `json:"name,omitempty"`
 }
 
 // reportedProblem is a problem without its object, which the source around it is.
@@ -79,7 +90,7 @@ func (one planned) report() reportedSource {
 		r.Issuer = &reportedIssuer{Group: issuer.Group, Kind: issuer.Kind, Name: issuer.Name, From: issuer.From}
 	}
 	for _, c := range outcome.Certificates {
-		r.Certificates = append(r.Certificates, reportCertificate(c))
+		r.Certificates = append(r.Certificates, reportCertificate(c, outcome.Values[c.Name]))
 	}
 	for _, p := range outcome.Problems.All() {
 		r.Problems = append(r.Problems, reportedProblem{
@@ -90,10 +101,13 @@ func (one planned) report() reportedSource {
 	return r
 }
 
-func reportCertificate(c certificate.Decision) reportedCertificate {
+func reportCertificate(c certificate.Decision, values []certshim.Value) reportedCertificate {
 	r := reportedCertificate{Namespace: c.Namespace, Name: c.Name, Action: c.Action, Reason: c.Reason}
 	if writes(c) {
 		r.Manifest = c.Config
+	}
+	for _, value := range values {
+		r.Values = append(r.Values, reportedValue(value))
 	}
 	if c.Action == certificate.Apply {
 		r.Reissue = c.Reissue

@@ -87,6 +87,9 @@ func (o *planOptions) complete(cmd *cobra.Command, args []string) error {
 		o.policy, failed = newPolicy(o.configuration, o.build, o.knowledge())
 		err = errors.Join(err, failed)
 	}
+	if o.policy != nil {
+		o.policy.Explain = o.format == formatReport
+	}
 	if o.labels, failed = labels.Parse(o.selector); failed != nil {
 		err = errors.Join(err, fmt.Errorf("--selector is %q: %w", o.selector, failed))
 	}
