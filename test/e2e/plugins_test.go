@@ -16,21 +16,6 @@ import (
 	"github.com/certshim/certshim/test/process"
 )
 
-const corpIssuers = `
-apiVersion: apiextensions.k8s.io/v1
-kind: CustomResourceDefinition
-metadata: {name: corpissuers.pki.corp.example}
-spec:
-  group: pki.corp.example
-  scope: Namespaced
-  names: {kind: CorpIssuer, listKind: CorpIssuerList, plural: corpissuers, singular: corpissuer}
-  versions:
-  - name: v1
-    served: true
-    storage: true
-    schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}
-`
-
 const corpConfiguration = `
 apiVersion: certshim.io/v1alpha1
 kind: ControllerConfiguration
