@@ -9,7 +9,7 @@ import (
 	"time"
 
 	flowcontrolv1 "k8s.io/api/flowcontrol/v1"
-	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/dynamic"
 	coordinationclient "k8s.io/client-go/kubernetes/typed/coordination/v1"
@@ -17,6 +17,8 @@ import (
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/util/flowcontrol"
+
+	"github.com/certshim/certshim/controller/codec"
 )
 
 // The limits of requests for an API server that does not share itself out fairly.
@@ -134,8 +136,17 @@ func (c *connection) probe(ctx context.Context, url string) (fair bool, err erro
 	return response.Header.Get(flowcontrolv1.ResponseHeaderMatchedFlowSchemaUID) != "", response.Body.Close()
 }
 
-// dynamic gives the dynamic client for one resource: the place where a resource gets a
-// decoder of its own.
-func (c *connection) dynamic(schema.GroupVersionResource) (dynamic.Interface, error) {
-	return dynamic.NewForConfigAndClient(c.config, c.http)
+// dynamic gives a dynamic client that decodes objects without some of their fields, such
+// as "status": what nobody reads costs next to nothing.
+func (c *connection) dynamic(leaveOut ...string) (dynamic.Interface, error) {
+	config := dynamic.ConfigFor(c.config)
+	config.NegotiatedSerializer = codec.New(leaveOut...)
+	config.ContentType, config.AcceptContentTypes = runtime.ContentTypeJSON, runtime.ContentTypeJSON
+	// The dynamic client gives whole paths, below no group and version.
+	config.GroupVersion, config.APIPath = nil, "/"
+	client, err := rest.UnversionedRESTClientForConfigAndClient(config, c.http)
+	if err != nil {
+		return nil, fmt.Errorf("can't build a client: %w", err)
+	}
+	return dynamic.New(client), nil
 }

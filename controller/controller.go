@@ -154,12 +154,10 @@ func (c *Controller) connect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	client, err := connection.dynamic(certificates)
-	if err != nil {
+	c.connection = connection
+	if c.writer, err = newWriter(connection); err != nil {
 		return err
 	}
-	c.connection = connection
-	c.writer = dynamicWriter{client: client.Resource(certificates)}
 	c.recorder = newRecorder(connection.events, c.metrics, c.log)
 	c.told = newTold(c.recorder, c.metrics)
 	c.discoverer = newDiscoverer(connection, c.log)

@@ -149,7 +149,7 @@ func (d *discoverer) certificateFields(ctx context.Context) certificate.Fields {
 	if found && isMetadata && known.ResourceVersion == d.schemaVersion {
 		return d.fields
 	}
-	client, err := d.connection.dynamic(crds)
+	client, err := d.connection.dynamic("status", "metadata.managedFields")
 	if err != nil {
 		return nil
 	}

@@ -15,6 +15,7 @@ func (c *Controller) watchedSource(kind source.Kind) watched {
 	return watched{
 		resource:  kind.Resource(),
 		made:      policy.Registry.CopyKeys(),
+		unread:    []string{"status", "metadata.managedFields"},
 		transform: sourceTransform(kind, policy),
 		handler: cache.ResourceEventHandlerDetailedFuncs{
 			AddFunc: func(o any, first bool) {
@@ -61,6 +62,7 @@ func (c *Controller) sourceGone(old *compactSource) {
 func (c *Controller) watchedCertificates() watched {
 	return watched{
 		resource:  certificates,
+		unread:    []string{"status"},
 		transform: certificateTransform,
 		handler: cache.ResourceEventHandlerDetailedFuncs{
 			AddFunc: func(o any, first bool) {

@@ -29,6 +29,8 @@ type watched struct {
 	clusterScoped bool
 	// advisory objects only add to what is told: the controller is ready without them.
 	advisory bool
+	// unread fields are left out when its objects are decoded, by path.
+	unread []string
 	// transform makes an object compact as it enters; it must be idempotent.
 	transform cache.TransformFunc
 	handler   cache.ResourceEventHandler
@@ -123,7 +125,7 @@ func (r watched) in(namespaces []string) []string {
 }
 
 func (w *watcher) start(ctx context.Context, r watched, anew bool) {
-	client, err := w.connection.dynamic(r.resource)
+	client, err := w.connection.dynamic(r.unread...)
 	if err != nil {
 		w.log.Error("can't build a client", "resource", r.resource.String(), "error", err)
 		return

@@ -36,10 +36,24 @@ const createOnly = "1"
 // dynamicWriter is the Writer over the dynamic client.
 type dynamicWriter struct {
 	client dynamic.NamespaceableResourceInterface
+	// whole decodes all that is sent; of the answer to a write only the metadata is read.
+	whole dynamic.NamespaceableResourceInterface
+}
+
+func newWriter(c *connection) (Writer, error) {
+	client, err := c.dynamic("spec", "status", "metadata.managedFields", "metadata.labels", "metadata.annotations")
+	if err != nil {
+		return nil, err
+	}
+	whole, err := c.dynamic()
+	if err != nil {
+		return nil, err
+	}
+	return dynamicWriter{client: client.Resource(certificates), whole: whole.Resource(certificates)}, nil
 }
 
 func (w dynamicWriter) Get(ctx context.Context, name types.NamespacedName) (map[string]any, error) {
-	object, err := w.client.Namespace(name.Namespace).Get(ctx, name.Name, metav1.GetOptions{})
+	object, err := w.whole.Namespace(name.Namespace).Get(ctx, name.Name, metav1.GetOptions{})
 	if err != nil {
 		return nil, err
 	}

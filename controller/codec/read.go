@@ -1,0 +1,122 @@
+package codec
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// tokens takes what client-go's decoder takes: of a name that occurs twice the last value
+// counts, and bytes that are no UTF-8 become U+FFFD.
+func tokens(r io.Reader) *jsontext.Decoder {
+	return jsontext.NewDecoder(r, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+}
+
+// reader builds values as an unstructured object holds them: int64 for a number that is
+// one, float64 for any other.
+type reader struct{ *jsontext.Decoder }
+
+// read gives the one JSON object that data holds, without what is left out.
+func read(data []byte, leftOut unread) (map[string]any, error) {
+	r := reader{tokens(bytes.NewBuffer(data))}
+	if kind := r.PeekKind(); kind != jsontext.KindBeginObject {
+		_, err := r.ReadValue()
+		if err == nil {
+			err = fmt.Errorf("it must be a JSON object, not %s", kind)
+		}
+		return nil, err
+	}
+	content, err := r.object(leftOut, true)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := r.ReadToken(); !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("something follows the object at byte %d", r.InputOffset())
+	}
+	return content, nil
+}
+
+// object reads an object. At the top, what is left out counts within the items of a list.
+func (r reader) object(leftOut unread, top bool) (map[string]any, error) {
+	if _, err := r.ReadToken(); err != nil {
+		return nil, err
+	}
+	fields := map[string]any{}
+	for r.PeekKind() != jsontext.KindEndObject {
+		token, err := r.ReadToken()
+		if err != nil {
+			return nil, err
+		}
+		name := token.String()
+		if leftOut.skips(name) {
+			if err := r.SkipValue(); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		below := leftOut[name]
+		if top && name == "items" {
+			below = leftOut
+		}
+		if fields[name], err = r.value(below); err != nil {
+			return nil, err
+		}
+	}
+	_, err := r.ReadToken()
+	return fields, err
+}
+
+func (r reader) list(leftOut unread) ([]any, error) {
+	if _, err := r.ReadToken(); err != nil {
+		return nil, err
+	}
+	items := []any{}
+	for r.PeekKind() != jsontext.KindEndArray {
+		item, err := r.value(leftOut)
+		if err != nil {
+			return nil, err
+		}
+		items = append(items, item)
+	}
+	_, err := r.ReadToken()
+	return items, err
+}
+
+func (r reader) value(leftOut unread) (any, error) {
+	switch r.PeekKind() {
+	case jsontext.KindBeginObject:
+		return r.object(leftOut, false)
+	case jsontext.KindBeginArray:
+		return r.list(leftOut)
+	default:
+		return r.scalar()
+	}
+}
+
+func (r reader) scalar() (any, error) {
+	token, err := r.ReadToken()
+	if err != nil {
+		return nil, err
+	}
+	switch token.Kind() {
+	case jsontext.KindString:
+		return token.String(), nil
+	case jsontext.KindTrue, jsontext.KindFalse:
+		return token.Bool(), nil
+	case jsontext.KindNumber:
+		return number(token.String())
+	default:
+		return nil, nil
+	}
+}
+
+func number(text string) (any, error) {
+	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
+		return n, nil
+	}
+	return strconv.ParseFloat(text, 64)
+}
