@@ -21,13 +21,14 @@ import (
 )
 
 // refusals are the requests that the API server answered with 403, as a proxy between
-// certshim and the server saw them.
+// certshim and the server saw them; the proxy counts those that may write, too.
 type refusals struct {
 	// kubeconfig leads through the proxy.
 	kubeconfig string
 
 	mu       sync.Mutex
 	messages []string
+	writes   int
 }
 
 // listen puts a proxy before the API server until the end of the test.
@@ -69,6 +70,11 @@ func (d *deployed) listen(t *testing.T) *refusals {
 }
 
 func (r *refusals) note(response *http.Response) error {
+	if response.Request.Method != http.MethodGet && response.Request.Method != http.MethodHead {
+		r.mu.Lock()
+		r.writes++
+		r.mu.Unlock()
+	}
 	if response.StatusCode != http.StatusForbidden {
 		return nil
 	}
@@ -81,6 +87,13 @@ func (r *refusals) note(response *http.Response) error {
 	defer r.mu.Unlock()
 	r.messages = append(r.messages, messageOf(content))
 	return nil
+}
+
+// written is how many requests were no reads.
+func (r *refusals) written() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.writes
 }
 
 // messageOf is the message of a Status; whatever else came stands for itself.
