@@ -93,7 +93,7 @@ func (p PolicySettings) rule() (certshim.Rule, error) {
 		rule.Selector = selector
 	}
 	if err := (resolver.Statement{Values: p.Values.Values}).Check(resolver.Grant{Values: resolver.ValueFields()}); err != nil {
-		errs = append(errs, fmt.Errorf("values: %w", err))
+		errs = append(errs, err)
 	}
 	if p.Issuer != (DefaultIssuer{}) {
 		rule.Issuer = p.Issuer.reference()

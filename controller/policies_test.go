@@ -50,7 +50,7 @@ func TestPoliciesThatCantBe(t *testing.T) {
 		"no name":           {"[{}]", "policies[0].name is empty"},
 		"a name twice":      {"[{name: a}, {name: a}]", `policies[1].name is "a"`},
 		"a selector":        {"[{name: a, namespaceSelector: 'x in'}]", `policies[0] (a): namespaceSelector is "x in"`},
-		"a usage":           {"[{name: a, values: {usages: [serverAuth]}}]", `policies[0] (a): values: "serverAuth"`},
+		"a usage":           {"[{name: a, values: {usages: [serverAuth]}}]", `policies[0] (a): values.usages[0]: "serverAuth" isn't known, did you mean "server auth"?`},
 		"an issuer":         {"[{name: a, issuer: {kind: ClusterIssuer}}]", "policies[0] (a): issuer.name is empty"},
 		"a kind":            {"[{name: a, kinds: [Ingress, ingress]}]", `policies[0] (a): kinds[1] is "ingress", must be one of Ingress, Gateway, ListenerSet`},
 		"a host":            {"[{name: a, allowedHosts: [10.0.0.1, .example.com, '*.example.com']}]", `allowedHosts[2] is "*.example.com", must be a domain`},

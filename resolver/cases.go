@@ -3,8 +3,12 @@ package resolver
 import (
 	"errors"
 	"fmt"
-	"reflect"
 	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/certshim/certshim/problem"
 )
 
 // Case is a test of an entry: an issuer's object, a Certificate for it, and what is said.
@@ -13,8 +17,16 @@ type Case struct {
 	// Object of the issuer, or what matters of it.
 	Object map[string]any `yaml:"object"`
 	// Certificate is the spec of a Certificate, or what matters of it.
-	Certificate map[string]any `yaml:"certificate"`
-	Want        Want           `yaml:"want"`
+	Certificate CertificateSpec `yaml:"certificate"`
+	Want        Want            `yaml:"want"`
+}
+
+// CertificateSpec is the spec of a Certificate, by the names of the CRD.
+type CertificateSpec map[string]any
+
+// UnmarshalYAML keeps the type to the outermost mapping.
+func (c *CertificateSpec) UnmarshalYAML(node *yaml.Node) error {
+	return node.Decode((*map[string]any)(c))
 }
 
 // Want is what a case expects. Ready, Reason, Recommend and Defaults count where they are
@@ -32,19 +44,22 @@ type Want struct {
 
 const unknownReady = "Unknown"
 
-func (c Case) check() error {
+func (c Case) faults() faults {
+	var all faults
 	if c.Name == "" {
-		return errors.New("it has no name")
+		all.add("", errors.New("it has no name"))
 	}
-	if !slices.Contains([]string{"", string(Ready), string(NotReady), unknownReady}, c.Want.Ready) {
-		return fmt.Errorf("want.ready is %q, must be \"True\", \"False\" or \"Unknown\"", c.Want.Ready)
+	if wants := []string{string(Ready), string(NotReady), unknownReady}; c.Want.Ready != "" && !slices.Contains(wants, c.Want.Ready) {
+		all.add("want.ready", fmt.Errorf("%s is none of \"True\", \"False\", \"Unknown\"", problem.Quote(c.Want.Ready)))
 	}
-	for _, rule := range slices.Concat(c.Want.Warns, c.Want.Refuses) {
-		if !slices.Contains(ruleNames(), rule) {
-			return fmt.Errorf("%q is no rule", rule)
+	for path, rules := range map[string][]string{"want.warns": c.Want.Warns, "want.refuses": c.Want.Refuses} {
+		for i, rule := range rules {
+			if !slices.Contains(ruleNames(), rule) {
+				all.add(fmt.Sprintf("%s[%d]", path, i), noneOf(rule, ruleNames()))
+			}
 		}
 	}
-	return nil
+	return all
 }
 
 // Outcome is what a case gave.
@@ -63,31 +78,31 @@ func (e Entry) RunCases() ([]Outcome, error) {
 	}
 	var outcomes []Outcome
 	for _, c := range e.Cases {
-		outcomes = append(outcomes, Outcome{Case: c.Name, Faults: c.run(p)})
+		outcomes = append(outcomes, Outcome{Case: c.Name, Faults: c.run(p, e.Readiness)})
 	}
 	return append(outcomes, e.lacks()...), nil
 }
 
-func (c Case) run(p *program) []string {
+func (c Case) run(p *program, readiness ReadinessRule) []string {
 	seen := p.read(normal(c.Object))
 	said := p.said[seen.Variant]
 	var faults []string
-	differs := func(what string, got, want any) {
-		if !reflect.DeepEqual(got, want) {
-			faults = append(faults, fmt.Sprintf("%s is %v, want %v", what, got, want))
+	differs := func(what, got, want, why string) {
+		if got != want {
+			faults = append(faults, fmt.Sprintf("%s is %s, want %s%s", what, orElse(got, "none"), orElse(want, "none"), why))
 		}
 	}
 	if c.Want.Ready != "" {
-		differs("ready", orElse(string(seen.Ready), unknownReady), c.Want.Ready)
+		differs("ready", orElse(string(seen.Ready), unknownReady), c.Want.Ready, readiness.why(seen))
 	}
 	if c.Want.Reason != nil {
-		differs("reason", seen.Reason, *c.Want.Reason)
+		differs("reason", seen.Reason, *c.Want.Reason, "")
 	}
 	if c.Want.Recommend != nil {
-		differs("recommend", said.recommend.Values, *c.Want.Recommend)
+		differs("recommend", said.recommend.text(), c.Want.Recommend.text(), "")
 	}
 	if c.Want.Defaults != nil {
-		differs("defaults", said.defaults, *c.Want.Defaults)
+		differs("defaults", said.defaults.text(), c.Want.Defaults.text(), "")
 	}
 	var warns, refuses []string
 	if c.Certificate != nil {
@@ -99,15 +114,33 @@ func (c Case) run(p *program) []string {
 			}
 		}
 	}
-	differs("warns", sortedRules(warns), sortedRules(c.Want.Warns))
-	differs("refuses", sortedRules(refuses), sortedRules(c.Want.Refuses))
+	differs("warns", sortedRules(warns), sortedRules(c.Want.Warns), "")
+	differs("refuses", sortedRules(refuses), sortedRules(c.Want.Refuses), "")
 	return faults
 }
 
-func sortedRules(rules []string) []string {
-	out := append([]string{}, rules...)
-	slices.Sort(out)
-	return out
+func sortedRules(rules []string) string {
+	return strings.Join(slices.Sorted(slices.Values(rules)), ", ")
+}
+
+// why says why an issuer isn't known to be ready, for the author of the test.
+func (r ReadinessRule) why(seen Seen) string {
+	switch {
+	case seen.Ready == Ready:
+		return ""
+	case seen.Message != "":
+		return "; it says " + problem.Quote(seen.Message)
+	case r.CEL == nil && seen.Ready == ReadyUnknown:
+		return fmt.Sprintf("; the object has no current item of status.conditions whose type is %q and whose status is text, such as \"False\"", r.conditionType())
+	}
+	return ""
+}
+
+func (r ReadinessRule) conditionType() string {
+	if r.Condition == nil {
+		return ConditionRule{}.filled().Type
+	}
+	return r.Condition.filled().Type
 }
 
 // lacks says which cases are missing, each as a failed one.
@@ -115,16 +148,16 @@ func (e Entry) lacks() []Outcome {
 	var missing []Outcome
 	lack := func(what string, there bool) {
 		if !there {
-			missing = append(missing, Outcome{Case: "(none)", Faults: []string{"there is no case of " + what}})
+			missing = append(missing, Outcome{Case: "a test is missing", Faults: []string{what}})
 		}
 	}
 	has := func(fits func(Case) bool) bool { return slices.ContainsFunc(e.Cases, fits) }
-	lack("a ready issuer", has(func(c Case) bool { return c.Want.Ready == string(Ready) }))
-	lack("an issuer that isn't ready", e.Readiness.Exists || has(func(c Case) bool {
-		return c.Want.Ready == string(NotReady) || c.Want.Ready == unknownReady
+	lack("one of a ready issuer, with want.ready \"True\"", has(func(c Case) bool { return c.Want.Ready == string(Ready) }))
+	lack("one of an issuer that isn't ready, with want.ready \"False\"", e.Readiness.Exists || has(func(c Case) bool {
+		return c.Want.Ready == string(NotReady)
 	}))
 	for _, rule := range e.rules() {
-		lack("a Certificate that breaks the rule "+rule, has(func(c Case) bool {
+		lack("one of a Certificate that breaks the rule "+rule+", named in want.warns or want.refuses", has(func(c Case) bool {
 			return slices.Contains(c.Want.Warns, rule) || slices.Contains(c.Want.Refuses, rule)
 		}))
 	}

@@ -2,10 +2,10 @@ package resolver
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -61,8 +61,8 @@ func decode(content []byte, file string, builtin bool) (Entry, error) {
 		return Entry{}, inFile(file, err)
 	}
 	var d declaration
-	if unknown := unknownFields(root, reflect.TypeFor[declaration](), ""); len(unknown) > 0 {
-		return Entry{}, inFile(file, errors.Join(unknown...))
+	if wrong := misshapen(root, reflect.TypeFor[declaration](), ""); len(wrong) > 0 {
+		return Entry{}, inFile(file, errors.Join(wrong...))
 	}
 	if err := root.Decode(&d); err != nil {
 		return Entry{}, inFile(file, err)
@@ -73,10 +73,7 @@ func decode(content []byte, file string, builtin bool) (Entry, error) {
 	}
 	entry := d.entry(file)
 	entry.builtin = builtin
-	for _, fault := range entry.faults() {
-		err = errors.Join(err, fmt.Errorf("line %d: %s: %w", lineOf(root, fault.path), fault.path, fault.err))
-	}
-	return entry, inFile(file, err)
+	return entry, inFile(file, entry.faults().atLines(root))
 }
 
 // oneDocument gives the content of the only document.
@@ -87,7 +84,7 @@ func oneDocument(content []byte) (*yaml.Node, error) {
 	case errors.Is(err, io.EOF):
 		return nil, errors.New("line 1: the file is empty, must hold an " + declarationKind)
 	case err != nil:
-		return nil, err
+		return nil, noYAML(err)
 	case first.Content[0].Kind != yaml.MappingNode:
 		return nil, fmt.Errorf("line %d: not a mapping, must be an %s", first.Line, declarationKind)
 	}
@@ -97,61 +94,25 @@ func oneDocument(content []byte) (*yaml.Node, error) {
 	return first.Content[0], nil
 }
 
-// unknownFields finds the keys of mappings for which the Go type has no field.
-func unknownFields(node *yaml.Node, t reflect.Type, path string) []error {
-	if node.Kind == yaml.AliasNode {
-		return []error{fmt.Errorf("line %d: %s: an alias, which isn't read here", node.Line, path)}
+// noYAML says why the text can't be read at all, with the usual cause.
+func noYAML(err error) error {
+	where, what, found := strings.Cut(strings.TrimPrefix(err.Error(), "yaml: "), ": ")
+	if !found || !strings.HasPrefix(where, "line ") {
+		return fmt.Errorf("line 1: no YAML: %w", err)
 	}
-	switch kind := t.Kind(); {
-	case kind == reflect.Pointer:
-		return unknownFields(node, t.Elem(), path)
-	case kind == reflect.Slice:
-		var errs []error
-		for i, item := range node.Content {
-			errs = append(errs, unknownFields(item, t.Elem(), fmt.Sprintf("%s[%d]", path, i))...)
-		}
-		return errs
-	case kind == reflect.Struct && node.Kind == yaml.MappingNode:
-		return unknownInMapping(node, yamlFields(t), path)
-	}
-	return nil
+	return fmt.Errorf("%s: no YAML: %s; look for its indentation, by spaces alone, and for quotes and brackets there and below", where, what)
 }
 
-func unknownInMapping(node *yaml.Node, fields map[string]reflect.Type, path string) []error {
+// atLines is all faults, each behind its line, by which they are sorted, and its path.
+func (f faults) atLines(root *yaml.Node) error {
 	var errs []error
-	for i := 0; i+1 < len(node.Content); i += 2 {
-		key, value := node.Content[i], node.Content[i+1]
-		field, known := fields[key.Value]
-		if !known {
-			errs = append(errs, unknownField(key, path, fields))
-			continue
-		}
-		errs = append(errs, unknownFields(value, field, strings.TrimPrefix(path+"."+key.Value, "."))...)
+	sorted := slices.SortedStableFunc(slices.Values(f), func(a, b fault) int {
+		return cmp.Or(cmp.Compare(lineOf(root, a.path), lineOf(root, b.path)), cmp.Compare(a.path, b.path))
+	})
+	for _, one := range sorted {
+		errs = append(errs, fmt.Errorf("line %d: %s: %w", lineOf(root, one.path), one.path, one.err))
 	}
-	return errs
-}
-
-func unknownField(key *yaml.Node, path string, fields map[string]reflect.Type) error {
-	message := fmt.Sprintf("line %d: unknown field %q", key.Line, strings.TrimPrefix(path+"."+key.Value, "."))
-	if near := nearest(key.Value, slices.Sorted(maps.Keys(fields))); near != "" {
-		message += fmt.Sprintf(", did you mean %q?", near)
-	}
-	return errors.New(message)
-}
-
-// yamlFields are the fields of a struct by their names in a file, those of embedded
-// structs included.
-func yamlFields(t reflect.Type) map[string]reflect.Type {
-	fields := map[string]reflect.Type{}
-	for field := range t.Fields() {
-		name, options, _ := strings.Cut(field.Tag.Get("yaml"), ",")
-		if options == "inline" {
-			maps.Copy(fields, yamlFields(field.Type))
-		} else if name != "-" {
-			fields[name] = field.Type
-		}
-	}
-	return fields
+	return errors.Join(errs...)
 }
 
 // lineOf is where a path, such as spec.variants[1].when, or the longest part of it that is
@@ -210,28 +171,10 @@ func (d declaration) entry(file string) Entry {
 	return Entry{
 		ID: d.Metadata.Name, Title: s.Title, Group: s.Group, Versions: s.Versions, Kinds: s.Kinds,
 		Docs: s.Docs, Verified: s.Verified, Notes: s.Notes, File: file,
-		Readiness: s.Readiness, Constraints: s.Constraints.filled(), Recommend: s.Recommend, Defaults: s.Defaults,
-		Variants: filledVariants(s.Variants), Annotations: s.Annotations, Approval: s.Approval,
+		Readiness: s.Readiness, Constraints: s.Constraints, Recommend: s.Recommend, Defaults: s.Defaults,
+		Variants: s.Variants, Annotations: s.Annotations, Approval: s.Approval,
 		Example: s.Example, Cases: s.Tests,
 	}
-}
-
-func filledVariants(variants []Variant) []Variant {
-	out := slices.Clone(variants)
-	for i := range out {
-		out[i].Constraints = out[i].Constraints.filled()
-	}
-	return out
-}
-
-// filled gives the rules of a file their default verdict, Warn.
-func (c Constraints) filled() Constraints {
-	for _, verdict := range c.verdictFields() {
-		if *verdict == "" {
-			*verdict = Warn
-		}
-	}
-	return c
 }
 
 // hours writes a duration as people do: 720h rather than 720h0m0s.

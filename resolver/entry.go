@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/google/cel-go/cel"
+
 	"github.com/certshim/certshim/problem"
 )
 
@@ -124,12 +126,6 @@ func (e Entry) Signers() []string {
 	return signers
 }
 
-// fault is what is wrong at a path of a declaration.
-type fault struct {
-	path string
-	err  error
-}
-
 // check says what is wrong with an entry as a declaration.
 func (e Entry) check() error {
 	var errs []error
@@ -139,47 +135,37 @@ func (e Entry) check() error {
 	return errors.Join(errs...)
 }
 
-func (e Entry) faults() []fault {
-	var faults []fault
-	wrong := func(path string, err error) {
-		if err != nil {
-			faults = append(faults, fault{path: path, err: err})
-		}
-	}
-	if e.ID == "" {
-		wrong("metadata.name", errors.New("it has no name"))
-	}
-	wrong("spec.group", e.checkGroup())
-	if len(e.Versions) == 0 || slices.Contains(e.Versions, "") {
-		wrong("spec.versions", errors.New("it names no version"))
-	}
-	if len(e.Kinds) == 0 {
-		wrong("spec.kinds", errors.New("it names no kind"))
-	}
-	for i, kind := range e.Kinds {
-		wrong(fmt.Sprintf("spec.kinds[%d]", i), kind.check())
-	}
-	wrong("spec.readiness", e.Readiness.check())
-	wrong("spec.constraints", e.Constraints.check())
-	wrong("spec.recommend", e.Recommend.check(everything))
-	wrong("spec.defaults", e.Defaults.check(everything))
+func (e Entry) faults() faults {
+	var all faults
+	all.add("metadata.name", e.checkName())
+	all.add("spec.group", e.checkGroup())
+	all.under("spec", e.kindFaults())
+	all.under("spec.readiness", e.Readiness.faults())
+	all.under("spec.constraints", e.Constraints.faults())
+	all.under("spec.recommend", e.Recommend.faults())
+	all.under("spec.defaults", e.Defaults.faults())
 	for i, variant := range e.Variants {
-		wrong(fmt.Sprintf("spec.variants[%d]", i), variant.check())
+		all.under(fmt.Sprintf("spec.variants[%d]", i), variant.faults())
 	}
-	for i, annotation := range e.Annotations {
-		wrong(fmt.Sprintf("spec.annotations[%d]", i), annotation.check())
-	}
-	if !slices.Contains([]Approver{"", ByCertManager, ByItself, ByNobody}, e.Approval.By) {
-		wrong("spec.approval.by", fmt.Errorf("%q is none of %s, %s, %s", e.Approval.By, ByCertManager, ByItself, ByNobody))
+	all.under("spec.annotations", annotationFaults(e.Annotations))
+	if approvers := []Approver{ByCertManager, ByItself, ByNobody}; e.Approval.By != "" && !slices.Contains(approvers, e.Approval.By) {
+		all.add("spec.approval.by", noneOf(e.Approval.By, approvers))
 	}
 	for i, c := range e.Cases {
-		wrong(fmt.Sprintf("spec.tests[%d]", i), c.check())
+		all.under(fmt.Sprintf("spec.tests[%d]", i), c.faults())
 	}
-	return faults
+	if len(all) == 0 {
+		all.under("spec", e.contradictions())
+	}
+	return all
 }
 
-// everything is the grant of a file of the operator's own.
-var everything = Grant{Values: ValueFields(), MayRefuse: true}
+func (e Entry) checkName() error {
+	if !isSubdomain(e.ID) {
+		return fmt.Errorf("%s is no short name, which has lower-case letters, digits, '-' and '.', such as corp-ca", problem.Quote(e.ID))
+	}
+	return nil
+}
 
 func (e Entry) checkGroup() error {
 	switch {
@@ -191,22 +177,64 @@ func (e Entry) checkGroup() error {
 	return nil
 }
 
-func (k KindEntry) check() error {
-	switch {
-	case !isKind(k.Kind):
-		return fmt.Errorf("kind %q is not a kind; it is written in CamelCase", k.Kind)
-	case k.Resource == "":
-		return fmt.Errorf("kind %s: it names no resource", k.Kind)
-	case k.Scope != Namespaced && k.Scope != Cluster:
-		return fmt.Errorf("kind %s: scope %q is neither %s nor %s", k.Kind, k.Scope, Namespaced, Cluster)
+// kindFaults are those of the versions and kinds.
+func (e Entry) kindFaults() faults {
+	var all faults
+	if len(e.Versions) == 0 {
+		all.add("versions", errors.New("it names no version, such as v1"))
 	}
-	return nil
+	for i, version := range e.Versions {
+		if !isSubdomain(version) {
+			all.add(fmt.Sprintf("versions[%d]", i), fmt.Errorf("%s is no version; it is written without the group, such as v1", problem.Quote(version)))
+		}
+	}
+	if len(e.Kinds) == 0 {
+		all.add("kinds", errors.New("it names no kind"))
+	}
+	for i, kind := range e.Kinds {
+		path := fmt.Sprintf("kinds[%d]", i)
+		all.under(path, kind.faults())
+		if slices.ContainsFunc(e.Kinds[:i], func(before KindEntry) bool { return before.Kind == kind.Kind }) {
+			all.add(path+".kind", fmt.Errorf("%s stands there twice", problem.Quote(kind.Kind)))
+		}
+		if slices.ContainsFunc(e.Kinds[:i], func(before KindEntry) bool { return before.Resource == kind.Resource }) {
+			all.add(path+".resource", fmt.Errorf("%s is that of another kind, too", problem.Quote(kind.Resource)))
+		}
+	}
+	return all
+}
+
+func (k KindEntry) faults() faults {
+	var all faults
+	if !isKind(k.Kind) {
+		all.add("kind", fmt.Errorf("%s is not a kind; it is written in CamelCase, such as CorpIssuer", problem.Quote(k.Kind)))
+	}
+	if !isSubdomain(k.Resource) {
+		all.add("resource", fmt.Errorf("%s is no resource; it is the plural of the kind, in lower case, such as %s",
+			problem.Quote(k.Resource), strings.ToLower(orElse(k.Kind, "CorpIssuer"))+"s"))
+	}
+	if scopes := []Scope{Namespaced, Cluster}; !slices.Contains(scopes, k.Scope) {
+		all.add("scope", noneOf(k.Scope, scopes))
+	}
+	return all
+}
+
+func annotationFaults(annotations []ReadAnnotation) faults {
+	var all faults
+	for i, annotation := range annotations {
+		path := fmt.Sprintf("[%d]", i)
+		all.add(path, annotation.check())
+		if slices.ContainsFunc(annotations[:i], func(before ReadAnnotation) bool { return before.Key == annotation.Key }) {
+			all.add(path+".key", fmt.Errorf("%s stands there twice", problem.Quote(annotation.Key)))
+		}
+	}
+	return all
 }
 
 func (a ReadAnnotation) check() error {
 	domain, _, found := strings.Cut(a.Key, "/")
 	if !isSubdomain(strings.TrimSuffix(domain, ".")) || (!found && !strings.HasSuffix(a.Key, ".")) {
-		return fmt.Errorf("%q is no annotation key, and no prefix that ends in / or", a.Key)
+		return fmt.Errorf("%s is no annotation key, such as pki.corp.example/profile, and no prefix, which ends in \"/\" or \".\"", problem.Quote(a.Key))
 	}
 	if a.Doc == "" {
 		return fmt.Errorf("the annotation %s has no doc", a.Key)
@@ -214,15 +242,70 @@ func (a ReadAnnotation) check() error {
 	return nil
 }
 
-func (v Variant) check() error {
-	errs := []error{v.Constraints.check(), v.Recommend.check(everything), v.Defaults.check(everything)}
-	if _, err := compile(v.When); err != nil {
-		errs = append(errs, fmt.Errorf("when: %w", err))
-	}
-	for _, path := range v.Drop {
+func (v Variant) faults() faults {
+	var all faults
+	_, err := compile(v.When, cel.BoolType)
+	all.add("when", err)
+	for i, path := range v.Drop {
 		if !slices.Contains(droppable(), path) {
-			errs = append(errs, fmt.Errorf("%q can't be dropped, must be one of %s", path, strings.Join(droppable(), ", ")))
+			all.add(fmt.Sprintf("drop[%d]", i), notDroppable(path))
 		}
 	}
-	return errors.Join(errs...)
+	all.under("constraints", v.Constraints.faults())
+	all.under("recommend", v.Recommend.faults())
+	all.under("defaults", v.Defaults.faults())
+	return all
+}
+
+// notDroppable names the one that is meant, written without what it stands in, or all.
+func notDroppable(path string) error {
+	for _, known := range droppable() {
+		if strings.HasSuffix(known, "."+path) {
+			return fmt.Errorf("%s can't be dropped, did you mean %q?", problem.Quote(path), known)
+		}
+	}
+	return noneOf(path, droppable())
+}
+
+// contradictions are values that break rules of the same declaration.
+func (e Entry) contradictions() faults {
+	var all faults
+	base := said{constraints: e.Constraints, recommend: e.Recommend, defaults: e.Defaults}
+	all.under("", base.contradictions())
+	for i, variant := range e.Variants {
+		if part := base.with(variant).contradictions(); len(part) > 0 && len(base.contradictions()) == 0 {
+			all.add(fmt.Sprintf("variants[%d]", i), part.err())
+		}
+	}
+	return all
+}
+
+func (s said) contradictions() faults {
+	var all faults
+	for path, values := range map[string]Values{"recommend": s.recommend.Values, "defaults": s.defaults} {
+		for _, broken := range s.constraints.Violations(values.facts()) {
+			if field := ValueField(broken.Field); slices.Contains(values.Set(), field) {
+				all.add(path+"."+broken.Field, fmt.Errorf("it breaks the rule %s of the same declaration, which allows %s",
+					broken.Rule, orElse(broken.Allowed, "none")))
+			}
+		}
+	}
+	return all
+}
+
+// facts are those of a Certificate that has the values and nothing else.
+func (v Values) facts() Facts {
+	facts := Facts{Key: v.PrivateKey.Algorithm, Duration: v.Duration, RenewBefore: v.RenewBefore, CommonNameIsSAN: true}
+	if v.CommonName {
+		facts.CommonName = "shop.example.com"
+	}
+	if len(v.PrivateKey.Sizes) > 0 {
+		facts.KeySize = v.PrivateKey.Sizes[0]
+	}
+	usages := make([]any, len(v.Usages))
+	for i, usage := range v.Usages {
+		usages[i] = usage
+	}
+	facts.usages = usages
+	return facts
 }

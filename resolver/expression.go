@@ -3,6 +3,7 @@ package resolver
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 
 	"github.com/google/cel-go/cel"
@@ -23,8 +24,9 @@ var environment = sync.OnceValues(func() (*cel.Env, error) {
 	return cel.NewEnv(cel.Variable("object", cel.DynType), cel.OptionalTypes())
 })
 
-// compile makes an expression ready to be evaluated.
-func compile(source string) (cel.Program, error) {
+// compile makes an expression ready to be evaluated. What it gives must be of a type, as
+// far as that can be told from the expression.
+func compile(source string, gives *cel.Type) (cel.Program, error) {
 	if source == "" {
 		return nil, errors.New("the expression is empty")
 	}
@@ -37,9 +39,36 @@ func compile(source string) (cel.Program, error) {
 	}
 	checked, issues := env.Compile(source)
 	if issues.Err() != nil {
-		return nil, fmt.Errorf("the expression %q can't be read: %w", source, issues.Err())
+		return nil, fmt.Errorf("the expression %q can't be read: %s", source, places(issues))
+	}
+	if out := checked.OutputType(); out.Kind() != types.DynKind && !out.IsExactType(gives) {
+		return nil, fmt.Errorf("the expression %q gives %s, must give %s%s", source, out, gives, orValue(out))
 	}
 	return env.Program(checked, cel.CostLimit(maxCost), cel.InterruptCheckFrequency(100), cel.EvalOptions(cel.OptOptimize))
+}
+
+// places says in one line what is wrong, and at which characters.
+func places(issues *cel.Issues) string {
+	var texts []string
+	for _, issue := range issues.Errors() {
+		where := fmt.Sprintf("character %d", issue.Location.Column()+1)
+		if issue.Location.Line() > 1 {
+			where = fmt.Sprintf("line %d, %s", issue.Location.Line(), where)
+		}
+		what := strings.ReplaceAll(issue.Message, " (in container '')", "")
+		if strings.Contains(what, "undeclared reference") {
+			what += "; the only variable is object"
+		}
+		texts = append(texts, where+": "+what)
+	}
+	return strings.Join(texts, "; ")
+}
+
+func orValue(out *cel.Type) string {
+	if out.Kind() == types.OpaqueKind && out.TypeName() == "optional_type" {
+		return "; end it with .orValue(…)"
+	}
+	return ""
 }
 
 // truth evaluates to a bool.

@@ -153,20 +153,30 @@ func (v Values) check(g Grant) error {
 			errs = append(errs, fmt.Errorf("it sets a default for %s, which is not granted", field))
 		}
 	}
-	errs = append(errs, checkUsages(v.Usages))
-	if v.Duration < 0 || v.RenewBefore < 0 {
-		errs = append(errs, errors.New("a default of a duration is negative"))
-	}
-	if v.Duration != 0 && v.RenewBefore >= v.Duration {
-		errs = append(errs, fmt.Errorf("renewBefore, %s, is not less than the duration, %s", v.RenewBefore, v.Duration))
-	}
-	if key := v.PrivateKey; key.Algorithm != "" || len(key.Sizes) > 0 {
-		errs = append(errs, key.check())
-		if len(key.Sizes) > 1 {
-			errs = append(errs, errors.New("a default key has several sizes, must be one at most"))
+	var malformed faults
+	malformed.under("values", v.faults())
+	return errors.Join(append(errs, malformed.err())...)
+}
+
+// faults are those of the values, whoever may set them.
+func (v Values) faults() faults {
+	var all faults
+	all.under("usages", usageFaults(v.Usages))
+	for path, duration := range map[string]time.Duration{"duration": v.Duration, "renewBefore": v.RenewBefore} {
+		if duration < 0 {
+			all.add(path, fmt.Errorf("%s is negative", hours(duration)))
 		}
 	}
-	return errors.Join(errs...)
+	if v.Duration > 0 && v.RenewBefore >= v.Duration {
+		all.add("renewBefore", fmt.Errorf("%s is not less than the duration, %s", hours(v.RenewBefore), hours(v.Duration)))
+	}
+	if key := v.PrivateKey; key.Algorithm != "" || len(key.Sizes) > 0 {
+		all.under("privateKey", key.faults())
+		if len(key.Sizes) > 1 {
+			all.add("privateKey.sizes", errors.New("it has several sizes, must have one at most"))
+		}
+	}
+	return all
 }
 
 // checkCopied holds keys to the grant, and never lets a resolver copy one that cert-manager

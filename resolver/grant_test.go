@@ -42,6 +42,10 @@ func TestAStatementWithinItsGrant(t *testing.T) {
 	if err := (resolver.Statement{}).Check(resolver.Grant{}); err != nil {
 		t.Errorf("the empty statement is refused: %v", err)
 	}
+	silent := resolver.Constraints{CA: &resolver.CARule{}, CommonName: &resolver.CommonNameRule{MaxBytes: 64}}
+	if err := (resolver.Statement{Constraints: silent}).Check(resolver.Grant{}); err != nil {
+		t.Errorf("rules that leave out what has a default are refused: %v", err)
+	}
 }
 
 func TestAStatementIsRefused(t *testing.T) {
@@ -68,7 +72,7 @@ func TestAStatementIsRefused(t *testing.T) {
 		"namespaces, many":   {resolver.Statement{Namespaces: make([]string, 101)}, "101 namespaces"},
 		"namespace":          {resolver.Statement{Namespaces: []string{"a/b"}}, "no namespace"},
 		"value not granted":  {values(resolver.Values{CommonName: true}), "commonName, which is not granted"},
-		"value, usage":       {values(resolver.Values{Usages: []string{"serverAuth"}}), "no usage"},
+		"value, usage":       {values(resolver.Values{Usages: []string{"serverAuth"}}), `values.usages[0]: "serverAuth" isn't known, did you mean "server auth"?`},
 		"value, duration":    {values(resolver.Values{Duration: -1}), "negative"},
 		"value, renewal":     {values(resolver.Values{Duration: time.Hour, RenewBefore: time.Hour}), "not less"},
 		"value, key sizes":   {values(resolver.Values{PrivateKey: resolver.Key{Algorithm: "RSA", Sizes: []int{2048, 4096}}}), "several sizes"},
@@ -80,13 +84,13 @@ func TestAStatementIsRefused(t *testing.T) {
 		"copies kubernetes":  {resolver.Statement{CopyAnnotations: []string{"kubernetes.io/tls-acme"}}, "never copied"},
 		"copies, no domain":  {resolver.Statement{CopyAnnotations: []string{"profile"}}, "no domain"},
 		"copies, many":       {resolver.Statement{CopyAnnotations: make([]string, 33)}, "33 annotations"},
-		"verdict":            {constraints(resolver.Constraints{CA: &resolver.CARule{}}), "verdict"},
-		"names":              {constraints(resolver.Constraints{SANs: &resolver.SANRule{Allowed: []resolver.SANKind{"X"}, Verdict: resolver.Warn}}), "alternative name"},
-		"common name":        {constraints(resolver.Constraints{CommonName: &resolver.CommonNameRule{Verdict: resolver.Warn}}), "common name"},
+		"verdict":            {constraints(resolver.Constraints{CA: &resolver.CARule{Verdict: "warn"}}), `constraints.ca.verdict: "warn" is none of Warn, Refuse`},
+		"names":              {constraints(resolver.Constraints{SANs: &resolver.SANRule{Allowed: []resolver.SANKind{"X"}}}), `constraints.sans.allowed[0]: "X" is none of DNS, IP`},
+		"common name":        {constraints(resolver.Constraints{CommonName: &resolver.CommonNameRule{Must: "Be"}}), `constraints.commonName.must: "Be" is none of Optional`},
 		"key":                {constraints(resolver.Constraints{Keys: &resolver.KeyRule{Allowed: []resolver.Key{{Algorithm: "ECDSA", Sizes: []int{512}}}, Verdict: resolver.Warn}}), "no size"},
 		"durations crossed":  {constraints(resolver.Constraints{Durations: &resolver.DurationRule{Min: 2, Max: 1, Verdict: resolver.Warn}}), "more than the longest"},
 		"durations fall":     {constraints(resolver.Constraints{Durations: &resolver.DurationRule{Steps: []time.Duration{2, 1}, Verdict: resolver.Warn}}), "rise"},
-		"usage":              {constraints(resolver.Constraints{Usages: &resolver.UsageRule{Allowed: []string{"x"}, Verdict: resolver.Warn}}), "no usage"},
+		"usage":              {constraints(resolver.Constraints{Usages: &resolver.UsageRule{Allowed: []string{"x"}, Verdict: resolver.Warn}}), `constraints.usages.allowed[0]: "x" is none of signing`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := c.statement.Check(grant())
@@ -99,7 +103,7 @@ func TestAStatementIsRefused(t *testing.T) {
 
 func TestRefusingNeedsAGrant(t *testing.T) {
 	s := resolver.Statement{Constraints: resolver.Constraints{Wildcards: &resolver.WildcardRule{Verdict: resolver.Refuse}}}
-	if err := s.Check(resolver.Grant{}); err == nil || !strings.Contains(err.Error(), "not granted") {
+	if err := s.Check(resolver.Grant{}); err == nil || !strings.Contains(err.Error(), "constraints.wildcards.verdict: it refuses, which is not granted") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -37,7 +37,7 @@ func (e Entry) program() (*program, error) {
 	base := said{constraints: e.Constraints, recommend: e.Recommend, defaults: e.Defaults}
 	p := &program{readiness: readiness, said: []said{base}}
 	for _, variant := range e.Variants {
-		when, err := compile(variant.When)
+		when, err := compile(variant.When, cel.BoolType)
 		if err != nil {
 			return nil, err
 		}

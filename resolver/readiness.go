@@ -3,6 +3,7 @@ package resolver
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -48,7 +49,8 @@ type ReadinessExpressions struct {
 	Message string `yaml:"message"`
 }
 
-func (r ReadinessRule) check() error {
+func (r ReadinessRule) faults() faults {
+	var all faults
 	given := 0
 	for _, is := range []bool{r.Condition != nil, r.Exists, r.CEL != nil} {
 		if is {
@@ -56,24 +58,37 @@ func (r ReadinessRule) check() error {
 		}
 	}
 	if given > 1 {
-		return errors.New("more than one of condition, exists and cel is given")
+		all.add("", errors.New("more than one of condition, exists and cel is given"))
 	}
 	if r.Condition != nil {
-		return r.Condition.check()
+		all.add("condition.observedGeneration", r.Condition.ObservedGeneration.check())
 	}
-	_, err := r.reader()
-	return err
+	if r.CEL != nil {
+		all.under("cel", r.CEL.faults())
+	}
+	return all
 }
 
-func (r ConditionRule) check() error {
-	switch r.ObservedGeneration {
-	case "", GenerationIfSet, GenerationRequired, GenerationIgnore:
+func (g GenerationRule) check() error {
+	rules := []GenerationRule{GenerationIfSet, GenerationRequired, GenerationIgnore}
+	if g == "" || slices.Contains(rules, g) {
 		return nil
 	}
-	return fmt.Errorf("condition.observedGeneration is %q, must be %s, %s or %s", r.ObservedGeneration, GenerationIfSet, GenerationRequired, GenerationIgnore)
+	return noneOf(g, rules)
 }
 
-// verdictOf is the readiness of an object, and why.
+func (e ReadinessExpressions) faults() faults {
+	var all faults
+	_, err := compile(e.Ready, cel.BoolType)
+	all.add("ready", err)
+	_, err = compileOptional(e.Reason)
+	all.add("reason", err)
+	_, err = compileOptional(e.Message)
+	all.add("message", err)
+	return all
+}
+
+// readinessReader gives the readiness of an object, and why.
 type readinessReader func(object map[string]any) (Readiness, string, string)
 
 // reader compiles the rule.
@@ -152,14 +167,11 @@ func whole(value any) int64 {
 }
 
 func (e ReadinessExpressions) reader() (readinessReader, error) {
-	ready, err := compile(e.Ready)
-	if err != nil {
-		return nil, fmt.Errorf("cel.ready: %w", err)
-	}
+	ready, readyErr := compile(e.Ready, cel.BoolType)
 	reason, reasonErr := compileOptional(e.Reason)
 	message, messageErr := compileOptional(e.Message)
-	if err := errors.Join(reasonErr, messageErr); err != nil {
-		return nil, fmt.Errorf("cel: %w", err)
+	if err := errors.Join(readyErr, reasonErr, messageErr); err != nil {
+		return nil, fmt.Errorf("readiness: %w", err)
 	}
 	return func(object map[string]any) (Readiness, string, string) {
 		is, err := truth(ready, object)
@@ -180,7 +192,7 @@ func compileOptional(source string) (cel.Program, error) {
 	if source == "" {
 		return nil, nil
 	}
-	return compile(source)
+	return compile(source, cel.StringType)
 }
 
 // presentable makes reason and message fit for a statement: what can't be shown is left

@@ -81,7 +81,7 @@ func (r *Registry) put(entry Entry) error {
 	for _, kind := range entry.Kinds {
 		key := GroupKind{Group: entry.Group, Kind: kind.Kind}
 		if other, taken := r.known[key]; taken && other.Entry.Level == entry.Level {
-			errs = append(errs, fmt.Errorf("issuer types %s and %s both declare kind %s of group %s", other.Entry.ID, entry.ID, key.Kind, key.Group))
+			errs = append(errs, fmt.Errorf("issuer types %s and %s both declare kind %s of group %s", other.Entry.where(), entry.where(), key.Kind, key.Group))
 			continue
 		}
 		r.known[key] = &Known{GroupKind: key, KindEntry: kind, Entry: &entry, program: program, statements: statements, by: entry.By()}
@@ -89,16 +89,26 @@ func (r *Registry) put(entry Entry) error {
 	return errors.Join(errs...)
 }
 
-// By names who declares the type: catalogue/step-issuer, file/corp-ca.
-func (e Entry) By() string {
-	switch e.Level {
-	case LevelOperator:
-		return "file/" + e.ID
-	case LevelCompiled:
-		return "compiled-in/" + e.ID
-	default:
-		return "catalogue/" + e.ID
+// where names an entry and, if it has one, its file.
+func (e Entry) where() string {
+	if e.File == "" {
+		return e.ID
 	}
+	return e.ID + " (" + e.File + ")"
+}
+
+// By names who declares the type: catalogue/step-issuer, file/corp-ca. An operator's that
+// comes from no file is a plugin's grant.
+func (e Entry) By() string {
+	switch {
+	case e.Level == LevelCompiled:
+		return "compiled-in/" + e.ID
+	case e.Level == LevelShipped:
+		return "catalogue/" + e.ID
+	case e.File == "":
+		return "plugin/" + e.ID
+	}
+	return "file/" + e.ID
 }
 
 // statement is what an entry says of issuers whose readiness isn't known. What the shipped

@@ -1,6 +1,9 @@
 package resolver
 
-import "time"
+import (
+	"iter"
+	"time"
+)
 
 // Constraints is a closed set of rules about what an issuer can't do. A nil rule is no rule;
 // an empty list in a rule allows nothing.
@@ -17,8 +20,8 @@ type Constraints struct {
 // Verdict says what becomes of a Certificate that breaks a rule.
 type Verdict string
 
-// The verdicts. Warn makes the Certificate and tells the user; Refuse makes none, and leaves
-// an existing one as it is.
+// The verdicts. Warn, which a verdict that isn't set means too, makes the Certificate and
+// tells the user; Refuse makes none, and leaves an existing one as it is.
 const (
 	Warn   Verdict = "Warn"
 	Refuse Verdict = "Refuse"
@@ -52,7 +55,7 @@ type WildcardRule struct {
 // CommonNameMust says what holds for the common name.
 type CommonNameMust string
 
-// What may be demanded of a common name. NameOptional demands nothing.
+// What may be demanded of a common name. NameOptional, the default, demands nothing.
 const (
 	NameOptional  CommonNameMust = "Optional"
 	NameRequired  CommonNameMust = "Required"
@@ -98,37 +101,31 @@ type CARule struct {
 	Verdict Verdict `yaml:"verdict,omitempty"`
 }
 
-// verdicts of the rules that there are.
-func (c Constraints) verdicts() []Verdict {
-	var all []Verdict
-	for _, verdict := range c.verdictFields() {
-		all = append(all, *verdict)
+// verdicts are those of the rules that there are, by the rules' names.
+func (c Constraints) verdicts() iter.Seq2[string, Verdict] {
+	return func(yield func(string, Verdict) bool) {
+		for _, name := range c.names() {
+			if !yield(name, c.verdict(name)) {
+				return
+			}
+		}
 	}
-	return all
 }
 
-func (c Constraints) verdictFields() []*Verdict {
-	var all []*Verdict
-	if c.SANs != nil {
-		all = append(all, &c.SANs.Verdict)
+func (c Constraints) verdict(name string) Verdict {
+	switch name {
+	case ruleSANs:
+		return c.SANs.Verdict
+	case ruleWildcards:
+		return c.Wildcards.Verdict
+	case ruleCommonName:
+		return c.CommonName.Verdict
+	case ruleKeys:
+		return c.Keys.Verdict
+	case ruleDurations:
+		return c.Durations.Verdict
+	case ruleUsages:
+		return c.Usages.Verdict
 	}
-	if c.Wildcards != nil {
-		all = append(all, &c.Wildcards.Verdict)
-	}
-	if c.CommonName != nil {
-		all = append(all, &c.CommonName.Verdict)
-	}
-	if c.Keys != nil {
-		all = append(all, &c.Keys.Verdict)
-	}
-	if c.Durations != nil {
-		all = append(all, &c.Durations.Verdict)
-	}
-	if c.Usages != nil {
-		all = append(all, &c.Usages.Verdict)
-	}
-	if c.CA != nil {
-		all = append(all, &c.CA.Verdict)
-	}
-	return all
+	return c.CA.Verdict
 }

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"time"
-
-	"github.com/certshim/certshim/problem"
 )
 
 // Usages are the key usages of the Certificate CRD.
@@ -22,119 +20,144 @@ func Usages() []string {
 
 // checkGrant holds the verdicts to the grant.
 func (c Constraints) checkGrant(g Grant) error {
-	if !g.MayRefuse && slices.Contains(c.verdicts(), Refuse) {
-		return errors.New("a rule refuses, which is not granted")
+	var all faults
+	for name, verdict := range c.verdicts() {
+		if verdict == Refuse && !g.MayRefuse {
+			all.add("constraints."+name+".verdict", errors.New("it refuses, which is not granted"))
+		}
 	}
-	return nil
+	return all.err()
 }
 
 // check says which rules are malformed.
 func (c Constraints) check() error {
-	var errs []error
-	for _, verdict := range c.verdicts() {
-		if verdict != Warn && verdict != Refuse {
-			errs = append(errs, fmt.Errorf("the verdict of a rule is %s, must be %s or %s", problem.Quote(string(verdict)), Warn, Refuse))
+	var all faults
+	all.under("constraints", c.faults())
+	return all.err()
+}
+
+// faults are those of the rules, at paths such as durations.max.
+func (c Constraints) faults() faults {
+	var all faults
+	for name, verdict := range c.verdicts() {
+		if !slices.Contains([]Verdict{"", Warn, Refuse}, verdict) {
+			all.add(name+".verdict", noneOf(verdict, []Verdict{Warn, Refuse}))
 		}
 	}
 	if c.SANs != nil {
-		errs = append(errs, c.SANs.check())
+		all.under(ruleSANs, c.SANs.faults())
 	}
 	if c.CommonName != nil {
-		errs = append(errs, c.CommonName.check())
+		all.under(ruleCommonName, c.CommonName.faults())
 	}
 	if c.Keys != nil {
-		errs = append(errs, c.Keys.check())
+		all.under(ruleKeys, c.Keys.faults())
 	}
 	if c.Durations != nil {
-		errs = append(errs, c.Durations.check())
+		all.under(ruleDurations, c.Durations.faults())
 	}
 	if c.Usages != nil {
-		errs = append(errs, checkUsages(c.Usages.Allowed))
+		all.under(ruleUsages+".allowed", usageFaults(c.Usages.Allowed))
 	}
-	return errors.Join(errs...)
+	return all
 }
 
-func (r SANRule) check() error {
-	var errs []error
-	for _, kind := range r.Allowed {
-		if !slices.Contains([]SANKind{DNSName, IPAddress, URI, Email, OtherName}, kind) {
-			errs = append(errs, fmt.Errorf("%s is no kind of subject alternative name", problem.Quote(string(kind))))
+func (r SANRule) faults() faults {
+	var all faults
+	kinds := []SANKind{DNSName, IPAddress, URI, Email, OtherName}
+	for i, kind := range r.Allowed {
+		if !slices.Contains(kinds, kind) {
+			all.add(fmt.Sprintf("allowed[%d]", i), noneOf(kind, kinds))
 		}
 	}
-	if len(r.Allowed) > MaxListed || r.Max < 0 {
-		errs = append(errs, errors.New("the rule about names has a list that is too long, or a negative number"))
+	all.add("allowed", tooMany(len(r.Allowed)))
+	if r.Max < 0 {
+		all.add("max", fmt.Errorf("%d is negative; 0 is no limit", r.Max))
 	}
-	return errors.Join(errs...)
+	return all
 }
 
-func (r CommonNameRule) check() error {
-	if !slices.Contains([]CommonNameMust{NameOptional, NameRequired, NameForbidden, NameMustBeSAN}, r.Must) {
-		return fmt.Errorf("the rule about the common name is %s", problem.Quote(string(r.Must)))
+func (r CommonNameRule) faults() faults {
+	var all faults
+	if musts := []CommonNameMust{NameOptional, NameRequired, NameForbidden, NameMustBeSAN}; r.Must != "" && !slices.Contains(musts, r.Must) {
+		all.add("must", noneOf(r.Must, musts))
 	}
 	if r.MaxBytes < 0 {
-		return errors.New("the longest common name is negative")
+		all.add("maxBytes", fmt.Errorf("%d is negative; 0 is no limit", r.MaxBytes))
 	}
-	return nil
+	return all
 }
 
-func (r KeyRule) check() error {
-	if len(r.Allowed) > MaxListed {
-		return fmt.Errorf("a rule has %d keys, must be at most %d", len(r.Allowed), MaxListed)
+func (r KeyRule) faults() faults {
+	var all faults
+	all.add("allowed", tooMany(len(r.Allowed)))
+	for i, key := range r.Allowed {
+		all.under(fmt.Sprintf("allowed[%d]", i), key.faults())
 	}
-	var errs []error
-	for _, key := range r.Allowed {
-		errs = append(errs, key.check())
-	}
-	return errors.Join(errs...)
+	return all
 }
 
-func (k Key) check() error {
-	sizes := map[string]func(int) bool{
-		"RSA":     func(size int) bool { return size >= 2048 && size <= 8192 },
-		"ECDSA":   func(size int) bool { return size == 256 || size == 384 || size == 521 },
-		"Ed25519": func(int) bool { return false },
+func (k Key) faults() faults {
+	var all faults
+	algorithms := []string{"RSA", "ECDSA", "Ed25519"}
+	if !slices.Contains(algorithms, k.Algorithm) {
+		all.add("algorithm", noneOf(k.Algorithm, algorithms))
+		return all
 	}
-	fits, known := sizes[k.Algorithm]
-	if !known {
-		return fmt.Errorf("the key algorithm %s is none of RSA, ECDSA, Ed25519", problem.Quote(k.Algorithm))
-	}
-	if len(k.Sizes) > MaxListed {
-		return fmt.Errorf("a key has %d sizes, must be at most %d", len(k.Sizes), MaxListed)
-	}
-	for _, size := range k.Sizes {
-		if !fits(size) {
-			return fmt.Errorf("%d is no size of an %s key", size, k.Algorithm)
+	all.add("sizes", tooMany(len(k.Sizes)))
+	for i, size := range k.Sizes {
+		if fits, sizes := k.fits(size); !fits {
+			all.add(fmt.Sprintf("sizes[%d]", i), fmt.Errorf("%d is no size of an %s key, which has %s", size, k.Algorithm, sizes))
 		}
 	}
-	return nil
+	return all
 }
 
-func (r DurationRule) check() error {
-	negative := func(d time.Duration) bool { return d < 0 }
-	switch {
-	case slices.ContainsFunc([]time.Duration{r.Min, r.Max, r.WhenUnset}, negative):
-		return errors.New("a rule about durations has a negative one")
-	case r.Max != 0 && r.Min > r.Max:
-		return fmt.Errorf("the shortest duration, %s, is more than the longest, %s", r.Min, r.Max)
-	case len(r.Steps) > MaxListed:
-		return fmt.Errorf("a rule has %d durations, must be at most %d", len(r.Steps), MaxListed)
+// fits says whether the algorithm has keys of a size, and which it has.
+func (k Key) fits(size int) (fits bool, sizes string) {
+	switch k.Algorithm {
+	case "RSA":
+		return size >= 2048 && size <= 8192, "2048 to 8192 bits"
+	case "ECDSA":
+		return slices.Contains([]int{256, 384, 521}, size), "256, 384 or 521"
 	}
+	return false, "none to choose"
+}
+
+func (r DurationRule) faults() faults {
+	var all faults
+	for path, duration := range map[string]time.Duration{"min": r.Min, "max": r.Max, "whenUnset": r.WhenUnset} {
+		if duration < 0 {
+			all.add(path, fmt.Errorf("%s is negative; 0 is no limit", hours(duration)))
+		}
+	}
+	if r.Max > 0 && r.Min > r.Max {
+		all.add("min", fmt.Errorf("the shortest duration, %s, is more than the longest, %s", hours(r.Min), hours(r.Max)))
+	}
+	all.add("steps", tooMany(len(r.Steps)))
 	for i, step := range r.Steps {
 		if step <= 0 || (i > 0 && step <= r.Steps[i-1]) {
-			return errors.New("the durations of a rule must rise")
+			all.add(fmt.Sprintf("steps[%d]", i), fmt.Errorf("%s is not more than what stands before it: the durations must rise", hours(step)))
 		}
 	}
-	return nil
+	return all
 }
 
-func checkUsages(usages []string) error {
-	if len(usages) > MaxListed {
-		return fmt.Errorf("it lists %d usages, must be at most %d", len(usages), MaxListed)
-	}
-	for _, usage := range usages {
+func usageFaults(usages []string) faults {
+	var all faults
+	all.add("", tooMany(len(usages)))
+	for i, usage := range usages {
 		if !slices.Contains(Usages(), usage) {
-			return fmt.Errorf("%s is no usage that cert-manager knows", problem.Quote(usage))
+			all.add(fmt.Sprintf("[%d]", i), noneOf(usage, Usages()))
 		}
 	}
-	return nil
+	return all
+}
+
+// tooMany bounds a list.
+func tooMany(length int) error {
+	if length <= MaxListed {
+		return nil
+	}
+	return fmt.Errorf("it has %d items, must have %d at most", length, MaxListed)
 }

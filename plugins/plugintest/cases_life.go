@@ -94,11 +94,11 @@ func unchanged(ctx context.Context, p *probe) error {
 		return err
 	}
 	if len(p.first) != len(now) {
-		return errors.New("at the begin it did not answer for every issuer")
+		return errors.New("at the beginning it did not answer for every issuer")
 	}
 	for i, q := range p.fixture.named() {
 		if !proto.Equal(timeless(p.first[i]), timeless(now[i])) {
-			return fmt.Errorf("%s: at the begin it said %s, now %s", label(q), said(p.first[i]), said(now[i]))
+			return fmt.Errorf("%s: at the beginning it said %s, now %s", label(q), said(p.first[i]), said(now[i]))
 		}
 	}
 	return nil

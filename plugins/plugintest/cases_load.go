@@ -89,7 +89,7 @@ func concurrent(ctx context.Context, p *probe) error {
 	return errors.Join(errs...)
 }
 
-// compare asks in one call what was asked at the begin in many.
+// compare asks in one call what was asked at the beginning in many.
 func (p *probe) compare(ctx context.Context, client api.ResolverServiceClient, queries []resolver.Query) error {
 	response, err := p.batch(ctx, client, queries)
 	if err != nil {

@@ -37,6 +37,7 @@ type GrantFixture struct {
 	Defaults    []resolver.ValueField `yaml:"defaults"`
 	MayRefuse   bool                  `yaml:"mayRefuse"`
 	Annotations []string              `yaml:"annotations"`
+	Observe     resolver.Observe      `yaml:"observe"`
 }
 
 // KindFixture is an issuer kind.
@@ -44,8 +45,10 @@ type KindFixture struct {
 	Group string         `yaml:"group"`
 	Kind  string         `yaml:"kind"`
 	Scope resolver.Scope `yaml:"scope"`
-	// Resource may stand there, so that a grant can be copied from certshim's configuration.
-	Resource string `yaml:"resource"`
+	// Resource and Versions may stand there, as Observe in the grant, so that a grant can be
+	// copied from certshim's configuration.
+	Resource string   `yaml:"resource"`
+	Versions []string `yaml:"versions"`
 }
 
 // IssuerFixture names issuers of one kind. An empty name leaves the cases out that need it.

@@ -24,7 +24,7 @@ const (
 	maxBatch         = remote.MaxBatch
 )
 
-// probe is what the cases share: a connection, and what was said at the begin.
+// probe is what the cases share: a connection, and what was said at the beginning.
 type probe struct {
 	socket  string
 	fixture Fixture
@@ -35,7 +35,7 @@ type probe struct {
 	client     api.ResolverServiceClient
 	// hello is the first introduction; nil where there was none.
 	hello *api.HandshakeResponse
-	// first are the answers about all of the fixture's issuers at the begin.
+	// first are the answers about all of the fixture's issuers at the beginning.
 	first []*api.Answer
 }
 

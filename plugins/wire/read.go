@@ -44,7 +44,11 @@ func ReadAnswer(a *api.Answer) (s resolver.Statement, failed, err error) {
 }
 
 // reading reads one answer and collects what can't be read.
-type reading struct{ wrong, newer error }
+type reading struct {
+	wrong, newer error
+	// at is the field that is being read, for what is said of it.
+	at string
+}
 
 // word reads an enum value. Type parameters can't name both the map's key and its methods more
 // simply.
@@ -56,7 +60,7 @@ func word[E interface {
 	switch {
 	case known:
 	case e == 0:
-		r.wrong = errors.Join(r.wrong, fmt.Errorf("%s is not valid in an answer", enumName(e)))
+		r.wrong = errors.Join(r.wrong, fmt.Errorf("%s%s is not valid in an answer", r.at, enumName(e)))
 	default:
 		r.newer = fmt.Errorf("%w: %s %d", ErrNewer, enumName(e), int32(e))
 	}
@@ -87,6 +91,7 @@ func (r *reading) found(s *resolver.Statement, f *api.Found) {
 }
 
 func (r *reading) values(v *resolver.Values, d *api.Defaults) {
+	r.at = "defaults: "
 	if len(d.GetUsages()) > 0 {
 		v.Usages = allWords(r, usages, d.GetUsages())
 	}
@@ -101,7 +106,7 @@ func (r *reading) values(v *resolver.Values, d *api.Defaults) {
 func (r *reading) seconds(n int64) time.Duration {
 	const most = int64(1<<63-1) / int64(time.Second)
 	if n < 0 || n > most {
-		r.wrong = errors.Join(r.wrong, fmt.Errorf("%d seconds is no duration", n))
+		r.wrong = errors.Join(r.wrong, fmt.Errorf("%s%d seconds is no duration", r.at, n))
 		return 0
 	}
 	return time.Duration(n) * time.Second
@@ -117,27 +122,34 @@ func (r *reading) key(k *api.Key) resolver.Key {
 
 func (r *reading) constraints(c *resolver.Constraints, m *api.Constraints) {
 	if rule := m.GetSans(); rule != nil {
+		r.at = "constraints.sans: "
 		c.SANs = &resolver.SANRule{Allowed: allWords(r, sanKinds, rule.GetAllowed()), Max: int(rule.GetMax()), Verdict: word(r, verdicts, rule.GetVerdict())}
 	}
 	if rule := m.GetWildcards(); rule != nil {
+		r.at = "constraints.wildcards: "
 		c.Wildcards = &resolver.WildcardRule{Allowed: rule.GetAllowed(), Verdict: word(r, verdicts, rule.GetVerdict())}
 	}
 	if rule := m.GetCommonName(); rule != nil {
+		r.at = "constraints.common_name: "
 		c.CommonName = &resolver.CommonNameRule{Must: word(r, commonNames, rule.GetRule()), MaxBytes: int(rule.GetMaxBytes()), Verdict: word(r, verdicts, rule.GetVerdict())}
 	}
 	if rule := m.GetKeys(); rule != nil {
+		r.at = "constraints.keys: "
 		c.Keys = &resolver.KeyRule{Allowed: []resolver.Key{}, Verdict: word(r, verdicts, rule.GetVerdict())}
 		for _, key := range rule.GetAllowed() {
 			c.Keys.Allowed = append(c.Keys.Allowed, r.key(key))
 		}
 	}
 	if rule := m.GetDurations(); rule != nil {
+		r.at = "constraints.durations: "
 		c.Durations = r.durations(rule)
 	}
 	if rule := m.GetUsages(); rule != nil {
+		r.at = "constraints.usages: "
 		c.Usages = &resolver.UsageRule{Allowed: allWords(r, usages, rule.GetAllowed()), Verdict: word(r, verdicts, rule.GetVerdict())}
 	}
 	if rule := m.GetCa(); rule != nil {
+		r.at = "constraints.ca: "
 		c.CA = &resolver.CARule{Allowed: rule.GetAllowed(), Verdict: word(r, verdicts, rule.GetVerdict())}
 	}
 }

@@ -49,6 +49,20 @@ func TestAStatementComesThrough(t *testing.T) {
 	}
 }
 
+// An author in Go leaves out what has a default; the protocol doesn't.
+func TestDefaultsOfRulesAreWritten(t *testing.T) {
+	s := resolver.Statement{Existence: resolver.Exists, Ready: resolver.Ready, Constraints: resolver.Constraints{
+		Durations: &resolver.DurationRule{Max: time.Hour}, CommonName: &resolver.CommonNameRule{MaxBytes: 64},
+	}}
+	got, failed, err := wire.ReadAnswer(wire.Answer(1, s, nil))
+	if err != nil || failed != nil {
+		t.Fatal(err, failed)
+	}
+	if rules := got.Constraints; rules.Durations.Verdict != resolver.Warn || rules.CommonName.Verdict != resolver.Warn || rules.CommonName.Must != resolver.NameOptional {
+		t.Errorf("got %+v, %+v", rules.Durations, rules.CommonName)
+	}
+}
+
 func TestWhatSaysNothing(t *testing.T) {
 	for name, a := range map[string]*api.Answer{
 		"a failure":     wire.Answer(1, resolver.Statement{}, errors.New("no idea")),
@@ -63,10 +77,12 @@ func TestWhatSaysNothing(t *testing.T) {
 
 func TestWhatNoPluginMaySay(t *testing.T) {
 	for want, a := range map[string]*api.Answer{
-		"none of":     {},
-		"not valid":   {Outcome: &api.Answer_Found{Found: &api.Found{}}},
-		"no duration": {Outcome: &api.Answer_Found{Found: &api.Found{Ready: 1, Defaults: &api.Defaults{DurationSeconds: 1 << 60}}}},
-		"secret":      {Outcome: &api.Answer_Failure{Failure: &api.Failure{Message: "password=x"}}},
+		"none of":                            {},
+		"READINESS_UNSPECIFIED is not valid": {Outcome: &api.Answer_Found{Found: &api.Found{}}},
+		"constraints.durations: VERDICT_UNSPECIFIED is not valid": {Outcome: &api.Answer_Found{Found: &api.Found{
+			Ready: 1, Constraints: &api.Constraints{Durations: &api.Durations{MaxSeconds: 1}}}}},
+		"defaults: 1152921504606846976 seconds is no duration": {Outcome: &api.Answer_Found{Found: &api.Found{Ready: 1, Defaults: &api.Defaults{DurationSeconds: 1 << 60}}}},
+		"secret": {Outcome: &api.Answer_Failure{Failure: &api.Failure{Message: "password=x"}}},
 	} {
 		if _, _, err := wire.ReadAnswer(a); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want an error with %q", err, want)

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"cmp"
 	"math"
 	"time"
 
@@ -77,16 +78,16 @@ func constraints(c resolver.Constraints) *api.Constraints {
 	}
 	out := &api.Constraints{}
 	if r := c.SANs; r != nil {
-		out.Sans = &api.SANs{Allowed: numbers(sanKinds, r.Allowed), Max: uint32(r.Max), Verdict: number(verdicts, r.Verdict)}
+		out.Sans = &api.SANs{Allowed: numbers(sanKinds, r.Allowed), Max: uint32(r.Max), Verdict: verdict(r.Verdict)}
 	}
 	if r := c.Wildcards; r != nil {
-		out.Wildcards = &api.Wildcards{Allowed: r.Allowed, Verdict: number(verdicts, r.Verdict)}
+		out.Wildcards = &api.Wildcards{Allowed: r.Allowed, Verdict: verdict(r.Verdict)}
 	}
 	if r := c.CommonName; r != nil {
-		out.CommonName = &api.CommonName{Rule: number(commonNames, r.Must), MaxBytes: uint32(r.MaxBytes), Verdict: number(verdicts, r.Verdict)}
+		out.CommonName = &api.CommonName{Rule: number(commonNames, cmp.Or(r.Must, resolver.NameOptional)), MaxBytes: uint32(r.MaxBytes), Verdict: verdict(r.Verdict)}
 	}
 	if r := c.Keys; r != nil {
-		out.Keys = &api.Keys{Verdict: number(verdicts, r.Verdict)}
+		out.Keys = &api.Keys{Verdict: verdict(r.Verdict)}
 		for _, k := range r.Allowed {
 			out.Keys.Allowed = append(out.Keys.Allowed, key(k))
 		}
@@ -95,18 +96,21 @@ func constraints(c resolver.Constraints) *api.Constraints {
 		out.Durations = durations(r)
 	}
 	if r := c.Usages; r != nil {
-		out.Usages = &api.Usages{Allowed: numbers(usages, r.Allowed), Verdict: number(verdicts, r.Verdict)}
+		out.Usages = &api.Usages{Allowed: numbers(usages, r.Allowed), Verdict: verdict(r.Verdict)}
 	}
 	if r := c.CA; r != nil {
-		out.Ca = &api.CertificateAuthority{Allowed: r.Allowed, Verdict: number(verdicts, r.Verdict)}
+		out.Ca = &api.CertificateAuthority{Allowed: r.Allowed, Verdict: verdict(r.Verdict)}
 	}
 	return out
 }
 
+// verdict writes one that isn't set as what it means.
+func verdict(v resolver.Verdict) api.Verdict { return number(verdicts, cmp.Or(v, resolver.Warn)) }
+
 func durations(r *resolver.DurationRule) *api.Durations {
 	out := &api.Durations{
 		MinSeconds: seconds(r.Min), MaxSeconds: seconds(r.Max), Ignored: r.Ignored,
-		WhenUnsetSeconds: seconds(r.WhenUnset), Verdict: number(verdicts, r.Verdict),
+		WhenUnsetSeconds: seconds(r.WhenUnset), Verdict: verdict(r.Verdict),
 	}
 	for _, step := range r.Steps {
 		out.StepSeconds = append(out.StepSeconds, seconds(step))

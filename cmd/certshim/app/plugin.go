@@ -1,7 +1,9 @@
 package app
 
 import (
+	"context"
 	"fmt"
+	"net"
 	"os"
 	"strings"
 
@@ -64,6 +66,9 @@ func (o *pluginTestOptions) run(cmd *cobra.Command, socket string) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", o.fixture, err)
 	}
+	if err := o.listens(cmd.Context(), socket); err != nil {
+		return err
+	}
 	show := func(r plugintest.Result) { o.row(r) }
 	if o.format == formatJSON {
 		show = nil
@@ -82,6 +87,16 @@ func (o *pluginTestOptions) run(cmd *cobra.Command, socket string) error {
 		return errProblems
 	}
 	return nil
+}
+
+// listens spares the author forty cases that fail for one reason.
+func (o *pluginTestOptions) listens(ctx context.Context, socket string) error {
+	var dialer net.Dialer
+	connection, err := dialer.DialContext(ctx, "unix", socket)
+	if err != nil {
+		return fmt.Errorf("no plugin can be reached: %w; start it before the test, and run the test as its user or in its group", err)
+	}
+	return connection.Close()
 }
 
 func (o *pluginTestOptions) options() plugintest.Options {

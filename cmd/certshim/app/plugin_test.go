@@ -18,7 +18,8 @@ import (
 const pluginFixture = `
 grant:
   kinds:
-  - {group: pki.corp.example, kind: CorpIssuer, resource: corpissuers, scope: Namespaced}
+  - {group: pki.corp.example, kind: CorpIssuer, resource: corpissuers, versions: [v1], scope: Namespaced}
+  observe: Status
   defaults: [usages]
   annotations: [pki.corp.example/]
 issuers:
@@ -54,6 +55,20 @@ func TestPluginTestSaysWhatAnAuthorCanActOn(t *testing.T) {
 		if !strings.Contains(out, want) {
 			t.Errorf("the table lacks %q:\n%s", want, out)
 		}
+	}
+}
+
+func TestPluginTestOfNone(t *testing.T) {
+	folder := t.TempDir()
+	fixture := filepath.Join(folder, "fixture.yaml")
+	if err := os.WriteFile(fixture, []byte(pluginFixture), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var stdout, stderr bytes.Buffer
+	streams := genericiooptions.IOStreams{In: strings.NewReader(""), Out: &stdout, ErrOut: &stderr}
+	status := app.Run(t.Context(), []string{"certshim", "plugin", "test", filepath.Join(folder, "p.sock"), "--fixture", fixture}, streams)
+	if status != 2 || stdout.String() != "" || !strings.Contains(stderr.String(), "no such file or directory; start it before the test") {
+		t.Errorf("status %d, out %q, error %q", status, stdout.String(), stderr.String())
 	}
 }
 
