@@ -35,6 +35,8 @@ const operatorText = `## The operator's keys
 
 - ` + "`--auto-certificate-annotations`" + `: keys that ask for the default issuer when they are true, in place of ` + "`" + DefaultAutoKey + "`" + `.
 - ` + "`--extra-certificate-annotations`" + `: keys that are copied to the Certificate as they are. Exact keys, no patterns.
+- ` + "`namespaceDefaults`" + ` of the configuration file: the four issuer keys on a Namespace count, too. They trigger nothing, and name the
+  issuer of its objects that ask for a certificate and name none ([more](operate.md#the-issuer-of-an-object-that-names-none)).
 
 `
 

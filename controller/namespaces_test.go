@@ -2,6 +2,7 @@ package controller
 
 import (
 	"log/slog"
+	"runtime"
 	"slices"
 	"testing"
 
@@ -10,7 +11,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/apimachinery/pkg/runtime"
+	kube "k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/metadata/fake"
 
 	"github.com/certshim/certshim"
@@ -19,7 +20,7 @@ import (
 var auto = map[string]any{"kubernetes.io/tls-acme": "true"}
 
 // watchNamespaces gives the controller a cluster with these Namespaces, which it watches.
-func watchNamespaces(t *testing.T, c *Controller, objects ...runtime.Object) *fake.FakeMetadataClient {
+func watchNamespaces(t *testing.T, c *Controller, objects ...kube.Object) *fake.FakeMetadataClient {
 	t.Helper()
 	scheme := fake.NewTestScheme()
 	if err := metav1.AddMetaToScheme(scheme); err != nil {
@@ -139,5 +140,27 @@ func TestNamespacesThatMayNotBeReadShowInAMetric(t *testing.T) {
 	c.namespaces.readable()
 	if value() != 0 {
 		t.Error("it still shows")
+	}
+}
+
+// A decision that saw the Namespace as it was, and hasn't noted yet that it goes by it, is
+// waited for.
+func TestAChangeOfANamespaceMissesNoDecisionInTheMaking(t *testing.T) {
+	c := newTestController(t, &script{})
+	k := key{kind: ingressKind(t), namespace: "shop", name: "web"}
+	c.memory.lock.RLock()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		c.namespaceChanged("shop", allOfNamespace)
+	}()
+	for range 1000 {
+		runtime.Gosched()
+	}
+	c.waiting.set(k, certshim.Outcome{OnAnnotations: true})
+	c.memory.lock.RUnlock()
+	<-done
+	if got := queued(c); !slices.Equal(got, []string{"web"}) {
+		t.Errorf("queued are %v", got)
 	}
 }

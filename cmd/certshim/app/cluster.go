@@ -41,6 +41,7 @@ func (o *planOptions) readCluster(ctx context.Context) (*inventory, liveReader, 
 	if err != nil {
 		return nil, nil, err
 	}
+	o.within = namespace
 	c, finder, err := newCluster(o.connection, namespace, o.policy.Registry)
 	if err != nil {
 		return nil, nil, err

@@ -37,6 +37,8 @@ type planOptions struct {
 	labels        labels.Selector
 	kinds         []source.Kind
 	unreadable    bool
+	// within is the one namespace of a cluster that is looked at, or empty.
+	within string
 }
 
 func newPlan(streams genericiooptions.IOStreams, b build) *cobra.Command {
@@ -203,6 +205,9 @@ func (o *planOptions) take(known *inventory, d manifest.Document, err error) {
 
 // wants says whether a source is among those that were asked for.
 func (o *planOptions) wants(object *source.Object) bool {
+	if o.within != "" && object.Namespace != o.within {
+		return false
+	}
 	if only := o.configuration.Namespaces; len(only) > 0 && !slices.Contains(only, object.Namespace) {
 		return false
 	}

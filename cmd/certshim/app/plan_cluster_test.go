@@ -1,0 +1,106 @@
+package app_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// fakeCluster answers lists and discovery; what isn't in it isn't there.
+type fakeCluster struct {
+	answers map[string]string
+	lock    sync.Mutex
+	asked   []string
+}
+
+func (f *fakeCluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	f.lock.Lock()
+	f.asked = append(f.asked, r.URL.Path)
+	f.lock.Unlock()
+	answer, there := f.answers[r.URL.Path]
+	if !there {
+		http.NotFound(w, r)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write([]byte(answer))
+}
+
+// clusterOf serves Ingresses and Gateways.
+func clusterOf(t *testing.T, ingresses, gateways string) (cluster *fakeCluster, flag string) {
+	t.Helper()
+	cluster = &fakeCluster{answers: map[string]string{
+		"/api": `{"kind": "APIVersions", "versions": ["v1"]}`,
+		"/apis": `{"kind": "APIGroupList", "groups": [
+			{"name": "networking.k8s.io", "versions": [{"groupVersion": "networking.k8s.io/v1", "version": "v1"}]},
+			{"name": "gateway.networking.k8s.io", "versions": [{"groupVersion": "gateway.networking.k8s.io/v1", "version": "v1"}]}]}`,
+		"/api/v1": `{"kind": "APIResourceList", "groupVersion": "v1", "resources": [{"name": "namespaces", "kind": "Namespace", "verbs": ["list"]}]}`,
+		"/apis/networking.k8s.io/v1": `{"kind": "APIResourceList", "groupVersion": "networking.k8s.io/v1", "resources": [
+			{"name": "ingresses", "kind": "Ingress", "namespaced": true, "verbs": ["list"]}]}`,
+		"/apis/gateway.networking.k8s.io/v1": `{"kind": "APIResourceList", "groupVersion": "gateway.networking.k8s.io/v1", "resources": [
+			{"name": "gateways", "kind": "Gateway", "namespaced": true, "verbs": ["list"]}]}`,
+		"/apis/gateway.networking.k8s.io/v1/gateways":           gateways,
+		"/apis/networking.k8s.io/v1/namespaces/shop/ingresses":  ingresses,
+		"/apis/cert-manager.io/v1/namespaces/shop/certificates": `{"kind": "CertificateList", "apiVersion": "cert-manager.io/v1", "metadata": {}, "items": []}`,
+		"/api/v1/namespaces": `{"kind": "NamespaceList", "apiVersion": "v1", "metadata": {}, "items": [
+			{"metadata": {"name": "shop", "annotations": {"cert-manager.io/issuer": "team"}}}]}`,
+	}}
+	server := httptest.NewServer(cluster)
+	t.Cleanup(server.Close)
+	return cluster, "--server=" + server.URL
+}
+
+const (
+	autoIngress = `{"kind": "IngressList", "apiVersion": "networking.k8s.io/v1", "metadata": {}, "items": [
+		{"metadata": {"name": "web", "namespace": "shop", "uid": "1", "annotations": {"kubernetes.io/tls-acme": "true"}},
+		 "spec": {"tls": [{"hosts": ["a.example.com"], "secretName": "web-tls"}]}}]}`
+	noGateways = `{"kind": "GatewayList", "apiVersion": "gateway.networking.k8s.io/v1", "metadata": {}, "items": []}`
+	selecting  = `{"kind": "GatewayList", "apiVersion": "gateway.networking.k8s.io/v1", "metadata": {}, "items": [
+		{"metadata": {"name": "edge", "namespace": "infra", "uid": "2", "annotations": {"cert-manager.io/issuer": "ca"}},
+		 "spec": {"allowedListeners": {"namespaces": {"from": "Selector", "selector": {"matchLabels": {"a": "b"}}}},
+			"listeners": [{"name": "a", "hostname": "b.example.com", "port": 443, "protocol": "HTTPS", "tls": {"certificateRefs": [{"name": "edge-tls"}]}}]}}]}`
+)
+
+// Namespaces are read where something goes by them, and not otherwise.
+func TestPlanReadsNamespacesWhereTheyAreNeeded(t *testing.T) {
+	config := filepath.Join(t.TempDir(), "config.yaml")
+	if err := os.WriteFile(config, []byte("apiVersion: certshim.io/v1alpha1\nkind: ControllerConfiguration\nnamespaceDefaults: true\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, row := range map[string]struct {
+		gateways string
+		flags    []string
+		reads    bool
+		issuer   string
+	}{
+		"nothing goes by them": {noGateways, []string{"--default-issuer-name=last"}, false, "Issuer/last"},
+		"namespaceDefaults":    {noGateways, []string{"--config=" + config}, true, "Issuer/team"},
+		"a Gateway":            {selecting, []string{"--default-issuer-name=last"}, true, "Issuer/last"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cluster, server := clusterOf(t, autoIngress, row.gateways)
+			stdout, stderr, exit := run(t, nil, append([]string{"plan", "-n", "shop", server}, row.flags...)...)
+			if exit != 0 || !strings.Contains(stdout, row.issuer) {
+				t.Errorf("exit status %d:\n%s%s", exit, stdout, stderr)
+			}
+			if reads := slices.Contains(cluster.asked, "/api/v1/namespaces"); reads != row.reads {
+				t.Errorf("it reads Namespaces: %v, want %v", reads, row.reads)
+			}
+		})
+	}
+}
+
+// Gateways of every namespace are read for their ListenerSets; those of others aren't planned,
+// whose Certificates nobody has read.
+func TestPlanOfANamespaceLeavesTheGatewaysOfOthersOut(t *testing.T) {
+	_, server := clusterOf(t, autoIngress, selecting)
+	stdout, stderr, exit := run(t, nil, "plan", "-n", "shop", server, "--default-issuer-name=last")
+	if exit != 0 || strings.Contains(stdout, "edge") || !strings.Contains(stderr, "1 source: 1 create") {
+		t.Errorf("exit status %d:\n%s%s", exit, stdout, stderr)
+	}
+}
