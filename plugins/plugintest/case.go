@@ -102,18 +102,23 @@ func Cases() []Case {
 // Options are how patient the kit is. The zero value is what the protocol says.
 type Options struct {
 	// Beat is the longest silence of a watch, Told how long a change may take to be told, Quiet
-	// how long nothing changes, Back how long a plugin may take to come back.
-	Beat, Told, Quiet, Back time.Duration
+	// how long nothing changes, Back how long a plugin may take to come back, Unread how long a
+	// watcher reads nothing.
+	Beat, Told, Quiet, Back, Unread time.Duration
 	// Calls are made in a row.
 	Calls int
 	// Change, Restart and Stop stand for the fixture's commands, for a plugin in the test's own
 	// process.
 	Change, Restart, Stop func(context.Context) error
+	// Output stands for the command that prints the plugin's standard output so far.
+	Output func(context.Context) (string, error)
 }
 
 // QuickOptions are for trying out: fewer calls, and less patience with a watch that should be
 // quiet.
-func QuickOptions() Options { return Options{Quiet: 3 * time.Second, Calls: 200} }
+func QuickOptions() Options {
+	return Options{Quiet: 3 * time.Second, Unread: 3 * time.Second, Calls: 200}
+}
 
 func (o Options) filled() Options {
 	set := func(d *time.Duration, value time.Duration) {
@@ -125,6 +130,7 @@ func (o Options) filled() Options {
 	set(&o.Told, 5*time.Second)
 	set(&o.Quiet, 60*time.Second)
 	set(&o.Back, 10*time.Second)
+	set(&o.Unread, 30*time.Second)
 	if o.Calls == 0 {
 		o.Calls = 2000
 	}
@@ -135,12 +141,15 @@ func (o Options) filled() Options {
 func (o Options) with(f Fixture) Options {
 	set := func(do *func(context.Context) error, command string) {
 		if *do == nil && command != "" {
-			*do = func(ctx context.Context) error { return shell(ctx, command) }
+			*do = func(ctx context.Context) error { _, err := shell(ctx, command); return err }
 		}
 	}
 	set(&o.Change, f.Change)
 	set(&o.Restart, f.Restart)
 	set(&o.Stop, f.Stop)
+	if o.Output == nil && f.Output != "" {
+		o.Output = func(ctx context.Context) (string, error) { return shell(ctx, f.Output) }
+	}
 	return o
 }
 

@@ -2,11 +2,14 @@ package plugintest
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strings"
 	"time"
 
 	"google.golang.org/grpc"
@@ -28,6 +31,8 @@ func socketCases() []Case {
 			Hint: "leave connections to the gRPC library"},
 		{ID: "R10", Level: Must, asks: true, Title: "is not changed by being asked", run: unchanged, catches: []string{"flap"},
 			Hint: "Resolve reads and writes nothing"},
+		{ID: "S3", Level: Should, Title: "writes no issuer's name to its standard output", run: keepsQuiet, needs: needsOutput, catches: []string{"chatty"},
+			Hint: "log which issuers you are asked about at a level of debug only, to standard error"},
 	}
 }
 
@@ -104,6 +109,34 @@ func unchanged(ctx context.Context, p *probe) error {
 	return nil
 }
 
+func needsOutput(p *probe) string {
+	if p.options.Output == nil {
+		return "the fixture has no command that prints the plugin's standard output"
+	}
+	return ""
+}
+
+// keepsQuiet looks for whole words, after a question about an issuer of a name that nothing else has.
+func keepsQuiet(ctx context.Context, p *probe) error {
+	name := "certshim-" + strings.ToLower(rand.Text())
+	asked := append(p.fixture.all(), p.fixture.Issuers[0].question(p.fixture, name))
+	for _, q := range asked {
+		// What it answers is for other cases.
+		_, _ = p.one(ctx, q)
+	}
+	text, err := p.options.Output(ctx)
+	if err != nil {
+		return err
+	}
+	for _, q := range asked {
+		const end = `($|[^a-z0-9.-])`
+		if regexp.MustCompile(`(?m)(^|[^a-z0-9.-])` + regexp.QuoteMeta(q.Issuer.Name) + end).MatchString(text) {
+			return fmt.Errorf("its standard output has the name %q", q.Issuer.Name)
+		}
+	}
+	return nil
+}
+
 func needsRestart(p *probe) string {
 	if p.options.Restart == nil {
 		return "the fixture has no command that restarts the plugin"
@@ -164,10 +197,17 @@ func stops(ctx context.Context, p *probe) error {
 // rest waits a moment before the next look.
 func rest(ctx context.Context) error {
 	const moment = 50 * time.Millisecond
+	return restFor(ctx, moment)
+}
+
+// restFor waits for a while.
+func restFor(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
-	case <-time.After(moment):
+	case <-timer.C:
 		return nil
 	}
 }

@@ -26,6 +26,10 @@ func loadCases() []Case {
 			Hint: "give up work whose deadline has passed, and go on serving"},
 		{ID: "D2", Level: Must, asks: true, Title: "survives calls that are cancelled", run: cancels,
 			Hint: "give up work that is cancelled, and go on serving"},
+		{ID: "D3", Level: Should, Title: "leaves no work behind that nobody waits for", run: leavesNoWork, needs: needsProcess, catches: []string{"ignore-cancel"},
+			Hint: "look at the call's context between two issuers, and hand it to what you call"},
+		{ID: "D4", Level: Should, Title: "keeps no thread and no file of calls that are cancelled", run: leaksNothing, needs: needsProcess, catches: []string{"leak", "no-heartbeat"},
+			Hint: "end what a call or a watch began when its context ends, at once"},
 		{ID: "C1", Level: Must, asks: true, Title: "answers 32 calls at once from 4 connections", run: concurrent, catches: []string{"dup-id", "drop-id"},
 			Hint: "calls are concurrent: guard what they share"},
 		{ID: "C2", Level: Must, asks: true, Title: "answers thousands of calls in a row in time", run: inARow,
@@ -40,18 +44,27 @@ func loadCases() []Case {
 }
 
 func deadlines(ctx context.Context, p *probe) error {
+	p.callWithShortDeadlines(ctx)
+	_, err := p.one(ctx, p.good())
+	return err
+}
+
+func (p *probe) callWithShortDeadlines(ctx context.Context) {
 	for _, ms := range []int{1, 2, 5, 10, 20, 50} {
 		ctx, cancel := context.WithTimeout(ctx, time.Duration(ms)*time.Millisecond)
 		// It may have been faster.
 		_, _ = p.client.Resolve(ctx, messages(p.full()))
 		cancel()
 	}
+}
+
+func cancels(ctx context.Context, p *probe) error {
+	p.cancelCalls(ctx, 100)
 	_, err := p.one(ctx, p.good())
 	return err
 }
 
-func cancels(ctx context.Context, p *probe) error {
-	const times = 100
+func (p *probe) cancelCalls(ctx context.Context, times int) {
 	for i := range times {
 		ctx, cancel := context.WithCancel(ctx)
 		time.AfterFunc(time.Duration(i)*20*time.Microsecond, cancel)
@@ -59,8 +72,6 @@ func cancels(ctx context.Context, p *probe) error {
 		_, _ = p.client.Resolve(ctx, messages(p.full()))
 		cancel()
 	}
-	_, err := p.one(ctx, p.good())
-	return err
 }
 
 func concurrent(ctx context.Context, p *probe) error {

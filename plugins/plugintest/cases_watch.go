@@ -1,6 +1,7 @@
 package plugintest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	api "github.com/certshim/certshim/plugins/api/certshim/resolver/v1alpha1"
+	"github.com/certshim/certshim/plugins/remote"
 	"github.com/certshim/certshim/resolver"
 )
 
@@ -28,6 +30,8 @@ func watchCases() []Case {
 			Hint: "each stream is told of everything, and ends alone"},
 		{ID: "W5", Level: Must, Title: "answers UNIMPLEMENTED to Watch where it has none", run: noWatch, needs: needsNoWatch,
 			Hint: "leave Watch to the generated code if watches is false"},
+		{ID: "W6", Level: Should, Title: "stays small where a watcher doesn't read", run: staysSmall, needs: needsWatchOfProcess, catches: []string{"hoard"},
+			Hint: "remember for each watcher which issuers changed, not each change: more than 64 become their kind"},
 	}
 }
 
@@ -51,6 +55,8 @@ func needsChange(p *probe) string {
 	}
 	return needsWatch(p)
 }
+
+func needsWatchOfProcess(p *probe) string { return cmp.Or(needsWatch(p), needsProcess(p)) }
 
 // watch is a stream whose messages come through a channel, and its end through another.
 type watch struct {
@@ -219,6 +225,19 @@ func severalWatchers(ctx context.Context, p *probe) error {
 		return fmt.Errorf("after another watch had gone: %w", err)
 	}
 	return nil
+}
+
+// watchUnread opens a watch on a connection of its own, and reads nothing until it is closed.
+func (p *probe) watchUnread(ctx context.Context) (closeIt func(), err error) {
+	connection, err := remote.Dial(p.socket, nil)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := api.NewResolverServiceClient(connection).Watch(ctx, &api.WatchRequest{}); err != nil {
+		return nil, errors.Join(err, connection.Close())
+	}
+	// Nobody waits for its end.
+	return func() { _ = connection.Close() }, nil
 }
 
 func noWatch(ctx context.Context, p *probe) error {

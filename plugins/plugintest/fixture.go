@@ -27,6 +27,9 @@ type Fixture struct {
 	// that ends it (SIGTERM). Without them, those cases are skipped.
 	Restart string `yaml:"restart"`
 	Stop    string `yaml:"stop"`
+	// Output is a shell command that prints what the plugin has written to its standard output so
+	// far. Without it, the case about that is skipped.
+	Output string `yaml:"output"`
 	// Timeout is the deadline of a question; 0 is 2s.
 	Timeout time.Duration `yaml:"timeout"`
 }

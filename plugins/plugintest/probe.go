@@ -35,6 +35,9 @@ type probe struct {
 	client     api.ResolverServiceClient
 	// hello is the first introduction; nil where there was none.
 	hello *api.HandshakeResponse
+	// pid is the plugin's process; unseen says why it can't be looked at.
+	pid    int
+	unseen string
 	// first are the answers about all of the fixture's issuers at the beginning.
 	first []*api.Answer
 }
@@ -78,6 +81,7 @@ func (p *probe) close() { _ = p.connection.Close() }
 func (p *probe) begin(ctx context.Context) {
 	p.hello, _ = p.handshake(ctx, p.client, p.request())
 	p.first, _ = p.askAll(ctx)
+	p.findProcess(ctx)
 	_ = p.reconnect()
 }
 
@@ -186,12 +190,13 @@ func timeless(a *api.Answer) *api.Answer {
 	return c
 }
 
-// shell runs one of the fixture's commands.
-func shell(ctx context.Context, command string) error {
+// shell runs one of the fixture's commands, and gives what it prints.
+func shell(ctx context.Context, command string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
 	defer cancel()
-	if output, err := exec.CommandContext(ctx, "sh", "-c", command).CombinedOutput(); err != nil {
-		return fmt.Errorf("the fixture's command %q: %w: %s", command, err, output)
+	output, err := exec.CommandContext(ctx, "sh", "-c", command).CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("the fixture's command %q: %w: %s", command, err, output)
 	}
-	return nil
+	return string(output), nil
 }

@@ -6,15 +6,15 @@ import (
 	"syscall"
 )
 
-// peerUser is the user of the process that listens.
-func peerUser(connection net.Conn) (int, error) {
+// peer is the process that listens.
+func peer(connection net.Conn) (Process, error) {
 	socket, isUnix := connection.(*net.UnixConn)
 	if !isUnix {
-		return 0, errors.New("the user of a process is known for Unix domain sockets only")
+		return Process{}, errors.New("the process is known for Unix domain sockets only")
 	}
 	raw, err := socket.SyscallConn()
 	if err != nil {
-		return 0, err
+		return Process{}, err
 	}
 	var credentials *syscall.Ucred
 	var failed error
@@ -22,7 +22,7 @@ func peerUser(connection net.Conn) (int, error) {
 		credentials, failed = syscall.GetsockoptUcred(int(fd), syscall.SOL_SOCKET, syscall.SO_PEERCRED)
 	})
 	if err := errors.Join(err, failed); err != nil {
-		return 0, err
+		return Process{}, err
 	}
-	return int(credentials.Uid), nil
+	return Process{PID: int(credentials.Pid), UID: int(credentials.Uid)}, nil
 }

@@ -7,6 +7,6 @@ import (
 	"net"
 )
 
-func peerUser(net.Conn) (int, error) {
-	return 0, errors.New("which user a process runs as can be asked on Linux only")
+func peer(net.Conn) (Process, error) {
+	return Process{}, errors.New("which process listens on a socket can be asked on Linux only")
 }

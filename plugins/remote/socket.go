@@ -2,6 +2,7 @@ package remote
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -46,6 +47,20 @@ func typeOf(info os.FileInfo) string {
 	return "special file"
 }
 
+// Process is one that listens on a socket. Its PID is 0 where it can't be seen from here, such as
+// from another container.
+type Process struct{ PID, UID int }
+
+// Listener says which process listens on a socket. It is known on Linux only.
+func Listener(ctx context.Context, path string) (Process, error) {
+	connection, err := dial(ctx, path, nil)
+	if err != nil {
+		return Process{}, err
+	}
+	process, err := peer(connection)
+	return process, errors.Join(err, connection.Close())
+}
+
 // dial connects to a socket and holds its other end to a user, if one is given.
 func dial(ctx context.Context, path string, uid *int) (net.Conn, error) {
 	if err := CheckSocket(path); err != nil {
@@ -55,9 +70,9 @@ func dial(ctx context.Context, path string, uid *int) (net.Conn, error) {
 	if err != nil || uid == nil {
 		return connection, err
 	}
-	peer, err := peerUser(connection)
-	if err == nil && peer != *uid {
-		err = fmt.Errorf("the process behind socket %s runs as user %d, must be %d", path, peer, *uid)
+	process, err := peer(connection)
+	if err == nil && process.UID != *uid {
+		err = fmt.Errorf("the process behind socket %s runs as user %d, must be %d", path, process.UID, *uid)
 	}
 	if err != nil {
 		_ = connection.Close()

@@ -71,6 +71,9 @@ func TestTheUserBehindASocket(t *testing.T) {
 		_, err = api.NewResolverServiceClient(connection).Handshake(ctx, &api.HandshakeRequest{})
 		return err
 	}
+	if process, err := remote.Listener(t.Context(), socket); err != nil || process.PID != os.Getpid() || process.UID != os.Getuid() {
+		t.Errorf("the process is %+v, %v", process, err)
+	}
 	if err := call(os.Getuid()); err != nil {
 		t.Errorf("as it should be: %v", err)
 	}

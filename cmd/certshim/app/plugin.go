@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -24,6 +25,9 @@ func newPlugin(streams genericiooptions.IOStreams) *cobra.Command {
 	return cmd
 }
 
+// formatJUnit is for CI systems.
+const formatJUnit = "junit"
+
 type pluginTestOptions struct {
 	streams genericiooptions.IOStreams
 	fixture string
@@ -38,16 +42,17 @@ func newPluginTest(streams genericiooptions.IOStreams) *cobra.Command {
 		Short: "Test whether a resolver plugin keeps the protocol",
 		Long: `Runs the conformance cases against a plugin that listens on SOCKET, with no cluster. The
 fixture says which issuers the plugin knows. A case of level MUST that fails makes the exit
-status 1; one that is skipped proves nothing and is counted by itself. It takes about two
+status 1; one that is skipped proves nothing and is counted by itself. It takes two to three
 minutes, most of it waiting for a watch that should say nothing.
 
 ` + exitHelp,
-		Example: `  certshim plugin test /run/corp-ca/plugin.sock --fixture fixture.yaml`,
-		Args:    cobra.ExactArgs(1),
-		RunE:    func(cmd *cobra.Command, args []string) error { return o.run(cmd, args[0]) },
+		Example: `  certshim plugin test /run/corp-ca/plugin.sock --fixture fixture.yaml
+  certshim plugin test /run/corp-ca/plugin.sock --fixture fixture.yaml -o junit > report.xml`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd, args[0]) },
 	}
 	cmd.Flags().StringVar(&o.fixture, "fixture", "", "file that says which issuers the plugin knows")
-	cmd.Flags().StringVarP(&o.format, "output", "o", formatTable, "table or json")
+	cmd.Flags().StringVarP(&o.format, "output", "o", formatTable, "table, json, or junit for CI systems")
 	cmd.Flags().BoolVar(&o.quick, "quick", false, "make fewer calls, and wait a few seconds for silence instead of a minute")
 	// It fails only for a flag that there isn't.
 	_ = cmd.MarkFlagRequired("fixture")
@@ -55,8 +60,8 @@ minutes, most of it waiting for a watch that should say nothing.
 }
 
 func (o *pluginTestOptions) run(cmd *cobra.Command, socket string) error {
-	if o.format != formatTable && o.format != formatJSON {
-		return badFormat(o.format, formatTable, formatJSON)
+	if formats := []string{formatTable, formatJSON, formatJUnit}; !slices.Contains(formats, o.format) {
+		return badFormat(o.format, formats...)
 	}
 	data, err := os.ReadFile(o.fixture)
 	if err != nil {
@@ -70,17 +75,15 @@ func (o *pluginTestOptions) run(cmd *cobra.Command, socket string) error {
 		return err
 	}
 	show := func(r plugintest.Result) { o.row(r) }
-	if o.format == formatJSON {
+	if o.format != formatTable {
 		show = nil
 	}
 	report, err := plugintest.Check(cmd.Context(), socket, fixture, o.options(), show)
 	if err != nil {
 		return failure{err}
 	}
-	if o.format == formatJSON {
-		if err := writeJSON(o.streams.Out, report); err != nil {
-			return err
-		}
+	if err := o.write(report); err != nil {
+		return err
 	}
 	printLine(o.streams.ErrOut, report.Verdict())
 	if !report.Conformant() {
@@ -97,6 +100,23 @@ func (o *pluginTestOptions) listens(ctx context.Context, socket string) error {
 		return fmt.Errorf("no plugin can be reached: %w; start it before the test, and run the test as its user or in its group", err)
 	}
 	return connection.Close()
+}
+
+// write prints the report as a whole; as a table it is there already.
+func (o *pluginTestOptions) write(report plugintest.Report) error {
+	switch o.format {
+	case formatJSON:
+		return writeJSON(o.streams.Out, report)
+	case formatJUnit:
+		text, err := report.JUnit()
+		if err != nil {
+			return err
+		}
+		_, err = o.streams.Out.Write(text)
+		return err
+	default:
+		return nil
+	}
 }
 
 func (o *pluginTestOptions) options() plugintest.Options {

@@ -3,6 +3,7 @@ package app_test
 import (
 	"bytes"
 	"encoding/json"
+	"encoding/xml"
 	"os"
 	"path/filepath"
 	"strings"
@@ -80,6 +81,25 @@ func TestPluginTestOfASoundOne(t *testing.T) {
 	}
 	if status != 0 || !report.Conformant() || report.Plugin != "corp-ca" || !strings.HasPrefix(verdict, "conformant") {
 		t.Errorf("status %d, verdict %q", status, verdict)
+	}
+}
+
+func TestPluginTestForCI(t *testing.T) {
+	status, out, verdict := testPlugin(t, faulty.LieAnnotation, "-o", "junit")
+	var report struct {
+		Suites []struct {
+			Tests    int `xml:"tests,attr"`
+			Failures int `xml:"failures,attr"`
+		} `xml:"testsuite"`
+	}
+	if err := xml.Unmarshal([]byte(out), &report); err != nil {
+		t.Fatal(err)
+	}
+	if status != 1 || len(report.Suites) != 1 || report.Suites[0].Failures != 1 || report.Suites[0].Tests != len(plugintest.Cases()) {
+		t.Errorf("status %d, verdict %q, %+v", status, verdict, report)
+	}
+	if status, _, problems := testPlugin(t, faulty.None, "-o", "xml"); status != 2 || !strings.Contains(problems, "table, json, junit") {
+		t.Errorf("status %d, %q", status, problems)
 	}
 }
 

@@ -55,6 +55,10 @@ class CA:
             self.revision += 1
             self.changed.notify_all()
 
+    def wake(self):
+        with self.changed:
+            self.changed.notify_all()
+
     def watch(self, stopping):
         while not stopping.wait(PERIOD):
             try:
@@ -86,10 +90,12 @@ class Resolver(resolver_pb2_grpc.ResolverServiceServicer):
 
     def Watch(self, request, context):
         told = self.ca.revision
+        # A watch that is cancelled gives its thread back at once.
+        context.add_callback(self.ca.wake)
         yield api.WatchResponse(heartbeat=api.Heartbeat())
         while context.is_active() and not self.stopping.is_set():
             with self.ca.changed:
-                self.ca.changed.wait_for(lambda: self.ca.revision != told, timeout=HEARTBEAT)
+                self.ca.changed.wait_for(lambda: self.ca.revision != told or not context.is_active(), timeout=HEARTBEAT)
                 revision = self.ca.revision
             if revision == told:
                 yield api.WatchResponse(heartbeat=api.Heartbeat())

@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"fmt"
+	"runtime"
 	"strconv"
 	"strings"
 	"time"
@@ -20,6 +22,10 @@ import (
 const (
 	perQuery  = 100 * time.Millisecond
 	fullBatch = 32
+	// shortDeadline is one within which nobody answers who ignores it; overtime is for how long
+	// that one works.
+	shortDeadline = 100 * time.Millisecond
+	overtime      = 4 * time.Second
 )
 
 // unary is where most faults are: before or behind the sound plugin.
@@ -61,26 +67,9 @@ func (p *Plugin) handshake(ctx context.Context, request any, next grpc.UnaryHand
 func (p *Plugin) resolve(ctx context.Context, message any, next grpc.UnaryHandler) (any, error) {
 	request := message.(*api.ResolveRequest)
 	queries := request.GetQueries()
-	switch p.fault {
-	case Silent:
-		<-ctx.Done()
-		return nil, status.FromContextError(ctx.Err()).Err()
-	case DiesMidway:
-		p.hangUp()
-		return nil, status.Error(codes.Unavailable, "dead")
-	case Slow:
-		if len(queries) >= fullBatch && !sleep(ctx, time.Duration(len(queries))*perQuery) {
-			return nil, status.FromContextError(ctx.Err()).Err()
-		}
-	case EmptyFails:
-		if len(queries) == 0 {
-			return nil, status.Error(codes.InvalidArgument, "nothing asked")
-		}
-	case Crash:
-		if !allObjects(queries) {
-			p.hangUp()
-		}
-	default:
+	p.misbehave(ctx, queries)
+	if err := p.refuse(ctx, queries); err != nil {
+		return nil, err
 	}
 	answered, err := next(ctx, request)
 	if err != nil {
@@ -94,6 +83,42 @@ func (p *Plugin) resolve(ctx context.Context, message any, next grpc.UnaryHandle
 	}
 	p.shuffle(response)
 	return response, nil
+}
+
+// misbehave does what it should not beside the answer.
+func (p *Plugin) misbehave(ctx context.Context, queries []*api.Query) {
+	switch p.fault {
+	case Crash:
+		if !allObjects(queries) {
+			p.hangUp()
+		}
+	case IgnoreCancel:
+		if deadline, has := ctx.Deadline(); has && time.Until(deadline) < shortDeadline {
+			work()
+		}
+	case Chatty:
+		for _, q := range queries {
+			_, _ = fmt.Fprintln(p.Out, "asked about", q.GetIssuer().GetName())
+		}
+	default:
+	}
+}
+
+// refuse ends a call without an answer.
+func (p *Plugin) refuse(ctx context.Context, queries []*api.Query) error {
+	switch {
+	case p.fault == Silent:
+		<-ctx.Done()
+		return status.FromContextError(ctx.Err()).Err()
+	case p.fault == DiesMidway:
+		p.hangUp()
+		return status.Error(codes.Unavailable, "dead")
+	case p.fault == Slow && len(queries) >= fullBatch && !sleep(ctx, time.Duration(len(queries))*perQuery):
+		return status.FromContextError(ctx.Err()).Err()
+	case p.fault == EmptyFails && len(queries) == 0:
+		return status.Error(codes.InvalidArgument, "nothing asked")
+	}
+	return nil
 }
 
 func sleep(ctx context.Context, d time.Duration) bool {
@@ -195,10 +220,21 @@ func (p *Plugin) stream(server any, stream grpc.ServerStream, _ *grpc.StreamServ
 				return err
 			}
 		}
+	case Leak:
+		defer func() { go func() { runtime.LockOSThread(); select {} }() }()
+		return next(server, stream)
+	case Hoard:
+		return hoard(server, stream, next)
 	case Deaf:
 		return next(server, deafStream{stream})
 	default:
 		return next(server, stream)
+	}
+}
+
+// work is of no use.
+func work() {
+	for begin := time.Now(); time.Since(begin) < overtime; {
 	}
 }
 

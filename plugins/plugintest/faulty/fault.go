@@ -40,6 +40,11 @@ const (
 	Deaf        Fault = "deaf"         // says nothing when something changes
 	Storm       Fault = "storm"        // says without end that everything changed
 
+	IgnoreCancel Fault = "ignore-cancel" // works on for seconds after a short deadline has passed
+	Leak         Fault = "leak"          // keeps a thread of every watch that ended
+	Hoard        Fault = "hoard"         // keeps whatever a watcher has not read
+	Chatty       Fault = "chatty"        // writes to its standard output who was asked about
+
 	OpenSocket  Fault = "open-socket"  // lets everybody connect
 	StaleSocket Fault = "stale-socket" // can't start where it left a socket behind
 )
@@ -50,6 +55,6 @@ func Faults() []Fault {
 		Silent, Slow, DiesMidway, Endless, Huge, OldVersion,
 		LieKind, LieDefault, LieRefuse, LieAnnotation, LieNamespace, DuplicateID, DropID, Flap, NUL, Secret, BadEnum,
 		ShortTTL, FoldNames, MissingFails, BadFails, Crash, EmptyFails,
-		NoHealth, NewInstance, Strict, NoHeartbeat, Deaf, Storm, OpenSocket, StaleSocket,
+		NoHealth, NewInstance, Strict, NoHeartbeat, Deaf, Storm, IgnoreCancel, Leak, Hoard, Chatty, OpenSocket, StaleSocket,
 	}
 }

@@ -3,6 +3,7 @@ package faulty
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"os"
 	"sync"
@@ -21,6 +22,8 @@ const heartbeat = 200 * time.Millisecond
 // Plugin serves a table with one fault.
 type Plugin struct {
 	*Table
+	// Out is the plugin's standard output.
+	Out         io.Writer
 	fault       Fault
 	calls       atomic.Int64
 	lock        sync.Mutex
@@ -29,7 +32,7 @@ type Plugin struct {
 
 // New makes a plugin that is started by [Plugin.Start].
 func New(fault Fault) *Plugin {
-	return &Plugin{Table: NewTable(), fault: fault, connections: map[net.Conn]bool{}}
+	return &Plugin{Table: NewTable(), Out: os.Stdout, fault: fault, connections: map[net.Conn]bool{}}
 }
 
 // Start serves on a socket until stop is called, which waits for the end. A socket is left

@@ -1,0 +1,158 @@
+package plugintest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/certshim/certshim/plugins/remote"
+)
+
+// usage is what a process holds, and the CPU time that it has used.
+type usage struct {
+	cpu            time.Duration
+	threads, files int
+	// memory is what is resident, in bytes.
+	memory int
+}
+
+// findProcess looks for the plugin's process, or notes why it can't be looked at: only on Linux
+// can a kit of the same user.
+func (p *probe) findProcess(ctx context.Context) {
+	process, err := remote.Listener(ctx, p.socket)
+	p.pid = process.PID
+	switch {
+	case err != nil:
+		p.unseen = err.Error()
+	case p.pid == 0:
+		p.unseen = "the plugin's process can't be seen from here"
+	case p.pid == os.Getpid():
+		p.unseen = "the plugin runs in the kit's own process"
+	default:
+		if _, err := p.usage(); err != nil {
+			p.unseen = "the plugin's process can't be looked at: " + err.Error()
+		}
+	}
+}
+
+func needsProcess(p *probe) string { return p.unseen }
+
+// usage reads /proc; proc(5) has the numbers of the fields.
+func (p *probe) usage() (usage, error) {
+	const afterName, utime, stime, threads, resident = 3, 14, 15, 20, 24
+	// ticksPerSecond is the same on every Linux that Go knows.
+	const ticksPerSecond = 100
+	folder := filepath.Join("/proc", strconv.Itoa(p.pid))
+	content, err := os.ReadFile(filepath.Join(folder, "stat"))
+	if err != nil {
+		return usage{}, err
+	}
+	// The name, in parentheses, may have anything in it.
+	fields := strings.Fields(string(content[strings.LastIndexByte(string(content), ')')+1:]))
+	if len(fields) <= resident-afterName {
+		return usage{}, fmt.Errorf("%s/stat has %d fields", folder, len(fields))
+	}
+	var errs []error
+	number := func(field int) int {
+		n, err := strconv.Atoi(fields[field-afterName])
+		errs = append(errs, err)
+		return n
+	}
+	u := usage{
+		cpu:     time.Duration(number(utime)+number(stime)) * time.Second / ticksPerSecond,
+		threads: number(threads), memory: number(resident) * os.Getpagesize(),
+	}
+	files, err := os.ReadDir(filepath.Join(folder, "fd"))
+	u.files = len(files)
+	return u, errors.Join(append(errs, err)...)
+}
+
+// leavesNoWork looks at the plugin a second after calls whose deadline passed.
+func leavesNoWork(ctx context.Context, p *probe) error {
+	const window, most = time.Second, 250 * time.Millisecond
+	p.callWithShortDeadlines(ctx)
+	if err := restFor(ctx, window); err != nil {
+		return err
+	}
+	before, err := p.usage()
+	if err != nil {
+		return err
+	}
+	if err := restFor(ctx, window); err != nil {
+		return err
+	}
+	after, err := p.usage()
+	if used := after.cpu - before.cpu; err == nil && used > most {
+		return fmt.Errorf("nobody waits for an answer any more, and it used %s of CPU within a second", used)
+	}
+	return err
+}
+
+// leaksNothing compares what the plugin holds before and after many cancelled calls.
+func leaksNothing(ctx context.Context, p *probe) error {
+	const times, spare = 100, 50
+	before, err := p.usage()
+	if err != nil {
+		return err
+	}
+	p.cancelCalls(ctx, times)
+	for i := 0; i < times && p.hello.GetWatches(); i++ {
+		w, err := p.opened(ctx)
+		if err != nil {
+			return fmt.Errorf("after %d watches that were cancelled: %w", i, err)
+		}
+		w.stop()
+	}
+	// Pools may grow a little, and what ends may take a moment.
+	end := time.Now().Add(p.options.Back)
+	for {
+		now, err := p.usage()
+		if err != nil || (now.threads < before.threads+spare && now.files < before.files+spare) {
+			return err
+		}
+		if time.Now().After(end) {
+			return fmt.Errorf("it had %d threads and %d open files, and has %d and %d after %d calls that were cancelled",
+				before.threads, before.files, now.threads, now.files, times)
+		}
+		if err := rest(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// staysSmall opens a watch and reads nothing of it, while things change.
+func staysSmall(ctx context.Context, p *probe) error {
+	const most = 64 << 20
+	before, err := p.usage()
+	if err != nil {
+		return err
+	}
+	silent, err := p.watchUnread(ctx)
+	if err != nil {
+		return err
+	}
+	defer silent()
+	for end := time.Now().Add(p.options.Unread); time.Now().Before(end); {
+		if p.options.Change != nil {
+			err = p.options.Change(ctx)
+		}
+		if err := errors.Join(err, restFor(ctx, p.options.Unread/10)); err != nil {
+			return err
+		}
+	}
+	after, err := p.usage()
+	if err != nil {
+		return err
+	}
+	// Later cases compare with what holds now.
+	p.first, _ = p.askAll(ctx)
+	if grown := after.memory - before.memory; grown > most {
+		return fmt.Errorf("with a watcher that read nothing for %s, its memory grew by %d MiB", p.options.Unread, grown>>20)
+	}
+	return nil
+}

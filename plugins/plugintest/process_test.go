@@ -1,0 +1,141 @@
+package plugintest_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/certshim/certshim/plugins/plugintest"
+	"github.com/certshim/certshim/plugins/plugintest/faulty"
+)
+
+// The environment that makes a plugin of this test's program.
+const (
+	socketVariable = "CERTSHIM_TEST_SOCKET"
+	faultVariable  = "CERTSHIM_TEST_FAULT"
+)
+
+func TestMain(m *testing.M) {
+	socket := os.Getenv(socketVariable)
+	if socket == "" {
+		os.Exit(m.Run())
+	}
+	if err := servePlugin(socket, faulty.Fault(os.Getenv(faultVariable))); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func servePlugin(socket string, fault faulty.Fault) error {
+	ctx, done := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer done()
+	stop, err := faulty.New(fault).Start(socket)
+	if err != nil {
+		return err
+	}
+	<-ctx.Done()
+	stop()
+	return os.Remove(socket)
+}
+
+// ofAProcess are the faults that show in what a process holds and does.
+func ofAProcess() []faulty.Fault {
+	return []faulty.Fault{faulty.IgnoreCancel, faulty.Leak, faulty.Hoard}
+}
+
+// program is a plugin in a process of its own, whose standard output is a file.
+type program struct {
+	socket, output string
+	fault          faulty.Fault
+	command        *exec.Cmd
+}
+
+func newProgram(t *testing.T, fault faulty.Fault) *program {
+	t.Helper()
+	p := &program{socket: filepath.Join(t.TempDir(), "p.sock"), output: filepath.Join(t.TempDir(), "output"), fault: fault}
+	if err := p.start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = p.end(syscall.SIGKILL) })
+	for end := time.Now().Add(30 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		if _, err := os.Lstat(p.socket); err == nil {
+			return p
+		}
+		if time.Now().After(end) {
+			t.Fatal("the plugin did not start")
+		}
+	}
+}
+
+func (p *program) start() error {
+	output, err := os.OpenFile(p.output, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	p.command = exec.Command(os.Args[0])
+	p.command.Env = append(os.Environ(), socketVariable+"="+p.socket, faultVariable+"="+string(p.fault))
+	p.command.Stdout = output
+	return errors.Join(p.command.Start(), output.Close())
+}
+
+// end sends a signal and waits; that a signal ended it is no error.
+func (p *program) end(with os.Signal) error {
+	if err := p.command.Process.Signal(with); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return err
+	}
+	var exit *exec.ExitError
+	if err := p.command.Wait(); err != nil && !errors.As(err, &exit) {
+		return err
+	}
+	return nil
+}
+
+func (p *program) options() plugintest.Options {
+	return plugintest.Options{
+		Beat: 3 * time.Second, Quiet: time.Second, Back: 5 * time.Second, Unread: 2 * time.Second, Calls: 100,
+		Restart: func(context.Context) error { return errors.Join(p.end(syscall.SIGKILL), p.start()) },
+		Stop:    func(context.Context) error { return p.end(syscall.SIGTERM) },
+	}
+}
+
+func TestFaultsThatShowInAProcess(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("a process can be looked at on Linux only")
+	}
+	f, err := plugintest.ReadFixture([]byte(fixture))
+	if err != nil {
+		t.Fatal(err)
+	}
+	faults := append(ofAProcess(), faulty.Chatty, faulty.None)
+	reports := make([]plugintest.Report, len(faults))
+	var running errgroup.Group
+	for i, fault := range faults {
+		p, f := newProgram(t, fault), f
+		f.Output = "cat " + p.output
+		running.Go(func() (err error) {
+			reports[i], err = plugintest.Check(t.Context(), p.socket, f, p.options(), nil)
+			return err
+		})
+	}
+	if err := running.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	for i, fault := range faults {
+		t.Run("fault "+string(fault), func(t *testing.T) { compare(t, fault, reports[i]) })
+	}
+	for _, result := range reports[len(faults)-1].Results {
+		if skipped := result.Outcome == plugintest.Skipped; skipped != (result.ID == "W2" || result.ID == "W5") {
+			t.Errorf("of the sound one: %s %s %s", result.ID, result.Outcome, result.Detail)
+		}
+	}
+}
