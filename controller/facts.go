@@ -102,17 +102,12 @@ func (s served) issuersOf(known resolver.Known) (resource schema.GroupVersionRes
 	return resource, "no version that its issuer type lists is served, so that another is read", true
 }
 
-// customKind gives the resource of a kind that a CRD makes. Where CRDs can't be read, groups
-// tell: Kubernetes' own have no dot, or end in k8s.io.
+// customKind gives the resource of a kind that a CRD makes. Where CRDs can't be read, its
+// group tells.
 func (s served) customKind(kind resolver.GroupKind) (schema.GroupVersionResource, bool) {
 	resource, found := s.preferred[kind]
-	if !found || kind.Group == resolver.CertManagerGroup {
-		return resource, false
-	}
-	if s.custom == nil {
-		return resource, strings.Contains(kind.Group, ".") && !strings.HasSuffix(kind.Group, ".k8s.io")
-	}
-	return resource, s.custom[resource.GroupResource()]
+	known := s.custom == nil || s.custom[resource.GroupResource()]
+	return resource, found && known && resolver.CustomGroup(kind.Group)
 }
 
 // schemaFields reads which fields a CRD's served version has: every path of its schema.

@@ -63,3 +63,9 @@ func CalledIssuers(kinds iter.Seq[GroupKind]) []GroupKind {
 	})
 	return called
 }
+
+// CustomGroup says whether an API group may be one of custom resources: Kubernetes' own have
+// no dot, or end in k8s.io. cert-manager's issuers are always declared.
+func CustomGroup(group string) bool {
+	return strings.Contains(group, ".") && !strings.HasSuffix(group, ".k8s.io") && group != CertManagerGroup
+}

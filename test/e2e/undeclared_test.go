@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"regexp"
 	"testing"
 
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -62,6 +63,7 @@ func TestAnIssuerKindThatNobodyDeclares(t *testing.T) {
 	shared.allow(t, strangeGroup, "strangeissuers")
 	awaitWarning(t, events, "web", "IssuerNotFound")
 	shared.Apply(t, namespace, fmt.Sprintf(strangeIssuer, "corp", "False"))
+	shared.untilMetric(t, `certshim_issuers{group="pki.strange.example",kind="StrangeIssuer",state="not_ready"} 1`)
 	shared.Apply(t, namespace, ingress("second", strange, "b.example.com"))
 	awaitWarning(t, events, "second", "IssuerNotReady")
 	shared.Apply(t, namespace, fmt.Sprintf(strangeIssuer, "corp", "True"))
@@ -76,7 +78,17 @@ func TestAnIssuerKindThatNobodyDeclares(t *testing.T) {
 	wrong := annotations{issuerKey: "corq", "cert-manager.io/issuer-kind": "StrangeIssuer", "cert-manager.io/issuer-group": strangeGroup}
 	shared.Apply(t, namespace, ingress("wrong", wrong, "d.example.com"))
 	note := fmt.Sprint(field(awaitWarning(t, events, "wrong", "IssuerNotFound"), "note"))
-	wantIn(t, note, "there is no StrangeIssuer corq of group pki.strange.example in this namespace", "cert-manager.io/issuer: corp")
+	const missing = "there is no StrangeIssuer corq of group pki.strange.example in this namespace"
+	wantIn(t, note, missing, "cert-manager.io/issuer: corp")
+
+	// The commands see the same.
+	wantIn(t, shared.command(t, "plan", "-n", namespace), missing, "cert-manager.io/issuer: corp")
+	list := shared.command(t, "issuers")
+	row := regexp.MustCompile(`(?m)^not declared +StrangeIssuer +pki.strange.example +Namespaced +yes +1 +1 +5 +generic$`)
+	if !row.MatchString(list) {
+		t.Errorf("no row of StrangeIssuers in\n%s", list)
+	}
+	wantIn(t, shared.command(t, "issuers", "corp", "-n", namespace), "# StrangeIssuer corp of group pki.strange.example, for namespace "+namespace+": ready")
 }
 
 // ownMetrics are those of the only certshim.

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -15,6 +16,7 @@ import (
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/tools/pager"
 
+	"github.com/certshim/certshim"
 	"github.com/certshim/certshim/certificate"
 	"github.com/certshim/certshim/cmd/certshim/app/manifest"
 	"github.com/certshim/certshim/resolver"
@@ -47,6 +49,9 @@ func (o *planOptions) readCluster(ctx context.Context) (*inventory, liveReader, 
 		return nil, nil, err
 	}
 	if err := c.read(ctx, finder, o.sourceKinds()); err != nil {
+		return nil, nil, err
+	}
+	if err := c.listNamed(ctx, o.policy); err != nil {
 		return nil, nil, err
 	}
 	if o.policy.ReadsNamespaces() || c.known.gatewaysSelect() {
@@ -142,35 +147,65 @@ func (c cluster) readNamespaces(ctx context.Context) error {
 func (c cluster) listIssuers(ctx context.Context, resources map[schema.GroupVersionResource]bool) error {
 	c.known.issuers.served = c.known.served
 	for _, known := range c.known.registry.Kinds() {
-		resource, served := servedIssuers(known, resources)
+		resource, served := c.servedIssuers(known, resources)
 		if !served {
 			c.known.issuers.missing[known.GroupKind] = true
 			continue
 		}
-		namespace := c.namespace
-		if known.Scope == resolver.Cluster {
-			namespace = metav1.NamespaceAll
-		}
-		switch err := c.list(ctx, resource, namespace); {
-		case apierrors.IsForbidden(err):
-		case err != nil:
+		if err := c.listKind(ctx, known.GroupKind, resource, known.Scope); err != nil {
 			return err
-		default:
-			c.known.issuers.whole[known.GroupKind] = true
 		}
 	}
 	return nil
 }
 
-// servedIssuers is the first known version of a kind that is served.
-func servedIssuers(known resolver.Known, resources map[schema.GroupVersionResource]bool) (schema.GroupVersionResource, bool) {
+func (c cluster) listKind(ctx context.Context, kind resolver.GroupKind, resource schema.GroupVersionResource, scope resolver.Scope) error {
+	namespace := c.namespace
+	if scope == resolver.Cluster {
+		namespace = metav1.NamespaceAll
+	}
+	err := c.list(ctx, resource, namespace)
+	if apierrors.IsForbidden(err) {
+		return nil
+	}
+	c.known.issuers.whole[kind] = err == nil
+	return err
+}
+
+// servedIssuers is the first known version of a kind that is served, or the one that the
+// cluster prefers.
+func (c cluster) servedIssuers(known resolver.Known, resources map[schema.GroupVersionResource]bool) (schema.GroupVersionResource, bool) {
 	for _, version := range known.Entry.Versions {
 		resource := schema.GroupVersionResource{Group: known.Group, Version: version, Resource: known.Resource}
 		if resources[resource] {
 			return resource, true
 		}
 	}
-	return schema.GroupVersionResource{}, false
+	resource, found := c.known.served.resources[known.GroupKind]
+	return resource, found
+}
+
+// listNamed lists the issuers of the kinds that sources name and nobody declares.
+func (c cluster) listNamed(ctx context.Context, policy *certshim.Policy) error {
+	c.known.index()
+	for _, object := range c.known.sources {
+		if err := c.listUndeclared(ctx, certshim.Decide(policy, object, c.known).Issuer.Ref); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// listUndeclared lists the issuers of a kind, if it is a custom one that is served and that
+// nobody declares.
+func (c cluster) listUndeclared(ctx context.Context, of resolver.Ref) error {
+	kind := resolver.GroupKind{Group: of.Group, Kind: of.Kind}
+	resource, served := c.known.served.resources[kind]
+	if !served || !resolver.CustomGroup(kind.Group) || c.known.registry.Knows(kind) || c.known.issuers.undeclared[kind] {
+		return nil
+	}
+	c.known.issuers.undeclared[kind] = true
+	return c.listKind(ctx, kind, resource, c.known.served.scopes[kind])
 }
 
 // discover notes the kinds that the cluster serves. An API group that is down hides only
@@ -192,7 +227,11 @@ func (c cluster) discover(finder discovery.DiscoveryInterface) (map[schema.Group
 			if resource.Namespaced {
 				scope = resolver.Namespaced
 			}
-			c.known.served.add(resolver.GroupKind{Group: version.Group, Kind: resource.Kind}, scope)
+			kind := resolver.GroupKind{Group: version.Group, Kind: resource.Kind}
+			c.known.served.add(kind, scope)
+			if _, preferred := c.known.served.resources[kind]; !preferred && !strings.Contains(resource.Name, "/") {
+				c.known.served.resources[kind] = version.WithResource(resource.Name)
+			}
 		}
 	}
 	return resources, nil

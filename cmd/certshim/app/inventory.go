@@ -67,7 +67,7 @@ func newInventory(namespace string) *inventory {
 		certificates: map[types.NamespacedName]*certificate.Observed{},
 		namespaces:   map[string]certshim.Namespace{},
 		issuers:      newIssuers(),
-		served:       kinds{scopes: map[resolver.GroupKind]resolver.Scope{}, groups: map[string][]string{}},
+		served:       newKinds(),
 		ignored:      ignored{Kinds: map[string]int{}},
 	}
 }

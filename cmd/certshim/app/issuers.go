@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -39,7 +40,8 @@ func newIssuerTypes(streams genericiooptions.IOStreams, b build) *cobra.Command 
 		Use:   "issuers [[KIND/]NAME]",
 		Short: "List the issuer types that are known, and what the cluster has of them",
 		Long: `Lists the issuer types of this build and of --issuers, which of them the cluster has, how
-many of their issuers are ready, and how many Certificates they have.
+many of their issuers are ready, and how many Certificates they have; then the kinds that no
+type declares and Certificates name.
 
 With the name of an issuer, prints the annotations that name it, ready to be pasted, and what
 is known of it.
@@ -178,6 +180,24 @@ func (o *issuersOptions) types(known *inventory) []issuerType {
 		}
 		types = append(types, t)
 	}
+	if known != nil {
+		types = append(types, undeclaredTypes(known)...)
+	}
+	return types
+}
+
+// undeclaredTypes are the kinds that Certificates name and nobody declares.
+func undeclaredTypes(known *inventory) []issuerType {
+	var types []issuerType
+	byName := func(a, b resolver.GroupKind) int { return cmp.Or(cmp.Compare(a.Group, b.Group), cmp.Compare(a.Kind, b.Kind)) }
+	for _, kind := range slices.SortedFunc(maps.Keys(known.issuers.undeclared), byName) {
+		t := issuerType{
+			Type: "not declared", Group: kind.Group, Kind: kind.Kind,
+			Scope: known.served.scopes[kind], From: resolver.Undeclared().By(),
+		}
+		t.count(kind, known)
+		types = append(types, t)
+	}
 	return types
 }
 
@@ -222,7 +242,15 @@ func (o *issuersOptions) read(ctx context.Context, namespace string) (*inventory
 	if !resources[certificates()] {
 		return c.known, nil
 	}
-	return c.known, c.list(ctx, certificates(), namespace)
+	if err := c.list(ctx, certificates(), namespace); err != nil {
+		return nil, err
+	}
+	for _, certificate := range c.known.certificates {
+		if err := c.listUndeclared(ctx, certificate.Issuer); err != nil {
+			return nil, err
+		}
+	}
+	return c.known, nil
 }
 
 // printOne prints what is known of the issuers of a name, KIND/NAME or NAME.
@@ -293,7 +321,7 @@ func (o *issuersOptions) notFound(known *inventory, name, bare string) error {
 
 // block is the annotations that name an issuer, with what is known of it as comments.
 func (o *issuersOptions) block(known *inventory, key resolver.IssuerKey) string {
-	kind, _ := o.registry.Known(key.GroupKind)
+	kind, _, _ := known.issuersOf(key.GroupKind)
 	seen := known.issuers.seen[key]
 	statement := kind.Statement(seen)
 	var b strings.Builder

@@ -12,6 +12,8 @@ type issuers struct {
 	// whole are the kinds of which all issuers are known, missing those that the cluster
 	// doesn't serve; none in files.
 	whole, missing map[resolver.GroupKind]bool
+	// undeclared are kinds whose objects are issuers though no type says so.
+	undeclared map[resolver.GroupKind]bool
 	// served are the kinds that a cluster serves; nil for files.
 	served resolver.Served
 }
@@ -20,6 +22,7 @@ func newIssuers() issuers {
 	return issuers{
 		seen:  map[resolver.IssuerKey]resolver.Seen{},
 		whole: map[resolver.GroupKind]bool{}, missing: map[resolver.GroupKind]bool{},
+		undeclared: map[resolver.GroupKind]bool{},
 	}
 }
 
@@ -30,19 +33,28 @@ func (i *inventory) addIssuer(object *unstructured.Unstructured) bool {
 	}
 	gk := object.GroupVersionKind().GroupKind()
 	kind := resolver.GroupKind{Group: gk.Group, Kind: gk.Kind}
-	known, declared := i.registry.Known(kind)
-	if !declared {
+	known, scope, is := i.issuersOf(kind)
+	if !is {
 		return false
 	}
 	i.served.add(kind, resolver.ScopeUnknown)
 	key := resolver.IssuerKey{GroupKind: kind, Name: object.GetName()}
-	if known.Scope != resolver.Cluster {
+	if scope != resolver.Cluster {
 		if key.Namespace = object.GetNamespace(); key.Namespace == "" {
 			key.Namespace = i.namespace
 		}
 	}
 	i.issuers.seen[key] = known.Read(object.Object)
 	return true
+}
+
+// issuersOf says how issuers of a kind are read, and where they are; it is false for a kind
+// that is none of issuers.
+func (i *inventory) issuersOf(kind resolver.GroupKind) (*resolver.Known, resolver.Scope, bool) {
+	if known, declared := i.registry.Known(kind); declared {
+		return known, known.Scope, true
+	}
+	return resolver.Undeclared(), i.served.scopes[kind], i.issuers.undeclared[kind]
 }
 
 // Issuers of the input or the cluster.
@@ -61,8 +73,11 @@ func (k knownIssuers) Find(key resolver.IssuerKey) (resolver.Finding, bool) {
 		return resolver.Finding{}, false
 	}
 	known, declared := k.registry.Known(key.GroupKind)
+	if !declared && (k.served == nil || k.notServed(key.GroupKind)) {
+		return resolver.NotServedFinding(), k.served != nil
+	}
 	if !declared {
-		return resolver.NotServedFinding(), k.notServed(key.GroupKind)
+		known = resolver.Undeclared()
 	}
 	if seen, there := k.seen[key]; there {
 		return known.Found(seen), true

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/certshim/certshim/resolver"
 )
@@ -13,6 +14,8 @@ import (
 type kinds struct {
 	scopes map[resolver.GroupKind]resolver.Scope
 	groups map[string][]string
+	// resources of the kinds of a cluster, in the version that their group prefers.
+	resources map[resolver.GroupKind]schema.GroupVersionResource
 }
 
 // Scope of a served kind, and whether it is served at all.
@@ -26,6 +29,13 @@ func (k kinds) Groups(kind string) []string { return k.groups[kind] }
 
 // Issuers are the served kinds whose name ends in Issuer.
 func (k kinds) Issuers() []resolver.GroupKind { return resolver.CalledIssuers(maps.Keys(k.scopes)) }
+
+func newKinds() kinds {
+	return kinds{
+		scopes: map[resolver.GroupKind]resolver.Scope{}, groups: map[string][]string{},
+		resources: map[resolver.GroupKind]schema.GroupVersionResource{},
+	}
+}
 
 // add notes a kind; a scope that is known already stays.
 func (k kinds) add(kind resolver.GroupKind, scope resolver.Scope) {
