@@ -282,6 +282,13 @@ func TestWhatTheIssuerCantSign(t *testing.T) {
 		t.Errorf("what probably doesn't: %s, %+v", action(t, outcome), p)
 	}
 
+	sized := ingressWith(issuerKeys("", "ca", "", ""))
+	sized.Annotations["cert-manager.io/private-key-size"] = "3072"
+	keys := ruled(resolver.Constraints{Keys: &resolver.KeyRule{Allowed: []resolver.Key{{Algorithm: "RSA", Sizes: []int{4096}}}}})
+	if p := oneProblem(t, certshim.Decide(policy, sized, keys)); p.Key != "cert-manager.io/private-key-size" || p.Value != "RSA 3072" {
+		t.Errorf("a size: %+v", p)
+	}
+
 	first := certshim.Decide(policy, plain, ruled(resolver.Constraints{}))
 	refuses.web = written(t, first)
 	outcome = certshim.Decide(policy, plain, refuses)

@@ -87,6 +87,8 @@ func aliases() map[string]string {
 	return map[string]string{
 		"issuer-name":                    "issuer",
 		"cluster-issuer-name":            "cluster-issuer",
+		"cluster-issuer-kind":            "issuer-kind",
+		"cluster-issuer-group":           "issuer-group",
 		"acme-http01-edit-in-place":      "http01-edit-in-place",
 		"acme-http01-ingress-class":      "http01-ingress-class",
 		"dns-names":                      "alt-names",
@@ -117,7 +119,21 @@ func (p *Parser) NearTriggers(in map[string]string, auto bool) problem.List {
 	if auto {
 		p.near.autoTriggers(in, &out)
 	}
+	if out.Empty() {
+		nameless(in, &out)
+	}
 	return out
+}
+
+// nameless tells of the kind or group of an issuer that no key names.
+func nameless(in map[string]string, out *problem.List) {
+	for _, key := range []string{Prefix + "issuer-kind", Prefix + "issuer-group"} {
+		if value := trim(in[key]); value != "" {
+			p := problemOf(problem.Warning, key, in[key], "it names no issuer, so nothing is made: write "+IssuerKey+" beside it")
+			out.Add(p)
+			return
+		}
+	}
 }
 
 // isOld says whether a key stands under a prefix that isn't read.

@@ -165,7 +165,7 @@ func TestNearTriggers(t *testing.T) {
 	parser := annotations.NewParser(annotations.Options{})
 	tests := map[string]string{
 		p + "clusterissuer": p + "cluster-issuer", p + "isuser": p + "issuer", p + "issuer-name": p + "issuer", "certmanager.k8s.io/cluster-issuer": p + "cluster-issuer",
-		"kubernetes.io/tls_acme": annotations.DefaultAutoKey, p + "issuer_kind": "", p + "certificate-name": "", "example.com/issuer": "",
+		"kubernetes.io/tls_acme": annotations.DefaultAutoKey, p + "issuer_kind": "", p + "cluster-issuer-kind": "", p + "certificate-name": "", "example.com/issuer": "",
 	}
 	for key, want := range tests {
 		got := parser.NearTriggers(map[string]string{key: "x"}, true).All()
@@ -181,6 +181,37 @@ func TestNearTriggers(t *testing.T) {
 	}
 	if got := parser.NearTriggers(map[string]string{annotations.DefaultAutoKey: "yes"}, false); !got.Empty() {
 		t.Errorf("auto keys don't count there: %v", got.All())
+	}
+}
+
+// A kind or a group names no issuer; one that a misspelt key names, is told of by that key.
+func TestAnIssuerWithoutAName(t *testing.T) {
+	parser := annotations.NewParser(annotations.Options{})
+	for name, row := range map[string]struct {
+		in   map[string]string
+		want string
+	}{
+		"kind and group": {map[string]string{p + "issuer-kind": "K", p + "issuer-group": "k.example.com"}, p + "issuer-kind"},
+		"a group alone":  {map[string]string{p + "issuer-group": "k.example.com"}, p + "issuer-group"},
+		"an empty kind":  {map[string]string{p + "issuer-kind": " "}, ""},
+		"a misspelt key": {map[string]string{p + "isuer": "i", p + "issuer-kind": "K"}, p + "isuer"},
+		"an empty name":  {map[string]string{p + "issuer": "", p + "issuer-kind": "K"}, p + "issuer"},
+	} {
+		got := parser.NearTriggers(row.in, true).All()
+		if row.want == "" && len(got) > 0 || row.want != "" && (len(got) != 1 || got[0].Key != row.want) {
+			t.Errorf("%s: got %v", name, got)
+		}
+	}
+}
+
+// The names that people expect beside cluster-issuer.
+func TestKeysOfAClusterIssuer(t *testing.T) {
+	_, problems := annotations.NewParser(annotations.Options{}).Parse(map[string]string{
+		p + "cluster-issuer": "i", p + "cluster-issuer-kind": "K", p + "cluster-issuer-group": "k.example.com",
+	})
+	got := problems.All()
+	if len(got) != 2 || got[0].Suggestion != p+"issuer-group" || got[1].Suggestion != p+"issuer-kind" {
+		t.Errorf("got %v", got)
 	}
 }
 

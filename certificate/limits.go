@@ -63,7 +63,7 @@ func (d *decider) commonNameLine(key string) string {
 func annotationOf(field string) string {
 	keys := map[string]string{
 		"commonName": "common-name", "duration": "duration", "renewBefore": "renew-before", "usages": "usages",
-		"privateKey": "private-key-algorithm", "ipAddresses": "ip-sans", "uris": "uri-sans", "emailAddresses": "email-sans",
+		"privateKey.algorithm": "private-key-algorithm", "privateKey.size": "private-key-size", "ipAddresses": "ip-sans", "uris": "uri-sans", "emailAddresses": "email-sans",
 	}
 	if key, found := keys[field]; found {
 		return annotations.Prefix + key

@@ -284,8 +284,9 @@ func (s said) contradictions() faults {
 	var all faults
 	for path, values := range map[string]Values{"recommend": s.recommend.Values, "defaults": s.defaults} {
 		for _, broken := range s.constraints.Violations(values.facts()) {
-			if field := ValueField(broken.Field); slices.Contains(values.Set(), field) {
-				all.add(path+"."+broken.Field, fmt.Errorf("it breaks the rule %s of the same declaration, which allows %s",
+			field, _, _ := strings.Cut(broken.Field, ".")
+			if slices.Contains(values.Set(), ValueField(field)) {
+				all.add(path+"."+field, fmt.Errorf("it breaks the rule %s of the same declaration, which allows %s",
 					broken.Rule, orElse(broken.Allowed, "none")))
 			}
 		}

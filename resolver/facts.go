@@ -91,7 +91,7 @@ func durationOf(value any) time.Duration {
 // Violation is a rule that a Certificate breaks.
 type Violation struct {
 	// Rule by its name in a file: sans, commonName. Field is what breaks it, by its name in
-	// the Certificate's spec.
+	// the Certificate's spec: duration, privateKey.size.
 	Rule, Field string
 	Verdict     Verdict
 	// Message says what the issuer does or doesn't, Value what breaks the rule, Allowed what
@@ -132,7 +132,7 @@ func (c Constraints) judgeWildcards(f Facts) Violation {
 	}
 	return Violation{
 		Rule: ruleWildcards, Field: "dnsNames", Verdict: c.Wildcards.Verdict,
-		Message: "the issuer signs no wildcard names", Value: f.Wildcard,
+		Message: "the issuer signs no wildcard names", Value: f.Wildcard, Allowed: "names without *",
 	}
 }
 
@@ -151,8 +151,12 @@ func (c Constraints) judgeKeys(f Facts) Violation {
 	if c.Keys == nil || c.Keys.fits(f) {
 		return Violation{}
 	}
+	field := "privateKey.algorithm"
+	if slices.ContainsFunc(c.Keys.Allowed, func(k Key) bool { return k.Algorithm == f.Key }) {
+		field = "privateKey.size"
+	}
 	return Violation{
-		Rule: ruleKeys, Field: "privateKey", Verdict: c.Keys.Verdict,
+		Rule: ruleKeys, Field: field, Verdict: c.Keys.Verdict,
 		Message: "the issuer doesn't sign such a key", Value: keyText(f.Key, f.KeySize), Allowed: c.Keys.text(),
 	}
 }
@@ -265,8 +269,10 @@ func (r DurationRule) breaks(f Facts) Violation {
 		return r.renewsForEver(f)
 	case r.Ignored:
 		v.Message = "the issuer decides by itself how long its certificates live"
-	case r.Min != 0 && asked < r.Min, r.Max != 0 && asked > r.Max:
-		v.Message, v.Allowed = "the issuer signs for no such time", r.span()
+	case r.Min != 0 && asked < r.Min:
+		v.Message, v.Allowed = "the issuer doesn't sign for so short a time", r.span()
+	case r.Max != 0 && asked > r.Max:
+		v.Message, v.Allowed = "the issuer doesn't sign for so long", r.span()
 	case len(r.Steps) > 0 && !slices.Contains(r.Steps, asked):
 		v.Message = "the issuer takes the nearest of the durations it knows, " + hours(r.nearest(asked))
 		v.Allowed = joinHours(r.Steps)

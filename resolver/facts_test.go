@@ -80,6 +80,28 @@ func TestViolationsAreAllTold(t *testing.T) {
 	}
 }
 
+// What breaks a rule about keys or durations is named as exactly as it is known.
+func TestWhatBreaksARule(t *testing.T) {
+	rules := resolver.Constraints{
+		Keys:      &resolver.KeyRule{Allowed: []resolver.Key{{Algorithm: "RSA", Sizes: []int{4096}}}},
+		Durations: &resolver.DurationRule{Min: 24 * time.Hour, Max: 48 * time.Hour},
+	}
+	for name, row := range map[string]struct {
+		spec           object
+		field, message string
+	}{
+		"the size":      {object{"privateKey": object{"size": int64(3072)}}, "privateKey.size", "the issuer doesn't sign such a key"},
+		"the algorithm": {object{"privateKey": object{"algorithm": "ECDSA"}}, "privateKey.algorithm", "the issuer doesn't sign such a key"},
+		"too long":      {object{"duration": "49h", "privateKey": object{"size": int64(4096)}}, "duration", "the issuer doesn't sign for so long"},
+		"too short":     {object{"duration": "1h", "privateKey": object{"size": int64(4096)}}, "duration", "the issuer doesn't sign for so short a time"},
+	} {
+		got := rules.Violations(resolver.FactsOf(row.spec))
+		if len(got) != 1 || got[0].Field != row.field || got[0].Message != row.message || got[0].Allowed == "" {
+			t.Errorf("%s: got %+v", name, got)
+		}
+	}
+}
+
 func TestTheStepThatIsTakenIsTheNearest(t *testing.T) {
 	rules := resolver.Constraints{Durations: &resolver.DurationRule{Steps: []time.Duration{time.Hour, 10 * time.Hour}}}
 	violation := rules.Violations(resolver.FactsOf(object{"duration": "7h"}))[0]

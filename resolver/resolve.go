@@ -78,16 +78,26 @@ func (s *resolution) presence() {
 func (s *resolution) spelling() {
 	s.name(FieldName, s.lookup.Name)
 	s.name(FieldClusterName, s.lookup.ClusterName)
-	if kind := s.lookup.Kind; kind != "" && !isKind(kind) {
+	if s.swapped() {
+		s.refuse(FieldKind, s.lookup.Kind, "issuer-kind has the group and issuer-group the kind", "")
+		group, _, _ := strings.Cut(s.lookup.Kind, "/")
+		s.suggest(Ref{Group: group, Kind: s.lookup.Group, Name: s.ref.Name})
+	} else if kind := s.lookup.Kind; kind != "" && !isKind(kind) {
 		s.refuseNear(FieldKind, kind, "not a kind", wantKind, s.meantKind(kind))
 		s.suggestKind(kind)
 	}
 	bare, _, _ := strings.Cut(s.lookup.Group, "/")
-	if s.lookup.Group != "" && !isSubdomain(bare) {
+	if s.lookup.Group != "" && !isSubdomain(bare) && !s.swapped() {
 		near := nearest(bare, s.groupNames())
 		s.refuseNear(FieldGroup, s.lookup.Group, "not an API group", wantGroup, near)
 		s.suggestGroup(near, orElse(s.lookup.Kind, s.impliedKind()))
 	}
+}
+
+// swapped says whether kind and group stand in each other's place.
+func (s *resolution) swapped() bool {
+	group, _, _ := strings.Cut(s.lookup.Kind, "/")
+	return isKind(s.lookup.Group) && strings.Contains(group, ".") && isSubdomain(group)
 }
 
 func (s *resolution) name(field, name string) {
@@ -241,7 +251,7 @@ func (s *resolution) complete() {
 			s.suggest(Ref{Group: group, Kind: s.ref.Kind, Name: s.ref.Name})
 		}
 	default:
-		s.refuseNear(FieldKind, s.ref.Kind, "no known group has this kind: write issuer-group too, or the kind that is meant", "", s.meantKind(s.ref.Kind))
+		s.refuseNear(FieldKind, s.ref.Kind, "no known group has this kind: write issuer-group too, or the kind that is meant; kubectl api-resources shows both", "", s.meantKind(s.ref.Kind))
 		s.suggestKind(s.ref.Kind)
 	}
 }
@@ -294,11 +304,21 @@ func (s *resolution) unknown() {
 	if s.lookup.ClusterName != "" {
 		return
 	}
-	known := ""
-	if groups := s.groupsOf(s.ref.Kind); len(groups) == 1 {
-		known = groups[0]
+	s.warnNear(FieldGroup, s.ref.Group, fmt.Sprintf("certshim knows no kind %s of this group: it is passed on as it is", s.ref.Kind), s.likelyGroup())
+}
+
+// likelyGroup is the only group of the kind, or the one of which a part is written, or "".
+func (s *resolution) likelyGroup() string {
+	groups := s.groupsOf(s.ref.Kind)
+	if len(groups) == 1 {
+		return groups[0]
 	}
-	s.warnNear(FieldGroup, s.ref.Group, fmt.Sprintf("no resolver knows the kind %s of this group: it is passed on as it is", s.ref.Kind), known)
+	for _, group := range groups {
+		if strings.HasPrefix(group, s.ref.Group+".") || strings.HasSuffix(group, "."+s.ref.Group) {
+			return group
+		}
+	}
+	return ""
 }
 
 // clusterScoped holds cluster-issuer to a kind that is known to be cluster-scoped.

@@ -414,3 +414,16 @@ func TestResolvingWhatIsRightAllocatesNothing(t *testing.T) {
 		}
 	}
 }
+
+// A group that is passed on, as nobody knows it, and that is a part of one that has the kind.
+func TestAPartOfAGroupIsMeant(t *testing.T) {
+	registry := newRegistry(t, resolver.Defaults{})
+	for group, want := range map[string]string{
+		"ejbca-issuer.keyfactor": "ejbca-issuer.keyfactor.com", "globalsign.com": "hvca.globalsign.com", "keyfactor.example.com": "",
+	} {
+		answer := registry.Resolve(resolver.Lookup{Name: "i", Kind: "ClusterIssuer", Group: group}, nil)
+		if got := answer.Problems.All(); len(got) != 1 || got[0].Severity != problem.Warning || got[0].Suggestion != want {
+			t.Errorf("%s: got %+v, want %q", group, got, want)
+		}
+	}
+}

@@ -34,8 +34,8 @@ func (s *resolution) suggestBoth() {
 // ClusterIssuer/corp, counts.
 func (s *resolution) suggestName(written, meant string) {
 	kind := orElse(s.lookup.Kind, s.impliedKind())
-	if before, _, cut := strings.Cut(written, "/"); cut && len(s.groupsOf(before)) > 0 {
-		kind = before
+	if before, _, cut := strings.Cut(written, "/"); cut {
+		kind = orElse(Nearest(before, s.kindNames(), true), kind)
 	}
 	if group := s.groupOf(kind); group != "" {
 		s.suggest(Ref{Group: group, Kind: kind, Name: meant})

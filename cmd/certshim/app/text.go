@@ -42,14 +42,28 @@ func printError(w io.Writer, err error) {
 	}
 }
 
-// printLine writes text as one line, whatever it holds. Where a message goes over several
-// lines they are joined. Errors of writing to a terminal are nobody's to mend.
+// printLine writes text as one line, whatever it holds. Errors of writing to a terminal are
+// nobody's to mend.
 func printLine(w io.Writer, text string) {
-	lines := strings.Split(text, "\n")
-	for i := range lines {
-		lines[i] = strings.TrimSpace(lines[i])
+	_, _ = fmt.Fprintln(w, printable(oneLine(text)))
+}
+
+// oneLine joins the lines of a message, and with commas those of a block that is indented.
+func oneLine(text string) string {
+	var b strings.Builder
+	within := false
+	for i, line := range strings.Split(text, "\n") {
+		indented := strings.HasPrefix(line, "  ")
+		if i > 0 && indented && within {
+			b.WriteString(",")
+		}
+		if i > 0 {
+			b.WriteString(" ")
+		}
+		within = indented
+		b.WriteString(strings.TrimSpace(line))
 	}
-	_, _ = fmt.Fprintln(w, printable(strings.Join(lines, " ")))
+	return b.String()
 }
 
 // writeJSON writes indented JSON in which strings hold no character that a terminal acts

@@ -31,6 +31,15 @@ func TestPrintLineIsOneLine(t *testing.T) {
 	}
 }
 
+// Lines to paste are told apart where they stand in one.
+func TestPrintLineSeparatesTheLinesOfABlock(t *testing.T) {
+	var out bytes.Buffer
+	printLine(&out, "no; write\n  a: b\n  c: d\nor\n  e: f")
+	if got := out.String(); got != "no; write a: b, c: d or e: f\n" {
+		t.Errorf("got %q", got)
+	}
+}
+
 // What is written as JSON or YAML is safe on a terminal, and reads back as what it was.
 func TestDataIsSafeAndWhole(t *testing.T) {
 	want := map[string]string{"hostile": hostile, "key " + hostile: "plain"}
