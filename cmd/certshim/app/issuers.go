@@ -80,6 +80,8 @@ func (o *issuersOptions) run(ctx context.Context, name string) error {
 		return badFormat(o.format, formatTable, formatJSON, formatYAML, formatRBAC)
 	case o.format == formatRBAC:
 		return o.printRules()
+	case name != "" && o.offline:
+		return errors.New("an issuer that is named is looked for in a cluster: leave out --offline, or the name to list the types")
 	case name != "":
 		return o.printOne(ctx, name)
 	}
