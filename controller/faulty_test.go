@@ -207,7 +207,8 @@ func TestFaultyPluginsAlterNothingAndHoldUpNobodyElse(t *testing.T) {
 	for _, fault := range []faulty.Fault{
 		faulty.Silent, faulty.Slow, faulty.DiesMidway, faulty.Endless, faulty.Huge, faulty.OldVersion,
 		faulty.LieKind, faulty.LieDefault, faulty.LieRefuse, faulty.LieAnnotation, faulty.DropID, faulty.DuplicateID,
-		faulty.BadEnum, faulty.ShortTTL, faulty.Storm,
+		faulty.BadEnum, faulty.ShortTTL, faulty.Storm, faulty.LieNamespace, faulty.Flap, faulty.NUL, faulty.Secret,
+		faulty.NewInstance, faulty.NoHealth, faulty.NoHeartbeat, faulty.Deaf, faulty.Hoard,
 	} {
 		t.Run(string(fault), func(t *testing.T) {
 			b := newBench(t)

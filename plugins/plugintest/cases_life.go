@@ -176,9 +176,22 @@ func restarts(ctx context.Context, p *probe) error {
 	}
 }
 
+// stops calls without a pause meanwhile: whatever is in flight is answered or UNAVAILABLE.
 func stops(ctx context.Context, p *probe) error {
+	ended := make(chan error, 1)
+	go func() {
+		for {
+			if err := p.works(ctx); err != nil {
+				ended <- err
+				return
+			}
+		}
+	}()
 	if err := p.options.Stop(ctx); err != nil {
 		return err
+	}
+	if err := <-ended; status.Code(err) != codes.Unavailable {
+		return fmt.Errorf("a call in flight ended by %s, must be answered or end by %s", status.Code(err), codes.Unavailable)
 	}
 	end := time.Now().Add(p.options.Back)
 	for {

@@ -2,6 +2,7 @@ package plugintest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os/exec"
 	"time"
@@ -194,8 +195,11 @@ func timeless(a *api.Answer) *api.Answer {
 func shell(ctx context.Context, command string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
 	defer cancel()
-	output, err := exec.CommandContext(ctx, "sh", "-c", command).CombinedOutput()
-	if err != nil {
+	cmd := exec.CommandContext(ctx, "sh", "-c", command)
+	// A plugin that it starts may hold its output for ever.
+	cmd.WaitDelay = time.Second
+	output, err := cmd.CombinedOutput()
+	if err != nil && !errors.Is(err, exec.ErrWaitDelay) {
 		return "", fmt.Errorf("the fixture's command %q: %w: %s", command, err, output)
 	}
 	return string(output), nil
