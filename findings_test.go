@@ -113,6 +113,66 @@ func TestAMissingIssuerBlocksNothing(t *testing.T) {
 	}
 }
 
+// servedCluster serves an issuer kind that no type declares.
+type servedCluster struct{ issuerCluster }
+
+func (servedCluster) Served() resolver.Served { return corpServed{} }
+
+type corpServed struct{}
+
+func (corpServed) Scope(kind resolver.GroupKind) (resolver.Scope, bool) {
+	return resolver.Cluster, kind == corpKind()
+}
+func (corpServed) Issuers() []resolver.GroupKind { return []resolver.GroupKind{corpKind()} }
+func (corpServed) Groups(kind string) []string {
+	if kind == corpKind().Kind {
+		return []string{corpKind().Group}
+	}
+	return nil
+}
+
+func corpKind() resolver.GroupKind {
+	return resolver.GroupKind{Group: "pki.corp.example", Kind: "CorpClusterIssuer"}
+}
+
+// What discovery found is what a wrong annotation may have meant, and its issuers are known as
+// others are.
+func TestAKindThatNobodyDeclares(t *testing.T) {
+	there := map[resolver.IssuerKey]resolver.Finding{{GroupKind: corpKind(), Name: "corp"}: there(resolver.Ready)}
+	const lines = "  cert-manager.io/issuer: corp\n  cert-manager.io/issuer-kind: CorpClusterIssuer\n  cert-manager.io/issuer-group: pki.corp.example"
+	for name, row := range map[string]struct {
+		keys   map[string]string
+		action certificate.Action
+		reason problem.Reason
+		lines  string
+	}{
+		"its kind misspelt":  {issuerKeys("corp", "", "CorpClusterIsuer", ""), certificate.Refuse, problem.BadIssuer, lines},
+		"its group misspelt": {issuerKeys("corp", "", "CorpClusterIssuer", "pki.corp.exmaple"), certificate.Refuse, problem.BadIssuer, lines},
+		"its name misspelt":  {issuerKeys("korp", "", "CorpClusterIssuer", "pki.corp.example"), certificate.Create, problem.IssuerNotFound, lines},
+		"its group left out": {issuerKeys("corp", "", "CorpClusterIssuer", ""), certificate.Create, problem.BadIssuer, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			outcome := certshim.Decide(shippedPolicy(t), ingressWith(row.keys), servedCluster{issuerCluster{findings: there}})
+			if p := oneProblem(t, outcome); action(t, outcome) != row.action || p.Reason != row.reason || p.Lines != row.lines {
+				t.Errorf("%s, and %+v", action(t, outcome), p)
+			}
+		})
+	}
+	known := certshim.Decide(shippedPolicy(t), ingressWith(issuerKeys("corp", "", "CorpClusterIssuer", "pki.corp.example")), servedCluster{issuerCluster{findings: there}})
+	if !known.Problems.Empty() || known.Issuer.Scope != resolver.Cluster || len(known.Awaits) > 0 {
+		t.Errorf("written in full: %+v", known)
+	}
+}
+
+// An issuer of which nothing is known blocks nothing, and is waited for.
+func TestAnIssuerOfWhichNothingIsKnown(t *testing.T) {
+	seen := issuerCluster{findings: map[resolver.IssuerKey]resolver.Finding{clusterIssuer("ca"): {State: resolver.Never}}}
+	outcome := certshim.Decide(shippedPolicy(t), ingressWith(issuerKeys("", "ca", "", "")), seen)
+	if action(t, outcome) != certificate.Create || !outcome.Problems.Empty() || !slices.Equal(outcome.Awaits, []resolver.IssuerKey{clusterIssuer("ca")}) {
+		t.Errorf("got %+v", outcome)
+	}
+}
+
 func TestAKindThatIsNotInstalledBlocksNothing(t *testing.T) {
 	key := resolver.IssuerKey{GroupKind: resolver.GroupKind{Group: "certmanager.step.sm", Kind: "StepIssuer"}, Namespace: "shop", Name: "ca"}
 	seen := issuerCluster{findings: map[resolver.IssuerKey]resolver.Finding{key: {

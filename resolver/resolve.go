@@ -205,7 +205,9 @@ func (s *resolution) from() Origin {
 func (s *resolution) judge() {
 	group, kind := s.ref.Group, s.ref.Kind
 	switch {
+	case s.registry.Knows(GroupKind{Group: group, Kind: kind}):
 	case s.isKnown(group, kind):
+		s.custom()
 	case group == CertManagerGroup && s.lookup.Group == "":
 		s.complete()
 	case group == CertManagerGroup && len(s.groupsOf(kind)) > 0:
@@ -219,6 +221,14 @@ func (s *resolution) judge() {
 		s.strangeKind()
 	default:
 		s.unknown()
+	}
+}
+
+// custom refuses a kind that is served and is Kubernetes' own.
+func (s *resolution) custom() {
+	if group, kind := s.ref.Group, s.ref.Kind; !CustomGroup(group) {
+		s.refuse(FieldKind, kind, "the group "+group+" is one of Kubernetes' own, and has no issuers", "")
+		s.suggestKind(kind)
 	}
 }
 

@@ -219,6 +219,7 @@ func TestWhatIsServedCanBeMeant(t *testing.T) {
 		{Group: "pki.corp.example", Kind: "CorpIssuer"}:        resolver.Namespaced,
 		{Group: "pki.corp.example", Kind: "CorpClusterIssuer"}: resolver.Cluster,
 		{Group: "pki.corp.example", Kind: "Account"}:           resolver.Namespaced,
+		{Group: "apps", Kind: "Deployment"}:                    resolver.Namespaced,
 	}
 	const corp, corpCluster = "CorpIssuer.pki.corp.example/i", "CorpClusterIssuer.pki.corp.example/i"
 	for name, row := range map[string]struct {
@@ -236,6 +237,7 @@ func TestWhatIsServedCanBeMeant(t *testing.T) {
 		"a group alone, of the cluster": {resolver.Lookup{ClusterName: "i", Group: "pki.corp.example"}, corpCluster, resolver.FieldGroup, "", nil},
 		"a group with its version":      {resolver.Lookup{Name: "i", Kind: "CorpIssuer", Group: "pki.corp.example/v1"}, corp, resolver.FieldGroup, "pki.corp.example", nil},
 		"another kind of the group":     {resolver.Lookup{Name: "i", Kind: "PartnerIssuer", Group: "pki.corp.example"}, "PartnerIssuer.pki.corp.example/i", resolver.FieldGroup, "", nil},
+		"a kind of Kubernetes' own":     {resolver.Lookup{Name: "i", Kind: "Deployment", Group: "apps"}, "refused", resolver.FieldKind, "", []string{"Issuer.cert-manager.io/i", "ClusterIssuer.cert-manager.io/i"}},
 		"cluster-issuer, namespaced":    {resolver.Lookup{ClusterName: "i", Kind: "CorpIssuer", Group: "pki.corp.example"}, "refused", resolver.FieldKind, "", []string{corp, corpCluster}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -191,7 +191,9 @@ func (o *issuersOptions) types(known *inventory) []issuerType {
 // undeclaredTypes are the kinds that Certificates name and nobody declares.
 func undeclaredTypes(known *inventory) []issuerType {
 	var types []issuerType
-	byName := func(a, b resolver.GroupKind) int { return cmp.Or(cmp.Compare(a.Group, b.Group), cmp.Compare(a.Kind, b.Kind)) }
+	byName := func(a, b resolver.GroupKind) int {
+		return cmp.Or(cmp.Compare(a.Group, b.Group), cmp.Compare(a.Kind, b.Kind))
+	}
 	for _, kind := range slices.SortedFunc(maps.Keys(known.issuers.undeclared), byName) {
 		t := issuerType{
 			Type: "not declared", Group: kind.Group, Kind: kind.Kind,
