@@ -43,13 +43,15 @@ const (
 // Limits of what is told: by size of a note, by object and decision, by time, by what may
 // wait, and by attempts.
 const (
-	maxNote       = 1024
-	maxTold       = 10
-	eventsPerSec  = 20
-	eventBurst    = 100
-	maxWarnings   = 10000
-	maxNormals    = 200
-	eventAttempts = 4
+	maxNote        = 1024
+	maxTold        = 10
+	warningsPerSec = 20
+	warningBurst   = 100
+	normalsPerSec  = 5
+	normalBurst    = 50
+	maxWarnings    = 10000
+	maxNormals     = 200
+	eventAttempts  = 4
 )
 
 // event is an Event to be sent, and how often that was tried.
@@ -66,8 +68,9 @@ type recorder struct {
 	log      *slog.Logger
 	warnings chan event
 	normals  chan event
-	limit    *rate.Limiter
 	instance string
+	// In a burst of creations Events would cost the API server as much as the Certificates.
+	warningLimit, normalLimit *rate.Limiter
 }
 
 func newRecorder(client eventsclient.EventsV1Interface, metrics *metrics, log *slog.Logger) *recorder {
@@ -78,7 +81,7 @@ func newRecorder(client eventsclient.EventsV1Interface, metrics *metrics, log *s
 	return &recorder{
 		client: client, metrics: metrics, log: log, instance: "certshim-" + host,
 		warnings: make(chan event, maxWarnings), normals: make(chan event, maxNormals),
-		limit: rate.NewLimiter(eventsPerSec, eventBurst),
+		warningLimit: rate.NewLimiter(warningsPerSec, warningBurst), normalLimit: rate.NewLimiter(normalsPerSec, normalBurst),
 	}
 }
 
@@ -171,20 +174,24 @@ func cut(text string, most int) string {
 
 // run sends until the context ends.
 func (r *recorder) run(ctx context.Context) {
-	for {
-		e, normal, found := r.next(ctx)
-		if !found {
-			return
-		}
-		if normal && !r.limit.Allow() {
-			r.metrics.events.WithLabelValues(eventDropped).Inc()
-			continue
-		}
-		if !normal && r.limit.Wait(ctx) != nil {
-			return
-		}
-		r.send(ctx, e, normal)
+	for r.sendNext(ctx) {
 	}
+}
+
+// sendNext waits for an Event and its turn; false means that the context has ended.
+func (r *recorder) sendNext(ctx context.Context) bool {
+	e, normal, found := r.next(ctx)
+	switch {
+	case !found:
+		return false
+	case normal && !r.normalLimit.Allow():
+		r.metrics.events.WithLabelValues(eventDropped).Inc()
+		return true
+	case !normal && r.warningLimit.Wait(ctx) != nil:
+		return false
+	}
+	r.send(ctx, e, normal)
+	return true
 }
 
 // next gives a warning if one waits, else whatever comes first.
