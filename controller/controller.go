@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"maps"
-	"os"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -113,7 +112,7 @@ func New(config Config, base *rest.Config, log *slog.Logger, registry *prometheu
 // Lease and returns nil. It returns an error when the Lease was lost or the listener for
 // metrics and health can't be opened.
 func (c *Controller) Run(ctx context.Context) error {
-	tightenMemory()
+	limitGarbage()
 	if err := c.serve(ctx); err != nil {
 		return err
 	}
@@ -139,14 +138,6 @@ func (c *Controller) Run(ctx context.Context) error {
 		case <-lost.Done():
 		}
 	})
-}
-
-// tightenMemory collects garbage earlier than Go would by itself, unless the operator
-// decided: live objects are few, so that it costs little.
-func tightenMemory() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(50)
-	}
 }
 
 func (c *Controller) connect(ctx context.Context) error {

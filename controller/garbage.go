@@ -1,0 +1,55 @@
+package controller
+
+import (
+	"os"
+	"runtime"
+	"runtime/debug"
+	runtimemetrics "runtime/metrics"
+	"sync"
+)
+
+// How much garbage may gather before it is collected: a fixed amount, within these parts of
+// what lives. Go's own rule is as much again as lives, which would double the memory of a
+// large cluster; a small part of a small heap would be collected all the time.
+const (
+	garbageBudget = 8 << 20
+	leastGarbage  = 25
+	mostGarbage   = 100
+)
+
+// limitGarbage follows what lives from now on, after each collection, unless the operator
+// decided. It is for the whole process.
+var limitGarbage = sync.OnceFunc(func() {
+	if os.Getenv("GOGC") == "" {
+		adjustGarbage(0)
+	}
+})
+
+func adjustGarbage(set int) {
+	if percent := garbagePercent(liveHeap()); percent != set {
+		debug.SetGCPercent(percent)
+		set = percent
+	}
+	// The next collection finds this unreachable, and comes back.
+	runtime.AddCleanup(&collected{}, adjustGarbage, set)
+}
+
+// collected is large enough, and has a pointer, so that it is an allocation of its own.
+type collected struct {
+	_ [4]*byte
+}
+
+// garbagePercent is in steps, so that it seldom changes: each change stops the program for
+// a moment.
+func garbagePercent(live uint64) int {
+	const step = 5
+	percent := garbageBudget * 100 / max(live, 1) / step * step
+	return int(min(max(percent, leastGarbage), mostGarbage))
+}
+
+// liveHeap is what the last collection left, in bytes.
+func liveHeap() uint64 {
+	sample := []runtimemetrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	runtimemetrics.Read(sample)
+	return sample[0].Value.Uint64()
+}
