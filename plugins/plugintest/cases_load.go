@@ -44,13 +44,14 @@ func loadCases() []Case {
 }
 
 func deadlines(ctx context.Context, p *probe) error {
-	p.callWithShortDeadlines(ctx)
+	p.callWithDeadlines(ctx, 1, 2, 5, 10, 20, 50)
 	_, err := p.one(ctx, p.good())
 	return err
 }
 
-func (p *probe) callWithShortDeadlines(ctx context.Context) {
-	for _, ms := range []int{1, 2, 5, 10, 20, 50} {
+// callWithDeadlines, in milliseconds, asks for full batches.
+func (p *probe) callWithDeadlines(ctx context.Context, deadlines ...int) {
+	for _, ms := range deadlines {
 		ctx, cancel := context.WithTimeout(ctx, time.Duration(ms)*time.Millisecond)
 		// It may have been faster.
 		_, _ = p.client.Resolve(ctx, messages(p.full()))

@@ -1,6 +1,7 @@
 package plugintest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -13,9 +14,8 @@ import (
 	"github.com/certshim/certshim/plugins/remote"
 )
 
-// usage is what a process holds, and the CPU time that it has used.
+// usage is what a process holds.
 type usage struct {
-	cpu            time.Duration
 	threads, files int
 	// memory is what is resident, in bytes.
 	memory int
@@ -44,53 +44,63 @@ func needsProcess(p *probe) string { return p.unseen }
 
 // usage reads /proc; proc(5) has the numbers of the fields.
 func (p *probe) usage() (usage, error) {
-	const afterName, utime, stime, threads, resident = 3, 14, 15, 20, 24
-	// ticksPerSecond is the same on every Linux that Go knows.
-	const ticksPerSecond = 100
+	const state, threads, resident = 3, 20, 24
 	folder := filepath.Join("/proc", strconv.Itoa(p.pid))
 	content, err := os.ReadFile(filepath.Join(folder, "stat"))
 	if err != nil {
 		return usage{}, err
 	}
-	// The name, in parentheses, may have anything in it.
-	fields := strings.Fields(string(content[strings.LastIndexByte(string(content), ')')+1:]))
-	if len(fields) <= resident-afterName {
+	fields := afterName(content)
+	if len(fields) <= resident-state {
 		return usage{}, fmt.Errorf("%s/stat has %d fields", folder, len(fields))
 	}
-	var errs []error
-	number := func(field int) int {
-		n, err := strconv.Atoi(fields[field-afterName])
-		errs = append(errs, err)
-		return n
-	}
-	u := usage{
-		cpu:     time.Duration(number(utime)+number(stime)) * time.Second / ticksPerSecond,
-		threads: number(threads), memory: number(resident) * os.Getpagesize(),
-	}
+	count, wrongCount := strconv.Atoi(fields[threads-state])
+	pages, wrongPages := strconv.Atoi(fields[resident-state])
 	files, err := os.ReadDir(filepath.Join(folder, "fd"))
-	u.files = len(files)
-	return u, errors.Join(append(errs, err)...)
+	return usage{threads: count, files: len(files), memory: pages * os.Getpagesize()}, errors.Join(wrongCount, wrongPages, err)
 }
 
-// leavesNoWork looks at the plugin a second after calls whose deadline passed.
+// afterName are the fields of a stat file from the state on. The name before, in parentheses, may
+// have anything in it.
+func afterName(stat []byte) []string {
+	return strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+}
+
+// leavesNoWork looks at the plugin from a second after calls whose deadline passed. Threads that
+// are at work, or would be if the machine had time for them, are there on a busy machine, too.
 func leavesNoWork(ctx context.Context, p *probe) error {
-	const window, most = time.Second, 250 * time.Millisecond
-	p.callWithShortDeadlines(ctx)
-	if err := restFor(ctx, window); err != nil {
+	const looks, pause, most = 20, 50 * time.Millisecond, 10
+	p.callWithDeadlines(ctx, 20, 50, 90, 90, 90, 90)
+	if err := restFor(ctx, time.Second); err != nil {
 		return err
 	}
-	before, err := p.usage()
-	if err != nil {
-		return err
+	busy := 0
+	for range looks {
+		working, err := p.working()
+		if err := errors.Join(err, restFor(ctx, pause)); err != nil {
+			return err
+		}
+		if working {
+			busy++
+		}
 	}
-	if err := restFor(ctx, window); err != nil {
-		return err
+	if busy > most {
+		return fmt.Errorf("nobody waits for an answer any more, and it was at work in %d of %d looks within the next second", busy, looks)
 	}
-	after, err := p.usage()
-	if used := after.cpu - before.cpu; err == nil && used > most {
-		return fmt.Errorf("nobody waits for an answer any more, and it used %s of CPU within a second", used)
+	return nil
+}
+
+// working says whether a thread runs or could run.
+func (p *probe) working() (bool, error) {
+	stats, err := filepath.Glob(filepath.Join("/proc", strconv.Itoa(p.pid), "task", "*", "stat"))
+	for _, stat := range stats {
+		// A thread may have ended meanwhile.
+		content, _ := os.ReadFile(stat)
+		if fields := afterName(content); len(fields) > 0 && fields[0] == "R" {
+			return true, nil
+		}
 	}
-	return err
+	return false, err
 }
 
 // leaksNothing compares what the plugin holds before and after many cancelled calls.
