@@ -209,6 +209,9 @@ func (p PluginSettings) validate(at string) error {
 	wrong(len(g.Kinds) == 0, "grant.kinds is empty, must have the kinds that the plugin speaks for")
 	wrong(!slices.Contains([]resolver.Observe{"", resolver.ObserveNone, resolver.ObserveStatus, resolver.ObserveFull}, g.Observe),
 		"grant.observe is %q, must be None, Status or Full", g.Observe)
+	for i, kind := range g.Kinds {
+		errs = append(errs, g.checkKind(fmt.Sprintf("%s.grant.kinds[%d]", at, i), i, kind))
+	}
 	for _, field := range g.Defaults {
 		wrong(!slices.Contains(resolver.ValueFields(), field), "grant.defaults has %q, must be of %v", field, resolver.ValueFields())
 	}
@@ -230,4 +233,14 @@ func isLabel(name string) bool {
 		}
 	}
 	return true
+}
+
+func (g GrantSettings) checkKind(at string, i int, kind GrantedKind) error {
+	errs := []error{resolver.CheckKind(at, kind.Group, kind.Versions, resolver.KindEntry{Kind: kind.Kind, Resource: kind.Resource, Scope: kind.Scope})}
+	for _, before := range g.Kinds[:i] {
+		if before.Group == kind.Group && before.Kind == kind.Kind {
+			errs = append(errs, fmt.Errorf("%s is %s of group %s, as another", at, kind.Kind, kind.Group))
+		}
+	}
+	return errors.Join(errs...)
 }

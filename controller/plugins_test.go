@@ -157,6 +157,12 @@ func TestPluginsInTheConfiguration(t *testing.T) {
 		"unavailable":    {"Proceed", "proceed", "Hold or Proceed"},
 		"observe":        {"observe: Status", "observe: All", "None, Status or Full"},
 		"default":        {"privateKey", "subject", `grant.defaults has "subject"`},
+		"scope":          {"scope: Namespaced", "scope: namespaced", `resolvers.plugins[0].grant.kinds[0].scope: "namespaced" is none of Namespaced, Cluster`},
+		"group":          {"group: pki.corp.example", "group: pki.corp.example/v1", "resolvers.plugins[0].grant.kinds[0].group:"},
+		"resource":       {"resource: corpissuers, ", "", "resolvers.plugins[0].grant.kinds[0].resource:"},
+		"versions":       {"versions: [v1], ", "", "resolvers.plugins[0].grant.kinds[0].versions: it names no version"},
+		"kind":           {"kind: CorpIssuer", "kind: corpIssuer", "resolvers.plugins[0].grant.kinds[0].kind:"},
+		"a kind twice":   {"      observe:", "      - {group: pki.corp.example, kind: CorpIssuer, resource: cis, versions: [v1], scope: Cluster}\n      observe:", "kinds[1] is CorpIssuer of group pki.corp.example, as another"},
 		"annotation":     {"[pki.corp.example/]", "[cert-manager.io/]", "never copied"},
 	} {
 		_, err := LoadConfiguration([]byte(strings.Replace(pluginConfiguration, c.old, c.changed, 1)), "c.yaml")

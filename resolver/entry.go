@@ -177,17 +177,32 @@ func (e Entry) checkGroup() error {
 	return nil
 }
 
-// kindFaults are those of the versions and kinds.
-func (e Entry) kindFaults() faults {
+// CheckKind says all that is wrong with a kind as the cluster serves it, wherever it is
+// declared; at is the path there, to which the names of its fields are added.
+func CheckKind(at, group string, versions []string, kind KindEntry) error {
 	var all faults
-	if len(e.Versions) == 0 {
+	all.add(at+".group", Entry{Group: group}.checkGroup())
+	all.under(at, versionFaults(versions))
+	all.under(at, kind.faults())
+	return all.err()
+}
+
+func versionFaults(versions []string) faults {
+	var all faults
+	if len(versions) == 0 {
 		all.add("versions", errors.New("it names no version, such as v1"))
 	}
-	for i, version := range e.Versions {
+	for i, version := range versions {
 		if !isSubdomain(version) {
 			all.add(fmt.Sprintf("versions[%d]", i), fmt.Errorf("%s is no version; it is written without the group, such as v1", problem.Quote(version)))
 		}
 	}
+	return all
+}
+
+// kindFaults are those of the versions and kinds.
+func (e Entry) kindFaults() faults {
+	all := versionFaults(e.Versions)
 	if len(e.Kinds) == 0 {
 		all.add("kinds", errors.New("it names no kind"))
 	}

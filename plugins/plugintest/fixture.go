@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -76,9 +77,22 @@ func ReadFixture(data []byte) (Fixture, error) {
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
 	decoder.KnownFields(true)
 	if err := decoder.Decode(&f); err != nil {
-		return f, fmt.Errorf("not a fixture: %w", err)
+		return f, notAFixture(err)
 	}
 	return f, f.check()
+}
+
+// notAFixture gives a YAML reader's messages, each with its line, without the names of Go's
+// types.
+func notAFixture(err error) error {
+	var errs []error
+	for line := range strings.SplitSeq(strings.TrimPrefix(err.Error(), "yaml: "), "\n") {
+		line, _, _ = strings.Cut(strings.TrimSpace(line), " in type plugintest.")
+		if line != "" && line != "unmarshal errors:" {
+			errs = append(errs, errors.New(line))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 func (f Fixture) check() error {

@@ -199,7 +199,7 @@ func TestAnAuthorRunsItInATest(t *testing.T) {
 
 func TestAFixtureIsReadStrictly(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
-		"unknown field": {fixture + "isuers: []\n", "line"},
+		"unknown field": {fixture + "isuers: []\n", "field isuers not found"},
 		"no kinds":      {"issuers: []\n", "grant.kinds"},
 		"scope":         {strings.Replace(fixture, "scope: Cluster", "scope: cluster", 1), "scope"},
 		"strange kind":  {strings.Replace(fixture, "kind: CorpIssuer, namespace", "kind: Issuer, namespace", 1), "no such kind"},

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -69,7 +70,7 @@ func (o *pluginTestOptions) run(cmd *cobra.Command, socket string) error {
 	}
 	fixture, err := plugintest.ReadFixture(data)
 	if err != nil {
-		return fmt.Errorf("%s: %w", o.fixture, err)
+		return eachIn(o.fixture, err)
 	}
 	if err := o.listens(cmd.Context(), socket); err != nil {
 		return err
@@ -90,6 +91,19 @@ func (o *pluginTestOptions) run(cmd *cobra.Command, socket string) error {
 		return errProblems
 	}
 	return nil
+}
+
+// eachIn puts a file's name before each line of an error, as editors read it.
+func eachIn(file string, err error) error {
+	var errs []error
+	for line := range strings.SplitSeq(err.Error(), "\n") {
+		place := file + ": "
+		if rest, numbered := strings.CutPrefix(line, "line "); numbered {
+			place, line = file+":", rest
+		}
+		errs = append(errs, errors.New(place+line))
+	}
+	return errors.Join(errs...)
 }
 
 // listens spares the author forty cases that fail for one reason.

@@ -73,6 +73,19 @@ func TestPluginTestOfNone(t *testing.T) {
 	}
 }
 
+func TestPluginTestNamesTheFixturesLines(t *testing.T) {
+	fixture := filepath.Join(t.TempDir(), "fixture.yaml")
+	if err := os.WriteFile(fixture, []byte(pluginFixture+"chnage: x\nends: y\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var stdout, stderr bytes.Buffer
+	streams := genericiooptions.IOStreams{In: strings.NewReader(""), Out: &stdout, ErrOut: &stderr}
+	status := app.Run(t.Context(), []string{"certshim", "plugin", "test", "p.sock", "--fixture", fixture}, streams)
+	if want := "error: " + fixture + ":11: field chnage not found\nerror: " + fixture + ":12: field ends not found\n"; status != 2 || stderr.String() != want {
+		t.Errorf("status %d, error %q, want %q", status, stderr.String(), want)
+	}
+}
+
 func TestPluginTestOfASoundOne(t *testing.T) {
 	status, out, verdict := testPlugin(t, faulty.None, "-o", "json")
 	var report plugintest.Report
