@@ -43,7 +43,9 @@ func (c *Controller) desired(s served, now time.Time) []watched {
 func (c *Controller) undeclared(s served, now time.Time) []watched {
 	var all []watched
 	for _, kind := range c.usage.current(now) {
-		if resource, custom := s.customKind(kind); custom && len(all) < maxUndeclared {
+		// It may have been declared since.
+		declared := c.policy.Load().Registry.Knows(kind)
+		if resource, custom := s.customKind(kind); custom && !declared && len(all) < maxUndeclared {
 			all = append(all, c.watchedIssuers(kind, resolver.Undeclared(), resource, s.scopes[kind]))
 		}
 	}

@@ -113,6 +113,30 @@ func TestIssuersOfAKindThatNobodyDeclares(t *testing.T) {
 	}
 }
 
+// A file may declare a kind that was in use before: it is watched as declared from then on.
+func TestAKindThatIsDeclaredLater(t *testing.T) {
+	c := newTestController(t, &script{})
+	s := servingStrange(c)
+	c.usage.set(key{name: "web"}, strangeKind, time.Now())
+	registry, err := resolver.NewRegistry(resolver.Defaults{}, []resolver.Entry{{
+		ID: "strange", Group: strangeKind.Group, Versions: []string{"v1"}, Level: resolver.LevelOperator,
+		Kinds: []resolver.KindEntry{{Kind: strangeKind.Kind, Resource: "strangeissuers", Scope: resolver.Namespaced}},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.policy.Load().Registry = registry
+	var made []string
+	for _, w := range c.desired(s, time.Now()) {
+		if w.issuers == strangeKind {
+			made = append(made, w.made.(*resolver.Entry).ID)
+		}
+	}
+	if !slices.Equal(made, []string{"strange"}) {
+		t.Errorf("it is watched as %v", made)
+	}
+}
+
 func TestOnlyCustomKindsAreWatchedUndeclared(t *testing.T) {
 	c := newTestController(t, &script{})
 	s := servingStrange(c)
