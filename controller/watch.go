@@ -144,7 +144,11 @@ func (w *watcher) start(ctx context.Context, r watched, anew bool) {
 		f.run(ctx, informer, w.look)
 	}
 	time.AfterFunc(patience, w.look)
-	w.log.Info("watching", "resource", r.resource.String(), "note", r.note)
+	told := []any{"resource", r.resource.String()}
+	if r.note != "" {
+		told = append(told, "note", r.note)
+	}
+	w.log.Info("watching", told...)
 }
 
 // run calls synced once the informer has its first list.

@@ -96,13 +96,14 @@ func (b *bench) bodies(ctx context.Context) ([]body, error) {
 // loop applies the bodies, nothing else: what no controller can be faster than.
 func (b *bench) loop(ctx context.Context, bodies []body) (lap, error) {
 	client := b.Dynamic.Resource(cluster.Certificates()).Namespace(coldNamespace)
+	options := metav1.PatchOptions{FieldManager: "limit", FieldValidation: metav1.FieldValidationIgnore}
 	cpu, err := ownUsage()
 	if err != nil {
 		return lap{}, err
 	}
 	l, err := b.lap(ctx, len(bodies), func() error {
 		return parallel(ctx, b.size.workers, len(bodies), func(ctx context.Context, i int) error {
-			_, err := client.Patch(ctx, bodies[i].name, types.ApplyPatchType, bodies[i].content, metav1.PatchOptions{FieldManager: "limit"})
+			_, err := client.Patch(ctx, bodies[i].name, types.ApplyPatchType, bodies[i].content, options)
 			return err
 		})
 	})

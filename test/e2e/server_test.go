@@ -1,0 +1,41 @@
+package e2e
+
+import (
+	"strings"
+	"testing"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/certshim/certshim/test/cluster"
+)
+
+// What the writer takes for granted of the API server, whatever its version.
+func TestTheServerKeepsWhatWritesRelyOn(t *testing.T) {
+	namespace := shared.Namespace(t)
+	client := shared.Dynamic.Resource(cluster.Certificates()).Namespace(namespace)
+	apply := func(name, metadata, spec string) error {
+		body := `{"apiVersion":"cert-manager.io/v1","kind":"Certificate","metadata":{"name":"` + name + `"` + metadata +
+			`},"spec":{"secretName":"` + name + `","issuerRef":{"name":"ca"},"dnsNames":["a.example.com"]` + spec + `}}`
+		_, err := client.Patch(t.Context(), name, types.ApplyPatchType, []byte(body),
+			metav1.PatchOptions{FieldManager: "probe", FieldValidation: metav1.FieldValidationIgnore})
+		return err
+	}
+	if err := apply("unknown", `,"resourceVersion":"1"`, `,"nonsense":1`); err == nil || !strings.Contains(err.Error(), "field not declared in schema") {
+		t.Errorf("a field that the CRD lacks, without field validation: %v, want it to be refused", err)
+	}
+	if err := apply("made", `,"resourceVersion":"1"`, ""); err != nil {
+		t.Fatalf("resourceVersion 1, and there is no such object: %v, want it to be made", err)
+	}
+	if err := apply("made", `,"resourceVersion":"1"`, ""); !apierrors.IsConflict(err) {
+		t.Errorf("resourceVersion 1, and there is such an object: %v, want a conflict", err)
+	}
+	const other = `,"uid":"6f1c2a4e-5d1f-4f6a-9a39-2f2b6d2f8a11"`
+	if err := apply("made", other, ""); !apierrors.IsInvalid(err) {
+		t.Errorf("the uid of another object: %v, want it to be refused", err)
+	}
+	if err := apply("gone", other, ""); !apierrors.IsConflict(err) {
+		t.Errorf("a uid, and there is no such object: %v, want a conflict", err)
+	}
+}
