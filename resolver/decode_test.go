@@ -72,9 +72,13 @@ func TestDecodeTellsWhatIsWrongWithItsLine(t *testing.T) {
 		"an annotation":                    {corp + "  annotations:\n  - {key: profile, doc: x}\n", []string{`f.yaml:10: spec.annotations[0]: "profile" is no annotation key, such as pki.corp.example/profile, and no prefix, which ends in "/" or "."`}},
 		"an annotation undescribed":        {corp + "  annotations:\n  - {key: pki.example.com/profile}\n", []string{"f.yaml:10: spec.annotations[0]: the annotation pki.example.com/profile has no doc"}},
 		"an annotation twice":              {corp + "  annotations:\n  - {key: pki.example.com/a, doc: x}\n  - {key: pki.example.com/a, doc: y}\n", []string{`f.yaml:11: spec.annotations[1].key: "pki.example.com/a" stands there twice`}},
-		"an approver":                      {corp + "  approval: {by: itself}\n", []string{`f.yaml:9: spec.approval.by: "itself" is none of CertManager, Itself, None, did you mean "Itself"?`}},
-		"a case":                           {corp + "  tests:\n  - {name: x, want: {ready: \"yes\"}}\n", []string{`f.yaml:10: spec.tests[0].want.ready: "yes" is none of "True", "False", "Unknown"`}},
-		"a case of no rule":                {corp + "  tests:\n  - {name: x, want: {warns: [san]}}\n", []string{`f.yaml:10: spec.tests[0].want.warns[0]: "san" is none of`, `did you mean "sans"?`}},
+		"an annotation of cert-manager's": {corp + "  annotations:\n  - key: cert-manager.io/revision\n    doc: x\n  - {key: pki.k8s.io/b, doc: x}\n", []string{
+			`f.yaml:10: spec.annotations[0].key: the annotation key "cert-manager.io/revision" is of cert-manager.io and never copied for a resolver`,
+			`f.yaml:12: spec.annotations[1].key: the annotation key "pki.k8s.io/b" is of k8s.io and never copied`,
+		}},
+		"an approver":       {corp + "  approval: {by: itself}\n", []string{`f.yaml:9: spec.approval.by: "itself" is none of CertManager, Itself, None, did you mean "Itself"?`}},
+		"a case":            {corp + "  tests:\n  - {name: x, want: {ready: \"yes\"}}\n", []string{`f.yaml:10: spec.tests[0].want.ready: "yes" is none of "True", "False", "Unknown"`}},
+		"a case of no rule": {corp + "  tests:\n  - {name: x, want: {warns: [san]}}\n", []string{`f.yaml:10: spec.tests[0].want.warns[0]: "san" is none of`, `did you mean "sans"?`}},
 		"a case's Certificate": {corp + "  tests:\n  - name: x\n    certificate: {dnsName: [a.example.com], duration: 90d, privateKey: {sizes: 2048}}\n",
 			[]string{`f.yaml:11: unknown field "spec.tests[0].certificate.dnsName", did you mean "dnsNames"?`, "certificate.duration:", `certificate.privateKey.sizes", did you mean "size"?`}},
 		"cert-manager's group":     {strings.Replace(corp, "pki.example.com", "cert-manager.io", 1), []string{"f.yaml:5: spec.group: cert-manager.io is built in"}},
@@ -120,7 +124,6 @@ func TestAnOperatorsFileSetsValues(t *testing.T) {
   annotations:
   - {key: pki.example.com/profile, doc: the profile}
   - {key: pki.example.com/, doc: anything else}
-  - {key: cert-manager.io/revision, doc: not to be copied}
 `), "f.yaml")
 	if err != nil {
 		t.Fatal(err)

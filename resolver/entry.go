@@ -147,7 +147,7 @@ func (e Entry) faults() faults {
 	for i, variant := range e.Variants {
 		all.under(fmt.Sprintf("spec.variants[%d]", i), variant.faults())
 	}
-	all.under("spec.annotations", annotationFaults(e.Annotations))
+	all.under("spec.annotations", e.annotationFaults())
 	if approvers := []Approver{ByCertManager, ByItself, ByNobody}; e.Approval.By != "" && !slices.Contains(approvers, e.Approval.By) {
 		all.add("spec.approval.by", noneOf(e.Approval.By, approvers))
 	}
@@ -234,12 +234,16 @@ func (k KindEntry) faults() faults {
 	return all
 }
 
-func annotationFaults(annotations []ReadAnnotation) faults {
+func (e Entry) annotationFaults() faults {
 	var all faults
-	for i, annotation := range annotations {
+	for i, annotation := range e.Annotations {
 		path := fmt.Sprintf("[%d]", i)
 		all.add(path, annotation.check())
-		if slices.ContainsFunc(annotations[:i], func(before ReadAnnotation) bool { return before.Key == annotation.Key }) {
+		// A prefix is for the page alone, and so are the keys that cert-manager's own issuers read.
+		if annotation.check() == nil && !isPrefix(annotation.Key) && !e.builtin {
+			all.add(path+".key", CheckCopiedKey(annotation.Key))
+		}
+		if slices.ContainsFunc(e.Annotations[:i], func(before ReadAnnotation) bool { return before.Key == annotation.Key }) {
 			all.add(path+".key", fmt.Errorf("%s stands there twice", problem.Quote(annotation.Key)))
 		}
 	}
