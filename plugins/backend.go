@@ -42,13 +42,44 @@ var ErrNoWatch = errors.New("the resolver tells of no changes")
 // Error is a failure of a resolver and what it means.
 type Error struct {
 	Fault resolver.Fault
+	// Cause says more of what is [resolver.Rejected].
+	Cause Cause
 	Err   error
+}
+
+// Cause is why what a resolver said was refused.
+type Cause string
+
+// The causes.
+const (
+	// PastGrant is more than the operator granted.
+	PastGrant Cause = "PastGrant"
+	// WrongIDs are answers that aren't exactly those that were asked for.
+	WrongIDs Cause = "WrongIDs"
+	// Malformed is what no resolver may say, whatever is granted.
+	Malformed Cause = "Malformed"
+)
+
+func causes() []Cause { return []Cause{PastGrant, WrongIDs, Malformed} }
+
+// Reject is the error of something that is refused whole.
+func Reject(cause Cause, err error) error {
+	return &Error{Fault: resolver.Rejected, Cause: cause, Err: err}
 }
 
 func (e *Error) Error() string { return e.Err.Error() }
 
 // Unwrap gives the cause.
 func (e *Error) Unwrap() error { return e.Err }
+
+// causeOf says why something was refused; "" is of other faults.
+func causeOf(err error) Cause {
+	var known *Error
+	if !errors.As(err, &known) || known.Fault != resolver.Rejected {
+		return ""
+	}
+	return known.Cause
+}
 
 // faultOf gives what an error means; one of unknown kind is a connection that failed.
 func faultOf(err error) resolver.Fault {

@@ -316,6 +316,67 @@ func (r *running) saw(t *testing.T, codes ...string) bool {
 	return false
 }
 
+func TestRefusalsAreCountedByCause(t *testing.T) {
+	for fault, want := range map[faulty.Fault]string{
+		faulty.LieKind: "PastGrant", faulty.LieDefault: "PastGrant", faulty.LieRefuse: "PastGrant", faulty.LieAnnotation: "PastGrant",
+		faulty.DropID: "WrongIDs", faulty.DuplicateID: "WrongIDs",
+		faulty.NUL: "Malformed", faulty.BadEnum: "Malformed", faulty.ShortTTL: "Malformed",
+	} {
+		t.Run(string(fault), func(t *testing.T) {
+			socket := socketPath(t)
+			r := run(t, remotePlugin(socket))
+			// They wait in line when it comes, and are asked for at once.
+			r.Find(faulty.Namespaced("shop", "ready"))
+			r.Find(faulty.Cluster("ready"))
+			for cause, n := range r.refusals(t) {
+				if n != 0 {
+					t.Errorf("before it is there, %v are %s", n, cause)
+				}
+			}
+			start(t, faulty.New(fault), socket)
+			deadline := time.After(30 * time.Second)
+			for r.metric(t, "rejected_total") == 0 {
+				select {
+				case <-deadline:
+					t.Fatal("nothing was refused")
+				case <-time.After(5 * time.Millisecond):
+				}
+			}
+			for cause, n := range r.refusals(t) {
+				if (n > 0) != (cause == want) {
+					t.Errorf("%v are %s", n, cause)
+				}
+			}
+		})
+	}
+}
+
+// refusals counts them by cause.
+func (r *running) refusals(t *testing.T) map[string]float64 {
+	t.Helper()
+	families, err := r.registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	counts := map[string]float64{}
+	for _, family := range families {
+		if family.GetName() != "certshim_resolver_rejected_total" {
+			continue
+		}
+		for _, m := range family.GetMetric() {
+			for _, label := range m.GetLabel() {
+				if label.GetName() == "cause" {
+					counts[label.GetValue()] = m.GetCounter().GetValue()
+				}
+			}
+		}
+	}
+	if len(counts) != 3 {
+		t.Errorf("the causes are %v", counts)
+	}
+	return counts
+}
+
 // panics is a compiled-in resolver that is broken.
 type panics struct{}
 

@@ -141,13 +141,13 @@ func (m *member) down(ctx context.Context, err error) {
 // note remembers what is wrong and logs it, each cause once in a while. Text from a resolver
 // is cut, and quoted by the logger.
 func (m *member) note(err error) {
-	fault := faultOf(err)
+	fault, cause := faultOf(err), causeOf(err)
 	m.fault.Store(fault)
 	if fault == resolver.Rejected {
-		m.host.metrics.rejected.WithLabelValues(m.Name).Inc()
+		m.host.metrics.rejected.WithLabelValues(m.Name, string(cause)).Inc()
 		m.breaker.oversteps(m.host.now())
 	}
-	if m.quiet.may(string(fault), m.host.now()) {
+	if m.quiet.may(string(fault)+string(cause), m.host.now()) {
 		text := cut(err.Error())
 		m.log.Warn("a resolver is of no use now; what it said before stays in use", "fault", fault, "error", text)
 		m.host.trouble(m.Name, fault, text)
@@ -289,17 +289,27 @@ func (m *member) queries(keys []resolver.IssuerKey) []resolver.Query {
 // judge refuses a batch of which one statement is malformed or past the grant.
 func (m *member) judge(queries []resolver.Query, replies []Reply) error {
 	if len(replies) != len(queries) {
-		return &Error{Fault: resolver.Rejected, Err: fmt.Errorf("it gave %d answers to %d questions", len(replies), len(queries))}
+		return Reject(WrongIDs, fmt.Errorf("it gave %d answers to %d questions", len(replies), len(queries)))
 	}
 	for _, reply := range replies {
 		if reply.Failed != nil {
 			continue
 		}
 		if err := reply.Statement.Check(m.Grant); err != nil {
-			return &Error{Fault: resolver.Rejected, Err: err}
+			return Reject(causeIn(reply.Statement), err)
 		}
 	}
 	return nil
+}
+
+// causeIn tells a statement that would be right with another grant from one that never is. A key
+// that may not be copied is of the first: nobody can grant it.
+func causeIn(s resolver.Statement) Cause {
+	s.CopyAnnotations = nil
+	if s.Check(resolver.Grant{Values: resolver.ValueFields(), MayRefuse: true}) != nil {
+		return Malformed
+	}
+	return PastGrant
 }
 
 // batchFailed leaves what is known, and asks again.

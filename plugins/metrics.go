@@ -48,8 +48,8 @@ func newMetrics() *metrics {
 			Buckets: []float64{.001, .005, .02, .1, .25, .5, 1, 2, 5, 10},
 		}, []string{labelResolver, "method"}),
 		rejected: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Namespace: namespace, Subsystem: subsystem, Name: "rejected_total", Help: "Answers that were refused, malformed or past the operator's grant.",
-		}, []string{labelResolver}),
+			Namespace: namespace, Subsystem: subsystem, Name: "rejected_total", Help: "Answers and introductions that were refused, by cause.",
+		}, []string{labelResolver, "cause"}),
 		up:      describe("up", "Whether the resolver is connected and says that it can answer."),
 		answers: describe("answers", "Issuers in use, by how old the resolver's answer is.", "state"),
 		oldest:  describe("oldest_answer_seconds", "Age of the oldest answer in use."),
@@ -61,7 +61,9 @@ func newMetrics() *metrics {
 
 // begin makes the series of a resolver that exist before anything happens.
 func (m *metrics) begin(name string) {
-	m.rejected.WithLabelValues(name)
+	for _, cause := range causes() {
+		m.rejected.WithLabelValues(name, string(cause))
+	}
 	for _, method := range []string{methodHandshake, methodHealth, methodResolve} {
 		m.requests.WithLabelValues(name, method, ok)
 		m.duration.WithLabelValues(name, method)

@@ -44,7 +44,7 @@ func (s *session) Ask(ctx context.Context, queries []resolver.Query) ([]plugins.
 			return nil, classify(err)
 		}
 		if err := read(response, replies[begin:end], uint32(begin)); err != nil {
-			return nil, &plugins.Error{Fault: resolver.Rejected, Err: err}
+			return nil, err
 		}
 		begin = end
 	}
@@ -54,24 +54,24 @@ func (s *session) Ask(ctx context.Context, queries []resolver.Query) ([]plugins.
 // read takes exactly one answer for each query.
 func read(response *api.ResolveResponse, replies []plugins.Reply, first uint32) error {
 	if len(response.GetAnswers()) != len(replies) {
-		return fmt.Errorf("the plugin gave %d answers to %d queries", len(response.GetAnswers()), len(replies))
+		return plugins.Reject(plugins.WrongIDs, fmt.Errorf("the plugin gave %d answers to %d queries", len(response.GetAnswers()), len(replies)))
 	}
 	seen := make([]bool, len(replies))
 	for _, answer := range response.GetAnswers() {
 		i := uint64(answer.GetId()) - uint64(first)
 		if answer.GetId() < first || i >= uint64(len(replies)) {
-			return fmt.Errorf("the plugin answered with id %d, which was not asked", answer.GetId())
+			return plugins.Reject(plugins.WrongIDs, fmt.Errorf("the plugin answered with id %d, which was not asked", answer.GetId()))
 		}
 		if seen[i] {
-			return fmt.Errorf("the plugin answered id %d twice", answer.GetId())
+			return plugins.Reject(plugins.WrongIDs, fmt.Errorf("the plugin answered id %d twice", answer.GetId()))
 		}
 		seen[i] = true
 		if size := proto.Size(answer); size > maxAnswer {
-			return fmt.Errorf("an answer has %d bytes, must have at most %d", size, maxAnswer)
+			return plugins.Reject(plugins.Malformed, fmt.Errorf("an answer has %d bytes, must have at most %d", size, maxAnswer))
 		}
 		var err error
 		if replies[i].Statement, replies[i].Failed, err = wire.ReadAnswer(answer); err != nil {
-			return err
+			return plugins.Reject(plugins.Malformed, err)
 		}
 	}
 	return nil

@@ -101,7 +101,7 @@ func (b *Backend) Connect(ctx context.Context) (plugins.Session, error) {
 		return s, &plugins.Error{Fault: resolver.WrongVersion, Err: fmt.Errorf("the plugin doesn't speak certshim.resolver.v1alpha1: %w", err)}
 	}
 	if err := b.config.judge(hello); err != nil {
-		return s, &plugins.Error{Fault: resolver.Rejected, Err: err}
+		return s, err
 	}
 	return s, nil
 }
@@ -125,15 +125,17 @@ func (c Config) judge(hello *api.HandshakeResponse) error {
 			errs = append(errs, fmt.Errorf("the plugin's %s is %s, must have 1 to %d bytes", what, problem.Quote(word), maxWord))
 		}
 	}
+	if err := errors.Join(errs...); err != nil {
+		return plugins.Reject(plugins.Malformed, err)
+	}
 	for _, k := range hello.GetKinds() {
 		kind, scope := wire.ReadKind(k)
 		if !slices.Contains(c.Kinds, resolver.DescribedKind{GroupKind: kind, Scope: scope}) {
-			errs = append(errs, fmt.Errorf("the plugin wants to answer for kind %s of group %s (%s), which is not granted",
+			return plugins.Reject(plugins.PastGrant, fmt.Errorf("the plugin wants to answer for kind %s of group %s (%s), which is not granted",
 				problem.Quote(kind.Kind), problem.Quote(kind.Group), scope))
-			break
 		}
 	}
-	return errors.Join(errs...)
+	return nil
 }
 
 // session is one connection.
