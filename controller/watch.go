@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"reflect"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -71,10 +72,11 @@ type watcher struct {
 }
 
 // update starts what is wanted and doesn't run, and ends what runs and isn't wanted, unless a
-// version of its group could not be asked.
+// version of its group could not be asked. Of two that want the same resource the first counts:
+// declarations may name it for two kinds.
 func (w *watcher) update(ctx context.Context, wanted []watched, unknown map[schema.GroupVersion]error) {
 	byResource := map[schema.GroupVersionResource]watched{}
-	for _, r := range wanted {
+	for _, r := range slices.Backward(wanted) {
 		byResource[r.resource] = r
 	}
 	anew := map[schema.GroupVersionResource]bool{}

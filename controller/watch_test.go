@@ -68,6 +68,24 @@ func TestOnlyWhatIsWantedIsWatched(t *testing.T) {
 	}
 }
 
+// Two declarations may name a resource, of which one kind is wrong: the first is read, once.
+func TestAResourceOfTwoKindsIsReadOnce(t *testing.T) {
+	w := unreachable(t)
+	want := func(made string) watched {
+		return watched{
+			resource: resourceOf("a"), made: made, handler: cache.ResourceEventHandlerFuncs{}, forget: func() {},
+			transform: func(o any) (any, error) { return o, nil },
+		}
+	}
+	both := []watched{want("first"), want("second")}
+	w.update(t.Context(), both, nil)
+	first := w.feeds[resourceOf("a")]
+	w.update(t.Context(), both, nil)
+	if f := w.feeds[resourceOf("a")]; f != first || f.made != "first" {
+		t.Errorf("it is read anew, as %v", f.made)
+	}
+}
+
 // A source that is read anew is gone for a moment, and nothing follows from that.
 func TestNothingIsDecidedWhileObjectsAreReadAnew(t *testing.T) {
 	writer := &script{}
