@@ -37,11 +37,12 @@ type decision struct {
 	// named is who names the issuer; usual is the same without any rule, where a rule asks.
 	named named
 	usual *named
-	// ruleUnknown is set where it can't be known which rule matches.
-	ruleUnknown bool
-	asks        source.Asks
-	problems    problem.List
-	out         Outcome
+	// ruleUnknown is set where it can't be known which rule matches, mayBeLimited where that
+	// rule may forbid what the source asks for.
+	ruleUnknown, mayBeLimited bool
+	asks                      source.Asks
+	problems                  problem.List
+	out                       Outcome
 }
 
 func (d *decision) run() {
@@ -170,8 +171,8 @@ func (d *decision) options() source.Options {
 
 // resolve finds the issuer and what is known of it. It returns why none may be used, or "".
 func (d *decision) resolve() string {
-	if d.ruleUnknown && !d.request.Issuer.Named() {
-		return "its Namespace can't be read, and a policy goes by it"
+	if d.ruleUnknown && (d.mayBeLimited || !d.request.Issuer.Named()) {
+		return ruleUnread
 	}
 	d.named = d.name(d.defaultIssuer())
 	d.problems.Merge(d.named.problems)

@@ -45,12 +45,13 @@ func (p *Policy) ReadsNamespaces() bool {
 }
 
 // match finds the rule of the source. Where a rule goes by a Namespace that can't be read,
-// none can be known.
+// none can be known: it may be that one or any behind it.
 func (d *decision) match() {
 	for i := range d.policy.Rules {
 		rule := &d.policy.Rules[i]
 		fits, known := d.fits(rule)
 		if d.ruleUnknown = !known; !known {
+			d.mayBeLimited = slices.ContainsFunc(d.policy.Rules[i:], Rule.limits)
 			return
 		}
 		if fits {
@@ -118,6 +119,8 @@ func under(host, domain string) bool {
 	return host == domain || strings.HasSuffix(host, "."+domain)
 }
 
+func (r Rule) limits() bool { return r.AllowedIssuers != nil || r.AllowedHosts != nil }
+
 // ruleForbids says why the source's rule doesn't let it use its issuer, or "".
 func (d *decision) ruleForbids() string {
 	if d.rule == nil || d.rule.AllowedIssuers == nil || slices.Contains(d.rule.AllowedIssuers, d.out.Issuer.Ref) {
@@ -179,10 +182,18 @@ func (d *decision) subject() annotations.Subject {
 	return d.rule.Subject
 }
 
-// holdsNew says whether new Certificates wait: for a resolver, or to know which rule holds.
-func (d *decision) holdsNew(finding resolver.Finding) bool {
-	return d.ruleUnknown || finding.Hold && finding.State == resolver.Never
+// holdsNew says why new Certificates wait, to know which rule holds or for a resolver, or "".
+func (d *decision) holdsNew(finding resolver.Finding) string {
+	switch {
+	case d.ruleUnknown:
+		return ruleUnread
+	case finding.Hold && finding.State == resolver.Never:
+		return "the resolver of its issuer has not answered yet"
+	}
+	return ""
 }
+
+const ruleUnread = "its Namespace can't be read, and a policy goes by it"
 
 // defaultIssuer is the one of the source's rule; its name is empty where there is none.
 func (d *decision) defaultIssuer() resolver.Defaults {

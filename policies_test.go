@@ -202,6 +202,40 @@ func TestAPolicyByLabelsThatCantBeRead(t *testing.T) {
 	}
 }
 
+// While it can't be known which policy limits a source, nothing new is made, and a Certificate
+// takes no change that the policy may forbid.
+func TestLimitsByLabelsThatCantBeRead(t *testing.T) {
+	ca := resolver.Ref{Group: "cert-manager.io", Kind: "ClusterIssuer", Name: "ca"}
+	rules := func(selected, last certshim.Rule) []certshim.Rule {
+		selected.Name, selected.Selector, last.Name = "gold", selector(t, "tier=gold"), "last"
+		return []certshim.Rule{selected, last}
+	}
+	named, moved := ingressWith(issuerKeys("", "ca", "", "")), ingressWith(issuerKeys("", "ca", "", ""))
+	first := certshim.Decide(shippedPolicy(t), named, labelled{})
+	there := labelled{issuerCluster: issuerCluster{web: written(t, first)}}
+	for name, row := range map[string]struct {
+		rules      []certshim.Rule
+		made, kept certificate.Action
+	}{
+		"hosts":              {rules(certshim.Rule{AllowedHosts: []string{"example.com"}}, certshim.Rule{}), certificate.Refuse, certificate.Keep},
+		"issuers":            {rules(certshim.Rule{AllowedIssuers: []resolver.Ref{ca}}, certshim.Rule{}), certificate.Refuse, certificate.Keep},
+		"of a policy behind": {rules(certshim.Rule{}, certshim.Rule{AllowedHosts: []string{}}), certificate.Refuse, certificate.Keep},
+		"none":               {rules(certshim.Rule{Issuer: ca}, certshim.Rule{}), certificate.Wait, certificate.Apply},
+	} {
+		t.Run(name, func(t *testing.T) {
+			policy := shippedPolicy(t)
+			policy.Rules = row.rules
+			moved.Entries[0].Hosts = []string{"b.example.org"}
+			if got := certshim.Decide(policy, moved, labelled{}).Certificates[0]; got.Action != row.made || got.Reason != "its Namespace can't be read, and a policy goes by it" {
+				t.Errorf("a new one: %s, %s", got.Action, got.Reason)
+			}
+			if outcome := certshim.Decide(policy, moved, there); action(t, outcome) != row.kept {
+				t.Errorf("an existing one: %s", action(t, outcome))
+			}
+		})
+	}
+}
+
 func TestAPolicyByIssuers(t *testing.T) {
 	byIssuer := func(issuers ...resolver.Ref) certshim.Rule {
 		return certshim.Rule{Name: "pca", Issuers: issuers, Values: resolver.Values{Duration: 720 * time.Hour}, Issuer: corpIssuer("rule")}

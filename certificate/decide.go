@@ -28,7 +28,7 @@ type check func(*decider) bool
 
 func (d *decider) checks() []check {
 	if d.in.Existing == nil {
-		return []check{otherWriterHasIt, otherSourceIsFirst, nothingValidAsks, notUnderstood, awaitsResolver, cannotBeIssued, createIt}
+		return []check{otherWriterHasIt, otherSourceIsFirst, nothingValidAsks, notUnderstood, mustWait, cannotBeIssued, createIt}
 	}
 	return []check{
 		beingDeleted, notOurs, otherWriterShares, nothingValidAsksAnyMore,

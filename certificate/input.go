@@ -29,9 +29,9 @@ type Input struct {
 	// Subject of a Certificate that is made, or moves to another issuer, whose source says
 	// nothing of it: the operator's.
 	Subject annotations.Subject
-	// Hold means that no new Certificate may be made yet: what the issuer's resolver says of
-	// it, and has not said yet, can change what the Certificate holds.
-	Hold bool
+	// Hold says why no new Certificate may be made yet, or "": what isn't known yet, such as
+	// what the issuer's resolver says of it, can change what the Certificate holds.
+	Hold string
 	// Existing is the Certificate of that name, or nil.
 	Existing *Observed
 	// Writers are the Certificates whose spec.secretName is the Secret, Existing among

@@ -71,8 +71,8 @@ func annotationOf(field string) string {
 	return ""
 }
 
-func awaitsResolver(d *decider) bool {
-	return d.in.Hold && d.decide(Wait, "the resolver of its issuer has not answered yet")
+func mustWait(d *decider) bool {
+	return d.in.Hold != "" && d.decide(Wait, d.in.Hold)
 }
 
 func cannotBeIssued(d *decider) bool {
