@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"maps"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -251,6 +252,8 @@ func (c *Controller) settle(ctx context.Context, firstReady chan struct{}) {
 		return
 	}
 	c.queue.inLine(c.memory.keys()...)
+	// Of sources that went away meanwhile, nothing is to remain.
+	c.queue.inLine(slices.Concat(c.told.keys(), c.waiting.keys(), c.usage.keys())...)
 	select {
 	case <-firstReady:
 	default:

@@ -4,7 +4,9 @@ import (
 	"context"
 	"log/slog"
 	"maps"
+	"sync"
 	"sync/atomic"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -27,9 +29,14 @@ type namespaces struct {
 	// keeps says which annotations count.
 	keeps func(key string) bool
 	// changed is called with the name of a namespace and what of it changed, and with "" once
-	// all are known.
+	// all are known, or can't be.
 	changed func(namespace string, what namespaceChange)
 	store   atomic.Pointer[cache.Store]
+	// answered is set once they are known, or it has turned out that they can't be: what goes
+	// by them is not decided before.
+	answered atomic.Bool
+	// lock keeps a watch that has ended from leaving what it knew.
+	lock sync.Mutex
 	// blocked is set while the server refuses to list or watch them.
 	blocked atomic.Bool
 	stop    context.CancelFunc
@@ -47,11 +54,18 @@ func (n *namespaces) need(ctx context.Context, needed bool) {
 		ctx, n.stop = context.WithCancel(ctx)
 		n.start(ctx)
 	case !needed && n.stop != nil:
-		n.stop()
-		n.stop = nil
-		n.store.Store(nil)
+		n.end()
 		n.readable()
 	}
+}
+
+func (n *namespaces) end() {
+	n.lock.Lock()
+	defer n.lock.Unlock()
+	n.stop()
+	n.stop = nil
+	n.store.Store(nil)
+	n.answered.Store(false)
 }
 
 func (n *namespaces) start(ctx context.Context) {
@@ -77,10 +91,32 @@ func (n *namespaces) start(ctx context.Context) {
 		case <-ctx.Done():
 		case <-informer.HasSyncedChecker().Done():
 			store := informer.GetStore()
-			n.store.Store(&store)
-			n.changed("", allOfNamespace)
+			n.answer(ctx, &store)
 		}
 	}()
+	time.AfterFunc(patience, func() { n.answer(ctx, nil) })
+}
+
+// answer lets be decided what goes by Namespaces: by a store of all, or, without one, as what
+// can't be read.
+func (n *namespaces) answer(ctx context.Context, store *cache.Store) {
+	if n.note(ctx, store) {
+		n.changed("", allOfNamespace)
+	}
+}
+
+// note says whether the answer is news.
+func (n *namespaces) note(ctx context.Context, store *cache.Store) bool {
+	n.lock.Lock()
+	defer n.lock.Unlock()
+	if ctx.Err() != nil || store == nil && n.answered.Load() {
+		return false
+	}
+	if store != nil {
+		n.store.Store(store)
+	}
+	n.answered.Store(true)
+	return true
 }
 
 // compare tells a change, if it is one that counts.
@@ -95,10 +131,11 @@ func (n *namespaces) compare(old, now metav1.Object) {
 }
 
 // trouble is told of every list or watch that failed; the reflector tries again by itself.
-func (n *namespaces) trouble(_ context.Context, _ *cache.Reflector, err error) {
-	if apierrors.IsForbidden(err) && n.blocked.CompareAndSwap(false, true) {
+func (n *namespaces) trouble(ctx context.Context, _ *cache.Reflector, err error) {
+	if ctx.Err() == nil && apierrors.IsForbidden(err) && n.blocked.CompareAndSwap(false, true) {
 		n.metrics.forbidden.WithLabelValues(label(namespacesResource)).Set(1)
 		n.log.Warn("Namespaces can't be read: what goes by them is neither made nor changed", "error", err)
+		n.answer(ctx, nil)
 	}
 }
 

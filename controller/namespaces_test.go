@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"context"
 	"log/slog"
 	"runtime"
 	"slices"
@@ -162,5 +163,37 @@ func TestAChangeOfANamespaceMissesNoDecisionInTheMaking(t *testing.T) {
 	<-done
 	if got := queued(c); !slices.Equal(got, []string{"web"}) {
 		t.Errorf("queued are %v", got)
+	}
+}
+
+// Before it is known what Namespaces say, nothing is decided by them, and so nothing is told.
+func TestWhatGoesByNamespacesWaitsUntilTheyAreKnown(t *testing.T) {
+	c := newTestController(t, &script{})
+	c.config.Policy.AutoKinds = []string{"Ingress"}
+	c.config.Policy.NamespaceDefaults = true
+	c.namespaces = &namespaces{changed: c.namespaceChanged, metrics: c.metrics, log: c.log}
+	k := see(t, c, ingress(map[string]any{"kubernetes.io/tls-acme": "true", "cert-manager.io/duration": "no"}, "tls"))
+	c.reconcile(t.Context(), k)
+	if n := len(c.recorder.warnings); n > 0 {
+		t.Errorf("%d Events before they are known", n)
+	}
+	queued(c)
+	stopped, stop := context.WithCancel(t.Context())
+	stop()
+	c.namespaces.answer(stopped, nil)
+	if got := queued(c); len(got) > 0 || c.namespaces.answered.Load() {
+		t.Errorf("a watch that has ended answers for %v", got)
+	}
+	c.namespaces.trouble(t.Context(), nil, apierrors.NewForbidden(namespacesResource.GroupResource(), "", nil))
+	if got := queued(c); !slices.Equal(got, []string{"web"}) {
+		t.Errorf("once they can't be known, queued are %v", got)
+	}
+	c.reconcile(t.Context(), k)
+	if n := len(c.recorder.warnings); n == 0 {
+		t.Error("what is wrong is told to nobody")
+	}
+	c.namespaces.answer(t.Context(), nil)
+	if got := queued(c); len(got) > 0 {
+		t.Errorf("the same again queues %v", got)
 	}
 }

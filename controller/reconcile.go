@@ -23,23 +23,23 @@ type verdict struct {
 // reconcile looks at one source: reads it, decides, executes, and says so.
 func (c *Controller) reconcile(ctx context.Context, k key) verdict {
 	c.metrics.reconciles.Inc()
-	outcome, found := c.decide(k, nil)
-	if !found && !c.informed.Load() {
-		// It may be there all the same: once enough is known again, every source is queued.
+	outcome, state := c.decide(k, nil)
+	switch state {
+	case unclear:
 		return verdict{}
-	}
-	if !found {
+	case gone:
 		c.told.forget(k)
 		c.waiting.set(k, certshim.Outcome{})
 		c.noteUse(k, certshim.Outcome{})
 		return verdict{}
+	case decidable:
 	}
 	live := liveCertificates{}
 	if names := needLive(outcome.Certificates); len(names) > 0 {
 		if err := c.readLive(ctx, names, live); err != nil {
 			return c.failed(outcome.Source, err)
 		}
-		if outcome, found = c.decide(k, live); !found {
+		if outcome, state = c.decide(k, live); state != decidable {
 			return verdict{retry: true}
 		}
 	}
@@ -48,7 +48,7 @@ func (c *Controller) reconcile(ctx context.Context, k key) verdict {
 		if err := c.readLive(ctx, conflicts, live); err != nil {
 			return c.failed(outcome.Source, err)
 		}
-		if outcome, found = c.decide(k, live); !found {
+		if outcome, state = c.decide(k, live); state != decidable {
 			return verdict{retry: true}
 		}
 		again, more, still := c.executeAll(ctx, k, outcome, live)
@@ -61,24 +61,41 @@ func (c *Controller) reconcile(ctx context.Context, k key) verdict {
 	return v
 }
 
-// decide asks certshim.Decide about one state of memory. Found is false for a source that
-// is gone, and while not enough is known to decide.
-func (c *Controller) decide(k key, live liveCertificates) (outcome certshim.Outcome, found bool) {
+// knowledge is what is known of a source.
+type knowledge uint8
+
+const (
+	gone knowledge = iota
+	// unclear is one about which nothing can be decided yet: it is queued once that can be.
+	unclear
+	decidable
+)
+
+// decide asks certshim.Decide about one state of memory.
+func (c *Controller) decide(k key, live liveCertificates) (certshim.Outcome, knowledge) {
 	c.memory.lock.RLock()
 	defer c.memory.lock.RUnlock()
+	if !c.informed.Load() {
+		return certshim.Outcome{}, unclear
+	}
 	item := c.memory.sources[k]
-	if item == nil || !c.informed.Load() {
-		return outcome, false
+	if item == nil {
+		return certshim.Outcome{}, gone
 	}
 	object, unreadable := item.unpack()
 	if unreadable != "" {
-		return unreadableOutcome(object, unreadable), true
+		return unreadableOutcome(object, unreadable), decidable
 	}
-	outcome = certshim.Decide(c.policy.Load(), object, c.view(live))
+	// Once it is set, who is noted to go by Namespaces is queued.
+	answered := c.namespaces.answered.Load()
+	outcome := certshim.Decide(c.policy.Load(), object, c.view(live))
 	// While memory is locked, so that no issuer can appear unseen in between.
 	c.waiting.set(k, outcome)
 	c.noteUse(k, outcome)
-	return outcome, true
+	if !answered && (outcome.OnLabels || outcome.OnAnnotations) {
+		return outcome, unclear
+	}
+	return outcome, decidable
 }
 
 // view is what a decision sees; the caller holds the lock of memory.

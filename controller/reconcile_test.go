@@ -82,6 +82,7 @@ func newTestController(t *testing.T, writer Writer) *Controller {
 		t.Fatal(err)
 	}
 	c.writer, c.namespaces, c.discoverer = writer, &namespaces{}, &discoverer{}
+	c.namespaces.answered.Store(true)
 	c.discoverer.facts.Store(&clusterFacts{})
 	c.recorder = newRecorder(nil, c.metrics, c.log)
 	c.told = newTold(c.recorder, c.metrics)

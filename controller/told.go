@@ -1,6 +1,8 @@
 package controller
 
 import (
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -73,6 +75,13 @@ func (t *told) forget(k key) {
 	defer t.lock.Unlock()
 	t.vanish(t.sources[k], nil)
 	delete(t.sources, k)
+}
+
+// keys of the sources whose problems are remembered.
+func (t *told) keys() []key {
+	t.lock.Lock()
+	defer t.lock.Unlock()
+	return slices.Collect(maps.Keys(t.sources))
 }
 
 // vanish marks what was there and isn't among the problems any more.

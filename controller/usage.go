@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -75,6 +76,13 @@ func (u *usage) current(now time.Time) []resolver.GroupKind {
 		kinds = append(kinds, kind.GroupKind)
 	}
 	return kinds
+}
+
+// keys of the sources that name such a kind.
+func (u *usage) keys() []key {
+	u.lock.Lock()
+	defer u.lock.Unlock()
+	return slices.Collect(maps.Keys(u.kinds))
 }
 
 // noteUse notes what a source turned out to name, so that its kind is watched.

@@ -110,6 +110,25 @@ func (w *waiting) hold(k key, by string) {
 // bareName is a resolver's name, without its tier: that of other metrics.
 func bareName(by string) string { return by[strings.LastIndex(by, "/")+1:] }
 
+// keys of the sources that wait for anything.
+func (w *waiting) keys() []key {
+	w.lock.Lock()
+	defer w.lock.Unlock()
+	var found keySet
+	w.labels.addTo(&found, "")
+	w.annotations.addTo(&found, "")
+	for k := range w.sources {
+		found.add(k)
+	}
+	for k := range w.kinds {
+		found.add(k)
+	}
+	for k := range w.heldBy {
+		found.add(k)
+	}
+	return found.keys
+}
+
 // forIssuer gives the sources that wait for an issuer.
 func (w *waiting) forIssuer(issuer resolver.IssuerKey) []key {
 	w.lock.Lock()

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"testing"
+	"time"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/rest"
@@ -101,5 +102,31 @@ func TestNothingIsDecidedWhileObjectsAreReadAnew(t *testing.T) {
 	c.reconcile(t.Context(), k)
 	if len(writer.requests) > 0 || told == 0 || len(c.told.sources[k]) != told || len(c.waiting.sources[k]) == 0 {
 		t.Errorf("requests %v; told %d, then %d; it waits for %v", writer.requests, told, len(c.told.sources[k]), c.waiting.sources[k])
+	}
+}
+
+// A source that goes away while nothing can be decided is forgotten afterwards.
+func TestASourceThatGoesWhileNothingIsDecidedIsForgotten(t *testing.T) {
+	c := newTestController(t, &script{})
+	serving(c, true)
+	c.watcher = c.newWatcher()
+	c.watcher.feeds[certificates] = &feed{watched: c.watchedCertificates(), attached: true}
+	k := see(t, c, ingress(issuer, "tls"))
+	c.reconcile(t.Context(), k)
+	c.usage.set(k, strangeKind, time.Now())
+	c.adopt(c.policy.Load())
+	c.sourceGone(c.memory.dropSource(k))
+	for c.queue.Len() > 0 {
+		c.workOnOne(t.Context(), t.Context())
+	}
+	if len(c.told.sources) == 0 || len(c.waiting.sources) == 0 {
+		t.Fatal("nothing was remembered of it")
+	}
+	c.settle(t.Context(), make(chan struct{}))
+	for c.queue.Len() > 0 {
+		c.workOnOne(t.Context(), t.Context())
+	}
+	if len(c.told.sources) > 0 || len(c.waiting.keys()) > 0 || len(c.usage.keys()) > 0 {
+		t.Errorf("remembered are %v, %v, %v", c.told.keys(), c.waiting.keys(), c.usage.keys())
 	}
 }
