@@ -182,6 +182,16 @@ func (n *namespaces) of(name string) (certshim.Namespace, bool) {
 	return certshim.Namespace{Labels: object.GetLabels(), Annotations: object.GetAnnotations()}, true
 }
 
+// awaited says that a namespace isn't known and will be, or will turn out to be unreadable. The
+// objects in a new one may be seen before it is.
+func (n *namespaces) awaited(name string) bool {
+	if !n.answered.Load() {
+		return true
+	}
+	_, known := n.of(name)
+	return !known && n.store.Load() != nil
+}
+
 // namespaceChanged looks again at the sources whose outcome a change of their Namespace can
 // alter; an empty name is all of them.
 func (c *Controller) namespaceChanged(namespace string, what namespaceChange) {

@@ -166,6 +166,30 @@ func TestAChangeOfANamespaceMissesNoDecisionInTheMaking(t *testing.T) {
 	}
 }
 
+// The objects in a new namespace may be seen before it is.
+func TestWhatGoesByANewNamespaceWaitsForIt(t *testing.T) {
+	c := newTestController(t, &script{})
+	c.config.Policy.AutoKinds = []string{"Ingress"}
+	c.config.Policy.NamespaceDefaults = true
+	client := watchNamespaces(t, c)
+	k := see(t, c, ingress(map[string]any{"kubernetes.io/tls-acme": "true", "cert-manager.io/duration": "no"}, "tls"))
+	c.reconcile(t.Context(), k)
+	if n := len(c.recorder.warnings); n > 0 {
+		t.Errorf("%d Events before it is known", n)
+	}
+	queued(c)
+	if err := client.Tracker().Add(namespace("shop", nil, nil)); err != nil {
+		t.Fatal(err)
+	}
+	if again, _ := c.queue.Get(); again != k {
+		t.Errorf("once it is known, queued is %v", again)
+	}
+	c.reconcile(t.Context(), k)
+	if n := len(c.recorder.warnings); n == 0 {
+		t.Error("what is wrong is told to nobody")
+	}
+}
+
 // Before it is known what Namespaces say, nothing is decided by them, and so nothing is told.
 func TestWhatGoesByNamespacesWaitsUntilTheyAreKnown(t *testing.T) {
 	c := newTestController(t, &script{})

@@ -86,13 +86,13 @@ func (c *Controller) decide(k key, live liveCertificates) (certshim.Outcome, kno
 	if unreadable != "" {
 		return unreadableOutcome(object, unreadable), decidable
 	}
-	// Once it is set, who is noted to go by Namespaces is queued.
-	answered := c.namespaces.answered.Load()
+	// Once it is known, who is noted to go by Namespaces is queued.
+	awaited := c.namespaces.awaited(k.namespace)
 	outcome := certshim.Decide(c.policy.Load(), object, c.view(live))
 	// While memory is locked, so that no issuer can appear unseen in between.
 	c.waiting.set(k, outcome)
 	c.noteUse(k, outcome)
-	if !answered && (outcome.OnLabels || outcome.OnAnnotations) {
+	if awaited && (outcome.OnLabels || outcome.OnAnnotations) {
 		return outcome, unclear
 	}
 	return outcome, decidable
