@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -51,13 +52,13 @@ func (o *planOptions) readCluster(ctx context.Context) (*inventory, liveReader, 
 	if err := c.read(ctx, finder, o.sourceKinds()); err != nil {
 		return nil, nil, err
 	}
-	if err := c.listNamed(ctx, o.policy); err != nil {
-		return nil, nil, err
-	}
 	if o.policy.ReadsNamespaces() || c.known.gatewaysSelect() {
 		if err := c.readNamespaces(ctx); err != nil {
 			return nil, nil, err
 		}
+	}
+	if err := c.listNamed(ctx, o.policy); err != nil {
+		return nil, nil, err
 	}
 	return c.known, c.live, nil
 }
@@ -185,7 +186,8 @@ func (c cluster) servedIssuers(known resolver.Known, resources map[schema.GroupV
 	return resource, found
 }
 
-// listNamed lists the issuers of the kinds that sources name and nobody declares.
+// listNamed lists the issuers of the kinds that sources, or their Namespaces, name and nobody
+// declares.
 func (c cluster) listNamed(ctx context.Context, policy *certshim.Policy) error {
 	c.known.index()
 	for _, object := range c.known.sources {
@@ -197,7 +199,8 @@ func (c cluster) listNamed(ctx context.Context, policy *certshim.Policy) error {
 }
 
 // listUndeclared lists the issuers of a kind, if it is a custom one that is served and that
-// nobody declares.
+// nobody declares. What the API server doesn't list, for whatever reason, stays unknown: it is
+// the authors of sources who name it.
 func (c cluster) listUndeclared(ctx context.Context, of resolver.Ref) error {
 	kind := resolver.GroupKind{Group: of.Group, Kind: of.Kind}
 	resource, served := c.known.served.resources[kind]
@@ -205,7 +208,11 @@ func (c cluster) listUndeclared(ctx context.Context, of resolver.Ref) error {
 		return nil
 	}
 	c.known.issuers.undeclared[kind] = true
-	return c.listKind(ctx, kind, resource, c.known.served.scopes[kind])
+	err := c.listKind(ctx, kind, resource, c.known.served.scopes[kind])
+	if status := apierrors.APIStatus(nil); errors.As(err, &status) {
+		return nil
+	}
+	return err
 }
 
 // discover notes the kinds that the cluster serves. An API group that is down hides only

@@ -95,6 +95,40 @@ func TestPlanReadsNamespacesWhereTheyAreNeeded(t *testing.T) {
 	}
 }
 
+// A kind that nobody declares is looked at where a Namespace names it, too; one that can't be
+// listed stays unknown, and holds nobody up.
+func TestPlanLooksAtIssuersThatNobodyDeclares(t *testing.T) {
+	config := filepath.Join(t.TempDir(), "config.yaml")
+	if err := os.WriteFile(config, []byte("apiVersion: certshim.io/v1alpha1\nkind: ControllerConfiguration\nnamespaceDefaults: true\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, row := range map[string]struct {
+		issuers string
+		told    bool
+	}{
+		"there is none":      {`{"kind": "StrangeIssuerList", "apiVersion": "pki.strange.example/v1", "metadata": {}, "items": []}`, true},
+		"it can't be listed": {"", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cluster, server := clusterOf(t, autoIngress, noGateways)
+			cluster.answers["/apis"] = strings.Replace(cluster.answers["/apis"], `"groups": [`,
+				`"groups": [{"name": "pki.strange.example", "versions": [{"groupVersion": "pki.strange.example/v1", "version": "v1"}]},`, 1)
+			cluster.answers["/apis/pki.strange.example/v1"] = `{"kind": "APIResourceList", "groupVersion": "pki.strange.example/v1", "resources": [
+				{"name": "strangeissuers", "kind": "StrangeIssuer", "namespaced": true, "verbs": ["create"]}]}`
+			if row.issuers != "" {
+				cluster.answers["/apis/pki.strange.example/v1/namespaces/shop/strangeissuers"] = row.issuers
+			}
+			cluster.answers["/api/v1/namespaces"] = `{"kind": "NamespaceList", "apiVersion": "v1", "metadata": {}, "items": [
+				{"metadata": {"name": "shop", "annotations": {"cert-manager.io/issuer": "corp", "cert-manager.io/issuer-kind": "StrangeIssuer",
+					"cert-manager.io/issuer-group": "pki.strange.example"}}}]}`
+			stdout, stderr, exit := run(t, nil, "plan", "-n", "shop", server, "--config="+config)
+			if told := strings.Contains(stderr, "there is no StrangeIssuer corp"); exit != 0 || told != row.told || !strings.Contains(stdout, "StrangeIssuer.pki.strange.example/corp") {
+				t.Errorf("exit status %d:\n%s%s", exit, stdout, stderr)
+			}
+		})
+	}
+}
+
 // Gateways of every namespace are read for their ListenerSets; those of others aren't planned,
 // whose Certificates nobody has read.
 func TestPlanOfANamespaceLeavesTheGatewaysOfOthersOut(t *testing.T) {
