@@ -142,7 +142,7 @@ func DefaultConfiguration() Configuration {
 			RenewDeadline: Duration(10 * time.Second),
 			RetryPeriod:   Duration(2 * time.Second),
 		},
-		Workers:              32,
+		Workers:              64,
 		MetricsListenAddress: "0.0.0.0:9402",
 	}
 }

@@ -71,11 +71,11 @@ func (b *bench) certshim(ctx context.Context, flags ...string) (*controller, err
 	return b.launch(ctx, "certshim", address, args)
 }
 
-// shim starts cert-manager's ingress-shim, by server-side apply, with as many workers.
+// shim starts cert-manager's ingress-shim, by server-side apply.
 func (b *bench) shim(ctx context.Context) (*controller, error) {
 	return b.launch(ctx, "certmanager", "", []string{
 		"--kubeconfig=" + b.Kubeconfig, "--controllers=ingress-shim", "--server-side-apply=true",
-		fmt.Sprintf("--concurrent-workers=%d", b.size.workers),
+		fmt.Sprintf("--concurrent-workers=%d", b.size.shimWorkers),
 	})
 }
 

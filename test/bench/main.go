@@ -15,7 +15,7 @@ import (
 
 // size is how much is measured.
 type size struct {
-	cold, namespace, turns, workers int
+	cold, namespace, turns, workers, shimWorkers int
 }
 
 func main() {
@@ -23,7 +23,8 @@ func main() {
 	flag.IntVar(&s.cold, "cold", 3000, "Ingresses of a cold start")
 	flag.IntVar(&s.namespace, "namespace", 10_000, "Ingresses of the large namespace; as many again lie in ten smaller ones")
 	flag.IntVar(&s.turns, "turns", 3, "turns of the cold start")
-	flag.IntVar(&s.workers, "workers", 32, "writes in flight, of everybody")
+	flag.IntVar(&s.workers, "workers", 64, "writes in flight, of certshim and of the bare loop")
+	flag.IntVar(&s.shimWorkers, "shim-workers", 32, "workers of cert-manager's shim, which has 5 by itself")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, s, os.Stdout)

@@ -3,7 +3,6 @@ package e2e
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -110,17 +109,12 @@ func (d *deployed) stop(name string) {
 
 func (d *deployed) untilReady(ctx context.Context, name string) error {
 	running := d.running[name]
-	return poll(ctx, name+" to be ready", func() (bool, error) {
-		select {
-		case <-running.Done():
-			log, err := os.ReadFile(filepath.Join(d.Logs, name+".log"))
-			return false, errors.Join(fmt.Errorf("%s ended: %s", name, log), err)
-		default:
-		}
-		body, status := get(ctx, "http://"+running.address+"/readyz")
-		_ = body
-		return status == http.StatusOK, nil
-	})
+	err := cluster.Answers(ctx, running.Process, http.DefaultClient, "http://"+running.address+"/readyz")
+	if err == nil {
+		return nil
+	}
+	log, _ := os.ReadFile(filepath.Join(d.Logs, name+".log"))
+	return fmt.Errorf("%s: %w\n%s", name, err, log)
 }
 
 // poll asks until it is true: for what no watch tells.
