@@ -169,6 +169,39 @@ func TestAStreamThatBreaksIsAnError(t *testing.T) {
 	}
 }
 
+// broken is a stream that ends with an error.
+type broken struct {
+	io.Reader
+	err error
+}
+
+func (r broken) Read(p []byte) (int, error) {
+	n, err := r.Reader.Read(p)
+	if errors.Is(err, io.EOF) {
+		err = r.err
+	}
+	return n, err
+}
+
+// client-go compares these by ==, and takes the watch up again without a new list.
+func TestAConnectionThatBreaksIsToldByItsOwnError(t *testing.T) {
+	reset := errors.New("connection reset by peer")
+	for _, c := range []struct {
+		stream    string
+		err, want error
+	}{
+		{"", io.EOF, io.EOF}, {"\n", io.EOF, io.EOF},
+		{`{"type":"ADDED","object":{"kind":"A"`, io.EOF, io.ErrUnexpectedEOF},
+		{"", reset, reset}, {`{"type":"ADDED","object":{"kind":"A"`, reset, reset},
+	} {
+		_, _, err := watching(broken{strings.NewReader(c.stream), c.err}).Decode()
+		_, _, stockErr := stock(broken{strings.NewReader(c.stream), c.err}).Decode()
+		if err != c.want || stockErr != c.want { //nolint:errorlint // client-go compares them so
+			t.Errorf("%q and then %v: codec %v, client-go %v, want %v", c.stream, c.err, err, stockErr, c.want)
+		}
+	}
+}
+
 // FuzzDecode holds the decoder against client-go's own.
 func FuzzDecode(f *testing.F) {
 	f.Add(certificateJSON(f))

@@ -2,6 +2,7 @@ package codec
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 
@@ -15,7 +16,8 @@ import (
 type framer struct{}
 
 func (framer) NewFrameReader(r io.ReadCloser) io.ReadCloser {
-	return &frames{Closer: r, decoder: tokens(r)}
+	source := &source{Reader: r}
+	return &frames{Closer: r, source: source, decoder: tokens(source)}
 }
 
 // NewFrameWriter is for servers.
@@ -23,6 +25,7 @@ func (framer) NewFrameWriter(w io.Writer) io.Writer { return w }
 
 type frames struct {
 	io.Closer
+	source  *source
 	decoder *jsontext.Decoder
 	// rest of a frame that the reader's buffer was too short for.
 	rest []byte
@@ -33,7 +36,7 @@ func (f *frames) Read(p []byte) (int, error) {
 	if len(f.rest) == 0 {
 		value, err := f.decoder.ReadValue()
 		if err != nil {
-			return 0, err
+			return 0, f.source.cause(err)
 		}
 		f.rest = value
 	}
@@ -43,6 +46,31 @@ func (f *frames) Read(p []byte) (int, error) {
 		return n, io.ErrShortBuffer
 	}
 	return n, nil
+}
+
+// source remembers why a stream ended. The tokenizer wraps that, but client-go knows by the
+// bare error whether a connection broke, and the watch is simply taken up again.
+type source struct {
+	io.Reader
+	err error
+}
+
+func (s *source) Read(p []byte) (int, error) {
+	n, err := s.Reader.Read(p)
+	if err != nil {
+		s.err = err
+	}
+	return n, err
+}
+
+func (s *source) cause(err error) error {
+	switch {
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return io.ErrUnexpectedEOF
+	case s.err != nil && !errors.Is(s.err, io.EOF):
+		return s.err
+	}
+	return err
 }
 
 // events decodes the envelope of a watch event; the object in it stays bytes, which last
