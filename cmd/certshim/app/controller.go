@@ -82,6 +82,7 @@ func (o *controllerOptions) run(cmd *cobra.Command) error {
 	if err = errors.Join(failed, err); err != nil {
 		return err
 	}
+	reloader := newReloader(configuration, o.build, log)
 	policy, err := newPolicy(configuration, o.build, inCluster)
 	if err != nil {
 		return err
@@ -106,7 +107,8 @@ func (o *controllerOptions) run(cmd *cobra.Command) error {
 	if len(configuration.Resolvers.Types) > 0 {
 		policies := make(chan *certshim.Policy)
 		config.Policies = policies
-		go newReloader(configuration, o.build, policy, log, metrics).run(cmd.Context(), policies)
+		metrics.MustRegister(reloader.good)
+		go reloader.run(cmd.Context(), policy, policies)
 	}
 	return runController(cmd.Context(), config, connection, log, metrics)
 }

@@ -34,15 +34,12 @@ type reloader struct {
 	compiled []resolver.GroupKind
 }
 
-// newReloader takes the policy that was made of the files as they are.
-func newReloader(c controller.Configuration, b build, policy *certshim.Policy, log *slog.Logger, metrics prometheus.Registerer) *reloader {
+// newReloader is to be called before the files are read for the first policy, so that no change
+// after that is missed.
+func newReloader(c controller.Configuration, b build, log *slog.Logger) *reloader {
 	good := newReloadMetric()
-	metrics.MustRegister(good)
 	good.Set(1)
-	return &reloader{
-		configuration: c, build: b, log: log, good: good,
-		seen: fingerprint(c.Resolvers.Types), compiled: b.spokenFor(c, policy.Registry),
-	}
+	return &reloader{configuration: c, build: b, log: log, good: good, seen: fingerprint(c.Resolvers.Types)}
 }
 
 func newReloadMetric() prometheus.Gauge {
@@ -52,8 +49,10 @@ func newReloadMetric() prometheus.Gauge {
 	})
 }
 
-// run hands out a policy after each change of the files, until the context ends.
-func (r *reloader) run(ctx context.Context, policies chan<- *certshim.Policy) {
+// run hands out a policy after each change of the files, until the context ends. It takes the
+// first one, which was made of the files at the start.
+func (r *reloader) run(ctx context.Context, first *certshim.Policy, policies chan<- *certshim.Policy) {
+	r.compiled = r.build.spokenFor(r.configuration, first.Registry)
 	tick := time.NewTicker(reloadPeriod)
 	defer tick.Stop()
 	for {

@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/certshim/certshim/controller"
@@ -49,11 +48,7 @@ func TestIssuerTypesAreReadAnew(t *testing.T) {
 	mount(t, folder, "..1", corpType)
 	configuration := controller.DefaultConfiguration()
 	configuration.Resolvers.Types = []string{folder}
-	policy, err := newPolicy(configuration, build{}, inCluster)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := newReloader(configuration, build{}, policy, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+	r := newReloader(configuration, build{}, slog.New(slog.DiscardHandler))
 	kind := resolver.GroupKind{Group: "pki.corp.example", Kind: "CorpIssuer"}
 	steps := []struct {
 		name, content string
@@ -84,5 +79,21 @@ func TestIssuerTypesAreReadAnew(t *testing.T) {
 	}
 	if r.look() != nil || testutil.ToFloat64(r.good) != 0 {
 		t.Error("something follows from files that are gone")
+	}
+}
+
+// What the first policy is made of may change while it is made.
+func TestAChangeDuringTheStartIsSeen(t *testing.T) {
+	folder := t.TempDir()
+	mount(t, folder, "..1", corpType)
+	configuration := controller.DefaultConfiguration()
+	configuration.Resolvers.Types = []string{folder}
+	r := newReloader(configuration, build{}, slog.New(slog.DiscardHandler))
+	if _, err := newPolicy(configuration, build{}, inCluster); err != nil {
+		t.Fatal(err)
+	}
+	mount(t, folder, "..2", corpType+"  docs: https://example.com\n")
+	if r.look() == nil {
+		t.Error("what counts is from before the change")
 	}
 }
