@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/certshim/certshim/plugins/plugintest"
+	"github.com/certshim/certshim/plugins/remote"
 )
 
 func TestTheExampleInGo(t *testing.T) {
@@ -95,6 +97,14 @@ func conforms(t *testing.T, environment []string, program, socketFlag, issuersFl
 		changed := bytes.Replace(content, []byte(`"maxDays": 365`), []byte(`"maxDays": 364`), 1)
 		return os.WriteFile(issuers, changed, 0o600)
 	}
+	o.Storm = func(ctx context.Context) error {
+		var errs []error
+		for days := range 1000 {
+			changed := bytes.Replace(content, []byte(`"maxDays": 365`), fmt.Appendf(nil, `"maxDays": %d`, days+1), 1)
+			errs = append(errs, os.WriteFile(issuers, changed, 0o600))
+		}
+		return errors.Join(append(errs, ctx.Err())...)
+	}
 	o.Restart = func(context.Context) error { return errors.Join(p.end(syscall.SIGKILL), p.start()) }
 	o.Stop = func(context.Context) error { return p.end(syscall.SIGTERM) }
 	text, err := os.ReadFile("fixture.yaml")
@@ -124,7 +134,8 @@ func conforms(t *testing.T, environment []string, program, socketFlag, issuersFl
 func awaitSocket(t *testing.T, socket string) {
 	t.Helper()
 	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-		if _, err := os.Lstat(socket); err == nil {
+		// The file is there a moment before anybody listens.
+		if _, err := remote.Listener(t.Context(), socket); err == nil {
 			return
 		}
 	}

@@ -107,9 +107,9 @@ type Options struct {
 	Beat, Told, Quiet, Back, Unread time.Duration
 	// Calls are made in a row.
 	Calls int
-	// Change, Restart and Stop stand for the fixture's commands, for a plugin in the test's own
-	// process.
-	Change, Restart, Stop func(context.Context) error
+	// Change, Storm, Restart and Stop stand for the fixture's commands, for a plugin in the test's
+	// own process.
+	Change, Storm, Restart, Stop func(context.Context) error
 	// Output stands for the command that prints the plugin's standard output so far.
 	Output func(context.Context) (string, error)
 }
@@ -145,6 +145,7 @@ func (o Options) with(f Fixture) Options {
 		}
 	}
 	set(&o.Change, f.Change)
+	set(&o.Storm, f.Storm)
 	set(&o.Restart, f.Restart)
 	set(&o.Stop, f.Stop)
 	if o.Output == nil && f.Output != "" {

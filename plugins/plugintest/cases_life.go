@@ -23,8 +23,8 @@ import (
 
 func socketCases() []Case {
 	return []Case{
-		{ID: "S1", Level: Must, Title: "has a socket that only its owner and group can use", run: socketMode, catches: []string{"open-socket"},
-			Hint: "set the socket's mode to 0660, and its folder's to 0770 or less"},
+		{ID: "S1", Level: Must, Title: "has a socket that only its owner and group can use", run: socketMode, catches: []string{"open-socket", "litter"},
+			Hint: "set the socket's mode to 0660, and its folder's to 0770 or less; keep nothing else in that folder"},
 		{ID: "S2", Level: Should, Title: "serves nothing else on the socket", run: nothingElse,
 			Hint: "leave reflection and debugging services out"},
 		{ID: "X3", Level: Must, asks: true, Title: "survives 100 connections that come and go", run: comeAndGo,
@@ -40,7 +40,7 @@ func lifeCases() []Case {
 	return []Case{
 		{ID: "X1", Level: Must, asks: true, Title: "comes back by itself after a crash", run: restarts, needs: needsRestart, catches: []string{"flap", "stale-socket"},
 			Hint: "remove a socket that nobody listens on when you start; make a new instance; give the same answers"},
-		{ID: "X2", Level: Must, Title: "ends on SIGTERM and takes its socket along", run: stops, needs: needsStop,
+		{ID: "X2", Level: Must, Title: "ends on SIGTERM and takes its socket along", run: stops, needs: needsStop, catches: []string{"lingers", "deathless"},
 			Hint: "finish calls in flight, then end within 10 s and remove the socket"},
 	}
 }
@@ -61,7 +61,22 @@ func socketMode(_ context.Context, p *probe) error {
 	if folder.Mode().Perm()&others != 0 && folder.Mode()&os.ModeSticky == 0 {
 		return fmt.Errorf("the folder's mode is %s", folder.Mode().Perm())
 	}
-	return remote.CheckSocket(p.socket)
+	return errors.Join(remote.CheckSocket(p.socket), p.alone(folder))
+}
+
+// alone says what is in the socket's folder beside it. One that is everybody's, such as /tmp, tells
+// nothing.
+func (p *probe) alone(folder fs.FileInfo) error {
+	if folder.Mode()&os.ModeSticky != 0 {
+		return nil
+	}
+	entries, err := os.ReadDir(filepath.Dir(p.socket))
+	for _, entry := range entries {
+		if entry.Name() != filepath.Base(p.socket) {
+			return fmt.Errorf("the socket's folder has %q, too, and must have nothing but the socket", entry.Name())
+		}
+	}
+	return err
 }
 
 func nothingElse(ctx context.Context, p *probe) error {
@@ -179,33 +194,49 @@ func restarts(ctx context.Context, p *probe) error {
 // stops calls without a pause meanwhile: whatever is in flight is answered or UNAVAILABLE, or
 // CANCELLED, as gRPC's server in Python says to what comes while it ends.
 func stops(ctx context.Context, p *probe) error {
-	ended := make(chan error, 1)
+	// It may be another process since a restart.
+	p.findProcess(ctx)
+	ended, client := make(chan error, 1), p.client
 	go func() {
 		for {
-			if err := p.works(ctx); err != nil {
+			if _, err := p.handshake(ctx, client, p.request()); err != nil {
 				ended <- err
 				return
 			}
 		}
 	}()
+	end := time.Now().Add(p.options.Back)
 	if err := p.options.Stop(ctx); err != nil {
 		return err
 	}
-	if code := status.Code(<-ended); code != codes.Unavailable && code != codes.Canceled {
-		return fmt.Errorf("a call in flight ended by %s, must be answered or end by %s or %s", code, codes.Unavailable, codes.Canceled)
-	}
-	end := time.Now().Add(p.options.Back)
-	for {
-		if _, err := os.Lstat(p.socket); errors.Is(err, fs.ErrNotExist) {
-			return nil
+	select {
+	case err := <-ended:
+		if code := status.Code(err); code != codes.Unavailable && code != codes.Canceled {
+			return fmt.Errorf("a call in flight ended by %s, must be answered or end by %s or %s", code, codes.Unavailable, codes.Canceled)
 		}
+	case <-time.After(time.Until(end)):
+		return fmt.Errorf("it still answers after %s", p.options.Back)
+	}
+	for remains := p.remains(); remains != ""; remains = p.remains() {
 		if time.Now().After(end) {
-			return fmt.Errorf("the socket is still there after %s", p.options.Back)
+			return fmt.Errorf("%s is still there after %s", remains, p.options.Back)
 		}
 		if err := rest(ctx); err != nil {
 			return err
 		}
 	}
+	return nil
+}
+
+// remains says what of the plugin is there; nothing is known of a process that can't be seen.
+func (p *probe) remains() string {
+	if _, err := os.Lstat(p.socket); !errors.Is(err, fs.ErrNotExist) {
+		return "the socket"
+	}
+	if p.pid != 0 && p.pid != os.Getpid() && p.runs() {
+		return fmt.Sprintf("the process %d", p.pid)
+	}
+	return ""
 }
 
 // rest waits a moment before the next look.

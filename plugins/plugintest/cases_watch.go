@@ -32,6 +32,8 @@ func watchCases() []Case {
 			Hint: "leave Watch to the generated code if watches is false"},
 		{ID: "W6", Level: Should, Title: "stays small where a watcher doesn't read", run: staysSmall, needs: needsWatchOfProcess, catches: []string{"hoard"},
 			Hint: "remember for each watcher which issuers changed, not each change: more than 64 become their kind"},
+		{ID: "W7", Level: Must, Title: "tells a storm of changes in few messages", run: gathersStorm, needs: needsStorm,
+			Hint: "gather what changes within a moment into one message: at most 50, and 20 more each second, of at most 64 issuers", catches: []string{"each-change", "storm", "deaf", "no-heartbeat"}},
 	}
 }
 
@@ -52,6 +54,13 @@ func needsNoWatch(p *probe) string {
 func needsChange(p *probe) string {
 	if p.options.Change == nil && p.hello.GetWatches() {
 		return "the fixture has no command that makes a change"
+	}
+	return needsWatch(p)
+}
+
+func needsStorm(p *probe) string {
+	if p.options.Storm == nil && p.hello.GetWatches() {
+		return "the fixture has no command that makes a storm of changes"
 	}
 	return needsWatch(p)
 }
@@ -207,6 +216,56 @@ func quiet(ctx context.Context, p *probe) error {
 		return fmt.Errorf("nothing changed, and it told of %v", changed)
 	}
 	return nil
+}
+
+// gathersStorm holds a plugin to what certshim reads of a stream: more would wait, and be old.
+func gathersStorm(ctx context.Context, p *probe) error {
+	w, err := p.opened(ctx)
+	if err != nil {
+		return err
+	}
+	defer w.stop()
+	begin, over := time.Now(), make(chan error, 1)
+	go func() { over <- p.options.Storm(ctx) }()
+	told, err := w.count(over, p.options.Told)
+	// Later cases compare with what holds now.
+	p.first, _ = p.askAll(ctx)
+	most := remote.WatchBurst + int(remote.WatchRate*time.Since(begin).Seconds())
+	switch {
+	case err != nil:
+		return err
+	case told == 0:
+		return errors.New("it told of no change")
+	case told > most:
+		return fmt.Errorf("it told of the changes in %d messages, must be at most %d in that time", told, most)
+	}
+	return nil
+}
+
+// count counts the messages about changes until a while after something is over.
+func (w *watch) count(over <-chan error, while time.Duration) (told int, err error) {
+	const most = 64
+	var end <-chan time.Time
+	for {
+		select {
+		case message := <-w.messages:
+			if n := len(message.GetChanged().GetIssuers()); n > most {
+				return told, fmt.Errorf("a message names %d issuers, must be at most %d", n, most)
+			}
+			if message.GetChanged() != nil {
+				told++
+			}
+		case err := <-w.ended:
+			return told, fmt.Errorf("the watch ended: %w", err)
+		case err := <-over:
+			if err != nil {
+				return told, err
+			}
+			over, end = nil, time.After(while)
+		case <-end:
+			return told, nil
+		}
+	}
 }
 
 func severalWatchers(ctx context.Context, p *probe) error {

@@ -24,6 +24,9 @@ type Fixture struct {
 	// Change is a shell command after which the plugin says something else of an issuer. Without
 	// it, the cases about changes are skipped.
 	Change string `yaml:"change"`
+	// Storm is a shell command that makes 1,000 changes as fast as it can. Without it, the case
+	// about that is skipped.
+	Storm string `yaml:"storm"`
 	// Restart is a shell command that kills the plugin (SIGKILL) and starts it again; Stop one
 	// that ends it (SIGTERM). Without them, those cases are skipped.
 	Restart string `yaml:"restart"`

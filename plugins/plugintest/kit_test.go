@@ -4,6 +4,7 @@ import (
 	"context"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -102,6 +103,18 @@ func (l *lab) options() plugintest.Options {
 			}
 			s.Message = "the CA is sealed again"
 			l.plugin.Set(faulty.Namespaced("shop", "unready"), s)
+			return nil
+		},
+		Storm: func(context.Context) error {
+			s := l.plugin.Get(faulty.Namespaced("shop", "unready"))
+			// As fast as a CA may be, and slower than messages are sent.
+			ticker := time.NewTicker(time.Millisecond)
+			defer ticker.Stop()
+			for i := range 1000 {
+				<-ticker.C
+				s.Message = "the CA is sealed, says note " + strconv.Itoa(i)
+				l.plugin.Set(faulty.Namespaced("shop", "unready"), s)
+			}
 			return nil
 		},
 		Restart: func(context.Context) error {

@@ -60,6 +60,14 @@ func (p *probe) usage() (usage, error) {
 	return usage{threads: count, files: len(files), memory: pages * os.Getpagesize()}, errors.Join(wrongCount, wrongPages, err)
 }
 
+// runs says whether the process has not ended. One that has, and for which nobody waited yet, is a
+// zombie.
+func (p *probe) runs() bool {
+	content, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(p.pid), "stat"))
+	fields := afterName(content)
+	return err == nil && len(fields) > 0 && fields[0] != "Z" && fields[0] != "X"
+}
+
 // afterName are the fields of a stat file from the state on. The name before, in parentheses, may
 // have anything in it.
 func afterName(stat []byte) []string {

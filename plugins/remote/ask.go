@@ -19,9 +19,10 @@ const (
 	// heartbeat is the longest silence of a Watch that is one; three are too many.
 	heartbeat = 15 * time.Second
 	missed    = 3
-	// watchRate and watchBurst bound how fast a stream is read; the rest waits in the plugin.
-	watchRate  = 20
-	watchBurst = 50
+	// WatchRate is how many messages of a stream are read each second; the rest waits in the plugin.
+	WatchRate = 20
+	// WatchBurst is how many are read at once.
+	WatchBurst = 50
 )
 
 // Ask asks for a batch, in several calls where it is too large for one.
@@ -90,7 +91,7 @@ func (s *session) Watch(ctx context.Context, changed func(resolver.Change)) erro
 	if err != nil {
 		return classify(err)
 	}
-	limit := rate.NewLimiter(watchRate, watchBurst)
+	limit := rate.NewLimiter(WatchRate, WatchBurst)
 	for {
 		message, err := stream.Recv()
 		if err != nil {

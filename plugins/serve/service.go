@@ -21,6 +21,8 @@ import (
 const (
 	maxBatch         = 64
 	defaultHeartbeat = 10 * time.Second
+	// gathering is the time between two messages about changes: what changes meanwhile is in one.
+	gathering = 200 * time.Millisecond
 )
 
 // service answers the protocol's calls for a resolver.
@@ -104,15 +106,20 @@ func (s *service) Watch(_ *api.WatchRequest, stream grpc.ServerStreamingServer[a
 	if err := stream.Send(beat); err != nil {
 		return err
 	}
+	more, gathered := subscription.more, (<-chan time.Time)(nil)
 	for {
 		message := beat
 		select {
+		case <-gathered:
+			more, gathered = subscription.more, nil
+			continue
 		case <-stream.Context().Done():
 			return status.FromContextError(stream.Context().Err()).Err()
 		case <-s.stopping.Done():
 			return status.Error(codes.Unavailable, "the plugin stops")
 		case <-ticker.C:
-		case <-subscription.more:
+		case <-more:
+			more, gathered = nil, time.After(gathering)
 			message = &api.WatchResponse{Event: &api.WatchResponse_Changed{Changed: wire.Change(subscription.take(), s.scope)}}
 		}
 		if err := stream.Send(message); err != nil {

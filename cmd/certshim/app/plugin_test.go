@@ -31,8 +31,7 @@ timeout: 10s
 // testPlugin runs the kit's command against a plugin.
 func testPlugin(t *testing.T, fault faulty.Fault, arguments ...string) (status int, out, problems string) {
 	t.Helper()
-	folder := t.TempDir()
-	socket, fixture := filepath.Join(folder, "p.sock"), filepath.Join(folder, "fixture.yaml")
+	socket, fixture := filepath.Join(t.TempDir(), "p.sock"), filepath.Join(t.TempDir(), "fixture.yaml")
 	stop, err := faulty.New(fault).Start(socket)
 	if err != nil {
 		t.Fatal(err)

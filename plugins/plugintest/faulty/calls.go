@@ -220,6 +220,8 @@ func (p *Plugin) stream(server any, stream grpc.ServerStream, _ *grpc.StreamServ
 				return err
 			}
 		}
+	case EachChange:
+		return p.tellEach(stream)
 	case Leak:
 		defer func() { go func() { runtime.LockOSThread(); select {} }() }()
 		return next(server, stream)

@@ -39,6 +39,7 @@ const (
 	NoHeartbeat Fault = "no-heartbeat" // opens a stream of changes and says nothing
 	Deaf        Fault = "deaf"         // says nothing when something changes
 	Storm       Fault = "storm"        // says without end that everything changed
+	EachChange  Fault = "each-change"  // sends a message for each of many changes
 
 	IgnoreCancel Fault = "ignore-cancel" // works on for seconds after a short deadline has passed
 	Leak         Fault = "leak"          // keeps a thread of every watch that ended
@@ -47,6 +48,9 @@ const (
 
 	OpenSocket  Fault = "open-socket"  // lets everybody connect
 	StaleSocket Fault = "stale-socket" // can't start where it left a socket behind
+	Litter      Fault = "litter"       // keeps a file beside its socket
+	Lingers     Fault = "lingers"      // removes its socket on SIGTERM, and does not end
+	Deathless   Fault = "deathless"    // takes no notice of SIGTERM
 )
 
 // Faults are all of them.
@@ -55,6 +59,7 @@ func Faults() []Fault {
 		Silent, Slow, DiesMidway, Endless, Huge, OldVersion,
 		LieKind, LieDefault, LieRefuse, LieAnnotation, LieNamespace, DuplicateID, DropID, Flap, NUL, Secret, BadEnum,
 		ShortTTL, FoldNames, MissingFails, BadFails, Crash, EmptyFails,
-		NoHealth, NewInstance, Strict, NoHeartbeat, Deaf, Storm, IgnoreCancel, Leak, Hoard, Chatty, OpenSocket, StaleSocket,
+		NoHealth, NewInstance, Strict, NoHeartbeat, Deaf, Storm, EachChange, IgnoreCancel, Leak, Hoard, Chatty,
+		OpenSocket, StaleSocket, Litter, Lingers, Deathless,
 	}
 }

@@ -65,8 +65,12 @@ func (p *Plugin) listen(socket string) (net.Listener, error) {
 	if unix, isUnix := listener.(*net.UnixListener); isUnix {
 		unix.SetUnlinkOnClose(false)
 	}
-	if p.fault == OpenSocket {
+	switch p.fault {
+	case OpenSocket:
 		err = os.Chmod(socket, 0o666)
+	case Litter:
+		err = os.WriteFile(socket+".lock", nil, 0o600)
+	default:
 	}
 	return listener, err
 }

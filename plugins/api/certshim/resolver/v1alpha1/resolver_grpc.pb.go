@@ -78,7 +78,8 @@ type ResolverServiceClient interface {
 	Resolve(ctx context.Context, in *ResolveRequest, opts ...grpc.CallOption) (*ResolveResponse, error)
 	// Watch announces that answers have changed outside of Kubernetes, for the life of the
 	// stream. The first message comes within 15 seconds, then at least one every 15 seconds:
-	// a Heartbeat if there is nothing to say. A plugin whose handshake says watches = false
+	// a Heartbeat if there is nothing to say. Many changes are gathered: certshim reads 50
+	// messages at once, and 20 each second. A plugin whose handshake says watches = false
 	// answers UNIMPLEMENTED.
 	Watch(ctx context.Context, in *WatchRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchResponse], error)
 }
@@ -149,7 +150,8 @@ type ResolverServiceServer interface {
 	Resolve(context.Context, *ResolveRequest) (*ResolveResponse, error)
 	// Watch announces that answers have changed outside of Kubernetes, for the life of the
 	// stream. The first message comes within 15 seconds, then at least one every 15 seconds:
-	// a Heartbeat if there is nothing to say. A plugin whose handshake says watches = false
+	// a Heartbeat if there is nothing to say. Many changes are gathered: certshim reads 50
+	// messages at once, and 20 each second. A plugin whose handshake says watches = false
 	// answers UNIMPLEMENTED.
 	Watch(*WatchRequest, grpc.ServerStreamingServer[WatchResponse]) error
 	mustEmbedUnimplementedResolverServiceServer()
