@@ -51,11 +51,14 @@ func writes(d certificate.Decision) bool {
 	return d.Action == certificate.Create || d.Action == certificate.Apply || d.Action == certificate.Delete
 }
 
-// mayWrite holds a write back while its like is underway or a webhook is down, and until
-// its turn in a take-over.
+// mayWrite holds a write back while its like is underway, its issuer may yet turn out to
+// be missing or a webhook is down, and until its turn in a take-over.
 func (c *Controller) mayWrite(k key, name types.NamespacedName, d certificate.Decision) (wait time.Duration, allowed bool) {
 	now := time.Now()
 	if wait := c.memory.underway(name, d.Want, now); wait > 0 && d.Action != certificate.Delete {
+		return wait, false
+	}
+	if wait := c.untilRead(k, name, d, now); wait > 0 {
 		return wait, false
 	}
 	if wait := c.breaker.wait(k, now); wait > 0 {

@@ -6,13 +6,20 @@ import (
 	"sync"
 	"time"
 
+	"k8s.io/apimachinery/pkg/types"
+
 	"github.com/certshim/certshim"
+	"github.com/certshim/certshim/certificate"
 	"github.com/certshim/certshim/resolver"
 )
 
 // keepUnused is how long an issuer kind that nobody declares is watched after its last user
 // is gone.
 const keepUnused = 10 * time.Minute
+
+// readFirst is how long the issuers of a kind that comes into use may take to be read before a
+// Certificate is changed for one of them: it keeps its present issuer if that one isn't there.
+const readFirst = 10 * time.Second
 
 // usage remembers which sources name an issuer of a kind that nobody declares.
 type usage struct {
@@ -25,6 +32,8 @@ type usage struct {
 type usedKind struct {
 	resolver.GroupKind
 	users int
+	// since is when it came into use.
+	since time.Time
 	// left is when the last user went.
 	left time.Time
 }
@@ -54,7 +63,7 @@ func (u *usage) set(k key, kind resolver.GroupKind, now time.Time) (changed bool
 	i := u.index(kind)
 	if i < 0 {
 		i = len(u.used)
-		u.used = append(u.used, usedKind{GroupKind: kind})
+		u.used = append(u.used, usedKind{GroupKind: kind, since: now})
 	}
 	u.used[i].users++
 	return u.used[i].users == 1, recheck
@@ -78,6 +87,18 @@ func (u *usage) current(now time.Time) []resolver.GroupKind {
 	return kinds
 }
 
+// unread is the kind that a source names, and how much longer its issuers may take to be read.
+func (u *usage) unread(k key, now time.Time) (resolver.GroupKind, time.Duration) {
+	u.lock.Lock()
+	defer u.lock.Unlock()
+	kind := u.kinds[k]
+	i := u.index(kind)
+	if i < 0 {
+		return kind, 0
+	}
+	return kind, max(0, readFirst-now.Sub(u.used[i].since))
+}
+
 // keys of the sources that name such a kind.
 func (u *usage) keys() []key {
 	u.lock.Lock()
@@ -98,4 +119,30 @@ func (c *Controller) noteUse(k key, outcome certshim.Outcome) {
 	if recheck > 0 {
 		time.AfterFunc(recheck, func() { poke(c.look) })
 	}
+}
+
+// untilRead is how long a Certificate that moves to another issuer has to wait for those of the
+// kind that its source names; once they are known, the source is looked at again.
+func (c *Controller) untilRead(k key, name types.NamespacedName, d certificate.Decision, now time.Time) time.Duration {
+	kind, wait := c.usage.unread(k, now)
+	if wait == 0 || d.Action != certificate.Apply || !c.memory.moves(name, d.Config) {
+		return 0
+	}
+	whole := c.whole.Load()
+	if _, custom := c.discoverer.facts.Load().served.customKind(kind); !custom || whole != nil && (*whole)[kind] {
+		return 0
+	}
+	return wait
+}
+
+// moves says whether a configuration has another issuer than the Certificate.
+func (m *memory) moves(name types.NamespacedName, config map[string]any) bool {
+	m.lock.RLock()
+	defer m.lock.RUnlock()
+	item, ref := m.certificates[name], dig(config, "spec", "issuerRef")
+	if item == nil {
+		return false
+	}
+	is := item.issuer.Value()
+	return ref["name"] != is.Name || ref["kind"] != is.Kind || ref["group"] != is.Group
 }

@@ -10,7 +10,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/certshim/certshim/certificate"
 	"github.com/certshim/certshim/problem"
 	"github.com/certshim/certshim/resolver"
 )
@@ -110,6 +112,46 @@ func TestIssuersOfAKindThatNobodyDeclares(t *testing.T) {
 	finding, spoken := c.view(nil).Issuers().Find(resolver.IssuerKey{GroupKind: strangeKind, Namespace: "shop", Name: "corp"})
 	if !spoken || finding.Existence != resolver.Exists || finding.Ready != resolver.NotReady || finding.By != "generic" {
 		t.Errorf("known of it is %+v", finding)
+	}
+}
+
+// Whether a new kind has the issuer isn't known at once; a Certificate that has another one
+// doesn't move to it before.
+func TestACertificateDoesNotMoveToAKindThatIsNotReadYet(t *testing.T) {
+	writer := &script{}
+	c := newTestController(t, writer)
+	s := servingStrange(c)
+	s.scopes[issuerKind] = resolver.Namespaced
+	first, _ := c.decide(see(t, c, ingress(issuer, "tls")), nil)
+	c.memory.putCertificate(packCertificate(certificate.Observed{
+		Namespace: "shop", Name: "tls", UID: "c", Secret: "tls", Issuer: first.Issuer.Ref,
+		Owner: certificate.Owner{Group: "networking.k8s.io", Kind: "Ingress", Name: "web", UID: first.Source.UID},
+		Have:  first.Certificates[0].Want, Flags: certificate.Applied,
+	}))
+	if name := (types.NamespacedName{Namespace: "shop", Name: "tls"}); c.memory.moves(name, first.Certificates[0].Config) {
+		t.Error("a Certificate moves to the issuer that it has")
+	}
+	k := see(t, c, ingress(strange, "tls"))
+	v := c.reconcile(t.Context(), k)
+	if len(writer.requests) > 0 || v.after <= 0 || v.after > readFirst {
+		t.Errorf("before its issuers are read: %v, again in %s", writer.requests, v.after)
+	}
+	queued(c)
+	w := c.undeclared(s, time.Now())[0]
+	c.watcher = c.newWatcher()
+	c.watcher.feeds[w.resource] = &feed{watched: w, attached: true}
+	c.noteWhole()
+	if got := queued(c); !slices.Equal(got, []string{"web"}) {
+		t.Errorf("once all are known, queued are %v", got)
+	}
+	if v := c.reconcile(t.Context(), k); len(writer.requests) > 0 || v.after > 0 {
+		t.Errorf("when there is none: %v, %+v", writer.requests, v)
+	}
+	c.watcher.feeds[w.resource].blocked.Store(true)
+	c.noteWhole()
+	c.usage.used[0].since = time.Now().Add(-readFirst)
+	if c.reconcile(t.Context(), k); !slices.Equal(writer.requests, []string{"apply tls"}) {
+		t.Errorf("when they can't be read: %v", writer.requests)
 	}
 }
 
