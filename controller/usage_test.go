@@ -147,7 +147,7 @@ func TestACertificateDoesNotMoveToAKindThatIsNotReadYet(t *testing.T) {
 	if v := c.reconcile(t.Context(), k); len(writer.requests) > 0 || v.after > 0 {
 		t.Errorf("when there is none: %v, %+v", writer.requests, v)
 	}
-	c.watcher.feeds[w.resource].blocked.Store(true)
+	c.watcher.feeds[w.resource].refused = map[string]bool{"": true}
 	c.noteWhole()
 	c.usage.used[0].since = time.Now().Add(-readFirst)
 	if c.reconcile(t.Context(), k); !slices.Equal(writer.requests, []string{"apply tls"}) {

@@ -6,12 +6,15 @@ import (
 	"reflect"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/client-go/dynamic/dynamicinformer"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/certshim/certshim/resolver"
@@ -45,8 +48,9 @@ type feed struct {
 	informers []cache.SharedIndexInformer
 	stop      context.CancelFunc
 	running   sync.WaitGroup
-	// blocked is set while the server refuses to list or watch it.
-	blocked atomic.Bool
+	lock      sync.Mutex
+	// refused are the namespaces in which the server refuses to list or watch it.
+	refused map[string]bool
 	started time.Time
 	// attached is set once its objects go to the handler.
 	attached bool
@@ -133,15 +137,12 @@ func (w *watcher) start(ctx context.Context, r watched, anew bool) {
 		return
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	f := &feed{watched: r, stop: cancel, started: time.Now(), anew: anew}
+	f := &feed{watched: r, stop: cancel, started: time.Now(), anew: anew, refused: map[string]bool{}}
 	w.feeds[r.resource] = f
 	w.metrics.synced.WithLabelValues(label(r.resource)).Set(0)
 	w.metrics.forbidden.WithLabelValues(label(r.resource)).Set(0)
 	for _, namespace := range r.in(w.namespaces) {
-		informer := dynamicinformer.NewFilteredDynamicInformer(client, r.resource, namespace, 0, cache.Indexers{}, nil).Informer()
-		// Both fail only for an informer that runs already.
-		_ = informer.SetTransform(r.transform)
-		_ = informer.SetWatchErrorHandlerWithContext(func(_ context.Context, _ *cache.Reflector, err error) { w.trouble(f, err) })
+		informer := w.inform(client, f, namespace)
 		f.informers = append(f.informers, informer)
 		f.run(ctx, informer, w.look)
 	}
@@ -151,6 +152,29 @@ func (w *watcher) start(ctx context.Context, r watched, anew bool) {
 		told = append(told, "note", r.note)
 	}
 	w.log.Info("watching", told...)
+}
+
+// inform makes the informer of one namespace, or of all.
+func (w *watcher) inform(client dynamic.Interface, f *feed, namespace string) cache.SharedIndexInformer {
+	objects := client.Resource(f.resource).Namespace(namespace)
+	source := &cache.ListWatch{
+		ListWithContextFunc: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
+			return objects.List(ctx, options)
+		},
+		WatchFuncWithContext: func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
+			stream, err := objects.Watch(ctx, options)
+			if err == nil {
+				w.recovered(f, namespace)
+			}
+			return stream, err
+		},
+	}
+	informer := cache.NewSharedIndexInformerWithOptions(cache.ToListWatcherWithWatchListSemantics(source, client),
+		&unstructured.Unstructured{}, cache.SharedIndexInformerOptions{ObjectDescription: f.resource.String()})
+	// Both fail only for an informer that runs already.
+	_ = informer.SetTransform(f.transform)
+	_ = informer.SetWatchErrorHandlerWithContext(func(_ context.Context, _ *cache.Reflector, err error) { w.trouble(f, namespace, err) })
+	return informer
 }
 
 // run calls synced once the informer has its first list.
@@ -186,10 +210,10 @@ func (w *watcher) endAll() {
 
 // attach hands the objects of the feeds to their handlers, once every feed has synced or
 // can't: before that, what isn't seen might yet come. It waits until the handlers have
-// seen the first list, and says whether any was attached.
-func (w *watcher) attach(ctx context.Context) bool {
+// seen the first list.
+func (w *watcher) attach(ctx context.Context) {
 	if !w.settled() {
-		return false
+		return
 	}
 	var seen []cache.DoneChecker
 	for _, f := range w.feeds {
@@ -197,20 +221,14 @@ func (w *watcher) attach(ctx context.Context) bool {
 			continue
 		}
 		f.attached = true
-		w.recovered(f)
 		w.metrics.synced.WithLabelValues(label(f.resource)).Set(1)
 		for _, informer := range f.informers {
-			if registration, err := informer.AddEventHandler(cache.ResourceEventHandlerDetailedFuncs{
-				AddFunc:    func(o any, first bool) { w.recovered(f); f.handler.OnAdd(o, first) },
-				UpdateFunc: func(old, o any) { w.recovered(f); f.handler.OnUpdate(old, o) },
-				DeleteFunc: func(o any) { w.recovered(f); f.handler.OnDelete(o) },
-			}); err == nil {
+			if registration, err := informer.AddEventHandler(f.handler); err == nil {
 				seen = append(seen, registration.HasSyncedChecker())
 			}
 		}
 	}
 	cache.WaitFor(ctx, "", seen...)
-	return len(seen) > 0
 }
 
 // settled says that each feed has synced, or is not worth waiting for.
@@ -224,7 +242,7 @@ func (w *watcher) settled() bool {
 }
 
 // isAwaited says that a feed is worth waiting for.
-func (f *feed) isAwaited() bool { return !f.blocked.Load() && time.Since(f.started) < patience }
+func (f *feed) isAwaited() bool { return !f.blocked() && time.Since(f.started) < patience }
 
 // rereads says that objects which were known are being read anew.
 func (w *watcher) rereads() bool {
@@ -240,7 +258,7 @@ func (w *watcher) rereads() bool {
 // read.
 func (w *watcher) ready() bool {
 	for _, f := range w.feeds {
-		if !f.attached && !f.blocked.Load() && !f.advisory && !f.anew {
+		if !f.attached && !f.blocked() && !f.advisory && !f.anew {
 			return false
 		}
 	}
@@ -264,35 +282,57 @@ func (f *feed) synced() bool {
 
 // trouble is told of every list or watch that failed; the reflector tries again by
 // itself. Each change of state is logged once.
-func (w *watcher) trouble(f *feed, err error) {
+func (w *watcher) trouble(f *feed, namespace string, err error) {
 	if !apierrors.IsForbidden(err) && !apierrors.IsUnauthorized(err) && !apierrors.IsNotFound(err) {
 		w.log.Debug("a watch ended; it is taken up again", "resource", f.resource.String(), "error", err)
 		return
 	}
-	if !f.blocked.CompareAndSwap(false, true) {
-		return
-	}
-	if !apierrors.IsNotFound(err) {
-		w.metrics.forbidden.WithLabelValues(label(f.resource)).Set(1)
-		w.log.Warn("a resource can't be read", "resource", f.resource.String(), "error", err)
-	}
-	w.look()
+	f.note(namespace, true, func() {
+		if !apierrors.IsNotFound(err) {
+			w.metrics.forbidden.WithLabelValues(label(f.resource)).Set(1)
+			w.log.Warn("a resource can't be read", "resource", f.resource.String(), "error", err)
+		}
+		w.look()
+	})
 }
 
-// recovered is told of every object that arrives.
-func (w *watcher) recovered(f *feed) {
-	if f.blocked.Load() && f.blocked.CompareAndSwap(true, false) {
+// recovered is told of every watch that the server lets begin.
+func (w *watcher) recovered(f *feed, namespace string) {
+	f.note(namespace, false, func() {
 		w.metrics.forbidden.WithLabelValues(label(f.resource)).Set(0)
 		w.log.Info("a resource can be read again", "resource", f.resource.String())
 		w.look()
+	})
+}
+
+// note remembers whether a resource is refused in a namespace, and calls tell if it is in any
+// now and wasn't, or the other way round.
+func (f *feed) note(namespace string, refused bool, tell func()) {
+	f.lock.Lock()
+	defer f.lock.Unlock()
+	before := len(f.refused)
+	if refused {
+		f.refused[namespace] = true
+	} else {
+		delete(f.refused, namespace)
 	}
+	if (before > 0) != (len(f.refused) > 0) {
+		tell()
+	}
+}
+
+// blocked says that the server refuses to list or watch it.
+func (f *feed) blocked() bool {
+	f.lock.Lock()
+	defer f.lock.Unlock()
+	return len(f.refused) > 0
 }
 
 // wholeIssuers are the kinds of which every issuer is in memory, and stays up to date.
 func (w *watcher) wholeIssuers() map[resolver.GroupKind]bool {
 	whole := map[resolver.GroupKind]bool{}
 	for _, f := range w.feeds {
-		if f.issuers.Kind != "" && f.attached && !f.blocked.Load() {
+		if f.issuers.Kind != "" && f.attached && !f.blocked() {
 			whole[f.issuers] = true
 		}
 	}

@@ -2,11 +2,17 @@ package controller
 
 import (
 	"context"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/cache"
@@ -128,5 +134,99 @@ func TestASourceThatGoesWhileNothingIsDecidedIsForgotten(t *testing.T) {
 	}
 	if len(c.told.sources) > 0 || len(c.waiting.keys()) > 0 || len(c.usage.keys()) > 0 {
 		t.Errorf("remembered are %v, %v, %v", c.told.keys(), c.waiting.keys(), c.usage.keys())
+	}
+}
+
+// permitting is an API server without any objects, that may refuse to watch them.
+type permitting struct {
+	refuse atomic.Bool
+	lock   sync.Mutex
+	// over ends the watches that run.
+	over chan struct{}
+}
+
+func (p *permitting) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	if r.URL.Query().Get("watch") == "" {
+		_, _ = io.WriteString(w, `{"kind": "ThingList", "apiVersion": "g.a/v1", "metadata": {"resourceVersion": "1"}, "items": []}`)
+		return
+	}
+	if p.refuse.Load() {
+		w.WriteHeader(http.StatusForbidden)
+		_, _ = io.WriteString(w, `{"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Forbidden", "code": 403}`)
+		return
+	}
+	p.lock.Lock()
+	over := p.over
+	p.lock.Unlock()
+	_, _ = io.WriteString(w, `{"type": "BOOKMARK", "object": {"kind": "Thing", "apiVersion": "g.a/v1",
+		"metadata": {"resourceVersion": "1", "annotations": {"k8s.io/initial-events-end": "true"}}}}`)
+	w.(http.Flusher).Flush()
+	select {
+	case <-over:
+	case <-r.Context().Done():
+	}
+}
+
+// set ends the watches, and says whether others may begin.
+func (p *permitting) set(refuse bool) {
+	p.lock.Lock()
+	defer p.lock.Unlock()
+	p.refuse.Store(refuse)
+	close(p.over)
+	p.over = make(chan struct{})
+}
+
+// A resource without objects is known to be readable again by its watch alone; one that may be
+// listed and not watched isn't readable.
+func TestAResourceThatIsForbiddenForAWhile(t *testing.T) {
+	api := &permitting{over: make(chan struct{})}
+	server := httptest.NewServer(api)
+	c := newTestController(t, &script{})
+	c.connection = &connection{config: &rest.Config{Host: server.URL}, http: server.Client()}
+	w := c.newWatcher()
+	t.Cleanup(func() { api.set(true); w.endAll(); server.Close() })
+	w.update(t.Context(), []watched{{
+		resource: resourceOf("a"), handler: cache.ResourceEventHandlerFuncs{}, forget: func() {}, issuers: strangeKind,
+		transform: func(o any) (any, error) { return o, nil },
+	}}, nil)
+	await := func(what string, is func() bool) {
+		t.Helper()
+		for !is() {
+			select {
+			case <-c.look:
+			case <-time.After(time.Minute):
+				t.Fatalf("%s: it doesn't come", what)
+			}
+		}
+	}
+	forbidden := func() float64 { return testutil.ToFloat64(c.metrics.forbidden.WithLabelValues(label(resourceOf("a")))) }
+	await("all are known", func() bool { w.attach(t.Context()); return w.wholeIssuers()[strangeKind] })
+	api.set(true)
+	await("refused", func() bool { return forbidden() == 1 && !w.wholeIssuers()[strangeKind] })
+	api.set(false)
+	await("granted again", func() bool { return forbidden() == 0 && w.wholeIssuers()[strangeKind] })
+}
+
+// Of a resource in several namespaces each must be readable.
+func TestAResourceThatIsForbiddenInOneNamespace(t *testing.T) {
+	c := newTestController(t, &script{})
+	c.watcher = c.newWatcher()
+	f := &feed{refused: map[string]bool{}}
+	refuse := apierrors.NewForbidden(schema.GroupResource{}, "", nil)
+	for _, step := range []struct {
+		change  func()
+		blocked bool
+	}{
+		{func() { c.watcher.trouble(f, "a", refuse) }, true},
+		{func() { c.watcher.trouble(f, "b", refuse) }, true},
+		{func() { c.watcher.recovered(f, "a") }, true},
+		{func() { c.watcher.recovered(f, "a") }, true},
+		{func() { c.watcher.recovered(f, "b") }, false},
+		{func() { c.watcher.trouble(f, "a", context.DeadlineExceeded) }, false},
+	} {
+		if step.change(); f.blocked() != step.blocked {
+			t.Errorf("blocked: %v, want %v; refused in %v", f.blocked(), step.blocked, f.refused)
+		}
 	}
 }
