@@ -93,8 +93,10 @@ func conforms(t *testing.T, environment []string, program, socketFlag, issuersFl
 	t.Cleanup(func() { _ = p.end(syscall.SIGKILL) })
 	awaitSocket(t, socket)
 	o := plugintest.QuickOptions()
+	days := 365
 	o.Change = func(context.Context) error {
-		changed := bytes.Replace(content, []byte(`"maxDays": 365`), []byte(`"maxDays": 364`), 1)
+		days++
+		changed := bytes.Replace(content, []byte(`"maxDays": 365`), fmt.Appendf(nil, `"maxDays": %d`, days), 1)
 		return os.WriteFile(issuers, changed, 0o600)
 	}
 	o.Storm = func(ctx context.Context) error {

@@ -22,17 +22,17 @@ import (
 func handshakeCases() []Case {
 	return []Case{
 		{ID: "H1", Level: Must, Title: "introduces itself by a name, a version and an instance", run: introduces,
-			Hint: "answer Handshake within 5 s: name is a DNS label, version and instance have 1 to 64 bytes", catches: []string{"old-version"}},
+			Hint: "answer Handshake within 5 s: name is a DNS label, version and instance have 1 to 64 bytes", catches: []string{"old-version", "bad-name"}},
 		{ID: "H2", Level: Must, Title: "claims no kind that isn't granted", run: claims,
 			Hint: "kinds is what you serve and the request's granted has, each with group, kind and scope", catches: []string{"old-version", "lie-kind"}},
 		{ID: "H3", Level: Must, Title: "serves none where none of its kinds is granted", run: ungranted,
 			Hint: "a grant without your kinds is no error: answer with no kinds", catches: []string{"old-version", "lie-kind"}},
 		{ID: "H4", Level: Must, Title: "says the same in each handshake", run: again,
 			Hint: "instance is made once, when the process starts", catches: []string{"old-version", "new-instance"}},
-		{ID: "H5", Level: Must, Title: "ignores a host version and fields that it doesn't know", run: newerHost,
+		{ID: "H5", Level: Must, asks: true, Title: "ignores a host version and fields that it doesn't know", run: newerHost,
 			Hint: "host_version is for your log; fields that you don't know are no error", catches: []string{"old-version", "strict"}},
 		{ID: "H6", Level: Must, Title: "answers UNIMPLEMENTED to another version of the protocol", run: otherVersion,
-			Hint: "leave unknown services to the gRPC library", catches: []string{"old-version"}},
+			Hint: "leave unknown services to the gRPC library", catches: []string{"old-version", "any-version"}},
 		{ID: "H7", Level: Must, Title: "is SERVING by the standard health service", run: serving,
 			Hint: "serve grpc.health.v1.Health for certshim.resolver.v1alpha1.ResolverService", catches: []string{"no-health"}},
 		{ID: "H8", Level: Should, Title: "doesn't know the health of a service that it hasn't", run: unknownHealth,
@@ -116,13 +116,47 @@ func again(ctx context.Context, p *probe) error {
 }
 
 func newerHost(ctx context.Context, p *probe) error {
+	plain, err := p.handshake(ctx, p.client, p.request())
+	if err != nil {
+		return err
+	}
 	request := p.request()
 	request.HostVersion = "v99.0.0-unheard.of+by.you"
-	const unknownField = 1999
-	unknown := protowire.AppendTag(nil, unknownField, protowire.BytesType)
-	request.ProtoReflect().SetUnknown(protowire.AppendBytes(unknown, []byte("something new")))
-	_, err := p.handshake(ctx, p.client, request)
+	addUnknown(request)
+	newer, err := p.handshake(ctx, p.client, request)
+	if err != nil {
+		return err
+	}
+	same := func(a, b *api.Kind) bool { return proto.Equal(a, b) }
+	if !slices.EqualFunc(plain.GetKinds(), newer.GetKinds(), same) {
+		return fmt.Errorf("it claims %v, and of a host that it doesn't know %v", plain.GetKinds(), newer.GetKinds())
+	}
+	return p.answersUnknown(ctx)
+}
+
+// answersUnknown asks with fields that the plugin doesn't know.
+func (p *probe) answersUnknown(ctx context.Context) error {
+	request := messages([]resolver.Query{p.good()})
+	addUnknown(request)
+	addUnknown(request.GetQueries()[0])
+	ctx, cancel := context.WithTimeout(ctx, p.timeout)
+	defer cancel()
+	response, err := p.client.Resolve(ctx, request)
+	if err != nil {
+		return fmt.Errorf("a question with fields that it doesn't know: %w", err)
+	}
+	answers, err := byID(response, 1)
+	if err == nil && answers[1].GetFound() == nil {
+		err = fmt.Errorf("to a question with fields that it doesn't know it said %s", said(answers[1]))
+	}
 	return err
+}
+
+// addUnknown adds a field that no version has.
+func addUnknown(message proto.Message) {
+	const unknownField = 1999
+	tag := protowire.AppendTag(nil, unknownField, protowire.BytesType)
+	message.ProtoReflect().SetUnknown(protowire.AppendBytes(tag, []byte("something new")))
 }
 
 func otherVersion(ctx context.Context, p *probe) error {

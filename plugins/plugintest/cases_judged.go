@@ -20,25 +20,48 @@ func judgedCases() []Case {
 			Hint: "no enum is UNSPECIFIED, the verdict of a rule included; min is not above max, steps rise", catches: []string{"bad-enum"}},
 		{ID: "R12", Level: Must, asks: true, Title: "stays within its grant", run: judged(granted), catches: []string{"lie-default", "lie-refuse", "lie-annotation"},
 			Hint: "set only defaults of granted_defaults, refuse only with may_refuse, copy only granted_annotations"},
-		{ID: "R13", Level: Must, asks: true, Title: "writes words that can be shown", run: judged(words), catches: []string{"nul", "secret"},
-			Hint: "reason is CamelCase of at most 64 bytes; message is at most 512 bytes of UTF-8 without control characters or secrets"},
-		{ID: "R14", Level: Must, asks: true, Title: "gives answers a life of 10 to 3600 seconds", run: judged(life), catches: []string{"short-ttl"},
+		{ID: "R13", Level: Must, asks: true, Title: "writes words that can be shown", run: judged(words, unspeakable), catches: []string{"nul", "secret", "echo"},
+			Hint: "reason is CamelCase of at most 64 bytes; message is at most 512 bytes of UTF-8 without control characters or secrets, in a failure, too"},
+		{ID: "R14", Level: Must, asks: true, Title: "gives answers a life of 10 to 3600 seconds", run: judged(life, absent), catches: []string{"short-ttl", "missing-ttl"},
 			Hint: "ttl_seconds is 0 or 10 to 3600"},
-		{ID: "R15", Level: Must, asks: true, Title: "lists the namespaces of a restricted issuer", run: listsNamespaces, needs: names("restricted", restricted),
+		{ID: "R15", Level: Must, asks: true, Title: "lists the namespaces of a restricted issuer", run: listsNamespaces, needs: names("restricted", restricted), catches: []string{"open-door"},
 			Hint: "namespaces absent means all; present and empty means none"},
 		{ID: "R16", Level: Must, asks: true, Title: "copes with any observed object", run: observedGarbage, catches: []string{"crash"},
 			Hint: "observed_json may be empty, or any JSON of up to 8 KiB"},
-		{ID: "R17", Level: Must, asks: true, Title: "doesn't answer for an old object from what it knew of a newer one", run: olderObject, needs: needsObserved,
+		{ID: "R17", Level: Must, asks: true, Title: "doesn't answer for an old object from what it knew of a newer one", run: olderObject, needs: needsObserved, catches: []string{"remembers"},
 			Hint: "judge the object that you are given"},
 	}
 }
 
-// judged asks about all issuers, one a call, and judges what was said of each.
-func judged(judge func(*probe, *api.Answer, resolver.Statement) error) func(context.Context, *probe) error {
+// unspeakable are questions about names that must not be repeated as they are.
+func unspeakable(p *probe) []resolver.Query {
+	var all []resolver.Query
+	for _, name := range []string{"\x00", "\n", "\u202e"} {
+		q := p.good()
+		q.Observed, q.Issuer.Name = nil, q.Issuer.Name+name
+		all = append(all, q)
+	}
+	return all
+}
+
+// absent are questions about what isn't there.
+func absent(p *probe) []resolver.Query { return p.fixture.some(missing) }
+
+// judged asks about all issuers that are there, and some others, one a call, and judges what was
+// said of each.
+func judged(judge func(*probe, *api.Answer, resolver.Statement) error, others ...func(*probe) []resolver.Query) func(context.Context, *probe) error {
 	return func(ctx context.Context, p *probe) error {
 		var errs []error
-		for _, q := range p.fixture.named() {
+		queries := p.fixture.named()
+		for _, more := range others {
+			queries = append(queries, more(p)...)
+		}
+		for i, q := range queries {
 			answer, err := p.one(ctx, q)
+			if err != nil && i >= len(p.fixture.named()) {
+				// That there is an answer is for other cases.
+				continue
+			}
 			if err != nil {
 				return err
 			}

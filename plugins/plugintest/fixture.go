@@ -21,8 +21,8 @@ type Fixture struct {
 	Grant GrantFixture `yaml:"grant"`
 	// Issuers name, for each kind, issuers in the states that the cases need.
 	Issuers []IssuerFixture `yaml:"issuers"`
-	// Change is a shell command after which the plugin says something else of an issuer. Without
-	// it, the cases about changes are skipped.
+	// Change is a shell command after which the plugin says something else of an issuer, each time
+	// that it is run. Without it, the cases about changes are skipped.
 	Change string `yaml:"change"`
 	// Storm is a shell command that makes 1,000 changes as fast as it can. Without it, the case
 	// about that is skipped.

@@ -14,7 +14,6 @@ import (
 
 	"github.com/certshim/certshim/plugins/plugintest"
 	"github.com/certshim/certshim/plugins/plugintest/faulty"
-	"github.com/certshim/certshim/resolver"
 )
 
 const fixture = `
@@ -96,12 +95,11 @@ func (l *lab) options() plugintest.Options {
 		Beat: 3 * time.Second, Told: 3 * time.Second, Quiet: time.Second, Back: 3 * time.Second, Unread: time.Second, Calls: 200,
 		Output: l.output.read,
 		Change: func(context.Context) error {
-			s := faulty.ReadyStatement()
-			s.Ready, s.Reason, s.Message = resolver.NotReady, "CASealed", "the CA is sealed"
-			if l.plugin.Get(faulty.Namespaced("shop", "unready")).Reason == "" {
-				s = faulty.ReadyStatement()
+			s := l.plugin.Get(faulty.Namespaced("shop", "unready"))
+			s.Message += " again"
+			if s.Reason += "Again"; strings.Count(s.Reason, "Again") > 1 {
+				s.Reason = "CASealed"
 			}
-			s.Message = "the CA is sealed again"
 			l.plugin.Set(faulty.Namespaced("shop", "unready"), s)
 			return nil
 		},

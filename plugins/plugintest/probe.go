@@ -166,6 +166,15 @@ func (p *probe) askAll(ctx context.Context) ([]*api.Answer, error) {
 	return answers, nil
 }
 
+// askAnew has later cases compare with what holds now. A plugin that can't answer may drop the
+// connection, which is for other cases to tell.
+func (p *probe) askAnew(ctx context.Context) {
+	var err error
+	if p.first, err = p.askAll(ctx); err != nil {
+		_ = p.reconnect()
+	}
+}
+
 // label names an issuer for people; its name may be anything.
 func label(q resolver.Query) string {
 	if q.Issuer.Namespace == "" {

@@ -113,7 +113,7 @@ func (p *probe) working() (bool, error) {
 
 // leaksNothing compares what the plugin holds before and after many cancelled calls.
 func leaksNothing(ctx context.Context, p *probe) error {
-	const times, spare = 100, 50
+	const times = 100
 	before, err := p.usage()
 	if err != nil {
 		return err
@@ -126,7 +126,13 @@ func leaksNothing(ctx context.Context, p *probe) error {
 		}
 		w.stop()
 	}
-	// Pools may grow a little, and what ends may take a moment.
+	return p.settles(ctx, before, fmt.Sprintf("%d calls that were cancelled", times))
+}
+
+// settles waits until the plugin holds about what it held before: pools may grow a little, and what
+// ends may take a moment.
+func (p *probe) settles(ctx context.Context, before usage, after string) error {
+	const spare = 50
 	end := time.Now().Add(p.options.Back)
 	for {
 		now, err := p.usage()
@@ -134,8 +140,8 @@ func leaksNothing(ctx context.Context, p *probe) error {
 			return err
 		}
 		if time.Now().After(end) {
-			return fmt.Errorf("it had %d threads and %d open files, and has %d and %d after %d calls that were cancelled",
-				before.threads, before.files, now.threads, now.files, times)
+			return fmt.Errorf("it had %d threads and %d open files, and has %d and %d after %s",
+				before.threads, before.files, now.threads, now.files, after)
 		}
 		if err := rest(ctx); err != nil {
 			return err
@@ -167,8 +173,7 @@ func staysSmall(ctx context.Context, p *probe) error {
 	if err != nil {
 		return err
 	}
-	// Later cases compare with what holds now.
-	p.first, _ = p.askAll(ctx)
+	p.askAnew(ctx)
 	if grown := after.memory - before.memory; grown > most {
 		return fmt.Errorf("with a watcher that read nothing for %s, its memory grew by %d MiB", p.options.Unread, grown>>20)
 	}

@@ -59,7 +59,7 @@ func servePlugin(socket string, fault faulty.Fault) error {
 
 // ofAProcess are the faults that show in what a process holds and does, and how it ends.
 func ofAProcess() []faulty.Fault {
-	return []faulty.Fault{faulty.IgnoreCancel, faulty.Leak, faulty.Hoard, faulty.Lingers, faulty.Deathless}
+	return []faulty.Fault{faulty.IgnoreCancel, faulty.Leak, faulty.KeepsConnections, faulty.Hoard, faulty.Lingers, faulty.Deathless}
 }
 
 // program is a plugin in a process of its own, whose standard output is a file.

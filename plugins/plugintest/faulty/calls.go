@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"runtime"
 	"strconv"
@@ -58,6 +59,10 @@ func (p *Plugin) handshake(ctx context.Context, request any, next grpc.UnaryHand
 		hello.Kinds = append(hello.Kinds, &api.Kind{Group: "cert-manager.io", Kind: "ClusterIssuer", Scope: api.Scope_SCOPE_CLUSTER})
 	case NewInstance:
 		hello.Instance = rand.Text()
+	case BadName:
+		hello.Name = "Corp CA"
+	case HiddenWatch:
+		hello.Watches = false
 	default:
 	}
 	return hello, nil
@@ -68,7 +73,8 @@ func (p *Plugin) resolve(ctx context.Context, message any, next grpc.UnaryHandle
 	request := message.(*api.ResolveRequest)
 	queries := request.GetQueries()
 	p.misbehave(ctx, queries)
-	if err := p.refuse(ctx, queries); err != nil {
+	p.misread(queries)
+	if err := errors.Join(p.refuse(ctx, queries), p.tire(ctx, queries)); err != nil {
 		return nil, err
 	}
 	answered, err := next(ctx, request)
@@ -158,6 +164,7 @@ func (p *Plugin) shuffle(response *api.ResolveResponse) {
 
 // spoil breaks one answer.
 func (p *Plugin) spoil(q *api.Query, a *api.Answer) error {
+	p.misjudge(q, a)
 	switch {
 	case p.fault == MissingFails && a.GetMissing() != nil:
 		return status.Error(codes.NotFound, "no such issuer")
@@ -222,6 +229,11 @@ func (p *Plugin) stream(server any, stream grpc.ServerStream, _ *grpc.StreamServ
 		}
 	case EachChange:
 		return p.tellEach(stream)
+	case FirstWatcher:
+		if !p.isFirst(stream.Context()) {
+			return next(server, deafStream{stream})
+		}
+		return next(server, stream)
 	case Leak:
 		defer func() { go func() { runtime.LockOSThread(); select {} }() }()
 		return next(server, stream)

@@ -20,6 +20,8 @@ const (
 	LieRefuse     Fault = "lie-refuse"     // refuses without the right to
 	LieAnnotation Fault = "lie-annotation" // copies an annotation that isn't granted
 	LieNamespace  Fault = "lie-namespace"  // finds an issuer in a namespace where it isn't
+	NoNamespace   Fault = "no-namespace"   // finds an issuer of a namespace where none is given
+	AnyGroup      Fault = "any-group"      // answers for its kinds whatever their group
 	DuplicateID   Fault = "dup-id"         // answers one query twice and another not
 	DropID        Fault = "drop-id"        // leaves an answer out
 	Flap          Fault = "flap"           // changes its mind with every question
@@ -33,18 +35,39 @@ const (
 	Crash         Fault = "crash"          // dies of an observed object that it doesn't expect
 	EmptyFails    Fault = "empty-fails"    // fails an empty request
 
-	NoHealth    Fault = "no-health"    // has no health service
-	NewInstance Fault = "new-instance" // is another one with every handshake
-	Strict      Fault = "strict"       // takes one version of certshim only
-	NoHeartbeat Fault = "no-heartbeat" // opens a stream of changes and says nothing
-	Deaf        Fault = "deaf"         // says nothing when something changes
-	Storm       Fault = "storm"        // says without end that everything changed
-	EachChange  Fault = "each-change"  // sends a message for each of many changes
+	NeverReady     Fault = "never-ready"     // says of no issuer that it is ready
+	NoReason       Fault = "no-reason"       // doesn't say why one isn't
+	Guesses        Fault = "guesses"         // finds whatever it is asked for
+	ForeignMissing Fault = "foreign-missing" // says that an issuer of a kind that isn't its own is missing
+	Echo           Fault = "echo"            // repeats a name in a message as it is
+	MissingTTL     Fault = "missing-ttl"     // wants to be asked every second about what is missing
+	OpenDoor       Fault = "open-door"       // doesn't say that an issuer is for some namespaces only
+	Remembers      Fault = "remembers"       // answers for an older object what it said of a newer one
+	TrimNames      Fault = "trim-names"      // takes spaces from names
+	Grudge         Fault = "grudge"          // fails the call after one whose deadline was short
+	Shared         Fault = "shared"          // fails several calls at once
+	Sluggish       Fault = "sluggish"        // takes its time for some calls
+	Gulp           Fault = "gulp"            // takes requests of any size
+	Fragile        Fault = "fragile"         // drops all connections when one says what is no HTTP/2
 
-	IgnoreCancel Fault = "ignore-cancel" // works on for seconds after a short deadline has passed
-	Leak         Fault = "leak"          // keeps a thread of every watch that ended
-	Hoard        Fault = "hoard"         // keeps whatever a watcher has not read
-	Chatty       Fault = "chatty"        // writes to its standard output who was asked about
+	NoHealth     Fault = "no-health"     // has no health service
+	BadName      Fault = "bad-name"      // has a name that is no DNS label
+	AnyVersion   Fault = "any-version"   // serves versions of the protocol that there aren't
+	Debugs       Fault = "debugs"        // serves what is for debugging, too
+	NewInstance  Fault = "new-instance"  // is another one with every handshake
+	Strict       Fault = "strict"        // takes one version of certshim only
+	NoHeartbeat  Fault = "no-heartbeat"  // opens a stream of changes and says nothing
+	Deaf         Fault = "deaf"          // says nothing when something changes
+	HiddenWatch  Fault = "hidden-watch"  // serves a stream of changes, and says that it has none
+	FirstWatcher Fault = "first-watcher" // tells changes to the first of several watchers alone
+	Storm        Fault = "storm"         // says without end that everything changed
+	EachChange   Fault = "each-change"   // sends a message for each of many changes
+
+	IgnoreCancel     Fault = "ignore-cancel"     // works on for seconds after a short deadline has passed
+	Leak             Fault = "leak"              // keeps a thread of every watch that ended
+	KeepsConnections Fault = "keeps-connections" // keeps connections that ended
+	Hoard            Fault = "hoard"             // keeps whatever a watcher has not read
+	Chatty           Fault = "chatty"            // writes to its standard output who was asked about
 
 	OpenSocket  Fault = "open-socket"  // lets everybody connect
 	StaleSocket Fault = "stale-socket" // can't start where it left a socket behind
@@ -57,9 +80,11 @@ const (
 func Faults() []Fault {
 	return []Fault{
 		Silent, Slow, DiesMidway, Endless, Huge, OldVersion,
-		LieKind, LieDefault, LieRefuse, LieAnnotation, LieNamespace, DuplicateID, DropID, Flap, NUL, Secret, BadEnum,
+		LieKind, LieDefault, LieRefuse, LieAnnotation, LieNamespace, NoNamespace, AnyGroup, DuplicateID, DropID, Flap, NUL, Secret, BadEnum,
 		ShortTTL, FoldNames, MissingFails, BadFails, Crash, EmptyFails,
-		NoHealth, NewInstance, Strict, NoHeartbeat, Deaf, Storm, EachChange, IgnoreCancel, Leak, Hoard, Chatty,
+		NeverReady, NoReason, Guesses, ForeignMissing, Echo, MissingTTL, OpenDoor, Remembers, TrimNames, Grudge, Shared, Sluggish, Gulp, Fragile,
+		NoHealth, BadName, AnyVersion, Debugs, NewInstance, Strict,
+		NoHeartbeat, Deaf, HiddenWatch, FirstWatcher, Storm, EachChange, IgnoreCancel, Leak, KeepsConnections, Hoard, Chatty,
 		OpenSocket, StaleSocket, Litter, Lingers, Deathless,
 	}
 }

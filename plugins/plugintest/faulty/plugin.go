@@ -28,11 +28,15 @@ type Plugin struct {
 	calls       atomic.Int64
 	lock        sync.Mutex
 	connections map[net.Conn]bool
+	// offended is of [Grudge], newest, the generations, of [Remembers], watching of [FirstWatcher].
+	offended atomic.Bool
+	newest   map[string]int
+	watching context.Context
 }
 
 // New makes a plugin that is started by [Plugin.Start].
 func New(fault Fault) *Plugin {
-	return &Plugin{Table: NewTable(), Out: os.Stdout, fault: fault, connections: map[net.Conn]bool{}}
+	return &Plugin{Table: NewTable(), Out: os.Stdout, fault: fault, connections: map[net.Conn]bool{}, newest: map[string]int{}}
 }
 
 // Start serves on a socket until stop is called, which waits for the end. A socket is left
@@ -81,10 +85,20 @@ func (p *Plugin) serve(ctx context.Context, listener net.Listener) {
 		return
 	}
 	// It ends when it is stopped.
-	_ = serve.Server{
-		Resolver: p, Heartbeat: heartbeat,
-		Options: []grpc.ServerOption{grpc.UnaryInterceptor(p.unary), grpc.StreamInterceptor(p.stream), grpc.MaxSendMsgSize(16 << 20)},
-	}.Serve(ctx, listener)
+	_ = serve.Server{Resolver: p, Heartbeat: heartbeat, Options: p.options()}.Serve(ctx, listener)
+}
+
+func (p *Plugin) options() []grpc.ServerOption {
+	const large = 16 << 20
+	options := []grpc.ServerOption{grpc.UnaryInterceptor(p.unary), grpc.StreamInterceptor(p.stream), grpc.MaxSendMsgSize(large)}
+	switch p.fault {
+	case Gulp:
+		options = append(options, grpc.MaxRecvMsgSize(large))
+	case AnyVersion, Debugs:
+		options = append(options, grpc.UnknownServiceHandler(p.unknown))
+	default:
+	}
+	return options
 }
 
 // hangUp drops every connection.
@@ -104,13 +118,15 @@ type recording struct {
 }
 
 func (r recording) Accept() (net.Conn, error) {
-	connection, err := r.Listener.Accept()
-	if err == nil {
-		r.plugin.lock.Lock()
-		r.plugin.connections[connection] = true
-		r.plugin.lock.Unlock()
+	accepted, err := r.Listener.Accept()
+	if err != nil {
+		return nil, err
 	}
-	return connection, err
+	one := &connection{Conn: accepted, plugin: r.plugin}
+	r.plugin.lock.Lock()
+	defer r.plugin.lock.Unlock()
+	r.plugin.connections[one] = true
+	return one, nil
 }
 
 var resolveMethod = api.ResolverService_Resolve_FullMethodName

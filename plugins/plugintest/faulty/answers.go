@@ -1,0 +1,118 @@
+package faulty
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"time"
+	"unicode"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	api "github.com/certshim/certshim/plugins/api/certshim/resolver/v1alpha1"
+)
+
+// What one that is sluggish takes for each call of some, and one that shares for a batch.
+const (
+	slowCall  = 80 * time.Millisecond
+	someCalls = 20
+	sharing   = 100 * time.Millisecond
+	atOnce    = 4
+)
+
+// misread takes an issuer for another one.
+func (p *Plugin) misread(queries []*api.Query) {
+	for _, q := range queries {
+		issuer := q.GetIssuer()
+		switch p.fault {
+		case AnyGroup:
+			issuer.Kind.Group = Group
+		case TrimNames:
+			issuer.Name = strings.TrimSpace(issuer.GetName())
+		case NoNamespace:
+			if issuer.GetNamespace() == "" && issuer.GetKind().GetKind() == "CorpIssuer" {
+				issuer.Namespace = "shop"
+			}
+		default:
+		}
+	}
+}
+
+// tire fails calls, or holds them up, by what came before or beside them.
+func (p *Plugin) tire(ctx context.Context, queries []*api.Query) error {
+	switch p.fault {
+	case Grudge:
+		if deadline, has := ctx.Deadline(); has && time.Until(deadline) < shortDeadline {
+			p.offended.Store(true)
+		} else if p.offended.Swap(false) {
+			return status.Error(codes.Internal, "offended")
+		}
+	case Sluggish:
+		if p.calls.Add(1)%someCalls == 0 {
+			sleep(ctx, slowCall)
+		}
+	case Shared:
+		if len(queries) > 1 {
+			p.calls.Add(1)
+			defer p.calls.Add(-1)
+			sleep(ctx, sharing)
+			if p.calls.Load() >= atOnce {
+				return status.Error(codes.Internal, "too many at once")
+			}
+		}
+	default:
+	}
+	return nil
+}
+
+// misjudge says something else than what is known.
+func (p *Plugin) misjudge(q *api.Query, a *api.Answer) {
+	isMissing, found := a.GetMissing() != nil, a.GetFound()
+	switch {
+	case p.fault == Guesses && isMissing:
+		a.Outcome = &api.Answer_Found{Found: &api.Found{Ready: api.Readiness_READINESS_UNKNOWN}}
+	case p.fault == MissingTTL && isMissing:
+		a.TtlSeconds = 1
+	case p.fault == Echo && strings.ContainsFunc(q.GetIssuer().GetName(), unicode.IsControl):
+		a.Outcome = &api.Answer_Failure{Failure: &api.Failure{Message: "nobody is called " + q.GetIssuer().GetName()}}
+	case p.fault == ForeignMissing && a.GetFailure() != nil && q.GetIssuer().GetName() != "":
+		a.Outcome = &api.Answer_Missing{Missing: &api.Missing{}}
+	case found != nil:
+		p.misjudgeFound(q, found)
+	}
+}
+
+func (p *Plugin) misjudgeFound(q *api.Query, f *api.Found) {
+	isReady := f.GetReady() == api.Readiness_READINESS_TRUE
+	switch {
+	case p.fault == NeverReady && isReady:
+		f.Ready, f.Reason, f.Message = api.Readiness_READINESS_UNKNOWN, "Doubtful", "nobody can tell"
+	case p.fault == NoReason && !isReady:
+		f.Reason = ""
+	case p.fault == OpenDoor:
+		f.Namespaces = nil
+	case p.fault == Remembers:
+		p.remember(q, f)
+	}
+}
+
+// remember keeps an issuer ready whose newer object was.
+func (p *Plugin) remember(q *api.Query, f *api.Found) {
+	var object struct {
+		Metadata struct {
+			Generation int `json:"generation"`
+		} `json:"metadata"`
+	}
+	// What can't be read is as old as can be.
+	_ = json.Unmarshal(q.GetObservedJson(), &object)
+	p.lock.Lock()
+	defer p.lock.Unlock()
+	name := q.GetIssuer().GetName()
+	switch {
+	case f.GetReady() == api.Readiness_READINESS_TRUE:
+		p.newest[name] = max(p.newest[name], object.Metadata.Generation)
+	case object.Metadata.Generation > 0 && object.Metadata.Generation < p.newest[name]:
+		f.Ready, f.Reason, f.Message = api.Readiness_READINESS_TRUE, "", ""
+	}
+}
