@@ -78,7 +78,8 @@ func read(response *api.ResolveResponse, replies []plugins.Reply, first uint32) 
 	return nil
 }
 
-// Watch reads the stream of changes; a silence of three heartbeats ends it.
+// Watch reads the stream of changes; a silence of three heartbeats ends it. With its first
+// message it is known to listen: all that was answered before may have changed unheard.
 func (s *session) Watch(ctx context.Context, changed func(resolver.Change)) error {
 	if !s.watches {
 		return plugins.ErrNoWatch
@@ -92,7 +93,7 @@ func (s *session) Watch(ctx context.Context, changed func(resolver.Change)) erro
 		return classify(err)
 	}
 	limit := rate.NewLimiter(WatchRate, WatchBurst)
-	for {
+	for first := true; ; first = false {
 		message, err := stream.Recv()
 		if err != nil {
 			if errors.Is(context.Cause(ctx), errSilent) {
@@ -102,6 +103,9 @@ func (s *session) Watch(ctx context.Context, changed func(resolver.Change)) erro
 			return classify(err)
 		}
 		silence.Reset(missed * heartbeat)
+		if first {
+			changed(resolver.Change{Kinds: s.kinds()})
+		}
 		if change := message.GetChanged(); change != nil {
 			changed(wire.ReadChange(change))
 		}
@@ -109,6 +113,14 @@ func (s *session) Watch(ctx context.Context, changed func(resolver.Change)) erro
 			return ctx.Err()
 		}
 	}
+}
+
+func (s *session) kinds() []resolver.GroupKind {
+	var kinds []resolver.GroupKind
+	for _, kind := range s.config.Kinds {
+		kinds = append(kinds, kind.GroupKind)
+	}
+	return kinds
 }
 
 var errSilent = errors.New("the plugin's stream of changes has been silent for three heartbeats")
