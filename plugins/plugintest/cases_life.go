@@ -29,7 +29,7 @@ func socketCases() []Case {
 			Hint: "leave reflection and debugging services out"},
 		{ID: "X3", Level: Must, asks: true, Title: "survives 100 connections that come and go", run: comeAndGo, catches: []string{"keeps-connections"},
 			Hint: "leave connections to the gRPC library; what one began ends with it"},
-		{ID: "R10", Level: Must, asks: true, Title: "is not changed by being asked", run: unchanged, catches: []string{"flap"},
+		{ID: "R10", Level: Must, asks: true, Title: "is not changed by being asked", run: unchanged, catches: []string{"flap", "learns", "missing-fails", "guesses"},
 			Hint: "Resolve reads and writes nothing"},
 		{ID: "S3", Level: Should, Title: "writes no issuer's name to its standard output", run: keepsQuiet, needs: needsOutput, catches: []string{"chatty"},
 			Hint: "log which issuers you are asked about at a level of debug only, to standard error"},
@@ -38,7 +38,7 @@ func socketCases() []Case {
 
 func lifeCases() []Case {
 	return []Case{
-		{ID: "X1", Level: Must, asks: true, Title: "comes back by itself after a crash", run: restarts, needs: needsRestart, catches: []string{"flap", "stale-socket"},
+		{ID: "X1", Level: Must, asks: true, Title: "comes back by itself after a crash", run: restarts, needs: needsRestart, catches: []string{"flap", "stale-socket", "missing-fails", "guesses"},
 			Hint: "remove a socket that nobody listens on when you start; make a new instance; give the same answers"},
 		{ID: "X2", Level: Must, Title: "ends on SIGTERM and takes its socket along", run: stops, needs: needsStop, catches: []string{"lingers", "deathless"},
 			Hint: "finish calls in flight, then end within 10 s and remove the socket"},
@@ -128,7 +128,7 @@ func unchanged(ctx context.Context, p *probe) error {
 			return fmt.Errorf("%s: at the beginning it said %s, now %s", label(q), said(p.first[i]), said(now[i]))
 		}
 	}
-	return nil
+	return findsMissing(ctx, p)
 }
 
 func needsOutput(p *probe) string {

@@ -38,7 +38,7 @@ func loadCases() []Case {
 			Hint: "answer from memory; ask your CA beside the calls"},
 		{ID: "L1", Level: Must, asks: true, Title: "refuses a request of more than max_message_bytes", run: tooLarge,
 			Hint: "set the server's limit for received messages to 1 MiB; the call ends by RESOURCE_EXHAUSTED", catches: []string{"gulp"}},
-		{ID: "L2", Level: Must, asks: true, Title: "keeps a full answer within max_message_bytes", run: largestAnswer, catches: []string{"dup-id", "drop-id", "slow", "huge"},
+		{ID: "L2", Level: Must, asks: true, Title: "keeps a full answer within max_message_bytes", run: largestAnswer, catches: []string{"dup-id", "drop-id", "slow", "huge", "fat"},
 			Hint: "an answer has at most 12 KiB, a response 1 MiB"},
 		{ID: "L3", Level: Must, asks: true, Title: "survives garbage and idle connections", run: strayConnections,
 			Hint: "leave the transport to the gRPC library", catches: []string{"fragile"}},

@@ -20,13 +20,13 @@ import (
 
 func watchCases() []Case {
 	return []Case{
-		{ID: "W1", Level: Must, Title: "keeps a watch alive by heartbeats", run: heartbeats, needs: needsWatch, catches: []string{"no-heartbeat"},
+		{ID: "W1", Level: Must, Title: "keeps a watch alive by heartbeats", run: heartbeats, needs: needsWatch, catches: []string{"no-heartbeat", "one-beat"},
 			Hint: "send a message at once, and at least every 15 s"},
 		{ID: "W2", Level: Must, asks: true, Title: "tells of a change, and then answers differently", run: tellsChange, needs: needsChange, catches: []string{"deaf", "no-heartbeat", "flap"},
 			Hint: "send changed with the issuer, or its kind, within 5 s"},
 		{ID: "W3", Level: Must, Title: "tells of no change where there is none", run: quiet, needs: needsWatch, catches: []string{"storm", "no-heartbeat"},
 			Hint: "send changed only if an answer is different now"},
-		{ID: "W4", Level: Must, Title: "serves several watchers, of which one may go", run: severalWatchers, needs: needsWatch, catches: []string{"no-heartbeat", "deaf", "first-watcher"},
+		{ID: "W4", Level: Must, Title: "serves several watchers, of which one may go", run: severalWatchers, needs: needsWatch, catches: []string{"no-heartbeat", "one-beat", "deaf", "first-watcher"},
 			Hint: "each stream is told of everything, and ends alone"},
 		{ID: "W5", Level: Must, Title: "answers UNIMPLEMENTED to Watch where it has none", run: noWatch, needs: needsNoWatch, catches: []string{"hidden-watch"},
 			Hint: "leave Watch to the generated code if watches is false"},

@@ -9,6 +9,7 @@ import (
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/encoding/protowire"
 
 	api "github.com/certshim/certshim/plugins/api/certshim/resolver/v1alpha1"
 )
@@ -72,6 +73,8 @@ func (p *Plugin) misjudge(q *api.Query, a *api.Answer) {
 	switch {
 	case p.fault == Guesses && isMissing:
 		a.Outcome = &api.Answer_Found{Found: &api.Found{Ready: api.Readiness_READINESS_UNKNOWN}}
+	case p.fault == Learns && isMissing && p.learns(q.GetIssuer().GetName()):
+		a.Outcome = &api.Answer_Found{Found: &api.Found{Ready: api.Readiness_READINESS_TRUE}}
 	case p.fault == MissingTTL && isMissing:
 		a.TtlSeconds = 1
 	case p.fault == Echo && strings.ContainsFunc(q.GetIssuer().GetName(), unicode.IsControl):
@@ -92,9 +95,24 @@ func (p *Plugin) misjudgeFound(q *api.Query, f *api.Found) {
 		f.Reason = ""
 	case p.fault == OpenDoor:
 		f.Namespaces = nil
+	case p.fault == BadRule:
+		f.Constraints = &api.Constraints{Durations: &api.Durations{MinSeconds: 7200, MaxSeconds: 3600, Verdict: api.Verdict_VERDICT_WARN}}
+	case p.fault == Fat:
+		const unknownField, tooMuch = 1999, 13 << 10
+		tag := protowire.AppendTag(nil, unknownField, protowire.BytesType)
+		f.ProtoReflect().SetUnknown(protowire.AppendBytes(tag, make([]byte, tooMuch)))
 	case p.fault == Remembers:
 		p.remember(q, f)
 	}
+}
+
+// learns says whether it was asked for a name more often than the kit asks on purpose.
+func (p *Plugin) learns(name string) bool {
+	const often = 300
+	p.lock.Lock()
+	defer p.lock.Unlock()
+	p.noted[name]++
+	return p.noted[name] > often
 }
 
 // remember keeps an issuer ready whose newer object was.
@@ -111,8 +129,8 @@ func (p *Plugin) remember(q *api.Query, f *api.Found) {
 	name := q.GetIssuer().GetName()
 	switch {
 	case f.GetReady() == api.Readiness_READINESS_TRUE:
-		p.newest[name] = max(p.newest[name], object.Metadata.Generation)
-	case object.Metadata.Generation > 0 && object.Metadata.Generation < p.newest[name]:
+		p.noted[name] = max(p.noted[name], object.Metadata.Generation)
+	case object.Metadata.Generation > 0 && object.Metadata.Generation < p.noted[name]:
 		f.Ready, f.Reason, f.Message = api.Readiness_READINESS_TRUE, "", ""
 	}
 }

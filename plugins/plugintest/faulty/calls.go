@@ -61,6 +61,10 @@ func (p *Plugin) handshake(ctx context.Context, request any, next grpc.UnaryHand
 		hello.Instance = rand.Text()
 	case BadName:
 		hello.Name = "Corp CA"
+	case Picky:
+		if len(hello.GetKinds()) == 0 {
+			return nil, status.Error(codes.FailedPrecondition, "nothing is granted")
+		}
 	case HiddenWatch:
 		hello.Watches = false
 	default:
@@ -241,6 +245,8 @@ func (p *Plugin) stream(server any, stream grpc.ServerStream, _ *grpc.StreamServ
 		return hoard(server, stream, next)
 	case Deaf:
 		return next(server, deafStream{stream})
+	case OneBeat:
+		return next(server, &silentStream{ServerStream: stream})
 	default:
 		return next(server, stream)
 	}
@@ -250,6 +256,20 @@ func (p *Plugin) stream(server any, stream grpc.ServerStream, _ *grpc.StreamServ
 func work() {
 	for begin := time.Now(); time.Since(begin) < overtime; {
 	}
+}
+
+// silentStream keeps all heartbeats back but the first.
+type silentStream struct {
+	grpc.ServerStream
+	begun bool
+}
+
+func (s *silentStream) SendMsg(message any) error {
+	if m, isWatch := message.(*api.WatchResponse); isWatch && m.GetHeartbeat() != nil && s.begun {
+		return nil
+	}
+	s.begun = true
+	return s.ServerStream.SendMsg(message)
 }
 
 // deafStream turns every change into a heartbeat.

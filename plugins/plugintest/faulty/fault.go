@@ -41,6 +41,9 @@ const (
 	ForeignMissing Fault = "foreign-missing" // says that an issuer of a kind that isn't its own is missing
 	Echo           Fault = "echo"            // repeats a name in a message as it is
 	MissingTTL     Fault = "missing-ttl"     // wants to be asked every second about what is missing
+	Learns         Fault = "learns"          // finds what it was asked for often enough
+	BadRule        Fault = "bad-rule"        // has a rule that nothing can keep
+	Fat            Fault = "fat"             // gives answers that are too large
 	OpenDoor       Fault = "open-door"       // doesn't say that an issuer is for some namespaces only
 	Remembers      Fault = "remembers"       // answers for an older object what it said of a newer one
 	TrimNames      Fault = "trim-names"      // takes spaces from names
@@ -52,11 +55,13 @@ const (
 
 	NoHealth     Fault = "no-health"     // has no health service
 	BadName      Fault = "bad-name"      // has a name that is no DNS label
+	Picky        Fault = "picky"         // fails where none of its kinds is granted
 	AnyVersion   Fault = "any-version"   // serves versions of the protocol that there aren't
 	Debugs       Fault = "debugs"        // serves what is for debugging, too
 	NewInstance  Fault = "new-instance"  // is another one with every handshake
 	Strict       Fault = "strict"        // takes one version of certshim only
 	NoHeartbeat  Fault = "no-heartbeat"  // opens a stream of changes and says nothing
+	OneBeat      Fault = "one-beat"      // opens a stream of changes, and says nothing more unless there is one
 	Deaf         Fault = "deaf"          // says nothing when something changes
 	HiddenWatch  Fault = "hidden-watch"  // serves a stream of changes, and says that it has none
 	FirstWatcher Fault = "first-watcher" // tells changes to the first of several watchers alone
@@ -82,9 +87,9 @@ func Faults() []Fault {
 		Silent, Slow, DiesMidway, Endless, Huge, OldVersion,
 		LieKind, LieDefault, LieRefuse, LieAnnotation, LieNamespace, NoNamespace, AnyGroup, DuplicateID, DropID, Flap, NUL, Secret, BadEnum,
 		ShortTTL, FoldNames, MissingFails, BadFails, Crash, EmptyFails,
-		NeverReady, NoReason, Guesses, ForeignMissing, Echo, MissingTTL, OpenDoor, Remembers, TrimNames, Grudge, Shared, Sluggish, Gulp, Fragile,
-		NoHealth, BadName, AnyVersion, Debugs, NewInstance, Strict,
-		NoHeartbeat, Deaf, HiddenWatch, FirstWatcher, Storm, EachChange, IgnoreCancel, Leak, KeepsConnections, Hoard, Chatty,
+		NeverReady, NoReason, Guesses, Learns, BadRule, Fat, ForeignMissing, Echo, MissingTTL, OpenDoor, Remembers, TrimNames, Grudge, Shared, Sluggish, Gulp, Fragile,
+		NoHealth, BadName, Picky, AnyVersion, Debugs, NewInstance, Strict,
+		NoHeartbeat, OneBeat, Deaf, HiddenWatch, FirstWatcher, Storm, EachChange, IgnoreCancel, Leak, KeepsConnections, Hoard, Chatty,
 		OpenSocket, StaleSocket, Litter, Lingers, Deathless,
 	}
 }

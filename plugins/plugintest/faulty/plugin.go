@@ -28,15 +28,16 @@ type Plugin struct {
 	calls       atomic.Int64
 	lock        sync.Mutex
 	connections map[net.Conn]bool
-	// offended is of [Grudge], newest, the generations, of [Remembers], watching of [FirstWatcher].
+	// offended is of [Grudge], watching of [FirstWatcher]; noted are the generations of [Remembers],
+	// and the questions of [Learns].
 	offended atomic.Bool
-	newest   map[string]int
+	noted    map[string]int
 	watching context.Context
 }
 
 // New makes a plugin that is started by [Plugin.Start].
 func New(fault Fault) *Plugin {
-	return &Plugin{Table: NewTable(), Out: os.Stdout, fault: fault, connections: map[net.Conn]bool{}, newest: map[string]int{}}
+	return &Plugin{Table: NewTable(), Out: os.Stdout, fault: fault, connections: map[net.Conn]bool{}, noted: map[string]int{}}
 }
 
 // Start serves on a socket until stop is called, which waits for the end. A socket is left
