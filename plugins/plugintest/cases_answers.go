@@ -139,7 +139,7 @@ func strangeKind(ctx context.Context, p *probe) error {
 
 func oneBad(ctx context.Context, p *probe) error {
 	bad := p.good()
-	bad.Issuer.Name = ""
+	bad.Observed, bad.Issuer.Name = nil, ""
 	answer, err := p.besideBad(ctx, bad)
 	if err == nil && answer.GetFailure() == nil && answer.GetMissing() == nil {
 		err = fmt.Errorf("of the bad one it said %s", said(answer))
