@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"slices"
 	"strings"
@@ -227,6 +228,20 @@ func largestAnswer(ctx context.Context, p *probe) error {
 	return nil
 }
 
+// sendGarbage waits for the connection's end, which shows that the plugin has seen what was sent. A
+// server need not end it.
+func sendGarbage(connection net.Conn) error {
+	if _, err := connection.Write([]byte("GET / HTTP/1.1\r\n\r\n\x00\xff garbage")); err != nil {
+		return err
+	}
+	if err := connection.SetReadDeadline(time.Now().Add(handshakeTimeout)); err != nil {
+		return err
+	}
+	// How it ends is the server's choice.
+	_, _ = io.Copy(io.Discard, connection)
+	return nil
+}
+
 func strayConnections(ctx context.Context, p *probe) error {
 	const idle = 100
 	var dialer net.Dialer
@@ -239,7 +254,7 @@ func strayConnections(ctx context.Context, p *probe) error {
 		defer func() { _ = connection.Close() }()
 		switch i {
 		case 0:
-			_, err = connection.Write([]byte("GET / HTTP/1.1\r\n\r\n\x00\xff garbage"))
+			err = sendGarbage(connection)
 		case 1:
 			_, err = connection.Write([]byte("PRI * HTTP/2.0\r\n"))
 		}

@@ -234,10 +234,8 @@ func (p *Plugin) stream(server any, stream grpc.ServerStream, _ *grpc.StreamServ
 	case EachChange:
 		return p.tellEach(stream)
 	case FirstWatcher:
-		if !p.isFirst(stream.Context()) {
-			return next(server, deafStream{stream})
-		}
-		return next(server, stream)
+		p.isFirst(stream.Context())
+		return next(server, jealousStream{stream, p})
 	case Leak:
 		defer func() { go func() { runtime.LockOSThread(); select {} }() }()
 		return next(server, stream)

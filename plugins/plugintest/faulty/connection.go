@@ -26,8 +26,11 @@ type connection struct {
 func (c *connection) Read(b []byte) (int, error) {
 	const preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 	n, err := c.Conn.Read(b)
-	if c.plugin.fault == Fragile && n > 0 && !c.begun && !strings.HasPrefix(string(b[:n]), preface) {
-		c.plugin.hangUp()
+	// Half a preface may become one.
+	begin := string(b[:min(n, len(preface))])
+	if c.plugin.fault == Fragile && !c.begun && !strings.HasPrefix(preface, begin) {
+		c.plugin.hangUpBeside(c)
+		return 0, io.ErrUnexpectedEOF
 	}
 	c.begun, c.gone = c.begun || n > 0, errors.Is(err, io.EOF)
 	return n, err
@@ -51,11 +54,24 @@ func (p *Plugin) unknown(_ any, stream grpc.ServerStream) error {
 	return status.Error(codes.Unimplemented, "unknown service")
 }
 
-// isFirst says whether no other watch is open.
+// jealousStream is deaf while an earlier watch is open.
+type jealousStream struct {
+	grpc.ServerStream
+	plugin *Plugin
+}
+
+func (s jealousStream) SendMsg(message any) error {
+	if s.plugin.isFirst(s.Context()) {
+		return s.ServerStream.SendMsg(message)
+	}
+	return deafStream{s.ServerStream}.SendMsg(message)
+}
+
+// isFirst says whether no other watch was open before.
 func (p *Plugin) isFirst(ctx context.Context) bool {
 	p.lock.Lock()
 	defer p.lock.Unlock()
-	if p.watching != nil && p.watching.Err() == nil {
+	if p.watching != nil && p.watching != ctx && p.watching.Err() == nil {
 		return false
 	}
 	p.watching = ctx

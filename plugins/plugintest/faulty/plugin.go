@@ -112,6 +112,14 @@ func (p *Plugin) hangUp() {
 	clear(p.connections)
 }
 
+// hangUpBeside drops every connection but one, which then ends by itself.
+func (p *Plugin) hangUpBeside(one net.Conn) {
+	p.lock.Lock()
+	delete(p.connections, one)
+	p.lock.Unlock()
+	p.hangUp()
+}
+
 // recording notes the connections, so that they can be dropped.
 type recording struct {
 	net.Listener
