@@ -13,6 +13,8 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/metadata"
+	"k8s.io/client-go/tools/cache"
+	watchtools "k8s.io/client-go/tools/watch"
 
 	"github.com/certshim/certshim/test/cluster"
 	"github.com/certshim/certshim/test/process"
@@ -113,7 +115,13 @@ func (b *bench) watchArrivals(ctx context.Context) (*arrivals, error) {
 	if err != nil {
 		return nil, err
 	}
-	events, err := client.Resource(cluster.Certificates()).Watch(ctx, metav1.ListOptions{ResourceVersion: list.ResourceVersion})
+	// A watch that begins soon after its CRD was installed may end when the API server takes the
+	// CRD in anew.
+	events, err := watchtools.NewRetryWatcherWithContext(ctx, list.ResourceVersion, &cache.ListWatch{
+		WatchFuncWithContext: func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
+			return client.Resource(cluster.Certificates()).Watch(ctx, options)
+		},
+	})
 	if err != nil {
 		return nil, err
 	}
