@@ -40,33 +40,38 @@ func read(data []byte, leftOut unread) (map[string]any, error) {
 	return content, nil
 }
 
+// members goes through an object; field reads the value of each name.
+func (r reader) members(field func(name string) error) error {
+	if _, err := r.ReadToken(); err != nil {
+		return err
+	}
+	for r.PeekKind() != jsontext.KindEndObject {
+		name, err := r.ReadToken()
+		if err != nil {
+			return err
+		}
+		if err := field(name.String()); err != nil {
+			return err
+		}
+	}
+	_, err := r.ReadToken()
+	return err
+}
+
 // object reads an object. At the top, what is left out counts within the items of a list.
 func (r reader) object(leftOut unread, top bool) (map[string]any, error) {
-	if _, err := r.ReadToken(); err != nil {
-		return nil, err
-	}
 	fields := map[string]any{}
-	for r.PeekKind() != jsontext.KindEndObject {
-		token, err := r.ReadToken()
-		if err != nil {
-			return nil, err
-		}
-		name := token.String()
+	err := r.members(func(name string) (err error) {
 		if leftOut.skips(name) {
-			if err := r.SkipValue(); err != nil {
-				return nil, err
-			}
-			continue
+			return r.SkipValue()
 		}
 		below := leftOut[name]
 		if top && name == "items" {
 			below = leftOut
 		}
-		if fields[name], err = r.value(below); err != nil {
-			return nil, err
-		}
-	}
-	_, err := r.ReadToken()
+		fields[name], err = r.value(below)
+		return err
+	})
 	return fields, err
 }
 

@@ -89,24 +89,16 @@ func (e events) Decode(data []byte, defaults *schema.GroupVersionKind, into runt
 }
 
 func readEvent(data []byte, event *metav1.WatchEvent) error {
-	decoder := tokens(bytes.NewBuffer(data))
-	if kind := decoder.PeekKind(); kind != jsontext.KindBeginObject {
+	r := reader{tokens(bytes.NewBuffer(data))}
+	if kind := r.PeekKind(); kind != jsontext.KindBeginObject {
 		return fmt.Errorf("it must be a JSON object, not %s", kind)
 	}
-	if _, err := decoder.ReadToken(); err != nil {
-		return err
-	}
-	for decoder.PeekKind() != jsontext.KindEndObject {
-		name, err := decoder.ReadToken()
+	return r.members(func(name string) error {
+		value, err := r.ReadValue()
 		if err != nil {
 			return err
 		}
-		field := name.String()
-		value, err := decoder.ReadValue()
-		if err != nil {
-			return err
-		}
-		switch field {
+		switch name {
 		case "type":
 			text, err := jsontext.AppendUnquote(nil, value)
 			if err != nil {
@@ -114,9 +106,9 @@ func readEvent(data []byte, event *metav1.WatchEvent) error {
 			}
 			event.Type = string(text)
 		case "object":
-			end := decoder.InputOffset()
+			end := r.InputOffset()
 			event.Object.Raw = data[end-int64(len(value)) : end]
 		}
-	}
-	return nil
+		return nil
+	})
 }
