@@ -90,11 +90,8 @@ func (s served) add(version schema.GroupVersion, resource metav1.APIResource) {
 // issuersOf gives the resource of a declared kind: in the first of its versions that is
 // served, else in another, as note says.
 func (s served) issuersOf(known resolver.Known) (resource schema.GroupVersionResource, note string, found bool) {
-	for _, version := range known.Entry.Versions {
-		resource = schema.GroupVersionResource{Group: known.Group, Version: version, Resource: known.Resource}
-		if s.resources[resource] {
-			return resource, "", true
-		}
+	if resource, found = known.ServedResource(s.resources); found {
+		return resource, "", true
 	}
 	if resource, found = s.preferred[known.GroupKind]; !found {
 		return resource, "", false

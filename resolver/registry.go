@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
 // Registry knows the issuer kinds and which of them an annotation means. It is
@@ -34,6 +36,18 @@ type Known struct {
 	// statements are what is said without a variant, and then with each.
 	statements []Statement
 	by         string
+}
+
+// ServedResource is that of the kind in the first of its listed versions that is among those served;
+// false where none is.
+func (k *Known) ServedResource(served map[schema.GroupVersionResource]bool) (schema.GroupVersionResource, bool) {
+	for _, version := range k.Entry.Versions {
+		resource := schema.GroupVersionResource{Group: k.Group, Version: version, Resource: k.Resource}
+		if served[resource] {
+			return resource, true
+		}
+	}
+	return schema.GroupVersionResource{}, false
 }
 
 // NewRegistry builds a registry from cert-manager's own issuers, which are always

@@ -176,11 +176,8 @@ func (c cluster) listKind(ctx context.Context, kind resolver.GroupKind, resource
 // servedIssuers is the first known version of a kind that is served, or the one that the
 // cluster prefers.
 func (c cluster) servedIssuers(known resolver.Known, resources map[schema.GroupVersionResource]bool) (schema.GroupVersionResource, bool) {
-	for _, version := range known.Entry.Versions {
-		resource := schema.GroupVersionResource{Group: known.Group, Version: version, Resource: known.Resource}
-		if resources[resource] {
-			return resource, true
-		}
+	if resource, listed := known.ServedResource(resources); listed {
+		return resource, true
 	}
 	resource, found := c.known.served.resources[known.GroupKind]
 	return resource, found
