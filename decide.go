@@ -98,18 +98,11 @@ func (d *decision) inherit() string {
 	if !found || gateway.Deleting {
 		return d.parentProblem(problem.ParentNotFound, "Gateway "+name+" isn't there")
 	}
-	if why := source.Refuses(gateway, d.object, d.admittedLabels); why != "" {
+	if why := source.Refuses(gateway, d.object, d.labelsRead); why != "" {
 		return d.parentProblem(problem.ParentRefuses, why)
 	}
 	d.annotations = annotations.Inherit(d.object.Annotations, gateway.Annotations)
 	return ""
-}
-
-// admittedLabels are the labels by which a Gateway admits the set.
-func (d *decision) admittedLabels() (map[string]string, bool) {
-	d.out.OnLabels = true
-	namespace, known := d.seen.Namespace(d.object.Namespace)
-	return namespace.Labels, known
 }
 
 // parentProblem is told only on a set that wants something: one with a trigger of its

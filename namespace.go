@@ -10,14 +10,20 @@ type Namespace struct {
 	Labels, Annotations map[string]string
 }
 
-// namespaceLabels of the source; in a plan without the Namespace, those that every one has.
-func (d *decision) namespaceLabels() (map[string]string, bool) {
+// labelsRead are those of the source's Namespace, false where they can't be read.
+func (d *decision) labelsRead() (map[string]string, bool) {
 	d.out.OnLabels = true
 	namespace, known := d.seen.Namespace(d.object.Namespace)
+	return namespace.Labels, known
+}
+
+// namespaceLabels of the source; in a plan without the Namespace, those that every one has.
+func (d *decision) namespaceLabels() (map[string]string, bool) {
+	labels, known := d.labelsRead()
 	if !known && d.policy.Offline {
 		return map[string]string{"kubernetes.io/metadata.name": d.object.Namespace}, true
 	}
-	return namespace.Labels, known
+	return labels, known
 }
 
 // namespaceIssuer is what the source's Namespace says of an issuer; false where it can't

@@ -11,9 +11,9 @@ import (
 )
 
 // FromResolver names, on a Certificate, the fields whose values came from a policy of the
-// operator, or from what is known of its issuer, when it was made, and the annotations that were copied for it. Until the
-// source says otherwise those fields keep their values, so that what becomes of a resolver
-// changes no Certificate.
+// operator, or from what is known of its issuer, when it was made, and the annotations that
+// were copied for it. Until the source says otherwise those fields keep their values, so that
+// what becomes of a resolver changes no Certificate.
 const FromResolver = annotations.OwnPrefix + "from-resolver"
 
 // copiedPrefix marks an annotation in the list.
