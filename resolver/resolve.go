@@ -81,7 +81,7 @@ func (s *resolution) spelling() {
 	if s.swapped() {
 		s.refuse(FieldKind, s.lookup.Kind, "issuer-kind has the group and issuer-group the kind", "")
 		group, _, _ := strings.Cut(s.lookup.Kind, "/")
-		s.suggest(Ref{Group: group, Kind: s.lookup.Group, Name: s.ref.Name})
+		s.suggestMeant(Ref{Group: group, Kind: s.lookup.Group, Name: s.ref.Name})
 	} else if kind := s.lookup.Kind; kind != "" && !isKind(kind) {
 		s.refuseNear(FieldKind, kind, "not a kind", wantKind, s.meantKind(kind))
 		s.suggestKind(kind)
@@ -129,10 +129,14 @@ func (s *resolution) bareGroup() {
 		s.warnNear(FieldGroup, written, "the group is written without a version, and is read so", bare)
 		return
 	}
-	s.refuseNear(FieldGroup, written, fmt.Sprintf("the group is written without a version, and no kind %s is known in %s", kind, bare), wantGroup, bare)
 	if s.suggestGroup(bare, kind); len(s.answer.Suggestions) == 0 {
-		s.suggest(Ref{Group: bare, Kind: kind, Name: s.ref.Name})
+		s.suggestMeant(Ref{Group: bare, Kind: kind, Name: s.ref.Name})
 	}
+	near := bare
+	if len(s.answer.Suggestions) > 0 {
+		near = s.answer.Suggestions[0].Group
+	}
+	s.refuseNear(FieldGroup, written, fmt.Sprintf("the group is written without a version, and no kind %s is known in %s", kind, bare), wantGroup, near)
 }
 
 // impliedKind is the kind where none is given.

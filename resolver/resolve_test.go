@@ -320,6 +320,8 @@ func TestWaysToGetAnIssuerWrong(t *testing.T) {
 		{"cert-manager's group misspelt", resolver.Lookup{ClusterName: "i", Group: "certmanager.io"}, resolver.FieldGroup, "cert-manager.io", []string{"ClusterIssuer.cert-manager.io/i"}},
 		{"cert-manager's group of old", resolver.Lookup{ClusterName: "i", Group: "certmanager.k8s.io"}, resolver.FieldGroup, "cert-manager.io", []string{"ClusterIssuer.cert-manager.io/i"}},
 		{"a group that is none", resolver.Lookup{Name: "i", Kind: "StepIssuer", Group: "certmanager_step_sm"}, resolver.FieldGroup, "certmanager.step.sm", []string{"StepIssuer.certmanager.step.sm/i"}},
+		{"a group misspelt, with a version", resolver.Lookup{Name: "i", Kind: "AWSPCAIssue", Group: "awspca.cert-manager.mo/v1"}, resolver.FieldGroup, "awspca.cert-manager.io", []string{"AWSPCAIssuer.awspca.cert-manager.io/i"}},
+		{"kind and a misspelt group in each other's place", resolver.Lookup{Name: "i", Kind: "awspca.cert-manager.mo", Group: "AWSPCAIssuer"}, resolver.FieldKind, "", []string{"AWSPCAIssuer.awspca.cert-manager.io/i"}},
 		{"a group with a version nobody has", resolver.Lookup{Name: "i", Kind: "K", Group: "k.example.com/v1"}, resolver.FieldGroup, "k.example.com", []string{"K.k.example.com/i"}},
 		{
 			"cluster-issuer with a namespaced kind", resolver.Lookup{ClusterName: "c", Kind: "AWSPCAIssuer", Group: "awspca.cert-manager.io"},

@@ -19,6 +19,18 @@ func (s *resolution) suggest(ref Ref) {
 	}
 }
 
+// suggestMeant adds a reference that was put together from what is written, or, where it
+// would be refused too, what would be offered for it.
+func (s *resolution) suggestMeant(ref Ref) {
+	answer := s.registry.Resolve(Lookup{Name: ref.Name, Kind: ref.Kind, Group: ref.Group}, s.served)
+	if answer.OK {
+		s.suggest(answer.Issuer.Ref)
+	}
+	for _, meant := range answer.Suggestions {
+		s.suggest(meant.Ref)
+	}
+}
+
 // suggestBoth offers the two issuers that are named at once.
 func (s *resolution) suggestBoth() {
 	l := s.lookup
