@@ -82,9 +82,9 @@ func (b *bench) bodies(ctx context.Context) ([]body, error) {
 		metadata := map[string]any{
 			"name": c.GetName(), "namespace": c.GetNamespace(), "labels": c.GetLabels(), "ownerReferences": c.GetOwnerReferences(),
 		}
-		content, err := json.Marshal(map[string]any{
+		content, err := json.MarshalIndent(map[string]any{
 			"apiVersion": c.GetAPIVersion(), "kind": c.GetKind(), "metadata": metadata, "spec": c.Object["spec"],
-		})
+		}, "", "")
 		if err != nil {
 			return nil, err
 		}
