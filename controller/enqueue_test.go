@@ -144,7 +144,7 @@ func TestOurOwnWriteIsRecognised(t *testing.T) {
 	for name, tt := range tests {
 		m := newMemory()
 		item := packCertificate(tt.shown)
-		m.expect(item.fullName(), want, noon)
+		m.expect(at("shop", "web"), item.fullName(), want, noon)
 		if _, got := m.putCertificate(item); got != tt.asWritten {
 			t.Errorf("%s: asWritten is %v", name, got)
 		}
@@ -160,7 +160,7 @@ func TestOurOwnWriteIsRecognised(t *testing.T) {
 func TestAnUnansweredExpectationIsTakenBack(t *testing.T) {
 	m := newMemory()
 	item := packCertificate(observedCertificate("tls", "tls", "web"))
-	m.expect(item.fullName(), certificate.Digest{}, noon)
+	m.expect(at("shop", "web"), item.fullName(), certificate.Digest{}, noon)
 	m.expectNothing(item.fullName())
 	if _, asWritten := m.putCertificate(item); asWritten {
 		t.Error("a refused write explains a change")
@@ -179,10 +179,13 @@ func TestIndexesFollow(t *testing.T) {
 		m.dropSource(k)
 	}
 	for name := range m.certificates {
+		m.expect(at("shop", "web"), name, certificate.Digest{}, noon)
+		m.expect(at("shop", "rival"), name, certificate.Digest{}, noon)
+		m.expectNothing(name)
 		m.dropCertificate(name)
 	}
-	if len(m.bySecret)+len(m.byParent)+len(m.byOwner)+len(m.writing)+len(m.sources) != 0 {
-		t.Errorf("left over: %v %v %v %v %v", m.bySecret, m.byParent, m.byOwner, m.writing, m.sources)
+	if len(m.bySecret)+len(m.byParent)+len(m.byOwner)+len(m.writing)+len(m.sources)+len(m.expectedBy) != 0 {
+		t.Errorf("left over: %v %v %v %v %v %v", m.bySecret, m.byParent, m.byOwner, m.writing, m.sources, m.expectedBy)
 	}
 }
 
@@ -192,7 +195,7 @@ func TestTheSameIsNotWrittenTwiceAtOnce(t *testing.T) {
 	m := newMemory()
 	item := packCertificate(observedCertificate("tls", "tls", "web"))
 	want := certificate.Digest{Sum: 5}
-	m.expect(item.fullName(), want, noon)
+	m.expect(at("shop", "web"), item.fullName(), want, noon)
 	m.putCertificate(item) // the state before our write
 	if wait := m.underway(item.fullName(), want, noon.Add(watchDelay/2)); wait != watchDelay/2 {
 		t.Errorf("waits %s", wait)

@@ -38,7 +38,7 @@ func (c *Controller) execute(ctx context.Context, k key, ref source.Ref, d certi
 	if wait, allowed := c.mayWrite(k, name, d); !allowed {
 		return result{answer: done, after: wait}
 	}
-	err := c.send(ctx, name, d)
+	err := c.send(ctx, k, name, d)
 	r := c.judge(k, d, err)
 	if r.answer == done {
 		c.say(ref, d)
@@ -75,7 +75,7 @@ func (c *Controller) mayWrite(k key, name types.NamespacedName, d certificate.De
 }
 
 // send is the only place from which Certificates are written.
-func (c *Controller) send(ctx context.Context, name types.NamespacedName, d certificate.Decision) error {
+func (c *Controller) send(ctx context.Context, k key, name types.NamespacedName, d certificate.Decision) error {
 	guard := d.Guard
 	switch {
 	case d.Action == certificate.Delete:
@@ -93,7 +93,7 @@ func (c *Controller) send(ctx context.Context, name types.NamespacedName, d cert
 		}
 		guard.ResourceVersion = version
 	}
-	c.memory.expect(name, d.Want, time.Now())
+	c.memory.expect(k, name, d.Want, time.Now())
 	err := c.count(string(d.Action), c.writer.Apply(ctx, name, d.Config, guard))
 	if err != nil {
 		c.memory.expectNothing(name)

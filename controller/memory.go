@@ -5,10 +5,12 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/certshim/certshim"
 	"github.com/certshim/certshim/certificate"
 	"github.com/certshim/certshim/resolver"
 	"github.com/certshim/certshim/source"
@@ -27,8 +29,12 @@ const maxExpected = 4096
 // expectation is a write of ours that the watch has not shown yet. An apply that changed
 // nothing never shows, so that it is believed in for watchDelay only.
 type expectation struct {
+	by   key
 	want certificate.Digest
 	at   time.Time
+	// doubted is set by a later look at the source that doesn't repeat the write. It may have
+	// gone by a Certificate from before it, so that one more look is due when the watch shows it.
+	doubted atomic.Bool
 }
 
 const watchDelay = 2 * time.Second
@@ -57,7 +63,9 @@ type memory struct {
 	// writing has the Certificates that write a Secret of another name than their own.
 	writing index[types.NamespacedName, *compactCertificate]
 	// expected are our writes that the watch has not shown yet.
-	expected map[types.NamespacedName]expectation
+	expected map[types.NamespacedName]*expectation
+	// expectedBy has their names by the source that they are made for.
+	expectedBy index[key, types.NamespacedName]
 	// written are the uids of the Certificates that this process wrote.
 	written map[string]bool
 }
@@ -70,7 +78,8 @@ func newMemory() *memory {
 		byParent:     index[types.NamespacedName, *compactSource]{},
 		certificates: map[types.NamespacedName]*compactCertificate{},
 		byOwner:      index[string, *compactCertificate]{}, writing: index[types.NamespacedName, *compactCertificate]{},
-		expected: map[types.NamespacedName]expectation{}, written: map[string]bool{},
+		expected: map[types.NamespacedName]*expectation{}, expectedBy: index[key, types.NamespacedName]{},
+		written: map[string]bool{},
 	}
 }
 
@@ -174,8 +183,8 @@ func (m *memory) putCertificate(item *compactCertificate) (old *compactCertifica
 	old = m.forgetCertificate(name)
 	m.certificates[name] = item
 	m.indexCertificate(item)
-	expected, awaited := m.expected[name]
-	if !awaited {
+	expected := m.expected[name]
+	if expected == nil {
 		return old, false
 	}
 	m.written[strings.Clone(item.uid())] = true
@@ -183,8 +192,8 @@ func (m *memory) putCertificate(item *compactCertificate) (old *compactCertifica
 	if expected.want != item.have || item.flags&unsettled != 0 {
 		return old, false
 	}
-	delete(m.expected, name)
-	return old, true
+	m.unexpect(name)
+	return old, !expected.doubted.Load()
 }
 
 // wrote notes that this process has written the Certificate with that uid: what a shim
@@ -222,7 +231,7 @@ func (m *memory) dropCertificates() {
 	clear(m.certificates)
 	clear(m.byOwner)
 	clear(m.writing)
-	clear(m.expected)
+	m.unexpectAll()
 	clear(m.written)
 }
 
@@ -242,14 +251,42 @@ func (m *memory) unindexCertificate(item *compactCertificate) {
 	m.writing.remove(types.NamespacedName{Namespace: o.Namespace, Name: o.Secret}, item)
 }
 
-// expect announces a write before it is sent; the answer to it says what becomes of that.
-func (m *memory) expect(name types.NamespacedName, want certificate.Digest, now time.Time) {
+// expect announces a write for a source before it is sent; the answer to it says what
+// becomes of that.
+func (m *memory) expect(by key, name types.NamespacedName, want certificate.Digest, now time.Time) {
 	m.lock.Lock()
 	defer m.lock.Unlock()
 	if len(m.expected) >= maxExpected {
-		clear(m.expected)
+		m.unexpectAll()
 	}
-	m.expected[name] = expectation{want: want, at: now}
+	m.unexpect(name)
+	m.expected[name] = &expectation{by: by, want: want, at: now}
+	m.expectedBy.add(by, name)
+}
+
+// unexpect forgets an announcement; the caller holds the lock.
+func (m *memory) unexpect(name types.NamespacedName) {
+	if expected := m.expected[name]; expected != nil {
+		m.expectedBy.remove(expected.by, name)
+		delete(m.expected, name)
+	}
+}
+
+func (m *memory) unexpectAll() {
+	clear(m.expected)
+	clear(m.expectedBy)
+}
+
+// doubt notes which writes for a source, still under way, its latest outcome doesn't repeat.
+// The caller has held the lock since before the decision.
+func (m *memory) doubt(by key, outcome certshim.Outcome) {
+	for _, name := range m.expectedBy[by] {
+		expected := m.expected[name]
+		repeats := func(d certificate.Decision) bool { return d.Name == name.Name && d.Want == expected.want }
+		if !slices.ContainsFunc(outcome.Certificates, repeats) {
+			expected.doubted.Store(true)
+		}
+	}
 }
 
 // underway is how long to wait before the same is written again: the cache that asks for it
@@ -257,8 +294,8 @@ func (m *memory) expect(name types.NamespacedName, want certificate.Digest, now 
 func (m *memory) underway(name types.NamespacedName, want certificate.Digest, now time.Time) time.Duration {
 	m.lock.RLock()
 	defer m.lock.RUnlock()
-	expected, awaited := m.expected[name]
-	if !awaited || expected.want != want {
+	expected := m.expected[name]
+	if expected == nil || expected.want != want {
 		return 0
 	}
 	return max(0, watchDelay-now.Sub(expected.at))
@@ -268,7 +305,7 @@ func (m *memory) underway(name types.NamespacedName, want certificate.Digest, no
 func (m *memory) expectNothing(name types.NamespacedName) {
 	m.lock.Lock()
 	defer m.lock.Unlock()
-	delete(m.expected, name)
+	m.unexpect(name)
 }
 
 // decided waits until the decisions that are being made have noted what they wait for: those

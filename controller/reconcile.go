@@ -89,7 +89,8 @@ func (c *Controller) decide(k key, live liveCertificates) (certshim.Outcome, kno
 	// Once it is known, who is noted to go by Namespaces is queued.
 	awaited := c.namespaces.awaited(k.namespace)
 	outcome := certshim.Decide(c.policy.Load(), object, c.view(live))
-	// While memory is locked, so that no issuer can appear unseen in between.
+	// While memory is locked, so that no issuer and no write can appear unseen in between.
+	c.memory.doubt(k, outcome)
 	c.waiting.set(k, outcome)
 	c.noteUse(k, outcome)
 	if awaited && (outcome.OnLabels || outcome.OnAnnotations) {

@@ -141,6 +141,54 @@ func TestReconcileCreates(t *testing.T) {
 	}
 }
 
+// A change that is taken back before the watch shows what it led to is decided by the
+// Certificate from before it, which then looks right.
+func TestAChangeThatIsTakenBackAtOnceIsLookedAtAgain(t *testing.T) {
+	other := map[string]any{"cert-manager.io/issuer": "other"}
+	for name, back := range map[string]*unstructured.Unstructured{
+		"taken back":     ingress(issuer, "tls"),
+		"another Secret": ingress(other, "renamed"),
+		"no Secret":      ingress(other),
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newTestController(t, &script{})
+			certificates := c.watchedCertificates().handler
+			shows := func(outcome certshim.Outcome) {
+				certificates.OnUpdate(nil, packCertificate(certificate.Observed{
+					Namespace: "shop", Name: "tls", UID: "c", Secret: "tls", Issuer: outcome.Issuer.Ref,
+					Owner: certificate.Owner{Group: "networking.k8s.io", Kind: "Ingress", Name: "web", UID: outcome.Source.UID},
+					Have:  outcome.Certificates[0].Want, Flags: certificate.Applied,
+				}))
+			}
+			first, _ := c.decide(see(t, c, ingress(issuer, "tls")), nil)
+			shows(first)
+			k := see(t, c, ingress(other, "tls"))
+			second, _ := c.decide(k, nil)
+			c.reconcile(t.Context(), k)
+			c.reconcile(t.Context(), see(t, c, back))
+			queued(c)
+			shows(second)
+			if got := queued(c); !slices.Equal(got, []string{"web"}) {
+				t.Errorf("when the watch shows the first change, queued are %v", got)
+			}
+		})
+	}
+	t.Run("nothing new", func(t *testing.T) {
+		c := newTestController(t, &script{})
+		k := see(t, c, ingress(issuer, "tls"))
+		outcome, _ := c.decide(k, nil)
+		c.reconcile(t.Context(), k)
+		c.reconcile(t.Context(), k)
+		queued(c)
+		c.watchedCertificates().handler.OnAdd(packCertificate(certificate.Observed{
+			Namespace: "shop", Name: "tls", UID: "c", Secret: "tls", Have: outcome.Certificates[0].Want, Flags: certificate.Applied,
+		}), false)
+		if got := queued(c); len(got) > 0 {
+			t.Errorf("our own write queues %v", got)
+		}
+	})
+}
+
 func TestReconcileReactsToAnswers(t *testing.T) {
 	fieldConflict := status(409, "conflict", metav1.StatusCause{Type: metav1.CauseTypeFieldManagerConflict})
 	tests := map[string]struct {
@@ -250,7 +298,7 @@ func TestTakeOverPatchesFirst(t *testing.T) {
 		writer := &script{}
 		c := newTestController(t, writer)
 		decision.Unchanged = unchanged
-		if err := c.send(t.Context(), types.NamespacedName{Namespace: "shop", Name: "tls"}, decision); err != nil {
+		if err := c.send(t.Context(), key{}, types.NamespacedName{Namespace: "shop", Name: "tls"}, decision); err != nil {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff(want, writer.requests); diff != "" {
