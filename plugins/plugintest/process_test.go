@@ -145,7 +145,7 @@ func TestFaultsThatShowInAProcess(t *testing.T) {
 		t.Run("fault "+string(fault), func(t *testing.T) { compare(t, fault, reports[i]) })
 	}
 	for _, result := range reports[len(faults)-1].Results {
-		if skipped := result.Outcome == plugintest.Skipped; skipped != slices.Contains([]string{"W2", "W5", "W7"}, result.ID) {
+		if skipped := result.Outcome == plugintest.Skipped && !busy(result); skipped != slices.Contains([]string{"W2", "W5", "W7"}, result.ID) {
 			t.Errorf("of the sound one: %s %s %s", result.ID, result.Outcome, result.Detail)
 		}
 	}
