@@ -3,21 +3,14 @@ package e2e
 import (
 	"bytes"
 	"encoding/json"
-	"encoding/pem"
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/clientcmd"
 )
 
 // refusals are the requests that the API server answered with 403, as a proxy between
@@ -34,38 +27,8 @@ type refusals struct {
 // listen puts a proxy before the API server until the end of the test.
 func (d *deployed) listen(t *testing.T) *refusals {
 	t.Helper()
-	r := &refusals{kubeconfig: filepath.Join(t.TempDir(), "kubeconfig")}
-	target, err := url.Parse(d.Config.Host)
-	if err != nil {
-		t.Fatal(err)
-	}
-	// The server's certificate is checked; who asks is known by the token alone.
-	transport, err := rest.TransportFor(&rest.Config{TLSClientConfig: rest.TLSClientConfig{CAData: d.Config.CAData}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	proxy := &httputil.ReverseProxy{
-		Rewrite:        func(p *httputil.ProxyRequest) { p.SetURL(target) },
-		Transport:      transport,
-		FlushInterval:  -1,
-		ModifyResponse: r.note,
-	}
-	server := httptest.NewUnstartedServer(proxy)
-	server.EnableHTTP2 = true
-	server.StartTLS()
-	t.Cleanup(server.Close)
-	t.Cleanup(server.CloseClientConnections)
-	config, err := clientcmd.LoadFromFile(d.kubeconfig)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, to := range config.Clusters {
-		to.Server = server.URL
-		to.CertificateAuthorityData = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
-	}
-	if err := clientcmd.WriteToFile(*config, r.kubeconfig); err != nil {
-		t.Fatal(err)
-	}
+	r := &refusals{}
+	r.kubeconfig = d.proxied(t, r.note)
 	return r
 }
 
