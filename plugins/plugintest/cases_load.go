@@ -155,19 +155,27 @@ func inARow(ctx context.Context, p *probe) error {
 // prompt makes calls in several rounds, of which one in time is enough, and beside them handshakes:
 // where those are late, too, it is the machine's doing.
 func prompt(ctx context.Context, p *probe) error {
-	const rounds, calls, most = 3, 200, 50 * time.Millisecond
+	const rounds, calls = 3, 200
 	var slowest, machine time.Duration
 	for range rounds {
 		answer, hello, err := p.timeCalls(ctx, calls)
-		if err != nil || answer < most {
+		if err != nil || answer < promptly {
 			return err
 		}
 		slowest, machine = max(slowest, answer), max(machine, hello)
 	}
-	if machine >= most {
-		return unprovenError{fmt.Sprintf("the machine is busy: one handshake in a hundred takes %s, too", machine)}
+	return late(slowest, machine)
+}
+
+// promptly is the time within which 99 of 100 calls are to be answered.
+const promptly = 50 * time.Millisecond
+
+// late says what it means that answers took too long in every round, by what handshakes took beside them.
+func late(answer, hello time.Duration) error {
+	if hello >= promptly {
+		return unprovenError{fmt.Sprintf("the machine is busy: one handshake in a hundred takes %s, too", hello)}
 	}
-	return fmt.Errorf("one call in a hundred takes %s or more, and one handshake %s", slowest, machine)
+	return fmt.Errorf("one call in a hundred takes %s or more, and one handshake %s", answer, hello)
 }
 
 // timeCalls says in which time 99 of 100 questions, and as many handshakes, are answered.

@@ -163,9 +163,10 @@ func patience(fault faulty.Fault) time.Duration {
 	}
 }
 
-// busy says that a case gave up, as how fast a plugin is can't be told on a busy machine.
+// busy says that C3 gave up, and it alone may: these tests run dozens of plugins at once, beside which
+// how fast one is can't be told. What C3 makes of the times that it took, TestLateAnswers holds.
 func busy(result plugintest.Result) bool {
-	return result.Outcome == plugintest.Skipped && strings.HasPrefix(result.Detail, "the machine is busy")
+	return result.ID == "C3" && result.Outcome == plugintest.Skipped && strings.HasPrefix(result.Detail, "the machine is busy")
 }
 
 func compare(t *testing.T, fault faulty.Fault, report plugintest.Report) {

@@ -234,6 +234,7 @@ func (p *Plugin) stream(server any, stream grpc.ServerStream, _ *grpc.StreamServ
 	case EachChange:
 		return p.tellEach(stream)
 	case FirstWatcher:
+		// Who comes first is remembered before anything is said.
 		p.isFirst(stream.Context())
 		return next(server, jealousStream{stream, p})
 	case Leak:
