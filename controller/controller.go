@@ -257,8 +257,8 @@ func (c *Controller) settle(ctx context.Context, firstReady chan struct{}) {
 	select {
 	case <-firstReady:
 	default:
-		debug.FreeOSMemory()
 		close(firstReady)
+		debug.FreeOSMemory()
 	}
 }
 

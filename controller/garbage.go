@@ -8,13 +8,15 @@ import (
 	"sync"
 )
 
-// How much garbage may gather before it is collected: a fixed amount, within these parts of
-// what lives. Go's own rule is as much again as lives, which would double the memory of a
-// large cluster; a small part of a small heap would be collected all the time.
+// How much garbage may gather before it is collected: a fixed amount, and more while the heap
+// is small anyway, but at least this part of what lives. Go's own rule is as much again as
+// lives, which would double the memory of a large cluster, and collects a small heap all the
+// time.
 const (
 	garbageBudget = 8 << 20
+	smallHeap     = 28 << 20
 	leastGarbage  = 25
-	mostGarbage   = 100
+	mostGarbage   = 1000
 )
 
 // limitGarbage follows what lives from now on, after each collection, unless the operator
@@ -43,7 +45,8 @@ type collected struct {
 // a moment.
 func garbagePercent(live uint64) int {
 	const step = 5
-	percent := garbageBudget * 100 / max(live, 1) / step * step
+	garbage := max(garbageBudget, smallHeap-min(live, smallHeap))
+	percent := garbage * 100 / max(live, 1) / step * step
 	return int(min(max(percent, leastGarbage), mostGarbage))
 }
 

@@ -10,7 +10,7 @@ func TestGarbageIsBoundedByAnAmount(t *testing.T) {
 		live uint64
 		want int
 	}{
-		{0, 100}, {5 << 20, 100}, {8 << 20, 100}, {14 << 20, 55}, {20 << 20, 40}, {32 << 20, 25}, {33 << 20, 25}, {1 << 30, 25},
+		{0, 1000}, {2 << 20, 1000}, {4 << 20, 600}, {8 << 20, 250}, {14 << 20, 100}, {20 << 20, 40}, {24 << 20, 30}, {32 << 20, 25}, {33 << 20, 25}, {1 << 30, 25},
 	} {
 		if got := garbagePercent(c.live); got != c.want {
 			t.Errorf("with %d MB alive %d %%, want %d", c.live>>20, got, c.want)

@@ -2,7 +2,6 @@ package controller
 
 import (
 	"context"
-	"encoding/json"
 	"maps"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -35,25 +34,24 @@ const createOnly = "1"
 
 // dynamicWriter is the Writer over the dynamic client.
 type dynamicWriter struct {
-	client dynamic.NamespaceableResourceInterface
-	// whole decodes all that is sent; of the answer to a write only the metadata is read.
-	whole dynamic.NamespaceableResourceInterface
+	// client decodes whole objects; unread nothing but the kind of what it gets.
+	client, unread dynamic.NamespaceableResourceInterface
 }
 
 func newWriter(c *connection) (Writer, error) {
-	client, err := c.dynamic("spec", "status", "metadata.managedFields", "metadata.labels", "metadata.annotations")
+	client, err := c.dynamic()
 	if err != nil {
 		return nil, err
 	}
-	whole, err := c.dynamic()
+	unread, err := c.dynamic("metadata", "spec", "status")
 	if err != nil {
 		return nil, err
 	}
-	return dynamicWriter{client: client.Resource(certificates), whole: whole.Resource(certificates)}, nil
+	return dynamicWriter{client: client.Resource(certificates), unread: unread.Resource(certificates)}, nil
 }
 
 func (w dynamicWriter) Get(ctx context.Context, name types.NamespacedName) (map[string]any, error) {
-	object, err := w.whole.Namespace(name.Namespace).Get(ctx, name.Name, metav1.GetOptions{})
+	object, err := w.client.Namespace(name.Namespace).Get(ctx, name.Name, metav1.GetOptions{})
 	if err != nil {
 		return nil, err
 	}
@@ -61,16 +59,14 @@ func (w dynamicWriter) Get(ctx context.Context, name types.NamespacedName) (map[
 }
 
 func (w dynamicWriter) Apply(ctx context.Context, name types.NamespacedName, config map[string]any, guard certificate.Guard) error {
-	// The server reads an apply by a YAML parser, to which all of a line could still be a key:
-	// with one field a line it holds back less, over an eighth of all that an apply allocates there.
-	body, err := json.MarshalIndent(guarded(config, guard), "", "")
+	body, err := encode(guarded(config, guard))
 	if err != nil {
 		return err
 	}
 	// An apply is held against the schema anyway, and refused for a field that is not in it.
 	// Validation would decode it once more, for warnings, which costs the server 5 %.
 	options := metav1.PatchOptions{FieldManager: certificate.FieldManager, FieldValidation: metav1.FieldValidationIgnore}
-	_, err = w.client.Namespace(name.Namespace).Patch(ctx, name.Name, types.ApplyPatchType, body, options)
+	_, err = w.unread.Namespace(name.Namespace).Patch(ctx, name.Name, types.ApplyPatchType, body, options)
 	return err
 }
 

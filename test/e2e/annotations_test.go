@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"encoding/json"
 	"fmt"
 	"reflect"
 	"testing"
@@ -89,6 +90,23 @@ func TestEveryAnnotationArrivesChangesAndLeaves(t *testing.T) {
 			becomes("removed", tt.after)
 		})
 	}
+}
+
+// TestEveryCharacterArrives has those that the API server's YAML parser, which reads an apply, would refuse or change.
+func TestEveryCharacterArrives(t *testing.T) {
+	const organization = "a\u0001b\u007fc\u0085d\u0091e\u2028f\u2029g\ufeffh\uffffÄ漢🔐"
+	namespace := shared.Namespace(t)
+	certificates := shared.Watch(t, cluster.Certificates(), namespace)
+	shared.Apply(t, namespace, ingress("web", annotations{issuerKey: "ca"}, "a.example.com"))
+	value, err := json.Marshal(organization)
+	if err != nil {
+		t.Fatal(err)
+	}
+	shared.patch(t, ingresses, namespace, "web",
+		fmt.Sprintf(`{"metadata":{"annotations":{"cert-manager.io/subject-organizations":%s}}}`, value))
+	certificates.Object(t, "web-tls", "to have the organization", func(c *unstructured.Unstructured) bool {
+		return reflect.DeepEqual(field(c, "spec|subject|organizations"), words(organization))
+	})
 }
 
 func TestSignedForTheRightNamesByTheRightCA(t *testing.T) {
