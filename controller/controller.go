@@ -257,8 +257,9 @@ func (c *Controller) settle(ctx context.Context, firstReady chan struct{}) {
 	select {
 	case <-firstReady:
 	default:
-		close(firstReady)
+		cachesFilled.Store(true)
 		debug.FreeOSMemory()
+		close(firstReady)
 	}
 }
 

@@ -6,18 +6,22 @@ import (
 	"runtime/debug"
 	runtimemetrics "runtime/metrics"
 	"sync"
+	"sync/atomic"
 )
 
-// How much garbage may gather before it is collected: a fixed amount, and more while the heap
-// is small anyway, but at least this part of what lives. Go's own rule is as much again as
-// lives, which would double the memory of a large cluster, and collects a small heap all the
-// time.
+// How much garbage may gather before it is collected: a fixed amount, but at least this part
+// of what lives. Go's own rule is as much again as lives, which would double the memory of a
+// large cluster. Once the caches are filled, a small heap may grow to the size of smallHeap:
+// before, what lives grows faster than the limit follows it.
 const (
 	garbageBudget = 8 << 20
 	smallHeap     = 28 << 20
 	leastGarbage  = 25
-	mostGarbage   = 1000
+	mostGarbage   = 100
 )
+
+// cachesFilled is set once the first lists are in memory.
+var cachesFilled atomic.Bool
 
 // limitGarbage follows what lives from now on, after each collection, unless the operator
 // decided. It is for the whole process.
@@ -28,7 +32,7 @@ var limitGarbage = sync.OnceFunc(func() {
 })
 
 func adjustGarbage(set int) {
-	if percent := garbagePercent(liveHeap()); percent != set {
+	if percent := garbagePercent(liveHeap(), cachesFilled.Load()); percent != set {
 		debug.SetGCPercent(percent)
 		set = percent
 	}
@@ -43,11 +47,14 @@ type collected struct {
 
 // garbagePercent is in steps, so that it seldom changes: each change stops the program for
 // a moment.
-func garbagePercent(live uint64) int {
+func garbagePercent(live uint64, filled bool) int {
 	const step = 5
-	garbage := max(garbageBudget, smallHeap-min(live, smallHeap))
-	percent := garbage * 100 / max(live, 1) / step * step
-	return int(min(max(percent, leastGarbage), mostGarbage))
+	percent := garbageBudget * 100 / max(live, 1) / step * step
+	percent = min(max(percent, leastGarbage), mostGarbage)
+	if filled && live < smallHeap {
+		percent = max(percent, (smallHeap-live)*100/max(live, smallHeap/8)/step*step)
+	}
+	return int(percent)
 }
 
 // liveHeap is what the last collection left, in bytes.

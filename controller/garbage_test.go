@@ -7,13 +7,17 @@ import (
 
 func TestGarbageIsBoundedByAnAmount(t *testing.T) {
 	for _, c := range []struct {
-		live uint64
-		want int
+		live            uint64
+		filling, filled int
 	}{
-		{0, 1000}, {2 << 20, 1000}, {4 << 20, 600}, {8 << 20, 250}, {14 << 20, 100}, {20 << 20, 40}, {24 << 20, 30}, {32 << 20, 25}, {33 << 20, 25}, {1 << 30, 25},
+		{0, 100, 800}, {2 << 20, 100, 740}, {4 << 20, 100, 600}, {8 << 20, 100, 250}, {14 << 20, 55, 100}, {20 << 20, 40, 40}, {24 << 20, 30, 30},
+		{32 << 20, 25, 25}, {33 << 20, 25, 25}, {1 << 30, 25, 25},
 	} {
-		if got := garbagePercent(c.live); got != c.want {
-			t.Errorf("with %d MB alive %d %%, want %d", c.live>>20, got, c.want)
+		if got := garbagePercent(c.live, false); got != c.filling {
+			t.Errorf("with %d MB alive %d %% while the caches fill, want %d", c.live>>20, got, c.filling)
+		}
+		if got := garbagePercent(c.live, true); got != c.filled {
+			t.Errorf("with %d MB alive %d %%, want %d", c.live>>20, got, c.filled)
 		}
 	}
 }

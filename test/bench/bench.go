@@ -9,13 +9,17 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/discovery"
-	"k8s.io/client-go/metadata"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/cache"
 	watchtools "k8s.io/client-go/tools/watch"
 
+	"github.com/certshim/certshim/controller/codec"
 	"github.com/certshim/certshim/test/cluster"
 	"github.com/certshim/certshim/test/process"
 )
@@ -95,7 +99,7 @@ func (b *bench) launch(ctx context.Context, program, address string, args []stri
 	return &controller{Process: p, address: address}, nil
 }
 
-// arrivals counts Certificates as a watch shows them, decoding no more than their metadata.
+// arrivals counts Certificates as a watch shows them, and decodes next to nothing of them.
 type arrivals struct {
 	stop func()
 	mu   sync.Mutex
@@ -105,21 +109,28 @@ type arrivals struct {
 	changed chan struct{}
 }
 
-// watchArrivals watches the Certificates that are made from now on.
+// watchArrivals watches the Certificates that are made from now on, as whole objects, like
+// cert-manager's controllers in every cluster: the API server encodes an event once for all
+// who watch alike.
 func (b *bench) watchArrivals(ctx context.Context) (*arrivals, error) {
-	client, err := metadata.NewForConfig(b.Config)
+	config := dynamic.ConfigFor(b.Config)
+	config.NegotiatedSerializer = codec.New("spec", "status", "metadata.managedFields")
+	config.AcceptContentTypes, config.ContentType = runtime.ContentTypeJSON, runtime.ContentTypeJSON
+	config.GroupVersion, config.APIPath = nil, "/"
+	client, err := rest.UnversionedRESTClientFor(config)
 	if err != nil {
 		return nil, err
 	}
-	list, err := client.Resource(cluster.Certificates()).List(ctx, metav1.ListOptions{Limit: 1})
+	certificates := dynamic.New(client).Resource(cluster.Certificates())
+	list, err := certificates.List(ctx, metav1.ListOptions{Limit: 1})
 	if err != nil {
 		return nil, err
 	}
 	// A watch that begins soon after its CRD was installed may end when the API server takes the
 	// CRD in anew.
-	events, err := watchtools.NewRetryWatcherWithContext(ctx, list.ResourceVersion, &cache.ListWatch{
+	events, err := watchtools.NewRetryWatcherWithContext(ctx, list.GetResourceVersion(), &cache.ListWatch{
 		WatchFuncWithContext: func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
-			return client.Resource(cluster.Certificates()).Watch(ctx, options)
+			return certificates.Watch(ctx, options)
 		},
 	})
 	if err != nil {
@@ -132,13 +143,13 @@ func (b *bench) watchArrivals(ctx context.Context) (*arrivals, error) {
 
 func (a *arrivals) follow(events watch.Interface) {
 	for event := range events.ResultChan() {
-		object, ok := event.Object.(*metav1.PartialObjectMetadata)
+		object, ok := event.Object.(*unstructured.Unstructured)
 		if !ok || event.Type != watch.Added {
 			continue
 		}
 		a.mu.Lock()
 		a.last = time.Now()
-		a.seen[types.NamespacedName{Namespace: object.Namespace, Name: object.Name}] = a.last
+		a.seen[types.NamespacedName{Namespace: object.GetNamespace(), Name: object.GetName()}] = a.last
 		a.mu.Unlock()
 		select {
 		case a.changed <- struct{}{}:

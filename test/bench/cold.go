@@ -79,8 +79,10 @@ func (b *bench) bodies(ctx context.Context) ([]body, error) {
 	}
 	var bodies []body
 	for _, c := range list.Items {
+		// The resourceVersion is certshim's guard: such an apply creates, or fails.
 		metadata := map[string]any{
 			"name": c.GetName(), "namespace": c.GetNamespace(), "labels": c.GetLabels(), "ownerReferences": c.GetOwnerReferences(),
+			"resourceVersion": "1",
 		}
 		content, err := json.MarshalIndent(map[string]any{
 			"apiVersion": c.GetAPIVersion(), "kind": c.GetKind(), "metadata": metadata, "spec": c.Object["spec"],
