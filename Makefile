@@ -9,6 +9,9 @@ RACE    := $(if $(CC_FOUND),-race,)
 SHELL   := bash
 
 .DEFAULT_GOAL := help
+# Tests build programs, run those of bin/ and ask `go list`: Go's cache of results doesn't see that the answer is another.
+TEST := go test -count=1
+
 .PHONY: help build demo demo-external test test-unit test-differential test-e2e test-external controlplane certmanager external-issuers lint fuzz bench generate verify image clean
 
 help: ## list the targets
@@ -29,19 +32,18 @@ test: ## all tests, with the race detector where a C compiler is found
 	@$(MAKE) --no-print-directory test-differential test-e2e test-external
 
 test-unit: ## the pure rooms and the commands
-	go test $(RACE) -timeout 20m ./...
-	cd test/corpca && go test ./...
+	$(TEST) $(RACE) -timeout 20m ./...
+	cd test/corpca && $(TEST) ./...
 
 test-differential: build ## against cert-manager's own shim code
 	cd test && ./differential/run.sh
 
-# Go's cache of results doesn't see that a program in bin/ is another: -count=1.
 test-e2e: build controlplane certmanager ## on the real control plane
-	cd test && go test $(RACE) -count=1 -timeout 40m -p 1 $$(go list ./... | grep -vE '/(differential|external)')
-	cd test/controlplane && CGO_ENABLED=0 go test -timeout 10m ./...
+	cd test && $(TEST) $(RACE) -timeout 40m -p 1 $$(go list ./... | grep -vE '/(differential|external)')
+	cd test/controlplane && CGO_ENABLED=0 $(TEST) -timeout 10m ./...
 
 test-external: build controlplane certmanager external-issuers ## with real external issuers: AWS Private CA, ACME
-	cd test && go test $(RACE) -count=1 -timeout 20m -p 1 -parallel 8 ./external/...
+	cd test && $(TEST) $(RACE) -timeout 20m -p 1 -parallel 8 ./external/...
 
 controlplane: ## bin/controlplane and bin/kubectl: a real etcd and kube-apiserver
 	@test/controlplane/build.sh $(CURDIR)/$(BIN)
@@ -55,7 +57,7 @@ external-issuers: ## bin/aws-privateca-issuer, bin/pebble and its DNS server
 lint: $(LINT) ## golangci-lint, and the boundaries between the rooms
 	$(LINT) run ./...
 	cd test && ../$(LINT) run --config ../.golangci.yml ./...
-	go vet ./... && go test -run TestRooms .
+	go vet ./... && $(TEST) -run TestRooms .
 
 $(LINT):
 	GOBIN=$(CURDIR)/$(BIN) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)

@@ -52,6 +52,7 @@ func garbagePercent(live uint64, filled bool) int {
 	percent := garbageBudget * 100 / max(live, 1) / step * step
 	percent = min(max(percent, leastGarbage), mostGarbage)
 	if filled && live < smallHeap {
+		// Of a heap with next to nothing alive the eighth counts, so that no percentage is beyond reason.
 		percent = max(percent, (smallHeap-live)*100/max(live, smallHeap/8)/step*step)
 	}
 	return int(percent)

@@ -46,8 +46,8 @@ func TestWhatAnApplyAsksForIsCheapForTheServer(t *testing.T) {
 	if err := writer.Apply(t.Context(), name, config, certificate.Guard{ResourceVersion: createOnly}); err != nil {
 		t.Fatal(err)
 	}
-	lines := strings.Split(strings.ReplaceAll(got.body, ",\n", "\n"), "\n")
-	for _, line := range []string{`"secretName": "tls"`, `"a.example.com"`, `"resourceVersion": "1"`} {
+	lines := strings.Split(got.body, "\n")
+	for _, line := range []string{`"secretName": "tls"`, `"a.example.com",`, `"resourceVersion": "1"`} {
 		if !slices.Contains(lines, line) {
 			t.Errorf("no line of the body is %s:\n%s", line, got.body)
 		}

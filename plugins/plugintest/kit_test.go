@@ -165,6 +165,7 @@ func patience(fault faulty.Fault) time.Duration {
 
 // busy says that C3 gave up, and it alone may: these tests run dozens of plugins at once, beside which
 // how fast one is can't be told. What C3 makes of the times that it took, TestLateAnswers holds.
+// It says why by these words alone: a C3 that was skipped for want of anything is not excused.
 func busy(result plugintest.Result) bool {
 	return result.ID == "C3" && result.Outcome == plugintest.Skipped && strings.HasPrefix(result.Detail, "the machine is busy")
 }
