@@ -6,8 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"k8s.io/cli-runtime/pkg/genericiooptions"
-
 	"github.com/certshim/certshim/cmd/certshim/app"
 	"github.com/certshim/certshim/resolver"
 )
@@ -40,7 +38,7 @@ metadata:
 spec: {tls: [{hosts: [web.example.com], secretName: web-tls}]}
 `
 	var out, problems bytes.Buffer
-	streams := genericiooptions.IOStreams{In: strings.NewReader(ingress), Out: &out, ErrOut: &problems}
+	streams := app.Streams{In: strings.NewReader(ingress), Out: &out, ErrOut: &problems}
 	status := app.Run(t.Context(), []string{"certshim", "plan", "-f", "-", "-o", "yaml"}, streams, app.WithResolver(corpCA{}, issuerType()))
 	if status != 0 || !strings.Contains(out.String(), "group: pki.corp.example") {
 		t.Errorf("status %d:\n%s%s", status, out.String(), problems.String())

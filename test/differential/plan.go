@@ -8,7 +8,6 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	utiljson "k8s.io/apimachinery/pkg/util/json"
-	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"sigs.k8s.io/yaml"
 
 	"github.com/certshim/certshim/certificate"
@@ -36,7 +35,7 @@ func planned(in *Input) (configs, error) {
 	}
 	args := append([]string{"certshim", "plan", "-f", "-", "-o", "json"}, flagsOf(in.Options)...)
 	const unreadable = 2
-	streams := genericiooptions.IOStreams{In: &stdin, Out: &stdout, ErrOut: &stderr}
+	streams := app.Streams{In: &stdin, Out: &stdout, ErrOut: &stderr}
 	if status := app.Run(context.Background(), args, streams); status >= unreadable {
 		return nil, fmt.Errorf("plan ended with status %d: %s", status, stderr.String())
 	}

@@ -5,14 +5,13 @@ import (
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
-	"k8s.io/cli-runtime/pkg/genericiooptions"
 
 	"github.com/certshim/certshim/annotations"
 )
 
 const formatMarkdown = "markdown"
 
-func newAnnotations(streams genericiooptions.IOStreams) *cobra.Command {
+func newAnnotations(streams Streams) *cobra.Command {
 	format := ""
 	cmd := &cobra.Command{
 		Use:   "annotations",
@@ -27,7 +26,7 @@ func newAnnotations(streams genericiooptions.IOStreams) *cobra.Command {
 	return cmd
 }
 
-func printAnnotations(streams genericiooptions.IOStreams, format string) error {
+func printAnnotations(streams Streams, format string) error {
 	switch format {
 	case formatTable:
 		table := tabwriter.NewWriter(streams.Out, 0, 0, 2, ' ', 0)

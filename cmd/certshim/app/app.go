@@ -10,7 +10,6 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
-	"k8s.io/cli-runtime/pkg/genericiooptions"
 )
 
 // The exit statuses of every command.
@@ -44,13 +43,13 @@ func (f failure) Unwrap() error { return f.error }
 func Main(options ...Option) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	return Run(ctx, os.Args, genericiooptions.IOStreams{In: os.Stdin, Out: os.Stdout, ErrOut: os.Stderr}, options...)
+	return Run(ctx, os.Args, Streams{In: os.Stdin, Out: os.Stdout, ErrOut: os.Stderr}, options...)
 }
 
 // Run runs one command line, args[0] being the name of the program, and gives the exit
 // status. It may be called again and again; the log of client libraries goes where the
 // last `controller` sent it.
-func Run(ctx context.Context, args []string, streams genericiooptions.IOStreams, options ...Option) int {
+func Run(ctx context.Context, args []string, streams Streams, options ...Option) int {
 	root := newRoot(programName(args), streams, newBuild(options))
 	root.SetArgs(args[min(1, len(args)):])
 	err := root.ExecuteContext(ctx)
@@ -81,7 +80,7 @@ func programName(args []string) string {
 	return "certshim"
 }
 
-func newRoot(name string, streams genericiooptions.IOStreams, b build) *cobra.Command {
+func newRoot(name string, streams Streams, b build) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "certshim",
 		Short: "Annotated Ingresses, Gateways and ListenerSets to cert-manager Certificates",

@@ -12,7 +12,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/tools/pager"
@@ -45,7 +44,7 @@ func (o *planOptions) readCluster(ctx context.Context) (*inventory, liveReader, 
 		return nil, nil, err
 	}
 	o.within = namespace
-	c, finder, err := newCluster(o.connection, namespace, o.policy.Registry)
+	c, finder, err := newCluster(&o.connection, namespace, o.policy.Registry)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -64,8 +63,8 @@ func (o *planOptions) readCluster(ctx context.Context) (*inventory, liveReader, 
 }
 
 // newCluster makes the clients; nothing is sent yet. The namespace is empty for all.
-func newCluster(connection *genericclioptions.ConfigFlags, namespace string, registry *resolver.Registry) (cluster, discovery.DiscoveryInterface, error) {
-	config, err := connect(connection)
+func newCluster(connection *connectionFlags, namespace string, registry *resolver.Registry) (cluster, discovery.DiscoveryInterface, error) {
+	config, err := connection.config()
 	if err != nil {
 		return cluster{}, nil, err
 	}
@@ -104,11 +103,7 @@ func (o *planOptions) clusterNamespace() (string, error) {
 	if o.allNamespaces || o.namespace != "" {
 		return o.namespace, nil
 	}
-	namespace, _, err := o.connection.ToRawKubeConfigLoader().Namespace()
-	if err != nil {
-		return "", fmt.Errorf("read the kubeconfig: %w", err)
-	}
-	return namespace, nil
+	return o.connection.namespace()
 }
 
 func (c cluster) read(ctx context.Context, finder discovery.DiscoveryInterface, sources []source.Kind) error {

@@ -3,15 +3,12 @@ package app
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"os"
 	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
-	"k8s.io/cli-runtime/pkg/genericclioptions"
-	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"k8s.io/client-go/rest"
 
 	"github.com/certshim/certshim"
@@ -22,13 +19,13 @@ import (
 type controllerOptions struct {
 	settings   *settings
 	logs       logFlags
-	connection *genericclioptions.ConfigFlags
-	streams    genericiooptions.IOStreams
+	connection connectionFlags
+	streams    Streams
 	build      build
 }
 
-func newController(streams genericiooptions.IOStreams, b build) *cobra.Command {
-	o := &controllerOptions{streams: streams, build: b, connection: connectionFlags()}
+func newController(streams Streams, b build) *cobra.Command {
+	o := &controllerOptions{streams: streams, build: b}
 	cmd := &cobra.Command{
 		Use:   "controller",
 		Short: "Keep Certificates in step with their sources in a cluster",
@@ -46,34 +43,8 @@ be switched off there: --controllers=*,-ingress-shim,-gateway-shim.
 	o.settings = newSettings(cmd.Flags(), bindController)
 	o.logs.bind(cmd.Flags())
 	bindCarriedOver(cmd.Flags())
-	o.connection.AddFlags(cmd.Flags())
+	o.connection.bind(cmd.Flags())
 	return cmd
-}
-
-// connectionFlags are kubectl's flags that say which cluster, and as whom.
-func connectionFlags() *genericclioptions.ConfigFlags {
-	all := genericclioptions.NewConfigFlags(true)
-	return &genericclioptions.ConfigFlags{
-		KubeConfig: all.KubeConfig, Context: all.Context, ClusterName: all.ClusterName, AuthInfoName: all.AuthInfoName,
-		APIServer: all.APIServer, Impersonate: all.Impersonate, ImpersonateGroup: all.ImpersonateGroup,
-	}
-}
-
-// connect says which cluster. Without a kubeconfig and outside of a pod there is none; client
-// libraries would try localhost then.
-func connect(flags *genericclioptions.ConfigFlags) (*rest.Config, error) {
-	const fallback = "http://localhost:8080"
-	connection, err := flags.ToRESTConfig()
-	if err != nil {
-		return nil, fmt.Errorf("read the kubeconfig: %w", err)
-	}
-	if connection.Host == fallback && *flags.APIServer == "" {
-		kubeconfig, err := flags.ToRawKubeConfigLoader().RawConfig()
-		if err == nil && len(kubeconfig.Clusters) == 0 {
-			return nil, errors.New("no cluster: there is no kubeconfig; name one by --kubeconfig or KUBECONFIG")
-		}
-	}
-	return connection, nil
 }
 
 func (o *controllerOptions) run(cmd *cobra.Command) error {
@@ -90,7 +61,7 @@ func (o *controllerOptions) run(cmd *cobra.Command) error {
 	if flags := meaningless(cmd.Flags()); len(flags) > 0 {
 		log.Warn("these flags have no meaning here, remove them", slog.String("flags", strings.Join(flags, " ")))
 	}
-	connection, err := connect(o.connection)
+	connection, err := o.connection.config()
 	if err != nil {
 		return err
 	}

@@ -8,8 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"k8s.io/cli-runtime/pkg/genericiooptions"
-
 	"github.com/certshim/certshim/cmd/certshim/app"
 	"github.com/certshim/certshim/resolver"
 )
@@ -43,7 +41,7 @@ func issuersDisabled(t *testing.T, disable string) (status int, out, problems st
 		t.Fatal(err)
 	}
 	var stdout, stderr bytes.Buffer
-	streams := genericiooptions.IOStreams{In: strings.NewReader(""), Out: &stdout, ErrOut: &stderr}
+	streams := app.Streams{In: strings.NewReader(""), Out: &stdout, ErrOut: &stderr}
 	status = app.Run(t.Context(), []string{"certshim", "issuers", "--offline", "--config", file}, streams, withCorpCA())
 	return status, stdout.String(), stderr.String()
 }

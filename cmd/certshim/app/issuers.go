@@ -12,8 +12,6 @@ import (
 
 	"github.com/spf13/cobra"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/cli-runtime/pkg/genericclioptions"
-	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"sigs.k8s.io/yaml"
 
 	"github.com/certshim/certshim"
@@ -24,8 +22,8 @@ const formatRBAC = "rbac"
 
 type issuersOptions struct {
 	settings      *settings
-	connection    *genericclioptions.ConfigFlags
-	streams       genericiooptions.IOStreams
+	connection    connectionFlags
+	streams       Streams
 	namespace     string
 	allNamespaces bool
 	offline       bool
@@ -34,8 +32,8 @@ type issuersOptions struct {
 	registry *resolver.Registry
 }
 
-func newIssuerTypes(streams genericiooptions.IOStreams, b build) *cobra.Command {
-	o := &issuersOptions{streams: streams, connection: connectionFlags()}
+func newIssuerTypes(streams Streams, b build) *cobra.Command {
+	o := &issuersOptions{streams: streams}
 	cmd := &cobra.Command{
 		Use:   "issuers [[KIND/]NAME]",
 		Short: "List the issuer types that are known, and what the cluster has of them",
@@ -69,7 +67,7 @@ is known of it.
 	flags.BoolVarP(&o.allNamespaces, "all-namespaces", "A", false, "look for the issuer that is named in all namespaces")
 	flags.BoolVar(&o.offline, "offline", false, "ask no cluster: list what is known")
 	flags.StringVarP(&o.format, "output", "o", formatTable, "table, json, yaml or rbac (the permissions that watching them needs)")
-	o.connection.AddFlags(flags)
+	o.connection.bind(flags)
 	cmd.AddCommand(newIssuerTest(streams))
 	return cmd
 }
@@ -232,7 +230,7 @@ func (t *issuerType) count(kind resolver.GroupKind, known *inventory) {
 
 // read reads the issuers of the cluster, and its Certificates.
 func (o *issuersOptions) read(ctx context.Context, namespace string) (*inventory, error) {
-	c, finder, err := newCluster(o.connection, namespace, o.registry)
+	c, finder, err := newCluster(&o.connection, namespace, o.registry)
 	if err != nil {
 		return nil, err
 	}
@@ -290,8 +288,7 @@ func (o *issuersOptions) oneNamespace() (string, error) {
 	if o.allNamespaces || o.namespace != "" {
 		return o.namespace, nil
 	}
-	namespace, _, err := o.connection.ToRawKubeConfigLoader().Namespace()
-	return namespace, err
+	return o.connection.namespace()
 }
 
 // issuersNamed are the issuers of a name, and of a kind if it isn't "", in any case.

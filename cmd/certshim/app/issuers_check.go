@@ -6,12 +6,11 @@ import (
 	"os"
 
 	"github.com/spf13/cobra"
-	"k8s.io/cli-runtime/pkg/genericiooptions"
 
 	"github.com/certshim/certshim/resolver"
 )
 
-func newIssuerTest(streams genericiooptions.IOStreams) *cobra.Command {
+func newIssuerTest(streams Streams) *cobra.Command {
 	var paths []string
 	cmd := &cobra.Command{
 		Use:   "test FILE…",
@@ -33,7 +32,7 @@ rule.
 	return cmd
 }
 
-func testIssuerTypes(streams genericiooptions.IOStreams, paths []string) error {
+func testIssuerTypes(streams Streams, paths []string) error {
 	var passed, failed, unreadable int
 	for _, path := range paths {
 		files, err := typeFiles(path)
@@ -65,7 +64,7 @@ func testIssuerTypes(streams genericiooptions.IOStreams, paths []string) error {
 	return nil
 }
 
-func tellOutcomes(streams genericiooptions.IOStreams, file string, outcomes []resolver.Outcome) (passed, failed int) {
+func tellOutcomes(streams Streams, file string, outcomes []resolver.Outcome) (passed, failed int) {
 	for _, outcome := range outcomes {
 		if len(outcome.Faults) == 0 {
 			passed++

@@ -9,8 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/cli-runtime/pkg/genericclioptions"
-	"k8s.io/cli-runtime/pkg/genericiooptions"
 
 	"github.com/certshim/certshim"
 	"github.com/certshim/certshim/certificate"
@@ -21,8 +19,8 @@ import (
 
 type planOptions struct {
 	settings      *settings
-	connection    *genericclioptions.ConfigFlags
-	streams       genericiooptions.IOStreams
+	connection    connectionFlags
+	streams       Streams
 	build         build
 	input         input
 	namespace     string
@@ -41,8 +39,8 @@ type planOptions struct {
 	within string
 }
 
-func newPlan(streams genericiooptions.IOStreams, b build) *cobra.Command {
-	o := &planOptions{streams: streams, build: b, connection: connectionFlags(), input: input{stdin: streams.In}}
+func newPlan(streams Streams, b build) *cobra.Command {
+	o := &planOptions{streams: streams, build: b, input: input{stdin: streams.In}}
 	cmd := &cobra.Command{
 		Use:   "plan [KIND…]",
 		Short: "Show which Certificates manifests lead to, or what would change in a cluster",
@@ -75,7 +73,7 @@ kubectl apply --server-side --field-manager=certshim.
 	flags.StringVarP(&o.selector, "selector", "l", "", "look at sources with these labels")
 	flags.StringVarP(&o.format, "output", "o", "table", strings.Join(formats(), ", "))
 	flags.BoolVar(&o.noHeaders, "no-headers", false, "leave the table's header line out")
-	o.connection.AddFlags(flags)
+	o.connection.bind(flags)
 	complete(cmd, "output", formats()...)
 	return cmd
 }

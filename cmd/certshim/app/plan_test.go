@@ -11,8 +11,6 @@ import (
 	"testing"
 	"unicode"
 
-	"k8s.io/cli-runtime/pkg/genericiooptions"
-
 	"github.com/certshim/certshim/cmd/certshim/app"
 )
 
@@ -197,8 +195,7 @@ func BenchmarkPlan5000MixedDocuments(b *testing.B) {
 // run runs one command line in this process.
 func run(t testing.TB, stdin []byte, args ...string) (stdout, stderr string, exit int) {
 	t.Helper()
-	streams, in, out, errOut := genericiooptions.NewTestIOStreams()
-	in.Write(stdin)
-	exit = app.Run(context.Background(), append([]string{"certshim"}, args...), streams)
+	var out, errOut bytes.Buffer
+	exit = app.Run(context.Background(), append([]string{"certshim"}, args...), app.Streams{In: bytes.NewReader(stdin), Out: &out, ErrOut: &errOut})
 	return out.String(), errOut.String(), exit
 }

@@ -10,12 +10,11 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"k8s.io/cli-runtime/pkg/genericiooptions"
 
 	"github.com/certshim/certshim/plugins/plugintest"
 )
 
-func newPlugin(streams genericiooptions.IOStreams) *cobra.Command {
+func newPlugin(streams Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "plugin",
 		Short: "Work on resolver plugins",
@@ -30,13 +29,13 @@ func newPlugin(streams genericiooptions.IOStreams) *cobra.Command {
 const formatJUnit = "junit"
 
 type pluginTestOptions struct {
-	streams genericiooptions.IOStreams
+	streams Streams
 	fixture string
 	format  string
 	quick   bool
 }
 
-func newPluginTest(streams genericiooptions.IOStreams) *cobra.Command {
+func newPluginTest(streams Streams) *cobra.Command {
 	o := &pluginTestOptions{streams: streams}
 	cmd := &cobra.Command{
 		Use:   "test SOCKET --fixture FILE",

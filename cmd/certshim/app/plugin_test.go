@@ -9,8 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"k8s.io/cli-runtime/pkg/genericiooptions"
-
 	"github.com/certshim/certshim/cmd/certshim/app"
 	"github.com/certshim/certshim/plugins/plugintest"
 	"github.com/certshim/certshim/plugins/plugintest/faulty"
@@ -41,7 +39,7 @@ func testPlugin(t *testing.T, fault faulty.Fault, arguments ...string) (status i
 		t.Fatal(err)
 	}
 	var stdout, stderr bytes.Buffer
-	streams := genericiooptions.IOStreams{In: strings.NewReader(""), Out: &stdout, ErrOut: &stderr}
+	streams := app.Streams{In: strings.NewReader(""), Out: &stdout, ErrOut: &stderr}
 	arguments = append([]string{"certshim", "plugin", "test", socket, "--fixture", fixture, "--quick"}, arguments...)
 	return app.Run(t.Context(), arguments, streams), stdout.String(), stderr.String()
 }
@@ -65,7 +63,7 @@ func TestPluginTestOfNone(t *testing.T) {
 		t.Fatal(err)
 	}
 	var stdout, stderr bytes.Buffer
-	streams := genericiooptions.IOStreams{In: strings.NewReader(""), Out: &stdout, ErrOut: &stderr}
+	streams := app.Streams{In: strings.NewReader(""), Out: &stdout, ErrOut: &stderr}
 	status := app.Run(t.Context(), []string{"certshim", "plugin", "test", filepath.Join(folder, "p.sock"), "--fixture", fixture}, streams)
 	if status != 2 || stdout.String() != "" || !strings.Contains(stderr.String(), "no such file or directory; start it before the test") {
 		t.Errorf("status %d, out %q, error %q", status, stdout.String(), stderr.String())
@@ -78,7 +76,7 @@ func TestPluginTestNamesTheFixturesLines(t *testing.T) {
 		t.Fatal(err)
 	}
 	var stdout, stderr bytes.Buffer
-	streams := genericiooptions.IOStreams{In: strings.NewReader(""), Out: &stdout, ErrOut: &stderr}
+	streams := app.Streams{In: strings.NewReader(""), Out: &stdout, ErrOut: &stderr}
 	status := app.Run(t.Context(), []string{"certshim", "plugin", "test", "p.sock", "--fixture", fixture}, streams)
 	if want := "error: " + fixture + ":11: field chnage not found\nerror: " + fixture + ":12: field ends not found\n"; status != 2 || stderr.String() != want {
 		t.Errorf("status %d, error %q, want %q", status, stderr.String(), want)
@@ -145,7 +143,7 @@ func TestAPlanAsksNoPlugin(t *testing.T) {
 		}
 	}
 	var stdout, stderr bytes.Buffer
-	streams := genericiooptions.IOStreams{In: strings.NewReader(""), Out: &stdout, ErrOut: &stderr}
+	streams := app.Streams{In: strings.NewReader(""), Out: &stdout, ErrOut: &stderr}
 	status := app.Run(t.Context(), []string{"certshim", "plan", "-f", manifest, "--config", configuration, "-o", "yaml"}, streams)
 	if status != 0 || !strings.Contains(stdout.String(), "group: pki.corp.example") {
 		t.Errorf("status %d:\n%s%s", status, stdout.String(), stderr.String())

@@ -7,7 +7,6 @@ import (
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
-	"k8s.io/cli-runtime/pkg/genericiooptions"
 )
 
 // Version of the program. The linker sets it (-X); without, it is the module's version.
@@ -44,7 +43,7 @@ func readVersion() buildVersion {
 	return v
 }
 
-func newVersion(streams genericiooptions.IOStreams) *cobra.Command {
+func newVersion(streams Streams) *cobra.Command {
 	format := ""
 	cmd := &cobra.Command{
 		Use:   "version",
@@ -59,7 +58,7 @@ func newVersion(streams genericiooptions.IOStreams) *cobra.Command {
 	return cmd
 }
 
-func printVersion(streams genericiooptions.IOStreams, v buildVersion, format string) error {
+func printVersion(streams Streams, v buildVersion, format string) error {
 	switch format {
 	case "":
 		_, err := fmt.Fprintf(streams.Out, "certshim %s (%s, %s)\n", v.Version, v.GoVersion, v.Platform)

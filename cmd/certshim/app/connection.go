@@ -1,0 +1,63 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/spf13/pflag"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+)
+
+// connectionFlags are those of kubectl's flags that choose the cluster and the user.
+type connectionFlags struct {
+	kubeconfig string
+	overrides  clientcmd.ConfigOverrides
+}
+
+func (c *connectionFlags) bind(flags *pflag.FlagSet) {
+	flags.StringVar(&c.kubeconfig, "kubeconfig", "", "Path to the kubeconfig file to use for CLI requests.")
+	flags.StringVar(&c.overrides.CurrentContext, "context", "", "The name of the kubeconfig context to use")
+	flags.StringVar(&c.overrides.Context.Cluster, "cluster", "", "The name of the kubeconfig cluster to use")
+	flags.StringVar(&c.overrides.Context.AuthInfo, "user", "", "The name of the kubeconfig user to use")
+	flags.StringVarP(&c.overrides.ClusterInfo.Server, "server", "s", "", "The address and port of the Kubernetes API server")
+	flags.StringVar(&c.overrides.AuthInfo.Impersonate, "as", "", "Username to impersonate for the operation. User could be a regular user or a service account in a namespace.")
+	flags.StringArrayVar(&c.overrides.AuthInfo.ImpersonateGroups, "as-group", nil, "Group to impersonate for the operation, this flag can be repeated to specify multiple groups.")
+}
+
+// loader finds the kubeconfig as kubectl does, with the same defaults.
+func (c *connectionFlags) loader() clientcmd.ClientConfig {
+	rules := clientcmd.NewDefaultClientConfigLoadingRules()
+	rules.ExplicitPath = c.kubeconfig
+	rules.DefaultClientConfig = &clientcmd.DefaultClientConfig
+	overrides := c.overrides
+	overrides.ClusterDefaults = clientcmd.ClusterDefaults
+	return clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &overrides)
+}
+
+// config returns how to reach the cluster. With no kubeconfig, and outside of a pod, the client
+// libraries would fall back to localhost; that is an error here.
+func (c *connectionFlags) config() (*rest.Config, error) {
+	const fallback = "http://localhost:8080"
+	loader := c.loader()
+	config, err := loader.ClientConfig()
+	if err != nil {
+		return nil, fmt.Errorf("read the kubeconfig: %w", err)
+	}
+	if config.Host == fallback && c.overrides.ClusterInfo.Server == "" {
+		kubeconfig, err := loader.RawConfig()
+		if err == nil && len(kubeconfig.Clusters) == 0 {
+			return nil, errors.New("no cluster: there is no kubeconfig; name one by --kubeconfig or KUBECONFIG")
+		}
+	}
+	return config, nil
+}
+
+// namespace returns the namespace of the kubeconfig's current context.
+func (c *connectionFlags) namespace() (string, error) {
+	namespace, _, err := c.loader().Namespace()
+	if err != nil {
+		return "", fmt.Errorf("read the kubeconfig: %w", err)
+	}
+	return namespace, nil
+}
