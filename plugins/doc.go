@@ -13,7 +13,7 @@
 //	wire        its messages to what resolvers say, and back
 //	remote      a resolver behind a socket
 //	serve       the server side for authors in Go
-//	plugintest  the conformance kit, and plugins that are broken on purpose
+//	plugintest  the conformance kit, its adapter for Go tests, and plugins that are broken on purpose
 //	examples    one plugin, written in Go and in Python
 //
 // plugins may import problem and resolver. No other room imports it but cmd.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/certshim/certshim/plugins/plugintest"
 	"github.com/certshim/certshim/plugins/plugintest/faulty"
+	"github.com/certshim/certshim/plugins/plugintest/gotest"
 )
 
 const fixture = `
@@ -212,7 +213,7 @@ func TestAnAuthorRunsItInATest(t *testing.T) {
 		t.Fatal(err)
 	}
 	l := newLab(t, faulty.None)
-	plugintest.Run(t, l.socket, f, l.options())
+	gotest.Run(t, l.socket, f, l.options())
 }
 
 func TestAFixtureIsReadStrictly(t *testing.T) {

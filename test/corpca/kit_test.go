@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/certshim/certshim/plugins/plugintest"
+	"github.com/certshim/certshim/plugins/plugintest/gotest"
 	"github.com/certshim/certshim/plugins/serve"
 )
 
@@ -36,5 +37,5 @@ func TestItConforms(t *testing.T) {
 		t.Fatal(err)
 	}
 	go func() { _ = serve.Server{Resolver: corpCA{}}.Serve(t.Context(), listener) }()
-	plugintest.Run(t, socket, f, plugintest.QuickOptions())
+	gotest.Run(t, socket, f, plugintest.QuickOptions())
 }
