@@ -5,10 +5,10 @@ COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
 ARG VERSION=dev
-RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X github.com/certshim/certshim/cmd/certshim/app.Version=${VERSION}" -o /certshim ./cmd/certshim
+RUN make build VERSION=${VERSION}
 
 FROM gcr.io/distroless/static:nonroot
-COPY --from=build /certshim /certshim
+COPY --from=build /src/bin/certshim /certshim
 USER 65532:65532
 ENTRYPOINT ["/certshim"]
 CMD ["controller"]

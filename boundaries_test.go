@@ -45,13 +45,29 @@ func TestRoomsReachOnlyWhatTheyMay(t *testing.T) {
 	}
 }
 
-func dependencies(t *testing.T, room string) []string {
+// What the program has no use for, by the beginning of a package's path. With html/template the
+// linker keeps every exported method of every type.
+var ballast = []string{
+	"testing", "html/template", "golang.org/x/net/trace", "net/http/pprof", "k8s.io/cli-runtime", "sigs.k8s.io/kustomize",
+}
+
+func TestTheProgramHasNoBallast(t *testing.T) {
+	for _, dep := range dependencies(t, "cmd/certshim", "-tags", "grpcnotrace") {
+		for _, path := range ballast {
+			if dep == path || strings.HasPrefix(dep, path+"/") {
+				t.Errorf("cmd/certshim reaches %s", dep)
+			}
+		}
+	}
+}
+
+func dependencies(t *testing.T, room string, flags ...string) []string {
 	t.Helper()
 	target := "./" + room + "/..."
 	if room == "." {
 		target = "."
 	}
-	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", target).Output()
+	out, err := exec.CommandContext(t.Context(), "go", slices.Concat([]string{"list", "-deps"}, flags, []string{target})...).Output()
 	if err != nil {
 		t.Fatalf("go list -deps %s: %v", target, err)
 	}
