@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"maps"
-	"runtime/debug"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -42,6 +41,9 @@ type Config struct {
 	// Pod is the one that this program runs in, for Events about itself; its name is empty
 	// elsewhere.
 	Pod source.Ref
+	// AfterPeak, if not nil, is called after each peak of memory of a start: once the first lists
+	// are in memory, and once nothing is left to do.
+	AfterPeak func()
 	// Version of the program, for the User-Agent and the build_info metric.
 	Version string
 }
@@ -95,6 +97,9 @@ func New(config Config, base *rest.Config, log *slog.Logger, registry *prometheu
 	if config.Plugins == nil {
 		config.Plugins = noPlugins{}
 	}
+	if config.AfterPeak == nil {
+		config.AfterPeak = func() {}
+	}
 	c := &Controller{
 		config: config, base: base, log: log, registry: registry,
 		memory: newMemory(), pace: newPace(config.Takeover.ChangesPerMinute),
@@ -113,7 +118,6 @@ func New(config Config, base *rest.Config, log *slog.Logger, registry *prometheu
 // Lease and returns nil. It returns an error when the Lease was lost or the listener for
 // metrics and health can't be opened.
 func (c *Controller) Run(ctx context.Context) error {
-	limitGarbage()
 	if err := c.serve(ctx); err != nil {
 		return err
 	}
@@ -257,8 +261,7 @@ func (c *Controller) settle(ctx context.Context, firstReady chan struct{}) {
 	select {
 	case <-firstReady:
 	default:
-		cachesFilled.Store(true)
-		debug.FreeOSMemory()
+		c.config.AfterPeak()
 		close(firstReady)
 	}
 }
@@ -317,7 +320,7 @@ func (c *Controller) noteIdle() {
 	if c.informed.Load() && c.working.Load() == 0 && c.queue.Len() == 0 {
 		c.firstIdle.Do(func() {
 			c.metrics.initialDone.Set(1)
-			debug.FreeOSMemory()
+			c.config.AfterPeak()
 		})
 	}
 }

@@ -137,6 +137,33 @@ func TestASourceThatGoesWhileNothingIsDecidedIsForgotten(t *testing.T) {
 	}
 }
 
+func TestTheEndOfEachPeakOfMemoryIsTold(t *testing.T) {
+	c := newTestController(t, &script{})
+	serving(c, true)
+	peaks := 0
+	c.config.AfterPeak = func() { peaks++ }
+	c.informed.Store(false)
+	c.watcher = c.newWatcher()
+	c.watcher.feeds[certificates] = &feed{watched: c.watchedCertificates(), attached: true}
+	see(t, c, ingress(issuer, "tls"))
+	if c.noteIdle(); peaks != 0 {
+		t.Errorf("%d peaks ended before Certificates are in memory", peaks)
+	}
+	firstReady := make(chan struct{})
+	c.settle(t.Context(), firstReady)
+	c.settle(t.Context(), firstReady)
+	if c.noteIdle(); peaks != 1 {
+		t.Errorf("%d peaks ended once the lists are in memory, want 1", peaks)
+	}
+	for c.queue.Len() > 0 {
+		c.workOnOne(t.Context(), t.Context())
+	}
+	c.noteIdle()
+	if c.noteIdle(); peaks != 2 {
+		t.Errorf("%d peaks ended once all is done, want 2", peaks)
+	}
+}
+
 // permitting is an API server without any objects, that may refuse to watch them.
 type permitting struct {
 	refuse atomic.Bool

@@ -69,7 +69,9 @@ func (o *controllerOptions) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	config := controller.Config{Configuration: configuration, Policy: policy, Pod: ownPod(), Version: readVersion().Version}
+	config := controller.Config{
+		Configuration: configuration, Policy: policy, AfterPeak: afterPeak, Pod: ownPod(), Version: readVersion().Version,
+	}
 	metrics := prometheus.NewRegistry()
 	if host != nil {
 		config.Plugins = host
@@ -96,6 +98,7 @@ func runController(ctx context.Context, config controller.Config, connection *re
 	if err != nil {
 		return err
 	}
+	limitGarbage()
 	if err := c.Run(ctx); err != nil {
 		return failure{err}
 	}

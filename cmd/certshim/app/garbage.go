@@ -1,4 +1,4 @@
-package controller
+package app
 
 import (
 	"os"
@@ -9,10 +9,10 @@ import (
 	"sync/atomic"
 )
 
-// How much garbage may gather before it is collected: a fixed amount, but at least this part
-// of what lives. Go's own rule is as much again as lives, which would double the memory of a
-// large cluster. Once the caches are filled, a small heap may grow to the size of smallHeap:
-// before, what lives grows faster than the limit follows it.
+// Garbage is collected once it amounts to garbageBudget, or to leastGarbage percent of the live
+// heap if that is more. Go's default waits for as much garbage as there is live heap, which would
+// double the memory of a large cluster. Once the caches are filled, a small heap may grow to
+// smallHeap; until then the live heap grows faster than the limit follows it.
 const (
 	garbageBudget = 8 << 20
 	smallHeap     = 28 << 20
@@ -23,8 +23,14 @@ const (
 // cachesFilled is set once the first lists are in memory.
 var cachesFilled atomic.Bool
 
-// limitGarbage follows what lives from now on, after each collection, unless the operator
-// decided. It is for the whole process.
+// afterPeak gives the memory that only the start needed back to the system.
+func afterPeak() {
+	cachesFilled.Store(true)
+	debug.FreeOSMemory()
+}
+
+// limitGarbage adjusts the limit after each collection from now on, for the whole process,
+// unless the operator has set GOGC.
 var limitGarbage = sync.OnceFunc(func() {
 	if os.Getenv("GOGC") == "" {
 		adjustGarbage(0)
