@@ -4,10 +4,9 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"slices"
 	"strings"
 
-	"github.com/pmezard/go-difflib/difflib"
+	"github.com/rogpeppe/go-internal/diff"
 
 	"github.com/certshim/certshim/certificate"
 )
@@ -21,7 +20,7 @@ func (p *plan) writeDiff(w io.Writer) error {
 			if !writes(c) && c.Action != certificate.Delete {
 				continue
 			}
-			text, err := diff(c, one.live[c.Name])
+			text, err := unifiedDiff(c, one.live[c.Name])
 			if err != nil {
 				return err
 			}
@@ -46,7 +45,7 @@ func writeLines(w io.Writer, text string) error {
 	return nil
 }
 
-func diff(c certificate.Decision, live map[string]any) (string, error) {
+func unifiedDiff(c certificate.Decision, live map[string]any) (string, error) {
 	name := "Certificate/" + c.Namespace + "/" + c.Name
 	before, after := readable(live), readable(afterwards(c, live))
 	from, to := "live/"+name, "planned/"+name
@@ -56,15 +55,17 @@ func diff(c certificate.Decision, live map[string]any) (string, error) {
 	if after == nil {
 		to = "/dev/null"
 	}
-	a, err := lines(before)
+	a, err := document(before)
 	if err != nil {
 		return "", err
 	}
-	b, err := lines(after)
+	b, err := document(after)
 	if err != nil {
 		return "", err
 	}
-	return difflib.GetUnifiedDiffString(difflib.UnifiedDiff{A: a, B: b, FromFile: from, ToFile: to, Context: 3})
+	// The first line only names both once more.
+	_, unified, _ := strings.Cut(string(diff.Diff(from, a, to, b)), "\n")
+	return unified, nil
 }
 
 // afterwards is the Certificate once the decision is carried out.
@@ -96,13 +97,10 @@ func readable(object map[string]any) map[string]any {
 	return out
 }
 
-func lines(object map[string]any) ([]string, error) {
+// document is an object as YAML; of nil it is empty.
+func document(object map[string]any) ([]byte, error) {
 	if object == nil {
 		return nil, nil
 	}
-	text, err := yamlText(object)
-	if err != nil {
-		return nil, err
-	}
-	return slices.Collect(strings.Lines(string(text))), nil
+	return yamlText(object)
 }
