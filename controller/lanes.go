@@ -6,40 +6,39 @@ import (
 	"k8s.io/client-go/util/workqueue"
 )
 
-// slowTurn is how often the slow lane goes first: every eighth time.
+// slowTurn makes every eighth pop prefer the slow lane, so that changes can't starve it.
 const slowTurn = 8
 
-// lanes is the order of the queue. Changes go through the fast lane; the initial list and
-// retries wait in the slow one, in which the namespaces take turns. So a change does not
-// wait behind ten thousand objects of a start, nor one tenant behind another's.
-type lanes struct {
+// lanes is the order of the work queue. Changes go through the fast lane; first lists and
+// retries go through the slow one. Within each lane the namespaces take turns. So a change
+// never waits behind the ten thousand objects of a start, nor one tenant behind another.
+type lanes[K comparable] struct {
+	namespace func(K) string
+
 	lock   sync.Mutex
-	places map[key]place
+	places map[K]place
 	queued int
-	fast   fifo[key]
-	slow   map[string]*fifo[key]
-	turns  fifo[string] // the namespaces of slow, next first
+	fast   lane[K]
+	slow   lane[K]
 	pops   int
 }
 
-// place is where a key is; one that isn't in the queue has none, or is marked.
+// place says where a key is. A key outside the queue has none, or is marked.
 type place uint8
 
 const (
-	marked place = iota + 1 // for the slow lane, when it is added
+	marked place = iota + 1 // goes to the slow lane when it is pushed
 	inSlowLane
 	inFastLane
 )
 
-var _ workqueue.Queue[key] = (*lanes)(nil)
-
-func newLanes() *lanes {
-	return &lanes{places: map[key]place{}, slow: map[string]*fifo[key]{}}
+func newLanes[K comparable](namespace func(K) string) *lanes[K] {
+	return &lanes[K]{namespace: namespace, places: map[K]place{}}
 }
 
-// slowDown sends a key through the slow lane when it is added next. One that is in the
-// queue keeps its place.
-func (l *lanes) slowDown(k key) {
+// slowDown sends a key through the slow lane the next time it is pushed. A key that is
+// queued already keeps its place.
+func (l *lanes[K]) slowDown(k K) {
 	l.lock.Lock()
 	defer l.lock.Unlock()
 	if l.places[k] == 0 {
@@ -47,56 +46,52 @@ func (l *lanes) slowDown(k key) {
 	}
 }
 
-// speedUp sends a key through the fast lane when it is added next, or moves it there.
-func (l *lanes) speedUp(k key) {
+// speedUp sends a key through the fast lane the next time it is pushed, and moves a key
+// that waits in the slow lane there.
+func (l *lanes[K]) speedUp(k K) {
 	l.lock.Lock()
 	defer l.lock.Unlock()
 	switch l.places[k] {
 	case marked:
 		delete(l.places, k)
 	case inSlowLane:
+		// Its entry in the slow lane is passed over later.
 		l.places[k] = inFastLane
-		l.fast.push(k)
+		l.fast.push(l.namespace(k), k)
 	case inFastLane:
 	}
 }
 
-// Touch does nothing: the lane was settled before the key was added.
-func (l *lanes) Touch(key) {}
+// Touch does nothing: slowDown or speedUp has chosen the lane before.
+func (l *lanes[K]) Touch(K) {}
 
 // Push adds a key that is not in the queue.
-func (l *lanes) Push(k key) {
+func (l *lanes[K]) Push(k K) {
 	l.lock.Lock()
 	defer l.lock.Unlock()
 	l.queued++
-	if l.places[k] != marked {
-		l.places[k] = inFastLane
-		l.fast.push(k)
+	if l.places[k] == marked {
+		l.places[k] = inSlowLane
+		l.slow.push(l.namespace(k), k)
 		return
 	}
-	l.places[k] = inSlowLane
-	keys := l.slow[k.namespace]
-	if keys == nil {
-		keys = &fifo[key]{}
-		l.slow[k.namespace] = keys
-		l.turns.push(k.namespace)
-	}
-	keys.push(k)
+	l.places[k] = inFastLane
+	l.fast.push(l.namespace(k), k)
 }
 
-// Len counts the keys in both lanes.
-func (l *lanes) Len() int {
+// Len counts the keys of both lanes.
+func (l *lanes[K]) Len() int {
 	l.lock.Lock()
 	defer l.lock.Unlock()
 	return l.queued
 }
 
-// Pop takes the next key; the work queue calls it only while Len is more than 0.
-func (l *lanes) Pop() key {
+// Pop takes the next key. The work queue calls it only while Len is greater than 0.
+func (l *lanes[K]) Pop() K {
 	l.lock.Lock()
 	defer l.lock.Unlock()
 	l.pops++
-	first, second := l.fast.pop, l.popSlow
+	first, second := l.popFast, l.popSlow
 	if l.pops%slowTurn == 0 {
 		first, second = second, first
 	}
@@ -107,33 +102,72 @@ func (l *lanes) Pop() key {
 	l.queued--
 	delete(l.places, k)
 	if len(l.places) == 0 {
-		// A map keeps the size that it had at the start.
-		l.places = map[key]place{}
+		// A map never shrinks: give back the size that a start needed.
+		l.places = map[K]place{}
 	}
 	return k
 }
 
-// popSlow passes over the keys that have moved to the fast lane meanwhile.
-func (l *lanes) popSlow() (key, bool) {
-	for {
-		namespace, found := l.turns.pop()
-		if !found {
-			return key{}, false
+func (l *lanes[K]) popFast() (K, bool) {
+	return l.fast.pop(func(k K) bool { return l.places[k] == inFastLane })
+}
+
+func (l *lanes[K]) popSlow() (K, bool) {
+	return l.slow.pop(func(k K) bool { return l.places[k] == inSlowLane })
+}
+
+var _ workqueue.Queue[string] = (*lanes[string])(nil)
+
+// lane is a queue in which the namespaces take turns.
+type lane[K comparable] struct {
+	keys  map[string]*fifo[K]
+	turns fifo[string] // the namespaces of keys, the next one first
+}
+
+func (l *lane[K]) push(namespace string, k K) {
+	keys := l.keys[namespace]
+	if keys == nil {
+		if l.keys == nil {
+			l.keys = map[string]*fifo[K]{}
 		}
-		keys := l.slow[namespace]
-		k, _ := keys.pop()
-		if keys.empty() {
-			delete(l.slow, namespace)
-		} else {
-			l.turns.push(namespace)
+		keys = &fifo[K]{}
+		l.keys[namespace] = keys
+		l.turns.push(namespace)
+	}
+	keys.push(k)
+}
+
+// pop takes the first key still wanted of the namespace whose turn it is. Unwanted keys
+// are dropped, and don't cost their namespace its turn.
+func (l *lane[K]) pop(wanted func(K) bool) (k K, found bool) {
+	for !found {
+		namespace, more := l.turns.pop()
+		if !more {
+			break
 		}
-		if l.places[k] == inSlowLane {
-			return k, true
+		keys := l.keys[namespace]
+		for !found && !keys.empty() {
+			k, _ = keys.pop()
+			found = wanted(k)
 		}
+		l.endTurn(namespace, keys)
+	}
+	return k, found
+}
+
+// endTurn sends a namespace to the end of the line, or forgets it if it has no keys left.
+func (l *lane[K]) endTurn(namespace string, keys *fifo[K]) {
+	if !keys.empty() {
+		l.turns.push(namespace)
+		return
+	}
+	delete(l.keys, namespace)
+	if len(l.keys) == 0 {
+		l.keys = nil
 	}
 }
 
-// fifo is a queue whose memory is given back as it empties.
+// fifo is a first-in, first-out queue that gives its memory back as it empties.
 type fifo[T any] struct{ in, out []T }
 
 func (f *fifo[T]) push(v T) { f.in = append(f.in, v) }
@@ -147,6 +181,10 @@ func (f *fifo[T]) pop() (v T, found bool) {
 	if len(f.out) == 0 {
 		return v, false
 	}
-	v, f.out = f.out[0], f.out[1:]
+	var none T
+	v, f.out[0] = f.out[0], none
+	if f.out = f.out[1:]; len(f.out) == 0 {
+		f.out = nil
+	}
 	return v, true
 }

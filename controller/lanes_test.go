@@ -9,7 +9,9 @@ import (
 
 func at(namespace, name string) key { return key{namespace: namespace, name: name} }
 
-func popAll(l *lanes) []string {
+func newTestLanes() *lanes[key] { return newLanes(func(k key) string { return k.namespace }) }
+
+func popAll(l *lanes[key]) []string {
 	var names []string
 	for l.Len() > 0 {
 		names = append(names, l.Pop().name)
@@ -17,7 +19,14 @@ func popAll(l *lanes) []string {
 	return names
 }
 
-func pushSlowly(l *lanes, keys ...key) {
+func pushFast(l *lanes[key], keys ...key) {
+	for _, k := range keys {
+		l.speedUp(k)
+		l.Push(k)
+	}
+}
+
+func pushSlowly(l *lanes[key], keys ...key) {
 	for _, k := range keys {
 		l.slowDown(k)
 		l.Push(k)
@@ -25,7 +34,7 @@ func pushSlowly(l *lanes, keys ...key) {
 }
 
 func TestChangesGoBeforeTheInitialList(t *testing.T) {
-	l := newLanes()
+	l := newTestLanes()
 	pushSlowly(l, at("a", "s1"), at("a", "s2"))
 	l.Push(at("a", "f1"))
 	l.Push(at("a", "f2"))
@@ -35,7 +44,7 @@ func TestChangesGoBeforeTheInitialList(t *testing.T) {
 }
 
 func TestEveryEighthTurnIsOfTheSlowLane(t *testing.T) {
-	l := newLanes()
+	l := newTestLanes()
 	pushSlowly(l, at("a", "slow"))
 	for i := range 10 {
 		l.Push(at("a", fmt.Sprint(i)))
@@ -46,15 +55,66 @@ func TestEveryEighthTurnIsOfTheSlowLane(t *testing.T) {
 }
 
 func TestNamespacesTakeTurns(t *testing.T) {
-	l := newLanes()
-	pushSlowly(l, at("a", "a1"), at("a", "a2"), at("a", "a3"), at("b", "b1"), at("b", "b2"))
-	if diff := cmp.Diff([]string{"a1", "b1", "a2", "b2", "a3"}, popAll(l)); diff != "" {
-		t.Error("(-want +got)", diff)
+	for lane, push := range map[string]func(*lanes[key], ...key){"fast": pushFast, "slow": pushSlowly} {
+		t.Run(lane, func(t *testing.T) {
+			l := newTestLanes()
+			push(l, at("a", "a1"), at("a", "a2"), at("a", "a3"), at("b", "b1"), at("b", "b2"))
+			if diff := cmp.Diff([]string{"a1", "b1", "a2", "b2", "a3"}, popAll(l)); diff != "" {
+				t.Error("(-want +got)", diff)
+			}
+		})
+	}
+}
+
+// However much one tenant has queued, the single change of another waits for one turn of
+// each namespace and of the slow lane.
+func TestOneTenantNeverStandsBeforeAnother(t *testing.T) {
+	const flood, quiet = 4000, 5
+	for lane, push := range map[string]func(*lanes[key], ...key){"fast": pushFast, "slow": pushSlowly} {
+		t.Run(lane, func(t *testing.T) {
+			l := newTestLanes()
+			for i := range flood {
+				push(l, at("loud", fmt.Sprint(i)))
+			}
+			for i := range quiet {
+				push(l, at(fmt.Sprint("quiet-", i), fmt.Sprint(i)))
+			}
+			for range 10 * slowTurn {
+				l.Pop()
+			}
+			push(l, at("good", "web"))
+			pops, most := 1, quiet+2+1
+			for l.Pop() != at("good", "web") {
+				pops++
+			}
+			if pops > most {
+				t.Errorf("the change came %dth, want within %d", pops, most)
+			}
+		})
+	}
+}
+
+// A start's list and a flood of changes at once: the flood takes no turns from the slow lane,
+// the list none from the fast one.
+func TestAFloodOfChangesLeavesTheSlowLaneItsTurns(t *testing.T) {
+	l := newTestLanes()
+	for i := range 1000 {
+		pushSlowly(l, at("loud", fmt.Sprint("s", i)))
+		pushFast(l, at("loud", fmt.Sprint("f", i)))
+	}
+	pushSlowly(l, at("good", "listed"))
+	pushFast(l, at("good", "changed"))
+	places := map[string]int{}
+	for i, name := range popAll(l) {
+		places[name] = i + 1
+	}
+	if places["changed"] > 2 || places["listed"] > 2*slowTurn {
+		t.Errorf("the change came %dth, what was listed %dth", places["changed"], places["listed"])
 	}
 }
 
 func TestAChangeMovesAKeyToTheFastLane(t *testing.T) {
-	l := newLanes()
+	l := newTestLanes()
 	pushSlowly(l, at("a", "s1"), at("a", "s2"), at("b", "s3"))
 	l.speedUp(at("a", "s2"))
 	l.slowDown(at("a", "s2")) // keeps its place
@@ -66,8 +126,17 @@ func TestAChangeMovesAKeyToTheFastLane(t *testing.T) {
 	}
 }
 
+func TestWhatMovedToTheFastLaneCostsItsNamespaceNoTurn(t *testing.T) {
+	l := newTestLanes()
+	pushSlowly(l, at("a", "moved"), at("a", "a1"), at("b", "b1"), at("b", "b2"))
+	l.speedUp(at("a", "moved"))
+	if diff := cmp.Diff([]string{"moved", "a1", "b1", "b2"}, popAll(l)); diff != "" {
+		t.Error("(-want +got)", diff)
+	}
+}
+
 func TestAMarkLastsForOneTurn(t *testing.T) {
-	l := newLanes()
+	l := newTestLanes()
 	pushSlowly(l, at("a", "s"))
 	l.Pop()
 	pushSlowly(l, at("a", "other"))
@@ -77,11 +146,30 @@ func TestAMarkLastsForOneTurn(t *testing.T) {
 	}
 }
 
+func TestEmptyLanesKeepNoMemory(t *testing.T) {
+	l := newTestLanes()
+	for i := range 100 {
+		pushSlowly(l, at(fmt.Sprint(i%10), fmt.Sprint("s", i)))
+		pushFast(l, at(fmt.Sprint(i%10), fmt.Sprint("f", i)))
+	}
+	full := l.places
+	popAll(l)
+	full[at("a", "only in the old map")] = marked
+	if len(l.places) != 0 {
+		t.Error("the map that was full is still in use")
+	}
+	for name, lane := range map[string]lane[key]{"fast": l.fast, "slow": l.slow} {
+		if lane.keys != nil || cap(lane.turns.in)+cap(lane.turns.out) != 0 {
+			t.Errorf("the %s lane keeps %d namespaces and %d+%d turns", name, len(lane.keys), cap(lane.turns.in), cap(lane.turns.out))
+		}
+	}
+}
+
 // FuzzLanes: whatever the order of calls, each key that was pushed comes out once.
 func FuzzLanes(f *testing.F) {
 	f.Add([]byte{0, 1, 2, 3, 64, 128, 192, 7, 7, 7})
 	f.Fuzz(func(t *testing.T, script []byte) {
-		l, inside := newLanes(), map[key]bool{}
+		l, inside := newTestLanes(), map[key]bool{}
 		for _, b := range script {
 			k := at(string('a'+rune(b>>3&3)), string('a'+rune(b&7)))
 			switch b >> 6 {
@@ -106,6 +194,12 @@ func FuzzLanes(f *testing.F) {
 			if l.Len() != len(inside) {
 				t.Fatalf("length is %d, want %d", l.Len(), len(inside))
 			}
+		}
+		for l.Len() > 0 {
+			delete(inside, l.Pop())
+		}
+		if len(inside) > 0 {
+			t.Fatalf("never came out: %v", inside)
 		}
 	})
 }

@@ -12,14 +12,15 @@ const (
 	longestRetry = 5 * time.Minute
 )
 
-// queue has the sources that are to be looked at, each once and one worker at a time.
+// queue holds the sources that a worker must look at. A source is in it at most once, and
+// with one worker at a time.
 type queue struct {
 	workqueue.TypedRateLimitingInterface[key]
-	lanes *lanes
+	lanes *lanes[key]
 }
 
 func newQueue(metrics workqueue.MetricsProvider) *queue {
-	lanes := newLanes()
+	lanes := newLanes(func(k key) string { return k.namespace })
 	inner := workqueue.NewTypedWithConfig(workqueue.TypedQueueConfig[key]{
 		Name: "sources", Queue: lanes, MetricsProvider: metrics,
 	})
@@ -32,7 +33,7 @@ func newQueue(metrics workqueue.MetricsProvider) *queue {
 	}
 }
 
-// soon queues sources that something happened to, before those that wait in line.
+// soon queues sources that may need a write now, through the fast lane.
 func (q *queue) soon(keys ...key) {
 	for _, k := range keys {
 		q.lanes.speedUp(k)
@@ -40,7 +41,7 @@ func (q *queue) soon(keys ...key) {
 	}
 }
 
-// inLine queues sources behind those that wait already.
+// inLine queues sources that can wait, through the slow lane.
 func (q *queue) inLine(keys ...key) {
 	for _, k := range keys {
 		q.lanes.slowDown(k)
@@ -48,13 +49,13 @@ func (q *queue) inLine(keys ...key) {
 	}
 }
 
-// again queues a source whose turn failed, after its backoff.
+// again queues a source whose reconcile failed, through the slow lane after its backoff.
 func (q *queue) again(k key) {
 	q.lanes.slowDown(k)
 	q.AddRateLimited(k)
 }
 
-// after queues a source when the time has passed, without counting a failure.
+// after queues a source through the slow lane after the delay, without counting a failure.
 func (q *queue) after(k key, delay time.Duration) {
 	q.lanes.slowDown(k)
 	q.AddAfter(k, delay)
