@@ -71,6 +71,8 @@ type Controller struct {
 	// whole has the issuer kinds of which every issuer is in memory.
 	whole  atomic.Pointer[map[resolver.GroupKind]bool]
 	writer Writer
+	// tenure is the time in which this replica may write.
+	tenure *tenure
 
 	// look wakes the loop that watches: something may have to be started or attached.
 	look chan struct{}
@@ -121,6 +123,9 @@ func (c *Controller) Run(ctx context.Context) error {
 	if err := c.serve(ctx); err != nil {
 		return err
 	}
+	if c.config.LeaderElect.Enabled {
+		c.tenure = newTenure()
+	}
 	if err := c.connect(ctx); err != nil {
 		if ctx.Err() != nil {
 			return nil
@@ -151,9 +156,11 @@ func (c *Controller) connect(ctx context.Context) error {
 		return err
 	}
 	c.connection = connection
-	if c.writer, err = newWriter(connection); err != nil {
+	writer, err := newWriter(connection)
+	if err != nil {
 		return err
 	}
+	c.writer = heldWriter{writer, c.tenure}
 	c.recorder = newRecorder(connection.events, c.metrics, c.log)
 	c.told = newTold(c.recorder, c.metrics)
 	c.discoverer = newDiscoverer(connection, c.log)

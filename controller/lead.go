@@ -17,10 +17,10 @@ import (
 // namespaceFile tells a pod in which namespace it runs.
 const namespaceFile = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
 
-// lead calls work once this replica holds the Lease, and gives the Lease back after work
-// has returned. Work's context ends at once when the Lease is lost, which is an error: another
-// replica may be at work already.
-func (c *Controller) lead(ctx context.Context, work func(lost context.Context)) error {
+// lead calls work once this replica holds the Lease. Work's context ends when the Lease may
+// no longer be held, which is an error: another replica may be at work by then. If ctx ends
+// first, work returns by itself, and only then is the Lease given back.
+func (c *Controller) lead(ctx context.Context, work func(held context.Context)) error {
 	settings := c.config.LeaderElect
 	if !settings.Enabled {
 		c.metrics.leader.Set(1)
@@ -31,48 +31,76 @@ func (c *Controller) lead(ctx context.Context, work func(lost context.Context)) 
 	if err != nil {
 		return err
 	}
-	electing, release := context.WithCancel(context.WithoutCancel(ctx))
-	defer release()
-	finished := make(chan struct{})
-	started := make(chan struct{})
+	return c.elect(ctx, c.lease(namespace), work)
+}
+
+// elect is lead with a given lock.
+func (c *Controller) elect(ctx context.Context, lock resourcelock.Interface, work func(held context.Context)) error {
+	held, lose := context.WithCancel(context.WithoutCancel(ctx))
+	defer lose()
+	c.tenure.onEnd(lose)
+	observed := observedLock{lock, c.tenure}
+	elected := make(chan struct{})
+	elector, err := c.newElector(observed, func(context.Context) { close(elected) })
+	if err != nil {
+		return err
+	}
+	electing, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		// Nobody renews the Lease any more.
+		defer lose()
+		elector.Run(electing)
+	}()
+	select {
+	case <-ctx.Done():
+	case <-elected:
+		c.metrics.leader.Set(1)
+		c.log.Info("this replica leads", "lease", lock.Describe())
+		work(held)
+	}
+	lost := held.Err() != nil
+	stop()
+	<-ended
+	if lost && ctx.Err() == nil {
+		return fmt.Errorf("the Lease %s was lost, perhaps to another replica: ending, to be started anew", lock.Describe())
+	}
+	if !lost && c.tenure.held() {
+		c.giveBack(ctx, observed)
+	}
+	return nil
+}
+
+// newElector makes an elector that leaves giving the Lease back to us: client-go would do so
+// after a loss, too, and before work's context has ended.
+func (c *Controller) newElector(lock resourcelock.Interface, elected func(context.Context)) (*leaderelection.LeaderElector, error) {
+	settings := c.config.LeaderElect
 	elector, err := leaderelection.NewLeaderElector(leaderelection.LeaderElectionConfig{
-		Lock:            c.lease(namespace),
-		LeaseDuration:   time.Duration(settings.LeaseDuration),
-		RenewDeadline:   time.Duration(settings.RenewDeadline),
-		RetryPeriod:     time.Duration(settings.RetryPeriod),
-		ReleaseOnCancel: true,
-		Name:            settings.LeaseName,
+		Lock:          lock,
+		LeaseDuration: time.Duration(settings.LeaseDuration),
+		RenewDeadline: time.Duration(settings.RenewDeadline),
+		RetryPeriod:   time.Duration(settings.RetryPeriod),
+		Name:          settings.LeaseName,
 		Callbacks: leaderelection.LeaderCallbacks{
-			OnStartedLeading: func(held context.Context) {
-				close(started)
-				defer close(finished)
-				c.metrics.leader.Set(1)
-				c.log.Info("this replica leads", "lease", namespace+"/"+settings.LeaseName)
-				work(held)
-			},
+			OnStartedLeading: elected,
 			OnStoppedLeading: func() { c.metrics.leader.Set(0) },
 		},
 	})
 	if err != nil {
-		return fmt.Errorf("leader election: %w", err)
+		return nil, fmt.Errorf("leader election: %w", err)
 	}
-	workDone := func() {
-		select {
-		case <-started:
-			<-finished
-		default:
-		}
+	return elector, nil
+}
+
+// giveBack lets another replica take the Lease at once. Without it the Lease just expires.
+func (c *Controller) giveBack(ctx context.Context, lock observedLock) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Duration(c.config.LeaderElect.RenewDeadline))
+	defer cancel()
+	if err := lock.release(ctx); err != nil {
+		c.log.Warn("the Lease could not be given back; another replica leads once it has expired", "lease", lock.Describe(), "error", err)
 	}
-	context.AfterFunc(ctx, func() {
-		workDone()
-		release()
-	})
-	elector.Run(electing)
-	workDone()
-	if ctx.Err() == nil {
-		return fmt.Errorf("the Lease %s/%s was lost, perhaps to another replica: ending, to be started anew", namespace, settings.LeaseName)
-	}
-	return nil
 }
 
 func (c *Controller) lease(namespace string) resourcelock.Interface {

@@ -1,0 +1,171 @@
+package controller
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/leaderelection/resourcelock"
+
+	"github.com/certshim/certshim/certificate"
+)
+
+// moment is one reading of two clocks. The monotonic clock may stand still while the machine
+// sleeps, and the wall clock may be set back.
+type moment struct{ monotonic, wall time.Time }
+
+func readClocks() moment {
+	now := time.Now()
+	return moment{monotonic: now, wall: now.Round(0)}
+}
+
+func (m moment) add(d time.Duration) moment {
+	return moment{monotonic: m.monotonic.Add(d), wall: m.wall.Add(d)}
+}
+
+// reached says whether either clock has come to the end.
+func (m moment) reached(end moment) bool {
+	return !m.monotonic.Before(end.monotonic) || !m.wall.Before(end.wall)
+}
+
+// tenure is the time in which no other replica can hold the Lease: it ends LeaseDuration after
+// the last request that renewed the Lease was sent. The server noted that renewal later, and
+// other replicas saw it later still. A nil tenure never ends: nothing is elected.
+type tenure struct {
+	clocks func() moment
+
+	lock   sync.Mutex
+	begun  bool
+	end    moment
+	expiry *time.Timer
+	lose   func()
+}
+
+func newTenure() *tenure {
+	return &tenure{clocks: readClocks, lose: func() {}}
+}
+
+// onEnd sets what is called when the tenure ends. It may be called more than once.
+func (t *tenure) onEnd(lose func()) {
+	t.lock.Lock()
+	defer t.lock.Unlock()
+	t.lose = lose
+}
+
+// until is the time until which writes may begin; the zero time if none may.
+func (t *tenure) until() time.Time {
+	if t == nil {
+		return time.Now().Add(time.Hour)
+	}
+	t.lock.Lock()
+	defer t.lock.Unlock()
+	if !t.begun || t.clocks().reached(t.end) {
+		return time.Time{}
+	}
+	return t.end.monotonic
+}
+
+// held says whether a write may begin now.
+func (t *tenure) held() bool { return !t.until().IsZero() }
+
+// renew lets the tenure last until a Lease that was renewed by a request sent then expires.
+func (t *tenure) renew(sent moment, lasts time.Duration) {
+	t.lock.Lock()
+	defer t.lock.Unlock()
+	t.begun, t.end = true, sent.add(lasts)
+	if t.expiry != nil {
+		t.expiry.Stop()
+	}
+	t.expiry = time.AfterFunc(t.end.monotonic.Sub(t.clocks().monotonic), t.lose)
+}
+
+// cease ends the tenure now, if it has begun.
+func (t *tenure) cease() {
+	t.lock.Lock()
+	defer t.lock.Unlock()
+	if t.begun {
+		t.begun = false
+		t.expiry.Stop()
+		t.lose()
+	}
+}
+
+// observedLock keeps the tenure in step with the Lease.
+type observedLock struct {
+	resourcelock.Interface
+	tenure *tenure
+}
+
+func (l observedLock) Get(ctx context.Context) (*resourcelock.LeaderElectionRecord, []byte, error) {
+	record, raw, err := l.Interface.Get(ctx)
+	if err == nil && record.HolderIdentity != l.Identity() {
+		l.tenure.cease()
+	}
+	return record, raw, err
+}
+
+func (l observedLock) Create(ctx context.Context, record resourcelock.LeaderElectionRecord) error {
+	return l.write(ctx, record, l.Interface.Create)
+}
+
+func (l observedLock) Update(ctx context.Context, record resourcelock.LeaderElectionRecord) error {
+	return l.write(ctx, record, l.Interface.Update)
+}
+
+// write renews by what the record says, which has whole seconds only. A write that failed may
+// have reached the server: that makes the Lease longer, and never the tenure.
+func (l observedLock) write(ctx context.Context, record resourcelock.LeaderElectionRecord, send func(context.Context, resourcelock.LeaderElectionRecord) error) error {
+	sent := l.tenure.clocks()
+	if err := send(ctx, record); err != nil {
+		return err
+	}
+	l.tenure.renew(sent, time.Duration(record.LeaseDurationSeconds)*time.Second)
+	return nil
+}
+
+// release gives the Lease back if it is still ours. Another replica may hold it as soon as
+// that is sent.
+func (l observedLock) release(ctx context.Context) error {
+	record, _, err := l.Get(ctx)
+	if err != nil || record.HolderIdentity != l.Identity() {
+		return err
+	}
+	l.tenure.cease()
+	now := metav1.NewTime(l.tenure.clocks().wall)
+	return l.Interface.Update(ctx, resourcelock.LeaderElectionRecord{
+		LeaderTransitions: record.LeaderTransitions, LeaseDurationSeconds: 1, RenewTime: now, AcquireTime: now,
+	})
+}
+
+// errNotHeld is what becomes of a write that would begin when the Lease may be another's.
+var errNotHeld = errors.New("not sent: another replica may hold the Lease by now")
+
+// heldWriter begins no write outside of the tenure.
+type heldWriter struct {
+	Writer
+	tenure *tenure
+}
+
+func (w heldWriter) Apply(ctx context.Context, name types.NamespacedName, config map[string]any, guard certificate.Guard) error {
+	if !w.tenure.held() {
+		return errNotHeld
+	}
+	return w.Writer.Apply(ctx, name, config, guard)
+}
+
+func (w heldWriter) Patch(ctx context.Context, name types.NamespacedName, patch []byte) (string, error) {
+	if !w.tenure.held() {
+		return "", errNotHeld
+	}
+	return w.Writer.Patch(ctx, name, patch)
+}
+
+func (w heldWriter) Delete(ctx context.Context, name types.NamespacedName, guard certificate.Guard) error {
+	if !w.tenure.held() {
+		return errNotHeld
+	}
+	return w.Writer.Delete(ctx, name, guard)
+}
