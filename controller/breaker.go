@@ -79,7 +79,7 @@ func (b *breaker) answered() []key {
 		return nil
 	}
 	released := slices.Collect(maps.Keys(b.pending))
-	b.since, b.next, b.told = time.Time{}, time.Time{}, false
+	b.since, b.next, b.probe, b.told = time.Time{}, time.Time{}, key{}, false
 	clear(b.pending)
 	b.gauge.Set(0)
 	return released

@@ -208,7 +208,9 @@ func pass(d time.Duration) {
 	synctest.Wait()
 }
 
-func leaseDuration(r *replica) time.Duration { return time.Duration(r.config.LeaderElect.LeaseDuration) }
+func leaseDuration(r *replica) time.Duration {
+	return time.Duration(r.config.LeaderElect.LeaseDuration)
+}
 
 func TestALeaseTakenByAnotherEndsWorkAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

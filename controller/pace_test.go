@@ -5,8 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/testutil"
 	"k8s.io/apimachinery/pkg/types"
 )
 
@@ -58,56 +56,5 @@ func TestAMissedSlotIsLost(t *testing.T) {
 func TestNoChangesAtAll(t *testing.T) {
 	if !newPace(0).never() || newPace(1).never() {
 		t.Error("0 means none, 1 does not")
-	}
-}
-
-func TestBreaker(t *testing.T) {
-	gauge := prometheus.NewGauge(prometheus.GaugeOpts{Name: "pending"})
-	b, a, c := newBreaker(gauge), at("shop", "a"), at("shop", "c")
-	if wait := b.wait(a, noon); wait != 0 {
-		t.Fatalf("all is well, but a write waits %s", wait)
-	}
-	b.failed(a, noon)
-	if wait := b.wait(c, noon); wait != firstPause {
-		t.Errorf("another write waits %s", wait)
-	}
-	if got := testutil.ToFloat64(gauge); got != 2 {
-		t.Errorf("pending: %v", got)
-	}
-	now, tells := noon, 0
-	for now.Before(noon.Add(tellAfter + time.Minute)) {
-		now = now.Add(b.wait(a, now))
-		if _, tell := b.failed(a, now); tell {
-			tells++
-			if now.Sub(noon) < tellAfter {
-				t.Errorf("told after %s", now.Sub(noon))
-			}
-		}
-	}
-	if tells != 1 {
-		t.Errorf("told %d times", tells)
-	}
-	if b.pause != longestPause {
-		t.Errorf("the pause is %s", b.pause)
-	}
-	if released := b.answered(); len(released) != 2 {
-		t.Errorf("released: %v", released)
-	}
-	if wait := b.wait(c, now); wait != 0 || testutil.ToFloat64(gauge) != 0 {
-		t.Errorf("after it is back a write waits %s, pending %v", wait, testutil.ToFloat64(gauge))
-	}
-}
-
-func TestOneWriteTriesWhetherTheWebhookIsBack(t *testing.T) {
-	b := newBreaker(prometheus.NewGauge(prometheus.GaugeOpts{Name: "pending"}))
-	b.failed(at("shop", "a"), noon)
-	now, through := noon.Add(firstPause), 0
-	for i := range 10 {
-		if b.wait(at("shop", fmt.Sprint(i)), now) == 0 {
-			through++
-		}
-	}
-	if through != 1 {
-		t.Errorf("%d writes got through", through)
 	}
 }

@@ -15,8 +15,8 @@ import (
 // off is the listen address that serves nothing.
 const off = "0"
 
-// serve opens the listener for /metrics, /healthz and /readyz and serves until the context
-// ends.
+// serve opens the listener for /metrics, /healthz and /readyz, and serves in the background
+// until the context ends.
 func (c *Controller) serve(ctx context.Context) error {
 	if c.config.MetricsListenAddress == off {
 		return nil
@@ -25,14 +25,18 @@ func (c *Controller) serve(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("can't listen for metrics and health: %w", err)
 	}
-	server := &http.Server{Handler: c.handler(), ReadHeaderTimeout: 5 * time.Second}
-	context.AfterFunc(ctx, func() { _ = server.Close() })
-	go func() {
-		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			c.log.Error("metrics and health are no longer served", "error", err)
-		}
-	}()
+	go c.serveOn(ctx, listener)
 	return nil
+}
+
+// serveOn serves until the context ends, and closes the listener.
+func (c *Controller) serveOn(ctx context.Context, listener net.Listener) {
+	server := &http.Server{Handler: c.handler(), ReadHeaderTimeout: 5 * time.Second}
+	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
+	defer stop()
+	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		c.log.Error("metrics and health are no longer served", "error", err)
+	}
 }
 
 func (c *Controller) handler() http.Handler {

@@ -133,6 +133,9 @@ func TestTheMemoryOfProblemsIsBounded(t *testing.T) {
 	if len(told.sources) > maxRemembered {
 		t.Errorf("remembers %d", len(told.sources))
 	}
+	if got := testutil.ToFloat64(told.metrics.currentProblems.WithLabelValues("BadConfig", "error")); got != float64(len(told.sources)) {
+		t.Errorf("%v current problems of %d objects that are remembered", got, len(told.sources))
+	}
 }
 
 func TestEventNames(t *testing.T) {
