@@ -12,8 +12,12 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
+	"google.golang.org/grpc/connectivity"
+	"google.golang.org/grpc/credentials/insecure"
+
 	"github.com/certshim/certshim/plugins/plugintest"
-	"github.com/certshim/certshim/plugins/remote"
 )
 
 func TestTheExampleInGo(t *testing.T) {
@@ -133,13 +137,21 @@ func conforms(t *testing.T, environment []string, program, socketFlag, issuersFl
 	t.Log(report.Verdict())
 }
 
+// awaitSocket waits until the plugin takes connections.
 func awaitSocket(t *testing.T, socket string) {
 	t.Helper()
-	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-		// The file is there a moment before anybody listens.
-		if _, err := remote.Listener(t.Context(), socket); err == nil {
-			return
+	soon := grpc.ConnectParams{Backoff: backoff.Config{BaseDelay: 10 * time.Millisecond, Multiplier: 1.5, MaxDelay: time.Second}, MinConnectTimeout: time.Second}
+	connection, err := grpc.NewClient("unix:"+socket, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithConnectParams(soon))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = connection.Close() }()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	for state := connection.GetState(); state != connectivity.Ready; state = connection.GetState() {
+		connection.Connect()
+		if !connection.WaitForStateChange(ctx, state) {
+			t.Fatal("the plugin did not start")
 		}
 	}
-	t.Fatal("the plugin did not start")
 }

@@ -181,11 +181,6 @@ func Check(ctx context.Context, socket string, fixture Fixture, o Options, repor
 	return out, nil
 }
 
-// unprovenError ends a case that can't tell.
-type unprovenError struct{ why string }
-
-func (e unprovenError) Error() string { return e.why }
-
 func (c Case) result(ctx context.Context, p *probe) Result {
 	r := Result{ID: c.ID, Title: c.Title, Level: c.Level, Outcome: Passed}
 	if c.needs != nil {
@@ -195,11 +190,7 @@ func (c Case) result(ctx context.Context, p *probe) Result {
 		}
 	}
 	begin := time.Now()
-	err, unproven := errors.Join(p.connect(), c.run(ctx, p)), unprovenError{}
-	switch {
-	case errors.As(err, &unproven):
-		r.Outcome, r.Detail = Skipped, unproven.why
-	case err != nil:
+	if err := errors.Join(p.connect(), c.run(ctx, p)); err != nil {
 		r.Outcome, r.Detail, r.Hint = Failed, err.Error(), c.Hint
 		// The next case doesn't suffer for it, unless the plugin isn't there.
 		_ = p.reconnect()

@@ -164,13 +164,6 @@ func patience(fault faulty.Fault) time.Duration {
 	}
 }
 
-// busy says that C3 gave up, and it alone may: these tests run dozens of plugins at once, beside which
-// how fast one is can't be told. What C3 makes of the times that it took, TestLateAnswers holds.
-// It says why by these words alone: a C3 that was skipped for want of anything is not excused.
-func busy(result plugintest.Result) bool {
-	return result.ID == "C3" && result.Outcome == plugintest.Skipped && strings.HasPrefix(result.Detail, "the machine is busy")
-}
-
 func compare(t *testing.T, fault faulty.Fault, report plugintest.Report) {
 	t.Helper()
 	for i, c := range plugintest.Cases() {
@@ -180,7 +173,7 @@ func compare(t *testing.T, fault faulty.Fault, report plugintest.Report) {
 		// What a process does isn't seen of a plugin in this one.
 		unseen := result.Outcome == plugintest.Skipped && strings.HasSuffix(result.Detail, "the kit's own process")
 		switch wants := c.Catches(fault); {
-		case wants && result.Outcome != plugintest.Failed && !unwatched && !unseen && !busy(result):
+		case wants && result.Outcome != plugintest.Failed && !unwatched && !unseen:
 			t.Errorf("%s (%s) %s %s", c.ID, c.Title, result.Outcome, result.Detail)
 		case !wants && result.Outcome == plugintest.Failed:
 			t.Errorf("%s (%s) failed: %s", c.ID, c.Title, result.Detail)

@@ -14,10 +14,12 @@ import (
 	api "github.com/certshim/certshim/plugins/api/certshim/resolver/v1alpha1"
 )
 
-// What one that is sluggish takes for each call of some, and one that shares for a batch.
+// One that is sluggish waits for a moment whether handshakes come, and if they do until there were
+// many or no more come; one that shares takes its time for a batch.
 const (
-	slowCall  = 80 * time.Millisecond
-	someCalls = 20
+	slowCall  = 40 * time.Millisecond
+	noMore    = time.Second
+	manyCalls = 100
 	sharing   = 100 * time.Millisecond
 	atOnce    = 4
 )
@@ -40,6 +42,16 @@ func (p *Plugin) misread(queries []*api.Query) {
 	}
 }
 
+// putOff lets handshakes that come meanwhile go first.
+func (p *Plugin) putOff(ctx context.Context) {
+	first, seen, patience := p.calls.Load(), int64(0), time.Now().Add(slowCall)
+	for seen < manyCalls && time.Now().Before(patience) && sleep(ctx, time.Millisecond) {
+		if came := p.calls.Load() - first; came > seen {
+			seen, patience = came, time.Now().Add(noMore)
+		}
+	}
+}
+
 // tire fails calls, or holds them up, by what came before or beside them.
 func (p *Plugin) tire(ctx context.Context, queries []*api.Query) error {
 	switch p.fault {
@@ -50,9 +62,7 @@ func (p *Plugin) tire(ctx context.Context, queries []*api.Query) error {
 			return status.Error(codes.Internal, "offended")
 		}
 	case Sluggish:
-		if p.calls.Add(1)%someCalls == 0 {
-			sleep(ctx, slowCall)
-		}
+		p.putOff(ctx)
 	case Shared:
 		if len(queries) > 1 {
 			p.calls.Add(1)

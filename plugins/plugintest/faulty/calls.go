@@ -67,6 +67,8 @@ func (p *Plugin) handshake(ctx context.Context, request any, next grpc.UnaryHand
 		}
 	case HiddenWatch:
 		hello.Watches = false
+	case Sluggish:
+		p.calls.Add(1)
 	default:
 	}
 	return hello, nil

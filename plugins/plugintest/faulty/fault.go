@@ -49,7 +49,7 @@ const (
 	TrimNames      Fault = "trim-names"      // takes spaces from names
 	Grudge         Fault = "grudge"          // fails the call after one whose deadline was short
 	Shared         Fault = "shared"          // fails several calls at once
-	Sluggish       Fault = "sluggish"        // takes its time for some calls
+	Sluggish       Fault = "sluggish"        // lets handshakes that come later go first
 	Gulp           Fault = "gulp"            // takes requests of any size
 	Fragile        Fault = "fragile"         // drops all connections when one says what is no HTTP/2
 
