@@ -24,20 +24,13 @@ import (
 	"github.com/certshim/certshim/test/process"
 )
 
-// bench is one run.
+// bench is one scene on its control plane.
 type bench struct {
 	*cluster.Cluster
-	size   size
+	size size
+	// before is the path of an older build of certshim, if there is one.
+	before string
 	client *discovery.DiscoveryClient
-	report report
-}
-
-func newBench(running *cluster.Cluster, s size) (*bench, error) {
-	client, err := discovery.NewDiscoveryClientForConfig(running.Config)
-	if err != nil {
-		return nil, err
-	}
-	return &bench{Cluster: running, size: s, client: client, report: report{size: s}}, nil
 }
 
 // rest waits until server and etcd have nothing to do.
@@ -46,7 +39,7 @@ func (b *bench) rest(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return untilIdle(ctx, pids.APIServer, pids.Etcd)
+	return untilIdle(ctx, 1, pids.APIServer, pids.Etcd)
 }
 
 // server is what the API server and etcd have used so far.
@@ -61,11 +54,21 @@ func (b *bench) server() (time.Duration, error) {
 // controller is a program under test that runs.
 type controller struct {
 	*process.Process
+	// address is that of its metrics, if it tells when it has looked at everything.
 	address string
 }
 
 // certshim starts certshim as it is shipped.
 func (b *bench) certshim(ctx context.Context, flags ...string) (*controller, error) {
+	path, err := cluster.Binary("certshim")
+	if err != nil {
+		return nil, err
+	}
+	return b.build(ctx, path, flags...)
+}
+
+// build starts a build of certshim.
+func (b *bench) build(ctx context.Context, path string, flags ...string) (*controller, error) {
 	address, err := cluster.FreeAddress(ctx)
 	if err != nil {
 		return nil, err
@@ -74,24 +77,33 @@ func (b *bench) certshim(ctx context.Context, flags ...string) (*controller, err
 		"controller", "--kubeconfig=" + b.Kubeconfig, "--leader-elect=false", "--metrics-listen-address=" + address,
 		fmt.Sprintf("--concurrent-workers=%d", b.size.workers),
 	}, flags...)
-	return b.launch(ctx, "certshim", address, args)
+	return b.launch(ctx, path, address, args)
 }
 
 // shim starts cert-manager's ingress-shim, by server-side apply.
 func (b *bench) shim(ctx context.Context) (*controller, error) {
-	return b.launch(ctx, "certmanager", "", []string{
+	path, err := cluster.Binary("certmanager")
+	if err != nil {
+		return nil, err
+	}
+	return b.launch(ctx, path, "", []string{
 		"--kubeconfig=" + b.Kubeconfig, "--controllers=ingress-shim", "--server-side-apply=true",
 		fmt.Sprintf("--concurrent-workers=%d", b.size.shimWorkers),
 	})
 }
 
-func (b *bench) launch(ctx context.Context, program, address string, args []string) (*controller, error) {
-	path, err := cluster.Binary(program)
+// reader starts one of the readers.
+func (b *bench) reader(ctx context.Context, name string) (*controller, error) {
+	path, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
+	return b.launch(ctx, path, "", []string{"-read=" + name, "-kubeconfig=" + b.Kubeconfig})
+}
+
+func (b *bench) launch(ctx context.Context, path, address string, args []string) (*controller, error) {
 	p, err := process.Start(ctx, process.Program{
-		Path: path, Args: args, Log: filepath.Join(b.Logs, program+".log"), Env: []string{"TMPDIR=" + b.Logs},
+		Path: path, Args: args, Log: filepath.Join(b.Logs, filepath.Base(path)+".log"), Env: []string{"TMPDIR=" + b.Logs},
 	})
 	if err != nil {
 		return nil, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -30,7 +31,7 @@ type lap struct {
 
 // cold measures the cold start in turns: the limit is a loop that sends the very bodies
 // that certshim sends, from the same parallelism.
-func (b *bench) cold(ctx context.Context) error {
+func (b *bench) cold(ctx context.Context, out io.Writer) error {
 	note("making %d Ingresses", b.size.cold)
 	if err := b.makeNamespace(ctx, coldNamespace, b.size.cold); err != nil {
 		return err
@@ -48,6 +49,7 @@ func (b *bench) cold(ctx context.Context) error {
 		{certshimName, b.coldCertshim},
 		{shimName, b.coldShim},
 	}
+	r := coldReport{size: b.size}
 	for turn := range b.size.turns {
 		laps := map[string]lap{}
 		for i := range contestants {
@@ -60,9 +62,12 @@ func (b *bench) cold(ctx context.Context) error {
 			}
 			note("turn %d: %s: %.1fs", turn+1, c.name, laps[c.name].took.Seconds())
 		}
-		b.report.cold = append(b.report.cold, laps)
+		r.turns = append(r.turns, laps)
 	}
-	return b.urgent(ctx)
+	if r.urgent, err = b.urgent(ctx); err != nil {
+		return err
+	}
+	return r.write(out)
 }
 
 // body is an apply configuration on the wire.
@@ -167,21 +172,22 @@ func (b *bench) started(ctx context.Context, count int, start func() (*controlle
 	return l, err
 }
 
-// urgent makes one Ingress in the middle of a cold start, and takes the time until its
-// Certificate is there.
-func (b *bench) urgent(ctx context.Context) error {
+// urgent makes one Ingress in the middle of each of some cold starts, and gives the times
+// until its Certificate is there.
+func (b *bench) urgent(ctx context.Context) ([]time.Duration, error) {
+	var all []time.Duration
 	for range b.size.turns {
 		if err := b.empty(ctx, coldNamespace); err != nil {
-			return err
+			return nil, err
 		}
 		waited, err := b.oneUrgent(ctx)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		note("one change during a burst: %s", waited)
-		b.report.urgent = append(b.report.urgent, waited)
+		all = append(all, waited)
 	}
-	return nil
+	return all, nil
 }
 
 func (b *bench) oneUrgent(ctx context.Context) (time.Duration, error) {

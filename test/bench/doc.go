@@ -1,8 +1,10 @@
-// Command bench measures certshim on the real control plane, beside a bare apply loop and
-// cert-manager's own shims, and prints a page of Markdown: docs/benchmarks.md.
+// Command bench measures certshim on the real control plane, beside a bare apply loop, bare
+// readers and cert-manager's own shims, and prints a page of Markdown: docs/benchmarks.md.
 //
 // Machines are noisy, so everything that is compared runs in turns within one run, and
-// what is compared are ratios within a turn. cold.go makes thousands of Certificates,
-// restart.go starts over up-to-date ones; load.go makes the objects, usage.go reads what a
-// process used. `make bench` runs it.
+// what is compared are ratios within a turn, or of medians. Each scene has a control plane of
+// its own; -only chooses among them. cold.go makes thousands of Certificates, namespaces.go
+// fills a large namespace, restart.go starts over what is up to date; load.go makes the
+// objects, reader.go is the bare readers, usage.go reads what a process used. `make bench`
+// runs it.
 package main

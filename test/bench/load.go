@@ -107,17 +107,30 @@ func (b *bench) empty(ctx context.Context, in ...string) error {
 // issue gives every Certificate what a live one has: a status by a second manager, as
 // cert-manager's controllers write it.
 func (b *bench) issue(ctx context.Context) error {
-	list, err := b.Dynamic.Resource(cluster.Certificates()).List(ctx, metav1.ListOptions{})
+	note("giving every Certificate a status")
+	return b.patchStatus(ctx, cluster.Certificates(), "cert-manager-certificates-readiness", issuedStatus)
+}
+
+// expose gives every Ingress the address at which its controller serves it.
+func (b *bench) expose(ctx context.Context) error {
+	note("giving every Ingress an address")
+	return b.patchStatus(ctx, ingresses, "nginx-ingress-controller", exposedStatus)
+}
+
+func (b *bench) patchStatus(ctx context.Context, resource schema.GroupVersionResource, manager, status string) error {
+	list, err := b.Dynamic.Resource(resource).List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return err
 	}
 	return parallel(ctx, loaders, len(list.Items), func(ctx context.Context, i int) error {
-		c := list.Items[i]
-		_, err := b.Dynamic.Resource(cluster.Certificates()).Namespace(c.GetNamespace()).Patch(ctx, c.GetName(), types.MergePatchType,
-			[]byte(issuedStatus), metav1.PatchOptions{FieldManager: "cert-manager-certificates-readiness"}, "status")
+		object := list.Items[i]
+		_, err := b.Dynamic.Resource(resource).Namespace(object.GetNamespace()).Patch(ctx, object.GetName(), types.MergePatchType,
+			[]byte(status), metav1.PatchOptions{FieldManager: manager}, "status")
 		return err
 	})
 }
+
+const exposedStatus = `{"status":{"loadBalancer":{"ingress":[{"ip":"203.0.113.10"}]}}}`
 
 const issuedStatus = `{"status":{"conditions":[{"type":"Ready","status":"True","reason":"Ready","observedGeneration":1,
 "message":"Certificate is up to date and has not expired","lastTransitionTime":"2026-01-01T00:00:00Z"}],

@@ -7,27 +7,32 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
-	"syscall"
+	"slices"
+	"strings"
+
+	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/certshim/certshim/test/cluster"
+	"github.com/certshim/certshim/test/process"
 )
 
 // size is how much is measured.
 type size struct {
-	cold, namespace, turns, workers, shimWorkers int
+	cold, namespace, pairs, turns, workers, shimWorkers int
 }
 
+// A scene measures one thing on a control plane of its own and writes its section of the page.
+type scene struct {
+	name string
+	run  func(*bench, context.Context, io.Writer) error
+}
+
+var scenes = []scene{{"cold", (*bench).cold}, {"namespaces", (*bench).namespaces}, {"restart", (*bench).restarts}}
+
 func main() {
-	var s size
-	flag.IntVar(&s.cold, "cold", 3000, "Ingresses of a cold start")
-	flag.IntVar(&s.namespace, "namespace", 10_000, "Ingresses of the large namespace; as many again lie in ten smaller ones")
-	flag.IntVar(&s.turns, "turns", 3, "turns of the cold start")
-	flag.IntVar(&s.workers, "workers", 64, "writes in flight, of certshim and of the bare loop")
-	flag.IntVar(&s.shimWorkers, "shim-workers", 32, "workers of cert-manager's shim, which has 5 by itself")
-	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, s, os.Stdout)
+	ctx, stop := process.Context()
+	err := command(ctx, os.Args[1:], os.Stdout)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -35,29 +40,95 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, s size, out io.Writer) (err error) {
-	running, err := cluster.StartMain(ctx, cluster.WithoutCertManager(), cluster.WithoutWebhook())
+func command(ctx context.Context, args []string, out io.Writer) error {
+	var s size
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	flags.IntVar(&s.cold, "cold", 3000, "Ingresses of a cold start")
+	flags.IntVar(&s.namespace, "namespace", 10_000, "Ingresses of the large namespace; as many again lie in ten smaller ones")
+	flags.IntVar(&s.pairs, "pairs", 20_000, "Ingresses of the restart, each with its Certificate, in twenty namespaces")
+	flags.IntVar(&s.turns, "turns", 3, "turns of the cold start and of the restart")
+	flags.IntVar(&s.workers, "workers", 64, "writes in flight, of certshim and of the bare loop")
+	flags.IntVar(&s.shimWorkers, "shim-workers", 32, "workers of cert-manager's shim, which has 5 by itself")
+	only := flags.String("only", "", "measure these scenes alone, of "+strings.Join(names(scenes), ",")+"; by default all")
+	before := flags.String("before", "", "an older build of certshim, restarted beside this one")
+	read := flags.String("read", "", "be a bare reader instead, for the restart: "+strings.Join(names(readers), " or "))
+	kubeconfig := flags.String("kubeconfig", "", "what -read connects with")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if *read != "" {
+		return runReader(ctx, *read, *kubeconfig)
+	}
+	chosen, err := choose(*only)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, running.Stop()) }()
-	b, err := newBench(running, s)
+	return measure(ctx, chosen, bench{size: s, before: *before}, out)
+}
+
+func (s scene) String() string { return s.name }
+
+func names[T fmt.Stringer](all []T) []string {
+	var list []string
+	for _, one := range all {
+		list = append(list, one.String())
+	}
+	return list
+}
+
+// choose gives the scenes of a comma-separated list, in their usual order; all for an empty one.
+func choose(list string) ([]scene, error) {
+	if list == "" {
+		return scenes, nil
+	}
+	wanted := strings.Split(list, ",")
+	for _, name := range wanted {
+		if !slices.Contains(names(scenes), name) {
+			return nil, fmt.Errorf("-only: there is no scene %q: use %s", name, strings.Join(names(scenes), ", "))
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(scenes), func(s scene) bool { return !slices.Contains(wanted, s.name) }), nil
+}
+
+func measure(ctx context.Context, chosen []scene, b bench, out io.Writer) error {
+	if err := intro.Execute(out, machine()); err != nil {
+		return err
+	}
+	for _, s := range chosen {
+		if err := b.stage(ctx, s, out); err != nil {
+			return fmt.Errorf("%s: %w", s.name, err)
+		}
+	}
+	return nil
+}
+
+// stage runs one scene on a new control plane.
+func (b bench) stage(ctx context.Context, s scene, out io.Writer) (err error) {
+	b.Cluster, err = cluster.StartMain(ctx, cluster.WithoutCertManager(), cluster.WithoutWebhook())
 	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, b.Stop()) }()
+	if b.client, err = discovery.NewDiscoveryClientForConfig(b.Config); err != nil {
 		return err
 	}
 	if err := b.makeIssuer(ctx); err != nil {
 		return fmt.Errorf("issuer: %w", err)
 	}
-	if err := b.cold(ctx); err != nil {
-		return fmt.Errorf("cold start: %w", err)
+	return s.run(&b, ctx, out)
+}
+
+// runReader connects and reads until it is stopped.
+func runReader(ctx context.Context, name, kubeconfig string) error {
+	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
+	if err != nil {
+		return err
 	}
-	if err := b.namespaces(ctx); err != nil {
-		return fmt.Errorf("large namespace: %w", err)
+	i := slices.Index(names(readers), name)
+	if i < 0 {
+		return fmt.Errorf("-read: there is no reader %q: use %s", name, strings.Join(names(readers), " or "))
 	}
-	if err := b.restarts(ctx); err != nil {
-		return fmt.Errorf("restart: %w", err)
-	}
-	return b.write(out)
+	return readers[i].run(ctx, config)
 }
 
 // note tells on standard error how far it is.

@@ -15,25 +15,19 @@ import (
 
 const (
 	limitName    = "bare apply loop"
+	bytesName    = "the bare bytes"
 	certshimName = "certshim"
 	shimName     = "cert-manager's ingress-shim"
 )
 
-// report is everything that was measured.
-type report struct {
-	size                 size
-	cold                 []map[string]lap
-	urgent               []time.Duration
-	small, large         lap
-	restart, shimRestart restart
-}
+// What the page explains, it explains beside the figures.
+var (
+	intro = template.Must(template.New("").Parse(`# Benchmarks
 
-// page is docs/benchmarks.md; what it explains, it explains beside the figures.
-var page = template.Must(template.New("page").Parse(`# Benchmarks
-
-What ` + "`make bench`" + ` printed on {{.Machine}}. Client, API server and etcd share these cores, and nothing is
+What ` + "`make bench`" + ` printed on {{.}}. Client, API server and etcd share these cores, and nothing is
 signed meanwhile. Machines are noisy: compare ratios within one run, not figures of two runs.
-
+`))
+	coldPage = template.Must(template.New("").Parse(`
 ## Cold start: {{.Cold}} Ingresses, no Certificate yet
 
 The bare loop sends the very bodies that certshim sends, as many at once, {{.Workers}}, has them ready, and reads
@@ -43,63 +37,79 @@ makes new Certificates by POST, which costs the server less than an apply. Contr
 
 | | Certificates/s | of the bare loop | client CPU, ms a Certificate | server CPU, ms a Certificate | peak MB |
 |---|---|---|---|---|---|
-{{range .ColdRows}}| {{.Name}} | {{.Rate}} | {{.Ratio}} | {{.CPU}} | {{.Server}} | {{.Peak}} |
+{{range .Rows}}| {{.Name}} | {{.Rate}} | {{.Ratio}} | {{.CPU}} | {{.Server}} | {{.Peak}} |
 {{end}}
 certshim is {{.OverShim}} times as fast as cert-manager's shim.
 
 One Ingress made in the middle of such a start has its Certificate after {{.Urgent}} (median, least, most).
-
-## One namespace with {{.Namespace}} Ingresses
+`))
+	namespacesPage = template.Must(template.New("").Parse(`
+## One namespace with {{.Count}} Ingresses
 
 | | client CPU, ms a Certificate | seconds |
 |---|---|---|
-| {{.Namespace}} in ten namespaces | {{.SmallCPU}} | {{.SmallTook}} |
-| {{.Namespace}} in one namespace | {{.LargeCPU}} | {{.LargeTook}} |
+| {{.Count}} in ten namespaces | {{.SmallCPU}} | {{.SmallTook}} |
+| {{.Count}} in one namespace | {{.LargeCPU}} | {{.LargeTook}} |
 
-An Ingress in the large namespace costs {{.LargeRatio}} times as much.
+An Ingress in the large namespace costs {{.Ratio}} times as much.
 
+A restart over all of them, half in one namespace:
+{{template "restarts" .Restarts}}`))
+	restartPage = template.Must(template.New("").Parse(`
 ## Restart over {{.Pairs}} up-to-date Ingresses and Certificates
 
-The Certificates carry a status and its manager, as live ones do. CPU and peak are those of the process from its start
-until it rests; writes are those that the API server counted.
-
-| | CPU s | peak MB | writes | s until all was looked at |
-|---|---|---|---|---|
-| certshim | {{.RestartCPU}} | {{.RestartPeak}} | {{.RestartWrites}} | {{.RestartTook}} |
-| cert-manager's ingress-shim | {{.ShimCPU}} | {{.ShimPeak}} | {{.ShimWrites}} | – |
+They lie in {{.Namespaces}} namespaces and carry the status that live ones have: the Ingresses an address, the Certificates
+conditions, times and their manager. CPU and peak are those of the process from its start until it rests; writes are
+those that the API server counted. The bare readers list and watch the same objects and do nothing with them: one
+decodes nothing, the other is client-go's dynamic informers as they come. Median (least, most) of {{.Turns}} starts;
+ratios are of medians.
+{{template "restarts" .Restarts}}
+Pages of the program itself count in the peak.
 `))
+)
 
-// row is one contestant of the cold start.
-type row struct{ Name, Rate, Ratio, CPU, Server, Peak string }
+// restartTable is a part of two pages.
+const restartTable = `
+| | CPU s | of the shim's CPU | of the bare bytes' CPU | peak MB | writes | s until all was looked at |
+|---|---|---|---|---|---|---|
+{{range .}}| {{.Name}} | {{.CPU}} | {{.OfShim}} | {{.OfBytes}} | {{.Peak}} | {{.Writes}} | {{.Took}} |
+{{end}}`
 
-func (b *bench) write(out io.Writer) error {
-	r := b.report
-	pairs := r.size.cold + 2*r.size.namespace
-	return page.Execute(out, map[string]any{
-		"Machine": machine(), "Cold": r.size.cold, "Workers": r.size.workers, "ShimWorkers": r.size.shimWorkers, "Turns": r.size.turns,
-		"ColdRows": r.rows(), "OverShim": spread(r.ratios(certshimName, shimName), "%.2f"),
-		"Urgent":    spread(seconds(r.urgent), "%.2f s"),
-		"Namespace": r.size.namespace, "SmallCPU": each(r.small.cpu, r.size.namespace), "LargeCPU": each(r.large.cpu, r.size.namespace),
-		"SmallTook": fmt.Sprintf("%.1f", r.small.took.Seconds()), "LargeTook": fmt.Sprintf("%.1f", r.large.took.Seconds()),
-		"LargeRatio": fmt.Sprintf("%.2f", r.large.cpu.Seconds()/r.small.cpu.Seconds()),
-		"Pairs":      pairs, "RestartCPU": fmt.Sprintf("%.1f", r.restart.cpu.Seconds()), "RestartPeak": r.restart.peak >> 20,
-		"RestartWrites": r.restart.writes, "RestartTook": fmt.Sprintf("%.1f", r.restart.took.Seconds()),
-		"ShimCPU": fmt.Sprintf("%.1f", r.shimRestart.cpu.Seconds()), "ShimPeak": r.shimRestart.peak >> 20, "ShimWrites": r.shimRestart.writes,
+func init() {
+	for _, page := range []*template.Template{namespacesPage, restartPage} {
+		template.Must(page.New("restarts").Parse(restartTable))
+	}
+}
+
+// coldReport is what the cold starts gave: of each turn the laps by name.
+type coldReport struct {
+	size   size
+	turns  []map[string]lap
+	urgent []time.Duration
+}
+
+// coldRow is one contestant of the cold start.
+type coldRow struct{ Name, Rate, Ratio, CPU, Server, Peak string }
+
+func (r coldReport) write(out io.Writer) error {
+	return coldPage.Execute(out, map[string]any{
+		"Cold": r.size.cold, "Workers": r.size.workers, "ShimWorkers": r.size.shimWorkers, "Turns": r.size.turns,
+		"Rows": r.rows(), "OverShim": spread(r.ratios(certshimName, shimName), "%.2f"), "Urgent": spread(seconds(r.urgent), "%.2f s"),
 	})
 }
 
-func (r report) rows() []row {
-	var rows []row
+func (r coldReport) rows() []coldRow {
+	var rows []coldRow
 	for _, name := range []string{limitName, certshimName, shimName} {
 		var rates, cpu, server, peak []float64
-		for _, turn := range r.cold {
+		for _, turn := range r.turns {
 			l := turn[name]
 			rates = append(rates, float64(r.size.cold)/l.took.Seconds())
 			cpu = append(cpu, milliseconds(l.cpu)/float64(r.size.cold))
 			server = append(server, milliseconds(l.server)/float64(r.size.cold))
 			peak = append(peak, float64(l.peak>>20))
 		}
-		next := row{Name: name, Rate: spread(rates, "%.0f"), Ratio: spread(r.ratios(name, limitName), "%.2f"),
+		next := coldRow{Name: name, Rate: spread(rates, "%.0f"), Ratio: spread(r.ratios(name, limitName), "%.2f"),
 			CPU: spread(cpu, "%.2f"), Server: spread(server, "%.2f"), Peak: spread(peak, "%.0f")}
 		if name == limitName {
 			next.Ratio, next.Peak = "1", "–"
@@ -110,12 +120,78 @@ func (r report) rows() []row {
 }
 
 // ratios are the rates of one in terms of another's, turn by turn.
-func (r report) ratios(of, to string) []float64 {
+func (r coldReport) ratios(of, to string) []float64 {
 	var all []float64
-	for _, turn := range r.cold {
+	for _, turn := range r.turns {
 		all = append(all, turn[to].took.Seconds()/turn[of].took.Seconds())
 	}
 	return all
+}
+
+// namespacesReport compares a large namespace with small ones.
+type namespacesReport struct {
+	size         size
+	small, large lap
+	restarts     []starts
+}
+
+func (r namespacesReport) write(out io.Writer) error {
+	return namespacesPage.Execute(out, map[string]any{
+		"Count": r.size.namespace, "SmallCPU": each(r.small.cpu, r.size.namespace), "LargeCPU": each(r.large.cpu, r.size.namespace),
+		"SmallTook": fmt.Sprintf("%.1f", r.small.took.Seconds()), "LargeTook": fmt.Sprintf("%.1f", r.large.took.Seconds()),
+		"Ratio":    fmt.Sprintf("%.2f", r.large.cpu.Seconds()/r.small.cpu.Seconds()),
+		"Restarts": restartRows(r.restarts),
+	})
+}
+
+// restartReport is what the restarts gave.
+type restartReport struct {
+	size     size
+	restarts []starts
+}
+
+// restartRow is one program of a restart.
+type restartRow struct{ Name, CPU, OfShim, OfBytes, Peak, Writes, Took string }
+
+func (r restartReport) write(out io.Writer) error {
+	return restartPage.Execute(out, map[string]any{
+		"Pairs": r.size.pairs, "Namespaces": restartNamespaces, "Turns": r.size.turns, "Restarts": restartRows(r.restarts),
+	})
+}
+
+func restartRows(programs []starts) []restartRow {
+	median := map[string]float64{}
+	for _, p := range programs {
+		median[p.name] = middle(p.each(func(r restart) float64 { return r.cpu.Seconds() }))
+	}
+	ratio := func(of, to string) string {
+		if median[to] == 0 {
+			return "–"
+		}
+		return fmt.Sprintf("%.2f", median[of]/median[to])
+	}
+	var rows []restartRow
+	for _, p := range programs {
+		row := restartRow{
+			Name: p.name, OfShim: ratio(p.name, shimName), OfBytes: ratio(p.name, bytesName),
+			CPU:    spread(p.each(func(r restart) float64 { return r.cpu.Seconds() }), "%.2f"),
+			Peak:   spread(p.each(func(r restart) float64 { return float64(r.peak) / (1 << 20) }), "%.0f"),
+			Writes: fmt.Sprintf("%.0f", slices.Max(p.each(func(r restart) float64 { return r.writes }))), Took: "–",
+		}
+		if p.all[0].took > 0 {
+			row.Took = spread(p.each(func(r restart) float64 { return r.took.Seconds() }), "%.1f")
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+func (s starts) each(value func(restart) float64) []float64 {
+	values := make([]float64, len(s.all))
+	for i, r := range s.all {
+		values[i] = value(r)
+	}
+	return values
 }
 
 func seconds(all []time.Duration) []float64 {
@@ -137,9 +213,11 @@ func spread(values []float64, format string) string {
 	if len(values) == 0 {
 		return "–"
 	}
-	sorted := slices.Sorted(slices.Values(values))
-	return fmt.Sprintf(format+" ("+format+", "+format+")", sorted[len(sorted)/2], sorted[0], sorted[len(sorted)-1])
+	return fmt.Sprintf(format+" ("+format+", "+format+")", middle(values), slices.Min(values), slices.Max(values))
 }
+
+// middle is the median of values, of which there is one at least.
+func middle(values []float64) float64 { return slices.Sorted(slices.Values(values))[len(values)/2] }
 
 // machine is what kind of machine this is, without its name.
 func machine() string {

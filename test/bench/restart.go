@@ -10,84 +10,111 @@ import (
 	"time"
 )
 
-const (
-	largeNamespace = "large"
-	smallOnes      = 10
-)
+const restartNamespaces = 20
 
-// namespaces makes the Certificates of one large namespace, and of as many Ingresses in
-// ten smaller ones, and compares the CPU of a Certificate.
-func (b *bench) namespaces(ctx context.Context) error {
-	note("making %d Ingresses", 2*b.size.namespace)
-	if err := b.makeNamespace(ctx, largeNamespace, b.size.namespace); err != nil {
-		return err
-	}
-	var small []string
-	for i := range smallOnes {
-		name := fmt.Sprintf("small-%d", i)
-		small = append(small, name)
-		if err := b.makeNamespace(ctx, name, b.size.namespace/smallOnes); err != nil {
-			return err
-		}
-	}
-	var err error
-	if b.report.small, err = b.in(ctx, small...); err != nil {
-		return err
-	}
-	b.report.large, err = b.in(ctx, largeNamespace)
-	return err
+// program is one that starts over objects that are up to date.
+type program struct {
+	name  string
+	start func(context.Context) (*controller, error)
 }
 
-func (b *bench) in(ctx context.Context, names ...string) (lap, error) {
-	if err := b.rest(ctx); err != nil {
-		return lap{}, err
-	}
-	l, err := b.started(ctx, b.size.namespace, func() (*controller, error) {
-		return b.certshim(ctx, "--namespace="+strings.Join(names, ","))
-	})
-	note("%d namespaces, %d Certificates: %.1fs, %s of CPU", len(names), b.size.namespace, l.took.Seconds(), l.cpu)
-	return l, err
-}
-
-// restart is a start over Certificates that are up to date.
+// restart is one start of it, until it rests.
 type restart struct {
 	usage
 	took   time.Duration
 	writes float64
 }
 
-// restarts starts certshim, then cert-manager's shim, over all Certificates made so far.
-func (b *bench) restarts(ctx context.Context) error {
-	if err := b.empty(ctx, coldNamespace); err != nil {
+// starts are all starts of one program.
+type starts struct {
+	name string
+	all  []restart
+}
+
+// restarts measures starts over pairs that are up to date: certshim and bare readers in
+// turns, then cert-manager's shim.
+func (b *bench) restarts(ctx context.Context, out io.Writer) error {
+	if err := b.makePairs(ctx); err != nil {
 		return err
 	}
-	if err := b.coldAgain(ctx); err != nil {
+	programs := []program{b.certshimProgram()}
+	if b.before != "" {
+		programs = append(programs, program{name: "certshim, an older build", start: func(ctx context.Context) (*controller, error) {
+			return b.build(ctx, b.before)
+		}})
+	}
+	programs = append(programs, b.readerProgram(bytesName, "bytes"), b.readerProgram("client-go's dynamic informers, bare", "objects"))
+	measured, err := b.inTurns(ctx, b.size.turns, programs...)
+	if err != nil {
 		return err
 	}
-	note("giving every Certificate a status")
-	if err := b.issue(ctx); err != nil {
+	if err := b.handOver(ctx); err != nil {
 		return err
 	}
-	var err error
-	if b.report.restart, err = b.restart(ctx, func() (*controller, error) { return b.certshim(ctx) }); err != nil {
+	shim, err := b.inTurns(ctx, b.size.turns, b.shimProgram())
+	if err != nil {
 		return err
 	}
-	// cert-manager's shim writes under a field manager of its own and so takes the fields
-	// of certshim's Certificates first; what is measured is its second start.
-	if _, err = b.restart(ctx, func() (*controller, error) { return b.shim(ctx) }); err != nil {
+	return restartReport{size: b.size, restarts: append(measured, shim...)}.write(out)
+}
+
+// makePairs makes Ingresses, their Certificates by certshim, and the status of both.
+func (b *bench) makePairs(ctx context.Context) error {
+	note("making %d Ingresses", b.size.pairs)
+	if _, err := b.makeNamespaces(ctx, "team", restartNamespaces, b.size.pairs); err != nil {
 		return err
 	}
-	b.report.shimRestart, err = b.restart(ctx, func() (*controller, error) { return b.shim(ctx) })
+	if err := b.expose(ctx); err != nil {
+		return err
+	}
+	note("making their Certificates")
+	if _, err := b.started(ctx, b.size.pairs, func() (*controller, error) { return b.certshim(ctx) }); err != nil {
+		return err
+	}
+	return b.issue(ctx)
+}
+
+func (b *bench) certshimProgram() program {
+	return program{name: certshimName, start: func(ctx context.Context) (*controller, error) { return b.certshim(ctx) }}
+}
+
+func (b *bench) shimProgram() program { return program{name: shimName, start: b.shim} }
+
+func (b *bench) readerProgram(name, reader string) program {
+	return program{name: name, start: func(ctx context.Context) (*controller, error) { return b.reader(ctx, reader) }}
+}
+
+// handOver lets cert-manager's shim write once: it has a field manager of its own, and takes
+// the fields of certshim's Certificates at its first start.
+func (b *bench) handOver(ctx context.Context) error {
+	note("letting cert-manager's shim take over")
+	_, err := b.restart(ctx, b.shimProgram())
 	return err
 }
 
-// coldAgain makes the Certificates of the cold start once more, so that all are there.
-func (b *bench) coldAgain(ctx context.Context) error {
-	_, err := b.coldCertshim(ctx)
-	return err
+// inTurns starts the programs in turns.
+func (b *bench) inTurns(ctx context.Context, turns int, programs ...program) ([]starts, error) {
+	measured := make([]starts, len(programs))
+	for turn := range turns {
+		for i := range programs {
+			i = (i + turn) % len(programs)
+			r, err := b.restart(ctx, programs[i])
+			if err == nil && r.writes > 0 {
+				err = fmt.Errorf("%v writes, where everything is up to date", r.writes)
+			}
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", programs[i].name, err)
+			}
+			note("restart: %s: %s of CPU, %d MB", programs[i].name, r.cpu, r.peak>>20)
+			measured[i].name = programs[i].name
+			measured[i].all = append(measured[i].all, r)
+		}
+	}
+	return measured, nil
 }
 
-func (b *bench) restart(ctx context.Context, start func() (*controller, error)) (restart, error) {
+// restart starts one program and waits until it rests.
+func (b *bench) restart(ctx context.Context, p program) (restart, error) {
 	if err := b.rest(ctx); err != nil {
 		return restart{}, err
 	}
@@ -96,19 +123,20 @@ func (b *bench) restart(ctx context.Context, start func() (*controller, error)) 
 		return restart{}, err
 	}
 	began := time.Now()
-	c, err := start()
+	c, err := p.start(ctx)
 	if err != nil {
 		return restart{}, err
 	}
 	defer func() { _ = c.Stop() }()
 	r := restart{}
 	if c.address != "" {
-		if err := c.untilIdle(ctx); err != nil {
+		if err := c.untilDone(ctx); err != nil {
 			return r, err
 		}
 		r.took = time.Since(began)
 	}
-	if err := untilIdle(ctx, c.Pid()); err != nil {
+	// One that waits for a busy server is idle for a moment, too.
+	if err := untilIdle(ctx, 3, c.Pid()); err != nil {
 		return r, err
 	}
 	if r.usage, err = usageOf(c.Pid()); err != nil {
@@ -116,12 +144,11 @@ func (b *bench) restart(ctx context.Context, start func() (*controller, error)) 
 	}
 	after, err := b.writes(ctx)
 	r.writes = after - before
-	note("restart: %s of CPU, %d MB, %v writes", r.cpu, r.peak>>20, r.writes)
 	return r, err
 }
 
-// untilIdle waits until certshim has looked at everything once.
-func (c *controller) untilIdle(ctx context.Context) error {
+// untilDone waits until certshim has looked at everything once.
+func (c *controller) untilDone(ctx context.Context) error {
 	for {
 		body, err := get(ctx, "http://"+c.address+"/metrics")
 		if err == nil && strings.Contains(body, "\ncertshim_initial_reconcile_done 1\n") {

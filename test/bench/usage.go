@@ -52,19 +52,22 @@ func peakOf(pid int) (int64, error) {
 	return kilobytes << 10, err
 }
 
-// untilIdle waits until processes have used no more than a fiftieth of a core for a second.
-func untilIdle(ctx context.Context, pids ...int) error {
+// untilIdle waits until processes have used no more than a fiftieth of a core in each of so
+// many seconds on end.
+func untilIdle(ctx context.Context, seconds int, pids ...int) error {
 	const calm = time.Second / 50
 	before, err := used(pids)
-	for err == nil {
+	for calmFor := 0; err == nil && calmFor < seconds; {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-time.After(time.Second):
 		}
 		var now time.Duration
-		if now, err = used(pids); now-before <= calm {
-			return err
+		now, err = used(pids)
+		calmFor++
+		if now-before > calm {
+			calmFor = 0
 		}
 		before = now
 	}
