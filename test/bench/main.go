@@ -91,7 +91,7 @@ func choose(list string) ([]scene, error) {
 }
 
 func measure(ctx context.Context, chosen []scene, b bench, out io.Writer) error {
-	if err := intro.Execute(out, machine()); err != nil {
+	if err := pages.ExecuteTemplate(out, "intro", machine()); err != nil {
 		return err
 	}
 	for _, s := range chosen {

@@ -20,14 +20,15 @@ const (
 	shimName     = "cert-manager's ingress-shim"
 )
 
-// What the page explains, it explains beside the figures.
-var (
-	intro = template.Must(template.New("").Parse(`# Benchmarks
+// pages are the parts of the page. What they explain, they explain beside the figures.
+var pages = template.Must(template.New("").Parse(`
+{{- define "intro"}}# Benchmarks
 
 What ` + "`make bench`" + ` printed on {{.}}. Client, API server and etcd share these cores, and nothing is
 signed meanwhile. Machines are noisy: compare ratios within one run, not figures of two runs.
-`))
-	coldPage = template.Must(template.New("").Parse(`
+{{end}}
+
+{{- define "cold"}}
 ## Cold start: {{.Cold}} Ingresses, no Certificate yet
 
 The bare loop sends the very bodies that certshim sends, as many at once, {{.Workers}}, has them ready, and reads
@@ -42,8 +43,9 @@ makes new Certificates by POST, which costs the server less than an apply. Contr
 certshim is {{.OverShim}} times as fast as cert-manager's shim.
 
 One Ingress made in the middle of such a start has its Certificate after {{.Urgent}} (median, least, most).
-`))
-	namespacesPage = template.Must(template.New("").Parse(`
+{{end}}
+
+{{- define "namespaces"}}
 ## One namespace with {{.Count}} Ingresses
 
 | | client CPU, ms a Certificate | seconds |
@@ -54,8 +56,9 @@ One Ingress made in the middle of such a start has its Certificate after {{.Urge
 An Ingress in the large namespace costs {{.Ratio}} times as much.
 
 A restart over all of them, half in one namespace:
-{{template "restarts" .Restarts}}`))
-	restartPage = template.Must(template.New("").Parse(`
+{{template "restarts" .Restarts}}{{end}}
+
+{{- define "restart"}}
 ## Restart over {{.Pairs}} up-to-date Ingresses and Certificates
 
 They lie in {{.Namespaces}} namespaces and carry the status that live ones have: the Ingresses an address, the Certificates
@@ -65,21 +68,13 @@ decodes nothing, the other is client-go's dynamic informers as they come. Median
 ratios are of medians.
 {{template "restarts" .Restarts}}
 Pages of the program itself count in the peak.
-`))
-)
+{{end}}
 
-// restartTable is a part of two pages.
-const restartTable = `
+{{- define "restarts"}}
 | | CPU s | of the shim's CPU | of the bare bytes' CPU | peak MB | writes | s until all was looked at |
 |---|---|---|---|---|---|---|
 {{range .}}| {{.Name}} | {{.CPU}} | {{.OfShim}} | {{.OfBytes}} | {{.Peak}} | {{.Writes}} | {{.Took}} |
-{{end}}`
-
-func init() {
-	for _, page := range []*template.Template{namespacesPage, restartPage} {
-		template.Must(page.New("restarts").Parse(restartTable))
-	}
-}
+{{end}}{{end}}`))
 
 // coldReport is what the cold starts gave: of each turn the laps by name.
 type coldReport struct {
@@ -92,7 +87,7 @@ type coldReport struct {
 type coldRow struct{ Name, Rate, Ratio, CPU, Server, Peak string }
 
 func (r coldReport) write(out io.Writer) error {
-	return coldPage.Execute(out, map[string]any{
+	return pages.ExecuteTemplate(out, "cold", map[string]any{
 		"Cold": r.size.cold, "Workers": r.size.workers, "ShimWorkers": r.size.shimWorkers, "Turns": r.size.turns,
 		"Rows": r.rows(), "OverShim": spread(r.ratios(certshimName, shimName), "%.2f"), "Urgent": spread(seconds(r.urgent), "%.2f s"),
 	})
@@ -136,7 +131,7 @@ type namespacesReport struct {
 }
 
 func (r namespacesReport) write(out io.Writer) error {
-	return namespacesPage.Execute(out, map[string]any{
+	return pages.ExecuteTemplate(out, "namespaces", map[string]any{
 		"Count": r.size.namespace, "SmallCPU": each(r.small.cpu, r.size.namespace), "LargeCPU": each(r.large.cpu, r.size.namespace),
 		"SmallTook": fmt.Sprintf("%.1f", r.small.took.Seconds()), "LargeTook": fmt.Sprintf("%.1f", r.large.took.Seconds()),
 		"Ratio":    fmt.Sprintf("%.2f", r.large.cpu.Seconds()/r.small.cpu.Seconds()),
@@ -154,7 +149,7 @@ type restartReport struct {
 type restartRow struct{ Name, CPU, OfShim, OfBytes, Peak, Writes, Took string }
 
 func (r restartReport) write(out io.Writer) error {
-	return restartPage.Execute(out, map[string]any{
+	return pages.ExecuteTemplate(out, "restart", map[string]any{
 		"Pairs": r.size.pairs, "Namespaces": restartNamespaces, "Turns": r.size.turns, "Restarts": restartRows(r.restarts),
 	})
 }
