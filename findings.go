@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/certshim/certshim/certificate"
+	"github.com/certshim/certshim/declaration"
 	"github.com/certshim/certshim/problem"
 	"github.com/certshim/certshim/resolver"
 )
@@ -129,7 +130,11 @@ func (d *decision) near(key resolver.IssuerKey) []resolver.Issuer {
 	for _, at := range d.kindsBeside(key) {
 		kind := resolver.GroupKind{Group: at.Group, Kind: at.Kind}
 		names := issuers.Names(kind, d.keyOf(at).Namespace)
-		if at.Name = resolver.Nearest(key.Name, names, kind != key.GroupKind); at.Name != "" {
+		nearest := declaration.Nearest
+		if kind == key.GroupKind {
+			nearest = declaration.NearestOther
+		}
+		if at.Name = nearest(key.Name, names); at.Name != "" {
 			found = append(found, at)
 		}
 	}

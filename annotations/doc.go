@@ -10,5 +10,5 @@
 // and the problems found on the way, all of them in one pass.
 //
 // It may import: the standard library, apimachinery's validation, cert-manager's API
-// types, and problem. It never sees a client or the kind of an object.
+// types, problem and declaration. It never sees a client or the kind of an object.
 package annotations

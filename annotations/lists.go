@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/certshim/certshim/declaration"
 )
 
 // item judges one item of a list: where it goes, or why it can't be used.
@@ -84,7 +86,7 @@ func word(field func(*Request) *[]string, words []string) item {
 		if slices.Contains(words, part) {
 			return verdict{into: field(&r.request), value: part}
 		}
-		return verdict{message: "unknown value", suggestion: nearestWord(part, words)}
+		return verdict{message: "unknown value", suggestion: declaration.Nearest(trim(part), words)}
 	}
 }
 

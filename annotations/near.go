@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/certshim/certshim/declaration"
 	"github.com/certshim/certshim/problem"
 )
 
@@ -79,7 +80,7 @@ func (n *near) nearest(key string) string {
 	if alias, known := aliases()[name]; known {
 		return n.byName[alias]
 	}
-	return n.byName[nearestName(name, n.names)]
+	return n.byName[declaration.Nearest(name, n.names)]
 }
 
 // aliases are names that other tools and old releases have for ours.
@@ -170,7 +171,7 @@ func (n *near) nearAuto(key string) string {
 	prefix, name := cutPrefix(key)
 	for _, auto := range n.auto {
 		autoPrefix, autoName := cutPrefix(auto)
-		if prefix == autoPrefix && nearestName(name, []string{autoName}) != "" {
+		if prefix == autoPrefix && declaration.Nearest(name, []string{autoName}) != "" {
 			return auto
 		}
 		if name == autoName && n.prefixOf(key) != "" {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/certshim/certshim/declaration"
 )
 
 // parse reads the trimmed, non-empty value of a row's key into the request.
@@ -24,7 +26,7 @@ func oneOf(field func(*Request) *string, words ...string) parse {
 				return
 			}
 		}
-		r.refuse(r.written, "unknown value", nearestWord(value, words))
+		r.refuse(r.written, "unknown value", declaration.Nearest(trim(value), words))
 	}
 }
 

@@ -16,7 +16,7 @@
 //	plugintest  the conformance kit, its adapter for Go tests, and plugins that are broken on purpose
 //	examples    one plugin, written in Go and in Python
 //
-// plugins may import problem and resolver. No other room imports it but cmd.
+// plugins may import problem, declaration and resolver. No other room imports it but cmd.
 package plugins
 
 //go:generate go -C protogen run . ../proto ../api certshim/resolver/v1alpha1/resolver.proto

@@ -1,13 +1,14 @@
 package resolver
 
 import (
-	"errors"
+	"context"
 	"fmt"
 	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/certshim/certshim/declaration"
 	"github.com/certshim/certshim/problem"
 )
 
@@ -21,6 +22,9 @@ type Case struct {
 	Want        Want            `yaml:"want"`
 }
 
+// Title names the case in what its run gives.
+func (c Case) Title() string { return c.Name }
+
 // CertificateSpec is the spec of a Certificate, by the names of the CRD.
 type CertificateSpec map[string]any
 
@@ -28,6 +32,9 @@ type CertificateSpec map[string]any
 func (c *CertificateSpec) UnmarshalYAML(node *yaml.Node) error {
 	return node.Decode((*map[string]any)(c))
 }
+
+// Shape lets fields that a Certificate doesn't have be found.
+func (CertificateSpec) Shape() any { return certificateShape{} }
 
 // Want is what a case expects. Ready, Reason, Recommend and Defaults count where they are
 // given; rules that are broken must all be named.
@@ -44,65 +51,51 @@ type Want struct {
 
 const unknownReady = "Unknown"
 
-func (c Case) faults() faults {
-	var all faults
-	if c.Name == "" {
-		all.add("", errors.New("it has no name"))
-	}
+func (c Case) mistakes() declaration.Mistakes {
+	var all declaration.Mistakes
 	if wants := []string{string(Ready), string(NotReady), unknownReady}; c.Want.Ready != "" && !slices.Contains(wants, c.Want.Ready) {
-		all.add("want.ready", fmt.Errorf("%s is none of \"True\", \"False\", \"Unknown\"", problem.Quote(c.Want.Ready)))
+		all.Add("want.ready", fmt.Errorf("%s is none of \"True\", \"False\", \"Unknown\"", problem.Quote(c.Want.Ready)))
 	}
 	for path, rules := range map[string][]string{"want.warns": c.Want.Warns, "want.refuses": c.Want.Refuses} {
 		for i, rule := range rules {
 			if !slices.Contains(ruleNames(), rule) {
-				all.add(fmt.Sprintf("%s[%d]", path, i), noneOf(rule, ruleNames()))
+				all.Add(fmt.Sprintf("%s[%d]", path, i), declaration.NoneOf(rule, ruleNames()))
 			}
 		}
 	}
 	return all
 }
 
-// Outcome is what a case gave.
-type Outcome struct {
-	Case string
-	// Faults say how it differs from what is wanted; empty for one that passed.
-	Faults []string
-}
-
-// RunCases runs the entry's own cases, and says at the end which it lacks: one ready issuer,
-// one that isn't, and one for each rule.
-func (e Entry) RunCases() ([]Outcome, error) {
+// RunCases runs the entry's own cases, and reports those that it lacks: one ready issuer, one that
+// isn't, and one for each rule. A case fails when the context ends.
+func (e Entry) RunCases(ctx context.Context) ([]declaration.Outcome, error) {
 	p, err := e.program()
 	if err != nil {
 		return nil, err
 	}
-	var outcomes []Outcome
-	for _, c := range e.Cases {
-		outcomes = append(outcomes, Outcome{Case: c.Name, Faults: c.run(p, e.Readiness)})
+	run := func(c Case, comparison *declaration.Comparison) {
+		seen := p.read(ctx, normal(c.Object))
+		c.compareReadiness(comparison, seen, e.Readiness.why(seen))
+		c.compareRules(comparison, p.said[seen.Variant])
 	}
-	return append(outcomes, e.lacks()...), nil
+	return declaration.RunCases(e.Cases, run, e.needs()), nil
 }
 
-func (c Case) run(p *program, readiness ReadinessRule) []string {
-	seen := p.read(normal(c.Object))
-	said := p.said[seen.Variant]
-	var faults []string
-	differs := func(what, got, want, why string) {
-		if got != want {
-			faults = append(faults, fmt.Sprintf("%s is %s, want %s%s", what, orElse(got, "none"), orElse(want, "none"), why))
-		}
-	}
+func (c Case) compareReadiness(comparison *declaration.Comparison, seen Seen, why string) {
 	if c.Want.Ready != "" {
-		differs("ready", orElse(string(seen.Ready), unknownReady), c.Want.Ready, readiness.why(seen))
+		comparison.Compare("ready", orElse(string(seen.Ready), unknownReady), c.Want.Ready, why)
 	}
 	if c.Want.Reason != nil {
-		differs("reason", seen.Reason, *c.Want.Reason, "")
+		comparison.Compare("reason", seen.Reason, *c.Want.Reason, "")
 	}
+}
+
+func (c Case) compareRules(comparison *declaration.Comparison, said said) {
 	if c.Want.Recommend != nil {
-		differs("recommend", said.recommend.text(), c.Want.Recommend.text(), "")
+		comparison.Compare("recommend", said.recommend.text(), c.Want.Recommend.text(), "")
 	}
 	if c.Want.Defaults != nil {
-		differs("defaults", said.defaults.text(), c.Want.Defaults.text(), "")
+		comparison.Compare("defaults", said.defaults.text(), c.Want.Defaults.text(), "")
 	}
 	var warns, refuses []string
 	if c.Certificate != nil {
@@ -114,9 +107,8 @@ func (c Case) run(p *program, readiness ReadinessRule) []string {
 			}
 		}
 	}
-	differs("warns", sortedRules(warns), sortedRules(c.Want.Warns), "")
-	differs("refuses", sortedRules(refuses), sortedRules(c.Want.Refuses), "")
-	return faults
+	comparison.Compare("warns", sortedRules(warns), sortedRules(c.Want.Warns), "")
+	comparison.Compare("refuses", sortedRules(refuses), sortedRules(c.Want.Refuses), "")
 }
 
 func sortedRules(rules []string) string {
@@ -129,9 +121,9 @@ func (r ReadinessRule) why(seen Seen) string {
 	case seen.Ready == Ready:
 		return ""
 	case seen.Message != "":
-		return "; it says " + problem.Quote(seen.Message)
+		return "it says " + problem.Quote(seen.Message)
 	case r.CEL == nil && seen.Ready == ReadyUnknown:
-		return fmt.Sprintf("; the object has no current item of status.conditions whose type is %q and whose status is text, such as \"False\"", r.conditionType())
+		return fmt.Sprintf("the object has no current item of status.conditions whose type is %q and whose status is text, such as \"False\"", r.conditionType())
 	}
 	return ""
 }
@@ -143,25 +135,25 @@ func (r ReadinessRule) conditionType() string {
 	return r.Condition.filled().Type
 }
 
-// lacks says which cases are missing, each as a failed one.
-func (e Entry) lacks() []Outcome {
-	var missing []Outcome
-	lack := func(what string, there bool) {
-		if !there {
-			missing = append(missing, Outcome{Case: "a test is missing", Faults: []string{what}})
-		}
+// needs are the cases that the entry must have.
+func (e Entry) needs() []declaration.Need[Case] {
+	needs := []declaration.Need[Case]{{
+		Case: `one of a ready issuer, with want.ready "True"`,
+		Met:  func(c Case) bool { return c.Want.Ready == string(Ready) },
+	}}
+	if !e.Readiness.Exists {
+		needs = append(needs, declaration.Need[Case]{
+			Case: `one of an issuer that isn't ready, with want.ready "False"`,
+			Met:  func(c Case) bool { return c.Want.Ready == string(NotReady) },
+		})
 	}
-	has := func(fits func(Case) bool) bool { return slices.ContainsFunc(e.Cases, fits) }
-	lack("one of a ready issuer, with want.ready \"True\"", has(func(c Case) bool { return c.Want.Ready == string(Ready) }))
-	lack("one of an issuer that isn't ready, with want.ready \"False\"", e.Readiness.Exists || has(func(c Case) bool {
-		return c.Want.Ready == string(NotReady)
-	}))
 	for _, rule := range e.rules() {
-		lack("one of a Certificate that breaks the rule "+rule+", named in want.warns or want.refuses", has(func(c Case) bool {
-			return slices.Contains(c.Want.Warns, rule) || slices.Contains(c.Want.Refuses, rule)
-		}))
+		needs = append(needs, declaration.Need[Case]{
+			Case: "one of a Certificate that breaks the rule " + rule + ", named in want.warns or want.refuses",
+			Met:  func(c Case) bool { return slices.Contains(c.Want.Warns, rule) || slices.Contains(c.Want.Refuses, rule) },
+		})
 	}
-	return missing
+	return needs
 }
 
 // rules are the names of the rules that the entry or one of its variants has, but for those

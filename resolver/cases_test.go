@@ -27,7 +27,7 @@ func TestTheCasesOfAFile(t *testing.T) {
 		"existence is never not ready": {"  readiness: {exists: true}\n  tests:\n  - {name: x, want: {ready: \"True\"}}\n", nil},
 		"a rule without a test": {"  constraints: {wildcards: {allowed: false}}\n  tests:\n" + readyCase + down, []string{
 			"a test is missing: one of a Certificate that breaks the rule wildcards, named in want.warns or want.refuses"}},
-		"a status that is no text": {"  tests:\n" + readyCase + down + notReady("{status: {conditions: [{type: Ready, status: False}]}}", `{ready: "False"}`), []string{
+		"a status that is no text": {"  tests:\n" + readyCase + strings.Replace(down+notReady("{status: {conditions: [{type: Ready, status: False}]}}", `{ready: "False"}`), "down", "up to now", 1), []string{
 			`down: ready is Unknown, want False; the object has no current item of status.conditions whose type is "Ready" and whose status is text, such as "False"`}},
 		"what the condition says": {"  tests:\n" + readyCase + strings.Replace(down, `ready: "False"`, `ready: "True"`, 1), []string{
 			`down: ready is False, want True; it says "by hand"`, "a test is missing"}},
@@ -64,7 +64,7 @@ func outcomes(t *testing.T, file string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	all, err := entry.RunCases()
+	all, err := entry.RunCases(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,7 +20,7 @@ func declared(t testing.TB) []*resolver.Entry {
 
 func TestTheCataloguesOwnCasesPass(t *testing.T) {
 	for _, entry := range declared(t) {
-		outcomes, err := entry.RunCases()
+		outcomes, err := entry.RunCases(t.Context())
 		if err != nil {
 			t.Errorf("%s: %v", entry.ID, err)
 		}

@@ -32,11 +32,11 @@ func TestDecodeTellsWhatIsWrongWithItsLine(t *testing.T) {
 		"a misspelt field":                 {corp + "  constrains: {}\n", []string{`f.yaml:9: unknown field "spec.constrains", did you mean "constraints"?`}},
 		"a misspelt rule":                  {corp + "  constraints:\n    san: {allowed: [DNS]}\n", []string{`f.yaml:10: unknown field "spec.constraints.san", did you mean "sans"?`}},
 		"a field that isn't":               {corp + "  readiness: {timeout: 3}\n", []string{`f.yaml:9: unknown field "spec.readiness.timeout"; the fields here are cel, condition, exists`}},
-		"a field too far left":             {corp + "tests: []\n", []string{`f.yaml:9: unknown field "tests"; the fields here are apiVersion, kind, metadata, spec`}},
+		"a field too far left":             {corp + "tests: []\n", []string{`f.yaml:9: unknown field "tests"; the fields here are apiVersion, kind, metadata, spec; did you mean "spec.tests"?`}},
 		"two misspelt fields":              {corp + "  titel: x\n  nodes: []\n", []string{`f.yaml:9: unknown field "spec.titel"`, `f.yaml:10: unknown field "spec.nodes"`}},
 		"unknown and ill-typed at once":    {corp + "  titel: x\n  notes: x\n", []string{`f.yaml:9: unknown field "spec.titel"`, `f.yaml:10: spec.notes: "x", must be a list, such as [x]`}},
-		"a repeated field":                 {corp + "  group: other.example.com\n", []string{"f.yaml:9: mapping key \"group\" already defined at line 5"}},
-		"a repeated field of an object":    {corp + "  tests:\n  - {name: x, object: {a: {b: 1, b: 2}}}\n", []string{"f.yaml:10: mapping key \"b\" already defined"}},
+		"a repeated field":                 {corp + "  group: other.example.com\n", []string{`f.yaml:9: repeated field "spec.group", which is there already at line 5`}},
+		"a repeated field of an object":    {corp + "  tests:\n  - {name: x, object: {a: {b: 1, b: 2}}}\n", []string{`f.yaml:10: repeated field "spec.tests[0].object.a.b", which is there already at line 10`}},
 		"text for a list":                  {corp + "  constraints:\n    sans: {allowed: DNS}\n", []string{`f.yaml:10: spec.constraints.sans.allowed: "DNS", must be a list, such as [DNS]`}},
 		"text for a mapping":               {corp + "  approval: Itself\n", []string{`f.yaml:9: spec.approval: "Itself", must be a mapping, with by`}},
 		"text for a number":                {corp + "  constraints:\n    sans: {max: three}\n", []string{`f.yaml:10: spec.constraints.sans.max: "three", must be a whole number`}},
@@ -76,9 +76,11 @@ func TestDecodeTellsWhatIsWrongWithItsLine(t *testing.T) {
 			`f.yaml:10: spec.annotations[0].key: the annotation key "cert-manager.io/revision" is of cert-manager.io and never copied for a resolver`,
 			`f.yaml:12: spec.annotations[1].key: the annotation key "pki.k8s.io/b" is of k8s.io and never copied`,
 		}},
-		"an approver":       {corp + "  approval: {by: itself}\n", []string{`f.yaml:9: spec.approval.by: "itself" is none of CertManager, Itself, None, did you mean "Itself"?`}},
-		"a case":            {corp + "  tests:\n  - {name: x, want: {ready: \"yes\"}}\n", []string{`f.yaml:10: spec.tests[0].want.ready: "yes" is none of "True", "False", "Unknown"`}},
-		"a case of no rule": {corp + "  tests:\n  - {name: x, want: {warns: [san]}}\n", []string{`f.yaml:10: spec.tests[0].want.warns[0]: "san" is none of`, `did you mean "sans"?`}},
+		"an approver":              {corp + "  approval: {by: itself}\n", []string{`f.yaml:9: spec.approval.by: "itself" is none of CertManager, Itself, None, did you mean "Itself"?`}},
+		"two cases of a name":      {corp + "  tests:\n  - {name: x, want: {ready: \"True\"}}\n  - {name: x, want: {ready: \"False\"}}\n  - {}\n", []string{`f.yaml:11: spec.tests[1].name: "x" is the name of another test, too`, "f.yaml:12: spec.tests[2].name: the test has no name"}},
+		"shape and values at once": {corp + "  titel: x\n  approval: {by: Me}\n", []string{`f.yaml:9: unknown field "spec.titel"`, `f.yaml:10: spec.approval.by: "Me" is none of`}},
+		"a case":                   {corp + "  tests:\n  - {name: x, want: {ready: \"yes\"}}\n", []string{`f.yaml:10: spec.tests[0].want.ready: "yes" is none of "True", "False", "Unknown"`}},
+		"a case of no rule":        {corp + "  tests:\n  - {name: x, want: {warns: [san]}}\n", []string{`f.yaml:10: spec.tests[0].want.warns[0]: "san" is none of`, `did you mean "sans"?`}},
 		"a case's Certificate": {corp + "  tests:\n  - name: x\n    certificate: {dnsName: [a.example.com], duration: 90d, privateKey: {sizes: 2048}}\n",
 			[]string{`f.yaml:11: unknown field "spec.tests[0].certificate.dnsName", did you mean "dnsNames"?`, "certificate.duration:", `certificate.privateKey.sizes", did you mean "size"?`}},
 		"cert-manager's group":     {strings.Replace(corp, "pki.example.com", "cert-manager.io", 1), []string{"f.yaml:5: spec.group: cert-manager.io is built in"}},
@@ -151,7 +153,7 @@ func TestTheSchemaPagesExample(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	outcomes, err := entry.RunCases()
+	outcomes, err := entry.RunCases(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,7 +172,7 @@ func FuzzDecode(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if _, err := entry.RunCases(); err != nil {
+		if _, err := entry.RunCases(t.Context()); err != nil {
 			t.Errorf("it is taken, and then it isn't: %v", err)
 		}
 		if _, err := resolver.NewRegistry(resolver.Defaults{}, []resolver.Entry{entry}); err != nil {

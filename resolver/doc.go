@@ -9,6 +9,6 @@
 // What is known of an issuer that is there, [Known.Read] takes from its object: whether it
 // is ready, and which of its type's rules hold, which [Constraints.Violations] judges.
 //
-// It may import: the standard library, apimachinery, a YAML reader, CEL, and problem. It
+// It may import: the standard library, apimachinery, YAML, problem and declaration. It
 // knows neither annotations nor sources, and never sees a client.
 package resolver

@@ -6,8 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/google/cel-go/cel"
-
+	"github.com/certshim/certshim/declaration"
 	"github.com/certshim/certshim/problem"
 )
 
@@ -129,33 +128,34 @@ func (e Entry) Signers() []string {
 // check says what is wrong with an entry as a declaration.
 func (e Entry) check() error {
 	var errs []error
-	for _, fault := range e.faults() {
-		errs = append(errs, fmt.Errorf("issuer type %s of group %s: %s: %w", e.ID, problem.Quote(e.Group), fault.path, fault.err))
+	for _, mistake := range e.mistakes() {
+		errs = append(errs, fmt.Errorf("issuer type %s of group %s: %w", e.ID, problem.Quote(e.Group), mistake))
 	}
-	return errors.Join(errs...)
+	return problem.Join(errs...)
 }
 
-func (e Entry) faults() faults {
-	var all faults
-	all.add("metadata.name", e.checkName())
-	all.add("spec.group", e.checkGroup())
-	all.under("spec", e.kindFaults())
-	all.under("spec.readiness", e.Readiness.faults())
-	all.under("spec.constraints", e.Constraints.faults())
-	all.under("spec.recommend", e.Recommend.faults())
-	all.under("spec.defaults", e.Defaults.faults())
+func (e Entry) mistakes() declaration.Mistakes {
+	var all declaration.Mistakes
+	all.Add("metadata.name", e.checkName())
+	all.Add("spec.group", e.checkGroup())
+	all.AddUnder("spec", e.kindMistakes())
+	all.AddUnder("spec.readiness", e.Readiness.mistakes())
+	all.AddUnder("spec.constraints", e.Constraints.mistakes())
+	all.AddUnder("spec.recommend", e.Recommend.mistakes())
+	all.AddUnder("spec.defaults", e.Defaults.mistakes())
 	for i, variant := range e.Variants {
-		all.under(fmt.Sprintf("spec.variants[%d]", i), variant.faults())
+		all.AddUnder(fmt.Sprintf("spec.variants[%d]", i), variant.mistakes())
 	}
-	all.under("spec.annotations", e.annotationFaults())
+	all.AddUnder("spec.annotations", e.annotationMistakes())
 	if approvers := []Approver{ByCertManager, ByItself, ByNobody}; e.Approval.By != "" && !slices.Contains(approvers, e.Approval.By) {
-		all.add("spec.approval.by", noneOf(e.Approval.By, approvers))
+		all.Add("spec.approval.by", declaration.NoneOf(e.Approval.By, approvers))
 	}
+	all.AddUnder("spec.tests", declaration.CheckCases(e.Cases))
 	for i, c := range e.Cases {
-		all.under(fmt.Sprintf("spec.tests[%d]", i), c.faults())
+		all.AddUnder(fmt.Sprintf("spec.tests[%d]", i), c.mistakes())
 	}
 	if len(all) == 0 {
-		all.under("spec", e.contradictions())
+		all.AddUnder("spec", e.contradictions())
 	}
 	return all
 }
@@ -180,71 +180,71 @@ func (e Entry) checkGroup() error {
 // CheckKind says all that is wrong with a kind as the cluster serves it, wherever it is
 // declared; at is the path there, to which the names of its fields are added.
 func CheckKind(at, group string, versions []string, kind KindEntry) error {
-	var all faults
-	all.add(at+".group", Entry{Group: group}.checkGroup())
-	all.under(at, versionFaults(versions))
-	all.under(at, kind.faults())
-	return all.err()
+	var all declaration.Mistakes
+	all.Add(at+".group", Entry{Group: group}.checkGroup())
+	all.AddUnder(at, versionMistakes(versions))
+	all.AddUnder(at, kind.mistakes())
+	return all.Err()
 }
 
-func versionFaults(versions []string) faults {
-	var all faults
+func versionMistakes(versions []string) declaration.Mistakes {
+	var all declaration.Mistakes
 	if len(versions) == 0 {
-		all.add("versions", errors.New("it names no version, such as v1"))
+		all.Add("versions", errors.New("it names no version, such as v1"))
 	}
 	for i, version := range versions {
 		if !isSubdomain(version) {
-			all.add(fmt.Sprintf("versions[%d]", i), fmt.Errorf("%s is no version; it is written without the group, such as v1", problem.Quote(version)))
+			all.Add(fmt.Sprintf("versions[%d]", i), fmt.Errorf("%s is no version; it is written without the group, such as v1", problem.Quote(version)))
 		}
 	}
 	return all
 }
 
 // kindFaults are those of the versions and kinds.
-func (e Entry) kindFaults() faults {
-	all := versionFaults(e.Versions)
+func (e Entry) kindMistakes() declaration.Mistakes {
+	all := versionMistakes(e.Versions)
 	if len(e.Kinds) == 0 {
-		all.add("kinds", errors.New("it names no kind"))
+		all.Add("kinds", errors.New("it names no kind"))
 	}
 	for i, kind := range e.Kinds {
 		path := fmt.Sprintf("kinds[%d]", i)
-		all.under(path, kind.faults())
+		all.AddUnder(path, kind.mistakes())
 		if slices.ContainsFunc(e.Kinds[:i], func(before KindEntry) bool { return before.Kind == kind.Kind }) {
-			all.add(path+".kind", fmt.Errorf("%s stands there twice", problem.Quote(kind.Kind)))
+			all.Add(path+".kind", fmt.Errorf("%s stands there twice", problem.Quote(kind.Kind)))
 		}
 		if slices.ContainsFunc(e.Kinds[:i], func(before KindEntry) bool { return before.Resource == kind.Resource }) {
-			all.add(path+".resource", fmt.Errorf("%s is that of another kind, too", problem.Quote(kind.Resource)))
+			all.Add(path+".resource", fmt.Errorf("%s is that of another kind, too", problem.Quote(kind.Resource)))
 		}
 	}
 	return all
 }
 
-func (k KindEntry) faults() faults {
-	var all faults
+func (k KindEntry) mistakes() declaration.Mistakes {
+	var all declaration.Mistakes
 	if !isKind(k.Kind) {
-		all.add("kind", fmt.Errorf("%s is not a kind; it is written in CamelCase, such as CorpIssuer", problem.Quote(k.Kind)))
+		all.Add("kind", fmt.Errorf("%s is not a kind; it is written in CamelCase, such as CorpIssuer", problem.Quote(k.Kind)))
 	}
 	if !isSubdomain(k.Resource) {
-		all.add("resource", fmt.Errorf("%s is no resource; it is the plural of the kind, in lower case, such as %s",
+		all.Add("resource", fmt.Errorf("%s is no resource; it is the plural of the kind, in lower case, such as %s",
 			problem.Quote(k.Resource), strings.ToLower(orElse(k.Kind, "CorpIssuer"))+"s"))
 	}
 	if scopes := []Scope{Namespaced, Cluster}; !slices.Contains(scopes, k.Scope) {
-		all.add("scope", noneOf(k.Scope, scopes))
+		all.Add("scope", declaration.NoneOf(k.Scope, scopes))
 	}
 	return all
 }
 
-func (e Entry) annotationFaults() faults {
-	var all faults
+func (e Entry) annotationMistakes() declaration.Mistakes {
+	var all declaration.Mistakes
 	for i, annotation := range e.Annotations {
 		path := fmt.Sprintf("[%d]", i)
-		all.add(path, annotation.check())
+		all.Add(path, annotation.check())
 		// A prefix is for the page alone, and so are the keys that cert-manager's own issuers read.
 		if annotation.check() == nil && !isPrefix(annotation.Key) && !e.builtin {
-			all.add(path+".key", CheckCopiedKey(annotation.Key))
+			all.Add(path+".key", CheckCopiedKey(annotation.Key))
 		}
 		if slices.ContainsFunc(e.Annotations[:i], func(before ReadAnnotation) bool { return before.Key == annotation.Key }) {
-			all.add(path+".key", fmt.Errorf("%s stands there twice", problem.Quote(annotation.Key)))
+			all.Add(path+".key", fmt.Errorf("%s stands there twice", problem.Quote(annotation.Key)))
 		}
 	}
 	return all
@@ -261,18 +261,18 @@ func (a ReadAnnotation) check() error {
 	return nil
 }
 
-func (v Variant) faults() faults {
-	var all faults
-	_, err := compile(v.When, cel.BoolType)
-	all.add("when", err)
+func (v Variant) mistakes() declaration.Mistakes {
+	var all declaration.Mistakes
+	_, err := expressions.Compile(v.When, declaration.Bool)
+	all.Add("when", err)
 	for i, path := range v.Drop {
 		if !slices.Contains(droppable(), path) {
-			all.add(fmt.Sprintf("drop[%d]", i), notDroppable(path))
+			all.Add(fmt.Sprintf("drop[%d]", i), notDroppable(path))
 		}
 	}
-	all.under("constraints", v.Constraints.faults())
-	all.under("recommend", v.Recommend.faults())
-	all.under("defaults", v.Defaults.faults())
+	all.AddUnder("constraints", v.Constraints.mistakes())
+	all.AddUnder("recommend", v.Recommend.mistakes())
+	all.AddUnder("defaults", v.Defaults.mistakes())
 	return all
 }
 
@@ -283,29 +283,29 @@ func notDroppable(path string) error {
 			return fmt.Errorf("%s can't be dropped, did you mean %q?", problem.Quote(path), known)
 		}
 	}
-	return noneOf(path, droppable())
+	return declaration.NoneOf(path, droppable())
 }
 
 // contradictions are values that break rules of the same declaration.
-func (e Entry) contradictions() faults {
-	var all faults
+func (e Entry) contradictions() declaration.Mistakes {
+	var all declaration.Mistakes
 	base := said{constraints: e.Constraints, recommend: e.Recommend, defaults: e.Defaults}
-	all.under("", base.contradictions())
+	all.AddUnder("", base.contradictions())
 	for i, variant := range e.Variants {
 		if part := base.with(variant).contradictions(); len(part) > 0 && len(base.contradictions()) == 0 {
-			all.add(fmt.Sprintf("variants[%d]", i), part.err())
+			all.Add(fmt.Sprintf("variants[%d]", i), part.Err())
 		}
 	}
 	return all
 }
 
-func (s said) contradictions() faults {
-	var all faults
+func (s said) contradictions() declaration.Mistakes {
+	var all declaration.Mistakes
 	for path, values := range map[string]Values{"recommend": s.recommend.Values, "defaults": s.defaults} {
 		for _, broken := range s.constraints.Violations(values.facts()) {
 			field, _, _ := strings.Cut(broken.Field, ".")
 			if slices.Contains(values.Set(), ValueField(field)) {
-				all.add(path+"."+field, fmt.Errorf("it breaks the rule %s of the same declaration, which allows %s",
+				all.Add(path+"."+field, fmt.Errorf("it breaks the rule %s of the same declaration, which allows %s",
 					broken.Rule, orElse(broken.Allowed, "none")))
 			}
 		}

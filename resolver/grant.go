@@ -9,6 +9,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/certshim/certshim/declaration"
 	"github.com/certshim/certshim/problem"
 )
 
@@ -153,27 +154,27 @@ func (v Values) check(g Grant) error {
 			errs = append(errs, fmt.Errorf("it sets a default for %s, which is not granted", field))
 		}
 	}
-	var malformed faults
-	malformed.under("values", v.faults())
-	return errors.Join(append(errs, malformed.err())...)
+	var malformed declaration.Mistakes
+	malformed.AddUnder("values", v.mistakes())
+	return errors.Join(append(errs, malformed.Err())...)
 }
 
 // faults are those of the values, whoever may set them.
-func (v Values) faults() faults {
-	var all faults
-	all.under("usages", usageFaults(v.Usages))
+func (v Values) mistakes() declaration.Mistakes {
+	var all declaration.Mistakes
+	all.AddUnder("usages", usageMistakes(v.Usages))
 	for path, duration := range map[string]time.Duration{"duration": v.Duration, "renewBefore": v.RenewBefore} {
 		if duration < 0 {
-			all.add(path, fmt.Errorf("%s is negative", hours(duration)))
+			all.Add(path, fmt.Errorf("%s is negative", hours(duration)))
 		}
 	}
 	if v.Duration > 0 && v.RenewBefore >= v.Duration {
-		all.add("renewBefore", fmt.Errorf("%s is not less than the duration, %s", hours(v.RenewBefore), hours(v.Duration)))
+		all.Add("renewBefore", fmt.Errorf("%s is not less than the duration, %s", hours(v.RenewBefore), hours(v.Duration)))
 	}
 	if key := v.PrivateKey; key.Algorithm != "" || len(key.Sizes) > 0 {
-		all.under("privateKey", key.faults())
+		all.AddUnder("privateKey", key.mistakes())
 		if len(key.Sizes) > 1 {
-			all.add("privateKey.sizes", errors.New("it has several sizes, must have one at most"))
+			all.Add("privateKey.sizes", errors.New("it has several sizes, must have one at most"))
 		}
 	}
 	return all

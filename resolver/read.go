@@ -1,10 +1,11 @@
 package resolver
 
 import (
+	"context"
 	"errors"
 	"slices"
 
-	"github.com/google/cel-go/cel"
+	"github.com/certshim/certshim/declaration"
 )
 
 // Seen is what an issuer's object tells, reduced to what is kept of it.
@@ -21,7 +22,7 @@ const maxVariants = 64
 // program is an entry made ready to read objects.
 type program struct {
 	readiness readinessReader
-	when      []cel.Program
+	when      []*declaration.Expression
 	// said is what holds without a variant, and then with each.
 	said []said
 }
@@ -37,7 +38,7 @@ func (e Entry) program() (*program, error) {
 	base := said{constraints: e.Constraints, recommend: e.Recommend, defaults: e.Defaults}
 	p := &program{readiness: readiness, said: []said{base}}
 	for _, variant := range e.Variants {
-		when, err := compile(variant.When, cel.BoolType)
+		when, err := expressions.Compile(variant.When, declaration.Bool)
 		if err != nil {
 			return nil, err
 		}
@@ -47,12 +48,12 @@ func (e Entry) program() (*program, error) {
 }
 
 // read evaluates an object. An expression that fails doesn't fit.
-func (p *program) read(object map[string]any) Seen {
-	ready, reason, message := p.readiness(object)
+func (p *program) read(ctx context.Context, object map[string]any) Seen {
+	ready, reason, message := p.readiness(ctx, object)
 	reason, message = presentable(reason, message)
 	seen := Seen{Ready: ready, Reason: reason, Message: message}
 	for i, when := range p.when {
-		if fits, err := truth(when, object); err == nil && fits {
+		if fits, err := when.Bool(ctx, variables(object)); err == nil && fits {
 			seen.Variant = uint8(i + 1)
 			break
 		}
@@ -60,9 +61,11 @@ func (p *program) read(object map[string]any) Seen {
 	return seen
 }
 
-// Read reduces an issuer's object to what decisions read of it. It is pure, and bounded in
-// time whatever the object holds.
-func (k *Known) Read(object map[string]any) Seen { return k.program.read(object) }
+// Read reduces an issuer's object to what decisions read of it. It is pure, and the cost of its
+// expressions is bounded whatever the object holds, so that it needs no context.
+func (k *Known) Read(object map[string]any) Seen {
+	return k.program.read(context.Background(), object)
+}
 
 // Statement is what is said of an issuer that was seen. It allocates nothing.
 func (k *Known) Statement(seen Seen) Statement {

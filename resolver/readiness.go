@@ -1,6 +1,7 @@
 package resolver
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -8,7 +9,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/google/cel-go/cel"
+	"github.com/certshim/certshim/declaration"
+	"github.com/certshim/certshim/problem"
 )
 
 // ReadinessRule says how to tell whether an issuer can sign: by one of its fields. The zero
@@ -49,8 +51,8 @@ type ReadinessExpressions struct {
 	Message string `yaml:"message"`
 }
 
-func (r ReadinessRule) faults() faults {
-	var all faults
+func (r ReadinessRule) mistakes() declaration.Mistakes {
+	var all declaration.Mistakes
 	given := 0
 	for _, is := range []bool{r.Condition != nil, r.Exists, r.CEL != nil} {
 		if is {
@@ -58,13 +60,13 @@ func (r ReadinessRule) faults() faults {
 		}
 	}
 	if given > 1 {
-		all.add("", errors.New("more than one of condition, exists and cel is given"))
+		all.Add("", errors.New("more than one of condition, exists and cel is given"))
 	}
 	if r.Condition != nil {
-		all.add("condition.observedGeneration", r.Condition.ObservedGeneration.check())
+		all.Add("condition.observedGeneration", r.Condition.ObservedGeneration.check())
 	}
 	if r.CEL != nil {
-		all.under("cel", r.CEL.faults())
+		all.AddUnder("cel", r.CEL.mistakes())
 	}
 	return all
 }
@@ -74,28 +76,28 @@ func (g GenerationRule) check() error {
 	if g == "" || slices.Contains(rules, g) {
 		return nil
 	}
-	return noneOf(g, rules)
+	return declaration.NoneOf(g, rules)
 }
 
-func (e ReadinessExpressions) faults() faults {
-	var all faults
-	_, err := compile(e.Ready, cel.BoolType)
-	all.add("ready", err)
+func (e ReadinessExpressions) mistakes() declaration.Mistakes {
+	var all declaration.Mistakes
+	_, err := expressions.Compile(e.Ready, declaration.Bool)
+	all.Add("ready", err)
 	_, err = compileOptional(e.Reason)
-	all.add("reason", err)
+	all.Add("reason", err)
 	_, err = compileOptional(e.Message)
-	all.add("message", err)
+	all.Add("message", err)
 	return all
 }
 
 // readinessReader gives the readiness of an object, and why.
-type readinessReader func(object map[string]any) (Readiness, string, string)
+type readinessReader func(ctx context.Context, object map[string]any) (Readiness, string, string)
 
 // reader compiles the rule.
 func (r ReadinessRule) reader() (readinessReader, error) {
 	switch {
 	case r.Exists:
-		return func(map[string]any) (Readiness, string, string) { return Ready, "", "" }, nil
+		return func(context.Context, map[string]any) (Readiness, string, string) { return Ready, "", "" }, nil
 	case r.CEL != nil:
 		return r.CEL.reader()
 	case r.Condition != nil:
@@ -112,7 +114,7 @@ func (r ConditionRule) filled() ConditionRule {
 	return r
 }
 
-func (r ConditionRule) read(object map[string]any) (Readiness, string, string) {
+func (r ConditionRule) read(_ context.Context, object map[string]any) (Readiness, string, string) {
 	status, _ := object["status"].(map[string]any)
 	conditions, _ := status["conditions"].([]any)
 	for _, item := range conditions {
@@ -167,32 +169,49 @@ func whole(value any) int64 {
 }
 
 func (e ReadinessExpressions) reader() (readinessReader, error) {
-	ready, readyErr := compile(e.Ready, cel.BoolType)
+	ready, readyErr := expressions.Compile(e.Ready, declaration.Bool)
 	reason, reasonErr := compileOptional(e.Reason)
 	message, messageErr := compileOptional(e.Message)
-	if err := errors.Join(readyErr, reasonErr, messageErr); err != nil {
+	if err := problem.Join(readyErr, reasonErr, messageErr); err != nil {
 		return nil, fmt.Errorf("readiness: %w", err)
 	}
-	return func(object map[string]any) (Readiness, string, string) {
-		is, err := truth(ready, object)
+	return func(ctx context.Context, object map[string]any) (Readiness, string, string) {
+		is, err := ready.Bool(ctx, variables(object))
 		switch {
 		case err != nil:
 			return ReadyUnknown, brokenExpression, err.Error()
 		case is:
-			return Ready, words(reason, object), words(message, object)
+			return Ready, words(ctx, reason, object), words(ctx, message, object)
 		}
-		return NotReady, words(reason, object), words(message, object)
+		return NotReady, words(ctx, reason, object), words(ctx, message, object)
 	}, nil
 }
 
 // brokenExpression is the reason of an issuer whose readiness can't be evaluated.
 const brokenExpression = "ExpressionFailed"
 
-func compileOptional(source string) (cel.Program, error) {
+// expressions have one variable: the issuer as it is in the cluster.
+var expressions = declaration.NewExpressions("object")
+
+func variables(object map[string]any) map[string]any { return map[string]any{"object": object} }
+
+func compileOptional(source string) (*declaration.Expression, error) {
 	if source == "" {
 		return nil, nil
 	}
-	return compile(source, cel.StringType)
+	return expressions.Compile(source, declaration.Text)
+}
+
+// words evaluates to a text; an expression that fails gives none.
+func words(ctx context.Context, expression *declaration.Expression, object map[string]any) string {
+	if expression == nil {
+		return ""
+	}
+	text, err := expression.Text(ctx, variables(object))
+	if err != nil {
+		return ""
+	}
+	return text
 }
 
 // presentable makes reason and message fit for a statement: what can't be shown is left

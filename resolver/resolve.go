@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/certshim/certshim/declaration"
 	"github.com/certshim/certshim/problem"
 )
 
@@ -88,7 +89,7 @@ func (s *resolution) spelling() {
 	}
 	bare, _, _ := strings.Cut(s.lookup.Group, "/")
 	if s.lookup.Group != "" && !isSubdomain(bare) && !s.swapped() {
-		near := nearest(bare, s.groupNames())
+		near := declaration.NearestOther(bare, s.groupNames())
 		s.refuseNear(FieldGroup, s.lookup.Group, "not an API group", wantGroup, near)
 		s.suggestGroup(near, orElse(s.lookup.Kind, s.impliedKind()))
 	}
@@ -244,7 +245,7 @@ func (s *resolution) strangeKind() {
 	if s.lookup.Kind == "" {
 		s.refuse(FieldGroup, group, "the group has no kind "+kind+": write the kind that is meant", allowed)
 	} else {
-		s.refuseNear(FieldKind, kind, "the group "+group+" has no such issuer kind", allowed, nearest(kind, kinds))
+		s.refuseNear(FieldKind, kind, "the group "+group+" has no such issuer kind", allowed, declaration.NearestOther(kind, kinds))
 	}
 	s.suggestGroup(group, kind)
 }
@@ -301,16 +302,16 @@ func (s *resolution) candidates() []string {
 // nearly one that there is.
 func (s *resolution) unknown() {
 	kinds := s.kindsOf(s.ref.Group)
-	if near := nearest(s.ref.Kind, kinds); near != "" && s.lookup.Kind != "" {
+	if near := declaration.NearestOther(s.ref.Kind, kinds); near != "" && s.lookup.Kind != "" {
 		s.refuseNear(FieldKind, s.ref.Kind, "the group "+s.ref.Group+" has no such issuer kind", strings.Join(kinds, ", "), near)
 		s.suggestGroup(s.ref.Group, s.ref.Kind)
 		return
 	}
-	group := nearest(s.ref.Group, s.groupNames())
+	group := declaration.NearestOther(s.ref.Group, s.groupNames())
 	if s.ref.Group == formerGroup {
 		group = CertManagerGroup
 	}
-	if group != "" && nearOrEqual(s.ref.Kind, s.kindsOf(group)) {
+	if group != "" && declaration.Nearest(s.ref.Kind, s.kindsOf(group)) != "" {
 		s.refuseNear(FieldGroup, s.ref.Group, "no issuer of this group is known", wantGroup, group)
 		s.suggestGroup(group, s.ref.Kind)
 		return

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/certshim/certshim/declaration"
 )
 
 // Usages are the key usages of the Certificate CRD.
@@ -20,94 +22,94 @@ func Usages() []string {
 
 // checkGrant holds the verdicts to the grant.
 func (c Constraints) checkGrant(g Grant) error {
-	var all faults
+	var all declaration.Mistakes
 	for name, verdict := range c.verdicts() {
 		if verdict == Refuse && !g.MayRefuse {
-			all.add("constraints."+name+".verdict", errors.New("it refuses, which is not granted"))
+			all.Add("constraints."+name+".verdict", errors.New("it refuses, which is not granted"))
 		}
 	}
-	return all.err()
+	return all.Err()
 }
 
 // check says which rules are malformed.
 func (c Constraints) check() error {
-	var all faults
-	all.under("constraints", c.faults())
-	return all.err()
+	var all declaration.Mistakes
+	all.AddUnder("constraints", c.mistakes())
+	return all.Err()
 }
 
 // faults are those of the rules, at paths such as durations.max.
-func (c Constraints) faults() faults {
-	var all faults
+func (c Constraints) mistakes() declaration.Mistakes {
+	var all declaration.Mistakes
 	for name, verdict := range c.verdicts() {
 		if !slices.Contains([]Verdict{"", Warn, Refuse}, verdict) {
-			all.add(name+".verdict", noneOf(verdict, []Verdict{Warn, Refuse}))
+			all.Add(name+".verdict", declaration.NoneOf(verdict, []Verdict{Warn, Refuse}))
 		}
 	}
 	if c.SANs != nil {
-		all.under(ruleSANs, c.SANs.faults())
+		all.AddUnder(ruleSANs, c.SANs.mistakes())
 	}
 	if c.CommonName != nil {
-		all.under(ruleCommonName, c.CommonName.faults())
+		all.AddUnder(ruleCommonName, c.CommonName.mistakes())
 	}
 	if c.Keys != nil {
-		all.under(ruleKeys, c.Keys.faults())
+		all.AddUnder(ruleKeys, c.Keys.mistakes())
 	}
 	if c.Durations != nil {
-		all.under(ruleDurations, c.Durations.faults())
+		all.AddUnder(ruleDurations, c.Durations.mistakes())
 	}
 	if c.Usages != nil {
-		all.under(ruleUsages+".allowed", usageFaults(c.Usages.Allowed))
+		all.AddUnder(ruleUsages+".allowed", usageMistakes(c.Usages.Allowed))
 	}
 	return all
 }
 
-func (r SANRule) faults() faults {
-	var all faults
+func (r SANRule) mistakes() declaration.Mistakes {
+	var all declaration.Mistakes
 	kinds := []SANKind{DNSName, IPAddress, URI, Email, OtherName}
 	for i, kind := range r.Allowed {
 		if !slices.Contains(kinds, kind) {
-			all.add(fmt.Sprintf("allowed[%d]", i), noneOf(kind, kinds))
+			all.Add(fmt.Sprintf("allowed[%d]", i), declaration.NoneOf(kind, kinds))
 		}
 	}
-	all.add("allowed", tooMany(len(r.Allowed)))
+	all.Add("allowed", tooMany(len(r.Allowed)))
 	if r.Max < 0 {
-		all.add("max", fmt.Errorf("%d is negative; 0 is no limit", r.Max))
+		all.Add("max", fmt.Errorf("%d is negative; 0 is no limit", r.Max))
 	}
 	return all
 }
 
-func (r CommonNameRule) faults() faults {
-	var all faults
+func (r CommonNameRule) mistakes() declaration.Mistakes {
+	var all declaration.Mistakes
 	if musts := []CommonNameMust{NameOptional, NameRequired, NameForbidden, NameMustBeSAN}; r.Must != "" && !slices.Contains(musts, r.Must) {
-		all.add("must", noneOf(r.Must, musts))
+		all.Add("must", declaration.NoneOf(r.Must, musts))
 	}
 	if r.MaxBytes < 0 {
-		all.add("maxBytes", fmt.Errorf("%d is negative; 0 is no limit", r.MaxBytes))
+		all.Add("maxBytes", fmt.Errorf("%d is negative; 0 is no limit", r.MaxBytes))
 	}
 	return all
 }
 
-func (r KeyRule) faults() faults {
-	var all faults
-	all.add("allowed", tooMany(len(r.Allowed)))
+func (r KeyRule) mistakes() declaration.Mistakes {
+	var all declaration.Mistakes
+	all.Add("allowed", tooMany(len(r.Allowed)))
 	for i, key := range r.Allowed {
-		all.under(fmt.Sprintf("allowed[%d]", i), key.faults())
+		all.AddUnder(fmt.Sprintf("allowed[%d]", i), key.mistakes())
 	}
 	return all
 }
 
-func (k Key) faults() faults {
-	var all faults
+func (k Key) mistakes() declaration.Mistakes {
+	var all declaration.Mistakes
 	algorithms := []string{"RSA", "ECDSA", "Ed25519"}
 	if !slices.Contains(algorithms, k.Algorithm) {
-		all.add("algorithm", noneOf(k.Algorithm, algorithms))
+		all.Add("algorithm", declaration.NoneOf(k.Algorithm, algorithms))
 		return all
 	}
-	all.add("sizes", tooMany(len(k.Sizes)))
+	all.Add("sizes", tooMany(len(k.Sizes)))
 	for i, size := range k.Sizes {
 		if fits, sizes := k.fits(size); !fits {
-			all.add(fmt.Sprintf("sizes[%d]", i), fmt.Errorf("%d is no size of an %s key, which has %s", size, k.Algorithm, sizes))
+			all.Add(fmt.Sprintf("sizes[%d]", i), fmt.Errorf("%d is no size of an %s key, which has %s", size, k.Algorithm, sizes))
 		}
 	}
 	return all
@@ -124,31 +126,31 @@ func (k Key) fits(size int) (fits bool, sizes string) {
 	return false, "none to choose"
 }
 
-func (r DurationRule) faults() faults {
-	var all faults
+func (r DurationRule) mistakes() declaration.Mistakes {
+	var all declaration.Mistakes
 	for path, duration := range map[string]time.Duration{"min": r.Min, "max": r.Max, "whenUnset": r.WhenUnset} {
 		if duration < 0 {
-			all.add(path, fmt.Errorf("%s is negative; 0 is no limit", hours(duration)))
+			all.Add(path, fmt.Errorf("%s is negative; 0 is no limit", hours(duration)))
 		}
 	}
 	if r.Max > 0 && r.Min > r.Max {
-		all.add("min", fmt.Errorf("the shortest duration, %s, is more than the longest, %s", hours(r.Min), hours(r.Max)))
+		all.Add("min", fmt.Errorf("the shortest duration, %s, is more than the longest, %s", hours(r.Min), hours(r.Max)))
 	}
-	all.add("steps", tooMany(len(r.Steps)))
+	all.Add("steps", tooMany(len(r.Steps)))
 	for i, step := range r.Steps {
 		if step <= 0 || (i > 0 && step <= r.Steps[i-1]) {
-			all.add(fmt.Sprintf("steps[%d]", i), fmt.Errorf("%s is not more than what stands before it: the durations must rise", hours(step)))
+			all.Add(fmt.Sprintf("steps[%d]", i), fmt.Errorf("%s is not more than what stands before it: the durations must rise", hours(step)))
 		}
 	}
 	return all
 }
 
-func usageFaults(usages []string) faults {
-	var all faults
-	all.add("", tooMany(len(usages)))
+func usageMistakes(usages []string) declaration.Mistakes {
+	var all declaration.Mistakes
+	all.Add("", tooMany(len(usages)))
 	for i, usage := range usages {
 		if !slices.Contains(Usages(), usage) {
-			all.add(fmt.Sprintf("[%d]", i), noneOf(usage, Usages()))
+			all.Add(fmt.Sprintf("[%d]", i), declaration.NoneOf(usage, Usages()))
 		}
 	}
 	return all

@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/certshim/certshim/declaration"
 )
 
 // maxSuggestions bounds what an Event can show.
@@ -47,7 +49,7 @@ func (s *resolution) suggestBoth() {
 func (s *resolution) suggestName(written, meant string) {
 	kind := orElse(s.lookup.Kind, s.impliedKind())
 	if before, _, cut := strings.Cut(written, "/"); cut {
-		kind = orElse(Nearest(before, s.kindNames(), true), kind)
+		kind = orElse(declaration.Nearest(before, s.kindNames()), kind)
 	}
 	if group := s.groupOf(kind); group != "" {
 		s.suggest(Ref{Group: group, Kind: kind, Name: meant})
@@ -88,10 +90,10 @@ func (s *resolution) meantKind(kind string) string {
 			return part
 		}
 	}
-	if near := nearest(kind, s.kindsOf(s.lookup.Group)); near != "" {
+	if near := declaration.NearestOther(kind, s.kindsOf(s.lookup.Group)); near != "" {
 		return near
 	}
-	return nearest(kind, s.kindNames())
+	return declaration.NearestOther(kind, s.kindNames())
 }
 
 // suggestKind offers the groups of a kind, or of the one that is meant by it; and where
@@ -119,7 +121,7 @@ func (s *resolution) suggestGroup(group, kind string) {
 	kinds := s.kindsOf(group)
 	if slices.Contains(kinds, kind) {
 		kinds = []string{kind}
-	} else if near := nearest(kind, kinds); near != "" {
+	} else if near := declaration.NearestOther(kind, kinds); near != "" {
 		kinds = []string{near}
 	}
 	wanted := Namespaced
@@ -194,56 +196,4 @@ func (s *resolution) groupNames() []string {
 		names = append(names, served.Group)
 	}
 	return names
-}
-
-func nearOrEqual(word string, words []string) bool {
-	return slices.Contains(words, word) || nearest(word, words) != ""
-}
-
-// nearest is the word that is two letters away at most (one, for a word of less than
-// five), upper and lower case being the same; or "".
-func nearest(word string, words []string) string {
-	limit := 2
-	if len(word) < 5 {
-		limit = 1
-	}
-	best, at := "", limit+1
-	for _, candidate := range words {
-		if d := distance(strings.ToLower(word), strings.ToLower(candidate), limit); d < at && candidate != word {
-			best, at = candidate, d
-		}
-	}
-	return best
-}
-
-// distance is Levenshtein's, or limit+1 where the lengths alone differ by more.
-func distance(a, b string, limit int) int {
-	if len(a)-len(b) > limit || len(b)-len(a) > limit {
-		return limit + 1
-	}
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := 1
-			if a[i] == b[j] {
-				cost = 0
-			}
-			diagonal, row[j+1] = row[j+1], min(diagonal+cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
-}
-
-// Nearest is the name among names that is nearest to one, or "" where none is near; with
-// same, the name itself counts, too.
-func Nearest(name string, names []string, same bool) string {
-	if same && slices.Contains(names, name) {
-		return name
-	}
-	return nearest(name, names)
 }

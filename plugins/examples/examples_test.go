@@ -117,7 +117,7 @@ func conforms(t *testing.T, environment []string, program, socketFlag, issuersFl
 	if err != nil {
 		t.Fatal(err)
 	}
-	fixture, err := plugintest.ReadFixture(text)
+	fixture, err := plugintest.ReadFixture(text, "fixture.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}

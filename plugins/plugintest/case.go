@@ -158,7 +158,7 @@ func (o Options) with(f Fixture) Options {
 // nil, as soon as it is there. An error means that the fixture can't be used; a plugin that
 // isn't there fails the cases.
 func Check(ctx context.Context, socket string, fixture Fixture, o Options, report func(Result)) (Report, error) {
-	if err := fixture.check(); err != nil {
+	if err := fixture.mistakes().Err(); err != nil {
 		return Report{}, fmt.Errorf("the fixture: %w", err)
 	}
 	p, err := newProbe(socket, fixture, o.filled().with(fixture))

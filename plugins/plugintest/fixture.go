@@ -1,17 +1,12 @@
 package plugintest
 
 import (
-	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
-	"go.yaml.in/yaml/v3"
-
-	"github.com/certshim/certshim/problem"
+	"github.com/certshim/certshim/declaration"
 	"github.com/certshim/certshim/resolver"
 )
 
@@ -74,55 +69,47 @@ type IssuerFixture struct {
 	Observed map[string]map[string]any `yaml:"observed"`
 }
 
-// ReadFixture decodes a fixture strictly.
-func ReadFixture(data []byte) (Fixture, error) {
+// ReadFixture decodes a fixture strictly. An error has all mistakes, each with its line in the
+// file.
+func ReadFixture(data []byte, file string) (Fixture, error) {
 	var f Fixture
-	decoder := yaml.NewDecoder(bytes.NewReader(data))
-	decoder.KnownFields(true)
-	if err := decoder.Decode(&f); err != nil {
-		return f, notAFixture(err)
+	document, err := declaration.Read(data, file, "a fixture")
+	if err != nil {
+		return f, err
 	}
-	return f, f.check()
+	return f, document.Decode(&f, func() declaration.Mistakes { return f.mistakes() })
 }
 
-// notAFixture gives a YAML reader's messages, each with its line, without the names of Go's
-// types.
-func notAFixture(err error) error {
-	var errs []error
-	for line := range strings.SplitSeq(strings.TrimPrefix(err.Error(), "yaml: "), "\n") {
-		line, _, _ = strings.Cut(strings.TrimSpace(line), " in type plugintest.")
-		if line != "" && line != "unmarshal errors:" {
-			errs = append(errs, errors.New(line))
+func (f Fixture) mistakes() declaration.Mistakes {
+	var all declaration.Mistakes
+	all.Addf(len(f.Grant.Kinds) == 0, "grant.kinds", "it is empty, must have the plugin's kinds")
+	scopes := []resolver.Scope{resolver.Namespaced, resolver.Cluster}
+	for i, kind := range f.Grant.Kinds {
+		if !slices.Contains(scopes, kind.Scope) {
+			all.Add(fmt.Sprintf("grant.kinds[%d].scope", i), declaration.NoneOf(kind.Scope, scopes))
 		}
 	}
-	return errors.Join(errs...)
+	all.Addf(len(f.Issuers) == 0, "issuers", "it is empty, must name at least one issuer that is ready")
+	for i, set := range f.Issuers {
+		all.AddUnder(fmt.Sprintf("issuers[%d]", i), f.mistakesOf(set))
+	}
+	return all
 }
 
-func (f Fixture) check() error {
-	var errs []error
-	if len(f.Grant.Kinds) == 0 {
-		errs = append(errs, errors.New("grant.kinds is empty, must have the plugin's kinds"))
-	}
-	for _, kind := range f.Grant.Kinds {
-		if kind.Scope != resolver.Namespaced && kind.Scope != resolver.Cluster {
-			errs = append(errs, fmt.Errorf("the scope of kind %s is %s, must be Namespaced or Cluster", kind.Kind, problem.Quote(string(kind.Scope))))
+func (f Fixture) mistakesOf(set IssuerFixture) declaration.Mistakes {
+	var all declaration.Mistakes
+	kind, known := f.kind(set.Kind)
+	if !known {
+		var kinds []string
+		for _, granted := range f.Grant.Kinds {
+			kinds = append(kinds, granted.Kind)
 		}
+		all.Add("kind", fmt.Errorf("%w: the grant has no such kind", declaration.NoneOf(set.Kind, kinds)))
+		return all
 	}
-	if len(f.Issuers) == 0 {
-		errs = append(errs, errors.New("issuers is empty, must name at least one issuer that is ready"))
-	}
-	for _, set := range f.Issuers {
-		kind, known := f.kind(set.Kind)
-		switch {
-		case !known:
-			errs = append(errs, fmt.Errorf("issuers of kind %s: the grant has no such kind", problem.Quote(set.Kind)))
-		case (kind.Scope == resolver.Namespaced) != (set.Namespace != ""):
-			errs = append(errs, fmt.Errorf("issuers of kind %s: a namespace goes with a namespaced kind, and with no other", set.Kind))
-		case set.Ready == "":
-			errs = append(errs, fmt.Errorf("issuers of kind %s: ready names none", set.Kind))
-		}
-	}
-	return errors.Join(errs...)
+	all.Addf((kind.Scope == resolver.Namespaced) != (set.Namespace != ""), "namespace", "a namespace goes with a namespaced kind, and with no other")
+	all.Addf(set.Ready == "", "ready", "it names no issuer")
+	return all
 }
 
 func (f Fixture) kind(name string) (resolver.DescribedKind, bool) {

@@ -126,7 +126,7 @@ func (l *lab) options() plugintest.Options {
 }
 
 func TestEachFaultFailsTheCasesThatNameIt(t *testing.T) {
-	f, err := plugintest.ReadFixture([]byte(fixture))
+	f, err := plugintest.ReadFixture([]byte(fixture), "fixture.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -201,7 +201,7 @@ func TestEveryFaultIsCaught(t *testing.T) {
 }
 
 func TestAnAuthorRunsItInATest(t *testing.T) {
-	f, err := plugintest.ReadFixture([]byte(fixture))
+	f, err := plugintest.ReadFixture([]byte(fixture), "fixture.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -211,14 +211,14 @@ func TestAnAuthorRunsItInATest(t *testing.T) {
 
 func TestAFixtureIsReadStrictly(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
-		"unknown field": {fixture + "isuers: []\n", "field isuers not found"},
+		"unknown field": {fixture + "isuers: []\n", "fixture.yaml:" + strconv.Itoa(1+strings.Count(fixture, "\n")) + `: unknown field "isuers", did you mean "issuers"?`},
 		"no kinds":      {"issuers: []\n", "grant.kinds"},
-		"scope":         {strings.Replace(fixture, "scope: Cluster", "scope: cluster", 1), "scope"},
+		"scope":         {strings.Replace(fixture, "scope: Cluster", "scope: cluster", 1), `].scope: "cluster" is none of Namespaced, Cluster, did you mean "Cluster"?`},
 		"strange kind":  {strings.Replace(fixture, "kind: CorpIssuer, namespace", "kind: Issuer, namespace", 1), "no such kind"},
 		"namespace":     {strings.Replace(fixture, "namespace: shop, ", "", 1), "namespace goes"},
-		"no ready one":  {strings.Replace(fixture, "shop, ready: ready, ", "shop, ", 1), "ready names none"},
+		"no ready one":  {strings.Replace(fixture, "shop, ready: ready, ", "shop, ", 1), ".ready: it names no issuer"},
 	} {
-		if _, err := plugintest.ReadFixture([]byte(c.text)); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := plugintest.ReadFixture([]byte(c.text), "fixture.yaml"); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: got %v, want an error with %q", name, err, c.want)
 		}
 	}

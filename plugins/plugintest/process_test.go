@@ -138,7 +138,7 @@ func TestFaultsThatShowInAProcess(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("a process can be looked at on Linux only")
 	}
-	f, err := plugintest.ReadFixture([]byte(fixture))
+	f, err := plugintest.ReadFixture([]byte(fixture), "fixture.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,7 +27,7 @@ issuers:
 
 // The kit for plugins is for what is compiled in, too.
 func TestItConforms(t *testing.T) {
-	f, err := plugintest.ReadFixture([]byte(fixture))
+	f, err := plugintest.ReadFixture([]byte(fixture), "fixture.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}

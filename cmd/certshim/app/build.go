@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/certshim/certshim/controller"
+	"github.com/certshim/certshim/declaration"
 	"github.com/certshim/certshim/plugins"
 	"github.com/certshim/certshim/plugins/remote"
 	"github.com/certshim/certshim/resolver"
@@ -81,7 +82,7 @@ func (b build) shippedTypes(c controller.Configuration) ([]resolver.Entry, error
 			continue
 		}
 		message := fmt.Sprintf("resolvers.disable[%d] is %q, must be what certshim issuers --offline shows of this build, such as catalogue/step-issuer", i, name)
-		if near := resolver.Nearest(name, names, false); near != "" {
+		if near := declaration.Nearest(name, names); near != "" {
 			message += fmt.Sprintf("; did you mean %q?", near)
 		}
 		errs = append(errs, errors.New(message))

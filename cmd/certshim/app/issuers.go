@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/certshim/certshim"
+	"github.com/certshim/certshim/declaration"
 	"github.com/certshim/certshim/resolver"
 )
 
@@ -308,7 +309,7 @@ func issuersNamed(known *inventory, kind, name string) []resolver.IssuerKey {
 func (o *issuersOptions) notFound(known *inventory, name, bare string) error {
 	var near []string
 	for key := range known.issuers.seen {
-		if resolver.Nearest(bare, []string{key.Name}, true) != "" {
+		if declaration.Nearest(bare, []string{key.Name}) != "" {
 			near = append(near, key.Kind+"/"+key.Name)
 		}
 	}

@@ -1,12 +1,14 @@
 package app
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
 
 	"github.com/spf13/cobra"
 
+	"github.com/certshim/certshim/declaration"
 	"github.com/certshim/certshim/resolver"
 )
 
@@ -21,18 +23,18 @@ rule.
 
 ` + exitHelp,
 		Example: `  certshim issuers test corp-ca.yaml`,
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			if paths = append(paths, args...); len(paths) == 0 {
 				return errors.New("name the files to test")
 			}
-			return testIssuerTypes(streams, paths)
+			return testIssuerTypes(cmd.Context(), streams, paths)
 		},
 	}
 	cmd.Flags().StringSliceVarP(&paths, "filename", "f", nil, "files, or folders of them")
 	return cmd
 }
 
-func testIssuerTypes(streams Streams, paths []string) error {
+func testIssuerTypes(ctx context.Context, streams Streams, paths []string) error {
 	var passed, failed, unreadable int
 	for _, path := range paths {
 		files, err := typeFiles(path)
@@ -46,7 +48,7 @@ func testIssuerTypes(streams Streams, paths []string) error {
 				printError(streams.ErrOut, err)
 				continue
 			}
-			outcomes, err := entry.RunCases()
+			outcomes, err := entry.RunCases(ctx)
 			if err != nil {
 				return fmt.Errorf("%s: %w", file, err)
 			}
@@ -64,7 +66,7 @@ func testIssuerTypes(streams Streams, paths []string) error {
 	return nil
 }
 
-func tellOutcomes(streams Streams, file string, outcomes []resolver.Outcome) (passed, failed int) {
+func tellOutcomes(streams Streams, file string, outcomes []declaration.Outcome) (passed, failed int) {
 	for _, outcome := range outcomes {
 		if len(outcome.Faults) == 0 {
 			passed++

@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -67,9 +66,9 @@ func (o *pluginTestOptions) run(cmd *cobra.Command, socket string) error {
 	if err != nil {
 		return fmt.Errorf("read --fixture: %w", err)
 	}
-	fixture, err := plugintest.ReadFixture(data)
+	fixture, err := plugintest.ReadFixture(data, o.fixture)
 	if err != nil {
-		return eachIn(o.fixture, err)
+		return err
 	}
 	if err := o.listens(cmd.Context(), socket); err != nil {
 		return err
@@ -90,19 +89,6 @@ func (o *pluginTestOptions) run(cmd *cobra.Command, socket string) error {
 		return errProblems
 	}
 	return nil
-}
-
-// eachIn puts a file's name before each line of an error, as editors read it.
-func eachIn(file string, err error) error {
-	var errs []error
-	for line := range strings.SplitSeq(err.Error(), "\n") {
-		place := file + ": "
-		if rest, numbered := strings.CutPrefix(line, "line "); numbered {
-			place, line = file+":", rest
-		}
-		errs = append(errs, errors.New(place+line))
-	}
-	return errors.Join(errs...)
 }
 
 // listens spares the author forty cases that fail for one reason.

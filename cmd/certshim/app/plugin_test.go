@@ -78,7 +78,7 @@ func TestPluginTestNamesTheFixturesLines(t *testing.T) {
 	var stdout, stderr bytes.Buffer
 	streams := app.Streams{In: strings.NewReader(""), Out: &stdout, ErrOut: &stderr}
 	status := app.Run(t.Context(), []string{"certshim", "plugin", "test", "p.sock", "--fixture", fixture}, streams)
-	if want := "error: " + fixture + ":11: field chnage not found\nerror: " + fixture + ":12: field ends not found\n"; status != 2 || stderr.String() != want {
+	if want := "error: " + fixture + `:11: unknown field "chnage", did you mean "change"?` + "\nerror: " + fixture + `:12: unknown field "ends"; the fields here are change, grant, issuers, output, restart, stop, storm, timeout` + "\n"; status != 2 || stderr.String() != want {
 		t.Errorf("status %d, error %q, want %q", status, stderr.String(), want)
 	}
 }
