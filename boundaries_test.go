@@ -12,15 +12,16 @@ const module = "github.com/certshim/certshim"
 // The rooms and which of the others each may reach, over the whole import graph. The
 // linter's depguard sees direct imports only; this sees all.
 var mayReach = map[string][]string{
-	"problem":     {},
-	"declaration": {"problem"},
-	"annotations": {"problem", "declaration"},
-	"source":      {"problem"},
-	"resolver":    {"problem", "declaration"},
-	"certificate": {"problem", "declaration", "annotations", "source", "resolver"},
-	".":           {"problem", "declaration", "annotations", "source", "resolver", "certificate"},
-	"controller":  {"problem", "declaration", "annotations", "source", "resolver", "certificate", "."},
-	"plugins":     {"problem", "declaration", "resolver"},
+	"problem":       {},
+	"declaration":   {"problem"},
+	"annotations":   {"problem", "declaration"},
+	"source":        {"problem"},
+	"resolver":      {"problem", "declaration"},
+	"certificate":   {"problem", "declaration", "annotations", "source", "resolver"},
+	".":             {"problem", "declaration", "annotations", "source", "resolver", "certificate"},
+	"configuration": {"problem", "declaration", "annotations", "source", "resolver", "certificate", "."},
+	"controller":    {"problem", "declaration", "annotations", "source", "resolver", "certificate", ".", "configuration"},
+	"plugins":       {"problem", "declaration", "resolver"},
 }
 
 // Packages that do I/O and that no pure room may reach, however far.

@@ -1,12 +1,13 @@
 package annotations
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/certshim/certshim/problem"
 )
 
 // Marker is a label by which another tool tracks, prunes or claims objects. A copy on a
@@ -77,7 +78,7 @@ func NewLabels(exclude, include []string) (*Labels, error) {
 			errs = append(errs, fmt.Errorf("label key %q: both excluded and included", pattern))
 		}
 	}
-	return &Labels{exclude: newPatterns(exclude), include: newPatterns(include)}, errors.Join(errs...)
+	return &Labels{exclude: newPatterns(exclude), include: newPatterns(include)}, problem.Join(errs...)
 }
 
 func badPattern(pattern string) string {

@@ -18,6 +18,7 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/util/flowcontrol"
 
+	"github.com/certshim/certshim/configuration"
 	"github.com/certshim/certshim/controller/codec"
 )
 
@@ -70,7 +71,7 @@ func connect(ctx context.Context, base *rest.Config, settings Config, log *slog.
 
 // limit gives all clients made after it one common limit, or none. Where it depends on the
 // server, it waits until that answers.
-func (c *connection) limit(ctx context.Context, settings KubernetesAPISettings) error {
+func (c *connection) limit(ctx context.Context, settings configuration.KubernetesAPI) error {
 	qps, burst := settings.QPS, settings.Burst
 	if qps == 0 {
 		fair, err := c.waitForProbe(ctx)

@@ -15,6 +15,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/certshim/certshim"
+	"github.com/certshim/certshim/configuration"
 	"github.com/certshim/certshim/resolver"
 	"github.com/certshim/certshim/source"
 )
@@ -31,7 +32,7 @@ const stopTimeout = 20 * time.Second
 // Config is what a Controller is made of: the operator's settings, and what was built
 // from them.
 type Config struct {
-	Configuration
+	configuration.Configuration
 	// Policy is what decisions follow; each that comes from Policies takes its place.
 	Policy   *certshim.Policy
 	Policies <-chan *certshim.Policy
@@ -184,7 +185,7 @@ func (c *Controller) newWatcher() *watcher {
 }
 
 // enables says whether a kind is switched on.
-func (c Configuration) enables(kind source.Kind) bool {
+func (c Config) enables(kind source.Kind) bool {
 	gvk := kind.GroupVersionKind()
 	if gvk.Group != gatewayGroup {
 		return true

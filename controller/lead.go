@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"strings"
-	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/uuid"
@@ -79,9 +78,9 @@ func (c *Controller) newElector(lock resourcelock.Interface, elected func(contex
 	settings := c.config.LeaderElect
 	elector, err := leaderelection.NewLeaderElector(leaderelection.LeaderElectionConfig{
 		Lock:          lock,
-		LeaseDuration: time.Duration(settings.LeaseDuration),
-		RenewDeadline: time.Duration(settings.RenewDeadline),
-		RetryPeriod:   time.Duration(settings.RetryPeriod),
+		LeaseDuration: settings.LeaseDuration,
+		RenewDeadline: settings.RenewDeadline,
+		RetryPeriod:   settings.RetryPeriod,
 		Name:          settings.LeaseName,
 		Callbacks: leaderelection.LeaderCallbacks{
 			OnStartedLeading: elected,
@@ -96,7 +95,7 @@ func (c *Controller) newElector(lock resourcelock.Interface, elected func(contex
 
 // giveBack lets another replica take the Lease at once. Without it the Lease just expires.
 func (c *Controller) giveBack(ctx context.Context, lock observedLock) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Duration(c.config.LeaderElect.RenewDeadline))
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.config.LeaderElect.RenewDeadline)
 	defer cancel()
 	if err := lock.release(ctx); err != nil {
 		c.log.Warn("the Lease could not be given back; another replica leads once it has expired", "lease", lock.Describe(), "error", err)

@@ -19,6 +19,7 @@ import (
 	"github.com/certshim/certshim"
 	"github.com/certshim/certshim/annotations"
 	"github.com/certshim/certshim/certificate"
+	"github.com/certshim/certshim/configuration"
 	"github.com/certshim/certshim/problem"
 	"github.com/certshim/certshim/resolver"
 )
@@ -77,7 +78,7 @@ func newTestController(t *testing.T, writer Writer) *Controller {
 		Parser: annotations.NewParser(annotations.Options{}), Registry: registry,
 		Certificate: certificate.Policy{Labels: labels},
 	}
-	c, err := New(Config{Configuration: DefaultConfiguration(), Policy: policy}, &rest.Config{}, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+	c, err := New(Config{Configuration: configuration.Default(), Policy: policy}, &rest.Config{}, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
 	if err != nil {
 		t.Fatal(err)
 	}

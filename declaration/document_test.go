@@ -198,6 +198,16 @@ func TestAMistakeWithoutAFile(t *testing.T) {
 	}
 }
 
+func TestJoinedMistakesKeepTheirPaths(t *testing.T) {
+	var part, all declaration.Mistakes
+	part.Add("b", errors.New("x"))
+	all.AddEach("a", problem.Join(part.Err(), fmt.Errorf("y")))
+	all.AddEach("c", nil)
+	if got, want := all.Err().Error(), "a: y\na.b: x"; got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
 func TestIdentify(t *testing.T) {
 	for text, want := range map[string]string{
 		"apiVersion: example.com/v1\nkind: Recipe\n":        "",

@@ -2,6 +2,7 @@ package declaration
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -53,6 +54,17 @@ func (m *Mistakes) Add(path string, err error) {
 func (m *Mistakes) Addf(wrong bool, path, format string, args ...any) {
 	if wrong {
 		m.Add(path, fmt.Errorf(format, args...))
+	}
+}
+
+// AddEach takes the errors that were joined to one, those that are mistakes with their paths.
+func (m *Mistakes) AddEach(path string, err error) {
+	for _, one := range problem.Each(err) {
+		var mistake Mistake
+		if !errors.As(one, &mistake) {
+			mistake = Mistake{Err: one}
+		}
+		m.AddUnder(path, Mistakes{mistake})
 	}
 }
 

@@ -70,7 +70,7 @@ func (v Values) Set() []ValueField {
 // Check is the one judge of statements, whoever makes them: it says everything that is
 // malformed, too large, or past the grant.
 func (s Statement) Check(g Grant) error {
-	return errors.Join(
+	return problem.Join(
 		s.checkWords(), s.checkLists(), s.Values.check(g), s.Constraints.check(), s.Constraints.checkGrant(g),
 		checkCopied(s.CopyAnnotations, g),
 	)
@@ -90,7 +90,7 @@ func (s Statement) checkWords() error {
 	if s.TTL != 0 && (s.TTL < MinTTL || s.TTL > MaxTTL) {
 		errs = append(errs, fmt.Errorf("it holds for %s, must be %s to %s, or 0", s.TTL, MinTTL, MaxTTL))
 	}
-	return errors.Join(append(errs, CheckMessage(s.Message))...)
+	return problem.Join(append(errs, CheckMessage(s.Message))...)
 }
 
 func isReason(reason string) bool {
@@ -144,7 +144,7 @@ func (s Statement) checkLists() error {
 			break
 		}
 	}
-	return errors.Join(errs...)
+	return problem.Join(errs...)
 }
 
 func (v Values) check(g Grant) error {
@@ -156,7 +156,7 @@ func (v Values) check(g Grant) error {
 	}
 	var malformed declaration.Mistakes
 	malformed.AddUnder("values", v.mistakes())
-	return errors.Join(append(errs, malformed.Err())...)
+	return problem.Join(append(errs, malformed.Err())...)
 }
 
 // faults are those of the values, whoever may set them.
@@ -194,7 +194,7 @@ func checkCopied(keys []string, g Grant) error {
 			errs = append(errs, fmt.Errorf("it copies the annotation %s, which is not granted", problem.Quote(key)))
 		}
 	}
-	return errors.Join(errs...)
+	return problem.Join(errs...)
 }
 
 func (g Grant) copies(key string) bool {

@@ -2,11 +2,12 @@ package resolver
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"slices"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/certshim/certshim/problem"
 )
 
 // Registry knows the issuer kinds and which of them an annotation means. It is
@@ -75,7 +76,7 @@ func NewRegistry(defaults Defaults, entries []Entry, options ...Option) (*Regist
 		}
 		errs = append(errs, r.put(entry))
 	}
-	if err := errors.Join(errs...); err != nil {
+	if err := problem.Join(errs...); err != nil {
 		return nil, err
 	}
 	r.index()
@@ -100,7 +101,7 @@ func (r *Registry) put(entry Entry) error {
 		}
 		r.known[key] = &Known{GroupKind: key, KindEntry: kind, Entry: &entry, program: program, statements: statements, by: entry.By()}
 	}
-	return errors.Join(errs...)
+	return problem.Join(errs...)
 }
 
 // where names an entry and, if it has one, its file.

@@ -73,8 +73,8 @@ func TestResolversAreSwitchedOffByName(t *testing.T) {
 func TestWhatIsSwitchedOffMustBeThere(t *testing.T) {
 	for disable, want := range map[string]string{
 		"catalogue/step-isuer":   `did you mean "catalogue/step-issuer"?`,
-		"catalogue/cert-manager": `resolvers.disable[0] is "catalogue/cert-manager"`,
-		"file/corp":              `resolvers.disable[0] is "file/corp"`,
+		"catalogue/cert-manager": `resolvers.disable[0]: "catalogue/cert-manager"`,
+		"file/corp":              `resolvers.disable[0]: "file/corp"`,
 	} {
 		status, _, problems := issuersDisabled(t, disable)
 		if status != 2 || !strings.Contains(problems, want) {

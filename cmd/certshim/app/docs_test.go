@@ -19,6 +19,7 @@ import (
 
 	"github.com/certshim/certshim"
 	"github.com/certshim/certshim/cmd/certshim/app"
+	"github.com/certshim/certshim/configuration"
 	"github.com/certshim/certshim/controller"
 	"github.com/certshim/certshim/plugins"
 	"github.com/certshim/certshim/problem"
@@ -136,7 +137,7 @@ var metricName = regexp.MustCompile(`fqName: "(certshim_[a-z_]+)"`)
 func TestOperatePageHasEveryMetric(t *testing.T) {
 	page := pages(t)["docs/operate.md"]
 	registry := prometheus.NewRegistry()
-	_, err := controller.New(controller.Config{Configuration: controller.DefaultConfiguration(), Policy: &certshim.Policy{}},
+	_, err := controller.New(controller.Config{Configuration: configuration.Default(), Policy: &certshim.Policy{}},
 		&rest.Config{}, slog.New(slog.DiscardHandler), registry)
 	if err != nil {
 		t.Fatal(err)
@@ -180,14 +181,14 @@ func TestOperatePageHasEveryFlag(t *testing.T) {
 func TestOperatePageHasEveryField(t *testing.T) {
 	page := pages(t)["docs/operate.md"]
 	for _, block := range fence.FindAllStringSubmatch(page, -1) {
-		if !strings.Contains(block[2], "kind: "+controller.ConfigurationKind) {
+		if !strings.Contains(block[2], "kind: "+configuration.Kind) {
 			continue
 		}
-		loaded, err := controller.LoadConfiguration([]byte(block[2]), "docs/operate.md")
+		loaded, err := configuration.Load([]byte(block[2]), "docs/operate.md")
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(asYAML(t, controller.DefaultConfiguration()), asYAML(t, loaded)); diff != "" {
+		if diff := cmp.Diff(asYAML(t, configuration.Default()), asYAML(t, loaded)); diff != "" {
 			t.Errorf("the values (-default +page)\n%s", diff)
 		}
 		for _, field := range regexp.MustCompile(`(?m)^ *([a-zA-Z]+):`).FindAllStringSubmatch(asYAML(t, everything()), -1) {
@@ -201,9 +202,9 @@ func TestOperatePageHasEveryField(t *testing.T) {
 }
 
 // everything is a configuration with the fields that are left out when they are empty.
-func everything() controller.Configuration {
-	c, some := controller.DefaultConfiguration(), []string{"x"}
-	c.Namespaces, c.Annotations.Extra, c.Labels = some, some, controller.LabelSettings{Include: some, Exclude: some}
+func everything() configuration.Configuration {
+	c, some := configuration.Default(), []string{"x"}
+	c.Namespaces, c.Annotations.Extra, c.Labels = some, some, configuration.Labels{Include: some, Exclude: some}
 	c.GatewayAPI.ExtraProtocols, c.LeaderElect.Namespace = some, "x"
 	return c
 }
@@ -226,8 +227,8 @@ func TestYAMLOnPagesHolds(t *testing.T) {
 				continue
 			}
 			switch {
-			case strings.Contains(block[2], "kind: "+controller.ConfigurationKind):
-				if _, err := controller.LoadConfiguration([]byte(block[2]), page); err != nil {
+			case strings.Contains(block[2], "kind: "+configuration.Kind):
+				if _, err := configuration.Load([]byte(block[2]), page); err != nil {
 					t.Error(err)
 				}
 			case strings.Contains(block[2], "apiVersion:"):

@@ -13,7 +13,7 @@ import (
 	"github.com/certshim/certshim"
 	"github.com/certshim/certshim/certificate"
 	"github.com/certshim/certshim/cmd/certshim/app/manifest"
-	"github.com/certshim/certshim/controller"
+	"github.com/certshim/certshim/configuration"
 	"github.com/certshim/certshim/source"
 )
 
@@ -30,7 +30,7 @@ type planOptions struct {
 	noHeaders     bool
 
 	// completed:
-	configuration controller.Configuration
+	configuration configuration.Configuration
 	policy        *certshim.Policy
 	labels        labels.Selector
 	kinds         []source.Kind

@@ -1,16 +1,13 @@
 package app
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"github.com/certshim/certshim"
-	"github.com/certshim/certshim/annotations"
-	"github.com/certshim/certshim/certificate"
-	"github.com/certshim/certshim/controller"
+	"github.com/certshim/certshim/configuration"
+	"github.com/certshim/certshim/problem"
 	"github.com/certshim/certshim/resolver"
 )
 
@@ -24,54 +21,27 @@ const (
 	fromFiles
 )
 
-// newPolicy is the one place where a configuration becomes what decisions follow, so that
-// plan and controller can't disagree.
-func newPolicy(c controller.Configuration, b build, k knowledge) (*certshim.Policy, error) {
-	registry, err := newRegistry(c, b)
+// newPolicy is what decisions follow by a configuration, the files that it names included.
+func newPolicy(c configuration.Configuration, b build, k knowledge) (*certshim.Policy, error) {
+	surroundings, err := b.surroundings(c, k)
 	if err != nil {
 		return nil, err
 	}
-	labels, err := annotations.NewLabels(c.Labels.Exclude, c.Labels.Include)
-	if err != nil {
-		return nil, fmt.Errorf("the configuration's labels: %w", err)
-	}
-	rules, err := c.Rules()
-	if err != nil {
-		return nil, err
-	}
-	return &certshim.Policy{
-		Rules:             rules,
-		NamespaceDefaults: c.NamespaceDefaults,
-		Parser:            annotations.NewParser(annotations.Options{AutoKeys: c.Annotations.Auto, ExtraKeys: c.Annotations.Extra, IssuerKeys: slices.Concat(registry.CopyKeys(), b.issuerKeys(c))}),
-		Registry:          registry,
-		AutoKinds:         c.Annotations.AutoKinds,
-		ExtraProtocols:    c.GatewayAPI.ExtraProtocols,
-		Certificate:       certificate.Policy{Labels: labels},
-		Offline:           k == fromFiles,
-	}, nil
+	return c.Policy(surroundings)
 }
 
 // newRegistry knows the issuer types of this build, and the operator's.
-func newRegistry(c controller.Configuration, b build) (*resolver.Registry, error) {
-	entries, err := b.shippedTypes(c)
+func newRegistry(c configuration.Configuration, b build) (*resolver.Registry, error) {
+	surroundings, err := b.surroundings(c, inCluster)
 	if err != nil {
 		return nil, err
 	}
-	own, err := readIssuerTypes(c.Resolvers.Types)
-	if err != nil {
-		return nil, err
-	}
-	var options []resolver.Option
-	if c.Resolvers.Recommendations == controller.ApplyRecommendations {
-		options = append(options, resolver.ApplyRecommendations())
-	}
-	registry, err := resolver.NewRegistry(resolver.Defaults{
-		Name: c.DefaultIssuer.Name, Kind: c.DefaultIssuer.Kind, Group: c.DefaultIssuer.Group,
-	}, slices.Concat(entries, own, b.entries(c)), options...)
-	if err != nil {
-		return nil, fmt.Errorf("the registry of issuers: %w", err)
-	}
-	return registry, nil
+	return c.Registry(surroundings)
+}
+
+func (b build) surroundings(c configuration.Configuration, k knowledge) (configuration.Surroundings, error) {
+	types, err := readIssuerTypes(c.Resolvers.Types)
+	return configuration.Surroundings{Compiled: b.compiled, Types: types, Offline: k == fromFiles}, err
 }
 
 // readIssuerTypes reads the declarations of files and folders, and tells all that is wrong
@@ -81,10 +51,10 @@ func readIssuerTypes(paths []string) ([]resolver.Entry, error) {
 	var failed error
 	for _, path := range paths {
 		files, err := typeFiles(path)
-		failed = errors.Join(failed, err)
+		failed = problem.Join(failed, err)
 		for _, file := range files {
 			entry, err := readIssuerType(file)
-			failed = errors.Join(failed, err)
+			failed = problem.Join(failed, err)
 			entries = append(entries, entry)
 		}
 	}

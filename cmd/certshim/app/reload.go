@@ -13,7 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/certshim/certshim"
-	"github.com/certshim/certshim/controller"
+	"github.com/certshim/certshim/configuration"
 	"github.com/certshim/certshim/resolver"
 )
 
@@ -24,7 +24,7 @@ const reloadPeriod = 5 * time.Second
 // reloader follows the files of issuer types while the controller runs. What can't be used
 // changes nothing.
 type reloader struct {
-	configuration controller.Configuration
+	configuration configuration.Configuration
 	build         build
 	log           *slog.Logger
 	good          prometheus.Gauge
@@ -36,7 +36,7 @@ type reloader struct {
 
 // newReloader is to be called before the files are read for the first policy, so that no change
 // after that is missed.
-func newReloader(c controller.Configuration, b build, log *slog.Logger) *reloader {
+func newReloader(c configuration.Configuration, b build, log *slog.Logger) *reloader {
 	good := newReloadMetric()
 	good.Set(1)
 	return &reloader{configuration: c, build: b, log: log, good: good, seen: fingerprint(c.Resolvers.Types)}
@@ -95,9 +95,9 @@ func (r *reloader) look() *certshim.Policy {
 }
 
 // spokenFor are the kinds for which the resolvers of this program speak.
-func (b build) spokenFor(c controller.Configuration, registry *resolver.Registry) []resolver.GroupKind {
+func (b build) spokenFor(c configuration.Configuration, registry *resolver.Registry) []resolver.GroupKind {
 	var kinds []resolver.GroupKind
-	for _, r := range b.resolvers(c) {
+	for _, r := range c.SwitchedOn(b.compiled) {
 		plugin, _ := compiledPlugin(r.Resolver, registry) // the error was told at the start
 		for _, kind := range plugin.Kinds {
 			kinds = append(kinds, kind.GroupKind)

@@ -8,7 +8,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
-	"github.com/certshim/certshim/controller"
+	"github.com/certshim/certshim/configuration"
 	"github.com/certshim/certshim/resolver"
 )
 
@@ -46,7 +46,7 @@ func mount(t *testing.T, folder, revision, content string) {
 func TestIssuerTypesAreReadAnew(t *testing.T) {
 	folder := t.TempDir()
 	mount(t, folder, "..1", corpType)
-	configuration := controller.DefaultConfiguration()
+	configuration := configuration.Default()
 	configuration.Resolvers.Types = []string{folder}
 	r := newReloader(configuration, build{}, slog.New(slog.DiscardHandler))
 	kind := resolver.GroupKind{Group: "pki.corp.example", Kind: "CorpIssuer"}
@@ -86,7 +86,7 @@ func TestIssuerTypesAreReadAnew(t *testing.T) {
 func TestAChangeDuringTheStartIsSeen(t *testing.T) {
 	folder := t.TempDir()
 	mount(t, folder, "..1", corpType)
-	configuration := controller.DefaultConfiguration()
+	configuration := configuration.Default()
 	configuration.Resolvers.Types = []string{folder}
 	r := newReloader(configuration, build{}, slog.New(slog.DiscardHandler))
 	if _, err := newPolicy(configuration, build{}, inCluster); err != nil {

@@ -3,11 +3,10 @@ package app
 import (
 	"fmt"
 	"os"
-	"time"
 
 	"github.com/spf13/pflag"
 
-	"github.com/certshim/certshim/controller"
+	"github.com/certshim/certshim/configuration"
 )
 
 // settings is where the operator's configuration comes from: the file, and over it the
@@ -16,36 +15,36 @@ type settings struct {
 	file string
 	// flags are the values as they were parsed; [settings.configuration] lays those that
 	// were given over the file.
-	flags controller.Configuration
+	flags configuration.Configuration
 	// bind binds the flags of one command to a configuration.
-	bind func(*pflag.FlagSet, *controller.Configuration)
+	bind func(*pflag.FlagSet, *configuration.Configuration)
 }
 
-func newSettings(flags *pflag.FlagSet, bind func(*pflag.FlagSet, *controller.Configuration)) *settings {
-	s := &settings{flags: controller.DefaultConfiguration(), bind: bind}
+func newSettings(flags *pflag.FlagSet, bind func(*pflag.FlagSet, *configuration.Configuration)) *settings {
+	s := &settings{flags: configuration.Default(), bind: bind}
 	flags.StringVar(&s.file, "config", "", "file with a ControllerConfiguration (certshim.io/v1alpha1); flags win over it")
 	bind(flags, &s.flags)
 	return s
 }
 
 // configuration reads the file, lays the given flags over it, and checks the whole.
-func (s *settings) configuration(given *pflag.FlagSet) (controller.Configuration, error) {
-	configuration := controller.DefaultConfiguration()
+func (s *settings) configuration(given *pflag.FlagSet) (configuration.Configuration, error) {
+	c := configuration.Default()
 	if s.file != "" {
 		text, err := os.ReadFile(s.file)
 		if err != nil {
-			return configuration, fmt.Errorf("read --config: %w", err)
+			return c, fmt.Errorf("read --config: %w", err)
 		}
-		if configuration, err = controller.LoadConfiguration(text, s.file); err != nil {
-			return configuration, err
+		if c, err = configuration.Load(text, s.file); err != nil {
+			return c, err
 		}
 	}
 	target := pflag.NewFlagSet("configuration", pflag.ContinueOnError)
-	s.bind(target, &configuration)
+	s.bind(target, &c)
 	if err := copyGiven(target, given); err != nil {
-		return configuration, err
+		return c, err
 	}
-	return configuration, configuration.Validate()
+	return c, c.Validate()
 }
 
 // copyGiven sets in one set of flags what was given in the other.
@@ -67,7 +66,7 @@ func copyGiven(to, given *pflag.FlagSet) error {
 
 // bindPolicy binds the flags that decide what Certificates look like. They have the names
 // that they have in cert-manager.
-func bindPolicy(flags *pflag.FlagSet, c *controller.Configuration) {
+func bindPolicy(flags *pflag.FlagSet, c *configuration.Configuration) {
 	flags.StringVar(&c.DefaultIssuer.Name, "default-issuer-name", c.DefaultIssuer.Name, "issuer of objects that ask for a certificate and name none")
 	flags.StringVar(&c.DefaultIssuer.Kind, "default-issuer-kind", c.DefaultIssuer.Kind, "kind of that issuer")
 	flags.StringVar(&c.DefaultIssuer.Group, "default-issuer-group", c.DefaultIssuer.Group, "API group of that issuer")
@@ -80,7 +79,7 @@ func bindPolicy(flags *pflag.FlagSet, c *controller.Configuration) {
 }
 
 // bindController binds all flags of the configuration.
-func bindController(flags *pflag.FlagSet, c *controller.Configuration) {
+func bindController(flags *pflag.FlagSet, c *configuration.Configuration) {
 	bindPolicy(flags, c)
 	flags.StringSliceVar(&c.Namespaces, "namespace", c.Namespaces, "work on these namespaces only; may be given several times")
 	flags.IntVar(&c.Workers, "concurrent-workers", c.Workers, "how many objects are worked on at once")
@@ -89,9 +88,9 @@ func bindController(flags *pflag.FlagSet, c *controller.Configuration) {
 	flags.StringVar(&c.MetricsListenAddress, "metrics-listen-address", c.MetricsListenAddress, "where /metrics, /healthz and /readyz are served; 0 serves nothing")
 	flags.BoolVar(&c.LeaderElect.Enabled, "leader-elect", c.LeaderElect.Enabled, "let one replica work at a time")
 	flags.StringVar(&c.LeaderElect.Namespace, "leader-election-namespace", c.LeaderElect.Namespace, "namespace of the Lease; empty means the one this process runs in")
-	flags.DurationVar((*time.Duration)(&c.LeaderElect.LeaseDuration), "leader-election-lease-duration", time.Duration(c.LeaderElect.LeaseDuration), "how long a replica waits before it takes the Lease of one that is silent")
-	flags.DurationVar((*time.Duration)(&c.LeaderElect.RenewDeadline), "leader-election-renew-deadline", time.Duration(c.LeaderElect.RenewDeadline), "how long the leader tries to renew before it stops")
-	flags.DurationVar((*time.Duration)(&c.LeaderElect.RetryPeriod), "leader-election-retry-period", time.Duration(c.LeaderElect.RetryPeriod), "time between two tries")
+	flags.DurationVar(&c.LeaderElect.LeaseDuration, "leader-election-lease-duration", c.LeaderElect.LeaseDuration, "how long a replica waits before it takes the Lease of one that is silent")
+	flags.DurationVar(&c.LeaderElect.RenewDeadline, "leader-election-renew-deadline", c.LeaderElect.RenewDeadline, "how long the leader tries to renew before it stops")
+	flags.DurationVar(&c.LeaderElect.RetryPeriod, "leader-election-retry-period", c.LeaderElect.RetryPeriod, "time between two tries")
 }
 
 // carriedOver are flags of cert-manager's controller that people have in their manifests

@@ -1,0 +1,90 @@
+package configuration
+
+import (
+	"fmt"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/certshim/certshim/annotations"
+	"github.com/certshim/certshim/declaration"
+	"github.com/certshim/certshim/problem"
+	"github.com/certshim/certshim/source"
+)
+
+// Validate gives everything that is wrong with the values, each with the path of its field in
+// the file.
+func (c Configuration) Validate() error { return c.mistakes().Err() }
+
+func (c Configuration) mistakes() declaration.Mistakes {
+	var all declaration.Mistakes
+	all.Addf(c.APIVersion != APIVersion, "apiVersion", "%q, must be %s", c.APIVersion, APIVersion)
+	all.Addf(c.Kind != Kind, "kind", "%q, must be %s", c.Kind, Kind)
+	all.AddUnder("namespaces", checkNamespaces(c.Namespaces))
+	all.Addf(c.DefaultIssuer.Kind == "", "defaultIssuer.kind", "it is empty, must be a kind such as Issuer")
+	all.AddUnder("annotations.autoKinds", checkKinds(c.Annotations.AutoKinds))
+	_, err := annotations.NewLabels(c.Labels.Exclude, c.Labels.Include)
+	all.AddEach("labels", err)
+	all.Addf(c.Takeover.ChangesPerMinute < 0, "takeover.changesPerMinute", "%d, must be 0 or more", c.Takeover.ChangesPerMinute)
+	all.AddUnder("resolvers", c.Resolvers.mistakes())
+	_, wrong := c.rules()
+	all.AddUnder("", wrong)
+	all.Addf(c.KubernetesAPI.QPS < -1, "kubernetesAPI.qps", "%g, must be -1 (no limit), 0 (default) or more", c.KubernetesAPI.QPS)
+	all.Addf(c.KubernetesAPI.Burst < -1, "kubernetesAPI.burst", "%d, must be 0 (default) or more", c.KubernetesAPI.Burst)
+	if c.LeaderElect.Enabled {
+		all.AddUnder("leaderElection", c.LeaderElect.mistakes())
+	}
+	all.Addf(c.Workers < 1 || c.Workers > MaxWorkers, "workers", "%d, must be 1 to %d", c.Workers, MaxWorkers)
+	return all
+}
+
+func (l LeaderElection) mistakes() declaration.Mistakes {
+	var all declaration.Mistakes
+	all.Addf(l.LeaseName == "", "leaseName", "it is empty, must be the name of a Lease")
+	all.Addf(l.LeaseDuration <= l.RenewDeadline, "leaseDuration", "%s, must be more than renewDeadline, %s", l.LeaseDuration, l.RenewDeadline)
+	all.Addf(float64(l.RenewDeadline) <= 1.2*float64(l.RetryPeriod), "renewDeadline",
+		"%s, must be more than 1.2 times retryPeriod, %s", l.RenewDeadline, l.RetryPeriod)
+	all.Addf(l.RetryPeriod <= 0, "retryPeriod", "%s, must be more than 0", l.RetryPeriod)
+	return all
+}
+
+func (r Resolvers) mistakes() declaration.Mistakes {
+	var all declaration.Mistakes
+	if choices := []string{ShowRecommendations, ApplyRecommendations}; !slices.Contains(choices, r.Recommendations) {
+		all.Add("recommendations", declaration.NoneOf(r.Recommendations, choices))
+	}
+	names := map[string]bool{}
+	for i, plugin := range r.Plugins {
+		at := fmt.Sprintf("plugins[%d]", i)
+		all.AddUnder(at, plugin.mistakes())
+		all.Addf(names[plugin.Name], at+".name", "%s is the name of another plugin, too", problem.Quote(plugin.Name))
+		names[plugin.Name] = true
+	}
+	return all
+}
+
+func checkNamespaces(namespaces []string) declaration.Mistakes {
+	var all declaration.Mistakes
+	for i, namespace := range namespaces {
+		all.Addf(!isLabel(namespace), fmt.Sprintf("[%d]", i),
+			"%s is no namespace, which has lower-case letters, digits and '-', such as shop", problem.Quote(namespace))
+	}
+	return all
+}
+
+// checkKinds wants kinds of sources.
+func checkKinds(kinds []string) declaration.Mistakes {
+	var known []string
+	for _, kind := range source.Kinds() {
+		known = append(known, kind.GroupVersionKind().Kind)
+	}
+	var all declaration.Mistakes
+	for i, kind := range kinds {
+		if !slices.Contains(known, kind) {
+			all.Add(fmt.Sprintf("[%d]", i), declaration.NoneOf(kind, known))
+		}
+	}
+	return all
+}
+
+func isLabel(name string) bool { return len(validation.IsDNS1123Label(name)) == 0 }

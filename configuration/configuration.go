@@ -1,0 +1,142 @@
+package configuration
+
+import "time"
+
+// APIVersion and Kind are the first two lines of the file.
+const (
+	APIVersion = "certshim.io/v1alpha1"
+	Kind       = "ControllerConfiguration"
+)
+
+// MaxWorkers is how many writes may be in flight: an API server allows 100 streams on
+// one HTTP/2 connection, and the watches need some of them.
+const MaxWorkers = 90
+
+// Configuration is the operator's file, certshim.io/v1alpha1 ControllerConfiguration.
+// A field that the file leaves out has the value of [Default].
+type Configuration struct {
+	APIVersion string `yaml:"apiVersion"`
+	Kind       string `yaml:"kind"`
+
+	// Namespaces limits the controller to these; empty means all.
+	Namespaces []string `yaml:"namespaces,omitempty"`
+	// DefaultIssuer is used by objects that ask for a certificate and name no issuer:
+	// --default-issuer-name, -kind and -group.
+	DefaultIssuer Issuer `yaml:"defaultIssuer"`
+	// NamespaceDefaults lets cert-manager's issuer annotations on a Namespace name the default
+	// issuer of its objects; Namespaces are watched then.
+	NamespaceDefaults bool        `yaml:"namespaceDefaults"`
+	Annotations       Annotations `yaml:"annotations"`
+	Labels            Labels      `yaml:"labels"`
+	GatewayAPI        GatewayAPI  `yaml:"gatewayAPI"`
+	Takeover          Takeover    `yaml:"takeover"`
+	Resolvers         Resolvers   `yaml:"resolvers,omitempty"`
+	// Policies are rules for some of the sources; the first that matches counts.
+	Policies      []Rule         `yaml:"policies,omitempty"`
+	KubernetesAPI KubernetesAPI  `yaml:"kubernetesAPI"`
+	LeaderElect   LeaderElection `yaml:"leaderElection"`
+
+	// Workers is how many objects are worked on at once, 1 to [MaxWorkers].
+	Workers int `yaml:"workers"`
+	// MetricsListenAddress serves /metrics, /healthz and /readyz; "0" serves nothing.
+	MetricsListenAddress string `yaml:"metricsListenAddress"`
+}
+
+// Issuer names an issuer. Without kind and group it is an Issuer of cert-manager's.
+type Issuer struct {
+	Name  string `yaml:"name"`
+	Kind  string `yaml:"kind"`
+	Group string `yaml:"group"`
+}
+
+// Annotations extends the annotation language.
+type Annotations struct {
+	// Auto are the keys that ask for the default issuer: --auto-certificate-annotations.
+	Auto []string `yaml:"auto"`
+	// AutoKinds are the kinds on which those keys count.
+	AutoKinds []string `yaml:"autoKinds"`
+	// Extra are keys copied to the Certificate: --extra-certificate-annotations.
+	Extra []string `yaml:"extra,omitempty"`
+}
+
+// Labels says which labels of an object its Certificate gets, beside the
+// defaults: keys, or prefixes that end in "*" or "/".
+type Labels struct {
+	Include []string `yaml:"include,omitempty"`
+	Exclude []string `yaml:"exclude,omitempty"`
+}
+
+// GatewayAPI switches Gateways and ListenerSets on and off. They are worked on
+// only while the cluster serves them.
+type GatewayAPI struct {
+	Enabled        bool     `yaml:"enabled"`
+	ListenerSets   bool     `yaml:"listenerSets"`
+	ExtraProtocols []string `yaml:"extraProtocols,omitempty"`
+}
+
+// Takeover paces what changes when certshim follows cert-manager's own shims.
+type Takeover struct {
+	// ChangesPerMinute is how many Certificates may change because the shim had ignored
+	// an edit of their source; 0 means none.
+	ChangesPerMinute int `yaml:"changesPerMinute"`
+}
+
+// Resolvers is what the operator says of issuers.
+type Resolvers struct {
+	// Types are files that declare issuer types, or folders of them: --issuers.
+	Types []string `yaml:"types,omitempty"`
+	// Disable are resolvers and types of this build that don't count, by the names that
+	// certshim issuers shows: catalogue/step-issuer, compiled-in/corp-ca.
+	Disable []string `yaml:"disable,omitempty"`
+	// Recommendations says what becomes of the values that issuer types recommend: Show, or
+	// Apply, which sets them on new Certificates.
+	Recommendations string `yaml:"recommendations"`
+	// Plugins are programs beside this one that know issuers of their own kinds.
+	Plugins []Plugin `yaml:"plugins,omitempty"`
+}
+
+// What becomes of recommendations.
+const (
+	ShowRecommendations  = "Show"
+	ApplyRecommendations = "Apply"
+)
+
+// KubernetesAPI limits the requests to the API server.
+type KubernetesAPI struct {
+	// QPS and Burst limit this client; -1 means no limit, and 0 means none where the
+	// server has priority and fairness, 20 and 50 elsewhere.
+	QPS   float32 `yaml:"qps"`
+	Burst int     `yaml:"burst"`
+}
+
+// LeaderElection is the Lease that lets one replica work at a time.
+type LeaderElection struct {
+	Enabled bool `yaml:"enabled"`
+	// Namespace of the Lease; empty means the one this process runs in.
+	Namespace     string        `yaml:"namespace,omitempty"`
+	LeaseName     string        `yaml:"leaseName"`
+	LeaseDuration time.Duration `yaml:"leaseDuration"`
+	RenewDeadline time.Duration `yaml:"renewDeadline"`
+	RetryPeriod   time.Duration `yaml:"retryPeriod"`
+}
+
+// Default is what holds where neither file nor flag says anything.
+func Default() Configuration {
+	return Configuration{
+		APIVersion:    APIVersion,
+		Kind:          Kind,
+		DefaultIssuer: Issuer{Kind: "Issuer", Group: "cert-manager.io"},
+		Annotations:   Annotations{Auto: []string{"kubernetes.io/tls-acme"}, AutoKinds: []string{"Ingress"}},
+		GatewayAPI:    GatewayAPI{Enabled: true, ListenerSets: true},
+		Takeover:      Takeover{ChangesPerMinute: 10},
+		Resolvers:     Resolvers{Recommendations: ShowRecommendations},
+		LeaderElect: LeaderElection{
+			Enabled: true, LeaseName: "certshim",
+			LeaseDuration: 15 * time.Second,
+			RenewDeadline: 10 * time.Second,
+			RetryPeriod:   2 * time.Second,
+		},
+		Workers:              64,
+		MetricsListenAddress: "0.0.0.0:9402",
+	}
+}

@@ -1,0 +1,71 @@
+package configuration_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/certshim/certshim/configuration"
+)
+
+func TestLoadConfiguration(t *testing.T) {
+	const head = "apiVersion: certshim.io/v1alpha1\nkind: ControllerConfiguration\n"
+	tests := map[string]struct {
+		file, want string
+	}{
+		"misspelt":         {head + "takeoverr: {}\n", `c.yaml:3: unknown field "takeoverr", did you mean "takeover"?`},
+		"misspelt inside":  {head + "takeover:\n  changesPerMin: 1\n", `c.yaml:4: unknown field "takeover.changesPerMin", did you mean "changesPerMinute"?`},
+		"nothing near":     {head + "zzzzzz: 1\n", `c.yaml:3: unknown field "zzzzzz"; the fields here are annotations, apiVersion, defaultIssuer, gatewayAPI, kind, kubernetesAPI, labels, leaderElection, metricsListenAddress, namespaceDefaults, namespaces, policies, resolvers, takeover, workers`},
+		"two at once":      {head + "worker: 1\nfoo: 1\n", "c.yaml:3: unknown field \"worker\", did you mean \"workers\"?\nc.yaml:4: unknown field \"foo\"; the fields here are annotations, apiVersion, defaultIssuer, gatewayAPI, kind, kubernetesAPI, labels, leaderElection, metricsListenAddress, namespaceDefaults, namespaces, policies, resolvers, takeover, workers"},
+		"wrong type":       {head + "workers: many\n", `c.yaml:3: workers: "many", must be a whole number`},
+		"repeated":         {head + "workers: 1\nworkers: 2\n", `c.yaml:4: repeated field "workers", which is there already at line 3`},
+		"no duration":      {head + "leaderElection:\n  leaseDuration: 15\n", `c.yaml:4: leaderElection.leaseDuration: "15", must be a duration as Go writes them, whose largest unit is h: 2160h are 90 days`},
+		"empty":            {"", "c.yaml:1: the file is empty, must hold a ControllerConfiguration"},
+		"another document": {head + "---\n" + head, "c.yaml:3: a second document, must be one a file"},
+		"no mapping":       {"- a\n", "c.yaml:1: not a mapping, must be a ControllerConfiguration"},
+		"values out of range": {head + "workers: 0\ntakeover: {changesPerMinute: -1}\n",
+			"c.yaml:3: workers: 0, must be 1 to 90\nc.yaml:4: takeover.changesPerMinute: -1, must be 0 or more"},
+		"shape and values at once": {head + "worker: 1\nworkers: 0\nannotations: {autoKinds: [Ingress, Gatewy]}\n",
+			"c.yaml:3: unknown field \"worker\", did you mean \"workers\"?\nc.yaml:4: workers: 0, must be 1 to 90\n" +
+				"c.yaml:5: annotations.autoKinds[1]: \"Gatewy\" is none of Ingress, Gateway, ListenerSet, did you mean \"Gateway\"?"},
+		"a misplaced field": {head + "autoKinds: []\n", `c.yaml:3: unknown field "autoKinds"; the fields here are annotations, apiVersion, defaultIssuer, gatewayAPI, kind, kubernetesAPI, labels, leaderElection, metricsListenAddress, namespaceDefaults, namespaces, policies, resolvers, takeover, workers; did you mean "annotations.autoKinds"?`},
+		"no namespace": {head + "namespaces: [shop, Shop, a.b]\n", `c.yaml:3: namespaces[1]: "Shop" is no namespace, which has lower-case letters, digits and '-', such as shop` + "\n" +
+			`c.yaml:3: namespaces[2]: "a.b" is no namespace, which has lower-case letters, digits and '-', such as shop`},
+		"labels":          {head + "labels: {include: [\"a b\", team], exclude: [team]}\n", "c.yaml:3: labels: label key \"a b\": name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')\nc.yaml:3: labels: label key \"team\": both excluded and included"},
+		"recommendations": {head + "resolvers: {recommendations: show}\n", `c.yaml:3: resolvers.recommendations: "show" is none of Show, Apply, did you mean "Show"?`},
+		"the Lease": {head + "leaderElection:\n  leaseName: ''\n  leaseDuration: 1s\n  renewDeadline: 2s\n  retryPeriod: 0s\n",
+			"c.yaml:4: leaderElection.leaseName: it is empty, must be the name of a Lease\nc.yaml:5: leaderElection.leaseDuration: 1s, must be more than renewDeadline, 2s\nc.yaml:7: leaderElection.retryPeriod: 0s, must be more than 0"},
+		"the API":      {head + "kubernetesAPI: {qps: -2, burst: -2}\ndefaultIssuer: {kind: ''}\n", "c.yaml:3: kubernetesAPI.burst: -2, must be 0 (default) or more\nc.yaml:3: kubernetesAPI.qps: -2, must be -1 (no limit), 0 (default) or more\nc.yaml:4: defaultIssuer.kind: it is empty, must be a kind such as Issuer"},
+		"another kind": {"apiVersion: certshim.io/v1alpha1\n", `c.yaml:1: apiVersion "certshim.io/v1alpha1", kind "" can't be read here; must be certshim.io/v1alpha1, ControllerConfiguration`},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			_, err := configuration.Load([]byte(tt.file), "c.yaml")
+			if err == nil || err.Error() != tt.want {
+				t.Errorf("got error:\n%v\nwant:\n%s", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestLoadConfigurationKeepsDefaults(t *testing.T) {
+	got, err := configuration.Load([]byte(`
+apiVersion: certshim.io/v1alpha1
+kind: ControllerConfiguration
+annotations: {auto: [example.com/tls]}
+leaderElection: {leaseDuration: 1m, enabled: false}
+gatewayAPI: {listenerSets: false}
+`), "c.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := configuration.Default()
+	want.Annotations.Auto = []string{"example.com/tls"}
+	want.LeaderElect.LeaseDuration = time.Minute
+	want.LeaderElect.Enabled = false
+	want.GatewayAPI.ListenerSets = false
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error("(-want +got)", diff)
+	}
+}
