@@ -1,12 +1,14 @@
 package configuration_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/certshim/certshim/configuration"
+	"github.com/certshim/certshim/problem"
 )
 
 func TestLoadConfiguration(t *testing.T) {
@@ -68,4 +70,25 @@ gatewayAPI: {listenerSets: false}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error("(-want +got)", diff)
 	}
+}
+
+// What loads passes the check that is made again when flags were laid over it, and every mistake
+// of what doesn't has its place in the file.
+func FuzzLoad(f *testing.F) {
+	f.Add(pluginConfiguration)
+	f.Add("apiVersion: certshim.io/v1alpha1\nkind: ControllerConfiguration\npolicies: [{name: a, namespaceSelector: 'a in (b)', issuer: {name: x}}]\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		c, err := configuration.Load([]byte(text), "c.yaml")
+		if err == nil {
+			if err := c.Validate(); err != nil {
+				t.Errorf("it loads, and isn't valid: %v", err)
+			}
+			return
+		}
+		for _, one := range problem.Each(err) {
+			if !strings.HasPrefix(one.Error(), "c.yaml:") {
+				t.Errorf("%v has no place", one)
+			}
+		}
+	})
 }

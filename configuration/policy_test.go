@@ -91,18 +91,3 @@ func TestPoliciesThatCantBeMade(t *testing.T) {
 		}
 	}
 }
-
-// A configuration that loads gives a policy, but for what it switches off.
-func FuzzLoad(f *testing.F) {
-	f.Add(pluginConfiguration)
-	f.Add("apiVersion: certshim.io/v1alpha1\nkind: ControllerConfiguration\npolicies: [{name: a, namespaceSelector: 'a in (b)', issuer: {name: x}}]\n")
-	f.Fuzz(func(t *testing.T, text string) {
-		c, err := configuration.Load([]byte(text), "c.yaml")
-		if err != nil || len(c.Resolvers.Disable) > 0 {
-			return
-		}
-		if _, err := c.Policy(configuration.Surroundings{}); err != nil && !strings.HasPrefix(err.Error(), "the registry of issuers: ") {
-			t.Errorf("it loads, and gives no policy: %v", err)
-		}
-	})
-}
