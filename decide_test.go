@@ -4,15 +4,18 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/certshim/certshim"
 	"github.com/certshim/certshim/annotations"
 	"github.com/certshim/certshim/certificate"
+	"github.com/certshim/certshim/inventory"
 	"github.com/certshim/certshim/problem"
 	"github.com/certshim/certshim/resolver"
-	"github.com/certshim/certshim/source"
 )
 
 const (
@@ -122,12 +125,12 @@ func TestDecideAnnotations(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			m := &memory{}
 			policy := newPolicy(t)
 			if tt.policy != nil {
 				tt.policy(policy)
 			}
-			out := certshim.Decide(policy, m.add(t, ingress(tt.annotations, tt.tls)), m)
+			c := newCluster(t, policy)
+			out := c.decide(c.add(ingress(tt.annotations, tt.tls)))
 			compare(t, tt.want, out)
 			if out.Issuer.Ref != tt.issuer || out.Issuer.From != tt.from {
 				t.Errorf("issuer %+v, want %+v from %q", out.Issuer, tt.issuer, tt.from)
@@ -145,23 +148,29 @@ func TestDecideAnnotations(t *testing.T) {
 	}
 }
 
+// deleting is a source that is being deleted.
+func deleting(object *unstructured.Unstructured) {
+	now := metav1.Date(2026, 1, 3, 0, 0, 0, 0, time.UTC)
+	object.SetDeletionTimestamp(&now)
+}
+
 // What a Certificate that exists makes of it.
 func TestDecideExisting(t *testing.T) {
 	const named = "cert-manager.io/issuer: ca"
 	tests := map[string]struct {
 		annotations, tls string
-		object           func(*source.Object)
-		certificate      func(web *source.Object) certificate.Observed
+		object           func(*unstructured.Unstructured)
+		certificate      func(web inventory.Key) map[string]any
 		want             []string
 	}{
 		"no longer named: deleted": {
 			annotations: named, tls: webTLS,
-			certificate: func(web *source.Object) certificate.Observed { return foreign("old-tls", "old-tls", ownedBy(web)) },
+			certificate: func(web inventory.Key) map[string]any { return foreign("old-tls", "old-tls", ownedBy(web)) },
 			want:        []string{createIt, "delete old-tls: the source no longer names its Secret"},
 		},
 		"no longer named, and no TLS entry is left": {
 			annotations: named,
-			certificate: func(web *source.Object) certificate.Observed { return foreign("old-tls", "old-tls", ownedBy(web)) },
+			certificate: func(web inventory.Key) map[string]any { return foreign("old-tls", "old-tls", ownedBy(web)) },
 			want: []string{
 				"delete old-tls: the source no longer names its Secret",
 				"warning NothingToDo spec: it names an issuer, but has no TLS entry or listener that asks for a certificate",
@@ -169,7 +178,7 @@ func TestDecideExisting(t *testing.T) {
 		},
 		"no longer named, while the issuer is unknown and an annotation bad": {
 			annotations: named + ", cert-manager.io/cluster-issuer: b", tls: webTLS,
-			certificate: func(web *source.Object) certificate.Observed { return foreign("old-tls", "old-tls", ownedBy(web)) },
+			certificate: func(web inventory.Key) map[string]any { return foreign("old-tls", "old-tls", ownedBy(web)) },
 			want: []string{
 				"refuse web-tls: its issuer isn't known", "delete old-tls: the source no longer names its Secret",
 				`error BadIssuer cert-manager.io/cluster-issuer: issuer and cluster-issuer are both set: keep one of them (value "b")`,
@@ -177,7 +186,7 @@ func TestDecideExisting(t *testing.T) {
 		},
 		"named by a broken entry: kept": {
 			annotations: named, tls: "{hosts: ['*'], secretName: web-tls}",
-			certificate: func(web *source.Object) certificate.Observed { return foreign("web-tls", "web-tls", ownedBy(web)) },
+			certificate: func(web inventory.Key) map[string]any { return foreign("web-tls", "web-tls", ownedBy(web)) },
 			want: []string{
 				"keep web-tls: it is still named, but no valid entry asks for it",
 				`error BadConfig spec.tls[0].hosts[0]: the host has a character that a DNS name can't have; an international name is written as xn--… (value "*"); allowed: an IP address, or a DNS name that may begin with *.`,
@@ -185,12 +194,12 @@ func TestDecideExisting(t *testing.T) {
 		},
 		"its Secret was edited by hand: the name is still named": {
 			annotations: named, tls: webTLS,
-			certificate: func(web *source.Object) certificate.Observed { return foreign("web-tls", "edited", ownedBy(web)) },
-			want:        []string{"wait web-tls: it has to be read once: others hold fields of it, or values have to be kept"},
+			certificate: func(web inventory.Key) map[string]any { return foreign("web-tls", "edited", ownedBy(web)) },
+			want:        []string{"wait web-tls: the live Certificate has to be read first: others hold fields of it, or values have to be kept"},
 		},
 		"one of another name writes our Secret": {
 			annotations: named, tls: webTLS,
-			certificate: func(*source.Object) certificate.Observed { return foreign("other", "web-tls") },
+			certificate: func(inventory.Key) map[string]any { return foreign("other", "web-tls") },
 			want: []string{
 				"refuse web-tls: Certificate other already writes Secret web-tls",
 				`error SecretTaken spec.tls[0]: Certificate other already writes Secret web-tls (value "web-tls")`,
@@ -198,7 +207,7 @@ func TestDecideExisting(t *testing.T) {
 		},
 		"one of ours, of another name, writes a named Secret: it isn't deleted": {
 			annotations: named, tls: webTLS,
-			certificate: func(web *source.Object) certificate.Observed { return foreign("other", "web-tls", ownedBy(web)) },
+			certificate: func(web inventory.Key) map[string]any { return foreign("other", "web-tls", ownedBy(web)) },
 			want: []string{
 				"refuse web-tls: Certificate other already writes Secret web-tls",
 				`error SecretTaken spec.tls[0]: Certificate other already writes Secret web-tls (value "web-tls")`,
@@ -206,7 +215,7 @@ func TestDecideExisting(t *testing.T) {
 		},
 		"the issuer is unknown: ours is kept": {
 			annotations: named + ", cert-manager.io/cluster-issuer: b", tls: webTLS,
-			certificate: func(web *source.Object) certificate.Observed { return foreign("web-tls", "web-tls", ownedBy(web)) },
+			certificate: func(web inventory.Key) map[string]any { return foreign("web-tls", "web-tls", ownedBy(web)) },
 			want: []string{
 				"keep web-tls: its issuer isn't known",
 				`error BadIssuer cert-manager.io/cluster-issuer: issuer and cluster-issuer are both set: keep one of them (value "b")`,
@@ -214,7 +223,7 @@ func TestDecideExisting(t *testing.T) {
 		},
 		"the trigger is gone: kept, and told": {
 			tls:         webTLS,
-			certificate: func(web *source.Object) certificate.Observed { return foreign("web-tls", "web-tls", ownedBy(web)) },
+			certificate: func(web inventory.Key) map[string]any { return foreign("web-tls", "web-tls", ownedBy(web)) },
 			want: []string{
 				"keep web-tls: it is no longer kept up to date: " + noIssuer,
 				`warning NoLongerKept metadata.annotations: Certificate web-tls stays as it is and is no longer kept up to date: ` + noIssuer + ` (value "web-tls")`,
@@ -222,7 +231,7 @@ func TestDecideExisting(t *testing.T) {
 		},
 		"marked to be ignored: kept, and told": {
 			annotations: named + `, certshim.io/ignore: "true"`,
-			certificate: func(web *source.Object) certificate.Observed { return foreign("web-tls", "web-tls", ownedBy(web)) },
+			certificate: func(web inventory.Key) map[string]any { return foreign("web-tls", "web-tls", ownedBy(web)) },
 			want: []string{
 				"keep web-tls: it is no longer kept up to date: it is marked to be ignored",
 				`warning NoLongerKept metadata.annotations: Certificate web-tls stays as it is and is no longer kept up to date: it is marked to be ignored (value "web-tls")`,
@@ -230,33 +239,33 @@ func TestDecideExisting(t *testing.T) {
 		},
 		"the source is being deleted: nothing is done or told": {
 			annotations: named + ", cert-manager.io/duration: x", tls: webTLS,
-			object:      func(web *source.Object) { web.Deleting = true },
-			certificate: func(web *source.Object) certificate.Observed { return foreign("old-tls", "old-tls", ownedBy(web)) },
+			object:      deleting,
+			certificate: func(web inventory.Key) map[string]any { return foreign("old-tls", "old-tls", ownedBy(web)) },
 			want:        []string{"ignored: it is being deleted; the garbage collector takes its Certificates along"},
 		},
 		"a kind that nobody knows": {
 			annotations: named, tls: webTLS,
-			object:      func(web *source.Object) { web.Kind = "HTTPRoute" },
-			certificate: func(web *source.Object) certificate.Observed { return foreign("old-tls", "old-tls", ownedBy(web)) },
+			object:      func(web *unstructured.Unstructured) { web.SetKind("HTTPRoute") },
+			certificate: func(web inventory.Key) map[string]any { return foreign("old-tls", "old-tls", ownedBy(web)) },
 			want:        []string{`ignored: HTTPRoute of group "networking.k8s.io" is no kind of source`},
 		},
 		"a Certificate of our uid in another namespace is none of ours": {
 			annotations: named, tls: webTLS,
-			certificate: func(web *source.Object) certificate.Observed {
-				return foreign("old-tls", "old-tls", ownedBy(web), func(c *certificate.Observed) { c.Namespace = "other" })
+			certificate: func(web inventory.Key) map[string]any {
+				return foreign("old-tls", "old-tls", ownedBy(web), func(u *unstructured.Unstructured) { u.SetNamespace("other") })
 			},
 			want: []string{createIt},
 		},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			m := &memory{}
-			web := m.add(t, ingress(tt.annotations, tt.tls))
+			c, object := newCluster(t, newPolicy(t)), read(t, ingress(tt.annotations, tt.tls))
 			if tt.object != nil {
-				tt.object(web)
+				tt.object(object)
 			}
-			m.certificates = append(m.certificates, tt.certificate(web))
-			compare(t, tt.want, certshim.Decide(newPolicy(t), web, m))
+			web := c.put(object)
+			c.store(tt.certificate(web))
+			compare(t, tt.want, c.decide(web))
 		})
 	}
 }
@@ -275,7 +284,7 @@ func TestTheFirstKeepsTheSecret(t *testing.T) {
 		// self is decided; others are there.
 		self   string
 		others []string
-		change func(others []*source.Object)
+		change func(other *unstructured.Unstructured)
 		// first is who has it, or "" if self does.
 		first string
 	}{
@@ -292,56 +301,60 @@ func TestTheFirstKeepsTheSecret(t *testing.T) {
 		"one whose entry is broken":  {self: manifest("Ingress", "web", newer, named, "a.example.com"), others: []string{manifest("Ingress", "z", older, named, "'*'")}},
 		"one that is being deleted": {
 			self: manifest("Ingress", "web", newer, named, "a.example.com"), others: []string{manifest("Ingress", "z", older, named, "b.example.com")},
-			change: func(others []*source.Object) { others[0].Deleting = true },
+			change: deleting,
 		},
 		"one of a kind that nobody knows": {
 			self: manifest("Ingress", "web", newer, named, "a.example.com"), others: []string{manifest("Ingress", "z", older, named, "b.example.com")},
-			change: func(others []*source.Object) { others[0].Kind = "Route" },
+			change: func(other *unstructured.Unstructured) { other.SetKind("HTTPRoute") },
 		},
 		"the one before it names another Secret": {
-			self: manifest("Ingress", "web", newer, named, "a.example.com"), others: []string{manifest("Ingress", "z", older, named, "b.example.com")},
-			change: func(others []*source.Object) { others[0].Entries[0].Secrets[0].Kind = "ConfigMap" },
+			self: manifest("Ingress", "web", newer, named, "a.example.com"), others: []string{manifest("Gateway", "z", older, named, "b.example.com")},
+			change: func(other *unstructured.Unstructured) {
+				listener := other.Object["spec"].(map[string]any)["listeners"].([]any)[0].(map[string]any)
+				listener["tls"].(map[string]any)["certificateRefs"].([]any)[0].(map[string]any)["kind"] = "ConfigMap"
+			},
 		},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			m := &memory{}
-			self := m.add(t, tt.self)
-			for _, other := range tt.others {
-				m.add(t, other)
-			}
-			if tt.change != nil {
-				tt.change(m.sources[1:])
+			c := newCluster(t, newPolicy(t))
+			self := c.add(tt.self)
+			for _, manifest := range tt.others {
+				other := read(t, manifest)
+				if tt.change != nil {
+					tt.change(other)
+				}
+				c.put(other)
 			}
 			want := []string{createIt}
 			if tt.first != "" {
 				why := tt.first + " asks for Secret web-tls too, and comes first"
 				want = []string{"refuse web-tls: " + why, "error SecretTaken spec.tls[0]: " + why + ` (value "web-tls")`}
 			}
-			compare(t, want, certshim.Decide(newPolicy(t), self, m))
+			compare(t, want, c.decide(self))
 		})
 	}
 	for from, first := range map[string]string{"All": "ListenerSet z", "None": ""} {
 		t.Run("a ListenerSet whose Gateway admits "+from, func(t *testing.T) {
-			m := &memory{}
-			self := m.add(t, manifest("Ingress", "web", newer, named, "a.example.com"))
-			m.add(t, "{kind: Gateway, metadata: {name: edge, annotations: {"+named+"}}, spec: {allowedListeners: {namespaces: {from: "+from+"}}}}")
-			m.add(t, "{kind: ListenerSet, metadata: {name: z, creationTimestamp: '"+older+"'}, spec: {parentRef: {name: edge}, "+
+			c := newCluster(t, newPolicy(t))
+			self := c.add(manifest("Ingress", "web", newer, named, "a.example.com"))
+			c.add("{kind: Gateway, metadata: {name: edge, annotations: {" + named + "}}, spec: {allowedListeners: {namespaces: {from: " + from + "}}}}")
+			c.add("{kind: ListenerSet, metadata: {name: z, creationTimestamp: '" + older + "'}, spec: {parentRef: {name: edge}, " +
 				"listeners: [{name: a, protocol: HTTPS, hostname: b.example.com, tls: {certificateRefs: [{name: web-tls}]}}]}}")
-			d := certshim.Decide(newPolicy(t), self, m).Certificates[0]
+			d := c.decide(self).Certificates[0]
 			if taken := d.Action == certificate.Refuse && strings.HasPrefix(d.Reason, first+" asks for"); taken != (first != "") {
 				t.Errorf("%s: %s", d.Action, d.Reason)
 			}
 		})
 	}
 	t.Run("exactly one makes it", func(t *testing.T) {
-		m := &memory{}
+		c := newCluster(t, newPolicy(t))
 		for _, name := range []string{"c", "a", "b"} {
-			m.add(t, manifest("Ingress", name, older, named, "a.example.com"))
+			c.add(manifest("Ingress", name, older, named, "a.example.com"))
 		}
 		creates := 0
-		for _, object := range m.sources {
-			if out := certshim.Decide(newPolicy(t), object, m); out.Certificates[0].Action == certificate.Create {
+		for _, key := range c.Keys() {
+			if out := c.decide(key); out.Certificates[0].Action == certificate.Create {
 				creates++
 			}
 		}
@@ -350,15 +363,15 @@ func TestTheFirstKeepsTheSecret(t *testing.T) {
 		}
 	})
 	t.Run("once it is there, its owner is first", func(t *testing.T) {
-		m := &memory{}
-		web := m.add(t, manifest("Ingress", "web", newer, named, "a.example.com"))
-		m.carryOut(t, certshim.Decide(newPolicy(t), web, m))
-		late := m.add(t, manifest("Ingress", "a", older, named, "b.example.com"))
-		compare(t, []string{"none web-tls: it is up to date"}, certshim.Decide(newPolicy(t), web, m))
+		c := newCluster(t, newPolicy(t))
+		web := c.add(manifest("Ingress", "web", newer, named, "a.example.com"))
+		c.carryOut(c.decide(web))
+		late := c.add(manifest("Ingress", "a", older, named, "b.example.com"))
+		compare(t, []string{"none web-tls: it is up to date"}, c.decide(web))
 		compare(t, []string{
 			"refuse web-tls: Certificate web-tls belongs to Ingress web",
 			`error SecretTaken spec.tls[0]: Certificate web-tls belongs to Ingress web (value "web-tls")`,
-		}, certshim.Decide(newPolicy(t), late, m))
+		}, c.decide(late))
 	})
 }
 
@@ -376,7 +389,7 @@ func TestInheritance(t *testing.T) {
 		return "{kind: ListenerSet, metadata: {name: web, annotations: {" + annotations + "}}, spec: {parentRef: " + parent +
 			", listeners: [{name: a, protocol: HTTPS, hostname: a.example.com, tls: {certificateRefs: [{name: web-tls}]}}]}}"
 	}
-	type labels = map[string]map[string]string
+	type labels = map[string]string
 	const edge = "{name: edge}"
 	tests := map[string]struct {
 		gateway, set string
@@ -388,11 +401,11 @@ func TestInheritance(t *testing.T) {
 		from         resolver.Origin
 		want         []string
 	}{
-		"the Gateway's issuer":        {gateway: gateway(named, admits), set: set("", edge), issuer: "edge-ca", from: resolver.FromParent, want: []string{createIt}},
-		"the Gateway's ClusterIssuer": {gateway: gateway("cert-manager.io/cluster-issuer: edge-ca", admits), set: set("", edge), issuer: "edge-ca", from: resolver.FromParent, want: []string{createIt}},
+		"the Gateway's issuer":        {gateway: gateway(named, admits), set: set("", edge), issuer: "edge-ca", from: certshim.FromParent, want: []string{createIt}},
+		"the Gateway's ClusterIssuer": {gateway: gateway("cert-manager.io/cluster-issuer: edge-ca", admits), set: set("", edge), issuer: "edge-ca", from: certshim.FromParent, want: []string{createIt}},
 		"its own issuer wins":         {gateway: gateway(named+", cert-manager.io/issuer-kind: StepIssuer", admits), set: set(own, edge), issuer: "ca", from: resolver.FromAnnotation, want: []string{createIt}},
 		"neither has one":             {gateway: gateway("", admits), set: set("", edge), want: []string{"ignored: " + noIssuer}},
-		"nothing else is inherited":   {gateway: gateway(named+", cert-manager.io/duration: x", admits), set: set("", edge), issuer: "edge-ca", from: resolver.FromParent, want: []string{createIt}},
+		"nothing else is inherited":   {gateway: gateway(named+", cert-manager.io/duration: x", admits), set: set("", edge), issuer: "edge-ca", from: certshim.FromParent, want: []string{createIt}},
 		"the Gateway isn't there": {
 			set:  set(own, edge),
 			want: []string{"ignored: Gateway shop/edge isn't there", "error ParentNotFound spec.parentRef: Gateway shop/edge isn't there"},
@@ -425,11 +438,14 @@ func TestInheritance(t *testing.T) {
 		},
 		"by the labels of its namespace": {
 			gateway: gateway(named, "allowedListeners: {namespaces: {from: Selector, selector: {matchLabels: {a: b}}}}"), set: set("", edge),
-			labels: labels{"shop": {"a": "b"}}, issuer: "edge-ca", from: resolver.FromParent, want: []string{createIt},
+			labels: labels{"a": "b"}, issuer: "edge-ca", from: certshim.FromParent, want: []string{createIt},
 		},
 		"labels that can't be read": {
 			gateway: gateway(named, "allowedListeners: {namespaces: {from: Selector, selector: {matchLabels: {a: b}}}}"), set: set("", edge),
-			want: []string{"ignored: Gateway shop/edge admits ListenerSets by the labels of their namespace, and those of shop can't be read"},
+			want: []string{
+				"wait web-tls: Gateway shop/edge admits ListenerSets by the labels of their namespace, and those of shop can't be read",
+				"warning ParentRefuses spec.parentRef: Gateway shop/edge admits ListenerSets by the labels of their namespace, and those of shop can't be read",
+			},
 		},
 		"a parent of another kind": {
 			gateway: gateway(named, admits), set: set(own, "{name: edge, kind: Service, group: ''}"),
@@ -452,48 +468,52 @@ func TestInheritance(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			m := &memory{labels: tt.labels}
-			if tt.gateway != "" {
-				m.add(t, tt.gateway).Deleting = tt.deleting
-			}
-			policy := newPolicy(t, func(p *certshim.Policy) {
+			c := newCluster(t, newPolicy(t, func(p *certshim.Policy) {
 				p.Offline = tt.offline
 				p.AutoKinds = append(p.AutoKinds, tt.auto...)
-			})
-			object := m.add(t, tt.set)
-			before := sortedKeys(object.Annotations)
-			out := certshim.Decide(policy, object, m)
+			}))
+			if tt.labels != nil {
+				c.namespace(tt.labels, nil)
+			}
+			if tt.gateway != "" {
+				edge := read(t, tt.gateway)
+				if tt.deleting {
+					deleting(edge)
+				}
+				c.put(edge)
+			}
+			out := c.decide(c.add(tt.set))
 			compare(t, tt.want, out)
 			if out.Issuer.Name != tt.issuer || out.Issuer.From != tt.from {
 				t.Errorf("issuer %+v", out.Issuer)
 			}
-			if !slices.Equal(before, sortedKeys(object.Annotations)) {
-				t.Error("the set's annotations changed")
-			}
 		})
 	}
 	t.Run("a Certificate stays when the Gateway goes", func(t *testing.T) {
-		m := &memory{}
-		m.add(t, gateway(named, admits))
-		object := m.add(t, set("", edge))
-		m.carryOut(t, certshim.Decide(newPolicy(t), object, m))
-		m.sources = m.sources[1:]
+		c, parent := newCluster(t, newPolicy(t)), read(t, gateway(named, admits))
+		c.put(parent)
+		object := c.add(set("", edge))
+		c.carryOut(c.decide(object))
+		c.woken()
+		c.drop(c.sourcesLike(parent), parent)
+		if woken := c.woken(); !slices.Equal(woken, []string{"edge", "web"}) {
+			t.Errorf("woken are %v", woken)
+		}
 		compare(t, []string{
 			"keep web-tls: it is no longer kept up to date: Gateway shop/edge isn't there",
 			`warning NoLongerKept metadata.annotations: Certificate web-tls stays as it is and is no longer kept up to date: Gateway shop/edge isn't there (value "web-tls")`,
-		}, certshim.Decide(newPolicy(t), object, m))
+		}, c.decide(object))
 	})
 }
 
 // The operator's and the object's say in what counts reaches the source.
 func TestOptionsReachTheListeners(t *testing.T) {
-	m := &memory{}
-	object := m.add(t, `{kind: Gateway, metadata: {name: edge, annotations: {cert-manager.io/issuer: ca, cert-manager.io/ignore-tls-listeners: skip}},
+	c := newCluster(t, newPolicy(t, func(p *certshim.Policy) { p.ExtraProtocols = []string{"example.com/TLS"} }))
+	object := c.add(`{kind: Gateway, metadata: {name: edge, annotations: {cert-manager.io/issuer: ca, cert-manager.io/ignore-tls-listeners: skip}},
 spec: {listeners: [
 {name: a, protocol: example.com/TLS, hostname: a.example.com, tls: {certificateRefs: [{name: web-tls}]}},
 {name: skip, protocol: TLS, hostname: b.example.com, tls: {certificateRefs: [{name: skip-tls}]}}]}}`)
-	policy := newPolicy(t, func(p *certshim.Policy) { p.ExtraProtocols = []string{"example.com/TLS"} })
-	compare(t, []string{createIt, "refuse skip-tls: no valid entry asks for it"}, certshim.Decide(policy, object, m))
+	compare(t, []string{createIt, "refuse skip-tls: no valid entry asks for it"}, c.decide(object))
 }
 
 // Which of two solver annotations wins depends on the kind: a Gateway has no Ingress to edit.
@@ -504,8 +524,8 @@ func TestEditInPlaceBesideAClass(t *testing.T) {
 		ingress(asks, webTLS): name,
 		"{kind: Gateway, metadata: {name: edge, annotations: {" + asks + "}}, spec: {listeners: [{name: a, protocol: HTTPS, hostname: a.example.com, tls: {certificateRefs: [{name: web-tls}]}}]}}": class,
 	} {
-		m := &memory{}
-		out := certshim.Decide(newPolicy(t), m.add(t, manifest), m)
+		c := newCluster(t, newPolicy(t))
+		out := c.decide(c.add(manifest))
 		written := out.Certificates[0].Config["metadata"].(map[string]any)["annotations"].(map[string]any)
 		if written[want] == nil || written[class] != nil && written[name] != nil || len(out.Problems.All()) != 1 {
 			t.Errorf("%s: written %v, told %v", out.Source.Kind, written, out.Problems.All())
@@ -515,14 +535,19 @@ func TestEditInPlaceBesideAClass(t *testing.T) {
 
 // The served fields and the operator's labels reach the Certificate.
 func TestPolicyReachesTheCertificate(t *testing.T) {
-	m := &memory{fields: func(path string) bool { return path != "spec.duration" }}
-	object := m.add(t, ingress("cert-manager.io/issuer: ca, cert-manager.io/duration: 2h", webTLS))
-	object.Labels = map[string]string{"team": "a", "app": "web"}
+	object := read(t, ingress("cert-manager.io/issuer: ca, cert-manager.io/duration: 2h", webTLS))
+	object.SetLabels(map[string]string{"team": "a", "app": "web"})
 	labels, err := annotations.NewLabels([]string{"team"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	out := certshim.Decide(newPolicy(t, func(p *certshim.Policy) { p.Certificate.Labels = labels }), object, m)
+	c := newCluster(t, newPolicy(t, func(p *certshim.Policy) { p.Certificate.Labels = labels }))
+	fields := inventory.Fields{}
+	for _, name := range []string{"secretName", "dnsNames", "usages", "issuerRef", "issuerRef.group", "issuerRef.kind", "issuerRef.name"} {
+		fields["spec."+name] = true
+	}
+	c.Serve(inventory.Served{}, fields)
+	out := c.ask(object)
 	compare(t, []string{createIt, "error FieldNotServed spec.duration: the Certificate CRD of this cluster doesn't have the field; it is left out"}, out)
 	if diff := cmp.Diff(map[string]any{"app": "web"}, out.Certificates[0].Config["metadata"].(map[string]any)["labels"]); diff != "" {
 		t.Error(diff)
@@ -547,16 +572,16 @@ func TestIssuerProblemsCarryLinesToPaste(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			m := &memory{}
-			all := certshim.Decide(newPolicy(t), m.add(t, ingress(tt.annotations, webTLS)), m).Problems.All()
+			c := newCluster(t, newPolicy(t))
+			all := c.decide(c.add(ingress(tt.annotations, webTLS))).Problems.All()
 			if len(all) != 1 || all[0].Key != tt.key || all[0].Path != "metadata.annotations["+tt.key+"]" || all[0].Lines != tt.lines {
 				t.Errorf("got %+v", all)
 			}
 		})
 	}
 	t.Run("a warning has none", func(t *testing.T) {
-		m := &memory{}
-		all := certshim.Decide(newPolicy(t), m.add(t, ingress("cert-manager.io/issuer: a, cert-manager.io/issuer-kind: K, cert-manager.io/issuer-group: strange.example.com", webTLS)), m).Problems.All()
+		c := newCluster(t, newPolicy(t))
+		all := c.decide(c.add(ingress("cert-manager.io/issuer: a, cert-manager.io/issuer-kind: K, cert-manager.io/issuer-group: strange.example.com", webTLS))).Problems.All()
 		if len(all) != 1 || all[0].Severity != problem.Warning || all[0].Lines != "" || !strings.HasPrefix(all[0].Path, "metadata.annotations[cert-manager.io/") {
 			t.Errorf("got %+v", all)
 		}

@@ -1,4 +1,5 @@
-// Package certshim is the one function that decides, and the map of the house.
+// Package certshim decides what is to be done about the Certificates of one source. This
+// comment is also the map of the module.
 //
 // certshim watches the objects that terminate TLS in a Kubernetes cluster, reads the
 // annotations people put on them, finds out which issuer they mean, and keeps one
@@ -9,21 +10,50 @@
 //	                                                                                        │
 //	                                                       controller executes it, and says so
 //
-// [Decide] is that line, and its steps read like a table of contents. The controller,
-// `certshim plan`, the fuzzers and the differential test all call it, so that none can
-// disagree.
+// [Decide] is that line. The controller, `certshim plan`, the fuzzers and the differential
+// test all call it, so that none can disagree.
 //
-// The rooms, each of which imports only those above it:
+// The files of this package, in reading order. A file calls only functions of its own or of
+// files before it:
 //
-//	problem      what is wrong, as a value
-//	annotations  the annotation language: one table of keys
-//	source       what an object asks for: Ingress, Gateway, ListenerSet
-//	resolver     which issuer is meant: the registry and its catalogue
-//	certificate  the Certificate that is wanted, and who owns which field
-//	certshim     (here) Decide
-//	plugins      resolvers that need code, asked beside the decisions
-//	controller   informers, queue, the only writes
-//	cmd/certshim the program; cmd/certshim/app its commands, importable
+//	observed.go  what a decision may read, and the three values of an answer
+//	outcome.go   what the operator decides, and what follows for one source
+//	rule.go      the operator's rules for some of the sources
+//	question.go  the input of a decision, and whether a step lets the next one go on
+//	admit.go     whether the object's parent admits it, and what it inherits
+//	ask.go       what the object asks for: annotations and TLS entries
+//	issuer.go    an issuer as lines of YAML, ready to be pasted
+//	present.go   the Certificate that a Secret has, and its issuer
+//	name.go      who names the issuer, and which one is meant
+//	match.go     which rule matches the object
+//	consult.go   what is known of the issuer, and whether the object may use it
+//	values.go    where each value of a Certificate came from
+//	secret.go    what is to be done about the Certificate of one Secret
+//	tell.go      problems with the issuers
+//	steps.go     the steps, one after the other, for one source
+//	claim.go     whether a source would get a Secret if it were alone
+//	decide.go    Decide
 //
-// boundaries_test.go holds these arrows.
+// The rooms, which are the top-level packages. Each imports only those above it:
+//
+//	problem        what is wrong, as a value
+//	declaration    how files are read in which people declare something
+//	annotations    the annotation language: one table of keys
+//	source         what an object asks for: Ingress, Gateway, ListenerSet
+//	resolver       which issuer is meant: the registry and its catalogue
+//	certificate    the Certificate that is wanted, and who owns which field
+//	certshim       (here) Decide
+//	configuration  the operator's file and flags, as a Policy and settings
+//	inventory      what is known of a cluster or of documents, and who depends on it
+//	cluster        the API server: connection, discovery, feeds, writes
+//	controller     queue, workers, execution, leader election, Events, metrics
+//	plugins        resolvers that need code; imported by cmd alone
+//	cmd/certshim   the program; cmd/certshim/app has its commands, importable
+//
+// docs/architecture.md follows one Ingress through them and has a glossary.
+// boundaries_test.go checks the imports between the rooms, order_test.go the calls between
+// the files.
+//
+// This package may import the standard library, apimachinery, and the six rooms above it. It
+// has no client, clock or logger.
 package certshim

@@ -1,6 +1,7 @@
 package certshim_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -23,6 +24,24 @@ func TestArchitectureNamesFilesThatExist(t *testing.T) {
 	for _, name := range names {
 		if _, err := os.Stat(name[1]); err != nil {
 			t.Errorf("docs/architecture.md names %s: %v", name[1], err)
+		}
+	}
+}
+
+// Both maps of the module have every room.
+func TestMapsNameEveryRoom(t *testing.T) {
+	for page, row := range map[string]string{"doc.go": `(?m)^//\t%s\S* +\S`, filepath.Join("docs", "architecture.md"): "(?m)^\\| `%s[/a-z]*`"} {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for room := range mayReach {
+			if room == "." {
+				continue
+			}
+			if !regexp.MustCompile(fmt.Sprintf(row, room)).Match(text) {
+				t.Errorf("%s doesn't name the room %s", page, room)
+			}
 		}
 	}
 }

@@ -8,10 +8,12 @@ import (
 	"testing"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/certshim/certshim"
 	"github.com/certshim/certshim/annotations"
 	"github.com/certshim/certshim/certificate"
+	"github.com/certshim/certshim/inventory"
 	"github.com/certshim/certshim/source"
 )
 
@@ -28,51 +30,55 @@ func FuzzDecide(f *testing.F) {
 	}
 	f.Add(`{"cert-manager.io/issuer": "a", "cert-manager.io/cluster-issuer": "b"}`, `{}`, uint8(0), "a", uint8(1), "b")
 	f.Fuzz(func(t *testing.T, written, spec string, a uint8, first string, b uint8, second string) {
-		metadata := map[string]any{"name": "web", "namespace": "shop", "uid": "source-uid"}
+		metadata := map[string]any{"name": "web", "namespace": "shop"}
 		var asked, about map[string]any
 		if json.Unmarshal([]byte(written), &asked) != nil || json.Unmarshal([]byte(spec), &about) != nil || asked == nil {
 			t.Skip("not a JSON object, as all that an API server or a manifest holds is")
 		}
 		asked[rows[int(a)%len(rows)].Key], asked[rows[int(b)%len(rows)].Key] = first, second
 		metadata["annotations"] = asked
-		for _, kind := range source.Kinds() {
-			object, err := kind.Reduce(&unstructured.Unstructured{Object: map[string]any{"metadata": metadata, "spec": about}})
-			if err == nil {
-				lawOfDecide(t, policy, object)
+		for _, kind := range source.Builtin().All() {
+			manifest := &unstructured.Unstructured{Object: map[string]any{"metadata": metadata, "spec": about}}
+			manifest.SetGroupVersionKind(kind.GroupVersionKind())
+			manifest.SetUID(types.UID(manifest.GetKind() + "/web"))
+			if _, err := kind.Reduce(manifest); err == nil {
+				lawOfDecide(t, policy, manifest)
 			}
 		}
 	})
 }
 
-func lawOfDecide(t *testing.T, policy *certshim.Policy, object *source.Object) {
+func lawOfDecide(t *testing.T, policy *certshim.Policy, manifest *unstructured.Unstructured) {
 	t.Helper()
-	m := &memory{sources: []*source.Object{object}}
-	earlier := *object
-	earlier.UID = "earlier"
-	m.certificates = []certificate.Observed{
-		foreign("ours", "ours", ownedBy(object)), foreign("stranger", "stranger"), foreign("earlier", "earlier", ownedBy(&earlier)),
-	}
+	c := newCluster(t, policy)
+	web := c.put(manifest)
+	c.store(foreign("ours", "ours", ownedBy(web)))
+	c.store(foreign("stranger", "stranger"))
+	c.store(foreign("earlier", "earlier", ownedByEarlier(web, "earlier")))
+	look := c.Look(web)
+	defer look.Close()
+	object, _ := look.Object()
 	for i, entry := range object.Entries {
 		for _, ref := range entry.Secrets {
-			owners := [][]func(*certificate.Observed){{ownedBy(object)}, nil, {ownedBy(&earlier)}}
+			owners := [][]func(*unstructured.Unstructured){{ownedBy(web)}, nil, {ownedByEarlier(web, "earlier")}}
 			// No Certificate is without a name, as a reference may be.
-			if _, there := m.Certificate("shop", ref.Name); !there && ref.Name != "" && i%4 < len(owners) {
-				m.certificates = append(m.certificates, foreign(ref.Name, ref.Name, owners[i%4]...))
+			if _, there := look.Certificate("shop", ref.Name); there != certshim.Present && ref.Name != "" && i%4 < len(owners) {
+				c.store(foreign(ref.Name, ref.Name, owners[i%4]...))
 			}
 		}
 	}
-	out := certshim.Decide(policy, object, m)
-	if !reflect.DeepEqual(out, certshim.Decide(policy, object, m)) {
+	out := c.decide(web)
+	if !reflect.DeepEqual(out, c.decide(web)) {
 		t.Error("two decisions differ")
 	}
-	lawOfWrites(t, object, m, out)
+	lawOfWrites(t, object, look, out)
 	lawOfValues(t, out)
-	lawOfIdempotence(t, policy, object, m, out)
+	lawOfIdempotence(t, c, web, out)
 }
 
 // lawOfWrites: nothing that isn't the source's is changed or deleted, and nothing that it
 // names is deleted.
-func lawOfWrites(t *testing.T, object *source.Object, m *memory, out certshim.Outcome) {
+func lawOfWrites(t *testing.T, object *source.Object, seen certshim.Observed, out certshim.Outcome) {
 	t.Helper()
 	named := func(name string) bool {
 		return slices.ContainsFunc(object.Entries, func(e source.Entry) bool {
@@ -80,7 +86,7 @@ func lawOfWrites(t *testing.T, object *source.Object, m *memory, out certshim.Ou
 		})
 	}
 	for _, d := range out.Certificates {
-		there, exists := m.Certificate(d.Namespace, d.Name)
+		there, exists := seen.Certificate(d.Namespace, d.Name)
 		switch d.Action {
 		case certificate.Delete, certificate.Apply:
 			if there.Owner.UID != object.UID || d.Guard.UID != there.UID {
@@ -90,7 +96,7 @@ func lawOfWrites(t *testing.T, object *source.Object, m *memory, out certshim.Ou
 				t.Errorf("%s is named, and deleted", d.Name)
 			}
 		case certificate.Create:
-			if exists || !named(d.Name) {
+			if exists == certshim.Present || !named(d.Name) {
 				t.Errorf("%s is created", d.Name)
 			}
 		default:
@@ -141,10 +147,10 @@ func lawOfValues(t *testing.T, out certshim.Outcome) {
 }
 
 // lawOfIdempotence: once what was decided is there, nothing is left to write.
-func lawOfIdempotence(t *testing.T, policy *certshim.Policy, object *source.Object, m *memory, out certshim.Outcome) {
+func lawOfIdempotence(t *testing.T, c *cluster, web inventory.Key, out certshim.Outcome) {
 	t.Helper()
-	m.carryOut(t, out)
-	for _, d := range certshim.Decide(policy, object, m).Certificates {
+	c.carryOut(out)
+	for _, d := range c.decide(web).Certificates {
 		if d.Action == certificate.Create || d.Action == certificate.Apply || d.Action == certificate.Delete {
 			t.Errorf("a second look: %s %s: %s", d.Action, d.Name, d.Reason)
 		}

@@ -14,6 +14,9 @@ import (
 // none, and the lines that would be right, ready to be pasted.
 func inAnnotations(answer resolver.Answer) problem.List {
 	var out problem.List
+	if answer.Problems.Empty() {
+		return out
+	}
 	lines := pasteLines(answer.Suggestions)
 	if lines == "" {
 		lines = pasteLines(placeholders())

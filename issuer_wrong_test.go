@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/certshim/certshim"
 	"github.com/certshim/certshim/annotations"
@@ -20,22 +21,6 @@ import (
 )
 
 var updateWrongIssuers = flag.Bool("update", false, "write the golden files anew")
-
-// emptyCluster is a cluster in which nothing is.
-type emptyCluster struct{}
-
-func (emptyCluster) Certificate(string, string) (certificate.Observed, bool) {
-	return certificate.Observed{}, false
-}
-func (emptyCluster) CertificatesOf(source.Ref) []certificate.Observed          { return nil }
-func (emptyCluster) CertificatesWriting(string, string) []certificate.Observed { return nil }
-func (emptyCluster) Claimants(string, string) []*source.Object                 { return nil }
-func (emptyCluster) Gateway(string, string) (*source.Object, bool)             { return nil, false }
-func (emptyCluster) Namespace(string) (certshim.Namespace, bool)               { return certshim.Namespace{}, false }
-func (emptyCluster) CertificateFields() certificate.Fields                     { return nil }
-func (emptyCluster) Served() resolver.Served                                   { return nil }
-
-func (emptyCluster) Issuers() resolver.Issuers { return nil }
 
 func shippedPolicy(t testing.TB) *certshim.Policy {
 	t.Helper()
@@ -48,19 +33,28 @@ func shippedPolicy(t testing.TB) *certshim.Policy {
 		t.Fatal(err)
 	}
 	return &certshim.Policy{
+		Kinds:  source.Builtin(),
 		Parser: annotations.NewParser(annotations.Options{}), Registry: registry, AutoKinds: []string{"Ingress"},
 	}
 }
 
-func ingressWith(keys map[string]string) *source.Object {
-	return &source.Object{
-		Ref:         source.Ref{Group: "networking.k8s.io", Version: "v1", Kind: "Ingress", Namespace: "shop", Name: "web", UID: "u"},
-		Annotations: keys,
-		Entries: []source.Entry{{
-			Path: "spec.tls[0]", Hosts: []string{"shop.example.com"}, HasTLS: true,
-			Secrets: []source.SecretRef{{Path: "spec.tls[0].secretName", Kind: "Secret", Name: "web-tls"}},
-		}},
+// ingressWith is an Ingress web that names web-tls, for shop.example.com unless other hosts are
+// given.
+func ingressWith(keys map[string]string, hosts ...string) *unstructured.Unstructured {
+	if len(hosts) == 0 {
+		hosts = []string{"shop.example.com"}
 	}
+	names := make([]any, len(hosts))
+	for i, host := range hosts {
+		names[i] = host
+	}
+	object := &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "networking.k8s.io/v1", "kind": "Ingress",
+		"metadata": map[string]any{"namespace": "shop", "name": "web", "uid": "Ingress/web"},
+		"spec":     map[string]any{"tls": []any{map[string]any{"hosts": names, "secretName": "web-tls"}}},
+	}}
+	object.SetAnnotations(keys)
+	return object
 }
 
 // issuerKeys are four annotations in one line: issuer, cluster-issuer, kind, group.
@@ -114,10 +108,10 @@ func wrongIssuers() []map[string]string {
 // Each way to get an issuer wrong gives one problem, whose text people read in an Event,
 // and no Certificate. The lines it shows are right.
 func TestEachWrongIssuerGivesOneProblemWithTheLinesThatAreRight(t *testing.T) {
-	policy := shippedPolicy(t)
+	c := newCluster(t, shippedPolicy(t))
 	var page strings.Builder
 	for _, keys := range wrongIssuers() {
-		outcome := certshim.Decide(policy, ingressWith(keys), emptyCluster{})
+		outcome := c.ask(ingressWith(keys))
 		problems := outcome.Problems.All()
 		if len(problems) != 1 || problems[0].Severity != problem.Error {
 			t.Errorf("%q: want one error, got %v", keys, problems)
@@ -134,7 +128,7 @@ func TestEachWrongIssuerGivesOneProblemWithTheLinesThatAreRight(t *testing.T) {
 		text := problems[0].Error()
 		fmt.Fprintf(&page, "--> %s\n\n", text)
 		for _, lines := range pasteable(problems[0].Lines) {
-			again := certshim.Decide(policy, ingressWith(lines), emptyCluster{})
+			again := c.ask(ingressWith(lines))
 			if again.Problems.HasErrors() {
 				t.Errorf("the lines %q aren't right: %v", lines, again.Problems.All())
 			}

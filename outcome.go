@@ -13,6 +13,8 @@ import (
 type Policy struct {
 	Parser   *annotations.Parser
 	Registry *resolver.Registry
+	// Kinds of source that there are.
+	Kinds source.Kinds
 	// AutoKinds are the kinds on which the auto annotations trigger; cert-manager's
 	// shims honour them on Ingress alone.
 	AutoKinds []string
@@ -31,32 +33,6 @@ type Policy struct {
 	Offline bool
 }
 
-// Observed is what a decision may read besides its source: a view of memory, the
-// informer caches or the documents given to plan, that does not change during one
-// decision. What it returns must not be modified.
-type Observed interface {
-	// Certificate of that name.
-	Certificate(namespace, name string) (certificate.Observed, bool)
-	// CertificatesOf gives those whose controller owner is the source: by uid, or by
-	// group, kind and name where the reference has no uid.
-	CertificatesOf(source.Ref) []certificate.Observed
-	// CertificatesWriting gives those whose spec.secretName is the Secret.
-	CertificatesWriting(namespace, secret string) []certificate.Observed
-	// Claimants are the sources that name the Secret in any form.
-	Claimants(namespace, secret string) []*source.Object
-	// Gateway of that name.
-	Gateway(namespace, name string) (*source.Object, bool)
-	// Namespace of that name, with the annotations that annotations.Parser.ParseIssuer
-	// reads; false where it can't be read.
-	Namespace(name string) (Namespace, bool)
-	// CertificateFields of the served CRD; nil where all are taken to be there.
-	CertificateFields() certificate.Fields
-	// Served issuer kinds; nil where nothing is known of the cluster.
-	Served() resolver.Served
-	// Issuers of the cluster; nil where nothing is known of any.
-	Issuers() resolver.Issuers
-}
-
 // Outcome is everything that follows from one source.
 type Outcome struct {
 	Source source.Ref
@@ -70,17 +46,36 @@ type Outcome struct {
 	Values map[string][]Value
 	// Problems are all of the source's, those of its decisions included.
 	Problems problem.List
-	// Awaits are the issuers whose appearance or readiness can change this outcome.
-	Awaits []resolver.IssuerKey
-	// AwaitsKinds is true where another kind of issuer in the cluster can change it.
-	AwaitsKinds bool
-	// OnLabels and OnAnnotations say that the labels of the source's Namespace, or the
-	// issuer annotations on it, can change this outcome.
-	OnLabels, OnAnnotations bool
 	// HeldBy is the resolver for whose first answer a new Certificate waits, or empty.
 	HeldBy string
 	// Policy is the name of the rule that matches the source, or empty.
 	Policy string
 	// Ignored says why the object doesn't count at all; empty if it does.
 	Ignored string
+}
+
+// The origins of an issuer besides those that a resolver knows.
+const (
+	FromParent    resolver.Origin = "parent"
+	FromPolicy    resolver.Origin = "policy"
+	FromNamespace resolver.Origin = "namespace"
+)
+
+// The origins that only other values of a Certificate have: the source's own fields, what is
+// known of the issuer, and the Certificate as it is, which keeps them.
+const (
+	FromSource      resolver.Origin = "source"
+	FromResolver    resolver.Origin = "resolver"
+	FromCertificate resolver.Origin = "certificate"
+)
+
+// Unreadable is what becomes of an object of which nothing but its reference can be read: all
+// stays as it is, and the problem says why.
+func Unreadable(object *source.Object, why string) Outcome {
+	outcome := Outcome{Source: object.Ref, Ignored: "it can't be read"}
+	outcome.Problems.Add(problem.Problem{
+		Severity: problem.Error, Object: object.Object(), Reason: problem.BadConfig,
+		Message: "the object can't be read, so that its Certificates stay as they are: " + why,
+	})
+	return outcome
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/certshim/certshim"
@@ -12,24 +13,7 @@ import (
 	"github.com/certshim/certshim/certificate"
 	"github.com/certshim/certshim/problem"
 	"github.com/certshim/certshim/resolver"
-	"github.com/certshim/certshim/source"
 )
-
-// labelled is a cluster whose namespaces have these labels; nil means that they can't be read.
-type labelled struct {
-	issuerCluster
-	labels map[string]string
-}
-
-func (l labelled) Namespace(string) (certshim.Namespace, bool) {
-	return certshim.Namespace{Labels: l.labels}, l.labels != nil
-}
-
-func (l labelled) Issuers() resolver.Issuers { return l }
-
-func (l labelled) Find(resolver.IssuerKey) (resolver.Finding, bool) {
-	return there(resolver.Ready), true
-}
 
 func selector(t *testing.T, text string) labels.Selector {
 	t.Helper()
@@ -45,17 +29,15 @@ func corpIssuer(name string) resolver.Ref {
 }
 
 // auto is an Ingress that asks for a certificate and names no issuer.
-func auto(hosts ...string) *source.Object {
-	object := ingressWith(map[string]string{"kubernetes.io/tls-acme": "true"})
-	if len(hosts) > 0 {
-		object.Entries[0].Hosts = hosts
-	}
-	return object
+func auto(hosts ...string) *unstructured.Unstructured {
+	return ingressWith(map[string]string{"kubernetes.io/tls-acme": "true"}, hosts...)
 }
 
 // also is an object with another annotation.
-func also(object *source.Object, name, value string) *source.Object {
-	object.Annotations["cert-manager.io/"+name] = value
+func also(object *unstructured.Unstructured, name, value string) *unstructured.Unstructured {
+	keys := object.GetAnnotations()
+	keys["cert-manager.io/"+name] = value
+	object.SetAnnotations(keys)
 	return object
 }
 
@@ -69,7 +51,7 @@ func TestTheFirstPolicyThatMatchesCounts(t *testing.T) {
 	for name, row := range map[string]struct {
 		first  certshim.Rule
 		labels map[string]string
-		object *source.Object
+		object *unstructured.Unstructured
 		want   string
 	}{
 		"all":                    {rule(func(*certshim.Rule) {}), nil, auto(), "first"},
@@ -90,8 +72,12 @@ func TestTheFirstPolicyThatMatchesCounts(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			policy := shippedPolicy(t)
 			policy.Rules = []certshim.Rule{row.first, last}
-			outcome := certshim.Decide(policy, row.object, labelled{labels: row.labels})
-			if outcome.Policy != row.want || outcome.Issuer.Ref != corpIssuer(row.want) || outcome.Issuer.From != resolver.FromPolicy || !outcome.Problems.Empty() {
+			c := newCluster(t, policy)
+			if row.labels != nil {
+				c.namespace(row.labels, nil)
+			}
+			outcome := c.ask(row.object)
+			if outcome.Policy != row.want || outcome.Issuer.Ref != corpIssuer(row.want) || outcome.Issuer.From != certshim.FromPolicy || !outcome.Problems.Empty() {
 				t.Errorf("policy %q, issuer %+v, problems %v", outcome.Policy, outcome.Issuer, outcome.Problems.All())
 			}
 		})
@@ -101,9 +87,7 @@ func TestTheFirstPolicyThatMatchesCounts(t *testing.T) {
 func TestAnAnnotationWinsOverAPolicy(t *testing.T) {
 	policy := shippedPolicy(t)
 	policy.Rules = []certshim.Rule{{Name: "corp", Issuer: corpIssuer("corp"), Values: resolver.Values{Duration: 720 * time.Hour, Usages: []string{"server auth"}}}}
-	object := ingressWith(issuerKeys("", "ca", "", ""))
-	object.Annotations["cert-manager.io/duration"] = "24h"
-	outcome := certshim.Decide(policy, object, labelled{})
+	outcome := newCluster(t, policy).ask(also(ingressWith(issuerKeys("", "ca", "", "")), "duration", "24h"))
 	spec := outcome.Certificates[0].Config["spec"].(map[string]any)
 	usages := spec["usages"].([]any)
 	if outcome.Issuer.Name != "ca" || outcome.Issuer.From != resolver.FromAnnotation || spec["duration"] != "24h0m0s" || len(usages) != 1 || usages[0] != "server auth" {
@@ -115,7 +99,7 @@ func TestAnAnnotationWinsOverAPolicy(t *testing.T) {
 func TestAPolicyTriggersNothing(t *testing.T) {
 	policy := shippedPolicy(t)
 	policy.Rules = []certshim.Rule{{Name: "corp", Kinds: []string{"Gateway"}, Issuer: corpIssuer("corp")}}
-	if outcome := certshim.Decide(policy, ingressWith(nil), labelled{}); outcome.Ignored == "" {
+	if outcome := newCluster(t, policy).ask(ingressWith(nil)); outcome.Ignored == "" {
 		t.Errorf("it triggers: %+v", outcome)
 	}
 	shipped, err := resolver.Shipped()
@@ -125,12 +109,12 @@ func TestAPolicyTriggersNothing(t *testing.T) {
 	if policy.Registry, err = resolver.NewRegistry(resolver.Defaults{Name: "default"}, shipped); err != nil {
 		t.Fatal(err)
 	}
-	if outcome := certshim.Decide(policy, auto(), labelled{}); outcome.Issuer.Name != "default" || outcome.Issuer.From != resolver.FromDefault {
+	if outcome := newCluster(t, policy).ask(auto()); outcome.Issuer.Name != "default" || outcome.Issuer.From != resolver.FromDefault {
 		t.Errorf("the cluster's default isn't the last: %+v", outcome.Issuer)
 	}
 	// Beside an issuer that is named, the group of a rule's issuer counts for nothing.
 	policy.Rules = []certshim.Rule{{Name: "ipa", Issuer: resolver.Ref{Group: "certmanager.freeipa.org", Kind: "Issuer", Name: "ipa"}}}
-	if outcome := certshim.Decide(policy, ingressWith(issuerKeys("ca", "", "", "")), labelled{}); outcome.Issuer.Group != "cert-manager.io" {
+	if outcome := newCluster(t, policy).ask(ingressWith(issuerKeys("ca", "", "", ""))); outcome.Issuer.Group != "cert-manager.io" {
 		t.Errorf("the rule's group reaches a named issuer: %+v", outcome.Issuer)
 	}
 }
@@ -140,7 +124,7 @@ func TestAPolicyLimitsIssuersAndHosts(t *testing.T) {
 	ca := resolver.Ref{Group: "cert-manager.io", Kind: "ClusterIssuer", Name: "ca"}
 	policy.Rules = []certshim.Rule{{Name: "tenant", AllowedIssuers: []resolver.Ref{ca}, AllowedHosts: []string{"example.com"}}}
 	for name, row := range map[string]struct {
-		object *source.Object
+		object *unstructured.Unstructured
 		want   certificate.Action
 		reason problem.Reason
 	}{
@@ -151,10 +135,10 @@ func TestAPolicyLimitsIssuersAndHosts(t *testing.T) {
 		"an address":      {also(ingressWith(issuerKeys("", "ca", "", "")), "ip-sans", "10.0.0.1"), certificate.Refuse, problem.HostNotAllowed},
 		"a common name":   {also(ingressWith(issuerKeys("", "ca", "", "")), "common-name", "b.example.org"), certificate.Refuse, problem.HostNotAllowed},
 		"its own names":   {also(also(ingressWith(issuerKeys("", "ca", "", "")), "alt-names", "a.example.com"), "common-name", "example.com"), certificate.Create, ""},
-		"another host":    {hostsOf(ingressWith(issuerKeys("", "ca", "", "")), "a.example.com", "b.example.org"), certificate.Refuse, problem.HostNotAllowed},
+		"another host":    {ingressWith(issuerKeys("", "ca", "", ""), "a.example.com", "b.example.org"), certificate.Refuse, problem.HostNotAllowed},
 	} {
 		t.Run(name, func(t *testing.T) {
-			outcome := certshim.Decide(policy, row.object, labelled{})
+			outcome := newCluster(t, policy).ask(row.object)
 			if action(t, outcome) != row.want {
 				t.Errorf("%s: %v", action(t, outcome), outcome.Problems.All())
 			}
@@ -163,41 +147,36 @@ func TestAPolicyLimitsIssuersAndHosts(t *testing.T) {
 			}
 		})
 	}
-	allowed := certshim.Decide(policy, ingressWith(issuerKeys("", "ca", "", "")), labelled{})
-	seen := labelled{issuerCluster: issuerCluster{web: written(t, allowed)}}
-	moved := hostsOf(ingressWith(issuerKeys("", "ca", "", "")), "b.example.org")
-	if outcome := certshim.Decide(policy, moved, seen); action(t, outcome) != certificate.Keep {
+	c := newCluster(t, policy)
+	c.carryOut(c.ask(ingressWith(issuerKeys("", "ca", "", ""))))
+	if outcome := c.ask(ingressWith(issuerKeys("", "ca", "", ""), "b.example.org")); action(t, outcome) != certificate.Keep {
 		t.Errorf("an existing Certificate: %s", action(t, outcome))
 	}
-}
-
-func hostsOf(object *source.Object, hosts ...string) *source.Object {
-	object.Entries[0].Hosts = hosts
-	return object
 }
 
 // While the labels of a namespace can't be read, nothing new is made, and what exists stays.
 func TestAPolicyByLabelsThatCantBeRead(t *testing.T) {
 	policy := shippedPolicy(t)
 	policy.Rules = []certshim.Rule{{Name: "gold", Selector: selector(t, "tier=gold"), Issuer: corpIssuer("corp")}}
-	named := ingressWith(issuerKeys("", "ca", "", ""))
-	if outcome := certshim.Decide(policy, auto(), labelled{}); action(t, outcome) != certificate.Refuse {
+	named, c := ingressWith(issuerKeys("", "ca", "", "")), newCluster(t, policy)
+	if outcome := c.ask(auto()); action(t, outcome) != certificate.Wait {
 		t.Errorf("by a rule: %s", action(t, outcome))
 	}
-	if outcome := certshim.Decide(policy, named, labelled{}); action(t, outcome) != certificate.Wait {
+	if outcome := c.ask(named); action(t, outcome) != certificate.Wait {
 		t.Errorf("named: %s", action(t, outcome))
 	}
-	first := certshim.Decide(policy, named, labelled{labels: map[string]string{}})
-	seen := labelled{issuerCluster: issuerCluster{web: written(t, first)}}
-	if outcome := certshim.Decide(policy, named, seen); action(t, outcome) != certificate.None {
+	c.namespace(nil, nil)
+	c.carryOut(c.ask(named))
+	c.Namespaces().Clear()
+	if outcome := c.ask(named); action(t, outcome) != certificate.None {
 		t.Errorf("named, and there: %s", action(t, outcome))
 	}
-	if outcome := certshim.Decide(policy, auto(), seen); action(t, outcome) != certificate.Keep {
+	if outcome := c.ask(auto()); action(t, outcome) != certificate.Keep {
 		t.Errorf("by a rule, and there: %s", action(t, outcome))
 	}
 	policy.Offline = true
 	policy.Rules[0].Selector = selector(t, "kubernetes.io/metadata.name=shop")
-	if outcome := certshim.Decide(policy, auto(), labelled{}); outcome.Policy != "gold" {
+	if outcome := newCluster(t, policy).ask(auto()); outcome.Policy != "gold" {
 		t.Errorf("in a plan of files, the label that every namespace has: %+v", outcome)
 	}
 }
@@ -210,26 +189,26 @@ func TestLimitsByLabelsThatCantBeRead(t *testing.T) {
 		selected.Name, selected.Selector, last.Name = "gold", selector(t, "tier=gold"), "last"
 		return []certshim.Rule{selected, last}
 	}
-	named, moved := ingressWith(issuerKeys("", "ca", "", "")), ingressWith(issuerKeys("", "ca", "", ""))
-	first := certshim.Decide(shippedPolicy(t), named, labelled{})
-	there := labelled{issuerCluster: issuerCluster{web: written(t, first)}}
+	named, moved := ingressWith(issuerKeys("", "ca", "", "")), ingressWith(issuerKeys("", "ca", "", ""), "b.example.org")
 	for name, row := range map[string]struct {
 		rules      []certshim.Rule
 		made, kept certificate.Action
 	}{
-		"hosts":              {rules(certshim.Rule{AllowedHosts: []string{"example.com"}}, certshim.Rule{}), certificate.Refuse, certificate.Keep},
-		"issuers":            {rules(certshim.Rule{AllowedIssuers: []resolver.Ref{ca}}, certshim.Rule{}), certificate.Refuse, certificate.Keep},
-		"of a policy behind": {rules(certshim.Rule{}, certshim.Rule{AllowedHosts: []string{}}), certificate.Refuse, certificate.Keep},
+		"hosts":              {rules(certshim.Rule{AllowedHosts: []string{"example.com"}}, certshim.Rule{}), certificate.Wait, certificate.Keep},
+		"issuers":            {rules(certshim.Rule{AllowedIssuers: []resolver.Ref{ca}}, certshim.Rule{}), certificate.Wait, certificate.Keep},
+		"of a policy behind": {rules(certshim.Rule{}, certshim.Rule{AllowedHosts: []string{}}), certificate.Wait, certificate.Keep},
 		"none":               {rules(certshim.Rule{Issuer: ca}, certshim.Rule{}), certificate.Wait, certificate.Apply},
 	} {
 		t.Run(name, func(t *testing.T) {
 			policy := shippedPolicy(t)
 			policy.Rules = row.rules
-			moved.Entries[0].Hosts = []string{"b.example.org"}
-			if got := certshim.Decide(policy, moved, labelled{}).Certificates[0]; got.Action != row.made || got.Reason != "its Namespace can't be read, and a policy goes by it" {
+			if got := newCluster(t, policy).ask(moved).Certificates[0]; got.Action != row.made || got.Reason != "its Namespace can't be read, and a policy goes by it" {
 				t.Errorf("a new one: %s, %s", got.Action, got.Reason)
 			}
-			if outcome := certshim.Decide(policy, moved, there); action(t, outcome) != row.kept {
+			c := newCluster(t, shippedPolicy(t))
+			c.carryOut(c.ask(named))
+			c.SetPolicy(policy)
+			if outcome := c.ask(moved); action(t, outcome) != row.kept {
 				t.Errorf("an existing one: %s", action(t, outcome))
 			}
 		})
@@ -243,7 +222,7 @@ func TestAPolicyByIssuers(t *testing.T) {
 	corp := issuerKeys("corp", "", "AWSPCAClusterIssuer", "awspca.cert-manager.io")
 	for name, row := range map[string]struct {
 		rule      certshim.Rule
-		object    *source.Object
+		object    *unstructured.Unstructured
 		namespace map[string]string
 		matches   bool
 		issuer    string
@@ -261,7 +240,11 @@ func TestAPolicyByIssuers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			policy := byNamespaces(t)
 			policy.Rules = []certshim.Rule{row.rule}
-			outcome := certshim.Decide(policy, row.object, annotated{keys: row.namespace})
+			c := newCluster(t, policy)
+			if row.namespace != nil {
+				c.namespace(nil, row.namespace)
+			}
+			outcome := c.ask(row.object)
 			if (outcome.Policy == "pca") != row.matches || outcome.Issuer.Name != row.issuer {
 				t.Errorf("policy %q, issuer %+v, problems %v", outcome.Policy, outcome.Issuer, outcome.Problems.All())
 			}
@@ -276,27 +259,25 @@ func TestAPolicyByIssuers(t *testing.T) {
 func TestTheSubjectOfAPolicy(t *testing.T) {
 	policy := shippedPolicy(t)
 	policy.Rules = []certshim.Rule{{Name: "corp", Subject: annotations.Subject{Organizations: []string{"Example"}, SerialNumber: "1"}}}
-	subjectOf := func(object *source.Object, seen certshim.Observed) any {
-		return certshim.Decide(policy, object, seen).Certificates[0].Config["spec"].(map[string]any)["subject"]
+	subjectOf := func(object *unstructured.Unstructured) any {
+		return newCluster(t, policy).ask(object).Certificates[0].Config["spec"].(map[string]any)["subject"]
 	}
-	named := func() *source.Object { return ingressWith(issuerKeys("", "ca", "", "")) }
+	named := ingressWith(issuerKeys("", "ca", "", ""))
 	want := map[string]any{"organizations": []any{"Example"}, "serialNumber": "1"}
-	if got := subjectOf(named(), labelled{}); !reflect.DeepEqual(got, want) {
+	if got := subjectOf(named); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v", got)
 	}
-	if got := subjectOf(also(named(), "subject-countries", "DE"), labelled{}); !reflect.DeepEqual(got, map[string]any{"countries": []any{"DE"}}) {
+	if got := subjectOf(also(named.DeepCopy(), "subject-countries", "DE")); !reflect.DeepEqual(got, map[string]any{"countries": []any{"DE"}}) {
 		t.Errorf("beside an annotation: %v", got)
 	}
-	made := certshim.Decide(policy, named(), labelled{}).Certificates[0]
-	if set := made.Config["metadata"].(map[string]any)["annotations"].(map[string]any); set["certshim.io/from-resolver"] != "subject" {
+	c := newCluster(t, policy)
+	made := c.ask(named)
+	if set := made.Certificates[0].Config["metadata"].(map[string]any)["annotations"].(map[string]any); set["certshim.io/from-resolver"] != "subject" {
 		t.Errorf("annotations %v", set)
 	}
-	there := certificate.Observe(stored(t, made.Config))
-	held := certificate.DecodeHeld(there.Held.Encode())
-	there.Owner = certificate.Owner{Group: "networking.k8s.io", Kind: "Ingress", Name: "web", UID: "u"}
-	there.Held = held
-	policy.Rules = nil
-	if got := certshim.Decide(policy, named(), labelled{issuerCluster: issuerCluster{web: &there}}).Certificates[0]; got.Action != certificate.None {
+	c.carryOut(made)
+	c.SetPolicy(shippedPolicy(t))
+	if got := c.ask(named).Certificates[0]; got.Action != certificate.None {
 		t.Errorf("without the policy: %s, %s", got.Action, got.Reason)
 	}
 }

@@ -2,13 +2,13 @@ package certshim
 
 import (
 	"maps"
-	"net"
 	"slices"
 	"strings"
 
 	"github.com/certshim/certshim/annotations"
 	"github.com/certshim/certshim/certificate"
 	"github.com/certshim/certshim/resolver"
+	"github.com/certshim/certshim/source"
 )
 
 // Value says where a value of a Certificate came from. A list that came from several places
@@ -23,23 +23,29 @@ type Value struct {
 	Name string
 }
 
-// explaining is one run over the fields of a Certificate.
-type explaining struct {
-	*decision
+// explainer goes over the fields of one Certificate.
+type explainer struct {
+	question
+	asked *asked
+	rule  *Rule
+	// used is the issuer that was decided on.
+	used   *consulted
 	in     certificate.Input
 	config map[string]any
-	by     resolver.Finding
 	// keys are the source's annotations by the field that they set.
 	keys   map[annotations.Field][]string
 	values []Value
 }
 
 // explain says where the values of a configuration came from, by field.
-func (d *decision) explain(in certificate.Input, finding resolver.Finding, config map[string]any) []Value {
+func explain(q question, a *asked, rule *Rule, used *consulted, in certificate.Input, config map[string]any) []Value {
 	if config == nil {
 		return nil
 	}
-	e := explaining{decision: d, in: in, config: config, by: finding, keys: d.policy.Parser.Sources(d.annotations)}
+	e := explainer{
+		question: q, asked: a, rule: rule, used: used, in: in, config: config,
+		keys: q.policy.Parser.Sources(a.annotations),
+	}
 	e.metadata()
 	spec, _ := config["spec"].(map[string]any)
 	for _, name := range slices.Sorted(maps.Keys(spec)) {
@@ -48,7 +54,7 @@ func (d *decision) explain(in certificate.Input, finding resolver.Finding, confi
 	return e.values
 }
 
-func (e *explaining) add(field string, from resolver.Origin, names ...string) {
+func (e *explainer) add(field string, from resolver.Origin, names ...string) {
 	if len(names) == 0 {
 		names = []string{""}
 	}
@@ -57,18 +63,18 @@ func (e *explaining) add(field string, from resolver.Origin, names ...string) {
 	}
 }
 
-func (e *explaining) field(name string) {
+func (e *explainer) field(name string) {
 	field := annotations.Field("spec." + name)
 	keys := e.keys[field]
 	switch {
 	case name == "secretName":
-		e.add(string(field), resolver.FromSource, pathOf(e.in.Ask))
+		e.add(string(field), FromSource, pathOf(e.in.Ask))
 	case name == "issuerRef":
 		e.issuer()
 	case name == "dnsNames", name == "ipAddresses", name == "uris", name == "emailAddresses":
 		e.names(field)
-	case slices.Contains(e.request.Unread, field):
-		e.add(string(field), resolver.FromCertificate)
+	case slices.Contains(e.asked.request.Unread, field):
+		e.add(string(field), FromCertificate)
 	case slices.Contains(certificate.Filled(e.config), name):
 		e.filled(name)
 	case len(keys) > 0:
@@ -80,21 +86,21 @@ func (e *explaining) field(name string) {
 
 // filled is a value that the source doesn't ask for: a policy's or a resolver's, or the one
 // that an existing Certificate got from them when it was made.
-func (e *explaining) filled(name string) {
+func (e *explainer) filled(name string) {
 	field := "spec." + name
 	switch {
 	case !e.in.Fresh():
-		e.add(field, resolver.FromCertificate)
+		e.add(field, FromCertificate)
 	case e.rule != nil && (name == "subject" || slices.Contains(e.rule.Values.Set(), resolver.ValueField(name))):
-		e.add(field, resolver.FromPolicy, e.rule.Name)
+		e.add(field, FromPolicy, e.rule.Name)
 	default:
-		e.add(field, resolver.FromResolver, e.resolverName())
+		e.add(field, FromResolver, e.resolverName())
 	}
 }
 
-func (e *explaining) resolverName() string {
-	if e.by.By != "" {
-		return e.by.By
+func (e *explainer) resolverName() string {
+	if e.used.finding.By != "" {
+		return e.used.finding.By
 	}
 	if known, declared := e.policy.Registry.Known(resolver.GroupKind{Group: e.in.Issuer.Group, Kind: e.in.Issuer.Kind}); declared {
 		return known.By()
@@ -103,18 +109,18 @@ func (e *explaining) resolverName() string {
 }
 
 // issuer adds who names it, and the keys of the source that say a part of it.
-func (e *explaining) issuer() {
+func (e *explainer) issuer() {
 	const field = string(annotations.FieldIssuerRef)
 	switch from := e.in.Issuer.From; {
-	case e.in.Issuer.Ref != e.out.Issuer.Ref:
-		e.add(field, resolver.FromCertificate)
+	case e.used.stays():
+		e.add(field, FromCertificate)
 		return
-	case from == resolver.FromParent:
+	case from == FromParent:
 		e.add(field, from, e.object.Parent.Namespace+"/"+e.object.Parent.Name)
 		return
-	case from == resolver.FromPolicy:
+	case from == FromPolicy:
 		e.add(field, from, e.rule.Name)
-	case from == resolver.FromNamespace:
+	case from == FromNamespace:
 		e.add(field, from, e.object.Namespace)
 	case from == resolver.FromDefault:
 		e.add(field, from)
@@ -126,25 +132,25 @@ func (e *explaining) issuer() {
 
 // names adds the entries of the source that have hosts of the kind, the annotations, and the
 // Certificate that keeps its names while some can't be read.
-func (e *explaining) names(field annotations.Field) {
+func (e *explainer) names(field annotations.Field) {
 	for _, ref := range e.in.Ask.Entries {
 		if e.hasHosts(ref.Path, field) {
-			e.add(string(field), resolver.FromSource, ref.Path)
+			e.add(string(field), FromSource, ref.Path)
 		}
 	}
 	if keys := e.keys[field]; len(keys) > 0 {
 		e.add(string(field), resolver.FromAnnotation, keys...)
 	}
-	if e.in.Existing != nil && (len(e.in.Ask.Broken) > 0 || slices.Contains(e.request.Unread, field)) {
-		e.add(string(field), resolver.FromCertificate)
+	if e.in.Existing != nil && (len(e.in.Ask.Broken) > 0 || slices.Contains(e.asked.request.Unread, field)) {
+		e.add(string(field), FromCertificate)
 	}
 }
 
 // hasHosts says whether an entry has IP addresses, or else DNS names.
-func (e *explaining) hasHosts(path string, field annotations.Field) bool {
+func (e *explainer) hasHosts(path string, field annotations.Field) bool {
 	for _, entry := range e.object.Entries {
 		if entry.Path == path && slices.ContainsFunc(entry.Hosts, func(host string) bool {
-			isIP := net.ParseIP(host) != nil
+			isIP := source.IsIP(host)
 			return isIP && field == annotations.FieldIPAddresses || !isIP && field == annotations.FieldDNSNames
 		}) {
 			return true
@@ -154,12 +160,12 @@ func (e *explaining) hasHosts(path string, field annotations.Field) bool {
 }
 
 // metadata adds the labels and annotations; the record of what was filled in is none.
-func (e *explaining) metadata() {
+func (e *explainer) metadata() {
 	metadata, _ := e.config["metadata"].(map[string]any)
 	set, _ := metadata["annotations"].(map[string]any)
 	for _, key := range slices.Sorted(maps.Keys(set)) {
 		field := "metadata.annotations[" + key + "]"
-		_, copied := e.annotations[key]
+		_, copied := e.asked.annotations[key]
 		switch {
 		case key == certificate.FromResolver:
 		case copied:
@@ -167,10 +173,10 @@ func (e *explaining) metadata() {
 		case len(e.keys[annotations.FieldAnnotations]) > 0 && !strings.HasPrefix(key, certificate.ParentRefPrefix):
 			e.add(field, resolver.FromAnnotation, e.keys[annotations.FieldAnnotations]...)
 		default:
-			e.add(field, resolver.FromSource)
+			e.add(field, FromSource)
 		}
 	}
 	if _, labelled := metadata["labels"]; labelled {
-		e.add("metadata.labels", resolver.FromSource, "metadata.labels")
+		e.add("metadata.labels", FromSource, "metadata.labels")
 	}
 }

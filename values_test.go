@@ -8,36 +8,33 @@ import (
 
 	"github.com/certshim/certshim"
 	"github.com/certshim/certshim/annotations"
-	"github.com/certshim/certshim/certificate"
 	"github.com/certshim/certshim/resolver"
-	"github.com/certshim/certshim/source"
 )
 
 // valuesOf are the values of web-tls at some fields.
-func valuesOf(t *testing.T, policy *certshim.Policy, object *source.Object, seen certshim.Observed, fields ...string) []certshim.Value {
-	t.Helper()
+func valuesOf(out certshim.Outcome, fields ...string) []certshim.Value {
+	return slices.DeleteFunc(out.Values["web-tls"], func(v certshim.Value) bool { return !slices.Contains(fields, v.Field) })
+}
+
+func explained(policy *certshim.Policy) *certshim.Policy {
 	policy.Explain = true
-	values := certshim.Decide(policy, object, seen).Values["web-tls"]
-	return slices.DeleteFunc(values, func(v certshim.Value) bool { return !slices.Contains(fields, v.Field) })
+	return policy
 }
 
 func TestValuesThatTheCertificateKeeps(t *testing.T) {
-	m, policy := &memory{}, newPolicy(t)
-	object := m.add(t, "kind: Ingress\nmetadata: {name: web, annotations: {cert-manager.io/issuer: ca}}\nspec: {tls: [{hosts: [a.example.com], secretName: web-tls}]}")
-	m.carryOut(t, certshim.Decide(policy, object, m))
-	live := stored(t, certshim.Decide(policy, object, &memory{}).Certificates[0].Config)
-	m.certificates[0].Live = live
-
-	object.Entries = append(object.Entries, object.Entries[0])
-	object.Entries[1].Path, object.Entries[1].Hosts = "spec.tls[1]", []string{"*"}
-	object.Entries[0].Hosts = []string{"b.example.com"}
-	object.Annotations["cert-manager.io/duration"] = "90d"
+	c := newCluster(t, explained(newPolicy(t)))
+	made := c.decide(c.add(ingress("cert-manager.io/issuer: ca", webTLS)))
+	c.carryOut(made)
+	live := stored(t, made.Certificates[0].Config)
 	live["spec"].(map[string]any)["duration"] = "100h"
-	got := valuesOf(t, policy, object, m, "spec.dnsNames", "spec.duration")
+
+	web := c.add(ingress("cert-manager.io/issuer: ca, cert-manager.io/duration: 90d",
+		"{hosts: [b.example.com], secretName: web-tls}, {hosts: ['*'], secretName: web-tls}"))
+	got := valuesOf(c.decide(web, live), "spec.dnsNames", "spec.duration")
 	want := []certshim.Value{
-		{Field: "spec.dnsNames", From: resolver.FromSource, Name: "spec.tls[0]"},
-		{Field: "spec.dnsNames", From: resolver.FromCertificate},
-		{Field: "spec.duration", From: resolver.FromCertificate},
+		{Field: "spec.dnsNames", From: certshim.FromSource, Name: "spec.tls[0]"},
+		{Field: "spec.dnsNames", From: certshim.FromCertificate},
+		{Field: "spec.duration", From: certshim.FromCertificate},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
@@ -46,45 +43,46 @@ func TestValuesThatTheCertificateKeeps(t *testing.T) {
 
 // Where the issuer that is named is missing, the Certificate stays with the one it has.
 func TestTheIssuerThatTheCertificateKeeps(t *testing.T) {
-	policy := shippedPolicy(t)
-	seen := issuerCluster{findings: map[resolver.IssuerKey]resolver.Finding{issuerHere("ca"): there(resolver.Ready)}}
-	seen.web = written(t, certshim.Decide(policy, ingressWith(issuerKeys("ca", "", "", "")), seen))
-	got := valuesOf(t, policy, ingressWith(issuerKeys("next", "", "", "")), seen, "spec.issuerRef")
-	if want := []certshim.Value{{Field: "spec.issuerRef", From: resolver.FromCertificate}}; !slices.Equal(got, want) {
+	c := newIssued(t, explained(shippedPolicy(t)), issuerHere("ca"))
+	c.carryOut(c.ask(ingressWith(issuerKeys("ca", "", "", ""))))
+	got := valuesOf(c.ask(ingressWith(issuerKeys("next", "", "", ""))), "spec.issuerRef")
+	if want := []certshim.Value{{Field: "spec.issuerRef", From: certshim.FromCertificate}}; !slices.Equal(got, want) {
 		t.Errorf("got %v", got)
 	}
 }
 
 // A value that was filled in is a policy's or a resolver's until the Certificate holds it.
 func TestValuesThatAreFilledIn(t *testing.T) {
-	policy := shippedPolicy(t)
+	policy := explained(shippedPolicy(t))
 	policy.Rules = []certshim.Rule{{Name: "corp", Subject: annotations.Subject{Organizations: []string{"Example"}}, Values: resolver.Values{CommonName: true}}}
 	finding := there(resolver.Ready)
 	finding.By, finding.Values.Usages = "plugin/corp-ca", []string{"server auth"}
-	seen := issuerCluster{findings: map[resolver.IssuerKey]resolver.Finding{issuerHere("ca"): finding}}
-	object := ingressWith(issuerKeys("ca", "", "", ""))
+	c := newIssued(t, policy, issuerHere("ca"))
+	c.say(issuerHere("ca"), finding)
+	made := c.ask(ingressWith(issuerKeys("ca", "", "", "")))
 	fields := []string{"spec.commonName", "spec.subject", "spec.usages"}
-	got := valuesOf(t, policy, object, seen, fields...)
 	want := []certshim.Value{
-		{Field: "spec.commonName", From: resolver.FromPolicy, Name: "corp"},
-		{Field: "spec.subject", From: resolver.FromPolicy, Name: "corp"},
-		{Field: "spec.usages", From: resolver.FromResolver, Name: "plugin/corp-ca"},
+		{Field: "spec.commonName", From: certshim.FromPolicy, Name: "corp"},
+		{Field: "spec.subject", From: certshim.FromPolicy, Name: "corp"},
+		{Field: "spec.usages", From: certshim.FromResolver, Name: "plugin/corp-ca"},
 	}
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(want, valuesOf(made, fields...)); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
-	there := certificate.Observe(stored(t, certshim.Decide(policy, object, seen).Certificates[0].Config))
-	there.Owner = certificate.Owner{Group: "networking.k8s.io", Kind: "Ingress", Name: "web", UID: "u"}
-	seen.web = &there
-	for _, value := range valuesOf(t, policy, object, seen, fields...) {
-		if value.From != resolver.FromCertificate || value.Name != "" {
+	c.carryOut(made)
+	held := valuesOf(c.ask(ingressWith(issuerKeys("ca", "", "", ""))), fields...)
+	for _, value := range held {
+		if value.From != certshim.FromCertificate || value.Name != "" {
 			t.Errorf("held: %+v", value)
 		}
+	}
+	if len(held) != len(fields) {
+		t.Errorf("held are %v", held)
 	}
 }
 
 func TestValuesAreSaidWhereTheyAreAskedFor(t *testing.T) {
-	if values := certshim.Decide(shippedPolicy(t), ingressWith(issuerKeys("ca", "", "", "")), emptyCluster{}).Values; values != nil {
+	if values := newCluster(t, shippedPolicy(t)).ask(ingressWith(issuerKeys("ca", "", "", ""))).Values; values != nil {
 		t.Errorf("got %v", values)
 	}
 }

@@ -6,10 +6,9 @@ func issuerKeys() [4]string {
 	return [4]string{IssuerKey, ClusterKey, IssuerKindKey, IssuerGroupKey}
 }
 
-// Inherit gives the annotations of a ListenerSet as they count: if it names no issuer
-// itself, its four issuer keys are those of its Gateway, as one unit, provided that the
-// Gateway names one. Nothing else is inherited. Neither map is changed; the result may
-// be the first of them.
+// Inherit returns the effective annotations of a ListenerSet: if it names no issuer and its
+// Gateway does, the four issuer keys come from the Gateway, as one unit. Nothing else is
+// inherited. Neither map is changed; the result may be own itself.
 func Inherit(own, parent map[string]string) map[string]string {
 	if namesIssuer(own) || !namesIssuer(parent) {
 		return own

@@ -12,8 +12,8 @@ const (
 	OwnPrefix  = "certshim.io/"
 )
 
-// The keys that have no constant in cert-manager's API, and those under which
-// other rooms speak of them.
+// The keys that have no constant in cert-manager's API, and the names that other rooms use for
+// keys.
 const (
 	IgnoreKey       = OwnPrefix + "ignore"
 	DefaultAutoKey  = "kubernetes.io/tls-acme"
@@ -27,8 +27,8 @@ const (
 	classNameKey    = cm.IngressACMEIssuerHTTP01IngressClassNameAnnotationKey
 )
 
-// wrongPrefixes are those of old releases and of habit: a known name behind one of
-// them was meant for us, and does nothing.
+// wrongPrefixes are the prefixes of old cert-manager releases, and common mistakes. A known name
+// behind one of them has no effect.
 func wrongPrefixes() []string {
 	return []string{
 		"certmanager.k8s.io/", "acme.certmanager.k8s.io/", "certmanager.io/", "acme.certmanager.io/",

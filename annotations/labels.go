@@ -13,10 +13,10 @@ import (
 // Marker is a label by which another tool tracks, prunes or claims objects. A copy on a
 // Certificate would make a false claim, or get the Certificate deleted.
 type Marker struct {
-	// Pattern is a key; one that ends in "/" or "*" stands for all keys that begin so.
+	// Pattern is a key. One that ends in "/" or "*" matches all keys that begin with the rest.
 	Pattern string `json:"pattern"`
 	Tool    string `json:"tool"`
-	// Copy says what a copy would do.
+	// Copy describes the effect of a copy.
 	Copy string `json:"copy"`
 }
 
@@ -26,9 +26,9 @@ const (
 	config = "changes how the tool treats the Certificate"
 )
 
-// Markers lists the labels that are never copied unless the operator says so.
-// app.kubernetes.io/instance isn't among them: people select on it, and a Certificate
-// that has a controller owner isn't pruned by it.
+// Markers lists the labels that are not copied unless the operator includes them.
+// app.kubernetes.io/instance isn't among them: people select on it, and a Certificate that has a
+// controller owner isn't pruned by it.
 func Markers() []Marker {
 	return []Marker{
 		{"applyset.kubernetes.io/", "kubectl apply --prune (ApplySet), kro", prunes},
@@ -59,13 +59,13 @@ func Markers() []Marker {
 	}
 }
 
-// Labels decides which labels of a source are copied to its Certificates. It is fixed
-// once made, and safe for concurrent use. A nil *Labels copies all but the [Markers].
+// Labels decides which labels of a source are copied to its Certificates. It is immutable and
+// safe for concurrent use. A nil *Labels copies all labels but the [Markers].
 type Labels struct{ exclude, include patterns }
 
-// NewLabels gives the default rule with the operator's additions: what include names
-// is copied, whatever else is said; what exclude names is not. Entries are written as
-// those of [Marker]. The error names every entry that can't be a label key.
+// NewLabels returns the default rule with the operator's additions: labels that match exclude
+// aren't copied; labels that match include are, whatever else they match. Patterns are written
+// as in [Marker]. The error lists every pattern that can't be a label key.
 func NewLabels(exclude, include []string) (*Labels, error) {
 	var errs []error
 	for _, pattern := range slices.Concat(exclude, include) {
@@ -95,7 +95,7 @@ func badPattern(pattern string) string {
 	return strings.Join(validation.IsQualifiedName(key), "; ")
 }
 
-// Copies says whether the label of that key is copied.
+// Copies reports whether labels with that key are copied.
 func (l *Labels) Copies(key string) bool {
 	if l == nil {
 		return !markers.match(key)
@@ -103,7 +103,7 @@ func (l *Labels) Copies(key string) bool {
 	return l.include.match(key) || !l.exclude.match(key) && !markers.match(key)
 }
 
-// markers are those of Markers, ready to be asked; never changed.
+// markers are the patterns of [Markers], compiled. It is never changed.
 var markers = newPatterns(markerPatterns())
 
 func markerPatterns() []string {
@@ -114,7 +114,7 @@ func markerPatterns() []string {
 	return out
 }
 
-// patterns are keys, and beginnings of keys.
+// patterns match keys exactly or by prefix.
 type patterns struct {
 	keys       map[string]bool
 	beginnings []string

@@ -9,15 +9,15 @@ import (
 	cm "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
 )
 
-// span takes a Go duration of at least low.
-func span(field func(*Request) **time.Duration, low time.Duration) parse {
+// durationAtLeast parses a Go duration of at least low.
+func durationAtLeast(field func(*Request) **time.Duration, low time.Duration) parse {
 	return func(r *reading, value string) {
 		d, err := time.ParseDuration(value)
 		switch {
 		case err != nil:
-			r.refuse(r.written, "not a duration as Go writes them", nearestDuration(value, low))
+			r.refuse(r.raw, "not a duration as Go writes them", nearestDuration(value, low))
 		case d < low:
-			r.refuse(r.written, "shorter than "+short(low), short(low))
+			r.refuse(r.raw, "shorter than "+short(low), short(low))
 		default:
 			*field(&r.request) = &d
 		}
@@ -28,19 +28,20 @@ const (
 	hoursPerDay  = 24
 	hoursPerWeek = 7 * hoursPerDay
 	hoursPerYear = 365 * hoursPerDay
-	maxUnits     = 1000 // of years; more is no duration that anybody means
+	maxUnits     = 1000 // of years; nobody means a longer duration
 )
 
-// nearestDuration is a number with a unit that Go doesn't know, or with none, in hours;
-// a known unit in the wrong case is put right. "" if there is none of at least low.
+// nearestDuration suggests a valid duration for an invalid one: days, weeks and years are
+// converted to hours, a number without a unit is taken as hours, and known units are
+// lower-cased. It returns "" if the result is shorter than low.
 func nearestDuration(value string, low time.Duration) string {
 	digits := strings.TrimRight(value, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ ")
 	n, err := strconv.Atoi(digits)
 	unit := hoursOf(strings.ToLower(trim(value[len(digits):])))
 	if err != nil || unit == 0 || n > maxUnits*hoursPerYear/unit {
-		return onlyIfValid(strings.ToLower(strings.ReplaceAll(value, " ", "")), low)
+		return validDuration(strings.ToLower(strings.ReplaceAll(value, " ", "")), low)
 	}
-	return onlyIfValid(strconv.Itoa(n*unit)+"h", low)
+	return validDuration(strconv.Itoa(n*unit)+"h", low)
 }
 
 func hoursOf(unit string) int {
@@ -57,20 +58,20 @@ func hoursOf(unit string) int {
 	return 0
 }
 
-func onlyIfValid(suggestion string, low time.Duration) string {
+func validDuration(suggestion string, low time.Duration) string {
 	if d, err := time.ParseDuration(suggestion); err != nil || d < low {
 		return ""
 	}
 	return suggestion
 }
 
-// checkLifetime holds the two ways to say when to renew against the duration and
-// against each other. Where the duration can't be read, neither can be judged.
+// checkLifetime checks renewBefore and renewBeforePercentage against the duration and against
+// each other. Neither can be checked if the duration is invalid.
 func (r *reading) checkLifetime() {
 	q := &r.request
 	if q.RenewBefore != nil && q.RenewBeforePercentage != nil {
-		r.about(cm.RenewBeforePercentageAnnotationKey).
-			refuse(r.written, "can't stand beside "+cm.RenewBeforeAnnotationKey+": one of the two")
+		r.switchTo(cm.RenewBeforePercentageAnnotationKey)
+		r.refuse(r.raw, "can't stand beside "+cm.RenewBeforeAnnotationKey+": one of the two")
 		r.giveUpRenewal()
 	}
 	if r.isUnread(FieldDuration) {
@@ -82,32 +83,33 @@ func (r *reading) checkLifetime() {
 		duration = *q.Duration
 	}
 	if q.RenewBefore != nil && *q.RenewBefore >= duration {
-		r.about(cm.RenewBeforeAnnotationKey).
-			refuse(r.written, fmt.Sprintf("not shorter than %s, which is %s", cm.DurationAnnotationKey, durationInWords(q.Duration)))
+		r.switchTo(cm.RenewBeforeAnnotationKey)
+		r.refuse(r.raw, fmt.Sprintf("not shorter than %s, which is %s", cm.DurationAnnotationKey, durationInWords(q.Duration)))
 		q.RenewBefore = nil
 	}
 	if q.RenewBeforePercentage != nil && !renewable(duration, *q.RenewBeforePercentage) {
-		r.about(cm.RenewBeforePercentageAnnotationKey).
-			refuse(r.written, fmt.Sprintf("of %s, which is %s: less than %s before the end, or after the start", cm.DurationAnnotationKey, durationInWords(q.Duration), short(cm.MinimumRenewBefore)))
+		r.switchTo(cm.RenewBeforePercentageAnnotationKey)
+		r.refuse(r.raw, fmt.Sprintf("leaves less than %s before or after the renewal: %s is %s", short(cm.MinimumRenewBefore), cm.DurationAnnotationKey, durationInWords(q.Duration)))
 		q.RenewBeforePercentage = nil
 	}
 }
 
-// giveUpRenewal leaves both fields of renewal as they are on an existing Certificate.
+// giveUpRenewal drops both renewal fields and marks them as unread, so that an existing
+// Certificate keeps its own.
 func (r *reading) giveUpRenewal() {
 	if r.request.RenewBefore != nil {
 		r.request.RenewBefore = nil
-		r.unread(FieldRenewBefore)
+		r.markUnread(FieldRenewBefore)
 	}
 	if r.request.RenewBeforePercentage != nil {
 		r.request.RenewBeforePercentage = nil
-		r.unread(FieldRenewBeforePercentage)
+		r.markUnread(FieldRenewBeforePercentage)
 	}
 }
 
-// renewable says whether renewal at p per cent of the duration before its end is far
-// enough from both ends. cert-manager's webhook measures from the other end than its
-// renewal does; as either refuses or ignores the value, both must hold.
+// renewable reports whether renewal at p percent of the duration is at least 5 minutes from both
+// ends. cert-manager's webhook takes the percentage from the start of the duration and its
+// renewal from the end; as each rejects or ignores bad values, both must hold.
 func renewable(duration time.Duration, p int32) bool {
 	before := func(percent int32) time.Duration {
 		return time.Duration(float64(duration) * float64(percent) / 100)
@@ -123,7 +125,7 @@ func durationInWords(d *time.Duration) string {
 	return short(*d)
 }
 
-// short is Go's form without zero minutes and seconds: 2160h.
+// short formats a duration as Go does, without zero minutes and seconds: 2160h.
 func short(d time.Duration) string {
 	s := strings.TrimSuffix(d.String(), "0s")
 	if strings.HasSuffix(s, "h0m") {

@@ -8,20 +8,20 @@ import (
 	"github.com/certshim/certshim/declaration"
 )
 
-// item judges one item of a list: where it goes, or why it can't be used.
-type item func(r *reading, item string) verdict
+// parseItem parses one item of a list into the field that it belongs to, or says why it is invalid.
+type parseItem func(r *reading, item string) listItem
 
-// verdict is what was found out about an item: either into is set, or message.
-type verdict struct {
+// listItem is the result of parsing an item: either into or message is set.
+type listItem struct {
 	into       *[]string
-	value      string // what goes there
+	value      string // appended to into
 	message    string
 	suggestion string
 }
 
-// list takes items separated by commas. Items are trimmed, empty ones dropped, and each
-// is kept once, in the order of its first appearance. A bad item leaves the good ones.
-func list(judge item) parse {
+// list parses items separated by commas. Items are trimmed, empty ones and duplicates dropped. A
+// bad item doesn't affect the good ones.
+func list(judge parseItem) parse {
 	return func(r *reading, value string) {
 		if tooMany(r, value) {
 			return
@@ -39,7 +39,7 @@ func tooMany(r *reading, value string) bool {
 	if n <= maxItems {
 		return false
 	}
-	r.refuse(r.written, fmt.Sprintf("%d items; more than %d are not read", n, maxItems))
+	r.refuse(r.raw, fmt.Sprintf("%d items; more than %d are not read", n, maxItems))
 	return true
 }
 
@@ -49,7 +49,7 @@ type collector struct {
 	empty, bad int
 }
 
-func (c *collector) add(part string, judge item) {
+func (c *collector) add(part string, judge parseItem) {
 	if part == "" {
 		c.empty++
 		return
@@ -64,7 +64,7 @@ func (c *collector) add(part string, judge item) {
 	}
 }
 
-func (c *collector) refuseItem(part string, found verdict) {
+func (c *collector) refuseItem(part string, found listItem) {
 	c.bad++
 	if c.bad <= maxPerKey {
 		c.refuse(part, found.message, found.suggestion)
@@ -73,30 +73,30 @@ func (c *collector) refuseItem(part string, found verdict) {
 
 func (c *collector) finish() {
 	if c.empty > 0 {
-		c.warn(c.written, fmt.Sprintf("empty items are dropped: %d", c.empty))
+		c.warn(c.raw, fmt.Sprintf("empty items are dropped: %d", c.empty))
 	}
 	if more := c.bad - maxPerKey; more > 0 {
-		c.refuse(c.written, fmt.Sprintf("%d more items can't be used", more))
+		c.refuse(c.raw, fmt.Sprintf("%d more items can't be used", more))
 	}
 }
 
-// word is an item that must be one of the words, exactly.
-func word(field func(*Request) *[]string, words []string) item {
-	return func(r *reading, part string) verdict {
+// word accepts exactly the given words as items.
+func word(field func(*Request) *[]string, words []string) parseItem {
+	return func(r *reading, part string) listItem {
 		if slices.Contains(words, part) {
-			return verdict{into: field(&r.request), value: part}
+			return listItem{into: field(&r.request), value: part}
 		}
-		return verdict{message: "unknown value", suggestion: declaration.Nearest(trim(part), words)}
+		return listItem{message: "unknown value", suggestion: declaration.Nearest(trim(part), words)}
 	}
 }
 
-// sections are names of listeners. A name that no listener can have is only told: it
-// leaves nothing out.
+// sections parses names of listeners. A name that no listener can have is only warned about: it
+// excludes nothing.
 func sections(r *reading, value string) {
 	names(r, value, &r.request.Ignore.Sections)
 }
 
-// ignore is "true" for the whole object, or names of listeners or Secrets.
+// ignore parses "true" for the whole object, or names of listeners or Secrets.
 func ignore(r *reading, value string) {
 	switch suggestion := suggestTrue(value); {
 	case value == "true":
@@ -105,15 +105,15 @@ func ignore(r *reading, value string) {
 	case value == "false":
 		return
 	case suggestion != "" && value != "1":
-		r.warn(r.written, "taken as the name of a listener or a Secret", suggestion)
+		r.warn(r.raw, "taken as the name of a listener or a Secret", suggestion)
 	}
 	names(r, value, &r.request.Ignore.Sections, &r.request.Ignore.Secrets)
 }
 
-// names puts the items of a list into each of the lists.
+// names appends the items of a list to each of the lists.
 func names(r *reading, value string, lists ...*[]string) {
 	var found []string
-	list(func(_ *reading, part string) verdict { return verdict{into: &found, value: part} })(r, value)
+	list(func(_ *reading, part string) listItem { return listItem{into: &found, value: part} })(r, value)
 	for _, into := range lists {
 		for _, name := range found {
 			if !slices.Contains(*into, name) {

@@ -8,13 +8,13 @@ import (
 	"github.com/certshim/certshim/problem"
 )
 
-// near finds the known key that a misspelt one was meant to be.
+// near finds the known key that a misspelt one stands for.
 type near struct {
-	known    map[string]bool   // keys that are read, or copied
-	byName   map[string]string // key by what follows its prefix
-	names    []string          // of byName, sorted
+	known    map[string]bool   // keys that are read or copied
+	byName   map[string]string // known key by the part after its prefix
+	names    []string          // keys of byName, sorted
 	auto     []string
-	prefixes []string // ours and the wrong ones
+	prefixes []string // the valid and the wrong ones
 }
 
 func newNear(rows []Row, options Options) near {
@@ -35,7 +35,7 @@ func newNear(rows []Row, options Options) near {
 	return n
 }
 
-// report tells of every key that is unknown and nearly a known one.
+// report adds a warning for every unknown key that resembles a known one.
 func (n *near) report(in map[string]string, problems *problem.List) {
 	for _, key := range n.unknown(in) {
 		if meant := n.nearest(key); meant != "" {
@@ -50,7 +50,7 @@ func unknownKey(key, value, meant string) problem.Problem {
 	return p
 }
 
-// unknown gives the first unknown keys under our prefixes, or the wrong ones, sorted.
+// unknown returns the unknown keys with a valid or wrong prefix, sorted and at most maxSearches.
 func (n *near) unknown(in map[string]string) []string {
 	var keys []string
 	for key := range in {
@@ -71,7 +71,7 @@ func (n *near) prefixOf(key string) string {
 	return ""
 }
 
-// nearest is the known key that an unknown one was probably meant to be, or "".
+// nearest returns the known key that an unknown one resembles, or "".
 func (n *near) nearest(key string) string {
 	name := strings.TrimPrefix(key, n.prefixOf(key))
 	if meant, known := n.byName[name]; known {
@@ -83,7 +83,7 @@ func (n *near) nearest(key string) string {
 	return n.byName[declaration.Nearest(name, n.names)]
 }
 
-// aliases are names that other tools and old releases have for ours.
+// aliases maps names from other tools and old releases to the current ones.
 func aliases() map[string]string {
 	return map[string]string{
 		"issuer-name":                    "issuer",
@@ -102,9 +102,9 @@ func aliases() map[string]string {
 	}
 }
 
-// NearTriggers tells, of an object that no key triggers, the keys and values that were
-// probably meant to: a misspelt issuer key, an issuer without a name, a key under an old
-// prefix, and where auto keys count (auto), a misspelt one or one with a value such as yes.
+// NearTriggers returns, for an object without a trigger annotation, warnings about keys and
+// values that were probably meant as one: a misspelt issuer key, an empty issuer name, a key
+// with an old prefix and, if auto is set, a misspelt auto key or one with a value such as yes.
 func (p *Parser) NearTriggers(in map[string]string, auto bool) problem.List {
 	var out problem.List
 	for _, key := range []string{IssuerKey, ClusterKey} {
@@ -121,13 +121,13 @@ func (p *Parser) NearTriggers(in map[string]string, auto bool) problem.List {
 		p.near.autoTriggers(in, &out)
 	}
 	if out.Empty() {
-		nameless(in, &out)
+		warnNameless(in, &out)
 	}
 	return out
 }
 
-// nameless tells of the kind or group of an issuer that no key names.
-func nameless(in map[string]string, out *problem.List) {
+// warnNameless warns about an issuer kind or group without an issuer name.
+func warnNameless(in map[string]string, out *problem.List) {
 	for _, key := range []string{Prefix + "issuer-kind", Prefix + "issuer-group"} {
 		if value := trim(in[key]); value != "" {
 			p := problemOf(problem.Warning, key, in[key], "it names no issuer, so nothing is made: write "+IssuerKey+" beside it")
@@ -137,7 +137,7 @@ func nameless(in map[string]string, out *problem.List) {
 	}
 }
 
-// isOld says whether a key stands under a prefix that isn't read.
+// isOld reports whether a key has a prefix that isn't read.
 func (n *near) isOld(key string) bool { return slices.Contains(wrongPrefixes(), n.prefixOf(key)) }
 
 func (n *near) autoTriggers(in map[string]string, out *problem.List) {
@@ -162,8 +162,8 @@ func falseInWords(value string) bool {
 	return slices.Contains([]string{"no", "off", "n", "disabled"}, strings.ToLower(value))
 }
 
-// nearAuto is the auto key that a key was probably meant to be: one of the same prefix
-// that is spelt nearly the same, or one of our prefixes before the same name.
+// nearAuto returns the auto key that a key resembles, or "": one with the same prefix and a
+// similar name, or the same name with one of our prefixes.
 func (n *near) nearAuto(key string) string {
 	if n.known[key] {
 		return ""
@@ -186,8 +186,8 @@ func cutPrefix(key string) (prefix, name string) {
 	return key[:slash+1], key[slash+1:]
 }
 
-// Keeps says whether Parse or NearTriggers may look at a key, so that a cache that holds
-// only those keys gives the same answers.
+// Keeps reports whether Parse or NearTriggers may look at a key. A cache that holds only those
+// keys gives the same results.
 func (p *Parser) Keeps(key string) bool {
 	return p.forIssuer(key) || p.near.prefixOf(key) != "" || p.near.known[key] || p.near.nearAuto(key) != ""
 }

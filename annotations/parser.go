@@ -9,24 +9,24 @@ import (
 	"github.com/certshim/certshim/problem"
 )
 
-// The bounds of what is read. The API server holds at most 256 KiB of annotations an
-// object; documents from elsewhere may hold anything.
+// Limits on what is read. The API server accepts at most 256 KiB of annotations per object, but
+// documents from elsewhere have no limit.
 const (
 	maxValue    = 256 << 10
 	maxItems    = 1000
-	maxPerKey   = 10 // problems told of one key
-	maxSearches = 32 // unknown keys of an object whose nearest is looked for
+	maxPerKey   = 10 // problems reported per key
+	maxSearches = 32 // unknown keys per object that are compared with the known ones
 )
 
-// Parser reads annotations. It is fixed once made, and safe for concurrent use.
+// Parser reads annotations. It is immutable and safe for concurrent use.
 type Parser struct {
 	options Options
 	rows    []Row
 	near    near
 }
 
-// NewParser gives a parser of the table and the operator's keys. AutoKeys that are nil
-// are cert-manager's default, kubernetes.io/tls-acme; an empty list means none.
+// NewParser returns a parser for the table and the operator's keys. If AutoKeys is nil, it is
+// kubernetes.io/tls-acme, cert-manager's default; an empty list means none.
 func NewParser(options Options) *Parser {
 	if options.AutoKeys == nil {
 		options.AutoKeys = []string{DefaultAutoKey}
@@ -35,8 +35,8 @@ func NewParser(options Options) *Parser {
 	return &Parser{options: options, rows: rows, near: newNear(rows, options)}
 }
 
-// Parse reads all annotations in one pass and tells everything that is wrong with them.
-// What it returns depends on the map alone. It shares no memory with the map but strings.
+// Parse reads all annotations in one pass and reports everything that is wrong with them. The
+// result depends only on the map and shares nothing but strings with it.
 func (p *Parser) Parse(in map[string]string) (Request, problem.List) {
 	r := reading{in: in, rows: p.rows}
 	for i := range p.rows {
@@ -52,8 +52,8 @@ func (p *Parser) Parse(in map[string]string) (Request, problem.List) {
 	return r.request, r.problems
 }
 
-// ParseIssuer reads the issuer keys of an object that is no source, such as a Namespace, and
-// tells of the keys that were probably meant to be one. All other keys are left alone.
+// ParseIssuer reads the issuer keys of an object that isn't a source, such as a Namespace, and
+// reports misspelt ones. All other keys are ignored.
 func (p *Parser) ParseIssuer(in map[string]string) (Issuer, problem.List) {
 	var meant map[string]string
 	for key, value := range in {
@@ -69,8 +69,7 @@ func (p *Parser) ParseIssuer(in map[string]string) (Issuer, problem.List) {
 	return request.Issuer, problems
 }
 
-// MeansIssuer says whether a key is one of the four issuer keys, or was probably meant to
-// be one.
+// MeansIssuer reports whether a key is one of the four issuer keys or resembles one.
 func (p *Parser) MeansIssuer(key string) bool {
 	keys := issuerKeys()
 	if slices.Contains(keys[:], key) {
@@ -101,19 +100,19 @@ func (p *Parser) extra(in map[string]string) map[string]string {
 	return out
 }
 
-// reading is one run of Parse: the rows fill in the request and add problems.
+// reading is the state of one Parse: the rows fill in the request and add problems.
 type reading struct {
 	in       map[string]string
 	rows     []Row
 	request  Request
 	problems problem.List
 
-	row     *Row
-	written string // the value of the row's key, as it stands there
+	row *Row
+	raw string // the value of the row's key, untrimmed
 }
 
 func (r *reading) read(row *Row, written string, extra bool) {
-	r.row, r.written = row, written
+	r.row, r.raw = row, written
 	value := trim(written)
 	switch {
 	case row.Instead != "":
@@ -131,18 +130,18 @@ func (r *reading) read(row *Row, written string, extra bool) {
 	}
 }
 
-// refuse tells that a value can't be used, and marks the row's field as unread.
+// refuse reports that a value can't be used, and marks the row's field as unread.
 func (r *reading) refuse(value, message string, suggestion ...string) {
-	r.unread(r.row.Field)
-	r.tell(problem.Error, value, message, suggestion)
+	r.markUnread(r.row.Field)
+	r.addProblem(problem.Error, value, message, suggestion)
 }
 
-// warn tells that a value is used, but probably not as it was meant.
+// warn reports that a value is used, but probably not as intended.
 func (r *reading) warn(value, message string, suggestion ...string) {
-	r.tell(problem.Warning, value, message, suggestion)
+	r.addProblem(problem.Warning, value, message, suggestion)
 }
 
-func (r *reading) tell(severity problem.Severity, value, message string, suggestion []string) {
+func (r *reading) addProblem(severity problem.Severity, value, message string, suggestion []string) {
 	p := problemOf(severity, r.row.Key, value, message)
 	if severity == problem.Error {
 		p.Allowed = r.row.Grammar
@@ -151,7 +150,7 @@ func (r *reading) tell(severity problem.Severity, value, message string, suggest
 	r.problems.Add(p)
 }
 
-func (r *reading) unread(field Field) {
+func (r *reading) markUnread(field Field) {
 	if !slices.Contains(r.request.Unread, field) {
 		r.request.Unread = append(r.request.Unread, field)
 	}
@@ -159,14 +158,13 @@ func (r *reading) unread(field Field) {
 
 func (r *reading) isUnread(field Field) bool { return slices.Contains(r.request.Unread, field) }
 
-// about turns to another key, for rules that hold between two keys.
-func (r *reading) about(key string) *reading {
+// switchTo switches to another key, for rules about two keys.
+func (r *reading) switchTo(key string) {
 	for i := range r.rows {
 		if r.rows[i].Key == key {
-			r.row, r.written = &r.rows[i], r.in[key]
+			r.row, r.raw = &r.rows[i], r.in[key]
 		}
 	}
-	return r
 }
 
 func problemOf(severity problem.Severity, key, value, message string) problem.Problem {
@@ -176,5 +174,5 @@ func problemOf(severity problem.Severity, key, value, message string) problem.Pr
 	}
 }
 
-// trim takes white space from both ends, all that Unicode calls so.
+// trim removes leading and trailing white space, as Unicode defines it.
 func trim(s string) string { return strings.TrimSpace(s) }

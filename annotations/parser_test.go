@@ -41,7 +41,7 @@ func TestEveryExampleIsReadWithoutAProblem(t *testing.T) {
 	}
 }
 
-// A bad value gives an error, its suggestion, and the field is unread.
+// An invalid value is reported as an error with a suggestion, and its field is unread.
 func TestBadValues(t *testing.T) {
 	tests := []struct{ key, value, suggestion string }{
 		{"common-name", strings.Repeat("ä", 33), ""},
@@ -184,7 +184,7 @@ func TestNearTriggers(t *testing.T) {
 	}
 }
 
-// A kind or a group names no issuer; one that a misspelt key names, is told of by that key.
+// A kind or group doesn't name an issuer; if a misspelt key does, that key is reported.
 func TestAnIssuerWithoutAName(t *testing.T) {
 	parser := annotations.NewParser(annotations.Options{})
 	for name, row := range map[string]struct {
@@ -204,7 +204,7 @@ func TestAnIssuerWithoutAName(t *testing.T) {
 	}
 }
 
-// The names that people expect beside cluster-issuer.
+// Keys that people expect, by analogy with cluster-issuer.
 func TestKeysOfAClusterIssuer(t *testing.T) {
 	_, problems := annotations.NewParser(annotations.Options{}).Parse(map[string]string{
 		p + "cluster-issuer": "i", p + "cluster-issuer-kind": "K", p + "cluster-issuer-group": "k.example.com",
@@ -249,7 +249,7 @@ func TestLabels(t *testing.T) {
 	}
 }
 
-// law: a field is either refused with an error, or cert-manager's webhook takes it.
+// law: a field is either refused with an error, or accepted by cert-manager's webhook.
 func law(t *testing.T, in map[string]string) {
 	t.Helper()
 	parser := annotations.NewParser(annotations.Options{})
@@ -273,7 +273,7 @@ func law(t *testing.T, in map[string]string) {
 	}
 }
 
-// webhookRefuses restates what the Certificate API refuses.
+// webhookRefuses restates the validation of the Certificate API.
 func webhookRefuses(q annotations.Request) string {
 	duration := 2160 * time.Hour
 	if q.Duration != nil {

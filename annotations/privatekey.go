@@ -19,38 +19,38 @@ func ecdsaSizes() []int { return []int{256, 384, 521} }
 func keySize(r *reading, value string) {
 	n, err := strconv.Atoi(value)
 	if err != nil {
-		r.refuse(r.written, "not a whole number")
+		r.refuse(r.raw, "not a whole number")
 		return
 	}
 	r.request.PrivateKey.Size = n
 	if n == 0 && trim(r.in[cm.PrivateKeyAlgorithmAnnotationKey]) != string(cm.Ed25519KeyAlgorithm) {
-		r.refuse(r.written, "not a number of bits")
+		r.refuse(r.raw, "not a number of bits")
 	}
 }
 
-// checkKeySize judges the size by the algorithm, which is RSA if none is asked for.
+// checkKeySize checks the size against the algorithm, which defaults to RSA.
 func (r *reading) checkKeySize() {
 	key := &r.request.PrivateKey
 	if key.Size == 0 {
 		return
 	}
 	size, bits := &key.Size, key.Size
-	r.about(cm.PrivateKeySizeAnnotationKey)
+	r.switchTo(cm.PrivateKeySizeAnnotationKey)
 	switch {
 	case r.isUnread(FieldPrivateKey):
-		*size = 0 // the algorithm may be what can't be read
+		*size = 0 // the invalid annotation may be the algorithm
 	case key.Algorithm == string(cm.Ed25519KeyAlgorithm):
 		*size = 0
-		r.warn(r.written, "ignored: an Ed25519 key has one size")
+		r.warn(r.raw, "ignored: an Ed25519 key has one size")
 	case key.Algorithm == string(cm.ECDSAKeyAlgorithm) && !slices.Contains(ecdsaSizes(), bits):
 		*size = 0
-		r.refuse(r.written, "not a size of an ECDSA key ("+cm.PrivateKeyAlgorithmAnnotationKey+")", nearestSize(bits, ecdsaSizes()))
+		r.refuse(r.raw, "not a size of an ECDSA key ("+cm.PrivateKeyAlgorithmAnnotationKey+")", nearestSize(bits, ecdsaSizes()))
 	case key.Algorithm == string(cm.ECDSAKeyAlgorithm):
 	case bits < minRSA || bits > maxRSA:
 		*size = 0
-		r.refuse(r.written, fmt.Sprintf("an RSA key has %d to %d bits ("+cm.PrivateKeyAlgorithmAnnotationKey+")", minRSA, maxRSA), nearestSize(bits, rsaSizes()))
+		r.refuse(r.raw, fmt.Sprintf("an RSA key has %d to %d bits ("+cm.PrivateKeyAlgorithmAnnotationKey+")", minRSA, maxRSA), nearestSize(bits, rsaSizes()))
 	case !slices.Contains(rsaSizes(), bits):
-		r.warn(r.written, "an unusual size, which some CAs refuse", nearestSize(bits, rsaSizes()))
+		r.warn(r.raw, "an unusual size, which some CAs refuse", nearestSize(bits, rsaSizes()))
 	}
 }
 

@@ -40,8 +40,8 @@ const operatorText = `## The operator's keys
 
 `
 
-// RenderReference is the reference page docs/annotations.md: every key, what the
-// operator may add, and the labels that aren't copied.
+// RenderReference returns the reference page docs/annotations.md: every key, the operator's
+// keys, and the labels that aren't copied.
 func RenderReference() string {
 	var b strings.Builder
 	b.WriteString(referenceHead)

@@ -10,7 +10,7 @@ import (
 	"github.com/certshim/certshim/annotations"
 )
 
-var update = flag.Bool("update", false, "write the generated files anew")
+var update = flag.Bool("update", false, "rewrite the generated files")
 
 func TestReferencePageIsUpToDate(t *testing.T) {
 	const page = "../docs/annotations.md"

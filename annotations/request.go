@@ -2,12 +2,11 @@ package annotations
 
 import "time"
 
-// Request is what the annotations of one object ask for, and nothing more: a zero
-// value means "not asked". White space is trimmed, durations are parsed, lists have
-// neither empty items nor duplicates.
+// Request is what the annotations of one object ask for. A zero value means "not asked for".
+// White space is trimmed, durations are parsed, and lists have no empty items and no duplicates.
 type Request struct {
 	Issuer Issuer
-	// Auto is true when one of the keys of [Options.AutoKeys] is set to a true value.
+	// Auto is true if one of the [Options.AutoKeys] has a true value.
 	Auto bool
 
 	CommonName            string
@@ -19,28 +18,28 @@ type Request struct {
 	Subject               Subject
 	SecretTemplate        SecretTemplate
 
-	// DNSNames, IPAddresses, URIs and EmailAddresses come from the *-sans keys and
-	// alt-names; an IP address in alt-names is among the IPAddresses.
+	// DNSNames, IPAddresses, URIs and EmailAddresses come from the *-sans keys and alt-names,
+	// whose IP addresses are added to IPAddresses.
 	DNSNames, IPAddresses, URIs, EmailAddresses []string
 
 	ACME ACME
-	// Extra is the annotations of [Options.ExtraKeys] that the object has, verbatim.
+	// Extra holds the annotations of [Options.ExtraKeys] that the object has, unchanged.
 	Extra map[string]string
-	// Ignore is what the object leaves out: listeners by cert-manager's
-	// ignore-tls-listeners, anything by certshim.io/ignore.
+	// Ignore is what the object excludes: listeners by cert-manager's ignore-tls-listeners,
+	// anything by certshim.io/ignore.
 	Ignore Ignore
 
-	// Unread names the fields whose annotation is there but was refused, each with a
-	// problem of severity error. No new Certificate is made while there is one, and an
-	// existing Certificate keeps its live value of that field.
+	// Unread lists the fields whose annotation is present but invalid, each of which has a
+	// problem of severity error. While there is one, no new Certificate is created, and an
+	// existing one keeps its live value of that field.
 	Unread []Field
 }
 
-// Field is the path of a Certificate field that an annotation speaks of. The private
-// key and the subject count as one field each.
+// Field is the path of a Certificate field that annotations set. The private key and the subject
+// count as one field each.
 type Field string
 
-// The fields that annotations speak of.
+// The fields that annotations set.
 const (
 	FieldCommonName            Field = "spec.commonName"
 	FieldDNSNames              Field = "spec.dnsNames"
@@ -57,13 +56,13 @@ const (
 	FieldSecretTemplate        Field = "spec.secretTemplate"
 	FieldIssuerRef             Field = "spec.issuerRef"
 	FieldAnnotations           Field = "metadata.annotations"
-	// FieldNone is for keys that decide what is asked, not a field: ignore and trigger keys.
-	// Where one can't be read, nothing new is made.
+	// FieldNone is for keys that set no field: ignore and trigger keys. If one is invalid, no
+	// new Certificate is created.
 	FieldNone Field = ""
 )
 
-// Issuer is the four issuer annotations as they stand there, trimmed. An empty value
-// is the same as no annotation.
+// Issuer holds the four issuer annotations, trimmed. An empty value is the same as no
+// annotation.
 type Issuer struct {
 	Name        string // cert-manager.io/issuer
 	ClusterName string // cert-manager.io/cluster-issuer
@@ -71,15 +70,15 @@ type Issuer struct {
 	Group       string // cert-manager.io/issuer-group
 }
 
-// Named says whether an issuer is named, by either key.
+// Named reports whether an issuer is named, by either key.
 func (i Issuer) Named() bool { return i.Name != "" || i.ClusterName != "" }
 
-// PrivateKey is spec.privateKey, the parts that were asked for.
+// PrivateKey holds the parts of spec.privateKey that were asked for.
 type PrivateKey struct {
 	Algorithm      string // RSA, ECDSA or Ed25519
 	Encoding       string // PKCS1 or PKCS8
 	RotationPolicy string // Never or Always
-	Size           int    // bits; 0 means not asked
+	Size           int    // bits; 0 means not asked for
 }
 
 // Subject is spec.subject, an X.509 distinguished name without its common name.
@@ -93,7 +92,7 @@ type SecretTemplate struct {
 	Annotations, Labels map[string]string
 }
 
-// ACME is what the source says of HTTP-01 challenges.
+// ACME is what the annotations say about HTTP-01 challenges.
 type ACME struct {
 	IngressClass      string // acme.cert-manager.io/http01-ingress-class
 	IngressClassName  string // acme.cert-manager.io/http01-ingress-ingressclassname
@@ -101,24 +100,25 @@ type ACME struct {
 	ParentRefFallback bool   // acme.cert-manager.io/http01-parentreffallback
 }
 
-// Ignore is what an object wants to be left out.
+// Ignore is what an object excludes.
 type Ignore struct {
-	// All is certshim.io/ignore: "true": the whole object.
+	// All is set by certshim.io/ignore: "true" and excludes the whole object.
 	All bool
-	// Sections are names of listeners, of either key.
+	// Sections are names of listeners, from either key.
 	Sections []string
-	// Secrets are names from certshim.io/ignore, which may mean a Secret as well.
+	// Secrets are the names from certshim.io/ignore, each of which may be a Secret or a
+	// listener.
 	Secrets []string
 }
 
-// Options is the operator's part of the language.
+// Options are the operator's settings.
 type Options struct {
-	// AutoKeys trigger the default issuer when true (Go's strconv.ParseBool).
-	// cert-manager's flag --auto-certificate-annotations; default kubernetes.io/tls-acme.
+	// AutoKeys ask for the default issuer if one has a true value (Go's strconv.ParseBool). They
+	// are cert-manager's flag --auto-certificate-annotations; default kubernetes.io/tls-acme.
 	AutoKeys []string
-	// IssuerKeys may be copied to the Certificate for its issuer; they are kept, and not read.
+	// IssuerKeys may be copied to the Certificate for its issuer: they are kept, but not parsed.
 	// One that ends in "/" or "." is a prefix.
 	IssuerKeys []string
-	// ExtraKeys are copied to the Certificate: --extra-certificate-annotations, exact keys.
+	// ExtraKeys are the exact keys to copy to the Certificate: --extra-certificate-annotations.
 	ExtraKeys []string
 }

@@ -14,13 +14,13 @@ const (
 	maxCN    = 64
 )
 
-// altName is a DNS name, or an IP address, which goes to the IP addresses.
-func altName(r *reading, part string) verdict {
+// altName parses a DNS name, or an IP address, which is added to the IP addresses.
+func altName(r *reading, part string) listItem {
 	if net.ParseIP(part) != nil {
-		return verdict{into: &r.request.IPAddresses, value: part}
+		return listItem{into: &r.request.IPAddresses, value: part}
 	}
 	if why := badDNSName(part); why != "" {
-		return verdict{message: why, suggestion: nearestDNSName(part)}
+		return listItem{message: why, suggestion: nearestDNSName(part)}
 	}
 	if strings.Contains(part, "_") {
 		r.warn(part, "an underscore: most CAs refuse such a name")
@@ -28,11 +28,11 @@ func altName(r *reading, part string) verdict {
 	if looksLikeIP(part) {
 		r.warn(part, "taken as a DNS name: it is no IP address as Go reads them, without leading zeros")
 	}
-	return verdict{into: &r.request.DNSNames, value: part}
+	return listItem{into: &r.request.DNSNames, value: part}
 }
 
-// badDNSName says what is wrong with a name for spec.dnsNames, or "". A wildcard is one
-// leading label; upper case and underscores pass, as they do in cert-manager.
+// badDNSName says what is wrong with a name for spec.dnsNames, or returns "". A wildcard must be
+// the whole first label; upper case and underscores are allowed, as in cert-manager.
 func badDNSName(name string) string {
 	rest := strings.TrimPrefix(name, "*.")
 	switch {
@@ -67,7 +67,7 @@ func inDNSLabel(c rune) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '_'
 }
 
-// nearestDNSName is the host of a URL or of host:port, or a name without its last dot.
+// nearestDNSName suggests the host of a URL or host:port, or the name without its trailing dot.
 func nearestDNSName(part string) string {
 	name := strings.TrimSuffix(part, ".")
 	if _, rest, found := strings.Cut(name, "://"); found {
@@ -85,38 +85,38 @@ func looksLikeIP(name string) bool {
 	return !strings.ContainsFunc(name, func(c rune) bool { return c != '.' && (c < '0' || c > '9') })
 }
 
-func ipAddress(r *reading, part string) verdict {
+func ipAddress(r *reading, part string) listItem {
 	if net.ParseIP(part) == nil {
-		return verdict{message: "not an IP address"}
+		return listItem{message: "not an IP address"}
 	}
-	return verdict{into: &r.request.IPAddresses, value: part}
+	return listItem{into: &r.request.IPAddresses, value: part}
 }
 
-func emailAddress(r *reading, part string) verdict {
+func emailAddress(r *reading, part string) listItem {
 	address, err := mail.ParseAddress(part)
 	switch {
 	case err != nil || !ascii(part):
-		return verdict{message: "not an e-mail address"}
+		return listItem{message: "not an e-mail address"}
 	case address.Address != part:
-		return verdict{message: "more than the bare address", suggestion: address.Address}
+		return listItem{message: "more than the bare address", suggestion: address.Address}
 	}
-	return verdict{into: &r.request.EmailAddresses, value: part}
+	return listItem{into: &r.request.EmailAddresses, value: part}
 }
 
-func uri(r *reading, part string) verdict {
+func uri(r *reading, part string) listItem {
 	parsed, err := url.Parse(part)
 	switch {
 	case err != nil || !ascii(part) || strings.ContainsAny(part, " \t\r\n"):
-		return verdict{message: "not a URI"}
+		return listItem{message: "not a URI"}
 	case !parsed.IsAbs() || parsed.Host == "" && parsed.Opaque == "" && parsed.Path == "":
-		return verdict{message: "not an absolute URI"}
+		return listItem{message: "not an absolute URI"}
 	}
-	return verdict{into: &r.request.URIs, value: part}
+	return listItem{into: &r.request.URIs, value: part}
 }
 
 func commonName(r *reading, value string) {
 	if len(value) > maxCN {
-		r.refuse(r.written, "longer than 64 bytes")
+		r.refuse(r.raw, "longer than 64 bytes")
 		return
 	}
 	r.request.CommonName = value

@@ -16,26 +16,26 @@ import (
 func secretTemplate(r *reading, value string) {
 	var template SecretTemplate
 	if err := decodeTemplate(value, &template); err != nil {
-		r.refuse(r.written, err.Error())
+		r.refuse(r.raw, err.Error())
 		return
 	}
 	wrong := append(badAnnotations(template.Annotations), badLabels(template.Labels)...)
 	for _, why := range wrong[:min(len(wrong), maxPerKey)] {
-		r.refuse(r.written, why)
+		r.refuse(r.raw, why)
 	}
 	if len(wrong) == 0 {
 		r.request.SecretTemplate = template
 	}
 }
 
-// decodeTemplate reads one JSON object and nothing behind it. encoding/json on its own
-// would take Annotations for annotations, the last of two fields, and null for a string.
+// decodeTemplate decodes exactly one JSON object. encoding/json alone would accept Annotations
+// for annotations, the last of two equal fields, and null for a string.
 func decodeTemplate(value string, into *SecretTemplate) error {
 	decoder := json.NewDecoder(strings.NewReader(value))
 	seen := map[string]bool{}
 	err := eachField(decoder, func(name string) error {
 		if seen[name] {
-			return fmt.Errorf("the field %q stands there twice", name)
+			return fmt.Errorf("the field %q occurs twice", name)
 		}
 		seen[name] = true
 		switch name {
@@ -58,7 +58,7 @@ func decodeTemplate(value string, into *SecretTemplate) error {
 func decodeStrings(decoder *json.Decoder, into *map[string]string) error {
 	return eachField(decoder, func(name string) error {
 		if _, twice := (*into)[name]; twice {
-			return fmt.Errorf("the key %q stands there twice", name)
+			return fmt.Errorf("the key %q occurs twice", name)
 		}
 		token, err := decoder.Token()
 		if err != nil {
@@ -76,8 +76,8 @@ func decodeStrings(decoder *json.Decoder, into *map[string]string) error {
 	})
 }
 
-// eachField calls field for each name of a JSON object, to read its value. null is an
-// object without fields.
+// eachField calls field for each field name of a JSON object; field must decode the value. A
+// null counts as an empty object.
 func eachField(decoder *json.Decoder, field func(name string) error) error {
 	token, err := decoder.Token()
 	if err != nil {
@@ -87,7 +87,7 @@ func eachField(decoder *json.Decoder, field func(name string) error) error {
 		return nil
 	}
 	if token != json.Delim('{') {
-		return errors.New("not a JSON object where one must be")
+		return errors.New("not a JSON object")
 	}
 	for decoder.More() {
 		name, err := decoder.Token()
@@ -106,7 +106,7 @@ func eachField(decoder *json.Decoder, field func(name string) error) error {
 
 func notJSON(err error) error { return fmt.Errorf("not JSON: %w", err) }
 
-// badAnnotations restates what cert-manager's webhook refuses, in the order of the keys.
+// badAnnotations returns what cert-manager's webhook rejects, in the order of the keys.
 func badAnnotations(in map[string]string) []string {
 	var wrong []string
 	size := 0

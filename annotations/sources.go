@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// Sources gives the keys of an object by the Certificate's field that they set, in the order
-// of the table. A key that isn't read, or whose value alone can't be, sets none; one such as
+// Sources returns the keys of an object by the Certificate field that they set, in the order of
+// the table. Keys that aren't read or have an invalid value are left out; a key such as
 // alt-names may set several fields.
 func (p *Parser) Sources(in map[string]string) map[Field][]string {
 	sources := map[Field][]string{}
@@ -23,7 +23,7 @@ func (p *Parser) Sources(in map[string]string) map[Field][]string {
 	return sources
 }
 
-// fields are those that a request asks for, sorted.
+// fields are the fields that a request asks for, sorted.
 func (q Request) fields() []Field {
 	var set []Field
 	for field, value := range map[Field]any{

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// Every key of the table that is read sets the field that the table says.
+// Every key that is read sets the field given in its row of the table.
 func TestSourcesOfEveryKey(t *testing.T) {
 	p := NewParser(Options{})
 	for _, row := range Table() {

@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// csvRecord takes one CSV record, so that an item may hold a comma: "A, Inc.",B. Items
-// without quotes keep their white space, as in cert-manager, since another subject
-// would re-issue the certificate.
+// csvRecord parses one CSV record, in which a quoted item may hold a comma: "A, Inc.",B. Items
+// without quotes keep their white space, as in cert-manager, since another subject would cause a
+// new certificate.
 func csvRecord(field func(*Subject) *[]string) parse {
 	return func(r *reading, value string) {
 		if tooMany(r, value) {
@@ -17,7 +17,7 @@ func csvRecord(field func(*Subject) *[]string) parse {
 		}
 		items, why := oneRecord(closeUpQuotes(value))
 		if why != "" {
-			r.refuse(r.written, why)
+			r.refuse(r.raw, why)
 			return
 		}
 		into := field(&r.request.Subject)
@@ -26,16 +26,16 @@ func csvRecord(field func(*Subject) *[]string) parse {
 			if part != trim(part) {
 				padded++
 			}
-			c.add(part, func(_ *reading, part string) verdict { return verdict{into: into, value: part} })
+			c.add(part, func(_ *reading, part string) listItem { return listItem{into: into, value: part} })
 		}
 		c.finish()
 		if padded > 0 {
-			r.warn(r.written, "white space around an item is part of it")
+			r.warn(r.raw, "white space around an item is part of it")
 		}
 	}
 }
 
-// oneRecord reads exactly one CSV record, or says why it isn't one.
+// oneRecord parses exactly one CSV record, or says why that failed.
 func oneRecord(value string) (items []string, why string) {
 	reader := csv.NewReader(strings.NewReader(value))
 	items, err := reader.Read()
@@ -51,8 +51,8 @@ func oneRecord(value string) (items []string, why string) {
 	return items, ""
 }
 
-// closeUpQuotes drops spaces and tabs between a comma and an opening quote, where
-// encoding/csv takes none.
+// closeUpQuotes removes spaces and tabs before opening quotes, which encoding/csv doesn't
+// accept.
 func closeUpQuotes(value string) string {
 	var out strings.Builder
 	rest := value
@@ -65,7 +65,7 @@ func closeUpQuotes(value string) string {
 	return out.String()
 }
 
-// beforeQuote is the white space with which an item begins, if a quote follows it.
+// beforeQuote returns the leading white space of an item if a quote follows it.
 func beforeQuote(item string) string {
 	bare := strings.TrimLeft(item, " \t")
 	if strings.HasPrefix(bare, `"`) {
@@ -74,8 +74,8 @@ func beforeQuote(item string) string {
 	return ""
 }
 
-// itemEnd is the length of the first item of a record, its comma included. Inside
-// quotes a comma doesn't count; a doubled quote closes and opens again.
+// itemEnd returns the length of the first item of a record, including its comma. Commas inside
+// quotes don't count; a doubled quote closes and opens again.
 func itemEnd(record string) int {
 	quoted := false
 	for i := range len(record) {

@@ -7,26 +7,26 @@ import (
 	cm "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
 )
 
-// Row is all that is known of one annotation key.
+// Row describes one annotation key.
 type Row struct {
 	Key string `json:"key"`
-	// On says on which kinds the key may stand.
+	// On says on which kinds the key has an effect.
 	On string `json:"on"`
-	// Field of the Certificate that the key speaks of.
+	// Field is the Certificate field that the key sets.
 	Field Field `json:"field,omitempty"`
-	// Grammar is what may stand there, in words.
+	// Grammar describes the valid values in words.
 	Grammar string `json:"grammar"`
 	Doc     string `json:"doc"`
-	// Example is a value that is read without a problem.
+	// Example is a valid value.
 	Example string `json:"example,omitempty"`
-	// Difference is where cert-manager's shims read the value otherwise.
+	// Difference says how cert-manager's shims read the value differently.
 	Difference string `json:"difference,omitempty"`
-	// Instead says, for a key that does nothing on a source, what does. The operator
-	// may still have the key copied.
+	// Instead says, for a key without effect on a source, what to use. The operator may still
+	// have the key copied.
 	Instead string `json:"instead,omitempty"`
 
-	// parse is nil for keys that do nothing, and for the auto key, which the operator
-	// may replace.
+	// parse is nil for keys without effect, and for the auto key, which the operator may
+	// replace.
 	parse parse
 }
 
@@ -44,8 +44,8 @@ const (
 	extraKeysInstead = "to copy it, the operator lists it in --extra-certificate-annotations"
 )
 
-// Table is every key that is known, in the order of the reference page. A new key is a
-// row here and nothing else.
+// Table returns all known keys, in the order of the reference page. Adding a row is all that a
+// new key needs.
 func Table() []Row {
 	return slices.Concat(issuerRows(), ignoreRows(), nameRows(), subjectRows(), lifetimeRows(), keyRows(), acmeRows(), inertRows())
 }

@@ -69,13 +69,13 @@ func lifetimeRows() []Row {
 		{
 			Key: cm.DurationAnnotationKey, On: everywhere, Field: FieldDuration, Grammar: "a Go duration of at least 1h; the largest unit is h",
 			Doc: "How long the certificate is asked to be valid.", Example: "2160h", Difference: "Less than 1h is refused at once.",
-			parse: span(func(q *Request) **time.Duration { return &q.Duration }, cm.MinimumCertificateDuration),
+			parse: durationAtLeast(func(q *Request) **time.Duration { return &q.Duration }, cm.MinimumCertificateDuration),
 		},
 		{
 			Key: cm.RenewBeforeAnnotationKey, On: everywhere, Field: FieldRenewBefore,
 			Grammar: "a Go duration of at least 5m and shorter than the duration (2160h if not set)",
 			Doc:     "How long before its end the certificate is renewed.", Example: "360h", Difference: "What the API would refuse is refused at once.",
-			parse: span(func(q *Request) **time.Duration { return &q.RenewBefore }, cm.MinimumRenewBefore),
+			parse: durationAtLeast(func(q *Request) **time.Duration { return &q.RenewBefore }, cm.MinimumRenewBefore),
 		},
 		{
 			Key: cm.RenewBeforePercentageAnnotationKey, On: everywhere, Field: FieldRenewBeforePercentage,
@@ -131,7 +131,7 @@ func keyRows() []Row {
 	}
 }
 
-// usages are those of the Certificate CRD.
+// usages are the key usages of the Certificate CRD.
 func usages() []string {
 	return []string{
 		"signing", "digital signature", "content commitment", "key encipherment", "key agreement", "data encipherment",

@@ -1,6 +1,6 @@
 package annotations
 
-// checkTogether holds the keys against each other, once each alone has been read.
+// checkTogether applies the rules about several keys, after each has been read.
 func (r *reading) checkTogether() {
 	r.checkLifetime()
 	r.checkKeySize()

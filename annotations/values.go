@@ -11,13 +11,13 @@ import (
 // parse reads the trimmed, non-empty value of a row's key into the request.
 type parse func(r *reading, value string)
 
-// text takes the value as it is.
+// text accepts any text.
 func text(field func(*Request) *string) parse {
 	return func(r *reading, value string) { *field(&r.request) = value }
 }
 
-// oneOf takes one of a few words, whose case counts. The nearest word is suggested and
-// never guessed: "rsa" isn't read as RSA.
+// oneOf accepts one of a few words, case-sensitively. The nearest word is suggested but not
+// used: "rsa" isn't read as RSA.
 func oneOf(field func(*Request) *string, words ...string) parse {
 	return func(r *reading, value string) {
 		for _, word := range words {
@@ -26,11 +26,11 @@ func oneOf(field func(*Request) *string, words ...string) parse {
 				return
 			}
 		}
-		r.refuse(r.written, "unknown value", declaration.Nearest(trim(value), words))
+		r.refuse(r.raw, "unknown value", declaration.Nearest(trim(value), words))
 	}
 }
 
-// flag takes exactly true; cert-manager reads everything else as false, silently.
+// flag accepts only true; cert-manager silently reads everything else as false.
 func flag(field func(*Request) *bool) parse {
 	return func(r *reading, value string) {
 		on, known := truth(value)
@@ -38,23 +38,23 @@ func flag(field func(*Request) *bool) parse {
 		case value == "true":
 			*field(&r.request) = true
 		case !known || on:
-			r.warn(r.written, "counts as false", suggestTrue(value))
+			r.warn(r.raw, "counts as false", suggestTrue(value))
 		}
 	}
 }
 
-// boolean takes what Go's strconv.ParseBool takes.
+// boolean accepts what Go's strconv.ParseBool does.
 func boolean(field func(*Request) *bool) parse {
 	return func(r *reading, value string) {
 		on, known := truth(value)
 		*field(&r.request) = on
 		if !known {
-			r.warn(r.written, "counts as false", suggestTrue(value))
+			r.warn(r.raw, "counts as false", suggestTrue(value))
 		}
 	}
 }
 
-// truth is strconv.ParseBool without making an error.
+// truth is strconv.ParseBool without allocating an error.
 func truth(value string) (on, known bool) {
 	switch value {
 	case "1", "t", "T", "true", "TRUE", "True":
@@ -65,7 +65,7 @@ func truth(value string) (on, known bool) {
 	return false, false
 }
 
-// suggestTrue is "true" for a value by which people mean it, or "".
+// suggestTrue returns "true" for a value that people write for it, or "".
 func suggestTrue(value string) string {
 	if on, _ := truth(value); on {
 		return "true"
@@ -77,15 +77,15 @@ func suggestTrue(value string) string {
 	return ""
 }
 
-// number takes a decimal number of 32 bits in a range.
+// number parses a decimal 32-bit number within a range.
 func number(field func(*Request) **int32, low, high int32) parse {
 	return func(r *reading, value string) {
 		n, err := strconv.ParseInt(value, 10, 32)
 		switch {
 		case err != nil:
-			r.refuse(r.written, "not a whole number", leadingNumber(value, low, high))
+			r.refuse(r.raw, "not a whole number", leadingNumber(value, low, high))
 		case n < int64(low) || n > int64(high):
-			r.refuse(r.written, fmt.Sprintf("out of range %d to %d", low, high))
+			r.refuse(r.raw, fmt.Sprintf("out of range %d to %d", low, high))
 		default:
 			small := int32(n)
 			*field(&r.request) = &small
@@ -93,8 +93,8 @@ func number(field func(*Request) **int32, low, high int32) parse {
 	}
 }
 
-// leadingNumber is the whole number with which a value begins, as in 50% or 33.3, if
-// it is in the range, or "".
+// leadingNumber returns the whole number that a value begins with, as in 50% or 33.3, or "" if
+// it is out of range.
 func leadingNumber(value string, low, high int32) string {
 	digits := value
 	if end := strings.IndexFunc(value, func(c rune) bool { return c < '0' || c > '9' }); end >= 0 {

@@ -5,13 +5,12 @@ import (
 
 	"github.com/certshim/certshim/annotations"
 	"github.com/certshim/certshim/problem"
-	"github.com/certshim/certshim/source"
 )
 
-// The annotations of a Certificate by which cert-manager's ACME solvers are told where
-// the challenge is to be served. They are written whatever the issuer is.
+// The annotations of a Certificate that tell cert-manager's ACME solvers where to serve the
+// challenge. They are written whatever the issuer is.
 const (
-	// ParentRefPrefix begins those that say where a Gateway API object's challenges go.
+	// ParentRefPrefix is the prefix of those for challenges through the Gateway API.
 	ParentRefPrefix = "acme.cert-manager.io/http01-parentref"
 
 	overrideClass      = "acme.cert-manager.io/http01-override-ingress-class"
@@ -25,29 +24,37 @@ const (
 	editInPlaceKey = "acme.cert-manager.io/http01-edit-in-place"
 )
 
-const gatewayGroup = "gateway.networking.k8s.io"
-
-// certificateAnnotations are those that the operator wants copied, those that are copied
-// for the issuer, with the list of what came from its resolver, and the ACME ones.
-func certificateAnnotations(in Input, filled []string, problems *problem.List) map[string]string {
-	out := copied(in)
-	if list := listHeld(filled, out); list != "" {
-		out[FromResolver] = list
+// certificateAnnotations returns the annotations that are copied for the issuer, the list of
+// fields in filled that a resolver or policy set, those that the operator wants copied, and the
+// ACME ones.
+func certificateAnnotations(in *Input, filled []string, problems *problem.List) map[string]string {
+	out := copiedAnnotations(in)
+	add := func(more map[string]string) {
+		if out == nil {
+			out = more
+			return
+		}
+		maps.Copy(out, more)
 	}
-	maps.Copy(out, in.Request.Extra)
-	maps.Copy(out, solverIngress(in, problems))
-	maps.Copy(out, solverParent(in.Source, in.Request.ACME))
+	if list := formatHeld(filled, out); list != "" {
+		add(map[string]string{FromResolver: list})
+	}
+	add(maps.Clone(in.Request.Extra))
+	add(solverIngress(in, problems))
+	add(solverParent(in))
 	return out
 }
 
-// solverIngress says which Ingress a challenge goes through. cert-manager accepts one of
-// name, class and class name only; the name wins.
-func solverIngress(in Input, problems *problem.List) map[string]string {
+// solverIngress returns the annotations that say which Ingress serves a challenge. cert-manager
+// accepts only one of name, class and class name; the name wins.
+func solverIngress(in *Input, problems *problem.List) map[string]string {
 	acme := in.Request.ACME
+	if acme == (annotations.ACME{}) {
+		return nil
+	}
 	out := map[string]string{}
-	edit := acme.EditInPlace && editable(in.Source, problems)
-	if edit {
-		out[overrideName], out[temporary] = in.Source.Name, "true"
+	if name := editedInPlace(in, problems); name != "" {
+		out[overrideName], out[temporary] = name, "true"
 		if acme.IngressClass != "" || acme.IngressClassName != "" {
 			warnEditInPlace(problems, "it can't go together with an ingress class for the solver; the class is left out")
 		}
@@ -62,14 +69,17 @@ func solverIngress(in Input, problems *problem.List) map[string]string {
 	return out
 }
 
-// editable is false on Gateway API objects: the solver would look for an Ingress of
-// their name.
-func editable(object *source.Object, problems *problem.List) bool {
-	if object.Group == gatewayGroup {
-		warnEditInPlace(problems, "it speaks of an Ingress and is ignored on a "+object.Kind)
-		return false
+// editedInPlace returns the name of the Ingress that the source wants edited, or "". For a
+// source of another kind, the solver would look for an Ingress of the same name.
+func editedInPlace(in *Input, problems *problem.List) string {
+	if !in.Request.ACME.EditInPlace {
+		return ""
 	}
-	return true
+	name := in.Kind.SolverIngress(in.Source)
+	if name == "" {
+		warnEditInPlace(problems, "it applies to an Ingress and is ignored on a "+in.Source.Kind)
+	}
+	return name
 }
 
 func warnEditInPlace(problems *problem.List, message string) {
@@ -79,15 +89,15 @@ func warnEditInPlace(problems *problem.List, message string) {
 	})
 }
 
-// solverParent says which parent an HTTPRoute of a challenge attaches to.
-func solverParent(object *source.Object, acme annotations.ACME) map[string]string {
-	switch {
-	case object.Group != gatewayGroup:
+// solverParent returns the annotations that name the parent of a challenge's HTTPRoute.
+func solverParent(in *Input) map[string]string {
+	parent := in.Kind.SolverParent(in.Source, in.Request.ACME.ParentRefFallback)
+	if parent == nil {
 		return nil
-	case object.Kind == "ListenerSet" && acme.ParentRefFallback && object.Parent != nil:
-		return map[string]string{
-			parentRefKind: "Gateway", parentRefName: object.Parent.Name, parentRefNamespace: object.Parent.Namespace,
-		}
 	}
-	return map[string]string{parentRefKind: object.Kind, parentRefName: object.Name}
+	out := map[string]string{parentRefKind: parent.Kind, parentRefName: parent.Name}
+	if parent.Namespace != "" {
+		out[parentRefNamespace] = parent.Namespace
+	}
+	return out
 }

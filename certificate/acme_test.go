@@ -10,8 +10,8 @@ import (
 	"github.com/certshim/certshim/source"
 )
 
-// Where an Ingress is edited in place, the class of a solver is left out; a Gateway can't
-// be, so that its class stays. Both are told.
+// With edit-in-place on an Ingress, the solver's class is left out; a Gateway can't be edited,
+// so that its class stays. Both cause a warning.
 func TestEditInPlaceAndAClass(t *testing.T) {
 	const class, name = "acme.cert-manager.io/http01-override-ingress-class", "acme.cert-manager.io/http01-override-ingress-name"
 	for kind, want := range map[string]map[string]string{
@@ -20,11 +20,10 @@ func TestEditInPlaceAndAClass(t *testing.T) {
 	} {
 		t.Run(kind, func(t *testing.T) {
 			group := map[string]string{"Ingress": "networking.k8s.io", "Gateway": "gateway.networking.k8s.io"}[kind]
-			decision := certificate.Decide(certificate.Input{
-				Source:  &source.Object{Ref: source.Ref{Group: group, Version: "v1", Kind: kind, Namespace: "shop", Name: "web"}},
-				Ask:     source.Ask{Secret: "web-tls", Hosts: []string{"a.example.com"}},
-				Request: annotations.Request{ACME: annotations.ACME{EditInPlace: true, IngressClass: "nginx"}},
-			})
+			decision := certificate.Decide(input(func(in *certificate.Input) {
+				in.Source = &source.Object{Ref: source.Ref{Group: group, Version: "v1", Kind: kind, Namespace: "shop", Name: "web"}}
+				in.Request.ACME = annotations.ACME{EditInPlace: true, IngressClass: "nginx"}
+			}))
 			written, _ := decision.Config["metadata"].(map[string]any)["annotations"].(map[string]any)
 			for _, key := range []string{class, name} {
 				if got, _ := written[key].(string); got != want[key] {

@@ -19,7 +19,7 @@ spec:
   dnsNames: [a.example.com]
 `
 
-// managed is an entry of managedFields that holds these fields.
+// managed returns an entry of managedFields with these fields.
 func managed(manager, operation, fields string) string {
 	return "  - {manager: " + manager + ", operation: " + operation + ", apiVersion: cert-manager.io/v1, fieldsType: FieldsV1, fieldsV1: " + fields + "}\n"
 }

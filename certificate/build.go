@@ -1,27 +1,21 @@
 package certificate
 
 import (
-	"maps"
-	"net"
+	"slices"
 	"time"
 
 	"github.com/certshim/certshim/annotations"
 	"github.com/certshim/certshim/problem"
+	"github.com/certshim/certshim/source"
 )
 
-// Build makes the apply configuration of the Certificate that a source asks for: exactly
-// the fields that are meant, with no empty map or list and no null, integers as int64
-// and lists as []any, so that it is a valid unstructured object. It holds no guards.
-func Build(in Input) map[string]any {
-	config, _ := build(in)
-	return config
-}
-
-// build is Build, with what had to be left out.
-func build(in Input) (map[string]any, problem.List) {
+// build returns the apply configuration of the Certificate that a source asks for, without
+// guards. It has no empty maps or lists and no nulls, integers are int64 and lists []any, so
+// that it is a valid unstructured object. The problems say what had to be left out.
+func build(in *Input) (map[string]any, problem.List) {
 	var problems problem.List
 	metadata := fields{"name": in.Ask.Secret, "namespace": in.Source.Namespace}
-	metadata.texts("labels", labels(in))
+	metadata.object("labels", labels(in))
 	wanted := spec(in)
 	filled := fill(in, wanted)
 	metadata.texts("annotations", certificateAnnotations(in, filled, &problems))
@@ -35,46 +29,53 @@ func build(in Input) (map[string]any, problem.List) {
 	}, problems
 }
 
-// fields is a map that takes in only what has a value.
+// fields is a map that ignores empty values; it stays nil until it has a value.
 type fields map[string]any
 
-func (f fields) text(name, value string) {
+func (f *fields) put(name string, value any) {
+	if *f == nil {
+		*f = fields{}
+	}
+	(*f)[name] = value
+}
+
+func (f *fields) text(name, value string) {
 	if value != "" {
-		f[name] = value
+		f.put(name, value)
 	}
 }
 
-func (f fields) list(name string, values []string) {
+func (f *fields) list(name string, values []string) {
 	if len(values) > 0 {
-		f[name] = anyList(values)
+		f.put(name, anyList(values))
 	}
 }
 
-func (f fields) number(name string, value int64) {
+func (f *fields) number(name string, value int64) {
 	if value != 0 {
-		f[name] = value
+		f.put(name, value)
 	}
 }
 
-func (f fields) duration(name string, value *time.Duration) {
+func (f *fields) duration(name string, value *time.Duration) {
 	if value != nil {
-		f[name] = value.String()
+		f.put(name, value.String())
 	}
 }
 
-func (f fields) count(name string, value *int32) {
+func (f *fields) count(name string, value *int32) {
 	if value != nil {
-		f[name] = int64(*value)
+		f.put(name, int64(*value))
 	}
 }
 
-func (f fields) object(name string, inner fields) {
+func (f *fields) object(name string, inner fields) {
 	if len(inner) > 0 {
-		f[name] = map[string]any(inner)
+		f.put(name, map[string]any(inner))
 	}
 }
 
-func (f fields) texts(name string, values map[string]string) {
+func (f *fields) texts(name string, values map[string]string) {
 	if len(values) == 0 {
 		return
 	}
@@ -82,7 +83,7 @@ func (f fields) texts(name string, values map[string]string) {
 	for key, value := range values {
 		out[key] = value
 	}
-	f[name] = out
+	f.put(name, out)
 }
 
 func anyList(values []string) []any {
@@ -93,13 +94,17 @@ func anyList(values []string) []any {
 	return list
 }
 
-func labels(in Input) map[string]string {
-	copied := maps.Clone(in.Source.Labels)
-	maps.DeleteFunc(copied, func(key, _ string) bool { return !in.Policy.Labels.Copies(key) })
+func labels(in *Input) fields {
+	var copied fields
+	for key, value := range in.Source.Labels {
+		if in.Policy.Labels.Copies(key) {
+			copied.put(key, value)
+		}
+	}
 	return copied
 }
 
-func ownerReference(in Input) map[string]any {
+func ownerReference(in *Input) map[string]any {
 	return map[string]any{
 		"apiVersion": in.Source.APIVersion(), "kind": in.Source.Kind,
 		"name": in.Source.Name, "uid": in.Source.UID,
@@ -107,7 +112,7 @@ func ownerReference(in Input) map[string]any {
 	}
 }
 
-func spec(in Input) map[string]any {
+func spec(in *Input) map[string]any {
 	request := in.Request
 	names := namesOf(in.Ask.Hosts, request)
 	spec := fields{"secretName": in.Ask.Secret}
@@ -128,8 +133,8 @@ func spec(in Input) map[string]any {
 	return spec
 }
 
-// usages are always written, as cert-manager's shim does: those it writes where none
-// are asked for are the defaults of cert-manager itself.
+// usages returns the usages that were asked for, else cert-manager's defaults, which its shims
+// write too.
 func usages(request annotations.Request) []string {
 	if len(request.Usages) > 0 {
 		return unique(request.Usages)
@@ -137,9 +142,9 @@ func usages(request annotations.Request) []string {
 	return []string{"digital signature", "key encipherment"}
 }
 
-// issuerRef always has all three: they are owned one by one, and a reference of which
-// two managers own parts names an issuer that nobody meant.
-func issuerRef(in Input) fields {
+// issuerRef always has all three fields: they have separate owners, and a reference whose parts
+// come from two managers names an issuer that nobody wanted.
+func issuerRef(in *Input) fields {
 	ref := fields{}
 	ref.text("name", in.Issuer.Name)
 	ref.text("kind", in.Issuer.Kind)
@@ -148,7 +153,7 @@ func issuerRef(in Input) fields {
 }
 
 func privateKey(key annotations.PrivateKey) fields {
-	out := fields{}
+	var out fields
 	out.text("algorithm", key.Algorithm)
 	out.text("encoding", key.Encoding)
 	out.text("rotationPolicy", key.RotationPolicy)
@@ -157,7 +162,7 @@ func privateKey(key annotations.PrivateKey) fields {
 }
 
 func subject(s annotations.Subject) fields {
-	out := fields{}
+	var out fields
 	out.list("organizations", s.Organizations)
 	out.list("organizationalUnits", s.OrganizationalUnits)
 	out.list("countries", s.Countries)
@@ -170,7 +175,7 @@ func subject(s annotations.Subject) fields {
 }
 
 func secretTemplate(template annotations.SecretTemplate) fields {
-	out := fields{}
+	var out fields
 	out.texts("annotations", template.Annotations)
 	out.texts("labels", template.Labels)
 	return out
@@ -178,38 +183,50 @@ func secretTemplate(template annotations.SecretTemplate) fields {
 
 type names struct{ dns, ips []string }
 
-// namesOf puts hosts before what annotations add, sorts IP addresses out of the hosts, and
-// names each but once.
+// namesOf puts the hosts before the names from annotations, separates IP addresses from DNS
+// names, and drops duplicates.
 func namesOf(hosts []string, request annotations.Request) names {
-	var n names
+	n := names{dns: make([]string, 0, len(hosts))}
 	for _, host := range hosts {
-		if net.ParseIP(host) != nil {
+		if source.IsIP(host) {
 			n.ips = append(n.ips, host)
 		} else {
 			n.dns = append(n.dns, host)
 		}
 	}
-	n.dns = unique(n.dns, request.DNSNames)
-	n.ips = unique(n.ips, request.IPAddresses)
-	return n
+	return names{dns: unique(n.dns, request.DNSNames), ips: unique(n.ips, request.IPAddresses)}
 }
 
-// unique joins lists and leaves the first of equal items.
+// unique joins lists and drops duplicates, keeping the first of each.
 func unique(lists ...[]string) []string {
-	var out []string
-	seen := map[string]bool{}
+	const few = 16
+	total := 0
+	for _, list := range lists {
+		total += len(list)
+	}
+	if total == 0 {
+		return nil
+	}
+	out := make([]string, 0, total)
+	var seen map[string]bool
+	if total > few {
+		seen = make(map[string]bool, total)
+	}
 	for _, list := range lists {
 		for _, item := range list {
-			if !seen[item] {
-				seen[item] = true
-				out = append(out, item)
+			if seen[item] || seen == nil && slices.Contains(out, item) {
+				continue
 			}
+			if seen != nil {
+				seen[item] = true
+			}
+			out = append(out, item)
 		}
 	}
 	return out
 }
 
-// leaveOut takes away what the served CRD doesn't have: one unknown field would make the
+// leaveOut removes the fields that the served CRD doesn't have: one unknown field would make the
 // whole apply fail.
 func leaveOut(spec map[string]any, served Fields, problems *problem.List) map[string]any {
 	if served != nil {
@@ -220,7 +237,7 @@ func leaveOut(spec map[string]any, served Fields, problems *problem.List) map[st
 
 func leaveOutUnder(path string, object map[string]any, served Fields, problems *problem.List) {
 	for name, value := range object {
-		at := path + "." + name
+		at := pathUnder(path, name)
 		if !served(at) {
 			delete(object, name)
 			problems.Add(problem.Problem{
@@ -237,4 +254,28 @@ func leaveOutUnder(path string, object map[string]any, served Fields, problems *
 			delete(object, name)
 		}
 	}
+}
+
+// paths holds the paths of common fields, by parent and name, so that they aren't concatenated
+// for each decision. It is never changed.
+var paths = map[string]map[string]string{
+	"spec": pathsUnder("spec", "secretName", "dnsNames", "ipAddresses", "commonName", "duration", "renewBefore",
+		"usages", "issuerRef", "privateKey", "subject", "secretTemplate", "revisionHistoryLimit"),
+	"spec.issuerRef":  pathsUnder("spec.issuerRef", "name", "kind", "group"),
+	"spec.privateKey": pathsUnder("spec.privateKey", "algorithm", "encoding", "rotationPolicy", "size"),
+}
+
+func pathsUnder(path string, names ...string) map[string]string {
+	all := make(map[string]string, len(names))
+	for _, name := range names {
+		all[name] = path + "." + name
+	}
+	return all
+}
+
+func pathUnder(path, name string) string {
+	if known, often := paths[path][name]; often {
+		return known
+	}
+	return path + "." + name
 }

@@ -19,11 +19,11 @@ import (
 	"github.com/certshim/certshim/source"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "rewrite the golden files")
 
 func number(n int32) *int32 { return &n }
 
-// everything asks for every field that there is.
+// everything asks for every field.
 func everything(in *certificate.Input) {
 	in.Ask.Hosts = []string{"b.example.com", "10.0.0.2", "a.example.com", "2001:DB8::1"}
 	in.Issuer.Ref = resolver.Ref{Group: "certmanager.step.sm", Kind: "StepIssuer", Name: "step"}
@@ -84,8 +84,8 @@ func TestBuildGolden(t *testing.T) {
 	}
 }
 
-// onlyAllowed: an unstructured object has these types, and an apply configuration holds
-// nothing that is empty.
+// onlyAllowed checks that a configuration has only the types of unstructured objects and no
+// empty values.
 func onlyAllowed(t *testing.T, path string, value any) {
 	t.Helper()
 	switch v := value.(type) {
@@ -109,7 +109,7 @@ func onlyAllowed(t *testing.T, path string, value any) {
 	}
 }
 
-// Each field of a request leads to its field of the Certificate, and to no other.
+// Each field of a request sets its field of the Certificate, and no other.
 func TestBuildEachField(t *testing.T) {
 	type m = map[string]any
 	tests := map[string]struct {
@@ -190,7 +190,7 @@ func TestLabelsOfOtherToolsAreNotCopied(t *testing.T) {
 	}
 }
 
-// A manifest that no server has seen has no uid, and so no owner reference.
+// A manifest that no server has seen has no uid, and thus no owner reference.
 func TestBuildWithoutUID(t *testing.T) {
 	config := certificate.Build(input(func(in *certificate.Input) { in.Source.UID = "" }))
 	if owners, there := config["metadata"].(map[string]any)["ownerReferences"]; there {
@@ -207,7 +207,7 @@ func TestSolverAnnotations(t *testing.T) {
 		}
 	}
 	type texts = map[string]any
-	ignored := `BadConfig w acme.cert-manager.io/http01-edit-in-place: it speaks of an Ingress and is ignored on a Gateway (value "true")`
+	ignored := `BadConfig w acme.cert-manager.io/http01-edit-in-place: it applies to an Ingress and is ignored on a Gateway (value "true")`
 	dropped := `BadConfig w acme.cert-manager.io/http01-edit-in-place: it can't go together with an ingress class for the solver; the class is left out (value "true")`
 	tests := map[string]struct {
 		on   func(*certificate.Input)
@@ -269,7 +269,7 @@ func TestSolverAnnotations(t *testing.T) {
 	}
 }
 
-// A field that the served CRD lacks is left out and told; one unknown field would fail
+// A field that the served CRD lacks is left out and reported, since one unknown field would fail
 // the whole apply.
 func TestFieldsThatAreNotServed(t *testing.T) {
 	lacks := func(missing ...string) func(*certificate.Input) {

@@ -34,6 +34,7 @@ func input(change ...func(*certificate.Input)) certificate.Input {
 	for _, f := range change {
 		f(&in)
 	}
+	in.Kind, _ = source.Builtin().Lookup(in.Source.Group, in.Source.Kind)
 	return in
 }
 

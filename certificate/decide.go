@@ -8,35 +8,39 @@ import (
 	"github.com/certshim/certshim/source"
 )
 
-// Decide says what is to be done about the Certificate of one Secret that a source asks
-// for. It is an ordered list of checks: the first that has an answer gives it.
+// Decide decides what to do about the Certificate for one Secret that a source asks for. It goes
+// through an ordered list of checks; the first that decides ends it.
 func Decide(in Input) Decision {
-	d := newDecider(in)
-	for _, check := range d.checks() {
-		if check(d) {
-			break
-		}
+	d := decider{in: in, out: Decision{Namespace: in.Source.Namespace, Name: in.Ask.Secret}}
+	if in.Existing == nil {
+		d.forNew()
+	} else {
+		d.seen = current(*in.Existing)
+		d.forExisting()
 	}
 	return d.out
 }
 
-// differs is why a Certificate is applied that is ours already.
-const differs = "it differs from what is asked for"
+// reasonDiffers is the reason for applying a Certificate that is ours already.
+const reasonDiffers = "it differs from what is asked for"
 
-// check answers by calling a method of the decider, or leaves it to the next by false.
-type check func(*decider) bool
-
-func (d *decider) checks() []check {
-	if d.in.Existing == nil {
-		return []check{otherWriterHasIt, otherSourceIsFirst, nothingValidAsks, notUnderstood, mustWait, cannotBeIssued, createIt}
-	}
-	return []check{
-		beingDeleted, notOurs, otherWriterShares, nothingValidAsksAnyMore,
-		upToDate, liveIsNeeded, equalByValue, shimStillWrites, changeCannotBeIssued, applyOver,
-	}
+// forNew goes through the checks where there is no Certificate yet. Each either decides and
+// returns true, or returns false and leaves it to the next. Mistakes of the source come before
+// conflicts with other sources of the Secret, so that a source whose own mistake is refused is
+// told about it.
+func (d *decider) forNew() bool {
+	return otherWriterHasIt(d) || nothingValidAsks(d) || invalidAnnotation(d) || mustWait(d) ||
+		buildConfig(d) || cannotBeIssued(d) || otherSourceIsFirst(d) || create(d)
 }
 
-// decider is one run of Decide.
+// forExisting goes through the checks where there is one.
+func (d *decider) forExisting() bool {
+	return beingDeleted(d) || notOurs(d) || otherWriterShares(d) || nothingValidAsksAnyMore(d) ||
+		buildConfig(d) || upToDate(d) || liveNeeded(d) || equalByValue(d) || shimStillWrites(d) ||
+		changeCannotBeIssued(d) || applyOver(d)
+}
+
+// decider is the state of one Decide.
 type decider struct {
 	in     Input
 	seen   Observed
@@ -44,23 +48,15 @@ type decider struct {
 	out    Decision
 }
 
-func newDecider(in Input) *decider {
-	d := &decider{in: in, out: Decision{Namespace: in.Source.Namespace, Name: in.Ask.Secret}}
-	if in.Existing != nil {
-		d.seen = current(*in.Existing)
-	}
-	return d
-}
-
-// current prefers what was read live over what the cache said.
+// current prefers the live object over the cached state.
 func current(o Observed) Observed {
 	if o.Live == nil {
 		return o
 	}
-	fresh := Observe(o.Live)
-	fresh.Live = o.Live
-	fresh.Flags |= o.Flags & TakenOver
-	return fresh
+	live := Observe(o.Live)
+	live.Live = o.Live
+	live.Flags |= o.Flags & TakenOver
+	return live
 }
 
 func (d *decider) decide(action Action, reason string) bool {
@@ -68,12 +64,12 @@ func (d *decider) decide(action Action, reason string) bool {
 	return true
 }
 
-// tell adds an error of the source about this Secret.
-func (d *decider) tell(reason problem.Reason, message string) {
+// addError adds an error about this Secret to the source's problems.
+func (d *decider) addError(reason problem.Reason, message string) {
 	d.out.Problems.Add(problem.Problem{Severity: problem.Error, Path: d.path(), Value: d.in.Ask.Secret, Reason: reason, Message: message})
 }
 
-// path is where the source names the Secret first.
+// path returns the path where the source first names the Secret.
 func (d *decider) path() string {
 	for _, entries := range [][]source.EntryRef{d.in.Ask.Entries, d.in.Ask.Broken} {
 		if len(entries) > 0 {
@@ -83,16 +79,17 @@ func (d *decider) path() string {
 	return "spec"
 }
 
-// build makes the configuration once it is clear that the Certificate is ours.
-func (d *decider) build() {
+// buildConfig builds the configuration once it is clear that the Certificate is ours.
+func buildConfig(d *decider) bool {
 	var problems problem.List
-	d.config, problems = build(d.in)
+	d.config, problems = build(&d.in)
 	d.out.Problems.Merge(problems)
+	return false
 }
 
 func (d *decider) otherWriter() (string, bool) {
 	for _, writer := range d.in.Writers {
-		if writer.Name != d.in.Ask.Secret && writer.Flags&Deleting == 0 {
+		if !writer.Flags.Has(Deleting) {
 			return writer.Name, true
 		}
 	}
@@ -105,7 +102,7 @@ func otherWriterHasIt(d *decider) bool {
 		return false
 	}
 	why := fmt.Sprintf("Certificate %s already writes Secret %s", problem.Name(name), d.in.Ask.Secret)
-	d.tell(problem.SecretTaken, why)
+	d.addError(problem.SecretTaken, why)
 	return d.decide(Refuse, why)
 }
 
@@ -115,7 +112,7 @@ func otherSourceIsFirst(d *decider) bool {
 		return false
 	}
 	why := fmt.Sprintf("%s %s asks for Secret %s too, and comes first", first.Kind, problem.Name(first.Name), d.in.Ask.Secret)
-	d.tell(problem.SecretTaken, why)
+	d.addError(problem.SecretTaken, why)
 	return d.decide(Refuse, why)
 }
 
@@ -123,7 +120,7 @@ func nothingValidAsks(d *decider) bool {
 	return len(d.in.Ask.Hosts) == 0 && d.decide(Refuse, "no valid entry asks for it")
 }
 
-func notUnderstood(d *decider) bool {
+func invalidAnnotation(d *decider) bool {
 	switch unread := d.in.Request.Unread; {
 	case len(unread) == 0:
 		return false
@@ -134,7 +131,7 @@ func notUnderstood(d *decider) bool {
 	}
 }
 
-func createIt(d *decider) bool {
+func create(d *decider) bool {
 	d.out.Config, d.out.Want, d.out.Reissue = d.config, Want(d.config), ReissueUnknown
 	return d.decide(Create, "there is no such Certificate yet")
 }
@@ -144,25 +141,25 @@ func beingDeleted(d *decider) bool {
 }
 
 func notOurs(d *decider) bool {
-	if owns(d.in.Source, d.seen.Owner) {
+	if Owns(d.in.Source, d.seen.Owner) {
 		return false
 	}
-	why, reason := stranger(d.in.Source, d.seen)
-	d.tell(reason, why)
+	why, reason := otherOwner(d.in.Source, d.seen)
+	d.addError(reason, why)
 	return d.decide(Refuse, why)
 }
 
-// owns says whether a controller reference is to this source: by uid, group, kind and
-// name, or without uid for a source that no server has seen.
-func owns(object *source.Object, owner Owner) bool {
+// Owns reports whether a controller reference names this source, by uid, group, kind and name; a
+// source that no server has seen has no uid, which is then ignored.
+func Owns(object *source.Object, owner Owner) bool {
 	if object.UID != "" && owner.UID != object.UID {
 		return false
 	}
 	return owner.Group == object.Group && owner.Kind == object.Kind && owner.Name == object.Name
 }
 
-// stranger says in words whose a Certificate is that isn't ours.
-func stranger(object *source.Object, seen Observed) (string, problem.Reason) {
+// otherOwner describes the owner of a Certificate that isn't ours.
+func otherOwner(object *source.Object, seen Observed) (string, problem.Reason) {
 	owner, name := seen.Owner, problem.Name(seen.Name)
 	whose := problem.Name(owner.Kind) + " " + problem.Name(owner.Name)
 	switch {
@@ -182,7 +179,7 @@ func otherWriterShares(d *decider) bool {
 		return false
 	}
 	why := fmt.Sprintf("Certificate %s writes Secret %s too", problem.Name(name), d.in.Ask.Secret)
-	d.tell(problem.SecretTaken, why)
+	d.addError(problem.SecretTaken, why)
 	return d.decide(Keep, why)
 }
 
@@ -190,58 +187,55 @@ func nothingValidAsksAnyMore(d *decider) bool {
 	return len(d.in.Ask.Hosts) == 0 && d.decide(Keep, "it is still named, but no valid entry asks for it")
 }
 
-// upToDate is the healthy path: one comparison of two numbers.
+// upToDate is the most frequent case: it compares two digests.
 func upToDate(d *decider) bool {
-	d.build()
 	d.out.Config, d.out.Want = d.config, Want(d.config)
 	if !d.seen.Flags.Has(Applied) || d.seen.Flags.Has(ShimEntries) || d.seen.Have != d.out.Want {
 		return false
 	}
 	d.out.Reissue = ReissueNo
-	d.warnOfLimits()
+	d.warnViolations()
 	return d.decide(None, "it is up to date")
 }
 
-func liveIsNeeded(d *decider) bool {
+func liveNeeded(d *decider) bool {
 	const unclear = ShimEntries | OthersHold | UnservedEntries | Untracked
 	if d.seen.Live != nil || d.seen.Flags&unclear == 0 && d.seen.Flags.Has(Applied) && !d.keepsValues() {
 		return false
 	}
 	d.out.Config, d.out.NeedsLive = nil, true
-	return d.decide(Wait, "it has to be read once: others hold fields of it, or values have to be kept")
+	return d.decide(Wait, "the live Certificate has to be read first: others hold fields of it, or values have to be kept")
 }
 
-// equalByValue judges a Certificate without any managedFields, such as one from a file.
+// equalByValue compares the values of a Certificate without managedFields, such as one from a
+// file.
 func equalByValue(d *decider) bool {
 	if d.seen.Live == nil || !d.seen.Flags.Has(Untracked) {
 		return false
 	}
 	d.keepValues()
-	for path, want := range leaves(d.config) {
-		if there, found := lookup(d.seen.Live, path); !found || !equal(there, want) {
-			return false
-		}
+	if !differing(leaves(d.config), d.config, d.seen.Live).Empty() {
+		return false
 	}
 	d.out.Config, d.out.Want, d.out.Reissue = d.config, Want(d.config), ReissueNo
-	d.warnOfLimits()
-	return d.decide(None, "its values are as they should be; nothing is recorded of who set them")
+	d.warnViolations()
+	return d.decide(None, "its values are as asked for; it has no managedFields")
 }
 
-// shimStillWrites steps back from a Certificate that one of cert-manager's shims wrote
-// after this process had.
+// shimStillWrites leaves a Certificate alone that one of cert-manager's shims has written after
+// this process did.
 func shimStillWrites(d *decider) bool {
 	if d.seen.Live == nil || !d.seen.Flags.Has(TakenOver) {
 		return false
 	}
-	entries := managedFields(d.seen.Live)
-	own := ownEntry(entries)
-	for _, e := range entries {
-		if !e.shim() || !e.flags(own).Has(ShimEntries) {
+	seen := observeDecoded(d.seen.Live)
+	for _, e := range seen.entries {
+		if !e.byShim() || !e.flags(seen.own()).Has(ShimEntries) {
 			continue
 		}
-		flag, _ := shimSwitch(e.manager())
-		why := fmt.Sprintf("cert-manager's %s still writes Certificate %s", e.manager(), problem.Name(d.seen.Name))
-		d.tell(problem.OtherShimActive, why+"; switch it off by "+flag+
+		flag, _ := shimSwitch(e.manager)
+		why := fmt.Sprintf("cert-manager's %s still writes Certificate %s", e.manager, problem.Name(d.seen.Name))
+		d.addError(problem.OtherShimActive, why+"; switch it off by "+flag+
 			". certshim leaves the Certificate alone until then; a restart of certshim takes it over again")
 		d.out.Config = nil
 		return d.decide(Keep, why)
@@ -249,12 +243,12 @@ func shimStillWrites(d *decider) bool {
 	return false
 }
 
-// applyOver applies, after a take-over where there is something to take.
+// applyOver applies the configuration, preceded by a take-over if there are fields to take over.
 func applyOver(d *decider) bool {
 	d.out.Guard = Guard{UID: d.seen.UID}
 	if d.seen.Live == nil {
 		d.out.Reissue = ReissueUnknown
-		return d.decide(Apply, differs)
+		return d.decide(Apply, reasonDiffers)
 	}
 	d.keepValues()
 	s := settle(d.config, d.seen.Live)
@@ -278,7 +272,7 @@ func (d *decider) takeOver(s settlement) bool {
 	d.out.Paced = s.differs && s.shimHeld
 	switch {
 	case d.seen.Flags.Has(Untracked):
-		return d.decide(Apply, differs)
+		return d.decide(Apply, reasonDiffers)
 	case s.differs:
 		return d.decide(Apply, "it is taken over, and differs from what is asked for")
 	}
@@ -287,8 +281,8 @@ func (d *decider) takeOver(s settlement) bool {
 
 func (d *decider) applySettled(s settlement) bool {
 	if d.seen.Flags.Has(Applied) && d.seen.Have == d.out.Want {
-		return d.decide(None, "it is up to date, but for what others hold or what is kept")
+		return d.decide(None, "it is up to date, except for fields that others hold or that are kept")
 	}
 	d.out.Unchanged, d.out.Guard.ResourceVersion = !s.differs, d.seen.ResourceVersion
-	return d.decide(Apply, differs)
+	return d.decide(Apply, reasonDiffers)
 }

@@ -70,7 +70,7 @@ func (tt decideTest) check(t *testing.T, d certificate.Decision) {
 	}
 }
 
-// No Certificate of that name: the checks in their order, each before the later ones.
+// Without a Certificate of that name: the checks in order, each before the later ones.
 func TestDecideWithoutCertificate(t *testing.T) {
 	const taken = "Certificate other already writes Secret web-tls"
 	const late = "Gateway edge asks for Secret web-tls too, and comes first"
@@ -83,17 +83,17 @@ func TestDecideWithoutCertificate(t *testing.T) {
 			in: input(writers("other"), func(in *certificate.Input) { in.Writers[0].Flags = certificate.Deleting }), action: certificate.Create, reason: "there is no such Certificate yet",
 		},
 		"another source comes first": {
-			in: input(firstIs(stranger, "edge"), noHosts, unread("spec.duration")), action: certificate.Refuse, reason: late,
-			told: []string{"SecretTaken e spec: " + late + ` (value "web-tls")`},
+			in: input(firstIs(stranger, "edge")), action: certificate.Refuse, reason: late,
+			told: []string{"SecretTaken e spec.tls[0]: " + late + ` (value "web-tls")`},
 		},
 		"nothing valid asks": {
-			in: input(noHosts, unread("spec.duration")), action: certificate.Refuse, reason: "no valid entry asks for it",
+			in: input(noHosts, unread("spec.duration"), firstIs(stranger, "edge")), action: certificate.Refuse, reason: "no valid entry asks for it",
 		},
 		"what is asked for can't be read": {
 			in: input(unread("")), action: certificate.Refuse, reason: "an annotation that says what is asked for can't be read",
 		},
 		"an annotation can't be read": {
-			in: input(unread("spec.duration", "spec.usages")), action: certificate.Refuse, reason: "the annotation for spec.duration can't be read",
+			in: input(unread("spec.duration", "spec.usages"), firstIs(stranger, "edge")), action: certificate.Refuse, reason: "the annotation for spec.duration can't be read",
 		},
 		"a broken entry beside a valid one": {in: input(brokenEntry), action: certificate.Create, reason: "there is no such Certificate yet"},
 		"all is well":                       {in: input(), action: certificate.Create, reason: "there is no such Certificate yet"},
@@ -115,7 +115,7 @@ func TestDecideWithoutCertificate(t *testing.T) {
 	}
 }
 
-// The problem is told where the source names the Secret first.
+// The problem's path is where the source first names the Secret.
 func TestProblemsNameTheEntry(t *testing.T) {
 	in := input(firstIs(stranger, "edge"), brokenEntry)
 	if got := certificate.Decide(in).Problems.All()[0].Path; got != "spec.tls[0]" {
@@ -127,7 +127,7 @@ func TestProblemsNameTheEntry(t *testing.T) {
 	}
 }
 
-// A Certificate exists: the checks in their order, from what the cache keeps of it.
+// With a Certificate: the checks in order, based on the cached state.
 func TestDecideWithCertificate(t *testing.T) {
 	in := input()
 	up := ownOf(in, "10:00")
@@ -139,7 +139,7 @@ func TestDecideWithCertificate(t *testing.T) {
 	}
 	const (
 		shared  = "Certificate other writes Secret web-tls too"
-		read    = "it has to be read once: others hold fields of it, or values have to be kept"
+		read    = "the live Certificate has to be read first: others hold fields of it, or values have to be kept"
 		differs = "it differs from what is asked for"
 	)
 	refused := func(reason problem.Reason, why string) []string {
@@ -185,11 +185,11 @@ func TestDecideWithCertificate(t *testing.T) {
 			as(func(o *certificate.Owner) { o.Kind, o.Name, o.UID = "Gate\nway", "e\x1bdge", "x" }), []string{up},
 		},
 		"another Certificate writes the Secret too": {
-			decideTest{input(writers("web-tls", "other"), noHosts, firstIs(stranger, "edge")), certificate.Keep, shared, []string{"SecretTaken e spec: " + shared + ` (value "web-tls")`}},
+			decideTest{input(writers("other"), noHosts, firstIs(stranger, "edge")), certificate.Keep, shared, []string{"SecretTaken e spec: " + shared + ` (value "web-tls")`}},
 			nil, nil,
 		},
 		"nothing valid asks any more": {
-			decideTest{input(noHosts, writers("web-tls")), certificate.Keep, "it is still named, but no valid entry asks for it", nil},
+			decideTest{input(noHosts), certificate.Keep, "it is still named, but no valid entry asks for it", nil},
 			nil, []string{shim + " Update 10:00 spec>secretName"},
 		},
 		"it is up to date":                       {decideTest{input(firstIs(stranger, "edge")), certificate.None, "it is up to date", nil}, nil, []string{up}},
@@ -244,7 +244,7 @@ func TestDecideWithCertificate(t *testing.T) {
 	}
 }
 
-// A source of a manifest has no uid: the owner is compared by the rest.
+// A source from a manifest has no uid, so the owner is compared by the other fields.
 func TestOwnershipWithoutUID(t *testing.T) {
 	in := input()
 	live := liveOf(t, in, nil, ownOf(in, "10:00"))
@@ -258,7 +258,7 @@ func TestOwnershipWithoutUID(t *testing.T) {
 	}
 }
 
-// What was read live counts, whatever the cache says.
+// The live object takes precedence over the cache.
 func TestLiveWinsOverTheCache(t *testing.T) {
 	in := input()
 	seen := certificate.Observe(liveOf(t, in, set("secretName", "x"), ownOf(in, "10:00")))
@@ -269,7 +269,7 @@ func TestLiveWinsOverTheCache(t *testing.T) {
 	}
 }
 
-// A Certificate from a file has no managedFields: its values decide.
+// A Certificate from a file has no managedFields, so that its values are compared.
 func TestWithoutManagedFieldsValuesDecide(t *testing.T) {
 	in := input(withDuration)
 	tests := map[string]struct {
@@ -278,12 +278,12 @@ func TestWithoutManagedFieldsValuesDecide(t *testing.T) {
 		action certificate.Action
 		reason string
 	}{
-		"equal":                         {in, nil, certificate.None, "its values are as they should be; nothing is recorded of who set them"},
-		"equal, and more":               {in, set("isCA", true), certificate.None, "its values are as they should be; nothing is recorded of who set them"},
+		"equal":                         {in, nil, certificate.None, "its values are as asked for; it has no managedFields"},
+		"equal, and more":               {in, set("isCA", true), certificate.None, "its values are as asked for; it has no managedFields"},
 		"another value":                 {in, set("duration", "3h0m0s"), certificate.Apply, "it differs from what is asked for"},
 		"a value is missing":            {in, func(o map[string]any) { delete(spec(o), "duration") }, certificate.Apply, "it differs from what is asked for"},
-		"an unread annotation's field":  {input(unread("spec.duration")), set("duration", "3h0m0s"), certificate.None, "its values are as they should be; nothing is recorded of who set them"},
-		"names stay while one is wrong": {input(brokenEntry), set("dnsNames", []any{"b.example.com", "a.example.com"}), certificate.None, "its values are as they should be; nothing is recorded of who set them"},
+		"an unread annotation's field":  {input(unread("spec.duration")), set("duration", "3h0m0s"), certificate.None, "its values are as asked for; it has no managedFields"},
+		"names stay while one is wrong": {input(brokenEntry), set("dnsNames", []any{"b.example.com", "a.example.com"}), certificate.None, "its values are as asked for; it has no managedFields"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -295,7 +295,7 @@ func TestWithoutManagedFieldsValuesDecide(t *testing.T) {
 	}
 }
 
-// Entries of a shim on a Certificate that this process has written say that the shim runs.
+// If a shim has entries on a Certificate that this process has written, the shim still runs.
 func TestAShimThatStillWrites(t *testing.T) {
 	in := input()
 	switches := map[string]string{
@@ -337,8 +337,8 @@ func TestAShimThatStillWrites(t *testing.T) {
 	}
 }
 
-// Never an apply without a spec: it would delete what is ours alone. The Secret's name is
-// never left to others, so that there is always one.
+// There is never an apply without a spec, which would delete what only we own: the secretName is
+// never left to others.
 func TestOthersHoldAllOfTheSpec(t *testing.T) {
 	in := input()
 	live := liveOf(t, in, func(o map[string]any) {
@@ -350,7 +350,7 @@ func TestOthersHoldAllOfTheSpec(t *testing.T) {
 	}
 }
 
-// Decisions are plain data: the same input gives the same, and none is shared.
+// Decisions are plain data: equal inputs give equal decisions that share nothing.
 func TestDecideIsPure(t *testing.T) {
 	in := input(everything, brokenEntry, unread("spec.duration"))
 	live := liveOf(t, in, set("dnsNames", []any{"z"}), entryOf(shim, "Update", "10:00", in), "helm Apply 10:00 spec>dnsNames")

@@ -2,79 +2,80 @@ package certificate
 
 import "github.com/certshim/certshim/problem"
 
-// Action is what is to be done about one Certificate.
+// Action is what to do about one Certificate.
 type Action string
 
 // The actions, as plan prints them.
 const (
-	// Create writes a Certificate that must not exist yet.
+	// Create creates a Certificate that doesn't exist yet.
 	Create Action = "create"
-	// Apply writes the whole apply configuration over the Certificate we own.
+	// Apply applies the whole configuration to a Certificate of ours.
 	Apply Action = "apply"
-	// None means it is up to date.
+	// None means that the Certificate is up to date.
 	None Action = "none"
-	// Keep leaves a Certificate of ours as it is; the reason says why.
+	// Keep leaves a Certificate of ours as it is, for the decision's Reason.
 	Keep Action = "keep"
-	// Wait does nothing until something happens that will wake the source.
+	// Wait does nothing until an event queues the source again.
 	Wait Action = "wait"
-	// Refuse makes or changes nothing, a stranger's Certificate included.
+	// Refuse creates and changes nothing, and leaves a Certificate of another owner alone.
 	Refuse Action = "refuse"
-	// Delete removes a Certificate that is ours and no longer named by its source.
+	// Delete deletes a Certificate of ours that its source no longer names.
 	Delete Action = "delete"
 )
 
-// Reissue says whether applying leads to a new certificate being signed.
+// Reissue says whether an apply causes a new certificate to be signed.
 type Reissue string
 
-// The values of Reissue; unknown where it depends on the Secret, which nobody here reads.
+// The values of Reissue. It is unknown if it depends on the Secret, which certshim never reads.
 const (
 	ReissueNo      Reissue = "no"
 	ReissueYes     Reissue = "yes"
 	ReissueUnknown Reissue = "unknown"
 )
 
-// Decision is the outcome for one Secret. It is plain data.
+// Decision is the outcome for one Secret, as plain data.
 type Decision struct {
 	Namespace, Name string
 	Action          Action
-	// Reason is a sentence fragment for people: why this action.
+	// Reason says why, as a sentence fragment for people.
 	Reason string
-	// Config is the apply configuration of Create and Apply, without guards: whole, with
-	// metadata. Nil for the other actions, but for what plan shows of None.
+	// Config is the complete apply configuration of Create and Apply, without guards. It is also
+	// set for None, for plan to show, and nil for the other actions.
 	Config map[string]any
 	// Want is the digest of Config.
 	Want Digest
-	// Guard holds for Apply, Delete and TakeOver.
+	// Guard protects Apply, Delete and TakeOver.
 	Guard Guard
-	// TakeOver, if not nil, is sent before Config: a JSON patch of managedFields and
-	// resourceVersion that makes the fields of cert-manager's shims ours, and changes no
-	// value. Config follows as an ordinary apply, unless Unchanged is set.
+	// TakeOver, if not nil, is a JSON patch to send before Config. It changes managedFields so
+	// that the fields of cert-manager's shims become ours, and no value. Config follows as an
+	// ordinary apply, unless Unchanged is set.
 	TakeOver []byte
-	// Unchanged is true when Config equals the live values, so that the patch is all.
+	// Unchanged is true if Config equals the live values, so that TakeOver alone suffices.
 	Unchanged bool
-	// Paced is true for a change that cert-manager's shim had ignored: takeover.changesPerMinute.
+	// Paced is true for a change that cert-manager's shim had ignored, which is subject to
+	// takeover.changesPerMinute.
 	Paced bool
-	// NeedsLive is true when the decision can only be made with [Observed.Live]: read
-	// the Certificate once and decide again. Action is then Wait.
+	// NeedsLive is true if the decision needs [Observed.Live]: read the Certificate and decide
+	// again. Action is then Wait.
 	NeedsLive bool
-	// Yielded are the fields left to other managers.
+	// Yielded are the fields left to other field managers.
 	Yielded []Conflict
 	Reissue Reissue
 	// Problems are about this Certificate; their object is the source.
 	Problems problem.List
 }
 
-// Guard is what must still hold when a write arrives.
+// Guard is the precondition of a write.
 type Guard struct {
 	UID string
-	// ResourceVersion is empty where the uid alone guards.
+	// ResourceVersion is empty if the uid alone is checked.
 	ResourceVersion string
 }
 
-// Conflict is a field that another field manager holds with another value.
+// Conflict is a field that another field manager holds with a different value.
 type Conflict struct {
-	// Field is the path as the API server writes it in a conflict: .spec.duration.
+	// Field is the path as the API server writes it in conflicts: .spec.duration.
 	Field string
-	// Manager holds it by an operation of Apply or Update.
+	// Manager holds the field by Operation, which is Apply or Update.
 	Manager, Operation string
 }

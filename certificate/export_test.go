@@ -1,24 +1,25 @@
 package certificate
 
+import "sigs.k8s.io/structured-merge-diff/v6/fieldpath"
+
 // HeldByOthers says whether a field manager other than ours, and other than those we take
 // over from, holds the field at a path of the live object, or anything below it.
 func HeldByOthers(live map[string]any, path ...string) bool {
+	var at fieldpath.Path
+	for _, name := range path {
+		at = child(at, fieldpath.FieldNameElement(name))
+	}
+	below := func(held fieldpath.Path) bool { return within(held, at) }
 	for _, e := range managedFields(live) {
-		if e.main() && !e.ours() && !e.taken() && e.holds(path) {
+		if e.mainResource() && !e.ours() && !e.takeable() && !where(e.fields(), below).Empty() {
 			return true
 		}
 	}
 	return false
 }
 
-func (e entry) holds(path []string) bool {
-	fields := e.fields()
-	for _, step := range path {
-		next, found := fields["f:"+step].(map[string]any)
-		if !found {
-			return false
-		}
-		fields = next
-	}
-	return true
+// Build returns the configuration without the fields that had to be left out.
+func Build(in Input) map[string]any {
+	config, _ := build(&in)
+	return config
 }

@@ -1,188 +1,162 @@
 package certificate
 
 import (
+	"bytes"
 	"encoding/json"
-	"strings"
+	"slices"
+
+	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
+	"sigs.k8s.io/structured-merge-diff/v6/value"
 )
 
-// A fieldPath is a path in the words of FieldsV1 (f:spec, k:{"uid":"…"}, v:"…"), its
-// elements joined by a character that none of them can hold.
-type fieldPath string
-
-const separator = "\x00"
-
-// Paths that the code below speaks of.
-const (
-	pathStatus     fieldPath = "f:status"
-	pathSpec       fieldPath = "f:spec"
-	pathOwners     fieldPath = "f:metadata" + separator + "f:ownerReferences"
-	pathFinalizers fieldPath = "f:metadata" + separator + "f:finalizers"
-	pathSecretName fieldPath = "f:spec" + separator + "f:secretName"
+// Paths with a special meaning below. They are never changed.
+var (
+	pathStatus     = fieldpath.MakePathOrDie("status")
+	pathOwners     = fieldpath.MakePathOrDie("metadata", "ownerReferences")
+	pathFinalizers = fieldpath.MakePathOrDie("metadata", "finalizers")
+	pathSpec       = fieldpath.MakePathOrDie("spec")
+	pathSecretName = fieldpath.MakePathOrDie("spec", "secretName")
+	pathIssuerRef  = fieldpath.MakePathOrDie("spec", "issuerRef")
+	pathPrivateKey = fieldpath.MakePathOrDie("spec", "privateKey")
 )
 
-func (p fieldPath) child(element string) fieldPath {
-	if p == "" {
-		return fieldPath(element)
-	}
-	return p + separator + fieldPath(element)
+// child returns the path of an element below another.
+func child(at fieldpath.Path, element fieldpath.PathElement) fieldpath.Path {
+	return append(slices.Clip(at), element)
 }
 
-func (p fieldPath) elements() []string { return strings.Split(string(p), separator) }
-
-// within says whether p is under, or the same as, other.
-func (p fieldPath) within(other fieldPath) bool {
-	return p == other || strings.HasPrefix(string(p), string(other)+separator)
+// within reports whether path equals other or lies below it.
+func within(path, other fieldpath.Path) bool {
+	return len(path) >= len(other) && path[:len(other)].Equals(other)
 }
 
-// parents are the paths above p, the nearest last.
-func (p fieldPath) parents() []fieldPath {
-	var all []fieldPath
-	for i := range len(p) {
-		if p[i] == separator[0] {
-			all = append(all, p[:i])
+// isItem reports whether an element names a list item rather than a field.
+func isItem(element fieldpath.PathElement) bool { return element.FieldName == nil }
+
+// where returns the part of a set for which keep holds.
+func where(set *fieldpath.Set, keep func(fieldpath.Path) bool) *fieldpath.Set {
+	kept := fieldpath.NewSet()
+	for path := range set.All() {
+		if keep(path) {
+			kept.Insert(path)
 		}
 	}
-	return all
+	return kept
 }
 
-// keyed says whether p is an item of a list that is owned item by item.
-func (p fieldPath) keyed() bool {
-	last := string(p[strings.LastIndex(string(p), separator)+1:])
-	return isItem(last)
-}
-
-// String is the path of a field as the API server writes it in a conflict: .spec.duration.
-func (p fieldPath) String() string {
-	var b strings.Builder
-	for _, element := range p.elements() {
-		b.WriteString("." + strings.TrimPrefix(element, "f:"))
+// parseFields reads a fieldsV1. Paths into lists of the spec are cut to the list, since those
+// lists are atomic. Like the API server, it skips elements that it can't read.
+func parseFields(fields any) *fieldpath.Set {
+	read, set := fieldpath.NewSet(), fieldpath.NewSet()
+	if text, err := json.Marshal(fields); err == nil {
+		_ = read.FromJSON(bytes.NewReader(text))
 	}
-	return b.String()
-}
-
-// ownerElement is the path element of an ownerReference.
-func ownerElement(uid string) string {
-	quoted, _ := json.Marshal(uid)
-	return `k:{"uid":` + string(quoted) + `}`
-}
-
-// valueElement is the path element of a member of a set.
-func valueElement(value string) string {
-	quoted, _ := json.Marshal(value)
-	return "v:" + string(quoted)
-}
-
-// isItem says whether an element names an item of a list rather than a field.
-func isItem(element string) bool { return !strings.HasPrefix(element, "f:") }
-
-// A fieldSet is what one entry of managedFields owns.
-type fieldSet map[fieldPath]bool
-
-// parseFields reads a fieldsV1. A path into a list of the spec stands for the list: all
-// of them are atomic.
-func parseFields(fields map[string]any) fieldSet {
-	set := fieldSet{}
-	set.read("", fields)
+	for path := range read.All() {
+		if item := slices.IndexFunc(path, isItem); item > 0 && within(path, pathSpec) {
+			path = path[:item]
+		}
+		set.Insert(path)
+	}
 	return set
 }
 
-func (s fieldSet) read(at fieldPath, node map[string]any) {
-	if len(node) == 0 && at != "" {
-		s[at] = true
-		return
-	}
-	for element, child := range node {
-		if element == "." || (isItem(element) && at.within(pathSpec)) {
-			s[at] = true
-			continue
-		}
-		below, _ := child.(map[string]any)
-		s.read(at.child(element), below)
-	}
-}
+// fieldsV1 is a set whose JSON is that of managedFields.
+type fieldsV1 struct{ *fieldpath.Set }
 
-// fieldsV1 is the set as managedFields hold it.
-func (s fieldSet) fieldsV1() map[string]any {
-	root := map[string]any{}
-	for path := range s {
-		node := root
-		for _, element := range path.elements() {
-			child, _ := node[element].(map[string]any)
-			if child == nil {
-				child = map[string]any{}
-				node[element] = child
+func (f fieldsV1) MarshalJSON() ([]byte, error) { return f.ToJSON() }
+
+// lookup returns the value at a path below node, or nil.
+func lookup(node any, path fieldpath.Path) any {
+	for _, element := range path {
+		switch inner := node.(type) {
+		case map[string]any:
+			if isItem(element) {
+				return nil
 			}
-			node = child
+			node = inner[*element.FieldName]
+		case []any:
+			i := slices.IndexFunc(inner, named(element))
+			if i < 0 {
+				return nil
+			}
+			node = inner[i]
+		default:
+			return nil
 		}
 	}
-	for path := range s {
-		node := root
-		for _, element := range path.elements() {
-			node = node[element].(map[string]any)
-		}
-		if len(node) > 0 {
-			node["."] = map[string]any{}
-		}
-	}
-	return root
+	return node
 }
 
-// lookup gives the value that stands at a path of a live object.
-func lookup(object map[string]any, path fieldPath) (any, bool) {
-	var value any = object
-	for _, element := range path.elements() {
-		var found bool
-		if value, found = step(value, element); !found {
-			return nil, false
-		}
+// put sets the value at a path below node and returns node, or what replaces it. A list item is
+// replaced or appended.
+func put(node any, path fieldpath.Path, value any) any {
+	if len(path) == 0 {
+		return value
 	}
-	return value, true
+	if isItem(path[0]) {
+		list, _ := node.([]any)
+		if i := slices.IndexFunc(list, named(path[0])); i >= 0 {
+			list[i] = put(list[i], path[1:], value)
+			return list
+		}
+		return append(list, put(nil, path[1:], value))
+	}
+	object, ok := node.(map[string]any)
+	if !ok {
+		object = map[string]any{}
+	}
+	name := *path[0].FieldName
+	object[name] = put(object[name], path[1:], value)
+	return object
 }
 
-// step goes one element down. Where an item is asked for, it searches the list.
-func step(value any, element string) (any, bool) {
-	kind, text, _ := strings.Cut(element, ":")
-	switch node := value.(type) {
+// remove deletes the value at a path below node, and the maps and lists that become empty. It
+// returns what is left of node: nil if that is empty, too.
+func remove(node any, path fieldpath.Path) any {
+	switch inner := node.(type) {
 	case map[string]any:
-		child, found := node[text]
-		return child, found && kind == "f"
+		if isItem(path[0]) {
+			return node
+		}
+		name := *path[0].FieldName
+		if len(path) == 1 {
+			delete(inner, name)
+		} else if left := remove(inner[name], path[1:]); left == nil {
+			delete(inner, name)
+		} else {
+			inner[name] = left
+		}
+		if len(inner) == 0 {
+			return nil
+		}
 	case []any:
-		return findItem(node, kind, text)
+		left := slices.DeleteFunc(inner, named(path[0]))
+		if len(left) == 0 {
+			return nil
+		}
+		return left
 	}
-	return nil, false
+	return node
 }
 
-func findItem(list []any, kind, text string) (any, bool) {
-	switch kind {
-	case "k":
-		var key map[string]any
-		if json.Unmarshal([]byte(text), &key) != nil {
-			return nil, false
+// named returns a function that reports whether a path element names a list item.
+func named(element fieldpath.PathElement) func(item any) bool {
+	return func(item any) bool {
+		if element.Value != nil {
+			return equal(item, (*element.Value).Unstructured())
 		}
-		for _, item := range list {
-			if fields, ok := item.(map[string]any); ok && hasKey(fields, key) {
-				return item, true
-			}
-		}
-	case "v":
-		var want any
-		if json.Unmarshal([]byte(text), &want) != nil {
-			return nil, false
-		}
-		for _, item := range list {
-			if text, ok := item.(string); ok && text == want {
-				return item, true
-			}
-		}
+		fields, _ := item.(map[string]any)
+		differs := func(key value.Field) bool { return !equal(fields[key.Name], key.Value.Unstructured()) }
+		return element.Key != nil && len(*element.Key) > 0 && !slices.ContainsFunc(*element.Key, differs)
 	}
-	return nil, false
 }
 
-func hasKey(fields, key map[string]any) bool {
-	for name, want := range key {
-		if text, ok := fields[name].(string); !ok || text != want {
-			return false
-		}
-	}
-	return len(key) > 0
+// equal compares values as the API server does: numbers by value, lists in order.
+func equal(a, b any) bool {
+	return value.Equals(value.NewValueInterface(a), value.NewValueInterface(b))
+}
+
+// differing returns the part of a set for which two objects have different values.
+func differing(set *fieldpath.Set, a, b map[string]any) *fieldpath.Set {
+	return where(set, func(path fieldpath.Path) bool { return !equal(lookup(a, path), lookup(b, path)) })
 }

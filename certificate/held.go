@@ -1,60 +1,65 @@
 package certificate
 
 import (
-	"encoding/json"
 	"maps"
 	"slices"
 	"strings"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/json"
 
 	"github.com/certshim/certshim/annotations"
 	"github.com/certshim/certshim/resolver"
 )
 
-// FromResolver names, on a Certificate, the fields whose values came from a policy of the
-// operator, or from what is known of its issuer, when it was made, and the annotations that
-// were copied for it. Until the source says otherwise those fields keep their values, so that
-// what becomes of a resolver changes no Certificate.
+// FromResolver is the annotation that lists the fields of a Certificate whose values came from
+// an operator's policy or the issuer's resolver when it was created, and the annotations that
+// were copied for its issuer. Those fields keep their values until the source sets others, so
+// that a change of a resolver changes no existing Certificate.
 const FromResolver = annotations.OwnPrefix + "from-resolver"
 
-// copiedPrefix marks an annotation in the list.
+// copiedPrefix marks a copied annotation in the list.
 const copiedPrefix = "annotations/"
 
-// Held are the values of a Certificate that came from a resolver.
+// Held holds the values of a Certificate that came from a policy or resolver.
 type Held struct {
-	// Spec has the values of the fields of that list.
+	// Spec maps the listed fields to their values.
 	Spec map[string]any `json:"spec,omitempty"`
-	// Keys are the annotations that were copied.
+	// Keys are the copied annotations.
 	Keys []string `json:"keys,omitempty"`
 }
 
-// observeHeld reads the list of a Certificate and the values of its fields.
-func observeHeld(metadata, spec map[string]any) *Held {
-	set, _ := metadata["annotations"].(map[string]any)
-	list := text(set, FromResolver)
+// observeHeld reads the values of a Certificate, in JSON, that a list names.
+func observeHeld(list string, object []byte) *Held {
 	if list == "" {
 		return nil
 	}
+	var live struct {
+		Spec map[string]any `json:"spec"`
+	}
+	// A spec that is none has no values.
+	_ = json.Unmarshal(object, &live)
 	held := &Held{Spec: map[string]any{}}
 	for item := range strings.SplitSeq(list, ",") {
 		key, copied := strings.CutPrefix(item, copiedPrefix)
-		switch value, there := spec[item]; {
+		switch value, there := live.Spec[item]; {
 		case copied:
 			held.Keys = append(held.Keys, key)
-		case there && isHeld(item):
-			held.Spec[item] = plain(value)
+		case there && canBeHeld(item):
+			held.Spec[item] = value
 		}
 	}
 	return held
 }
 
-// subjectField can be held too: no resolver, but the operator may set it.
+// subjectField can be held too: only the operator can set it, not a resolver.
 const subjectField = "subject"
 
-func isHeld(field string) bool {
+func canBeHeld(field string) bool {
 	return field == subjectField || slices.Contains(resolver.ValueFields(), resolver.ValueField(field))
 }
 
-// Encode packs what is held into a string, empty for nothing; [DecodeHeld] reads it.
+// Encode packs the values into a string, empty for none; [DecodeHeld] reads it.
 func (h *Held) Encode() string {
 	if h == nil {
 		return ""
@@ -66,7 +71,7 @@ func (h *Held) Encode() string {
 	return string(packed)
 }
 
-// DecodeHeld reads what [Held.Encode] packed.
+// DecodeHeld reads what [Held.Encode] returned.
 func DecodeHeld(packed string) *Held {
 	if packed == "" {
 		return nil
@@ -75,16 +80,13 @@ func DecodeHeld(packed string) *Held {
 	if err := json.Unmarshal([]byte(packed), held); err != nil {
 		return nil
 	}
-	for name, value := range held.Spec {
-		held.Spec[name] = plain(value)
-	}
 	return held
 }
 
-// values are what is filled into a spec where the source says nothing: those of the
-// issuer's resolver and of the operator, for a Certificate that is made or moves to another
-// issuer, else those that it holds.
-func values(in Input) map[string]any {
+// fillValues returns what to set in a spec where the source says nothing: for a new Certificate,
+// or one that moves to another issuer, the values of the resolver and the operator; else those
+// that the Certificate holds.
+func fillValues(in *Input) map[string]any {
 	if in.Fresh() {
 		return in.newValues()
 	}
@@ -94,12 +96,12 @@ func values(in Input) map[string]any {
 	return nil
 }
 
-// Fresh says that the Certificate is made, or moves to another issuer.
-func (in Input) Fresh() bool {
+// Fresh reports whether the Certificate is created or moves to another issuer.
+func (in *Input) Fresh() bool {
 	return in.Existing == nil || current(*in.Existing).Issuer != in.Issuer.Ref
 }
 
-// Filled are the fields of a configuration's spec whose values its source doesn't ask for.
+// Filled returns the spec fields of a configuration whose values its source didn't ask for.
 func Filled(config map[string]any) []string {
 	metadata, _ := config["metadata"].(map[string]any)
 	set, _ := metadata["annotations"].(map[string]any)
@@ -108,7 +110,7 @@ func Filled(config map[string]any) []string {
 	})
 }
 
-func (in Input) newValues() map[string]any {
+func (in *Input) newValues() map[string]any {
 	v, out := in.Statement.Values, fields{}
 	out.object(subjectField, subject(in.Subject))
 	out.list("usages", v.Usages)
@@ -126,16 +128,16 @@ func (in Input) newValues() map[string]any {
 		out.object("privateKey", key)
 	}
 	if v.CommonName {
-		out["commonName"] = "" // the rule is held, not the name
+		out["commonName"] = "" // the rule is held; the name follows the hosts
 	}
 	return out
 }
 
-// fill puts the values into a spec that the source doesn't ask for, and gives their names.
-func fill(in Input, spec fields) []string {
+// fill sets the values that the source doesn't ask for, and returns their names.
+func fill(in *Input, spec fields) []string {
 	var filled []string
-	for name, value := range values(in) {
-		if asked(in, spec, name) {
+	for name, value := range fillValues(in) {
+		if isAskedFor(in, spec, name) {
 			continue
 		}
 		if name == "commonName" {
@@ -143,15 +145,15 @@ func fill(in Input, spec fields) []string {
 				continue
 			}
 		}
-		spec[name] = value
+		spec[name] = runtime.DeepCopyJSONValue(value)
 		filled = append(filled, name)
 	}
 	slices.Sort(filled)
 	return filled
 }
 
-// asked says whether the source speaks of a field, well or not, or of one that excludes it.
-func asked(in Input, spec fields, name string) bool {
+// isAskedFor reports whether the source sets a field, validly or not, or one that excludes it.
+func isAskedFor(in *Input, spec fields, name string) bool {
 	if slices.Contains(in.Request.Unread, annotations.Field("spec."+name)) {
 		return true
 	}
@@ -166,7 +168,8 @@ func asked(in Input, spec fields, name string) bool {
 	return spec[name] != nil
 }
 
-// shortName is the first name that fits into a common name (ub-common-name of RFC 5280), or "".
+// shortName returns the first name that fits into a common name (64 bytes, ub-common-name in RFC
+// 5280), or "".
 func shortName(names []string) string {
 	const most = 64
 	for _, name := range names {
@@ -177,13 +180,16 @@ func shortName(names []string) string {
 	return ""
 }
 
-// copied are the annotations of the source that are copied for its issuer.
-func copied(in Input) map[string]string {
+// copiedAnnotations returns the annotations of the source that are copied for its issuer.
+func copiedAnnotations(in *Input) map[string]string {
 	keys := in.Statement.CopyAnnotations
 	if in.Existing != nil {
 		if held := current(*in.Existing).Held; held != nil {
 			keys = slices.Concat(keys, held.Keys)
 		}
+	}
+	if len(keys) == 0 {
+		return nil
 	}
 	out := map[string]string{}
 	for _, key := range keys {
@@ -194,8 +200,8 @@ func copied(in Input) map[string]string {
 	return out
 }
 
-// listHeld is the value of [FromResolver], or "".
-func listHeld(filled []string, copied map[string]string) string {
+// formatHeld returns the value of [FromResolver], or "".
+func formatHeld(filled []string, copied map[string]string) string {
 	list := slices.Clone(filled)
 	for _, key := range slices.Sorted(maps.Keys(copied)) {
 		list = append(list, copiedPrefix+key)

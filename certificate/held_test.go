@@ -71,8 +71,8 @@ func TestTheSourcesOwnValuesWin(t *testing.T) {
 	}
 }
 
-// What becomes of a resolver changes no Certificate that exists: not that it says something
-// else, not that it says nothing, not that it speaks for the first time.
+// Changes of a resolver don't change existing Certificates: neither different nor missing nor
+// first answers.
 func TestHeldValuesStay(t *testing.T) {
 	made := input(corporate)
 	live := liveOf(t, made, nil, ownOf(made, "10:00"))
@@ -137,7 +137,7 @@ func TestAnotherIssuerBringsItsValues(t *testing.T) {
 	}
 }
 
-// A stranger's list on a Certificate makes nothing be held that isn't a resolver's to set.
+// A list written by somebody else can't make us hold fields that resolvers can't set.
 func TestOnlyValuesOfResolversAreHeld(t *testing.T) {
 	observed := certificate.Observe(map[string]any{
 		"metadata": map[string]any{"annotations": map[string]any{fromResolver: "secretName,isCA,usages,duration,annotations/kubernetes.io/x"}},
@@ -164,5 +164,24 @@ func TestHeldSurvivesTheCache(t *testing.T) {
 	var none *certificate.Held
 	if none.Encode() != "" || certificate.DecodeHeld("") != nil {
 		t.Error("nothing held isn't nothing")
+	}
+}
+
+// The cache owns what was observed: leaving a field out of a configuration must not remove it
+// from the held values.
+func TestHeldValuesAreNotShared(t *testing.T) {
+	held := &certificate.Held{Spec: map[string]any{"privateKey": map[string]any{"algorithm": "ECDSA", "size": int64(384)}}}
+	in := input(func(in *certificate.Input) {
+		in.Fields = func(path string) bool { return path != "spec.privateKey.size" }
+		in.Existing = &certificate.Observed{
+			Namespace: "shop", Name: "web-tls", Secret: "web-tls", Issuer: in.Issuer.Ref, Held: held,
+			Owner: certificate.Owner{Group: in.Source.Group, Kind: in.Source.Kind, Name: in.Source.Name, UID: in.Source.UID},
+		}
+	})
+	if key, _ := specOf(certificate.Build(in))["privateKey"].(map[string]any); key["algorithm"] != "ECDSA" || key["size"] != nil {
+		t.Errorf("the configuration has the key %v", key)
+	}
+	if key := held.Spec["privateKey"].(map[string]any); key["size"] != int64(384) {
+		t.Errorf("the Certificate holds the key %v", key)
 	}
 }

@@ -6,38 +6,39 @@ import (
 	"github.com/certshim/certshim/source"
 )
 
-// Policy is the operator's part of what a Certificate holds.
+// Policy is the part of the operator's policy that a Certificate depends on.
 type Policy struct {
-	// Labels says which labels of a source its Certificate gets.
+	// Labels says which labels of a source are copied.
 	Labels *annotations.Labels
 }
 
-// Fields tells whether the served Certificate CRD has a field, by its path
-// (spec.renewBeforePercentage). A nil Fields has all.
+// Fields reports whether the served Certificate CRD has a field, by path
+// (spec.renewBeforePercentage). A nil Fields means that it has all.
 type Fields func(path string) bool
 
-// Input is everything a decision about one Secret reads.
+// Input is everything that a decision about one Secret depends on.
 type Input struct {
-	Policy  Policy
-	Fields  Fields
-	Source  *source.Object
+	Policy Policy
+	Fields Fields
+	Source *source.Object
+	// Kind of the source.
+	Kind    source.Kind
 	Ask     source.Ask
 	Request annotations.Request
 	Issuer  resolver.Issuer
-	// Statement is what is known of the issuer: its rules are judged.
+	// Statement is what is known about the issuer; its constraints are checked.
 	Statement resolver.Statement
-	// Subject of a Certificate that is made, or moves to another issuer, whose source says
-	// nothing of it: the operator's.
+	// Subject is the operator's subject for a new Certificate, or one that moves to another
+	// issuer, if the source sets none.
 	Subject annotations.Subject
-	// Hold says why no new Certificate may be made yet, or "": what isn't known yet, such as
-	// what the issuer's resolver says of it, can change what the Certificate holds.
+	// Hold says why no new Certificate may be created yet, or is "". It is set while something
+	// that could change the Certificate, such as the resolver's answer, isn't known.
 	Hold string
-	// Existing is the Certificate of that name, or nil.
+	// Existing is the Certificate with the Secret's name, or nil.
 	Existing *Observed
-	// Writers are the Certificates whose spec.secretName is the Secret, Existing among
-	// them if it is one.
+	// Writers are Certificates of other names whose spec.secretName is the Secret.
 	Writers []Observed
-	// First is another source that comes before this one for the Secret, or nil. It
-	// counts only while no Certificate exists: after that its controller owner is first.
+	// First is another source that comes before this one for the Secret, or nil. It counts only
+	// while no Certificate exists; after that, the controller owner comes first.
 	First *source.Ref
 }

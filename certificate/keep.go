@@ -3,16 +3,18 @@ package certificate
 import (
 	"slices"
 
+	"k8s.io/apimachinery/pkg/runtime"
+
 	"github.com/certshim/certshim/annotations"
 )
 
-// keepsValues says whether live values have to be kept: annotations that can't be read,
-// or broken entries, whose names may be on the Certificate already.
+// keepsValues reports whether live values must be kept: some annotations are invalid, or some
+// TLS entries or listeners are, whose names may be on the Certificate already.
 func (d *decider) keepsValues() bool {
 	return len(d.in.Request.Unread) > 0 || len(d.in.Ask.Broken) > 0
 }
 
-// keepValues puts the live values into the configuration that must not be lost.
+// keepValues copies the live values that must not be lost into the configuration.
 func (d *decider) keepValues() {
 	live, _ := d.seen.Live["spec"].(map[string]any)
 	spec, _ := d.config["spec"].(map[string]any)
@@ -27,7 +29,7 @@ func (d *decider) keepValues() {
 	}
 }
 
-// nameFields are the SAN fields. An alt-name may be of either of the first two.
+// nameFields are the SAN fields. An alt-name may belong to either of the first two.
 func nameFields() []annotations.Field {
 	return []annotations.Field{
 		annotations.FieldDNSNames, annotations.FieldIPAddresses,
@@ -37,13 +39,15 @@ func nameFields() []annotations.Field {
 
 func isName(field annotations.Field) bool { return slices.Contains(nameFields(), field) }
 
-// keepNames puts the live names before the new ones, so that none is lost and an
-// unchanged list stays in its order.
+// keepNames puts the live names before the new ones, so that none is lost and an unchanged list
+// keeps its order.
 func keepNames(spec, live map[string]any) {
 	for _, field := range nameFields() {
-		name := key(field)
+		name := specName(field)
 		all := unique(textsOf(live[name]), textsOf(spec[name]))
-		fields(spec).list(name, all)
+		if len(all) > 0 {
+			spec[name] = anyList(all)
+		}
 	}
 }
 
@@ -53,7 +57,7 @@ func (d *decider) keepField(field annotations.Field, spec, live map[string]any) 
 		d.keepAnnotations()
 	case field == annotations.FieldNone, isName(field):
 	default:
-		keepWhole(spec, live, key(field))
+		keepWhole(spec, live, specName(field))
 	}
 }
 
@@ -63,14 +67,14 @@ func keepWhole(spec, live map[string]any, name string) {
 	case nil:
 	case map[string]any:
 		if len(value) > 0 {
-			spec[name] = deepCopy(value)
+			spec[name] = runtime.DeepCopyJSONValue(value)
 		}
 	default:
-		spec[name] = deepCopy(value)
+		spec[name] = runtime.DeepCopyJSONValue(value)
 	}
 }
 
-// keepAnnotations keeps what an earlier ACME annotation led to.
+// keepAnnotations keeps the results of earlier ACME annotations.
 func (d *decider) keepAnnotations() {
 	metadata, _ := d.seen.Live["metadata"].(map[string]any)
 	live, _ := metadata["annotations"].(map[string]any)
@@ -89,8 +93,8 @@ func (d *decider) keepAnnotations() {
 	}
 }
 
-// key is the name of a field within the spec.
-func key(field annotations.Field) string { return string(field)[len("spec."):] }
+// specName returns the name of a field within the spec.
+func specName(field annotations.Field) string { return string(field)[len("spec."):] }
 
 func textsOf(value any) []string {
 	items, _ := value.([]any)

@@ -9,7 +9,7 @@ import (
 	"github.com/certshim/certshim/certificate"
 )
 
-// An annotation that can't be read leaves its field at the live value; the rest is applied.
+// An invalid annotation leaves its field at the live value; the rest is applied.
 func TestUnreadFieldsKeepTheirLiveValue(t *testing.T) {
 	type m = map[string]any
 	before := input(withKey, withDuration, func(in *certificate.Input) {
@@ -69,7 +69,7 @@ func TestNothingEmptyIsKept(t *testing.T) {
 	}
 }
 
-// While an entry of a Secret is broken its Certificate gains names and loses none.
+// While an entry for a Secret is broken, its Certificate gains names and loses none.
 func TestBrokenEntriesLoseNoName(t *testing.T) {
 	before := input(func(in *certificate.Input) { in.Ask.Hosts = []string{"b.example.com", "10.0.0.1", "a.example.com"} })
 	now := input(brokenEntry, func(in *certificate.Input) { in.Ask.Hosts = []string{"a.example.com", "c.example.com", "10.0.0.2"} })
@@ -84,7 +84,7 @@ func TestBrokenEntriesLoseNoName(t *testing.T) {
 	}
 	t.Run("and nothing is written where nothing is gained", func(t *testing.T) {
 		now := input(brokenEntry, func(in *certificate.Input) { in.Ask.Hosts = []string{"a.example.com", "10.0.0.1"} })
-		if d := decideLive(now, liveOf(t, before, nil, ownOf(before, "10:00"))); d.Action != certificate.None || d.Reason != "it is up to date, but for what others hold or what is kept" {
+		if d := decideLive(now, liveOf(t, before, nil, ownOf(before, "10:00"))); d.Action != certificate.None || d.Reason != "it is up to date, except for fields that others hold or that are kept" {
 			t.Errorf("%s: %s", d.Action, d.Reason)
 		}
 	})
@@ -97,7 +97,7 @@ func TestBrokenEntriesLoseNoName(t *testing.T) {
 	})
 }
 
-// An ACME annotation that can't be read keeps what an earlier one led to.
+// An invalid ACME annotation keeps the result of an earlier one.
 func TestUnreadAnnotationsKeepWhatTheyLedTo(t *testing.T) {
 	const class, name = "acme.cert-manager.io/http01-override-ingress-class", "acme.cert-manager.io/http01-override-ingress-name"
 	live := func(t *testing.T, annotations map[string]any) map[string]any {

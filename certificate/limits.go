@@ -8,7 +8,7 @@ import (
 	"github.com/certshim/certshim/resolver"
 )
 
-// violations are the rules of the issuer that the configuration breaks.
+// violations returns the issuer's rules that the configuration breaks.
 func (d *decider) violations() []resolver.Violation {
 	rules := d.in.Statement.Constraints
 	if rules == (resolver.Constraints{}) {
@@ -18,15 +18,16 @@ func (d *decider) violations() []resolver.Violation {
 	return rules.Violations(resolver.FactsOf(spec))
 }
 
-// warnOfLimits tells the broken rules of a Certificate that is as it should be.
-func (d *decider) warnOfLimits() {
+// warnViolations reports broken rules of a Certificate that is up to date as warnings.
+func (d *decider) warnViolations() {
 	for _, violation := range d.violations() {
-		d.tellViolation(violation, problem.Warning)
+		d.addViolation(violation, problem.Warning)
 	}
 }
 
-// issuerRefuses tells the broken rules, and says in words which of them can't be broken.
-func (d *decider) issuerRefuses() string {
+// refusals reports all broken rules, and describes those because of which the issuer would
+// refuse; "" means none.
+func (d *decider) refusals() string {
 	var refused []string
 	for _, violation := range d.violations() {
 		severity := problem.Warning
@@ -34,12 +35,12 @@ func (d *decider) issuerRefuses() string {
 			severity = problem.Error
 			refused = append(refused, violation.Message)
 		}
-		d.tellViolation(violation, severity)
+		d.addViolation(violation, severity)
 	}
 	return strings.Join(refused, "; ")
 }
 
-func (d *decider) tellViolation(v resolver.Violation, severity problem.Severity) {
+func (d *decider) addViolation(v resolver.Violation, severity problem.Severity) {
 	p := v.Problem(severity)
 	p.Path = d.path()
 	if key := annotationOf(v.Field); key != "" {
@@ -51,7 +52,7 @@ func (d *decider) tellViolation(v resolver.Violation, severity problem.Severity)
 	d.out.Problems.Add(p)
 }
 
-// commonNameLine proposes the first DNS name, where it is short enough.
+// commonNameLine suggests the first DNS name that is short enough.
 func (d *decider) commonNameLine(key string) string {
 	if host := shortName(d.in.Ask.Hosts); host != "" {
 		return "  " + key + ": " + problem.Quote(host)
@@ -59,7 +60,7 @@ func (d *decider) commonNameLine(key string) string {
 	return ""
 }
 
-// annotationOf is the annotation of a source that sets a field of the spec, or "".
+// annotationOf returns the annotation that sets a field of the spec, or "".
 func annotationOf(field string) string {
 	keys := map[string]string{
 		"commonName": "common-name", "duration": "duration", "renewBefore": "renew-before", "usages": "usages",
@@ -76,14 +77,13 @@ func mustWait(d *decider) bool {
 }
 
 func cannotBeIssued(d *decider) bool {
-	d.build()
-	why := d.issuerRefuses()
+	why := d.refusals()
 	return why != "" && d.decide(Refuse, why)
 }
 
-// changeCannotBeIssued leaves a Certificate as it is whose new form the issuer can't sign.
+// changeCannotBeIssued keeps a Certificate whose new form the issuer can't sign.
 func changeCannotBeIssued(d *decider) bool {
-	why := d.issuerRefuses()
+	why := d.refusals()
 	if why == "" {
 		return false
 	}

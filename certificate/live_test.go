@@ -14,8 +14,8 @@ import (
 	"github.com/certshim/certshim/problem"
 )
 
-// liveOf is the Certificate that was made for an input, as the server has it, after
-// change. Each of entries is one of managedFields, as [parseEntry] reads it.
+// liveOf returns the Certificate created for an input, as the server has it, after change. Each
+// of entries is one of managedFields in the form of [parseEntry].
 func liveOf(t *testing.T, in certificate.Input, change func(object map[string]any), entries ...string) map[string]any {
 	t.Helper()
 	object := certificate.Build(in)
@@ -32,9 +32,9 @@ func liveOf(t *testing.T, in certificate.Input, change func(object map[string]an
 	return runtime.DeepCopyJSON(object)
 }
 
-// parseEntry reads one entry of managedFields from words: manager, operation, time as
-// 15:04 or -, and paths whose elements are joined by >. The element . is the node itself,
-// {uid} an owner. The operation may have /subresource and @version behind it.
+// parseEntry parses one entry of managedFields, written as words: manager, operation, time as
+// 15:04 or -, and paths whose elements are joined by >. The element . is the node itself, {uid}
+// an owner. The operation may be followed by /subresource and @version.
 func parseEntry(text string) map[string]any {
 	words := strings.Fields(text)
 	operation, version, found := strings.Cut(words[1], "@")
@@ -78,7 +78,7 @@ func fieldElement(element string) string {
 	return "f:" + element
 }
 
-// formatEntry writes an entry in the words that [parseEntry] reads, the paths sorted.
+// formatEntry formats an entry for [parseEntry], the paths sorted.
 func formatEntry(entry map[string]any) string {
 	operation := fmt.Sprint(entry["operation"])
 	if s, _ := entry["subresource"].(string); s != "" {
@@ -115,7 +115,7 @@ func formatFields(at string, node map[string]any) []string {
 	return out
 }
 
-// after are the entries that the patch of a decision leaves.
+// after returns the entries that a decision's patch leaves.
 func after(t *testing.T, d certificate.Decision) []string {
 	t.Helper()
 	if d.TakeOver == nil {
@@ -128,7 +128,7 @@ func after(t *testing.T, d certificate.Decision) []string {
 	if err := json.Unmarshal(d.TakeOver, &operations); err != nil {
 		t.Fatal(err)
 	}
-	if len(operations) != 2 || operations[0].Op != "replace" || operations[0].Path != "/metadata/managedFields" ||
+	if len(operations) != 2 || operations[0].Op != "add" || operations[0].Path != "/metadata/managedFields" ||
 		operations[1].Op != "replace" || operations[1].Path != "/metadata/resourceVersion" || operations[1].Value != "7" {
 		t.Fatalf("the patch: %s", d.TakeOver)
 	}
@@ -139,12 +139,12 @@ func after(t *testing.T, d certificate.Decision) []string {
 	return out
 }
 
-// ownOf is our own entry as an apply of an input writes it, with more paths.
+// ownOf returns our entry after an apply of an input, with more paths.
 func ownOf(in certificate.Input, at string, more ...string) string {
 	return strings.Join(append([]string{certificate.FieldManager, "Apply", at}, pathsOf(in, more...)...), " ")
 }
 
-// pathsOf are the leaves of what an input builds, and more, sorted.
+// pathsOf returns the leaves of an input's configuration, and more, sorted.
 func pathsOf(in certificate.Input, more ...string) []string {
 	config := certificate.Build(in)
 	metadata := config["metadata"].(map[string]any)
@@ -175,25 +175,25 @@ func leafPaths(at string, values map[string]any) []string {
 	return out
 }
 
-// without takes paths off an entry.
+// without removes paths from an entry.
 func without(entry string, paths ...string) string {
 	return strings.Join(slices.DeleteFunc(strings.Fields(entry), func(word string) bool { return slices.Contains(paths, word) }), " ")
 }
 
-// decideLive decides with a live Certificate, as after it was read.
+// decideLive decides with the live Certificate.
 func decideLive(in certificate.Input, live map[string]any) certificate.Decision {
 	in.Existing = &certificate.Observed{Live: live}
 	return certificate.Decide(in)
 }
 
-// decideSeen decides with what the cache keeps of a Certificate.
+// decideSeen decides with the cached state of a Certificate.
 func decideSeen(in certificate.Input, live map[string]any) certificate.Decision {
 	seen := certificate.Observe(live)
 	in.Existing = &seen
 	return certificate.Decide(in)
 }
 
-// told writes problems as reason, severity's first letter, and what they say.
+// told formats problems as reason, first letter of the severity, and message.
 func told(problems problem.List) []string {
 	var out []string
 	for _, p := range problems.All() {

@@ -1,101 +1,231 @@
 package certificate
 
 import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"io"
+	"iter"
 	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/certshim/certshim/resolver"
 )
 
-// Observe reduces a Certificate, decoded as the API server sends it, to what decisions
-// read. It doesn't change or keep the object, and sets neither [Observed.Live] nor
-// [TakenOver].
-func Observe(object map[string]any) Observed {
-	metadata, _ := object["metadata"].(map[string]any)
-	spec, _ := object["spec"].(map[string]any)
-	o := Observed{
-		Namespace: text(metadata, "namespace"), Name: text(metadata, "name"),
-		UID: text(metadata, "uid"), ResourceVersion: text(metadata, "resourceVersion"),
-		Secret: text(spec, "secretName"), Owner: controllerOwner(metadata), Issuer: observeIssuer(spec), Held: observeHeld(metadata, spec),
+// Observe reduces a Certificate that was decoded from JSON, as [Read] does.
+func Observe(object map[string]any) Observed { return observeDecoded(object).out }
+
+// Read reduces a Certificate, in the JSON that the API server sends, to what decisions read.
+// It doesn't keep the object, and sets neither [Observed.Live] nor [TakenOver].
+func Read(object []byte) (Observed, error) {
+	o, err := observe(object)
+	if err != nil {
+		return Observed{}, fmt.Errorf("a Certificate can't be read: %w", err)
 	}
-	if metadata["deletionTimestamp"] != nil {
-		o.Flags |= Deleting
-	}
-	o.observeFields(object)
+	return o.out, nil
+}
+
+// An observation reads a Certificate in one pass. What is owned is known at its end only.
+type observation struct {
+	scanner
+	out Observed
+	// leaves are the hashes of the live values, by path.
+	leaves  map[uint64]uint64
+	entries []seenEntry
+	// held is the value of the annotation [FromResolver].
+	held string
+}
+
+func observeDecoded(object map[string]any) *observation {
+	// What was decoded from JSON can be written as JSON again, and read.
+	content, _ := json.Marshal(object)
+	o, _ := observe(content)
 	return o
 }
 
-func observeIssuer(spec map[string]any) resolver.Ref {
-	if spec["issuerRef"] == nil {
-		return resolver.Ref{}
+func observe(object []byte) (*observation, error) {
+	o := &observation{leaves: map[uint64]uint64{}}
+	o.on(object)
+	if kind := o.kind(); kind != jsontext.KindBeginObject {
+		o.value()
+		return o, cmp.Or(o.err, fmt.Errorf("it must be a JSON object, not %s", kind))
 	}
-	issuer := issuerOf(spec)
-	return resolver.Ref{Name: issuer[0], Kind: issuer[1], Group: issuer[2]}
-}
-
-func (o *Observed) observeFields(object map[string]any) {
-	entries := managedFields(object)
-	if len(entries) == 0 {
-		o.Flags |= Untracked
-		return
-	}
-	own := ownEntry(entries)
-	if own != nil {
-		o.Flags |= Applied
-		o.Have = have(own.fields(), object)
-	}
-	for _, e := range entries {
-		o.Flags |= e.flags(own)
-	}
-}
-
-func ownEntry(entries []entry) entry {
-	for _, e := range entries {
-		if e.ours() {
-			return e
+	for name := range o.members() {
+		switch string(name) {
+		case "metadata":
+			o.metadata(hashField(hashRoot, "metadata"))
+		case "spec":
+			o.spec(hashField(hashRoot, "spec"))
+		default:
+			o.value()
 		}
 	}
-	return nil
+	if o.token(); !errors.Is(o.err, io.EOF) {
+		return o, cmp.Or(o.err, errors.New("something follows the object"))
+	}
+	o.out.Held = observeHeld(o.held, object)
+	o.ownership()
+	return o, nil
 }
 
-// flags are what one entry adds to those of the Certificate; own is nil if there is none.
-func (e entry) flags(own entry) Flags {
-	var flags Flags
-	if e.unserved() {
-		flags |= UnservedEntries
+func (o *observation) metadata(at uint64) {
+	for name := range o.members() {
+		at := mix(at, maphash.Bytes(seed, name))
+		switch string(name) {
+		case "deletionTimestamp":
+			if o.hash() != hashNull {
+				o.out.Flags |= Deleting
+			}
+		case "labels":
+			o.leaf(at)
+		case "annotations":
+			o.annotations(at)
+		case "ownerReferences":
+			for range o.items() {
+				o.owner(at)
+			}
+		case "finalizers":
+			for range o.items() {
+				text, hash := o.keep()
+				o.leaves[hashItem(at, valueElement(text))] = hash
+			}
+		case "managedFields":
+			for range o.items() {
+				o.entry()
+			}
+		default:
+			into := o.out.field(name)
+			*into = string(o.text())
+		}
 	}
-	if !e.main() || e.ours() || !holdsOurKind(e.fields()) {
-		return flags
-	}
-	flags |= OthersHold
-	if e.taken() && e.fresh(own) {
-		flags |= ShimEntries
-	}
-	return flags
 }
 
-// fresh tells fields to be taken over from those that an earlier take-over left behind.
-func (e entry) fresh(own entry) bool {
-	return own == nil || e.time() > own.time() || shares(e.fields(), own.fields())
+// field is where a text of the metadata belongs.
+func (o *Observed) field(name []byte) *string {
+	switch string(name) {
+	case "namespace":
+		return &o.Namespace
+	case "name":
+		return &o.Name
+	case "uid":
+		return &o.UID
+	case "resourceVersion":
+		return &o.ResourceVersion
+	}
+	return new(string)
+}
+
+func (o *observation) annotations(at uint64) {
+	for name, at := range o.fields(at) {
+		if string(name) == FromResolver {
+			o.held, o.leaves[at] = o.keep()
+			continue
+		}
+		o.leaf(at)
+	}
+}
+
+func (o *observation) spec(at uint64) {
+	for name, at := range o.fields(at) {
+		switch string(name) {
+		case "secretName":
+			o.out.Secret, o.leaves[at] = o.keep()
+		case "issuerRef":
+			o.issuer(at)
+		default:
+			o.leaf(at)
+		}
+	}
+}
+
+func (o *observation) issuer(at uint64) {
+	if o.kind() == jsontext.KindNull {
+		o.leaf(at)
+		return
+	}
+	var ref resolver.Ref
+	for name, at := range o.fields(at) {
+		switch string(name) {
+		case "name":
+			ref.Name, o.leaves[at] = o.keep()
+		case "kind":
+			ref.Kind, o.leaves[at] = o.keep()
+		case "group":
+			ref.Group, o.leaves[at] = o.keep()
+		default:
+			o.leaf(at)
+		}
+	}
+	o.out.Issuer = withDefaults(ref)
+}
+
+// leaf reads a value and remembers the hash of it, or of each leaf of a map.
+func (o *observation) leaf(at uint64) {
+	for _, at := range o.fields(at) {
+		o.leaf(at)
+	}
+}
+
+// fields goes through the members of a map, each with its path. Any other value is a leaf,
+// and so is an empty map. The body of the loop reads each.
+func (o *observation) fields(at uint64) iter.Seq2[[]byte, uint64] {
+	return func(yield func([]byte, uint64) bool) {
+		if o.kind() != jsontext.KindBeginObject {
+			o.leaves[at] = o.hash()
+			return
+		}
+		empty := true
+		for name := range o.members() {
+			empty = false
+			if !yield(name, mix(at, maphash.Bytes(seed, name))) {
+				return
+			}
+		}
+		if empty {
+			o.leaves[at] = hashMap
+		}
+	}
+}
+
+// owner reads an ownerReference, which is a leaf. The first that controls counts.
+func (o *observation) owner(list uint64) {
+	var owner Owner
+	sum, controls := hashMap, false
+	for name := range o.members() {
+		member, isController := maphash.Bytes(seed, name), string(name) == "controller"
+		into := owner.field(name)
+		text, hash := o.keep()
+		*into = text
+		controls = controls || isController && hash == hashTrue
+		sum += mix(member, hash)
+	}
+	o.leaves[hashItem(list, ownerElement(owner.UID))] = sum
+	if owner.Group = groupOf(owner.Group); controls && o.out.Owner == (Owner{}) {
+		o.out.Owner = owner
+	}
+}
+
+// field is where a member of an ownerReference belongs; its apiVersion stands for the group.
+func (o *Owner) field(name []byte) *string {
+	switch string(name) {
+	case "apiVersion":
+		return &o.Group
+	case "kind":
+		return &o.Kind
+	case "name":
+		return &o.Name
+	case "uid":
+		return &o.UID
+	}
+	return new(string)
 }
 
 func text(fields map[string]any, name string) string {
 	value, _ := fields[name].(string)
 	return value
-}
-
-func controllerOwner(metadata map[string]any) Owner {
-	references, _ := metadata["ownerReferences"].([]any)
-	for _, item := range references {
-		reference, _ := item.(map[string]any)
-		if controls, _ := reference["controller"].(bool); !controls {
-			continue
-		}
-		return Owner{
-			Group: groupOf(text(reference, "apiVersion")), Kind: text(reference, "kind"),
-			Name: text(reference, "name"), UID: text(reference, "uid"),
-		}
-	}
-	return Owner{}
 }
 
 // groupOf is the group of an apiVersion, empty for the core group.

@@ -39,6 +39,7 @@ func TestTheOwnerIsTheOneThatControls(t *testing.T) {
 		want   certificate.Owner
 	}{
 		"the second":   {owners(plain, core), certificate.Owner{Kind: "Service", Name: "s", UID: "2"}},
+		"the first":    {owners(core, map[string]any{"apiVersion": "b.io/v1", "controller": true}), certificate.Owner{Kind: "Service", Name: "s", UID: "2"}},
 		"none":         {owners(plain), certificate.Owner{}},
 		"nothing":      {map[string]any{}, certificate.Owner{}},
 		"wrong types":  {owners("x", map[string]any{"controller": "true", "uid": "3"}, map[string]any{"controller": true, "uid": 4}), certificate.Owner{}},
@@ -53,7 +54,7 @@ func TestTheOwnerIsTheOneThatControls(t *testing.T) {
 	}
 }
 
-// What managedFields say, one entry at a time.
+// The flags for managedFields, one entry at a time.
 func TestFlags(t *testing.T) {
 	in := input()
 	up := ownOf(in, "10:00")
@@ -91,6 +92,8 @@ func TestFlags(t *testing.T) {
 		"a shim's owner reference that is ours too": {[]string{up, shim + " Apply 09:00 metadata>ownerReferences>{source-uid}"}, applied | shims},
 		"a shim's container of what is ours":        {[]string{up, shim + " Update 09:00 spec>. spec>issuerRef>. metadata>labels>."}, applied | others},
 		"a shim's empty map where ours has fields":  {[]string{up, shim + " Update 09:00 spec>issuerRef"}, applied | others},
+		"a shim's container where ours is empty":    {[]string{ownOf(in, "10:00", "spec>keystores"), shim + " Update 09:00 spec>keystores>."}, applied | others},
+		"a shim's empty map where ours has its own": {[]string{ownOf(in, "10:00", "spec>keystores>."), shim + " Update 09:00 spec>keystores"}, applied | others},
 		"a shim's map without a time":               {[]string{up, shim + " Update - spec>isCA"}, applied | others},
 		"a version that is no longer served":        {[]string{up, "x Update@v1alpha2 10:00 metadata>finalizers>=x/y"}, applied | certificate.UnservedEntries},
 		"our own of such a version":                 {[]string{"certshim Apply@v1alpha2 10:00 spec>secretName"}, applied | certificate.UnservedEntries},
@@ -137,8 +140,8 @@ func TestHeldByOthers(t *testing.T) {
 	}
 }
 
-// The digest of what we own with its live values equals that of what we want exactly if
-// an apply would change nothing.
+// The digests of what we own and of what we want are equal if and only if an apply would change
+// nothing.
 func TestDigests(t *testing.T) {
 	in := input(everything)
 	config := certificate.Build(in)
@@ -200,6 +203,7 @@ func TestDigests(t *testing.T) {
 		"a field more without a value": {ownOf(in, "10:00", "spec>literalSubject")},
 		"a field less":                 {without(ownOf(in, "10:00"), "spec>duration")},
 		"a container":                  {ownOf(in, "10:00", "spec>issuerRef>.")},
+		"a container of a scalar":      {without(ownOf(in, "10:00"), "spec>duration") + " spec>duration>."},
 		"a finalizer":                  {ownOf(in, "10:00", "metadata>finalizers>=x/y")},
 		"a map in place of its fields": {without(ownOf(in, "10:00"), "spec>subject>countries") + " metadata>annotations"},
 	}
@@ -216,14 +220,16 @@ func TestDigests(t *testing.T) {
 	}
 }
 
-// A list may hold maps, and a configuration finalizers, though ours holds neither.
+// Lists may hold maps, and configurations finalizers and empty maps, though ours don't.
 func TestDigestsOfWhatWeDontWrite(t *testing.T) {
 	in := input()
 	config := certificate.Build(in)
 	spec(config)["otherNames"] = []any{map[string]any{"oid": "1.2", "utf8Value": "x"}}
+	spec(config)["keystores"] = map[string]any{}
 	config["metadata"].(map[string]any)["finalizers"] = []any{"x/y"}
-	live := liveOf(t, in, nil, ownOf(in, "10:00", "spec>otherNames", "metadata>finalizers>=x/y"))
+	live := liveOf(t, in, nil, ownOf(in, "10:00", "spec>otherNames", "spec>keystores", "metadata>finalizers>=x/y"))
 	spec(live)["otherNames"] = []any{map[string]any{"utf8Value": "x", "oid": "1.2"}}
+	spec(live)["keystores"] = map[string]any{}
 	live["metadata"].(map[string]any)["finalizers"] = []any{"a/b", "x/y"}
 	if got, want := certificate.Observe(live).Have, certificate.Want(config); got != want {
 		t.Errorf("%+v, want %+v", got, want)
@@ -238,7 +244,7 @@ func TestDigestOfLargeNumbers(t *testing.T) {
 	digest := func(value any) certificate.Digest {
 		return certificate.Want(map[string]any{"spec": map[string]any{"x": value}})
 	}
-	if digest(float64(1<<52)) != digest(int64(1<<52)) || digest(math.Inf(1)) == digest(int64(math.MaxInt64)) || digest(0.5) == digest(0.25) {
+	if digest(float64(1<<52)) != digest(int64(1<<52)) || digest(float64(1<<62)) != digest(int64(1<<62)) || digest(math.Inf(1)) == digest(int64(math.MaxInt64)) || digest(0.5) == digest(0.25) {
 		t.Error("numbers are equal by value, as far as a float is exact")
 	}
 }
@@ -251,8 +257,8 @@ func ownerOf(object map[string]any) map[string]any {
 	return object["metadata"].(map[string]any)["ownerReferences"].([]any)[0].(map[string]any)
 }
 
-// FuzzLive decides about any JSON object as the live Certificate: people and programs may
-// write what they like into it, managedFields included.
+// FuzzLive decides with any JSON object as the live Certificate, since anybody may write
+// anything into it, managedFields included.
 func FuzzLive(f *testing.F) {
 	in := input(brokenEntry, unread("spec.duration", "spec.privateKey", "metadata.annotations"))
 	for _, entries := range [][]string{

@@ -2,26 +2,26 @@ package certificate
 
 import "github.com/certshim/certshim/resolver"
 
-// FieldManager is the name under which certshim applies, on every version and replica.
+// FieldManager is the field manager of all certshim applies, in every version and replica.
 const FieldManager = "certshim"
 
-// Observed is what the cache keeps of a Certificate.
+// Observed is what the cache holds of a Certificate.
 type Observed struct {
 	Namespace, Name, UID, ResourceVersion string
 	// Secret is spec.secretName.
 	Secret string
 	// Issuer is spec.issuerRef, with cert-manager's defaults filled in.
 	Issuer resolver.Ref
-	// Held are the values that came from a resolver, nil for none.
+	// Held are the values that came from a policy or resolver, nil for none.
 	Held *Held
-	// Owner is the controller owner reference; its zero value means there is none.
+	// Owner is the controller owner reference; zero if there is none.
 	Owner Owner
-	// Have is the digest of what our Apply entry owns, with the live values.
+	// Have is the digest of the fields that our Apply entry owns, with their live values.
 	Have Digest
-	// Flags tell what else a decision has to know.
+	// Flags hold facts about managedFields and metadata.
 	Flags Flags
-	// Live is the object as the server has it, or nil where it was not read. Decisions
-	// that need it say so by [Decision.NeedsLive].
+	// Live is the object from the server, nil unless it was read for this decision. A decision
+	// that needs it sets [Decision.NeedsLive].
 	Live map[string]any
 }
 
@@ -34,34 +34,33 @@ type Owner struct {
 type Flags uint16
 
 const (
-	// Applied is set when there is an Apply entry of [FieldManager].
+	// Applied is set if there is an Apply entry of [FieldManager].
 	Applied Flags = 1 << iota
-	// ShimEntries is set when a field manager of cert-manager's shims, an Update entry
-	// of ours, or before-first-apply holds a field of the main resource: one that we hold
-	// too, or any where we hold none or its entry is younger than ours. Fields of a shim
-	// that an earlier take-over left behind are therefore not counted; they are in
-	// OthersHold.
+	// ShimEntries is set if one of cert-manager's shims, an Update entry of ours or
+	// before-first-apply holds a field of the main resource that we hold too; or any field, if
+	// we have no entry or an older one. Fields that an earlier take-over left to a shim are
+	// therefore not counted here, but in OthersHold.
 	ShimEntries
-	// OthersHold is set when any manager but our Apply entry holds a field of labels,
-	// annotations, ownerReferences or spec.
+	// OthersHold is set if any manager but our Apply entry holds a field of labels, annotations,
+	// ownerReferences or spec.
 	OthersHold
-	// UnservedEntries is set when an entry names a version of cert-manager.io that is
-	// no longer served: every apply fails until that entry is rewritten.
+	// UnservedEntries is set if an entry names a version of cert-manager.io that is no longer
+	// served: every apply fails until that entry is rewritten.
 	UnservedEntries
-	// Deleting is set once metadata.deletionTimestamp is.
+	// Deleting is set if metadata.deletionTimestamp is.
 	Deleting
-	// Untracked is set when there are no managedFields at all: a manifest from a file.
+	// Untracked is set if there are no managedFields at all, as in a manifest from a file.
 	Untracked
-	// TakenOver is set by the controller, never by [Observe]: this process has written
-	// the Certificate before. Entries of a shim are then a sign that the shim still runs.
+	// TakenOver is set by the controller, never by [Observe], once this process has written the
+	// Certificate. Newer entries of a shim then mean that the shim still runs.
 	TakenOver
 )
 
-// Has says whether all of the given flags are set.
+// Has reports whether all of the given flags are set.
 func (f Flags) Has(want Flags) bool { return f&want == want }
 
-// Digest is an order-free hash of (path, value) pairs and their number. It is compared
-// in memory only: its seed differs from process to process.
+// Digest is an order-independent hash of (path, value) pairs, and their number. It is only
+// compared in memory: its seed differs between processes.
 type Digest struct {
 	Sum    uint64
 	Leaves uint32

@@ -1,12 +1,14 @@
 package certificate
 
+import "sigs.k8s.io/structured-merge-diff/v6/fieldpath"
+
 // Groups and versions of the Certificate resource.
 const (
 	group      = "cert-manager.io"
 	apiVersion = "cert-manager.io/v1"
 )
 
-// operation is how a manager came to own fields.
+// operation is the operation of an entry in managedFields.
 type operation string
 
 const (
@@ -14,68 +16,79 @@ const (
 	byUpdate operation = "Update"
 )
 
-// beforeFirstApply is the API server's name for all that was there, untracked, when
-// somebody applied for the first time.
+// beforeFirstApply is the API server's manager for all fields that were untracked at the first
+// apply.
 const beforeFirstApply = "before-first-apply"
 
-// entry is one entry of managedFields, as a decoded object holds it.
-type entry map[string]any
+// holder is who holds the fields of an entry of managedFields, and how it came to them.
+type holder struct {
+	manager     string
+	operation   operation
+	subresource string
+	// version is the apiVersion in whose fields the entry speaks.
+	version string
+	// time is in UTC and of one length, so that times compare as text. It may be missing.
+	time string
+}
 
-// managedFields gives the entries of an object.
+// mainResource says whether the entry is of the main resource, not of a subresource.
+func (h holder) mainResource() bool { return h.subresource == "" }
+
+// ours is the entry that our applies write.
+func (h holder) ours() bool {
+	return h.mainResource() && h.manager == FieldManager && h.operation == byApply
+}
+
+// byShim says whether the entry is of one of cert-manager's shims. With its gate
+// ServerSideApply a shim has entries of both operations.
+func (h holder) byShim() bool { return h.mainResource() && isShim(h.manager) }
+
+// takeable says whether the fields of the entry are taken over: they came from a shim, from
+// an earlier update of ours, or from nobody who is known.
+func (h holder) takeable() bool {
+	if !h.mainResource() {
+		return false
+	}
+	return h.byShim() || h.operation == byUpdate && (h.manager == FieldManager || h.manager == beforeFirstApply)
+}
+
+// unservedVersion says whether the entry names a version that the CRD no longer serves.
+func (h holder) unservedVersion() bool { return h.version != apiVersion && h.version != "" }
+
+// entry is one entry of managedFields of a decoded object.
+type entry struct {
+	holder
+	content map[string]any
+}
+
+// managedFields returns the entries of an object.
 func managedFields(object map[string]any) []entry {
 	metadata, _ := object["metadata"].(map[string]any)
 	items, _ := metadata["managedFields"].([]any)
 	entries := make([]entry, 0, len(items))
 	for _, item := range items {
-		if fields, ok := item.(map[string]any); ok && len(fields) > 0 {
-			entries = append(entries, fields)
+		if content, ok := item.(map[string]any); ok && len(content) > 0 {
+			entries = append(entries, entry{content: content, holder: holder{
+				manager: text(content, "manager"), operation: operation(text(content, "operation")),
+				subresource: text(content, "subresource"), version: text(content, "apiVersion"), time: text(content, "time"),
+			}})
 		}
 	}
 	return entries
 }
 
-func (e entry) text(name string) string {
-	text, _ := e[name].(string)
-	return text
-}
-
-func (e entry) manager() string      { return e.text("manager") }
-func (e entry) operation() operation { return operation(e.text("operation")) }
-
-// time is in UTC and of one length, so that times compare as text. It may be missing.
-func (e entry) time() string { return e.text("time") }
-
-func (e entry) fields() map[string]any {
-	fields, _ := e["fieldsV1"].(map[string]any)
-	return fields
-}
-
-// main says whether the entry is of the main resource, not of a subresource.
-func (e entry) main() bool { return e.text("subresource") == "" }
-
-// ours is the entry that our applies write.
-func (e entry) ours() bool {
-	return e.main() && e.manager() == FieldManager && e.operation() == byApply
-}
-
-// shim says whether the entry is of one of cert-manager's shims. With its gate
-// ServerSideApply a shim has entries of both operations.
-func (e entry) shim() bool { return e.main() && isShim(e.manager()) }
-
-// taken says whether the fields of the entry are taken over: they came from a shim, from
-// an earlier update of ours, or from nobody who is known.
-func (e entry) taken() bool {
-	if !e.main() {
-		return false
+// ownEntry is that of our applies; without content if there is none.
+func ownEntry(entries []entry) entry {
+	for _, e := range entries {
+		if e.ours() {
+			return e
+		}
 	}
-	return e.shim() || e.operation() == byUpdate && (e.manager() == FieldManager || e.manager() == beforeFirstApply)
+	return entry{}
 }
 
-// unserved says whether the entry names a version that the CRD no longer serves.
-func (e entry) unserved() bool {
-	version := e.text("apiVersion")
-	return version != apiVersion && version != ""
-}
+// fields are those that the entry owns.
+func (e entry) fields() *fieldpath.Set { return parseFields(e.content["fieldsV1"]) }
 
 // isShim knows the field managers of cert-manager's shims, by which the switch follows.
 func isShim(manager string) bool {
@@ -83,7 +96,7 @@ func isShim(manager string) bool {
 	return known
 }
 
-// shimSwitch names the flag of cert-manager's controller that switches a shim off.
+// shimSwitch returns the flag of cert-manager's controller that disables a shim.
 func shimSwitch(manager string) (string, bool) {
 	switch manager {
 	case "cert-manager-ingress-shim":
@@ -94,33 +107,4 @@ func shimSwitch(manager string) (string, bool) {
 		return "--enable-gateway-api-listenerset=false", true
 	}
 	return "", false
-}
-
-// holdsOurKind says whether a fieldsV1 has a field of the kinds that we write.
-func holdsOurKind(fields map[string]any) bool {
-	if _, ok := fields["f:spec"]; ok {
-		return true
-	}
-	metadata, _ := fields["f:metadata"].(map[string]any)
-	for _, name := range []string{"f:labels", "f:annotations", "f:ownerReferences"} {
-		if _, ok := metadata[name]; ok {
-			return true
-		}
-	}
-	return false
-}
-
-// shares says whether two fieldsV1 own one and the same leaf.
-func shares(a, b map[string]any) bool {
-	for element, child := range a {
-		other, both := b[element].(map[string]any)
-		if !both || element == "." {
-			continue
-		}
-		below, _ := child.(map[string]any)
-		if (len(below) == 0 && len(other) == 0) || shares(below, other) {
-			return true
-		}
-	}
-	return false
 }

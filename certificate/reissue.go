@@ -1,14 +1,17 @@
 package certificate
 
 import (
+	"cmp"
 	"slices"
 	"time"
+
+	"github.com/certshim/certshim/resolver"
 )
 
-// reissue says whether cert-manager signs anew after an apply. It follows what its
-// controllers compare with the last request: names, subject and usages as sets, the
-// issuer with its defaults filled in, the duration where both have one, and the kind of
-// private key. Everything else changes no certificate.
+// reissue predicts whether cert-manager signs a new certificate after an apply. Its controllers
+// compare with the last request: names, subject and usages as sets, the issuer with its defaults
+// filled in, the duration if both have one, and the kind of private key. Other changes cause no
+// new certificate.
 func reissue(s settlement, live map[string]any) Reissue {
 	if !s.differs {
 		return ReissueNo
@@ -51,17 +54,18 @@ func sameSubject(before, after map[string]any) bool {
 	return text(a, "serialNumber") == text(b, "serialNumber") && text(before, "commonName") == text(after, "commonName")
 }
 
-// sameKey compares with cert-manager's defaults, RSA of 2048 bits and ECDSA of 256.
+// sameKey compares keys with cert-manager's defaults filled in: RSA with 2048 bits, ECDSA with
+// 256.
 func sameKey(before, after map[string]any) bool { return keyOf(before) == keyOf(after) }
 
-type keyKind struct {
+type keySpec struct {
 	algorithm string
 	size      string
 }
 
-func keyOf(spec map[string]any) keyKind {
+func keyOf(spec map[string]any) keySpec {
 	private, _ := spec["privateKey"].(map[string]any)
-	k := keyKind{algorithm: text(private, "algorithm"), size: shown(private["size"])}
+	k := keySpec{algorithm: text(private, "algorithm"), size: shown(private["size"])}
 	if k.algorithm == "" {
 		k.algorithm = "RSA"
 	}
@@ -79,16 +83,14 @@ func keyOf(spec map[string]any) keyKind {
 
 func sameIssuer(before, after map[string]any) bool { return issuerOf(before) == issuerOf(after) }
 
-func issuerOf(spec map[string]any) [3]string {
+func issuerOf(spec map[string]any) resolver.Ref {
 	ref, _ := spec["issuerRef"].(map[string]any)
-	issuer := [3]string{text(ref, "name"), text(ref, "kind"), text(ref, "group")}
-	if issuer[1] == "" {
-		issuer[1] = "Issuer"
-	}
-	if issuer[2] == "" {
-		issuer[2] = group
-	}
-	return issuer
+	return withDefaults(resolver.Ref{Name: text(ref, "name"), Kind: text(ref, "kind"), Group: text(ref, "group")})
+}
+
+// withDefaults fills in what cert-manager takes an issuerRef without kind or group for.
+func withDefaults(ref resolver.Ref) resolver.Ref {
+	return resolver.Ref{Name: ref.Name, Kind: cmp.Or(ref.Kind, "Issuer"), Group: cmp.Or(ref.Group, group)}
 }
 
 func sameDuration(before, after map[string]any) bool {

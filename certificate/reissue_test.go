@@ -7,7 +7,8 @@ import (
 	"github.com/certshim/certshim/certificate"
 )
 
-// Whether cert-manager signs anew: by what its controllers compare with the last request.
+// Predictions of whether cert-manager issues a new certificate, by what its controllers compare
+// with the last request.
 func TestReissue(t *testing.T) {
 	const (
 		no      = certificate.ReissueNo
@@ -23,7 +24,7 @@ func TestReissue(t *testing.T) {
 	}
 	subject := func(in *certificate.Input) { in.Request.Subject.Countries = []string{"DE", "FR"} }
 	tests := map[string]struct {
-		// asks is what is wanted; live is what there was before.
+		// asks is what is wanted, live what exists.
 		asks func(*certificate.Input)
 		live func(m)
 		more []string
@@ -80,7 +81,7 @@ func TestReissue(t *testing.T) {
 	}
 }
 
-// A take-over that changes no value leads to no new certificate.
+// A take-over that changes no value causes no new certificate.
 func TestTakingOverReissuesNothing(t *testing.T) {
 	in := input(everything)
 	if d := decideLive(in, liveOf(t, in, nil, entryOf(shim, "Update", "10:00", in))); d.Reissue != certificate.ReissueNo || !d.Unchanged {

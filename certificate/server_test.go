@@ -18,8 +18,8 @@ import (
 	"github.com/certshim/certshim/certificate"
 )
 
-// server is the API server's own code of server-side apply around one Certificate in
-// memory, with the granularity of cert-manager's CRD.
+// server runs the API server's own server-side apply on one Certificate in memory, with the
+// granularity of cert-manager's CRD.
 type server struct {
 	fields managedfieldstest.TestFieldManager
 	// exists is false before the first write; version is the resourceVersion.
@@ -36,8 +36,8 @@ func newServer() *server {
 	return &server{fields: managedfieldstest.NewTestFieldManager(crdTypes(), certificateKind), version: 1}
 }
 
-// crdSchema is the part of the CRD that is written here: lists of the spec are atomic,
-// maps granular, owners keyed by their uid.
+// crdSchema is the part of the CRD that we write: lists of the spec are atomic, maps granular,
+// owners keyed by uid.
 const crdSchema = `types:
 - name: certificate
   map:
@@ -115,7 +115,7 @@ const crdSchema = `types:
   map: {elementType: {namedType: __untyped_atomic_}, elementRelationship: atomic}
 `
 
-// types turns objects into values of the schema and back.
+// types converts objects to values of the schema and back.
 type types struct{ certificate typed.ParseableType }
 
 func crdTypes() types {
@@ -134,7 +134,7 @@ func (c types) TypedToObject(value *typed.TypedValue) (runtime.Object, error) {
 	return &unstructured.Unstructured{Object: value.AsValue().Unstructured().(map[string]any)}, nil
 }
 
-// object is the Certificate as a client gets it, nil before it exists.
+// object returns the Certificate as a client gets it, nil before it exists.
 func (s *server) object() map[string]any {
 	if !s.exists {
 		return nil
@@ -156,7 +156,7 @@ func (s *server) wrote(before map[string]any) {
 	}
 }
 
-// apply is a server-side apply.
+// apply does a server-side apply.
 func (s *server) apply(manager string, config map[string]any, force bool) error {
 	before := s.object()
 	u := &unstructured.Unstructured{Object: runtime.DeepCopyJSON(config)}
@@ -167,7 +167,7 @@ func (s *server) apply(manager string, config map[string]any, force bool) error 
 	return nil
 }
 
-// update is a PUT of the object after change has edited it.
+// update does a PUT of the object after change has edited it.
 func (s *server) update(manager string, change func(object map[string]any)) error {
 	before := s.object()
 	u := s.fields.Live().(*unstructured.Unstructured)
@@ -179,7 +179,7 @@ func (s *server) update(manager string, change func(object map[string]any)) erro
 	return nil
 }
 
-// patch takes the JSON patch of a take-over, and nothing else.
+// patch applies the JSON patch of a take-over; it supports no others.
 func (s *server) patch(text []byte) error {
 	var operations []struct {
 		Op, Path string
@@ -192,7 +192,7 @@ func (s *server) patch(text []byte) error {
 		return fmt.Errorf("the patch does more than to take over: %s", text)
 	}
 	for _, operation := range operations {
-		if operation.Op != "replace" {
+		if operation.Op != "replace" && operation.Op != "add" {
 			return fmt.Errorf("operation %s", operation.Op)
 		}
 	}
@@ -204,14 +204,14 @@ func (s *server) patch(text []byte) error {
 	})
 }
 
-// clear takes all ownership away, as a client may.
+// clear removes all ownership, as a client may.
 func (s *server) clear() error {
 	return s.update("anybody", func(object map[string]any) {
 		object["metadata"].(map[string]any)["managedFields"] = []any{map[string]any{}}
 	})
 }
 
-// execute carries a decision to create or to apply out as the controller does.
+// execute carries out a decision to create or apply, as the controller does.
 func (s *server) execute(d certificate.Decision) error {
 	if d.Action == certificate.Create {
 		if s.exists {
@@ -233,7 +233,7 @@ func (s *server) execute(d certificate.Decision) error {
 	return s.apply(certificate.FieldManager, d.Config, false)
 }
 
-// entries are the managedFields.
+// entries returns the managedFields.
 func (s *server) entries() []metav1.ManagedFieldsEntry { return s.fields.ManagedFields() }
 
 func TestTheTestsServerAppliesAsTheAPIServer(t *testing.T) {

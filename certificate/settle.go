@@ -3,75 +3,60 @@ package certificate
 import (
 	"cmp"
 	"fmt"
-	"maps"
-	"reflect"
 	"slices"
 	"strings"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
+	"sigs.k8s.io/structured-merge-diff/v6/value"
 
 	"github.com/certshim/certshim/problem"
 )
 
-// settlement is what becomes of a configuration in the face of the managers that hold
-// fields of the live Certificate.
+// settlement is a configuration adjusted to the managers of the live Certificate's fields.
 type settlement struct {
-	// config is the configuration without what is left to others.
+	// config is the configuration without the fields left to others.
 	config map[string]any
-	// wanted are its leaves, and owned what our Apply entry will hold.
-	wanted map[fieldPath]any
-	owned  fieldSet
+	// wanted are its leaves, and owned is what our Apply entry will own.
+	wanted, owned *fieldpath.Set
 	// yielded are the fields left to others.
 	yielded  []Conflict
 	problems problem.List
-	// entries are the managedFields after the take-over, nil where none is needed.
+	// entries are the managedFields after a take-over, nil if none is needed.
 	entries []any
-	// shimHeld is true when fields that we want are taken from one of cert-manager's shims.
+	// shimHeld is true if wanted fields are taken over from one of cert-manager's shims.
 	shimHeld bool
-	// differs is true when live values are others than the wanted ones.
+	// differs is true if live values differ from the wanted ones.
 	differs bool
 }
 
-// settle is the conflict policy. Fields that cert-manager's shims, an earlier update of
-// ours or nobody known holds are taken over; those of anyone else with another value
-// stay theirs; equal values are owned together. What makes a Certificate that of its
-// source, its Secret's name and our owner reference, is never left to others.
+// settle applies the conflict policy. Fields of cert-manager's shims, of an earlier update of
+// ours or of an unknown writer are taken over. Fields that anyone else holds with a different
+// value are left to them; equal values are owned together. The identity of a Certificate, its
+// secretName and our owner reference, is never left to others.
 func settle(config, live map[string]any) settlement {
-	s := settlement{config: deepCopy(config).(map[string]any), wanted: leaves(config)}
-	s.yieldTo(live)
+	s := settlement{config: runtime.DeepCopyJSON(config)}
+	s.yieldConflicts(config, live)
 	s.wanted = leaves(s.config)
-	s.owned = fieldSet{}
-	for path := range s.wanted {
-		s.owned[path] = true
-	}
-	if own := ownEntry(managedFields(live)); own != nil {
-		maps.Copy(s.owned, parseFields(own.fields()))
-	}
-	s.differs = s.differsFrom(live)
+	s.owned = s.wanted.Union(ownEntry(managedFields(live)).fields())
+	// An apply also removes what our entry owns and the configuration leaves out.
+	s.differs = !differing(s.wanted, s.config, live).Empty() || !s.owned.Equals(s.wanted)
 	s.takeOver(live)
 	return s
 }
 
-// differsFrom says whether an apply would change a value or remove a field.
-func (s *settlement) differsFrom(live map[string]any) bool {
-	for path, value := range s.wanted {
-		if there, found := lookup(live, path); !found || !equal(there, value) {
-			return true
-		}
-	}
-	return len(s.owned) != len(s.wanted)
-}
-
-// yieldTo takes out of the configuration what others hold with another value.
-func (s *settlement) yieldTo(live map[string]any) {
+// yieldConflicts removes what others hold with a different value from the configuration.
+func (s *settlement) yieldConflicts(config, live map[string]any) {
+	changed := differing(leaves(config), config, live)
 	for _, e := range managedFields(live) {
-		if e.taken() || e.ours() {
+		if e.takeable() || e.ours() {
 			continue
 		}
-		held := parseFields(e.fields())
-		for _, path := range sortedPaths(s.wanted) {
-			if identity(path) || !conflicts(path, s.wanted[path], held, live) {
-				continue
+		held := e.fields()
+		for path := range changed.All() {
+			if !identity(path) && conflicts(path, held, live) {
+				s.yield(path, lookup(config, path), e.holder, live)
 			}
-			s.yield(path, e, live)
 		}
 	}
 	slices.SortFunc(s.yielded, func(a, b Conflict) int {
@@ -79,62 +64,52 @@ func (s *settlement) yieldTo(live map[string]any) {
 	})
 }
 
-// identity is what makes a Certificate the one of its source.
-func identity(path fieldPath) bool {
-	return path == pathSecretName || path.within(pathOwners)
+// identity reports whether a field ties a Certificate to its source.
+func identity(path fieldpath.Path) bool {
+	return path.Equals(pathSecretName) || within(path, pathOwners)
 }
 
-// conflicts says whether applying a value would be a conflict with the holder of a set.
-func conflicts(path fieldPath, want any, held fieldSet, live map[string]any) bool {
-	there, found := lookup(live, path)
-	if found && equal(there, want) {
-		return false
-	}
-	if held[path] {
-		return true
-	}
-	for _, parent := range path.parents() {
-		container, found := lookup(live, parent)
-		inside, _ := container.(map[string]any)
-		if held[parent] && (!found || len(inside) == 0) {
+// conflicts reports whether changing a value would conflict with the holder of a set.
+func conflicts(path fieldpath.Path, held *fieldpath.Set, live map[string]any) bool {
+	for i := 1; i < len(path); i++ {
+		inside, _ := lookup(live, path[:i]).(map[string]any)
+		if held.Has(path[:i]) && len(inside) == 0 {
 			return true
 		}
 	}
-	return false
+	return held.Has(path)
 }
 
 // yield leaves a field to its holder; of the issuer reference and the private key the
 // whole as it stands, since the parts of two managers make one that nobody meant.
-func (s *settlement) yield(path fieldPath, holder entry, live map[string]any) {
-	there, _ := lookup(live, path)
+func (s *settlement) yield(path fieldpath.Path, want any, holder holder, live map[string]any) {
 	s.yielded = append(s.yielded, Conflict{
-		Field: path.String(), Manager: holder.manager(), Operation: holder.text("operation"),
+		Field: path.String(), Manager: holder.manager, Operation: string(holder.operation),
 	})
 	s.problems.Add(problem.Problem{
-		Severity: problem.Warning, Path: strings.TrimPrefix(path.String(), "."), Value: shown(s.wanted[path]), Reason: problem.FieldConflict,
+		Severity: problem.Warning, Path: strings.TrimPrefix(path.String(), "."), Value: shown(want), Reason: problem.FieldConflict,
 		Message: fmt.Sprintf("field manager %s of Certificate %s holds %s with the value %s, by %s; it stays theirs",
-			problem.Quote(holder.manager()), problem.Name(nameOf(live)), path, problem.Quote(shown(there)), holder.operation()),
+			problem.Quote(holder.manager), problem.Name(nameOf(live)), path, problem.Quote(shown(lookup(live, path))), holder.operation),
 	})
-	remove(s.config, whole(path))
-	s.freeze(whole(path), live)
+	remove(s.config, unitOf(path))
+	s.freeze(unitOf(path), live)
 }
 
-// freeze keeps what our entry holds of a whole at its live values: a part left out of an
-// apply is removed, and the rest would mean another issuer or key.
-func (s *settlement) freeze(whole fieldPath, live map[string]any) {
-	own := ownEntry(managedFields(live))
-	for path := range parseFields(own.fields()) {
-		value, found := lookup(live, path)
-		if path != whole && path.within(whole) && found {
-			set(s.config, path, deepCopy(value))
+// freeze keeps what our entry holds of a unit at its live values: parts left out of an apply
+// would be removed, and the rest would mean another issuer or key.
+func (s *settlement) freeze(unit fieldpath.Path, live map[string]any) {
+	for path := range ownEntry(managedFields(live)).fields().All() {
+		value := lookup(live, path)
+		if len(path) > len(unit) && within(path, unit) && value != nil {
+			put(s.config, path, runtime.DeepCopyJSONValue(value))
 		}
 	}
 }
 
-// whole is the path that is yielded together with path.
-func whole(path fieldPath) fieldPath {
-	for _, unit := range []fieldPath{pathSpec.child("f:issuerRef"), pathSpec.child("f:privateKey")} {
-		if path.within(unit) {
+// unitOf returns the unit that is left to others together with path.
+func unitOf(path fieldpath.Path) fieldpath.Path {
+	for _, unit := range []fieldpath.Path{pathIssuerRef, pathPrivateKey} {
+		if within(path, unit) {
 			return unit
 		}
 	}
@@ -160,61 +135,30 @@ func shown(value any) string {
 	return fmt.Sprint(value)
 }
 
-// leaves are the leaves of a configuration by path, as [Want] counts them.
-func leaves(config map[string]any) map[fieldPath]any {
-	out := map[fieldPath]any{}
+// leaves returns the leaves of a configuration, in the sense of [Want].
+func leaves(config map[string]any) *fieldpath.Set {
+	set := fieldpath.NewSet()
 	metadata, _ := config["metadata"].(map[string]any)
 	for _, name := range []string{"labels", "annotations"} {
 		values, _ := metadata[name].(map[string]any)
-		collect(out, fieldPath("f:metadata").child("f:"+name), values)
+		collect(set, fieldpath.MakePathOrDie("metadata", name), values)
 	}
-	eachItem(metadata["ownerReferences"], func(item any) { out[pathOwners.child(ownerElement(uidOf(item)))] = item })
+	eachItem(metadata["ownerReferences"], func(item any) {
+		uid := value.NewValueInterface(uidOf(item))
+		set.Insert(child(pathOwners, fieldpath.KeyElement(value.Field{Name: "uid", Value: uid})))
+	})
 	spec, _ := config["spec"].(map[string]any)
-	collect(out, pathSpec, spec)
-	return out
+	collect(set, pathSpec, spec)
+	return set
 }
 
-func collect(out map[fieldPath]any, at fieldPath, values map[string]any) {
+func collect(set *fieldpath.Set, at fieldpath.Path, values map[string]any) {
 	for name, value := range values {
-		path := at.child("f:" + name)
+		path := child(at, fieldpath.FieldNameElement(name))
 		if inner, ok := value.(map[string]any); ok && len(inner) > 0 {
-			collect(out, path, inner)
+			collect(set, path, inner)
 			continue
 		}
-		out[path] = value
+		set.Insert(path)
 	}
 }
-
-func sortedPaths[V any](set map[fieldPath]V) []fieldPath {
-	return slices.Sorted(maps.Keys(set))
-}
-
-// equal compares values as the API server does: numbers by value, lists in order.
-func equal(a, b any) bool { return reflect.DeepEqual(plain(a), plain(b)) }
-
-// plain gives equal numbers one type.
-func plain(value any) any {
-	switch v := value.(type) {
-	case int:
-		return int64(v)
-	case float64:
-		if whole := int64(v); float64(whole) == v {
-			return whole
-		}
-	case []any:
-		out := make([]any, len(v))
-		for i := range v {
-			out[i] = plain(v[i])
-		}
-		return out
-	case map[string]any:
-		out := make(map[string]any, len(v))
-		for name := range v {
-			out[name] = plain(v[name])
-		}
-		return out
-	}
-	return value
-}
-
-func deepCopy(value any) any { return plain(value) }

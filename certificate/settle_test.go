@@ -38,8 +38,8 @@ func set(path string, value any) func(map[string]any) {
 	return func(object map[string]any) { object["spec"].(map[string]any)[path] = value }
 }
 
-// Taking over moves exactly the wanted fields of those whom we follow into one entry of
-// ours, and leaves everybody else's.
+// A take-over moves exactly the wanted fields of shims and unknown writers into our entry, and
+// leaves all other entries alone.
 func TestTakeOver(t *testing.T) {
 	in := input(withKey, withDuration)
 	own := func(more ...string) string { return ownOf(in, "10:00", more...) }
@@ -180,7 +180,8 @@ func TestTakeOver(t *testing.T) {
 	}
 }
 
-// takenOverOnce: after the patch, and the apply if values changed, nothing is left to do.
+// takenOverOnce checks that nothing is left to do after the patch and, if values changed, the
+// apply.
 func takenOverOnce(t *testing.T, in certificate.Input, live map[string]any, entries []string, d certificate.Decision) {
 	t.Helper()
 	next := liveOf(t, in, nil)
@@ -205,7 +206,7 @@ func takenOverOnce(t *testing.T, in certificate.Input, live map[string]any, entr
 	}
 }
 
-// Fields of other managers with other values stay theirs, and the rest is applied.
+// Fields that other managers hold with different values stay theirs, and the rest is applied.
 func TestYield(t *testing.T) {
 	in := input(withKey, withDuration, func(in *certificate.Input) {
 		in.Request.Extra = map[string]string{"example.com/a": "1"}

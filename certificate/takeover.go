@@ -1,12 +1,17 @@
 package certificate
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"maps"
 
-// takeOver works out the managedFields by which the wanted fields become ours alone, as
-// if we had applied them from the start. Fields of a shim that we don't want stay in its
-// entry, status entries stay, and an entry of a version that is no longer served is
-// rewritten to the served one, which lets applies through again. Where nobody is
-// recorded at all, an apply would conflict with before-first-apply in all that differs.
+	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
+)
+
+// takeOver computes managedFields in which the wanted fields are ours alone, as if we had
+// applied them from the start. Fields of a shim that we don't want stay in its entry, and so do
+// status entries. An entry of a version that is no longer served is rewritten to the served one,
+// without which every apply would fail. Without any entries, an apply would conflict with
+// before-first-apply in every difference, so that our entry is added first.
 func (s *settlement) takeOver(live map[string]any) {
 	var rest []any
 	entries := managedFields(live)
@@ -14,18 +19,18 @@ func (s *settlement) takeOver(live map[string]any) {
 	latest := ""
 	for _, e := range entries {
 		if e.ours() {
-			latest = max(latest, e.time())
-			changed = changed || e.unserved()
+			latest = max(latest, e.time)
+			changed = changed || e.unservedVersion()
 			continue
 		}
-		left, took := s.left(e, live)
-		if took || e.taken() {
-			latest = max(latest, e.time())
+		left, took := s.remainder(e, live)
+		if took || e.takeable() {
+			latest = max(latest, e.time)
 		}
-		s.shimHeld = s.shimHeld || took && e.shim()
-		changed = changed || took || e.unserved()
+		s.shimHeld = s.shimHeld || took && e.byShim()
+		changed = changed || took || e.unservedVersion()
 		if left != nil {
-			rest = append(rest, map[string]any(left))
+			rest = append(rest, left)
 		}
 	}
 	if changed {
@@ -33,12 +38,12 @@ func (s *settlement) takeOver(live map[string]any) {
 	}
 }
 
-// ownEntry is our entry after the take-over. Its time is that of the latest entry that
-// could be taken from, so that what a shim left is older, and what it writes later younger.
+// ownEntry returns our entry after the take-over. Its time is that of the latest entry that
+// fields could be taken from, so that later writes of a shim are newer.
 func (s *settlement) ownEntry(time string) any {
 	own := map[string]any{
 		"manager": FieldManager, "operation": string(byApply), "apiVersion": apiVersion,
-		"fieldsType": "FieldsV1", "fieldsV1": s.owned.fieldsV1(),
+		"fieldsType": "FieldsV1", "fieldsV1": fieldsV1{s.owned},
 	}
 	if time != "" {
 		own["time"] = time
@@ -46,74 +51,65 @@ func (s *settlement) ownEntry(time string) any {
 	return own
 }
 
-// left is what remains of another manager's entry, nil for nothing, and whether
+// remainder returns what remains of another manager's entry, nil for nothing, and whether
 // anything was taken from it.
-func (s *settlement) left(e entry, live map[string]any) (entry, bool) {
-	held := parseFields(e.fields())
-	kept, took := fieldSet{}, false
-	for path := range held {
-		switch {
-		case e.main() && s.takes(e, path, live):
-			took = true
-		case e.taken() && isContainer(path, live):
-		default:
-			kept[path] = true
-		}
+func (s *settlement) remainder(e entry, live map[string]any) (map[string]any, bool) {
+	held, taken := e.fields(), s.taken(e, live)
+	took := !taken.Empty()
+	if !took && !e.unservedVersion() {
+		return e.content, false
 	}
-	if !took && !e.unserved() {
-		return e, false
+	kept := held.Difference(taken)
+	if e.takeable() {
+		kept = where(kept, func(path fieldpath.Path) bool { return !isContainer(path, live) })
 	}
-	if len(kept) == 0 {
+	if kept.Empty() {
 		return nil, took
 	}
 	return e.with(kept), took
 }
 
-// takes says whether a field of an entry becomes ours alone.
-func (s *settlement) takes(e entry, path fieldPath, live map[string]any) bool {
-	want, wanted := s.wanted[path]
-	if !wanted {
-		return false
+// taken returns the fields of an entry that become ours alone.
+func (s *settlement) taken(e entry, live map[string]any) *fieldpath.Set {
+	wanted := e.fields().Intersection(s.wanted)
+	switch {
+	case !e.mainResource():
+		return fieldpath.NewSet()
+	case e.takeable():
+		return wanted
 	}
-	if e.taken() {
-		return true
-	}
-	there, found := lookup(live, path)
-	return identity(path) && (!found || !equal(there, want))
+	return where(differing(wanted, s.config, live), identity)
 }
 
-// isContainer says whether a path is not a value but only holds others. The status isn't
-// ours to judge.
-func isContainer(path fieldPath, live map[string]any) bool {
-	if path.within(pathStatus) || path.keyed() {
+// isContainer reports whether a path has no value of its own but only holds others. It is false
+// for the status, which isn't ours.
+func isContainer(path fieldpath.Path, live map[string]any) bool {
+	if within(path, pathStatus) || isItem(path[len(path)-1]) {
 		return false
 	}
-	if path == pathOwners || path == pathFinalizers {
+	if path.Equals(pathOwners) || path.Equals(pathFinalizers) {
 		return true
 	}
-	value, _ := lookup(live, path)
-	inside, ok := value.(map[string]any)
-	return ok && len(inside) > 0
+	inside, _ := lookup(live, path).(map[string]any)
+	return len(inside) > 0
 }
 
 // with is the entry with another set, in the served version.
-func (e entry) with(set fieldSet) entry {
-	out := entry{}
-	for name, value := range e {
-		out[name] = value
-	}
+func (e entry) with(set *fieldpath.Set) map[string]any {
+	out := maps.Clone(e.content)
 	out["apiVersion"] = apiVersion
-	out["fieldsV1"] = set.fieldsV1()
+	out["fieldsV1"] = fieldsV1{set}
 	return out
 }
 
-// patch is the JSON patch that takes over, nil where there is nothing to take.
+// patch returns the JSON patch for the take-over, nil if none is needed. Its operation is add
+// since managedFields may be missing; add also replaces them.
 func (s *settlement) patch(resourceVersion string) ([]byte, error) {
 	if s.entries == nil {
 		return nil, nil
 	}
 	return json.Marshal([]any{
-		map[string]any{"op": "replace", "path": "/metadata/managedFields", "value": s.entries},
+		map[string]any{"op": "add", "path": "/metadata/managedFields", "value": s.entries},
 		map[string]any{"op": "replace", "path": "/metadata/resourceVersion", "value": resourceVersion},
 	})
 }

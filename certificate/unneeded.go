@@ -5,17 +5,17 @@ import (
 	"github.com/certshim/certshim/source"
 )
 
-// DecideUnneeded decides about a Certificate whose Secret the source, read without
-// error, names in no form any more. It deletes only what is the source's by uid, group,
-// kind and name of the controller reference.
+// DecideUnneeded decides about a Certificate whose Secret the source, read without error, no
+// longer names. It deletes only a Certificate whose controller reference has the source's uid,
+// group, kind and name.
 func DecideUnneeded(object *source.Object, seen Observed) Decision {
 	seen = current(seen)
 	d := decided(seen)
 	switch {
 	case seen.Flags.Has(Deleting):
 		d.Action, d.Reason = Wait, "the Certificate is being deleted"
-	case !owns(object, seen.Owner):
-		d.Action, d.Reason = Keep, "nothing names it any more, but "+whose(object, seen)
+	case !Owns(object, seen.Owner):
+		d.Action, d.Reason = Keep, "nothing names it any more, but "+otherOwnerInWords(object, seen)
 	default:
 		d.Action, d.Reason = Delete, "the source no longer names its Secret"
 		d.Guard = Guard{UID: seen.UID, ResourceVersion: seen.ResourceVersion}
@@ -23,18 +23,18 @@ func DecideUnneeded(object *source.Object, seen Observed) Decision {
 	return d
 }
 
-func whose(object *source.Object, seen Observed) string {
-	why, _ := stranger(object, seen)
+func otherOwnerInWords(object *source.Object, seen Observed) string {
+	why, _ := otherOwner(object, seen)
 	return why
 }
 
-// NoLongerKept keeps the Certificate of a source that asks for none any more, and says
-// so in one problem; why says what became of the source.
+// NoLongerKept keeps the Certificate of a source that no longer asks for any, and says so in one
+// problem; why says what happened to the source.
 func NoLongerKept(object *source.Object, seen Observed, why string) Decision {
 	seen = current(seen)
 	d := decided(seen)
 	d.Action, d.Reason = Keep, "it is no longer kept up to date: "+why
-	if !owns(object, seen.Owner) || seen.Flags.Has(Deleting) {
+	if !Owns(object, seen.Owner) || seen.Flags.Has(Deleting) {
 		return d
 	}
 	d.Problems.Add(problem.Problem{
@@ -44,13 +44,23 @@ func NoLongerKept(object *source.Object, seen Observed, why string) Decision {
 	return d
 }
 
-// WithoutIssuer decides where the issuer can't be known or used, for the reason why: what
-// is the source's stays as it is, and nothing new is made. The issuer has its own problem.
-func WithoutIssuer(object *source.Object, ask source.Ask, existing *Observed, why string) Decision {
+// Refused decides for a source that isn't allowed what it asks for, for the reason why: its
+// Certificate stays as it is, and no new one is created. The caller reports the problem.
+func Refused(object *source.Object, ask source.Ask, existing *Observed, why string) Decision {
+	return unchanged(object, ask, existing, Refuse, why)
+}
+
+// Undecided decides while something that the decision depends on isn't known, for the reason
+// why: the source's Certificate stays as it is, and a new one waits.
+func Undecided(object *source.Object, ask source.Ask, existing *Observed, why string) Decision {
+	return unchanged(object, ask, existing, Wait, why)
+}
+
+func unchanged(object *source.Object, ask source.Ask, existing *Observed, missing Action, why string) Decision {
 	if existing == nil {
 		return Decision{
 			Namespace: object.Namespace, Name: ask.Secret,
-			Action: Refuse, Reason: why, Reissue: ReissueNo,
+			Action: missing, Reason: why, Reissue: ReissueNo,
 		}
 	}
 	seen := current(*existing)
@@ -58,11 +68,11 @@ func WithoutIssuer(object *source.Object, ask source.Ask, existing *Observed, wh
 	switch {
 	case seen.Flags.Has(Deleting):
 		d.Action, d.Reason = Wait, "the Certificate is being deleted"
-	case owns(object, seen.Owner):
+	case Owns(object, seen.Owner):
 		d.Action, d.Reason = Keep, why
 	default:
 		d.Action = Refuse
-		d.Reason, _ = stranger(object, seen)
+		d.Reason, _ = otherOwner(object, seen)
 	}
 	return d
 }

@@ -18,7 +18,7 @@ func notOurs(object map[string]any) {
 	ownedBy(certificate.Owner{Group: "networking.k8s.io", Kind: "Ingress", Name: "web", UID: "old"})(object)
 }
 
-// A Certificate is deleted only if the controller reference is to this very source.
+// A Certificate is deleted only if its controller reference names this very source.
 func TestDecideUnneeded(t *testing.T) {
 	object := input().Source
 	tests := map[string]struct {
@@ -74,7 +74,7 @@ func TestNoLongerKept(t *testing.T) {
 	}
 }
 
-func TestWithoutIssuer(t *testing.T) {
+func TestRefused(t *testing.T) {
 	object, ask := input().Source, input().Ask
 	tests := map[string]struct {
 		change func(map[string]any)
@@ -88,19 +88,19 @@ func TestWithoutIssuer(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			existing := seen(t, tt.change)
-			d := certificate.WithoutIssuer(object, ask, &existing, "its issuer isn't known")
+			d := certificate.Refused(object, ask, &existing, "its issuer isn't known")
 			if d.Action != tt.action || d.Reason != tt.reason || d.Name != "web-tls" || !d.Problems.Empty() || d.Config != nil {
 				t.Errorf("%s: %s", d.Action, d.Reason)
 			}
 		})
 	}
-	d := certificate.WithoutIssuer(object, ask, nil, "its issuer isn't known")
+	d := certificate.Refused(object, ask, nil, "its issuer isn't known")
 	if d.Action != certificate.Refuse || d.Reason != "its issuer isn't known" || d.Name != "web-tls" || d.Namespace != "shop" || d.Reissue != certificate.ReissueNo {
 		t.Errorf("%s/%s %s: %s", d.Namespace, d.Name, d.Action, d.Reason)
 	}
 }
 
-// What was read live counts for these three too.
+// The live object takes precedence in these three, too.
 func TestLiveWinsForWhatIsUnneeded(t *testing.T) {
 	stale := seen(t, nil)
 	stale.Live = liveOf(t, input(), notOurs)
@@ -110,7 +110,19 @@ func TestLiveWinsForWhatIsUnneeded(t *testing.T) {
 	if d := certificate.NoLongerKept(input().Source, stale, "x"); !d.Problems.Empty() {
 		t.Errorf("told %v", d.Problems.All())
 	}
-	if d := certificate.WithoutIssuer(input().Source, input().Ask, &stale, "its issuer isn't known"); d.Action != certificate.Refuse {
+	if d := certificate.Refused(input().Source, input().Ask, &stale, "its issuer isn't known"); d.Action != certificate.Refuse {
 		t.Errorf("%s: %s", d.Action, d.Reason)
+	}
+}
+
+// While something isn't known, an existing Certificate is kept, and none is created.
+func TestUndecided(t *testing.T) {
+	object, ask, existing := input().Source, input().Ask, seen(t, nil)
+	const why = "its Gateway can't be read"
+	if d := certificate.Undecided(object, ask, nil, why); d.Action != certificate.Wait || d.Reason != why || d.Name != "web-tls" {
+		t.Errorf("a new one: %s: %s", d.Action, d.Reason)
+	}
+	if d := certificate.Undecided(object, ask, &existing, why); d.Action != certificate.Keep || d.Reason != why {
+		t.Errorf("one that exists: %s: %s", d.Action, d.Reason)
 	}
 }

@@ -16,7 +16,7 @@ import (
 // the file.
 func (c Configuration) Validate() error { return c.mistakes().Err() }
 
-func (c Configuration) mistakes() declaration.Mistakes {
+func (c *Configuration) mistakes() declaration.Mistakes {
 	var all declaration.Mistakes
 	all.Addf(c.APIVersion != APIVersion, "apiVersion", "%q, must be %s", c.APIVersion, APIVersion)
 	all.Addf(c.Kind != Kind, "kind", "%q, must be %s", c.Kind, Kind)
@@ -75,7 +75,7 @@ func checkNamespaces(namespaces []string) declaration.Mistakes {
 // checkKinds wants kinds of sources.
 func checkKinds(kinds []string) declaration.Mistakes {
 	var known []string
-	for _, kind := range source.Kinds() {
+	for _, kind := range source.Builtin().All() {
 		known = append(known, kind.GroupVersionKind().Kind)
 	}
 	var all declaration.Mistakes

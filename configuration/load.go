@@ -14,5 +14,5 @@ func Load(data []byte, name string) (Configuration, error) {
 	if err := document.Identify(APIVersion, Kind); err != nil {
 		return c, err
 	}
-	return c, document.Decode(&c, func() declaration.Mistakes { return c.mistakes() })
+	return c, document.Decode(&c, c.mistakes)
 }

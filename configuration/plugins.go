@@ -125,8 +125,8 @@ func (g Grant) DescribedKinds() []resolver.DescribedKind {
 }
 
 // entry is how the cluster serves the kind.
-func (k GrantedKind) entry() resolver.KindEntry {
-	return resolver.KindEntry{Kind: k.Kind, Resource: k.Resource, Scope: k.Scope}
+func (k GrantedKind) entry() resolver.DeclaredKind {
+	return resolver.DeclaredKind{Kind: k.Kind, Resource: k.Resource, Scope: k.Scope}
 }
 
 func (k GrantedKind) same(other GrantedKind) bool {
@@ -135,19 +135,19 @@ func (k GrantedKind) same(other GrantedKind) bool {
 
 // types are the kinds that a plugin speaks for, as issuer types: one a group and list of
 // versions.
-func (p Plugin) types() []resolver.Entry {
-	var types []resolver.Entry
+func (p Plugin) types() []resolver.IssuerType {
+	var types []resolver.IssuerType
 	for _, kind := range p.Grant.Kinds {
-		i := slices.IndexFunc(types, func(e resolver.Entry) bool {
+		i := slices.IndexFunc(types, func(e resolver.IssuerType) bool {
 			return e.Group == kind.Group && slices.Equal(e.Versions, kind.Versions)
 		})
 		if i >= 0 {
 			types[i].Kinds = append(types[i].Kinds, kind.entry())
 			continue
 		}
-		types = append(types, resolver.Entry{
+		types = append(types, resolver.IssuerType{
 			ID: p.Name, Title: "issuers of the plugin " + p.Name, Group: kind.Group, Versions: kind.Versions,
-			Kinds: []resolver.KindEntry{kind.entry()}, Level: resolver.LevelOperator,
+			Kinds: []resolver.DeclaredKind{kind.entry()}, Level: resolver.LevelOperator,
 		})
 	}
 	return types

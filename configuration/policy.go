@@ -10,6 +10,7 @@ import (
 	"github.com/certshim/certshim/declaration"
 	"github.com/certshim/certshim/problem"
 	"github.com/certshim/certshim/resolver"
+	"github.com/certshim/certshim/source"
 )
 
 // Surroundings are what a policy depends on beside the configuration.
@@ -17,7 +18,7 @@ type Surroundings struct {
 	// Compiled are the resolvers of this program.
 	Compiled []Compiled
 	// Types are the issuer types that the operator's files declare, see [Resolvers.Types].
-	Types []resolver.Entry
+	Types []resolver.IssuerType
 	// Offline means that what isn't observed may exist all the same.
 	Offline bool
 }
@@ -25,7 +26,7 @@ type Surroundings struct {
 // Compiled is a resolver that is compiled in, with the declarations of its issuer types.
 type Compiled struct {
 	resolver.Resolver
-	Types []resolver.Entry
+	Types []resolver.IssuerType
 }
 
 // names by which it can be switched off: its own, and those of its types.
@@ -56,11 +57,24 @@ func (c Configuration) Policy(s Surroundings) (*certshim.Policy, error) {
 			AutoKeys: c.Annotations.Auto, ExtraKeys: c.Annotations.Extra, IssuerKeys: slices.Concat(registry.CopyKeys(), c.issuerKeys(s)),
 		}),
 		Registry:       registry,
+		Kinds:          c.kinds(s),
 		AutoKinds:      c.Annotations.AutoKinds,
 		ExtraProtocols: c.GatewayAPI.ExtraProtocols,
 		Certificate:    certificate.Policy{Labels: labels},
 		Offline:        s.Offline,
 	}, nil
+}
+
+// kinds of sources that are switched on. Of documents all are read.
+func (c Configuration) kinds(s Surroundings) source.Kinds {
+	var off []source.Switch
+	if !c.GatewayAPI.Enabled && !s.Offline {
+		off = append(off, source.SwitchGatewayAPI)
+	}
+	if !c.GatewayAPI.ListenerSets && !s.Offline {
+		off = append(off, source.SwitchListenerSets)
+	}
+	return source.Builtin().Without(off...)
 }
 
 // Registry knows the issuer types of this program, and the operator's.
@@ -104,7 +118,7 @@ func (c Configuration) disabled(name string) bool { return slices.Contains(c.Res
 
 // shipped are the types of the catalogue that the operator hasn't switched off. It is an error
 // to switch off what there isn't.
-func (c Configuration) shipped(s Surroundings) ([]resolver.Entry, error) {
+func (c Configuration) shipped(s Surroundings) ([]resolver.IssuerType, error) {
 	entries, err := resolver.Shipped()
 	if err != nil {
 		return nil, err
@@ -116,7 +130,7 @@ func (c Configuration) shipped(s Surroundings) ([]resolver.Entry, error) {
 	for _, compiled := range s.Compiled {
 		names = append(names, compiled.names()...)
 	}
-	return slices.DeleteFunc(entries, func(e resolver.Entry) bool { return c.disabled(e.By()) }), c.checkDisabled(names).Err()
+	return slices.DeleteFunc(entries, func(e resolver.IssuerType) bool { return c.disabled(e.By()) }), c.checkDisabled(names).Err()
 }
 
 func (c Configuration) checkDisabled(names []string) declaration.Mistakes {

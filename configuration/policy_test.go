@@ -23,9 +23,9 @@ func (corpCA) Resolve(context.Context, resolver.Query) (resolver.Statement, erro
 var corpKind = resolver.GroupKind{Group: "pki.corp.example", Kind: "CorpIssuer"}
 
 func compiled() []configuration.Compiled {
-	return []configuration.Compiled{{Resolver: corpCA{}, Types: []resolver.Entry{{
+	return []configuration.Compiled{{Resolver: corpCA{}, Types: []resolver.IssuerType{{
 		ID: "corp", Title: "Corp CA", Group: corpKind.Group, Versions: []string{"v1"}, Level: resolver.LevelCompiled,
-		Kinds: []resolver.KindEntry{{Kind: corpKind.Kind, Resource: "corpissuers", Scope: resolver.Namespaced}},
+		Kinds: []resolver.DeclaredKind{{Kind: corpKind.Kind, Resource: "corpissuers", Scope: resolver.Namespaced}},
 	}}}}
 }
 
@@ -51,7 +51,7 @@ namespaceDefaults: true
 			t.Errorf("the annotation %s isn't read", key)
 		}
 	}
-	if known, declared := policy.Registry.Known(corpKind); !declared || known.Entry.Title != "issuers of the plugin corp-ca" {
+	if known, declared := policy.Registry.Known(corpKind); !declared || known.Type.Title != "issuers of the plugin corp-ca" {
 		t.Errorf("of the plugin's kind it knows %+v", known)
 	}
 	if answer := policy.Registry.Resolve(resolver.Lookup{Auto: true}, nil); answer.Issuer.Name != "ca" || answer.Issuer.Kind != "ClusterIssuer" {

@@ -101,7 +101,7 @@ func TestAnAnswerReleasesAllThatWait(t *testing.T) {
 	b.wait(at("shop", "b"), noon.Add(firstPause)) // the probe
 	b.wait(at("shop", "d"), noon.Add(firstPause))
 	released := b.answered()
-	slices.SortFunc(released, func(x, y key) int { return cmp.Compare(x.name, y.name) })
+	slices.SortFunc(released, func(x, y key) int { return cmp.Compare(x.Name(), y.Name()) })
 	if want := []key{at("shop", "a"), at("shop", "b"), at("shop", "d")}; !slices.Equal(released, want) {
 		t.Errorf("released %v, want %v", released, want)
 	}

@@ -2,8 +2,18 @@ package controller
 
 import (
 	"context"
+	"slices"
 	"time"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/tools/cache"
+
+	"github.com/certshim/certshim"
+	"github.com/certshim/certshim/certificate"
+	"github.com/certshim/certshim/cluster"
+	"github.com/certshim/certshim/cluster/codec"
+	"github.com/certshim/certshim/inventory"
 	"github.com/certshim/certshim/resolver"
 	"github.com/certshim/certshim/source"
 )
@@ -12,42 +22,148 @@ import (
 // the authors of sources who name them.
 const maxUndeclared = 32
 
+// keepUnused is how long an issuer kind that nobody declares is watched after its last user
+// is gone.
+const keepUnused = 10 * time.Minute
+
 // follow watches what is to be watched, and nothing else.
 func (c *Controller) follow(ctx context.Context) {
-	served := c.discoverer.facts.Load().served
-	c.watcher.update(ctx, c.desired(served, time.Now()), served.unknown)
+	served := c.facts.Load().Served
+	needs := c.inventory.Needs()
+	c.undeclared = stillUsed(c.undeclared, needs, c.policy().Registry, time.Now())
+	c.feeds.Update(ctx, c.desired(served, needs.Namespaces), served.Unknown)
+}
+
+// usedKind is an issuer kind that sources name and nobody declares.
+type usedKind struct {
+	resolver.GroupKind
+	// at is when it was named last.
+	at time.Time
+}
+
+// stillUsed are the kinds that are in use or were shortly before, in the order of first use.
+func stillUsed(used []usedKind, needs inventory.Needs, registry *resolver.Registry, now time.Time) []usedKind {
+	for kind := range needs.IssuerKinds {
+		if registry.Knows(kind) {
+			continue
+		}
+		at := slices.IndexFunc(used, func(u usedKind) bool { return u.GroupKind == kind })
+		if at < 0 {
+			at, used = len(used), append(used, usedKind{GroupKind: kind})
+		}
+		used[at].at = now
+	}
+	return slices.DeleteFunc(used, func(u usedKind) bool { return now.Sub(u.at) >= keepUnused || registry.Knows(u.GroupKind) })
 }
 
 // desired are the resources to watch, of those that the cluster serves.
-func (c *Controller) desired(s served, now time.Time) []watched {
-	var all []watched
-	if s.resources[certificates] {
-		all = append(all, c.watchedCertificates())
+func (c *Controller) desired(s inventory.Served, namespaces bool) []cluster.Resource {
+	var all []cluster.Resource
+	if s.Has(certificate.Resource()) {
+		all = append(all, c.resource(certificate.Resource(), inventory.CertificateKind(), c.inventory.Certificates()))
 	}
-	for _, kind := range source.Kinds() {
-		if c.config.enables(kind) && s.resources[kind.Resource()] {
-			all = append(all, c.watchedSource(kind))
+	for _, kind := range c.policy().Kinds.All() {
+		if s.Has(kind.Resource()) {
+			all = append(all, c.sources(kind))
 		}
 	}
-	for _, known := range c.policy.Load().Registry.Kinds() {
-		if resource, note, served := s.issuersOf(known); served {
-			w := c.watchedIssuers(known.GroupKind, &known, resource, known.Scope)
-			w.note = note
+	for _, known := range c.policy().Registry.Kinds() {
+		if resource, note, served := s.IssuersOf(known); served {
+			w := c.issuers(known.GroupKind, &known, resource, known.Scope)
+			w.Note = note
 			all = append(all, w)
 		}
 	}
-	return append(all, c.undeclared(s, now)...)
-}
-
-// undeclared are the issuers of kinds that sources name and nobody declares.
-func (c *Controller) undeclared(s served, now time.Time) []watched {
-	var all []watched
-	for _, kind := range c.usage.current(now) {
-		// It may have been declared since.
-		declared := c.policy.Load().Registry.Knows(kind)
-		if resource, custom := s.customKind(kind); custom && !declared && len(all) < maxUndeclared {
-			all = append(all, c.watchedIssuers(kind, resolver.Undeclared(), resource, s.scopes[kind]))
-		}
+	all = append(all, c.undeclaredIssuers(s)...)
+	if namespaces || c.policy().ReadsNamespaces() {
+		w := c.resource(namespacesResource(), inventory.NamespaceKind(), c.inventory.Namespaces())
+		w.ClusterScoped, w.Advisory = true, true
+		all = append(all, w)
 	}
 	return all
 }
+
+func namespacesResource() schema.GroupVersionResource {
+	return schema.GroupVersionResource{Version: "v1", Resource: "namespaces"}
+}
+
+// sources are the objects of a kind. They are read again where other annotations are copied.
+func (c *Controller) sources(kind source.Kind) cluster.Resource {
+	w := c.resource(kind.Resource(), resolver.GroupKind(source.GroupKindOf(kind)), c.inventory.Sources(kind))
+	w.Key = c.policy().Registry.CopyKeys()
+	return w
+}
+
+// issuers are those of a kind. They are read again where their type is declared otherwise.
+func (c *Controller) issuers(kind resolver.GroupKind, known *resolver.Known, resource schema.GroupVersionResource, scope resolver.Scope) cluster.Resource {
+	plugins := c.config.Plugins
+	w := c.resource(resource, kind, c.inventory.Issuers(kind, known, plugins.Observes(kind), plugins.ObjectChanged))
+	w.Key, w.ClusterScoped, w.Advisory = known.Type, scope == resolver.Cluster, true
+	return w
+}
+
+// undeclaredIssuers are those of kinds that sources name and nobody declares.
+func (c *Controller) undeclaredIssuers(s inventory.Served) []cluster.Resource {
+	var all []cluster.Resource
+	for _, used := range c.undeclared {
+		resource, custom := s.CustomKind(used.GroupKind)
+		if !custom || len(all) == maxUndeclared {
+			continue
+		}
+		scope, _ := s.Scope(used.GroupKind)
+		all = append(all, c.issuers(used.GroupKind, resolver.Undeclared(), resource, scope))
+	}
+	return all
+}
+
+// resource takes the objects of a feed into the inventory, and queues whom they concern.
+func (c *Controller) resource(gvr schema.GroupVersionResource, kind resolver.GroupKind, intake inventory.Intake) cluster.Resource {
+	return cluster.Resource{
+		GVR: gvr, Kind: kind, Paths: intake.Paths, Reader: intake.Read, Transform: packing(intake),
+		Handler: cache.ResourceEventHandlerDetailedFuncs{
+			AddFunc: func(o any, first bool) {
+				wake := intake.Put(o)
+				if first {
+					wake = inventory.Wake{Later: slices.Concat(wake.Now, wake.Later)}
+				}
+				c.wake(wake)
+			},
+			UpdateFunc: func(_, o any) { c.wake(intake.Put(o)) },
+			DeleteFunc: func(o any) {
+				// An object whose deletion itself was missed comes as it was known last.
+				if tombstone, missed := o.(cache.DeletedFinalStateUnknown); missed {
+					o = tombstone.Obj
+				}
+				c.wake(intake.Drop(o))
+			},
+		},
+		Forget: func() { c.wake(intake.Clear()) },
+	}
+}
+
+// packing makes objects compact. What can't be read is kept as that.
+func packing(intake inventory.Intake) cache.TransformFunc {
+	return func(o any) (any, error) {
+		object, isRaw := o.(*unstructured.Unstructured)
+		if !isRaw {
+			return o, nil
+		}
+		if read, isRead := codec.Read(object); isRead {
+			return read, nil
+		}
+		packed, _ := intake.Pack(object)
+		return packed, nil
+	}
+}
+
+// wake queues the sources that must look again. While too little is known to decide, it
+// doesn't: all are queued once enough is.
+func (c *Controller) wake(wake inventory.Wake) {
+	if c.informed.Load() {
+		c.queue.soon(wake.Now...)
+		c.queue.inLine(wake.Later...)
+	}
+}
+
+// policy that decisions follow now.
+func (c *Controller) policy() *certshim.Policy { return c.inventory.Policy() }

@@ -1,15 +1,15 @@
-// Package controller keeps Certificates in step with their sources in a cluster.
+// Package controller keeps the Certificates of a cluster in step with their sources.
 //
-// One object's way: an informer that runs while its kind is served and wanted (desired.go,
-// watch.go) delivers it, reduced to what decisions read (handlers.go, compact.go), into one
-// memory (memory.go); enqueue.go says which sources a change concerns, and lanes.go which
-// goes first; reconcile.go reads the source and what is observed (view.go), asks
-// certshim.Decide, and hands the decisions to execute.go, the only place that writes
-// (writer.go); answer.go says who acts next after an answer of the API server. told.go,
-// events.go and metrics.go tell what happened.
+// The feeds of the resources that desired.go lists put objects into the inventory, which says
+// which sources must look again. queue.go and lanes.go hold these; work.go runs the workers.
+// For each source reconcile.go opens a Look, asks certshim.Decide, and hands the decisions to
+// execute.go, the only file that sends writes and judges the answers. breaker.go and pace.go
+// hold writes back. watch.go keeps the feeds in step with what is served and with the policy;
+// lead.go and tenure.go let one replica write at a time. told.go, events.go and metrics.go
+// report what happened.
 //
 // Start reading at [Controller.Run].
 //
-// It may import every other room but plugins and cmd, client-go, and prometheus. It holds
-// no rule about what a Certificate should be.
+// It may import every room but plugins and cmd, client-go, and prometheus. It holds no rule
+// about what a Certificate should be.
 package controller

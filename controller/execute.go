@@ -9,6 +9,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/certshim/certshim/certificate"
+	"github.com/certshim/certshim/cluster"
+	"github.com/certshim/certshim/inventory"
 	"github.com/certshim/certshim/problem"
 	"github.com/certshim/certshim/source"
 )
@@ -21,7 +23,7 @@ const slowRetry = 5 * time.Minute
 
 // result is what became of one decision.
 type result struct {
-	answer answer
+	answer cluster.Answer
 	// after is when to come back at the latest; 0 means not at all, or by backoff.
 	after time.Duration
 	// problem, if it has a reason, is to be told to the source.
@@ -30,17 +32,17 @@ type result struct {
 }
 
 // execute carries out one decision. It sends nothing for those that write nothing.
-func (c *Controller) execute(ctx context.Context, k key, ref source.Ref, d certificate.Decision) result {
+func (c *Controller) execute(ctx context.Context, look *inventory.Look, ref source.Ref, d certificate.Decision) result {
 	if !writes(d) {
-		return result{answer: done}
+		return result{answer: cluster.Done}
 	}
 	name := types.NamespacedName{Namespace: d.Namespace, Name: d.Name}
-	if wait, allowed := c.mayWrite(k, name, d); !allowed {
-		return result{answer: done, after: wait}
+	if wait, allowed := c.mayWrite(look, name, d); !allowed {
+		return result{answer: cluster.Done, after: wait}
 	}
-	err := c.send(ctx, k, name, d)
-	r := c.judge(k, d, err)
-	if r.answer == done {
+	err := c.send(ctx, look, name, d)
+	r := c.judge(look.Key(), d, err)
+	if r.answer == cluster.Done {
 		c.say(ref, d)
 	}
 	return r
@@ -51,17 +53,22 @@ func writes(d certificate.Decision) bool {
 	return d.Action == certificate.Create || d.Action == certificate.Apply || d.Action == certificate.Delete
 }
 
-// mayWrite holds a write back while its like is underway, its issuer may yet turn out to
-// be missing or a webhook is down, and until its turn in a take-over.
-func (c *Controller) mayWrite(k key, name types.NamespacedName, d certificate.Decision) (wait time.Duration, allowed bool) {
+// mayWrite holds a write back while what it was decided by has changed, its like is underway,
+// its issuer may yet turn out to be missing or a webhook is down, and until its turn in a
+// take-over.
+func (c *Controller) mayWrite(look *inventory.Look, name types.NamespacedName, d certificate.Decision) (wait time.Duration, allowed bool) {
 	now := time.Now()
-	if wait := c.memory.underway(name, d.Want, now); wait > 0 && d.Action != certificate.Delete {
-		return wait, false
+	switch {
+	case d.Action != certificate.Apply && look.Stale(), look.MovesBlindly(d):
+		// The source is queued already, or will be once the issuers are read.
+		return 0, false
+	case d.Action == certificate.Delete:
+	default:
+		if wait := c.inventory.Underway(name, d.Want, now); wait > 0 {
+			return wait, false
+		}
 	}
-	if wait := c.untilRead(k, name, d, now); wait > 0 {
-		return wait, false
-	}
-	if wait := c.breaker.wait(k, now); wait > 0 {
+	if wait := c.breaker.wait(look.Key(), now); wait > 0 {
 		return wait, false
 	}
 	if !d.Paced {
@@ -75,52 +82,52 @@ func (c *Controller) mayWrite(k key, name types.NamespacedName, d certificate.De
 }
 
 // send is the only place from which Certificates are written.
-func (c *Controller) send(ctx context.Context, k key, name types.NamespacedName, d certificate.Decision) error {
+func (c *Controller) send(ctx context.Context, look *inventory.Look, name types.NamespacedName, d certificate.Decision) error {
 	guard := d.Guard
 	switch {
 	case d.Action == certificate.Delete:
 		return c.count(string(d.Action), c.writer.Delete(ctx, name, guard))
 	case d.Action == certificate.Create:
-		guard = certificate.Guard{ResourceVersion: createOnly}
+		guard = cluster.CreateOnly()
 	case d.TakeOver != nil:
 		version, err := c.writer.Patch(ctx, name, d.TakeOver)
 		if c.count(takeOver, err) != nil {
 			return err
 		}
-		c.memory.wrote(guard.UID)
+		c.inventory.Wrote(guard.UID)
 		if d.Unchanged {
 			return nil
 		}
 		guard.ResourceVersion = version
 	}
-	c.memory.expect(k, name, d.Want, time.Now())
+	look.Expect(name, d.Want, time.Now())
 	err := c.count(string(d.Action), c.writer.Apply(ctx, name, d.Config, guard))
 	if err != nil {
-		c.memory.expectNothing(name)
+		c.inventory.ExpectNothing(name)
 	}
 	return err
 }
 
 func (c *Controller) count(action string, err error) error {
-	c.metrics.writes.WithLabelValues(action, string(read(err))).Inc()
+	c.metrics.writes.WithLabelValues(action, string(cluster.Read(err))).Inc()
 	return err
 }
 
 // judge says who acts next after the API server's answer.
 func (c *Controller) judge(k key, d certificate.Decision, err error) result {
-	r := result{answer: read(err), err: err}
-	if r.answer != webhookDown && r.answer != failed {
+	r := result{answer: cluster.Read(err), err: err}
+	if r.answer != cluster.WebhookDown && r.answer != cluster.Failed && r.answer != cluster.Unsent {
 		c.queue.inLine(c.breaker.answered()...)
 	}
 	c.permission(r)
 	switch r.answer {
-	case refused:
+	case cluster.Refused:
 		r.after = slowRetry*3/4 + rand.N(slowRetry/2)
 		r.problem = problem.Problem{
 			Severity: problem.Error, Reason: problem.Refused,
 			Message: fmt.Sprintf("the API server refuses Certificate %q: %s", d.Name, err),
 		}
-	case webhookDown:
+	case cluster.WebhookDown:
 		var tell bool
 		if r.after, tell = c.breaker.failed(k, time.Now()); tell {
 			r.problem = problem.Problem{
@@ -128,15 +135,16 @@ func (c *Controller) judge(k key, d certificate.Decision, err error) result {
 				Message: "no Certificate has been written for minutes: " + err.Error(),
 			}
 		}
-	case done, conflict, outdated, terminating, forbidden, failed:
+	case cluster.Done, cluster.Conflict, cluster.Outdated, cluster.Terminating, cluster.Gone,
+		cluster.Forbidden, cluster.Unsent, cluster.Failed:
 	}
 	return r
 }
 
 // permission logs a missing permission once, and once that it is there again.
 func (c *Controller) permission(r result) {
-	missing := r.answer == forbidden
-	if r.answer != forbidden && r.answer != done || c.forbidden.Swap(missing) == missing {
+	missing := r.answer == cluster.Forbidden
+	if r.answer != cluster.Forbidden && r.answer != cluster.Done || c.forbidden.Swap(missing) == missing {
 		return
 	}
 	if missing {

@@ -2,10 +2,8 @@ package controller
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"path/filepath"
 	"reflect"
 	"runtime"
@@ -15,61 +13,14 @@ import (
 	"testing"
 	"time"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/certshim/certshim/annotations"
-	"github.com/certshim/certshim/certificate"
 	"github.com/certshim/certshim/plugins"
 	"github.com/certshim/certshim/plugins/plugintest/faulty"
 	"github.com/certshim/certshim/plugins/remote"
 	"github.com/certshim/certshim/resolver"
 )
-
-// store is a Writer that keeps what is applied, and shows it to the controller as the watch
-// would.
-type store struct {
-	controller *Controller
-	lock       sync.Mutex
-	applied    map[string]map[string]any
-	deleted    int
-}
-
-func (s *store) Get(_ context.Context, name types.NamespacedName) (map[string]any, error) {
-	return nil, apierrors.NewNotFound(schema.GroupResource{}, name.Name)
-}
-
-func (s *store) Apply(_ context.Context, name types.NamespacedName, config map[string]any, _ certificate.Guard) error {
-	s.lock.Lock()
-	s.applied[name.Name] = config
-	s.lock.Unlock()
-	object := (&unstructured.Unstructured{Object: config}).DeepCopy()
-	object.SetUID(types.UID("uid-of-" + name.Name))
-	object.SetResourceVersion("1")
-	observed := certificate.Observe(object.Object)
-	observed.Have, observed.Flags = certificate.Want(config), certificate.Applied
-	s.controller.watchedCertificates().handler.OnAdd(packCertificate(observed), false)
-	return nil
-}
-
-func (s *store) Patch(context.Context, types.NamespacedName, []byte) (string, error) {
-	return "", errors.New("nothing is taken over")
-}
-
-func (s *store) Delete(context.Context, types.NamespacedName, certificate.Guard) error {
-	s.lock.Lock()
-	defer s.lock.Unlock()
-	s.deleted++
-	return nil
-}
-
-func (s *store) all() map[string]map[string]any {
-	s.lock.Lock()
-	defer s.lock.Unlock()
-	return maps.Clone(s.applied)
-}
 
 // bench is a controller with 1,000 sources, half of them on issuers of a plugin.
 type bench struct {
@@ -99,27 +50,28 @@ func soundPlugin(fault faulty.Fault) *faulty.Plugin {
 
 func newBench(t *testing.T) *bench {
 	t.Helper()
-	b := &bench{Controller: newTestController(t, nil), socket: filepath.Join(t.TempDir(), "p.sock")}
-	b.store = &store{controller: b.Controller, applied: map[string]map[string]any{}}
-	b.writer = b.store
-	registry, err := resolver.NewRegistry(resolver.Defaults{}, []resolver.Entry{{
+	socket := filepath.Join(t.TempDir(), "p.sock")
+	registry, err := resolver.NewRegistry(resolver.Defaults{}, []resolver.IssuerType{{
 		ID: "corp-ca", Group: faulty.Group, Versions: []string{"v1"}, Level: resolver.LevelOperator,
-		Kinds: []resolver.KindEntry{{Kind: "CorpIssuer", Resource: "corpissuers", Scope: resolver.Namespaced}},
+		Kinds: []resolver.DeclaredKind{{Kind: "CorpIssuer", Resource: "corpissuers", Scope: resolver.Namespaced}},
 	}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.config.Policy.Registry = registry
-	b.config.Policy.Parser = annotations.NewParser(annotations.Options{IssuerKeys: faulty.Grant().Annotations})
 	host, err := plugins.New([]plugins.Plugin{{
 		Name: "corp-ca", Tier: "plugin", Kinds: faulty.Kinds(), Grant: faulty.Grant(), Observe: resolver.ObserveNone, Hold: true, Timeout: pluginTime,
-		Backend: remote.New(remote.Config{Socket: b.socket, Kinds: faulty.Kinds(), Grant: faulty.Grant(), Timeout: pluginTime}),
+		Backend: remote.New(remote.Config{Socket: socket, Kinds: faulty.Kinds(), Grant: faulty.Grant(), Timeout: pluginTime}),
 	}}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.config.Plugins = host
-	b.informed.Store(true)
+	b := &bench{socket: socket, Controller: newTestController(t, nil, func(config *Config) {
+		config.Policy.Registry = registry
+		config.Policy.Parser = annotations.NewParser(annotations.Options{IssuerKeys: faulty.Grant().Annotations})
+		config.Plugins = host
+	})}
+	b.store = newStore(t, b.Controller)
+	b.writer = b.store
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
 	running.Go(func() { b.askPlugins(ctx) })
@@ -149,7 +101,7 @@ func (b *bench) plug(t *testing.T, fault faulty.Fault) (pull func()) {
 // change makes or changes a source, and with it the only host of its Certificate.
 func (b *bench) change(t *testing.T, name, issuer, host string) {
 	t.Helper()
-	w := b.watchedSource(ingressKind(t))
+	w := b.sources(ingressKind(t))
 	keys := map[string]any{"cert-manager.io/issuer": "ca"}
 	if issuer != "" {
 		keys = map[string]any{
@@ -157,7 +109,7 @@ func (b *bench) change(t *testing.T, name, issuer, host string) {
 			"cert-manager.io/issuer-group": faulty.Group, faulty.Group + "/profile": "web",
 		}
 	}
-	item, err := w.transform(&unstructured.Unstructured{Object: map[string]any{
+	item, err := w.Transform(&unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": "networking.k8s.io/v1", "kind": "Ingress",
 		"metadata": map[string]any{"namespace": "shop", "name": name, "uid": "uid-" + name, "resourceVersion": host, "annotations": keys},
 		"spec":     map[string]any{"tls": []any{map[string]any{"hosts": []any{host}, "secretName": name}}},
@@ -165,7 +117,7 @@ func (b *bench) change(t *testing.T, name, issuer, host string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.handler.OnAdd(item, false)
+	w.Handler.OnAdd(item, false)
 }
 
 // changeAll changes every source.

@@ -9,9 +9,10 @@ import (
 // slowTurn makes every eighth pop prefer the slow lane, so that changes can't starve it.
 const slowTurn = 8
 
-// lanes is the order of the work queue. Changes go through the fast lane; first lists and
-// retries go through the slow one. Within each lane the namespaces take turns. So a change
-// never waits behind the ten thousand objects of a start, nor one tenant behind another.
+// lanes is the order of the work queue. Changes, which are sped up, go through the fast lane;
+// first lists and retries go through the slow one. Within each lane the namespaces take turns.
+// So a change never waits behind the ten thousand objects of a start, nor one tenant behind
+// another.
 type lanes[K comparable] struct {
 	namespace func(K) string
 
@@ -23,59 +24,60 @@ type lanes[K comparable] struct {
 	pops   int
 }
 
-// place says where a key is. A key outside the queue has none, or is marked.
+// place says what is known of a key. One that waits in the slow lane, as all of a start do, has
+// none, and neither has one outside the queue.
 type place uint8
 
 const (
-	marked place = iota + 1 // goes to the slow lane when it is pushed
-	inSlowLane
+	// hurried: it goes to the fast lane when it is pushed or touched.
+	hurried place = 1 << iota
+	// inFastLane: it waits there.
 	inFastLane
+	// overtaken: its entry in the slow lane doesn't count, for it went ahead in the fast one.
+	overtaken
 )
 
 func newLanes[K comparable](namespace func(K) string) *lanes[K] {
 	return &lanes[K]{namespace: namespace, places: map[K]place{}}
 }
 
-// slowDown sends a key through the slow lane the next time it is pushed. A key that is
-// queued already keeps its place.
-func (l *lanes[K]) slowDown(k K) {
-	l.lock.Lock()
-	defer l.lock.Unlock()
-	if l.places[k] == 0 {
-		l.places[k] = marked
-	}
-}
-
-// speedUp sends a key through the fast lane the next time it is pushed, and moves a key
-// that waits in the slow lane there.
+// speedUp sends a key through the fast lane the next time it is pushed or touched.
 func (l *lanes[K]) speedUp(k K) {
 	l.lock.Lock()
 	defer l.lock.Unlock()
-	switch l.places[k] {
-	case marked:
-		delete(l.places, k)
-	case inSlowLane:
-		// Its entry in the slow lane is passed over later.
-		l.places[k] = inFastLane
-		l.fast.push(l.namespace(k), k)
-	case inFastLane:
-	}
+	l.places[k] |= hurried
 }
-
-// Touch does nothing: slowDown or speedUp has chosen the lane before.
-func (l *lanes[K]) Touch(K) {}
 
 // Push adds a key that is not in the queue.
 func (l *lanes[K]) Push(k K) {
 	l.lock.Lock()
 	defer l.lock.Unlock()
 	l.queued++
-	if l.places[k] == marked {
-		l.places[k] = inSlowLane
+	switch p := l.places[k]; {
+	case p&hurried != 0:
+		l.hurry(k, p)
+	case p&overtaken != 0:
+		// Its entry in the slow lane counts again.
+		delete(l.places, k)
+	default:
 		l.slow.push(l.namespace(k), k)
-		return
 	}
-	l.places[k] = inFastLane
+}
+
+// Touch moves a key that waits in the slow lane to the fast one, if it is to go there.
+func (l *lanes[K]) Touch(k K) {
+	l.lock.Lock()
+	defer l.lock.Unlock()
+	switch p := l.places[k]; {
+	case p&inFastLane != 0:
+		l.places[k] = p &^ hurried
+	case p&hurried != 0:
+		l.hurry(k, p|overtaken)
+	}
+}
+
+func (l *lanes[K]) hurry(k K, p place) {
+	l.places[k] = p&^hurried | inFastLane
 	l.fast.push(l.namespace(k), k)
 }
 
@@ -100,20 +102,37 @@ func (l *lanes[K]) Pop() K {
 		k, _ = second()
 	}
 	l.queued--
-	delete(l.places, k)
-	if len(l.places) == 0 {
-		// A map never shrinks: give back the size that a start needed.
-		l.places = map[K]place{}
-	}
 	return k
 }
 
 func (l *lanes[K]) popFast() (K, bool) {
-	return l.fast.pop(func(k K) bool { return l.places[k] == inFastLane })
+	k, found := l.fast.pop(func(K) bool { return true })
+	if found {
+		l.mark(k, l.places[k]&^inFastLane)
+	}
+	return k, found
 }
 
 func (l *lanes[K]) popSlow() (K, bool) {
-	return l.slow.pop(func(k K) bool { return l.places[k] == inSlowLane })
+	return l.slow.pop(func(k K) bool {
+		p := l.places[k]
+		if p&overtaken != 0 {
+			l.mark(k, p&^overtaken)
+		}
+		return p&overtaken == 0
+	})
+}
+
+// mark notes the place of a key.
+func (l *lanes[K]) mark(k K, p place) {
+	if p != 0 {
+		l.places[k] = p
+		return
+	}
+	if delete(l.places, k); len(l.places) == 0 {
+		// A map never shrinks: give back the size that many changes needed.
+		l.places = map[K]place{}
+	}
 }
 
 var _ workqueue.Queue[string] = (*lanes[string])(nil)

@@ -5,16 +5,20 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/certshim/certshim/inventory"
+	"github.com/certshim/certshim/source"
 )
 
-func at(namespace, name string) key { return key{namespace: namespace, name: name} }
+// at is the key of a source of some kind.
+func at(namespace, name string) key { return inventory.NewKey(source.GroupKind{}, namespace, name) }
 
-func newTestLanes() *lanes[key] { return newLanes(func(k key) string { return k.namespace }) }
+func newTestLanes() *lanes[key] { return newLanes(key.Namespace) }
 
 func popAll(l *lanes[key]) []string {
 	var names []string
 	for l.Len() > 0 {
-		names = append(names, l.Pop().name)
+		names = append(names, l.Pop().Name())
 	}
 	return names
 }
@@ -28,16 +32,20 @@ func pushFast(l *lanes[key], keys ...key) {
 
 func pushSlowly(l *lanes[key], keys ...key) {
 	for _, k := range keys {
-		l.slowDown(k)
 		l.Push(k)
 	}
+}
+
+// hurry is what the work queue does with a change of a key that is queued already.
+func hurry(l *lanes[key], k key) {
+	l.speedUp(k)
+	l.Touch(k)
 }
 
 func TestChangesGoBeforeTheInitialList(t *testing.T) {
 	l := newTestLanes()
 	pushSlowly(l, at("a", "s1"), at("a", "s2"))
-	l.Push(at("a", "f1"))
-	l.Push(at("a", "f2"))
+	pushFast(l, at("a", "f1"), at("a", "f2"))
 	if diff := cmp.Diff([]string{"f1", "f2", "s1", "s2"}, popAll(l)); diff != "" {
 		t.Error("(-want +got)", diff)
 	}
@@ -47,7 +55,7 @@ func TestEveryEighthTurnIsOfTheSlowLane(t *testing.T) {
 	l := newTestLanes()
 	pushSlowly(l, at("a", "slow"))
 	for i := range 10 {
-		l.Push(at("a", fmt.Sprint(i)))
+		pushFast(l, at("a", fmt.Sprint(i)))
 	}
 	if got := popAll(l); got[slowTurn-1] != "slow" {
 		t.Errorf("order is %v", got)
@@ -116,8 +124,9 @@ func TestAFloodOfChangesLeavesTheSlowLaneItsTurns(t *testing.T) {
 func TestAChangeMovesAKeyToTheFastLane(t *testing.T) {
 	l := newTestLanes()
 	pushSlowly(l, at("a", "s1"), at("a", "s2"), at("b", "s3"))
-	l.speedUp(at("a", "s2"))
-	l.slowDown(at("a", "s2")) // keeps its place
+	hurry(l, at("a", "s2"))
+	hurry(l, at("a", "s2")) // keeps its place
+	l.Touch(at("a", "s2"))
 	if l.Len() != 3 {
 		t.Errorf("length is %d", l.Len())
 	}
@@ -129,7 +138,7 @@ func TestAChangeMovesAKeyToTheFastLane(t *testing.T) {
 func TestWhatMovedToTheFastLaneCostsItsNamespaceNoTurn(t *testing.T) {
 	l := newTestLanes()
 	pushSlowly(l, at("a", "moved"), at("a", "a1"), at("b", "b1"), at("b", "b2"))
-	l.speedUp(at("a", "moved"))
+	hurry(l, at("a", "moved"))
 	if diff := cmp.Diff([]string{"moved", "a1", "b1", "b2"}, popAll(l)); diff != "" {
 		t.Error("(-want +got)", diff)
 	}
@@ -137,12 +146,39 @@ func TestWhatMovedToTheFastLaneCostsItsNamespaceNoTurn(t *testing.T) {
 
 func TestAMarkLastsForOneTurn(t *testing.T) {
 	l := newTestLanes()
-	pushSlowly(l, at("a", "s"))
+	pushFast(l, at("a", "f"))
+	hurry(l, at("a", "f"))
 	l.Pop()
-	pushSlowly(l, at("a", "other"))
-	l.Push(at("a", "s"))
-	if diff := cmp.Diff([]string{"s", "other"}, popAll(l)); diff != "" {
+	pushSlowly(l, at("a", "other"), at("a", "f"))
+	if diff := cmp.Diff([]string{"other", "f"}, popAll(l)); diff != "" {
 		t.Error("(-want +got)", diff)
+	}
+}
+
+// What went ahead in the fast lane and is queued again is in line where it was.
+func TestWhatWentAheadKeepsItsPlaceInLine(t *testing.T) {
+	l := newTestLanes()
+	pushSlowly(l, at("a", "s1"), at("a", "s2"), at("a", "s3"))
+	hurry(l, at("a", "s2"))
+	if ahead := l.Pop(); ahead != at("a", "s2") {
+		t.Errorf("%s came first", ahead.Name())
+	}
+	pushFast(l, at("a", "s2"))
+	l.Pop()
+	pushSlowly(l, at("a", "s2"))
+	if diff := cmp.Diff([]string{"s1", "s2", "s3"}, popAll(l)); diff != "" {
+		t.Error("(-want +got)", diff)
+	}
+}
+
+// A start queues every source: that takes no more than their entries in line.
+func TestTheSlowLaneNeedsNoMarks(t *testing.T) {
+	l := newTestLanes()
+	for i := range 100 {
+		pushSlowly(l, at("a", fmt.Sprint(i)))
+	}
+	if len(l.places) > 0 {
+		t.Errorf("%d keys are marked", len(l.places))
 	}
 }
 
@@ -154,7 +190,7 @@ func TestEmptyLanesKeepNoMemory(t *testing.T) {
 	}
 	full := l.places
 	popAll(l)
-	full[at("a", "only in the old map")] = marked
+	full[at("a", "only in the old map")] = hurried
 	if len(l.places) != 0 {
 		t.Error("the map that was full is still in use")
 	}
@@ -174,7 +210,9 @@ func FuzzLanes(f *testing.F) {
 			k := at(string('a'+rune(b>>3&3)), string('a'+rune(b&7)))
 			switch b >> 6 {
 			case 0:
-				l.slowDown(k)
+				if inside[k] {
+					l.Touch(k)
+				}
 			case 1:
 				l.speedUp(k)
 			case 2:

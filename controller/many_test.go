@@ -4,15 +4,15 @@ import (
 	"fmt"
 	"testing"
 
-	"k8s.io/apimachinery/pkg/types"
+	"github.com/certshim/certshim/inventory"
 )
 
 // many is a controller with sources that share one issuer, each with its Certificate.
 func many(t *testing.T, sources int) (*Controller, *store) {
 	t.Helper()
 	c := newTestController(t, nil)
-	serving(c, true)
-	s := &store{controller: c, applied: map[string]map[string]any{}}
+	serving(c, inventory.Whole)
+	s := newStore(t, c)
 	c.writer = s
 	seeIssuer(t, issuersOf(t, c, issuerKind), issuerNamed("ca", "True"))
 	for i := range sources {
@@ -27,10 +27,7 @@ func many(t *testing.T, sources int) (*Controller, *store) {
 
 func appear(t *testing.T, c *Controller, name string) {
 	t.Helper()
-	object := ingress(issuer, name)
-	object.SetName(name)
-	object.SetUID(types.UID("uid-" + name))
-	see(t, c, object)
+	see(t, c, named(ingress(issuer, name), name))
 }
 
 // lookAtAll empties the queue as the workers do, and says how many sources were in it.
@@ -62,8 +59,8 @@ func TestReadinessFlipsUnderTenThousandSources(t *testing.T) {
 		appear(t, c, fmt.Sprint("late-", i))
 	}
 	lookAtAll(t, c)
-	if len(s.applied) != sources+late || len(c.waiting.sources) != late {
-		t.Fatalf("%d Certificates, %d sources wait", len(s.applied), len(c.waiting.sources))
+	if len(s.applied) != sources+late {
+		t.Fatalf("%d Certificates", len(s.applied))
 	}
 	clear(s.applied)
 	if n := flip("True"); n != late {

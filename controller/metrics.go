@@ -3,8 +3,10 @@ package controller
 import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/certshim/certshim/certificate"
+	"github.com/certshim/certshim/cluster"
 	"github.com/certshim/certshim/problem"
 )
 
@@ -68,6 +70,29 @@ func newMetrics(registry prometheus.Registerer, version string, queueDepth func(
 	return m
 }
 
+// report shows the state of a feed.
+func (m *metrics) report(s cluster.Status) {
+	resource := label(s.Resource)
+	if s.Ended {
+		m.synced.DeleteLabelValues(resource)
+		m.forbidden.DeleteLabelValues(resource)
+		return
+	}
+	m.synced.WithLabelValues(resource).Set(truth(s.Attached))
+	m.forbidden.WithLabelValues(resource).Set(truth(s.Forbidden()))
+}
+
+// truth is a gauge's 1 or 0.
+func truth(is bool) float64 {
+	if is {
+		return 1
+	}
+	return 0
+}
+
+// label names a resource: ingresses.networking.k8s.io.
+func label(resource schema.GroupVersionResource) string { return resource.GroupResource().String() }
+
 func heldSources() *prometheus.GaugeVec {
 	return prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "certshim_resolver_held_sources", Help: "Objects whose new Certificates wait for the first answer of a resolver.",
@@ -83,7 +108,7 @@ func (m *metrics) zero() {
 		}
 	}
 	for _, action := range []string{string(certificate.Create), string(certificate.Apply), string(certificate.Delete), takeOver} {
-		for _, result := range answers() {
+		for _, result := range cluster.Answers() {
 			m.writes.WithLabelValues(action, string(result))
 		}
 	}

@@ -2,7 +2,6 @@ package controller
 
 import (
 	"context"
-	"encoding/json"
 	"time"
 
 	"github.com/certshim/certshim/resolver"
@@ -31,14 +30,9 @@ func (noPlugins) Run(ctx context.Context, _ resolver.Callbacks)    { <-ctx.Done(
 // askPlugins runs the plugins; what is news of an issuer is looked at by those who wait for it.
 func (c *Controller) askPlugins(ctx context.Context) {
 	c.config.Plugins.Run(ctx, resolver.Callbacks{
-		Observed: c.memory.observedIssuer,
-		Changed: func(keys []resolver.IssuerKey) {
-			c.memory.decided()
-			for _, key := range keys {
-				c.queue.inLine(c.waiting.forIssuer(key)...)
-			}
-		},
-		Trouble: c.tellTrouble,
+		Observed: c.inventory.Observed,
+		Changed:  func(keys []resolver.IssuerKey) { c.wake(c.inventory.PluginSays(keys)) },
+		Trouble:  c.tellTrouble,
 	})
 }
 
@@ -63,54 +57,4 @@ func (c *Controller) tellTrouble(name string, fault resolver.Fault, text string)
 	if c.config.Pod.Name != "" {
 		c.recorder.warnOf(c.config.Pod, reason, "the resolver "+name+" "+what+": "+text+". What it said before stays in use.", time.Now())
 	}
-}
-
-// observe reduces an issuer's object to what a resolver may see of it; "" is nothing.
-func observe(object map[string]any, how resolver.Observe) string {
-	seen := object
-	switch how {
-	case resolver.ObserveFull:
-	case resolver.ObserveStatus:
-		seen = map[string]any{"metadata": object["metadata"]}
-		if status, has := object["status"]; has {
-			seen["status"] = status
-		}
-	case resolver.ObserveNone:
-		return ""
-	}
-	if metadata, has := seen["metadata"].(map[string]any); has {
-		// Who wrote which field is large, and of no use.
-		delete(metadata, "managedFields")
-	}
-	text, err := json.Marshal(seen)
-	if err != nil || len(text) > resolver.MaxObserved {
-		return ""
-	}
-	return string(text)
-}
-
-// observedIssuer is what is to be seen of an issuer, or nil.
-func (m *memory) observedIssuer(key resolver.IssuerKey) []byte {
-	m.lock.RLock()
-	defer m.lock.RUnlock()
-	if seen := m.observed[key]; seen != "" {
-		return []byte(seen)
-	}
-	return nil
-}
-
-// putObserved remembers what is to be seen of an issuer, and says whether it is something else
-// than before.
-func (m *memory) putObserved(key resolver.IssuerKey, seen string) bool {
-	m.lock.Lock()
-	defer m.lock.Unlock()
-	if m.observed[key] == seen {
-		return false
-	}
-	if seen == "" {
-		delete(m.observed, key)
-	} else {
-		m.observed[key] = seen
-	}
-	return true
 }

@@ -2,10 +2,12 @@ package controller
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 
+	"github.com/certshim/certshim/inventory"
 	"github.com/certshim/certshim/resolver"
 	"github.com/certshim/certshim/source"
 )
@@ -34,10 +36,9 @@ func (h *hearing) Run(ctx context.Context, cluster resolver.Callbacks) {
 func (h *hearing) ObjectChanged(key resolver.IssuerKey) { h.objects = append(h.objects, key) }
 
 func TestNewsOfAPluginWakesWhoWaitsForTheIssuer(t *testing.T) {
-	c := newTestController(t, &script{})
 	h := &hearing{began: make(chan struct{})}
-	c.config.Plugins = h
-	serving(c, true)
+	c := newTestController(t, &script{}, func(config *Config) { config.Plugins = h })
+	serving(c, inventory.Whole)
 	// The issuer is missing, so that the source waits for it.
 	c.reconcile(t.Context(), see(t, c, ingress(issuer, "tls")))
 	queued(c)
@@ -52,36 +53,32 @@ func TestNewsOfAPluginWakesWhoWaitsForTheIssuer(t *testing.T) {
 		t.Errorf("news of another issuer queues %v", got)
 	}
 	h.Changed([]resolver.IssuerKey{{GroupKind: issuerKind, Namespace: "shop", Name: "ca"}})
-	if got := queued(c); len(got) != 1 {
+	if got := queued(c); !slices.Equal(got, []string{"web"}) {
 		t.Errorf("news of the issuer queues %v", got)
 	}
 }
 
+// Of the issuers that a plugin speaks for, it sees what it asked for and hears of changes.
 func TestAPluginSeesTheStatusOfItsIssuers(t *testing.T) {
-	c := newTestController(t, &script{})
 	h := &hearing{began: make(chan struct{})}
-	c.config.Plugins = h
-	serving(c, true)
+	c := newTestController(t, &script{}, func(config *Config) { config.Plugins = h })
+	running, stop := context.WithCancel(t.Context())
+	defer stop()
+	go c.askPlugins(running)
+	<-h.began
 	key := resolver.IssuerKey{GroupKind: issuerKind, Namespace: "shop", Name: "ca"}
-	w := issuersOf(t, c, issuerKind)
-	seeIssuer(t, w, issuerNamed("ca", "True"))
-	seeIssuer(t, w, issuerNamed("ca", "True"))
-	seen := string(c.memory.observedIssuer(key))
-	if !strings.Contains(seen, `"status":"True"`) || !strings.Contains(seen, `"name":"ca"`) || strings.Contains(seen, "secretName") {
+	for range 2 {
+		seeIssuer(t, issuersOf(t, c, issuerKind), issuerNamed("ca", "True"))
+	}
+	if seen := string(h.Observed(key)); !strings.Contains(seen, `"status":"True"`) || strings.Contains(seen, "secretName") {
 		t.Errorf("it sees %s", seen)
 	}
-	if len(h.objects) != 1 || h.objects[0] != key {
+	if !slices.Equal(h.objects, []resolver.IssuerKey{key}) {
 		t.Errorf("it was told of %v", h.objects)
 	}
-	large := issuerNamed("ca", "True")
-	large.Object["status"] = map[string]any{"x": strings.Repeat("a", resolver.MaxObserved)}
-	seeIssuer(t, w, large)
-	if seen := c.memory.observedIssuer(key); seen != nil || len(h.objects) != 2 {
-		t.Errorf("of one that is too large it sees %d bytes", len(seen))
-	}
 	seeIssuer(t, issuersOf(t, c, clusterIssuerKind), issuerNamed("ca", "True"))
-	if len(c.memory.observed) > 0 {
-		t.Errorf("kept for nobody: %v", c.memory.observed)
+	if seen := h.Observed(resolver.IssuerKey{GroupKind: clusterIssuerKind, Namespace: "shop", Name: "ca"}); seen != nil || len(h.objects) != 1 {
+		t.Errorf("of a kind that it doesn't speak for it sees %s, and was told of %v", seen, h.objects)
 	}
 }
 
@@ -102,20 +99,5 @@ func TestTroubleOfAPluginIsToldOnThePod(t *testing.T) {
 			e.Type != "Warning" || !strings.Contains(e.Note, "corp-ca") || !strings.Contains(e.Note, `"it sets duration"`) {
 			t.Errorf("%s: got %+v", fault, e.Event)
 		}
-	}
-}
-
-func TestWhatIsSeenOfAnObject(t *testing.T) {
-	object := map[string]any{
-		"metadata": map[string]any{"name": "ca", "managedFields": []any{"x"}}, "spec": map[string]any{"url": "u"}, "status": map[string]any{"s": 1},
-	}
-	if got := observe(object, resolver.ObserveFull); got != `{"metadata":{"name":"ca"},"spec":{"url":"u"},"status":{"s":1}}` {
-		t.Errorf("in full %s", got)
-	}
-	if got := observe(object, resolver.ObserveStatus); got != `{"metadata":{"name":"ca"},"status":{"s":1}}` {
-		t.Errorf("the status: %s", got)
-	}
-	if got := observe(object, resolver.ObserveNone); got != "" {
-		t.Errorf("nothing: %s", got)
 	}
 }

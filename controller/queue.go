@@ -4,7 +4,12 @@ import (
 	"time"
 
 	"k8s.io/client-go/util/workqueue"
+
+	"github.com/certshim/certshim/inventory"
 )
+
+// key names a source.
+type key = inventory.Key
 
 // The delay before an object is tried again doubles from first to longest.
 const (
@@ -19,10 +24,10 @@ type queue struct {
 	lanes *lanes[key]
 }
 
-func newQueue(metrics workqueue.MetricsProvider) *queue {
-	lanes := newLanes(func(k key) string { return k.namespace })
+func newQueue() *queue {
+	lanes := newLanes(key.Namespace)
 	inner := workqueue.NewTypedWithConfig(workqueue.TypedQueueConfig[key]{
-		Name: "sources", Queue: lanes, MetricsProvider: metrics,
+		Name: "sources", Queue: lanes,
 	})
 	delaying := workqueue.NewTypedDelayingQueueWithConfig(workqueue.TypedDelayingQueueConfig[key]{Queue: inner})
 	limiter := workqueue.NewTypedItemExponentialFailureRateLimiter[key](firstRetry, longestRetry)
@@ -44,19 +49,16 @@ func (q *queue) soon(keys ...key) {
 // inLine queues sources that can wait, through the slow lane.
 func (q *queue) inLine(keys ...key) {
 	for _, k := range keys {
-		q.lanes.slowDown(k)
 		q.Add(k)
 	}
 }
 
 // again queues a source whose reconcile failed, through the slow lane after its backoff.
 func (q *queue) again(k key) {
-	q.lanes.slowDown(k)
 	q.AddRateLimited(k)
 }
 
 // after queues a source through the slow lane after the delay, without counting a failure.
 func (q *queue) after(k key, delay time.Duration) {
-	q.lanes.slowDown(k)
 	q.AddAfter(k, delay)
 }

@@ -5,16 +5,14 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
 // take takes all that is in the queue now.
-func take(q *queue) []string {
+func takeAll(q *queue) []string {
 	var names []string
 	for q.Len() > 0 {
 		k, _ := q.Get()
-		names = append(names, k.name)
+		names = append(names, k.Name())
 		q.Done(k)
 	}
 	return names
@@ -24,27 +22,19 @@ func take(q *queue) []string {
 func TestTheFirstListGoesThroughTheSlowLane(t *testing.T) {
 	c := newTestController(t, &script{})
 	defer c.queue.ShutDown()
-	w := c.watchedSource(ingressKind(t))
-	arrives := func(name string, first bool) {
-		object := ingress(issuer, name)
-		object.SetName(name)
-		item, err := w.transform((&unstructured.Unstructured{Object: object.Object}).DeepCopy())
-		if err != nil {
-			t.Fatal(err)
-		}
-		w.handler.OnAdd(item, first)
-	}
+	sources := c.sources(ingressKind(t))
+	arrives := func(name string, first bool) { take(t, sources, named(ingress(issuer, name), name), first) }
 	arrives("listed-1", true)
 	arrives("listed-2", true)
 	arrives("made", false)
-	if got := take(c.queue); !slices.Equal(got, []string{"made", "listed-1", "listed-2"}) {
+	if got := takeAll(c.queue); !slices.Equal(got, []string{"made", "listed-1", "listed-2"}) {
 		t.Errorf("order is %v", got)
 	}
 }
 
 func TestAFailedTurnComesBackLaterEachTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q, web := newQueue(nil), at("shop", "web")
+		q, web := newQueue(), at("shop", "web")
 		defer q.ShutDown()
 		wait := firstRetry
 		for range 12 {
@@ -56,7 +46,7 @@ func TestAFailedTurnComesBackLaterEachTime(t *testing.T) {
 			}
 			<-time.After(time.Millisecond)
 			synctest.Wait()
-			if got := take(q); len(got) != 1 {
+			if got := takeAll(q); len(got) != 1 {
 				t.Fatalf("after %s: %v", wait, got)
 			}
 			wait = min(2*wait, longestRetry)
@@ -65,7 +55,7 @@ func TestAFailedTurnComesBackLaterEachTime(t *testing.T) {
 		q.again(web)
 		<-time.After(firstRetry)
 		synctest.Wait()
-		if got := take(q); len(got) != 1 {
+		if got := takeAll(q); len(got) != 1 {
 			t.Errorf("after a success the backoff doesn't begin anew: %v", got)
 		}
 	})
@@ -73,14 +63,14 @@ func TestAFailedTurnComesBackLaterEachTime(t *testing.T) {
 
 func TestRetriesGoThroughTheSlowLane(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q := newQueue(nil)
+		q := newQueue()
 		defer q.ShutDown()
 		q.again(at("shop", "failed"))
 		q.after(at("shop", "later"), firstRetry)
 		<-time.After(firstRetry)
 		synctest.Wait()
 		q.soon(at("shop", "changed"))
-		if got := take(q); len(got) != 3 || got[0] != "changed" {
+		if got := takeAll(q); len(got) != 3 || got[0] != "changed" {
 			t.Errorf("order is %v", got)
 		}
 	})
@@ -89,12 +79,12 @@ func TestRetriesGoThroughTheSlowLane(t *testing.T) {
 // A change needn't wait for the backoff.
 func TestAChangeEndsTheWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q, web := newQueue(nil), at("shop", "web")
+		q, web := newQueue(), at("shop", "web")
 		defer q.ShutDown()
 		q.after(web, time.Hour)
 		q.inLine(at("shop", "other"))
 		q.soon(web)
-		if got := take(q); !slices.Equal(got, []string{"web", "other"}) {
+		if got := takeAll(q); !slices.Equal(got, []string{"web", "other"}) {
 			t.Errorf("order is %v", got)
 		}
 	})

@@ -2,6 +2,7 @@ package controller
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -9,6 +10,8 @@ import (
 
 	"github.com/certshim/certshim"
 	"github.com/certshim/certshim/certificate"
+	"github.com/certshim/certshim/cluster"
+	"github.com/certshim/certshim/inventory"
 	"github.com/certshim/certshim/problem"
 	"github.com/certshim/certshim/source"
 )
@@ -23,35 +26,30 @@ type verdict struct {
 // reconcile looks at one source: reads it, decides, executes, and says so.
 func (c *Controller) reconcile(ctx context.Context, k key) verdict {
 	c.metrics.reconciles.Inc()
-	outcome, state := c.decide(k, nil)
-	switch state {
-	case unclear:
+	look := c.inventory.Look(k)
+	if look == nil {
+		c.forget(k)
 		return verdict{}
-	case gone:
-		c.told.forget(k)
-		c.waiting.set(k, certshim.Outcome{})
-		c.noteUse(k, certshim.Outcome{})
-		return verdict{}
-	case decidable:
 	}
-	live := liveCertificates{}
+	defer look.Close()
+	outcome := c.decide(look)
+	if look.Unread() {
+		// The source wakes once what was asked for is known.
+		return verdict{}
+	}
 	if names := needLive(outcome.Certificates); len(names) > 0 {
-		if err := c.readLive(ctx, names, live); err != nil {
+		if err := c.readLive(ctx, look, names); err != nil {
 			return c.failed(outcome.Source, err)
 		}
-		if outcome, state = c.decide(k, live); state != decidable {
-			return verdict{retry: true}
-		}
+		outcome = c.decide(look)
 	}
-	v, problems, conflicts := c.executeAll(ctx, k, outcome, nil)
+	v, problems, conflicts := c.executeAll(ctx, look, outcome, nil)
 	if len(conflicts) > 0 {
-		if err := c.readLive(ctx, conflicts, live); err != nil {
+		if err := c.readLive(ctx, look, conflicts); err != nil {
 			return c.failed(outcome.Source, err)
 		}
-		if outcome, state = c.decide(k, live); state != decidable {
-			return verdict{retry: true}
-		}
-		again, more, still := c.executeAll(ctx, k, outcome, live)
+		outcome = c.decide(look)
+		again, more, still := c.executeAll(ctx, look, outcome, conflicts)
 		v.merge(again)
 		v.retry = v.retry || len(still) > 0
 		problems.Merge(more)
@@ -61,63 +59,26 @@ func (c *Controller) reconcile(ctx context.Context, k key) verdict {
 	return v
 }
 
-// knowledge is what is known of a source.
-type knowledge uint8
-
-const (
-	gone knowledge = iota
-	// unclear is one about which nothing can be decided yet: it is queued once that can be.
-	unclear
-	decidable
-)
-
-// decide asks certshim.Decide about one state of memory.
-func (c *Controller) decide(k key, live liveCertificates) (certshim.Outcome, knowledge) {
-	c.memory.lock.RLock()
-	defer c.memory.lock.RUnlock()
-	if !c.informed.Load() {
-		return certshim.Outcome{}, unclear
+// forget drops what is remembered of a source that is gone. One may be gone because objects are
+// read again; then all that is remembered is looked at once they are known.
+func (c *Controller) forget(k key) {
+	if c.informed.Load() {
+		c.told.forget(k)
+		c.held.set(k, "")
 	}
-	item := c.memory.sources[k]
-	if item == nil {
-		return certshim.Outcome{}, gone
-	}
-	object, unreadable := item.unpack()
+}
+
+// decide asks certshim.Decide, and notes what the decision goes by.
+func (c *Controller) decide(look *inventory.Look) certshim.Outcome {
+	object, unreadable := look.Object()
 	if unreadable != "" {
-		return unreadableOutcome(object, unreadable), decidable
+		return certshim.Unreadable(object, unreadable)
 	}
-	// Once it is known, who is noted to go by Namespaces is queued.
-	awaited := c.namespaces.awaited(k.namespace)
-	outcome := certshim.Decide(c.policy.Load(), object, c.view(live))
-	// While memory is locked, so that no issuer and no write can appear unseen in between.
-	c.memory.doubt(k, outcome)
-	c.waiting.set(k, outcome)
-	c.noteUse(k, outcome)
-	if awaited && (outcome.OnLabels || outcome.OnAnnotations) {
-		return outcome, unclear
-	}
-	return outcome, decidable
-}
-
-// view is what a decision sees; the caller holds the lock of memory.
-func (c *Controller) view(live liveCertificates) view {
-	v := view{
-		memory: c.memory, live: live, cluster: c.discoverer.facts.Load(), namespace: c.namespaces.of,
-		registry: c.policy.Load().Registry, plugins: c.config.Plugins,
-	}
-	if whole := c.whole.Load(); whole != nil {
-		v.whole = *whole
-	}
-	return v
-}
-
-// unreadableOutcome leaves everything as it is and says why.
-func unreadableOutcome(object *source.Object, why string) certshim.Outcome {
-	outcome := certshim.Outcome{Source: object.Ref, Ignored: "it can't be read"}
-	outcome.Problems.Add(problem.Problem{
-		Severity: problem.Error, Object: object.Object(), Reason: problem.BadConfig,
-		Message: "the object can't be read, so that its Certificates stay as they are: " + why,
-	})
+	outcome := certshim.Decide(look.Policy(), object, look)
+	c.wake(look.Keep(outcome, func(object *source.Object, secret string) bool {
+		return certshim.Stands(look.Policy(), object, look, secret)
+	}))
+	c.held.set(look.Key(), outcome.HeldBy)
 	return outcome
 }
 
@@ -131,20 +92,20 @@ func needLive(decisions []certificate.Decision) []types.NamespacedName {
 	return names
 }
 
-// readLive reads Certificates from the API server; one that is gone stands there as nil.
-func (c *Controller) readLive(ctx context.Context, names []types.NamespacedName, live liveCertificates) error {
+// readLive reads Certificates from the API server, for the look to go by.
+func (c *Controller) readLive(ctx context.Context, look *inventory.Look, names []types.NamespacedName) error {
 	for _, name := range names {
 		c.metrics.liveReads.Inc()
 		object, err := c.writer.Get(ctx, name)
 		switch {
 		case apierrors.IsNotFound(err):
-			live[name] = nil
+			look.SetLive(name, nil)
 		case err != nil:
 			return err
 		default:
 			observed := certificate.Observe(object)
 			observed.Live = object
-			live[name] = &observed
+			look.SetLive(name, &observed)
 		}
 	}
 	return nil
@@ -152,22 +113,22 @@ func (c *Controller) readLive(ctx context.Context, names []types.NamespacedName,
 
 // executeAll carries out the decisions, one after another; one that fails stops no other.
 // With only, it carries out no decision but those about these Certificates.
-func (c *Controller) executeAll(ctx context.Context, k key, outcome certshim.Outcome, only liveCertificates) (v verdict, problems problem.List, conflicts []types.NamespacedName) {
+func (c *Controller) executeAll(ctx context.Context, look *inventory.Look, outcome certshim.Outcome, only []types.NamespacedName) (v verdict, problems problem.List, conflicts []types.NamespacedName) {
 	for _, d := range outcome.Certificates {
 		name := types.NamespacedName{Namespace: d.Namespace, Name: d.Name}
-		if _, meant := only[name]; only != nil && !meant {
+		if only != nil && !slices.Contains(only, name) {
 			continue
 		}
-		r := c.execute(ctx, k, outcome.Source, d)
+		r := c.execute(ctx, look, outcome.Source, d)
 		if r.problem.Reason != "" {
 			problems.Add(r.problem)
 		}
 		switch r.answer {
-		case conflict:
+		case cluster.Conflict:
 			conflicts = append(conflicts, name)
-		case outdated, forbidden, failed:
+		case cluster.Outdated, cluster.Forbidden, cluster.Unsent, cluster.Failed:
 			v.merge(c.failed(outcome.Source, r.err))
-		case done, refused, terminating, webhookDown:
+		case cluster.Done, cluster.Refused, cluster.Terminating, cluster.Gone, cluster.WebhookDown:
 		}
 		v.merge(verdict{after: r.after})
 	}

@@ -1,128 +1,23 @@
 package controller
 
 import (
-	"context"
-	"log/slog"
+	"fmt"
 	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/rest"
 
-	"github.com/certshim/certshim"
-	"github.com/certshim/certshim/annotations"
 	"github.com/certshim/certshim/certificate"
-	"github.com/certshim/certshim/configuration"
+	"github.com/certshim/certshim/cluster"
+	"github.com/certshim/certshim/inventory"
 	"github.com/certshim/certshim/problem"
-	"github.com/certshim/certshim/resolver"
+	"github.com/certshim/certshim/source"
 )
-
-// script is a Writer that notes what it is asked and answers what it is told.
-type script struct {
-	requests []string
-	guards   []certificate.Guard
-	answers  []error
-	live     map[string]any
-}
-
-func (s *script) answer(request string) error {
-	s.requests = append(s.requests, request)
-	if len(s.answers) == 0 {
-		return nil
-	}
-	err := s.answers[0]
-	s.answers = s.answers[1:]
-	return err
-}
-
-func (s *script) Get(_ context.Context, name types.NamespacedName) (map[string]any, error) {
-	s.requests = append(s.requests, "get "+name.Name)
-	if s.live == nil {
-		return nil, apierrors.NewNotFound(schema.GroupResource{}, name.Name)
-	}
-	return s.live, nil
-}
-
-func (s *script) Apply(_ context.Context, name types.NamespacedName, _ map[string]any, guard certificate.Guard) error {
-	s.guards = append(s.guards, guard)
-	return s.answer("apply " + name.Name)
-}
-
-func (s *script) Patch(_ context.Context, name types.NamespacedName, _ []byte) (string, error) {
-	return "77", s.answer("patch " + name.Name)
-}
-
-func (s *script) Delete(_ context.Context, name types.NamespacedName, guard certificate.Guard) error {
-	s.guards = append(s.guards, guard)
-	return s.answer("delete " + name.Name)
-}
-
-func newTestController(t *testing.T, writer Writer) *Controller {
-	t.Helper()
-	registry, err := resolver.NewRegistry(resolver.Defaults{}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	labels, err := annotations.NewLabels(nil, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	policy := &certshim.Policy{
-		Parser: annotations.NewParser(annotations.Options{}), Registry: registry,
-		Certificate: certificate.Policy{Labels: labels},
-	}
-	c, err := New(Config{Configuration: configuration.Default(), Policy: policy}, &rest.Config{}, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
-	if err != nil {
-		t.Fatal(err)
-	}
-	c.writer, c.namespaces, c.discoverer = writer, &namespaces{}, &discoverer{}
-	c.namespaces.answered.Store(true)
-	c.discoverer.facts.Store(&clusterFacts{})
-	c.recorder = newRecorder(nil, c.metrics, c.log)
-	c.told = newTold(c.recorder, c.metrics)
-	c.informed.Store(true)
-	return c
-}
-
-// ingress is an Ingress as the API server sends it.
-func ingress(annotations map[string]any, secrets ...string) *unstructured.Unstructured {
-	var tls []any
-	for _, secret := range secrets {
-		tls = append(tls, map[string]any{"hosts": []any{secret + ".example.com"}, "secretName": secret})
-	}
-	return &unstructured.Unstructured{Object: map[string]any{
-		"apiVersion": "networking.k8s.io/v1", "kind": "Ingress",
-		"metadata": map[string]any{
-			"namespace": "shop", "name": "web", "uid": "11111111-1111-1111-1111-111111111111", "resourceVersion": "5",
-			"annotations": annotations,
-		},
-		"spec": map[string]any{"tls": tls},
-	}}
-}
-
-// see puts an object into the controller's memory by the way that an informer would.
-func see(t *testing.T, c *Controller, object *unstructured.Unstructured) key {
-	t.Helper()
-	w := c.watchedSource(ingressKind(t))
-	item, err := w.transform(object)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if again, err := w.transform(item); err != nil || again != item {
-		t.Fatalf("the transform is not idempotent: %v, %v", again, err)
-	}
-	w.handler.OnAdd(item, false)
-	return item.(*compactSource).key()
-}
-
-var issuer = map[string]any{"cert-manager.io/issuer": "ca"}
 
 func TestReconcileCreates(t *testing.T) {
 	writer := &script{}
@@ -134,7 +29,7 @@ func TestReconcileCreates(t *testing.T) {
 	if diff := cmp.Diff([]string{"apply tls"}, writer.requests); diff != "" {
 		t.Error("(-want +got)", diff)
 	}
-	if diff := cmp.Diff([]certificate.Guard{{ResourceVersion: createOnly}}, writer.guards); diff != "" {
+	if diff := cmp.Diff([]certificate.Guard{cluster.CreateOnly()}, writer.guards); diff != "" {
 		t.Error("(-want +got)", diff)
 	}
 	if e := <-c.recorder.normals; e.Reason != createdReason || e.Note != `Successfully created Certificate "tls"` {
@@ -142,52 +37,20 @@ func TestReconcileCreates(t *testing.T) {
 	}
 }
 
-// A change that is taken back before the watch shows what it led to is decided by the
-// Certificate from before it, which then looks right.
-func TestAChangeThatIsTakenBackAtOnceIsLookedAtAgain(t *testing.T) {
-	other := map[string]any{"cert-manager.io/issuer": "other"}
-	for name, back := range map[string]*unstructured.Unstructured{
-		"taken back":     ingress(issuer, "tls"),
-		"another Secret": ingress(other, "renamed"),
-		"no Secret":      ingress(other),
-	} {
-		t.Run(name, func(t *testing.T) {
-			c := newTestController(t, &script{})
-			certificates := c.watchedCertificates().handler
-			shows := func(outcome certshim.Outcome) {
-				certificates.OnUpdate(nil, packCertificate(certificate.Observed{
-					Namespace: "shop", Name: "tls", UID: "c", Secret: "tls", Issuer: outcome.Issuer.Ref,
-					Owner: certificate.Owner{Group: "networking.k8s.io", Kind: "Ingress", Name: "web", UID: outcome.Source.UID},
-					Have:  outcome.Certificates[0].Want, Flags: certificate.Applied,
-				}))
-			}
-			first, _ := c.decide(see(t, c, ingress(issuer, "tls")), nil)
-			shows(first)
-			k := see(t, c, ingress(other, "tls"))
-			second, _ := c.decide(k, nil)
-			c.reconcile(t.Context(), k)
-			c.reconcile(t.Context(), see(t, c, back))
-			queued(c)
-			shows(second)
-			if got := queued(c); !slices.Equal(got, []string{"web"}) {
-				t.Errorf("when the watch shows the first change, queued are %v", got)
-			}
-		})
+// What the watch shows of our own write is no reason to look again.
+func TestOurOwnWriteIsNotLookedAtAgain(t *testing.T) {
+	c := newTestController(t, nil)
+	c.writer = newStore(t, c)
+	k := see(t, c, ingress(issuer, "tls"))
+	queued(c)
+	c.reconcile(t.Context(), k)
+	if got := queued(c); len(got) > 0 {
+		t.Errorf("our own write queues %v", got)
 	}
-	t.Run("nothing new", func(t *testing.T) {
-		c := newTestController(t, &script{})
-		k := see(t, c, ingress(issuer, "tls"))
-		outcome, _ := c.decide(k, nil)
-		c.reconcile(t.Context(), k)
-		c.reconcile(t.Context(), k)
-		queued(c)
-		c.watchedCertificates().handler.OnAdd(packCertificate(certificate.Observed{
-			Namespace: "shop", Name: "tls", UID: "c", Secret: "tls", Have: outcome.Certificates[0].Want, Flags: certificate.Applied,
-		}), false)
-		if got := queued(c); len(got) > 0 {
-			t.Errorf("our own write queues %v", got)
-		}
-	})
+	show(t, c, named(stored(map[string]any{"metadata": map[string]any{"namespace": "shop", "name": "tls"}}), "tls"))
+	if got := queued(c); !slices.Equal(got, []string{"web"}) {
+		t.Errorf("somebody else's queues %v", got)
+	}
 }
 
 func TestReconcileReactsToAnswers(t *testing.T) {
@@ -199,13 +62,15 @@ func TestReconcileReactsToAnswers(t *testing.T) {
 		later    bool
 		told     []problem.Reason
 	}{
-		"exists already":  {status(409, "exists"), []string{"apply tls"}, true, false, nil},
-		"server error":    {status(500, "oops"), []string{"apply tls"}, true, false, nil},
-		"no permission":   {status(403, `certificates "tls" is forbidden: User "x" cannot patch`), []string{"apply tls"}, true, false, nil},
-		"refused":         {status(422, "invalid"), []string{"apply tls"}, false, true, []problem.Reason{problem.Refused}},
-		"namespace gone":  {status(403, "x", metav1.StatusCause{Type: "NamespaceTerminating"}), []string{"apply tls"}, false, false, nil},
-		"webhook is down": {status(500, "failed calling webhook"), []string{"apply tls"}, false, true, nil},
-		"another manager": {fieldConflict, []string{"apply tls", "get tls", "apply tls"}, false, false, nil},
+		"exists already":    {status(409, "exists"), []string{"apply tls"}, true, false, nil},
+		"server error":      {status(500, "oops"), []string{"apply tls"}, true, false, nil},
+		"no permission":     {noPermission(), []string{"apply tls"}, true, false, nil},
+		"refused":           {status(422, "invalid"), []string{"apply tls"}, false, true, []problem.Reason{problem.Refused}},
+		"namespace gone":    {status(403, "x", metav1.StatusCause{Type: "NamespaceTerminating"}), []string{"apply tls"}, false, false, nil},
+		"gone":              {apierrors.NewNotFound(certificate.Resource().GroupResource(), "tls"), []string{"apply tls"}, false, false, nil},
+		"the Lease is over": {cluster.ErrLeaseOver, []string{"apply tls"}, true, false, nil},
+		"webhook is down":   {status(500, `Internal error occurred: failed calling webhook "w": refused`), []string{"apply tls"}, false, true, nil},
+		"another manager":   {fieldConflict, []string{"apply tls", "get tls", "apply tls"}, false, false, nil},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -271,7 +136,7 @@ func TestASourceThatIsGoneIsForgotten(t *testing.T) {
 	c := newTestController(t, &script{})
 	k := see(t, c, ingress(map[string]any{"cert-manager.io/issuer": "ca", "cert-manager.io/duration": "90d"}, "tls"))
 	c.reconcile(t.Context(), k)
-	c.memory.dropSource(k)
+	goes(t, c, ingress(issuer, "tls"))
 	c.reconcile(t.Context(), k)
 	if got := testutil.ToFloat64(c.metrics.currentProblems.WithLabelValues("BadConfig", "error")); got != 0 {
 		t.Errorf("problems of an object that is gone: %v", got)
@@ -279,7 +144,7 @@ func TestASourceThatIsGoneIsForgotten(t *testing.T) {
 }
 
 func TestAMissingPermissionShowsInAMetric(t *testing.T) {
-	writer := &script{answers: []error{status(403, `certificates "tls" is forbidden: User "x" cannot patch`), nil}}
+	writer := &script{answers: []error{noPermission(), nil}}
 	c := newTestController(t, writer)
 	k := see(t, c, ingress(issuer, "tls"))
 	for _, want := range []float64{1, 0} {
@@ -299,13 +164,15 @@ func TestTakeOverPatchesFirst(t *testing.T) {
 		writer := &script{}
 		c := newTestController(t, writer)
 		decision.Unchanged = unchanged
-		if err := c.send(t.Context(), key{}, types.NamespacedName{Namespace: "shop", Name: "tls"}, decision); err != nil {
+		show(t, c, &unstructured.Unstructured{Object: map[string]any{"metadata": map[string]any{"namespace": "shop", "name": "tls", "uid": "u"}}})
+		look := lookAt(t, c, see(t, c, ingress(issuer, "tls")))
+		if err := c.send(t.Context(), look, types.NamespacedName{Namespace: "shop", Name: "tls"}, decision); err != nil {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff(want, writer.requests); diff != "" {
 			t.Errorf("unchanged %v: (-want +got)\n%s", unchanged, diff)
 		}
-		if !c.memory.written["u"] {
+		if o, _ := look.Certificate("shop", "tls"); !o.Flags.Has(certificate.TakenOver) {
 			t.Errorf("unchanged %v: it isn't known that this process has written it, so that a shim that writes it later goes unnoticed", unchanged)
 		}
 		if !unchanged && writer.guards[0] != (certificate.Guard{UID: "u", ResourceVersion: "77"}) {
@@ -317,10 +184,15 @@ func TestTakeOverPatchesFirst(t *testing.T) {
 func TestPacedChangesTakeTheirTurn(t *testing.T) {
 	writer := &script{}
 	c := newTestController(t, writer)
+	look := lookAt(t, c, see(t, c, ingress(issuer, "tls")))
+	change := func(name string) result {
+		return c.execute(t.Context(), look, source.Ref{}, certificate.Decision{
+			Namespace: "shop", Name: name, Action: certificate.Apply, Paced: true, Config: map[string]any{},
+		})
+	}
 	var delayed int
 	for _, name := range []string{"a", "b", "c"} {
-		d := certificate.Decision{Namespace: "shop", Name: name, Action: certificate.Apply, Paced: true, Config: map[string]any{}}
-		if r := c.execute(t.Context(), at("shop", name), sourceRef, d); r.after > 0 {
+		if change(name).after > 0 {
 			delayed++
 		}
 	}
@@ -328,57 +200,193 @@ func TestPacedChangesTakeTheirTurn(t *testing.T) {
 		t.Errorf("delayed %d, requests %v", delayed, writer.requests)
 	}
 	c.pace = newPace(0)
-	d := certificate.Decision{Namespace: "shop", Name: "z", Action: certificate.Apply, Paced: true, Config: map[string]any{}}
-	if r := c.execute(t.Context(), at("shop", "z"), sourceRef, d); r.after != 0 || len(writer.requests) != 1 {
+	if r := change("z"); r.after != 0 || len(writer.requests) != 1 {
 		t.Errorf("no changes are allowed: %+v, requests %v", r, writer.requests)
 	}
 }
 
-var sourceRef = newSource(nil, "web").Ref
-
-func TestGuardsLeaveTheConfigurationAlone(t *testing.T) {
-	config := map[string]any{"metadata": map[string]any{"name": "tls"}}
-	got := guarded(config, certificate.Guard{UID: "u", ResourceVersion: "1"})
-	want := map[string]any{"metadata": map[string]any{"name": "tls", "uid": "u", "resourceVersion": "1"}}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Error("(-want +got)", diff)
+// lookAt looks at a source until the test ends.
+func lookAt(t *testing.T, c *Controller, k key) *inventory.Look {
+	t.Helper()
+	look := c.inventory.Look(k)
+	if look == nil {
+		t.Fatalf("there is no %s", k.Name())
 	}
-	if diff := cmp.Diff(map[string]any{"metadata": map[string]any{"name": "tls"}}, config); diff != "" {
-		t.Error("changed: (-want +got)", diff)
+	t.Cleanup(look.Close)
+	return look
+}
+
+// What a decision read may change before it is carried out. A write that the API server can't
+// hold against a version isn't sent then.
+func TestADecisionThatIsOutdatedCreatesNothing(t *testing.T) {
+	for _, row := range []struct {
+		action certificate.Action
+		change bool
+		sent   int
+	}{
+		{certificate.Create, false, 1}, {certificate.Create, true, 0},
+		{certificate.Delete, false, 1}, {certificate.Delete, true, 0},
+		{certificate.Apply, true, 1},
+	} {
+		writer := &script{}
+		c := newTestController(t, writer)
+		k := see(t, c, ingress(issuer, "tls"))
+		queued(c)
+		look := lookAt(t, c, k)
+		c.decide(look)
+		if row.change {
+			see(t, c, ingress(issuer, "other"))
+		}
+		r := c.execute(t.Context(), look, source.Ref{}, certificate.Decision{Namespace: "shop", Name: "tls", Action: row.action, Config: map[string]any{}})
+		if len(writer.requests) != row.sent || r.answer != cluster.Done {
+			t.Errorf("%s, changed %v: %v, %+v", row.action, row.change, writer.requests, r)
+		}
+		if got := queued(c); row.change && !slices.Equal(got, []string{"web"}) {
+			t.Errorf("%s: queued are %v", row.action, got)
+		}
 	}
 }
 
-// What was read live covers what the cache says, in every list.
-func TestLiveCoversTheCache(t *testing.T) {
-	m := known(t, newSource(t, "web", "a", "b"))
-	for _, o := range []certificate.Observed{observedCertificate("a", "a", "web"), observedCertificate("b", "b", "web")} {
-		m.putCertificate(packCertificate(o))
-	}
-	moved := observedCertificate("b", "a", "")
-	v := view{memory: m, live: liveCertificates{{Namespace: "shop", Name: "a"}: nil, {Namespace: "shop", Name: "b"}: &moved}}
-	if _, found := v.Certificate("shop", "a"); found {
-		t.Error("a is gone, but found")
-	}
-	if of := v.CertificatesOf(newSource(t, "web").Ref); len(of) != 0 {
-		t.Errorf("owned: %v", of)
-	}
-	writers := func(list []certificate.Observed) (found []string) {
-		for _, o := range list {
-			found = append(found, o.Name)
+// While it isn't known which Certificates there are, none is taken for absent.
+func TestNothingIsWrittenWhileCertificatesAreUnknown(t *testing.T) {
+	for _, known := range []inventory.Knowledge{inventory.Unread, inventory.Unreadable} {
+		writer := &script{}
+		c := newTestController(t, writer)
+		c.inventory.Know(inventory.CertificateKind(), known)
+		k := see(t, c, ingress(issuer, "tls"))
+		queued(c)
+		c.reconcile(t.Context(), k)
+		if len(writer.requests) > 0 {
+			t.Errorf("%v: requests %v", known, writer.requests)
 		}
-		slices.Sort(found)
-		return found
+		c.wake(c.inventory.Know(inventory.CertificateKind(), inventory.Whole))
+		if got := queued(c); !slices.Equal(got, []string{"web"}) {
+			t.Errorf("%v: once they are known, queued are %v", known, got)
+		}
+		c.reconcile(t.Context(), k)
+		if !slices.Equal(writer.requests, []string{"apply tls"}) {
+			t.Errorf("%v: then requests are %v", known, writer.requests)
+		}
 	}
-	v.live = nil
-	m.putCertificate(packCertificate(observedCertificate("c", "a", "")))
-	if diff := cmp.Diff([]string{"a", "c"}, writers(v.CertificatesWriting("shop", "a"))); diff != "" {
-		t.Error("(-want +got)", diff)
+}
+
+// A Certificate doesn't move to an issuer of a kind that is being read.
+func TestACertificateDoesNotMoveToAKindThatIsNotReadYet(t *testing.T) {
+	c := newTestController(t, nil)
+	c.writer = newStore(t, c)
+	serving(c, inventory.Whole)
+	seeIssuer(t, issuersOf(t, c, issuerKind), issuerNamed("ca", "True"))
+	k := see(t, c, ingress(issuer, "tls"))
+	c.reconcile(t.Context(), k)
+	writer := &script{}
+	c.writer = writer
+	c.inventory.Know(clusterIssuerKind, inventory.Unread)
+	see(t, c, ingress(map[string]any{"cert-manager.io/cluster-issuer": "vault"}, "tls"))
+	queued(c)
+	if v := c.reconcile(t.Context(), k); v != (verdict{}) || len(writer.requests) > 0 {
+		t.Errorf("before its issuers are read: %+v, %v", v, writer.requests)
 	}
-	if got := len(v.CertificatesOf(newSource(t, "web").Ref)); got != 2 {
-		t.Errorf("owned: %d", got)
+	c.wake(c.inventory.Know(clusterIssuerKind, inventory.Whole))
+	if got := queued(c); !slices.Equal(got, []string{"web"}) {
+		t.Errorf("once all are known, queued are %v", got)
 	}
-	m.written["cert-a"] = true
-	if o, _ := v.Certificate("shop", "a"); !o.Flags.Has(certificate.TakenOver) {
-		t.Error("what this process wrote is not marked")
+	if c.reconcile(t.Context(), k); len(writer.requests) > 0 {
+		t.Errorf("when there is none: %v", writer.requests)
+	}
+	c.inventory.Know(clusterIssuerKind, inventory.Unreadable)
+	if c.reconcile(t.Context(), k); !slices.Equal(writer.requests, []string{"apply tls"}) {
+		t.Errorf("when they can't be read: %v", writer.requests)
+	}
+}
+
+func TestAReadinessFlipQueuesOnlyThoseThatWait(t *testing.T) {
+	c := newTestController(t, nil)
+	c.writer = newStore(t, c)
+	serving(c, inventory.Whole)
+	w := issuersOf(t, c, issuerKind)
+	seeIssuer(t, w, issuerNamed("ca", "True"))
+	for i := range 100 {
+		appear(t, c, fmt.Sprint("other-", i))
+	}
+	drain(t, c)
+	seeIssuer(t, w, issuerNamed("ca", "False"))
+	waits := see(t, c, ingress(issuer, "tls"))
+	if got := queued(c); !slices.Equal(got, []string{"web"}) {
+		t.Errorf("queued are %v", got)
+	}
+	c.reconcile(t.Context(), waits)
+	if e := <-c.recorder.warnings; e.Reason != string(problem.IssuerNotReady) {
+		t.Errorf("the Event is %s: %s", e.Reason, e.Note)
+	}
+	seeIssuer(t, w, issuerNamed("ca", "True"))
+	if got := queued(c); !slices.Equal(got, []string{"web"}) {
+		t.Errorf("queued are %v", got)
+	}
+	c.reconcile(t.Context(), waits)
+	for _, ready := range []string{"False", "True", "False"} {
+		seeIssuer(t, w, issuerNamed("ca", ready))
+	}
+	if got := queued(c); len(got) > 0 {
+		t.Errorf("nobody waits, and queued are %v", got)
+	}
+}
+
+func TestAnIssuerThatAppearsOrVanishesWakesWhoReadIt(t *testing.T) {
+	c := newTestController(t, &script{})
+	serving(c, inventory.Whole)
+	k := see(t, c, ingress(issuer, "tls"))
+	queued(c)
+	c.reconcile(t.Context(), k)
+	if e := <-c.recorder.warnings; e.Reason != string(problem.IssuerNotFound) {
+		t.Errorf("the Event is %s: %s", e.Reason, e.Note)
+	}
+	w := issuersOf(t, c, issuerKind)
+	for _, step := range []struct {
+		change func()
+		want   []string
+	}{
+		{func() { seeIssuer(t, w, issuerNamed("letsencrypt", "True")) }, nil},
+		{func() { seeIssuer(t, w, issuerNamed("ca", "True")) }, []string{"web"}},
+		{func() { w.Handler.OnDelete(packed(t, w, issuerNamed("letsencrypt", "True"))) }, nil},
+		{func() { w.Handler.OnDelete(packed(t, w, issuerNamed("ca", "True"))) }, []string{"web"}},
+		{func() { seeIssuer(t, w, issuerNamed("ca", "False")) }, []string{"web"}},
+		{func() { w.Forget() }, []string{"web"}},
+	} {
+		step.change()
+		if got := queued(c); !slices.Equal(got, step.want) {
+			t.Errorf("queued are %v, want %v", got, step.want)
+		}
+		c.reconcile(t.Context(), k)
+	}
+}
+
+func packed(t *testing.T, r cluster.Resource, object *unstructured.Unstructured) any {
+	t.Helper()
+	item, err := r.Transform(object)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return item
+}
+
+// A held source shows in the metric of its resolver until it isn't held, or is gone.
+func TestHeldSourcesAreCounted(t *testing.T) {
+	h := newHeld(heldSources())
+	count := func(resolver string) float64 { return testutil.ToFloat64(h.gauge.WithLabelValues(resolver)) }
+	a, b := at("shop", "a"), at("shop", "b")
+	for _, step := range []struct {
+		k           key
+		by          string
+		corp, vault float64
+	}{
+		{a, "plugin/corp", 1, 0}, {a, "plugin/corp", 1, 0}, {b, "plugin/corp", 2, 0}, {a, "plugin/vault", 1, 1},
+		{at("shop", "never"), "", 1, 1}, {b, "", 0, 1}, {a, "", 0, 0}, {a, "", 0, 0},
+	} {
+		if h.set(step.k, step.by); count("corp") != step.corp || count("vault") != step.vault {
+			t.Errorf("after %s is held by %q: corp %v, vault %v", step.k.Name(), step.by, count("corp"), count("vault"))
+		}
+	}
+	if keys := h.keys(); len(keys) > 0 {
+		t.Errorf("held are still %v", keys)
 	}
 }

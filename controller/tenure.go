@@ -2,15 +2,11 @@ package controller
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
-
-	"github.com/certshim/certshim/certificate"
 )
 
 // moment is one reading of two clocks. The monotonic clock may stand still while the machine
@@ -138,34 +134,4 @@ func (l observedLock) release(ctx context.Context) error {
 	return l.Interface.Update(ctx, resourcelock.LeaderElectionRecord{
 		LeaderTransitions: record.LeaderTransitions, LeaseDurationSeconds: 1, RenewTime: now, AcquireTime: now,
 	})
-}
-
-// errNotHeld is what becomes of a write that would begin when the Lease may be another's.
-var errNotHeld = errors.New("not sent: another replica may hold the Lease by now")
-
-// heldWriter begins no write outside of the tenure.
-type heldWriter struct {
-	Writer
-	tenure *tenure
-}
-
-func (w heldWriter) Apply(ctx context.Context, name types.NamespacedName, config map[string]any, guard certificate.Guard) error {
-	if !w.tenure.held() {
-		return errNotHeld
-	}
-	return w.Writer.Apply(ctx, name, config, guard)
-}
-
-func (w heldWriter) Patch(ctx context.Context, name types.NamespacedName, patch []byte) (string, error) {
-	if !w.tenure.held() {
-		return "", errNotHeld
-	}
-	return w.Writer.Patch(ctx, name, patch)
-}
-
-func (w heldWriter) Delete(ctx context.Context, name types.NamespacedName, guard certificate.Guard) error {
-	if !w.tenure.held() {
-		return errNotHeld
-	}
-	return w.Writer.Delete(ctx, name, guard)
 }

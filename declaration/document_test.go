@@ -130,7 +130,7 @@ func TestEveryMistakeOfADocumentHasItsPlace(t *testing.T) {
 		"an unknown alias":    {"serves: *a\n", []string{`r.yaml:1: no YAML: unknown anchor 'a' referenced`}},
 		"misspelt":            {"serves: 1\nlables: {}\n", []string{`r.yaml:2: unknown field "lables", did you mean "labels"?`}},
 		"misspelt, inside":    {"serves: 1\nsteps: [{do: a, wiat: 1s}]\n", []string{`r.yaml:2: unknown field "steps[0].wiat", did you mean "wait"?`}},
-		"misspelt, in a form": {"serves: 1\nwine: {yaer: 1}\n", []string{`r.yaml:2: unknown field "wine.yaer", did you mean "year"?`}},
+		"misspelt, in a form": {"serves: 1\nwine: {yeer: 1}\n", []string{`r.yaml:2: unknown field "wine.yeer", did you mean "year"?`}},
 		"misplaced":           {"serves: 1\nwait: 1s\n", []string{`r.yaml:2: unknown field "wait"; the fields here are author, bake, extra, hint, labels, name, origin, salt, serves, steps, tags, vegan, wine; did you mean "steps[].wait"?`}},
 		"misplaced, several":  {"serves: 1\ncountry: FR\n", []string{`r.yaml:2: unknown field "country"; the fields here are author, bake, extra, hint, labels, name, origin, salt, serves, steps, tags, vegan, wine; did you mean "origin.country"?`}},
 		"nowhere":             {"serves: 1\norigin: {planet: x}\n", []string{`r.yaml:2: unknown field "origin.planet"; the fields here are country`}},

@@ -7,24 +7,24 @@ import (
 	"github.com/certshim/certshim/resolver"
 )
 
-// Backend reaches one resolver.
+// Backend connects to one resolver.
 type Backend interface {
-	// Connect begins a session. An error is an [Error]. A session beside an error is one that
-	// is of no use, and whose end is worth waiting for before the next try.
+	// Connect begins a session. An error is an [Error]. A session returned with an error can't
+	// be used, but its end is worth waiting for before the next attempt.
 	Connect(context.Context) (Session, error)
 }
 
-// Session is one connection to a resolver. Its methods may be called at the same time.
+// Session is one connection to a resolver. Its methods may be called concurrently.
 type Session interface {
-	// Ask asks for a batch and gives a reply for each query, in their order. An error, which is
-	// an [Error], is one of the whole batch.
+	// Ask asks about a batch of issuers and returns one reply per query, in order. An error,
+	// which is an [Error], concerns the whole batch.
 	Ask(context.Context, []resolver.Query) ([]Reply, error)
-	// Healthy gives nil while the resolver can answer.
+	// Healthy returns nil while the resolver can answer.
 	Healthy(context.Context) error
-	// Watch calls changed until the stream or the context ends; it gives [ErrNoWatch] at once
-	// if the resolver tells of no changes.
+	// Watch calls changed until the stream or the context ends. It returns [ErrNoWatch] at once
+	// if the resolver doesn't report changes.
 	Watch(ctx context.Context, changed func(resolver.Change)) error
-	// Lost is closed when the connection is gone.
+	// Lost is closed when the connection is lost.
 	Lost() <-chan struct{}
 	Close()
 }
@@ -32,47 +32,47 @@ type Session interface {
 // Reply is the answer to one query: a statement, or why there is none.
 type Reply struct {
 	Statement resolver.Statement
-	// Failed says that the resolver can't tell about this issuer.
+	// Failed means that the resolver couldn't answer for this issuer.
 	Failed error
 }
 
-// ErrNoWatch is what a session's Watch gives where the resolver tells of no changes.
+// ErrNoWatch is returned by a session's Watch if the resolver doesn't report changes.
 var ErrNoWatch = errors.New("the resolver tells of no changes")
 
-// Error is a failure of a resolver and what it means.
+// Error is a failure of a resolver and its class.
 type Error struct {
 	Fault resolver.Fault
-	// Cause says more of what is [resolver.Rejected].
+	// Cause details a fault of [resolver.Rejected].
 	Cause Cause
 	Err   error
 }
 
-// Cause is why what a resolver said was refused.
+// Cause is why an answer was rejected.
 type Cause string
 
 // The causes.
 const (
-	// PastGrant is more than the operator granted.
+	// PastGrant means that it exceeds the operator's grant.
 	PastGrant Cause = "PastGrant"
-	// WrongIDs are answers that aren't exactly those that were asked for.
+	// WrongIDs means that the answers don't match the queries.
 	WrongIDs Cause = "WrongIDs"
-	// Malformed is what no resolver may say, whatever is granted.
+	// Malformed means that no grant allows it.
 	Malformed Cause = "Malformed"
 )
 
 func causes() []Cause { return []Cause{PastGrant, WrongIDs, Malformed} }
 
-// Reject is the error of something that is refused whole.
+// Reject returns the error for a rejected answer or introduction.
 func Reject(cause Cause, err error) error {
 	return &Error{Fault: resolver.Rejected, Cause: cause, Err: err}
 }
 
 func (e *Error) Error() string { return e.Err.Error() }
 
-// Unwrap gives the cause.
+// Unwrap returns the underlying error.
 func (e *Error) Unwrap() error { return e.Err }
 
-// causeOf says why something was refused; "" is of other faults.
+// causeOf returns why an answer was rejected, "" for other faults.
 func causeOf(err error) Cause {
 	var known *Error
 	if !errors.As(err, &known) || known.Fault != resolver.Rejected {
@@ -81,7 +81,7 @@ func causeOf(err error) Cause {
 	return known.Cause
 }
 
-// faultOf gives what an error means; one of unknown kind is a connection that failed.
+// faultOf returns the class of an error; one of unknown type counts as a failed connection.
 func faultOf(err error) resolver.Fault {
 	var known *Error
 	switch {

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// A resolver that fails so often in a row is left alone for a while; one that oversteps its
-// grant for longer and longer.
+// After that many failures in a row, a resolver isn't asked for a while. After each rejected
+// answer, the pause is longer than before.
 const (
 	failuresInARow = 5
 	breakerPause   = 30 * time.Second
@@ -15,7 +15,7 @@ const (
 	lastRejection  = 15 * time.Minute
 )
 
-// breaker says when a resolver may be asked.
+// breaker decides when a resolver may be asked.
 type breaker struct {
 	lock       sync.Mutex
 	failures   int
@@ -38,7 +38,7 @@ func (b *breaker) failed(now time.Time) {
 	}
 }
 
-func (b *breaker) oversteps(now time.Time) {
+func (b *breaker) overstepped(now time.Time) {
 	b.lock.Lock()
 	defer b.lock.Unlock()
 	pause := min(firstRejection<<min(b.rejections, 10), lastRejection)
@@ -46,9 +46,9 @@ func (b *breaker) oversteps(now time.Time) {
 	b.rejected = later(b.rejected, now.Add(pause))
 }
 
-// anotherTry ends the pause after a rejection: who connects anew may have been mended. One who
-// hasn't been is left alone for longer than before.
-func (b *breaker) anotherTry() {
+// reconnected ends the pause after a rejection, since a resolver that reconnects may have been
+// fixed. If it wasn't, the next pause is longer.
+func (b *breaker) reconnected() {
 	b.lock.Lock()
 	defer b.lock.Unlock()
 	b.rejected = time.Time{}
@@ -67,7 +67,7 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-// pause waits; it is false if the context ended meanwhile.
+// pause waits for d; it returns false if the context ends first.
 func pause(ctx context.Context, d time.Duration) bool {
 	if d <= 0 {
 		return ctx.Err() == nil

@@ -12,43 +12,44 @@ import (
 	"github.com/certshim/certshim/resolver"
 )
 
-// How long statements hold, and how many are kept for a resolver.
+// How long statements are valid, and how many are kept per resolver.
 const (
 	defaultTTL = 5 * time.Minute
 	missingTTL = time.Minute
 	failureTTL = 30 * time.Second
-	// maxStale is the age at which an unrenewed statement no longer counts.
+	// maxStale is the age at which a statement that wasn't renewed is dropped.
 	maxStale = time.Hour
-	// overdue is how long an answer may take before people hear of it.
+	// overdue is how long an answer may take before users are told.
 	overdue = 30 * time.Second
-	// maxIssuers are kept; beyond it the least recently used tenth goes.
+	// maxIssuers is the limit of entries; beyond it, the least recently used tenth is evicted.
 	maxIssuers = 10_000
 )
 
-// cache is what one resolver said of each issuer that somebody asked for.
+// cache holds the statements of one resolver about the issuers that are in use.
 type cache struct {
 	lock    sync.RWMutex
 	entries map[resolver.IssuerKey]*entry
-	// tick is a coarse clock for what was used when.
+	// tick is a coarse clock for the last use of entries.
 	tick    atomic.Int64
 	evicted atomic.Int64
 }
 
-// entry is one issuer. The finding's Fault, By and Hold are filled in by [member.find].
+// entry is one issuer. [member.find] adds the finding's Fault, By and Hold.
 type entry struct {
 	statement resolver.Statement
 	state     resolver.State
-	// answered is when the statement was given, zero for none; wanted when it was missed first.
-	answered, wanted time.Time
+	// answered is the time of the statement, zero for none; wanted is the time of the first
+	// miss.
+	answered, missed time.Time
 	overdue          bool
-	// freshUntil and due are when it turns stale, and when it is asked for again.
+	// freshUntil is when the statement becomes stale, due when it is asked for again.
 	freshUntil, due time.Time
 	used            atomic.Int64
 }
 
 func newCache() *cache { return &cache{entries: map[resolver.IssuerKey]*entry{}} }
 
-// find gives what is known; false means that nobody asked before.
+// find returns the cached finding; false means that the issuer isn't in the cache.
 func (c *cache) find(key resolver.IssuerKey) (resolver.Finding, bool) {
 	c.lock.RLock()
 	defer c.lock.RUnlock()
@@ -60,8 +61,8 @@ func (c *cache) find(key resolver.IssuerKey) (resolver.Finding, bool) {
 	return resolver.Finding{Statement: e.statement, State: e.state, Overdue: e.overdue}, true
 }
 
-// want remembers that an issuer is in use; it is false where that was known.
-func (c *cache) want(key resolver.IssuerKey, now time.Time) bool {
+// add adds an issuer; it returns false if the cache has it already.
+func (c *cache) add(key resolver.IssuerKey, now time.Time) bool {
 	c.lock.Lock()
 	defer c.lock.Unlock()
 	if c.entries[key] != nil {
@@ -70,7 +71,7 @@ func (c *cache) want(key resolver.IssuerKey, now time.Time) bool {
 	if len(c.entries) >= maxIssuers {
 		c.evict()
 	}
-	e := &entry{state: resolver.Never, wanted: now, due: now.Add(failureTTL)}
+	e := &entry{state: resolver.Never, missed: now, due: now.Add(failureTTL)}
 	e.used.Store(c.tick.Load())
 	c.entries[key] = e
 	return true
@@ -86,7 +87,7 @@ func (c *cache) evict() {
 	}
 }
 
-// put takes a statement; it is true if something else is known now than before.
+// put stores a statement; it returns true if the finding changed.
 func (c *cache) put(key resolver.IssuerKey, s resolver.Statement, now time.Time, spread float64) bool {
 	c.lock.Lock()
 	defer c.lock.Unlock()
@@ -95,13 +96,13 @@ func (c *cache) put(key resolver.IssuerKey, s resolver.Statement, now time.Time,
 		return false
 	}
 	ttl := lifetime(s)
-	news := e.state == resolver.Never || !same(e.statement, s)
+	changed := e.state == resolver.Never || !same(e.statement, s)
 	e.statement, e.state, e.answered, e.overdue = s, resolver.Fresh, now, false
 	e.freshUntil, e.due = now.Add(ttl), now.Add(time.Duration(float64(ttl)*spread))
-	return news
+	return changed
 }
 
-// lifetime is how long a statement holds.
+// lifetime returns how long a statement is valid.
 func lifetime(s resolver.Statement) time.Duration {
 	ttl := cmp.Or(s.TTL, defaultTTL)
 	if s.Existence == resolver.Missing {
@@ -110,14 +111,13 @@ func lifetime(s resolver.Statement) time.Duration {
 	return min(max(ttl, resolver.MinTTL), resolver.MaxTTL)
 }
 
-// same says that two statements mean the same; how long they hold doesn't count.
+// same reports whether two statements are equal, whatever their TTL.
 func same(a, b resolver.Statement) bool {
 	a.TTL, b.TTL = 0, 0
 	return reflect.DeepEqual(a, b)
 }
 
-// postpone asks again later for an issuer of which nothing could be told; what is known
-// of it stays.
+// postpone asks again at the given time, after a failure. The cached statement is kept.
 func (c *cache) postpone(key resolver.IssuerKey, at time.Time) {
 	c.lock.Lock()
 	defer c.lock.Unlock()
@@ -126,15 +126,14 @@ func (c *cache) postpone(key resolver.IssuerKey, at time.Time) {
 	}
 }
 
-// doubt marks what is known of issuers as stale. Those that nobody asked for are left out
-// of what it gives.
-func (c *cache) doubt(concerns func(resolver.IssuerKey) bool) []resolver.IssuerKey {
+// markStale marks the matching findings as stale, and returns their keys, the oldest first.
+func (c *cache) markStale(concerns func(resolver.IssuerKey) bool) []resolver.IssuerKey {
 	c.lock.Lock()
 	defer c.lock.Unlock()
 	var found []resolver.IssuerKey
 	for key, e := range c.entries {
 		if concerns(key) {
-			e.doubt()
+			e.markStale()
 			found = append(found, key)
 		}
 	}
@@ -144,29 +143,29 @@ func (c *cache) doubt(concerns func(resolver.IssuerKey) bool) []resolver.IssuerK
 	return found
 }
 
-// doubtThese is doubt for a few issuers.
-func (c *cache) doubtThese(keys []resolver.IssuerKey) []resolver.IssuerKey {
+// markTheseStale marks the findings of the given issuers as stale, and returns those in the cache.
+func (c *cache) markTheseStale(keys []resolver.IssuerKey) []resolver.IssuerKey {
 	c.lock.Lock()
 	defer c.lock.Unlock()
 	var found []resolver.IssuerKey
 	for _, key := range keys {
 		if e := c.entries[key]; e != nil {
-			e.doubt()
+			e.markStale()
 			found = append(found, key)
 		}
 	}
 	return found
 }
 
-func (e *entry) doubt() {
+func (e *entry) markStale() {
 	if e.state == resolver.Fresh {
 		e.state = resolver.Stale
 	}
 }
 
-// sweep looks at every entry: it gives those to ask for again, and those of which something else
-// is known by the time alone: the statement is too old to count, or overdue.
-func (c *cache) sweep(now time.Time) (due, news []resolver.IssuerKey) {
+// sweep checks all entries: it returns those to ask for again, and those whose finding changed
+// through the passage of time, by becoming too old or overdue.
+func (c *cache) sweep(now time.Time) (due, changed []resolver.IssuerKey) {
 	c.tick.Add(1)
 	c.lock.Lock()
 	defer c.lock.Unlock()
@@ -175,22 +174,22 @@ func (c *cache) sweep(now time.Time) (due, news []resolver.IssuerKey) {
 			e.state = resolver.Stale
 		}
 		if e.state == resolver.Stale && now.Sub(e.answered) > maxStale {
-			e.statement, e.state, e.wanted = resolver.Statement{}, resolver.Never, now
-			news = append(news, key)
+			e.statement, e.state, e.missed = resolver.Statement{}, resolver.Never, now
+			changed = append(changed, key)
 		}
-		if e.state == resolver.Never && !e.overdue && now.Sub(e.wanted) > overdue {
+		if e.state == resolver.Never && !e.overdue && now.Sub(e.missed) > overdue {
 			e.overdue = true
-			news = append(news, key)
+			changed = append(changed, key)
 		}
 		if !now.Before(e.due) {
 			e.due = now.Add(failureTTL)
 			due = append(due, key)
 		}
 	}
-	return due, news
+	return due, changed
 }
 
-// count gives how many entries are in each state, and when the oldest statement was given.
+// count returns the number of entries per state, and the time of the oldest statement.
 func (c *cache) count() (states map[resolver.State]int, oldest time.Time) {
 	c.lock.RLock()
 	defer c.lock.RUnlock()

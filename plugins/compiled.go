@@ -8,8 +8,8 @@ import (
 	"github.com/certshim/certshim/resolver"
 )
 
-// Compiled is a resolver that is part of this program, as a [Plugin]. The operator trusts it as
-// the program itself: only what it says is held to its own grant.
+// Compiled makes a [Plugin] from a resolver that is compiled into this program. It is trusted as
+// the program is; only its statements are checked against its own grant.
 func Compiled(r resolver.Resolver) Plugin {
 	d := r.Describe()
 	return Plugin{
@@ -18,7 +18,7 @@ func Compiled(r resolver.Resolver) Plugin {
 	}
 }
 
-// compiled is the backend of a resolver in this program: it is always there.
+// compiled is the backend of a resolver in this program. It is always connected.
 type compiled struct{ resolver resolver.Resolver }
 
 func (c compiled) Connect(context.Context) (Session, error) {
@@ -34,7 +34,7 @@ func (s compiledSession) Healthy(context.Context) error { return nil }
 func (s compiledSession) Lost() <-chan struct{}         { return s.lost }
 func (s compiledSession) Close()                        {}
 
-// Ask asks for one after another. A panic is a failure for its issuer alone.
+// Ask asks about one issuer after another. A panic is a failure for that issuer only.
 func (s compiledSession) Ask(ctx context.Context, queries []resolver.Query) ([]Reply, error) {
 	replies := make([]Reply, len(queries))
 	for i, query := range queries {
@@ -56,7 +56,7 @@ func (s compiledSession) one(ctx context.Context, query resolver.Query) (reply R
 	return reply
 }
 
-// Watch ends where a panic ends it.
+// Watch returns an error after a panic.
 func (s compiledSession) Watch(ctx context.Context, changed func(resolver.Change)) (err error) {
 	watcher, watches := s.resolver.(resolver.Watcher)
 	if !watches {

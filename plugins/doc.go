@@ -1,10 +1,10 @@
-// Package plugins asks resolvers that need code: those compiled in, and those that are
-// programs of their own beside certshim, reached over gRPC on a Unix domain socket.
+// Package plugins asks resolvers that need code: those compiled in, and those that run as
+// separate programs beside certshim, reached over gRPC on a Unix domain socket.
 //
-// A [Host] keeps what each resolver said of each issuer that is in use, asks again in time,
-// and hands out a snapshot ([resolver.Findings]). A decision reads that snapshot and never
-// waits: whatever a resolver does or fails to do happens beside the reconciles. A good answer
-// outlives its resolver, and an error never becomes an answer.
+// A [Host] caches each resolver's statements about the issuers that are in use, renews them in
+// time, and provides a snapshot ([resolver.Findings]). Decisions read that snapshot and never
+// wait for a resolver. A good answer stays in use while its resolver is down, and an error is
+// never taken for an answer.
 //
 // The folders:
 //

@@ -2,7 +2,6 @@ package plugins
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -11,26 +10,27 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/certshim/certshim/problem"
 	"github.com/certshim/certshim/resolver"
 )
 
-// DefaultTimeout is the deadline of a question where the operator sets none.
+// DefaultTimeout is the deadline of a question unless the operator sets one.
 const DefaultTimeout = 2 * time.Second
 
-// Holds says whether new Certificates wait for a resolver that has not spoken yet, where the
-// operator doesn't say: if it may change what a Certificate is.
+// Holds reports whether, by default, new Certificates wait for a resolver's first answer: if it
+// may change what a Certificate holds.
 func Holds(g resolver.Grant) bool { return len(g.Values) > 0 || g.MayRefuse }
 
 // Plugin is one resolver as the operator configured it.
 type Plugin struct {
-	// Name is a DNS label, unique: it stands in metrics and logs.
+	// Name is a DNS label, unique among the resolvers. It appears in metrics and logs.
 	Name string
-	// Tier says what it is in words: plugin, or compiled-in.
+	// Tier is the kind of resolver: plugin, or compiled-in.
 	Tier    string
 	Kinds   []resolver.DescribedKind
 	Grant   resolver.Grant
 	Observe resolver.Observe
-	// Hold keeps new Certificates waiting until the resolver has spoken of their issuer once.
+	// Hold makes new Certificates wait for the resolver's first answer about their issuer.
 	Hold bool
 	// Timeout is the deadline of a question.
 	Timeout time.Duration
@@ -40,8 +40,7 @@ type Plugin struct {
 	scopes map[resolver.GroupKind]resolver.Scope
 }
 
-// Host asks resolvers and keeps what they said. Make one by [New]; it asks nobody before
-// [Host.Run].
+// Host asks resolvers and caches their statements. It asks nobody before [Host.Run].
 type Host struct {
 	members []*member
 	byKind  map[resolver.GroupKind]*member
@@ -56,10 +55,10 @@ var (
 	_ prometheus.Collector = (*Host)(nil)
 )
 
-// sweepPeriod is how often the age of answers is looked at.
+// sweepPeriod is how often the age of statements is checked.
 const sweepPeriod = time.Second
 
-// New gives an error for a name or a kind that occurs twice.
+// New returns a Host, or an error if a name or a kind occurs twice.
 func New(all []Plugin, log *slog.Logger) (*Host, error) {
 	h := &Host{byKind: map[resolver.GroupKind]*member{}, log: log, now: time.Now, metrics: newMetrics()}
 	var errs []error
@@ -71,7 +70,7 @@ func New(all []Plugin, log *slog.Logger) (*Host, error) {
 		names[p.Name] = true
 		errs = append(errs, h.add(p))
 	}
-	return h, errors.Join(errs...)
+	return h, problem.Join(errs...)
 }
 
 func (h *Host) add(p Plugin) error {
@@ -88,11 +87,11 @@ func (h *Host) add(p Plugin) error {
 		h.byKind[kind.GroupKind] = m
 	}
 	h.members = append(h.members, m)
-	return errors.Join(errs...)
+	return problem.Join(errs...)
 }
 
-// Run asks until the context ends, and then waits for the calls in flight. What is observed of
-// an issuer's object is to be reduced to what [Host.Observes] says.
+// Run asks the resolvers until the context ends, and then waits for the calls in flight. The
+// caller must reduce observed objects as [Host.Observes] says.
 func (h *Host) Run(ctx context.Context, cluster resolver.Callbacks) {
 	h.cluster.Store(&cluster)
 	var running sync.WaitGroup
@@ -114,8 +113,8 @@ func (h *Host) Run(ctx context.Context, cluster resolver.Callbacks) {
 	}
 }
 
-// Find gives what is known of an issuer; false means that no resolver speaks for its kind. It
-// waits for nobody. What nobody asked for before is then asked for.
+// Find returns what is known about an issuer; false means that no resolver answers for its kind.
+// It never waits: an issuer that isn't cached yet is queued to be asked about.
 func (h *Host) Find(key resolver.IssuerKey) (resolver.Finding, bool) {
 	m := h.byKind[key.GroupKind]
 	if m == nil {
@@ -124,7 +123,7 @@ func (h *Host) Find(key resolver.IssuerKey) (resolver.Finding, bool) {
 	return m.find(key), true
 }
 
-// Observes says how much of the objects of a kind its resolver sees.
+// Observes returns how much of a kind's objects its resolver sees.
 func (h *Host) Observes(kind resolver.GroupKind) resolver.Observe {
 	if m := h.byKind[kind]; m != nil {
 		return m.Observe
@@ -132,10 +131,10 @@ func (h *Host) Observes(kind resolver.GroupKind) resolver.Observe {
 	return resolver.ObserveNone
 }
 
-// ObjectChanged asks again for an issuer whose object changed.
+// ObjectChanged asks again about an issuer whose object changed.
 func (h *Host) ObjectChanged(key resolver.IssuerKey) {
 	if m := h.byKind[key.GroupKind]; m != nil && m.Observe != resolver.ObserveNone {
-		m.queue.add(m.cache.doubtThese([]resolver.IssuerKey{key})...)
+		m.queue.add(m.cache.markTheseStale([]resolver.IssuerKey{key})...)
 	}
 }
 
@@ -147,14 +146,14 @@ func (h *Host) observe(key resolver.IssuerKey, how resolver.Observe) []byte {
 	return cluster.Observed(key)
 }
 
-func (h *Host) tell(keys []resolver.IssuerKey) {
+func (h *Host) notify(keys []resolver.IssuerKey) {
 	if cluster := h.cluster.Load(); cluster != nil && cluster.Changed != nil && len(keys) > 0 {
 		cluster.Changed(keys)
 	}
 }
 
-// trouble tells of a resolver that is itself wrong; one that can't be reached may come back.
-func (h *Host) trouble(name string, fault resolver.Fault, text string) {
+// reportTrouble reports a fault of the resolver itself. One that is only unreachable may come back.
+func (h *Host) reportTrouble(name string, fault resolver.Fault, text string) {
 	switch fault {
 	case resolver.WrongVersion, resolver.Rejected, resolver.Broken:
 	default:

@@ -23,7 +23,7 @@ import (
 // timeout is the deadline of a question in these tests.
 const timeout = 300 * time.Millisecond
 
-// running is a host that runs, and what it told.
+// running is a running host and its notifications.
 type running struct {
 	*plugins.Host
 	registry *prometheus.Registry
@@ -66,7 +66,7 @@ func (r *running) troubled(name string, fault resolver.Fault, text string) {
 	r.troubles = append(r.troubles, name+" "+string(fault)+" "+text)
 }
 
-// await waits until what is known of an issuer is as it should be.
+// await waits until the finding about an issuer is as expected.
 func (r *running) await(t testing.TB, key resolver.IssuerKey, is func(resolver.Finding) bool) resolver.Finding {
 	t.Helper()
 	deadline := time.After(30 * time.Second)
@@ -85,7 +85,7 @@ func (r *running) await(t testing.TB, key resolver.IssuerKey, is func(resolver.F
 	}
 }
 
-// metric gives the value of a metric of the only resolver, summed over other labels.
+// metric returns the value of a metric of the only resolver, summed over other labels.
 func (r *running) metric(t *testing.T, name string) float64 {
 	t.Helper()
 	families, err := r.registry.Gather()
@@ -111,7 +111,7 @@ func remotePlugin(socket string) plugins.Plugin {
 	}
 }
 
-// socketPath is short enough for a socket.
+// socketPath returns a path that is short enough for a socket.
 func socketPath(t *testing.T) string {
 	t.Helper()
 	return filepath.Join(t.TempDir(), "p.sock")
@@ -227,7 +227,7 @@ func (r *running) awaitDown(t *testing.T) {
 	}
 }
 
-// Each fault leaves what a sound plugin said before, and tells the metrics.
+// After each fault, the sound plugin's answers stay in use, and the metrics show the fault.
 func TestFaultsLeaveTheLastAnswer(t *testing.T) {
 	for _, fault := range []faulty.Fault{
 		faulty.Silent, faulty.DiesMidway, faulty.Endless, faulty.Huge, faulty.OldVersion,
@@ -263,7 +263,7 @@ func TestFaultsLeaveTheLastAnswer(t *testing.T) {
 	}
 }
 
-// A plugin that was mended and started again is asked at once.
+// A plugin that was fixed and restarted is asked at once.
 func TestAMendedPluginIsAskedAgain(t *testing.T) {
 	socket := socketPath(t)
 	stop := start(t, faulty.New(faulty.LieDefault), socket)
@@ -285,7 +285,7 @@ func TestAMendedPluginIsAskedAgain(t *testing.T) {
 	r.await(t, key, fresh)
 }
 
-// awaitTrouble waits until something else than a lost connection went wrong, or that too often.
+// awaitTrouble waits until something other than a lost connection went wrong, or that too often.
 func (r *running) awaitTrouble(t *testing.T) {
 	t.Helper()
 	deadline := time.After(30 * time.Second)
@@ -298,7 +298,7 @@ func (r *running) awaitTrouble(t *testing.T) {
 	}
 }
 
-// saw says whether a call ended by one of these codes.
+// saw reports whether a call ended with one of these codes.
 func (r *running) saw(t *testing.T, codes ...string) bool {
 	t.Helper()
 	families, err := r.registry.Gather()
@@ -352,7 +352,7 @@ func TestRefusalsAreCountedByCause(t *testing.T) {
 	}
 }
 
-// refusals counts them by cause.
+// refusals counts the rejections by cause.
 func (r *running) refusals(t *testing.T) map[string]float64 {
 	t.Helper()
 	families, err := r.registry.Gather()
@@ -378,7 +378,7 @@ func (r *running) refusals(t *testing.T) map[string]float64 {
 	return counts
 }
 
-// panics is a compiled-in resolver that is broken.
+// panics is a broken compiled-in resolver.
 type panics struct{}
 
 func (panics) Describe() resolver.Description {
@@ -447,7 +447,8 @@ func (r *running) awaitCalls(t *testing.T) {
 	}
 }
 
-// A thousand issuers of a plugin that storms are asked for in bounded batches.
+// A plugin that reports changes without end, for a thousand issuers, is asked in bounded
+// batches.
 func TestAStormIsBounded(t *testing.T) {
 	socket := socketPath(t)
 	plugin := faulty.New(faulty.Storm)

@@ -22,7 +22,7 @@ var (
 
 func TestAnswersAge(t *testing.T) {
 	c, begin := newCache(), time.Unix(0, 0)
-	c.want(keyOf("a"), begin)
+	c.add(keyOf("a"), begin)
 	c.put(keyOf("a"), isThere, begin, 0.8)
 	state := func() resolver.State { f, _ := c.find(keyOf("a")); return f.State }
 	if due, news := c.sweep(begin.Add(3 * time.Minute)); len(due)+len(news) > 0 || state() != resolver.Fresh {
@@ -59,7 +59,7 @@ func TestWhatIsNews(t *testing.T) {
 	if c.put(keyOf("a"), isThere, now, 1) {
 		t.Error("an answer that nobody asked for is taken")
 	}
-	c.want(keyOf("a"), now)
+	c.add(keyOf("a"), now)
 	longer := isThere
 	longer.TTL = time.Hour
 	for i, step := range []struct {
@@ -88,11 +88,11 @@ func TestHowLongAnswersHold(t *testing.T) {
 func TestTheLeastRecentlyUsedGoes(t *testing.T) {
 	c, now := newCache(), time.Unix(0, 0)
 	for i := range maxIssuers {
-		c.want(keyOf(fmt.Sprint("old-", i)), now)
+		c.add(keyOf(fmt.Sprint("old-", i)), now)
 	}
 	c.sweep(now)
 	c.find(keyOf("old-0"))
-	c.want(keyOf("new"), now)
+	c.add(keyOf("new"), now)
 	if len(c.entries) != maxIssuers*9/10+1 || c.entries[keyOf("old-0")] == nil || c.entries[keyOf("new")] == nil {
 		t.Errorf("%d are left", len(c.entries))
 	}
@@ -136,14 +136,14 @@ func TestTheBreaker(t *testing.T) {
 	}
 	b = breaker{}
 	for _, minutes := range []float64{1, 2, 4, 8, 15, 15} {
-		b.oversteps(now)
+		b.overstepped(now)
 		if d := b.remaining(now); d.Minutes() != minutes {
 			t.Errorf("it pauses for %s, want %v minutes", d, minutes)
 		}
 		now = now.Add(b.remaining(now))
 	}
 	b.succeeded()
-	b.oversteps(now)
+	b.overstepped(now)
 	if d := b.remaining(now); d != time.Minute {
 		t.Errorf("after a good answer it pauses for %s", d)
 	}
@@ -152,19 +152,19 @@ func TestTheBreaker(t *testing.T) {
 func TestAnotherTryAfterARejection(t *testing.T) {
 	now := time.Unix(0, 0)
 	var b breaker
-	b.oversteps(now)
-	b.anotherTry()
+	b.overstepped(now)
+	b.reconnected()
 	if d := b.remaining(now); d != 0 {
 		t.Errorf("who connects anew waits for %s", d)
 	}
-	b.oversteps(now)
+	b.overstepped(now)
 	if d := b.remaining(now); d != 2*time.Minute {
 		t.Errorf("who has not been mended waits for %s", d)
 	}
 	for range failuresInARow {
 		b.failed(now)
 	}
-	b.anotherTry()
+	b.reconnected()
 	if d := b.remaining(now); d != breakerPause {
 		t.Errorf("who fails on every connection waits for %s", d)
 	}

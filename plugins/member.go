@@ -16,7 +16,7 @@ import (
 	"github.com/certshim/certshim/resolver"
 )
 
-// The load that a resolver sees, and how often its health is looked at.
+// The load on a resolver, and how often its health is checked.
 const (
 	workers       = 4
 	batchesPerSec = 10
@@ -26,16 +26,16 @@ const (
 	lastReconnect  = 5 * time.Second
 	versionPause   = 5 * time.Minute
 
-	healthTimeout = time.Second
-	healthPeriod  = 30 * time.Second
-	illPeriod     = 10 * time.Second
-	watchAgain    = 5 * time.Second
+	healthTimeout   = time.Second
+	healthPeriod    = 30 * time.Second
+	unhealthyPeriod = 10 * time.Second
+	watchPause      = 5 * time.Second
 )
 
-// errIll ends a turn of asking: the resolver says that it can't answer.
-var errIll = errors.New("the resolver says that it can't answer")
+// errUnhealthy ends a session's asking when the resolver reports itself unhealthy.
+var errUnhealthy = errors.New("the resolver says that it can't answer")
 
-// member is one resolver with what it said.
+// member is one resolver and its cached statements.
 type member struct {
 	Plugin
 	host    *Host
@@ -47,7 +47,7 @@ type member struct {
 	// up is set while the resolver is connected and healthy.
 	up    atomic.Bool
 	fault atomic.Value // resolver.Fault
-	quiet quiet
+	quiet logLimiter
 }
 
 func newMember(p Plugin, h *Host) *member {
@@ -60,10 +60,10 @@ func newMember(p Plugin, h *Host) *member {
 	return m
 }
 
-// find gives what is known now, and has the resolver asked for what nobody asked before.
+// find returns the cached finding; an issuer that isn't cached yet is queued to be asked about.
 func (m *member) find(key resolver.IssuerKey) resolver.Finding {
 	f, known := m.cache.find(key)
-	if !known && m.cache.want(key, m.host.now()) {
+	if !known && m.cache.add(key, m.host.now()) {
 		m.queue.add(key)
 	}
 	f.By = m.by
@@ -74,14 +74,14 @@ func (m *member) find(key resolver.IssuerKey) resolver.Finding {
 	return f
 }
 
-// run keeps a session as long as it can.
+// run keeps a session open as long as possible, and reconnects.
 func (m *member) run(ctx context.Context) {
 	delay := firstReconnect
 	for ctx.Err() == nil {
 		session, err := m.connect(ctx)
 		if err == nil {
 			delay = firstReconnect
-			m.breaker.anotherTry()
+			m.breaker.reconnected()
 			err = m.serve(ctx, session)
 		}
 		m.down(ctx, err)
@@ -101,13 +101,13 @@ func (m *member) connect(ctx context.Context) (session Session, err error) {
 	return session, err
 }
 
-// spread varies a delay by a fifth, so that replicas don't come all at once.
+// spread varies a delay by up to 20%, so that replicas don't reconnect simultaneously.
 func spread(d time.Duration) time.Duration {
 	return time.Duration(float64(d) * (0.8 + 0.4*rand.Float64()))
 }
 
-// rest waits before the next try: long for a resolver that is of no use as it is, but no
-// longer than it lives.
+// rest waits before the next attempt. After an unusable session the wait is long, but ends
+// shortly after the session does.
 func (m *member) rest(ctx context.Context, session Session, err error, delay time.Duration) {
 	if session == nil {
 		pause(ctx, delay)
@@ -129,28 +129,28 @@ func (m *member) rest(ctx context.Context, session Session, err error, delay tim
 	}
 }
 
-// down notes why the resolver is of no use now.
+// down records why the resolver can't be used.
 func (m *member) down(ctx context.Context, err error) {
 	m.up.Store(false)
 	if ctx.Err() != nil || err == nil {
 		return
 	}
-	m.note(err)
+	m.noteFault(err)
 }
 
-// note remembers what is wrong and logs it, each cause once in a while. Text from a resolver
-// is cut, and quoted by the logger.
-func (m *member) note(err error) {
+// noteFault records and logs a fault, each cause at most once per quietFor. Text from a resolver is
+// cut, and quoted by the logger.
+func (m *member) noteFault(err error) {
 	fault, cause := faultOf(err), causeOf(err)
 	m.fault.Store(fault)
 	if fault == resolver.Rejected {
 		m.host.metrics.rejected.WithLabelValues(m.Name, string(cause)).Inc()
-		m.breaker.oversteps(m.host.now())
+		m.breaker.overstepped(m.host.now())
 	}
-	if m.quiet.may(string(fault)+string(cause), m.host.now()) {
+	if m.quiet.allows(string(fault)+string(cause), m.host.now()) {
 		text := cut(err.Error())
-		m.log.Warn("a resolver is of no use now; what it said before stays in use", "fault", fault, "error", text)
-		m.host.trouble(m.Name, fault, text)
+		m.log.Warn("a resolver can't be used now; its earlier answers stay in use", "fault", fault, "error", text)
+		m.host.reportTrouble(m.Name, fault, text)
 	}
 }
 
@@ -162,12 +162,12 @@ func (m *member) serve(ctx context.Context, session Session) error {
 		}
 		m.log.Info("a resolver answers")
 		m.up.Store(true)
-		err := m.ask(ctx, session)
+		err := m.runWorkers(ctx, session)
 		m.up.Store(false)
-		if !errors.Is(err, errIll) {
+		if !errors.Is(err, errUnhealthy) {
 			return err
 		}
-		m.note(&Error{Fault: resolver.Unreachable, Err: err})
+		m.noteFault(&Error{Fault: resolver.Unreachable, Err: err})
 	}
 }
 
@@ -176,8 +176,8 @@ func (m *member) awaitHealth(ctx context.Context, session Session) error {
 		if err := m.checkHealth(ctx, session); err == nil {
 			return nil
 		}
-		m.note(&Error{Fault: resolver.Unreachable, Err: errIll})
-		if err := m.wait(ctx, session, illPeriod); err != nil {
+		m.noteFault(&Error{Fault: resolver.Unreachable, Err: errUnhealthy})
+		if err := m.wait(ctx, session, unhealthyPeriod); err != nil {
 			return err
 		}
 	}
@@ -189,7 +189,7 @@ func (m *member) checkHealth(ctx context.Context, session Session) error {
 	return m.timed(ctx, methodHealth, session.Healthy)
 }
 
-// wait gives an error if the session ends first.
+// wait waits for d, and returns an error if the session ends first.
 func (m *member) wait(ctx context.Context, session Session, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -203,12 +203,12 @@ func (m *member) wait(ctx context.Context, session Session, d time.Duration) err
 	}
 }
 
-// ask is one turn of asking, which the first that fails ends. At its begin all that is known
-// is in doubt, as the resolver may be another one than before.
-func (m *member) ask(ctx context.Context, session Session) error {
+// runWorkers runs the workers until the session ends or the resolver becomes unhealthy. It begins with
+// all findings marked as stale, since the resolver may have been replaced.
+func (m *member) runWorkers(ctx context.Context, session Session) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	m.askAgain()
+	m.renewAll()
 	var running sync.WaitGroup
 	for range workers {
 		running.Go(func() { m.work(ctx, session) })
@@ -220,7 +220,7 @@ func (m *member) ask(ctx context.Context, session Session) error {
 			break
 		}
 		if err := m.checkHealth(ctx, session); err != nil {
-			cancel(errIll)
+			cancel(errUnhealthy)
 			break
 		}
 	}
@@ -228,12 +228,12 @@ func (m *member) ask(ctx context.Context, session Session) error {
 	return context.Cause(ctx)
 }
 
-// askAgain puts everything in doubt and in line, the oldest first.
-func (m *member) askAgain() {
-	m.queue.add(m.cache.doubt(func(resolver.IssuerKey) bool { return true })...)
+// renewAll marks all findings as stale and queues them, the oldest first.
+func (m *member) renewAll() {
+	m.queue.add(m.cache.markStale(func(resolver.IssuerKey) bool { return true })...)
 }
 
-// work asks for one batch after another.
+// work asks about one batch after another.
 func (m *member) work(ctx context.Context, session Session) {
 	for {
 		for d := m.breaker.remaining(m.host.now()); d > 0; d = m.breaker.remaining(m.host.now()) {
@@ -252,7 +252,7 @@ func (m *member) work(ctx context.Context, session Session) {
 	}
 }
 
-// batch asks for some issuers and takes the answers, all or none.
+// batch asks about some issuers and accepts all answers or none.
 func (m *member) batch(ctx context.Context, session Session, keys []resolver.IssuerKey) {
 	defer m.queue.done(keys...)
 	queries := m.queries(keys)
@@ -264,14 +264,14 @@ func (m *member) batch(ctx context.Context, session Session, keys []resolver.Iss
 		return err
 	})
 	if err == nil {
-		err = m.judge(queries, replies)
+		err = m.check(queries, replies)
 	}
 	if err != nil {
 		m.batchFailed(ctx, keys, err)
 		return
 	}
 	m.breaker.succeeded()
-	m.take(queries, replies)
+	m.store(queries, replies)
 }
 
 func (m *member) queries(keys []resolver.IssuerKey) []resolver.Query {
@@ -286,8 +286,8 @@ func (m *member) queries(keys []resolver.IssuerKey) []resolver.Query {
 	return queries
 }
 
-// judge refuses a batch of which one statement is malformed or past the grant.
-func (m *member) judge(queries []resolver.Query, replies []Reply) error {
+// check rejects a batch if one statement is malformed or exceeds the grant.
+func (m *member) check(queries []resolver.Query, replies []Reply) error {
 	if len(replies) != len(queries) {
 		return Reject(WrongIDs, fmt.Errorf("it gave %d answers to %d questions", len(replies), len(queries)))
 	}
@@ -302,8 +302,8 @@ func (m *member) judge(queries []resolver.Query, replies []Reply) error {
 	return nil
 }
 
-// causeIn tells a statement that would be right with another grant from one that never is. A key
-// that may not be copied is of the first: nobody can grant it.
+// causeIn distinguishes a statement that a larger grant would allow from a malformed one. Keys
+// that may never be copied count as exceeding the grant.
 func causeIn(s resolver.Statement) Cause {
 	s.CopyAnnotations = nil
 	if s.Check(resolver.Grant{Values: resolver.ValueFields(), MayRefuse: true}) != nil {
@@ -312,22 +312,22 @@ func causeIn(s resolver.Statement) Cause {
 	return PastGrant
 }
 
-// batchFailed leaves what is known, and asks again.
+// batchFailed keeps the cached statements, and queues the issuers again.
 func (m *member) batchFailed(ctx context.Context, keys []resolver.IssuerKey, err error) {
 	m.queue.add(keys...)
 	if ctx.Err() != nil {
 		return
 	}
-	m.note(err)
+	m.noteFault(err)
 	if faultOf(err) != resolver.Rejected {
 		m.breaker.failed(m.host.now())
 	}
 }
 
-// take remembers the statements, and tells of those that are news.
-func (m *member) take(queries []resolver.Query, replies []Reply) {
+// store caches the statements, and reports those that changed.
+func (m *member) store(queries []resolver.Query, replies []Reply) {
 	now := m.host.now()
-	var news []resolver.IssuerKey
+	var changed []resolver.IssuerKey
 	for i, reply := range replies {
 		key := queries[i].Issuer
 		if reply.Failed != nil {
@@ -335,24 +335,24 @@ func (m *member) take(queries []resolver.Query, replies []Reply) {
 			m.noteFailure(key, reply.Failed, now)
 			continue
 		}
-		// It is asked for again at 80 % of the life time, give or take a tenth.
+		// The renewal is due after 70 to 90% of the lifetime.
 		if m.cache.put(key, reply.Statement, now, 0.7+0.2*rand.Float64()) {
-			news = append(news, key)
+			changed = append(changed, key)
 		}
 	}
-	m.host.tell(news)
+	m.host.notify(changed)
 }
 
-// noteFailure logs that nothing could be told of an issuer, once in a while.
+// noteFailure logs that a resolver couldn't answer for an issuer, once in a while.
 func (m *member) noteFailure(key resolver.IssuerKey, err error, now time.Time) {
 	fault, text := faultOf(err), cut(err.Error())
-	if m.quiet.may("failure "+string(fault), now) {
+	if m.quiet.allows("failure "+string(fault), now) {
 		m.log.Info("a resolver can't tell about an issuer", "kind", key.Kind, "namespace", key.Namespace, "name", key.Name, "error", text)
-		m.host.trouble(m.Name, fault, text)
+		m.host.reportTrouble(m.Name, fault, text)
 	}
 }
 
-// watch hears of changes. After each gap, everything is in doubt.
+// watch receives changes. After an interruption, all findings are marked as stale.
 func (m *member) watch(ctx context.Context, session Session) {
 	for {
 		err := session.Watch(ctx, m.changed)
@@ -362,30 +362,30 @@ func (m *member) watch(ctx context.Context, session Session) {
 		if err == nil {
 			err = &Error{Fault: resolver.Unreachable, Err: errors.New("the stream of changes ended")}
 		}
-		m.note(err)
-		if !pause(ctx, watchAgain) {
+		m.noteFault(err)
+		if !pause(ctx, watchPause) {
 			return
 		}
-		m.askAgain()
+		m.renewAll()
 	}
 }
 
-// changed asks again for what may be different. Kinds that aren't granted match nothing.
+// changed asks again about what may have changed. Kinds that aren't granted match nothing.
 func (m *member) changed(change resolver.Change) {
-	m.queue.add(m.cache.doubtThese(change.Issuers)...)
+	m.queue.add(m.cache.markTheseStale(change.Issuers)...)
 	if len(change.Kinds) > 0 {
-		m.queue.add(m.cache.doubt(func(key resolver.IssuerKey) bool { return slices.Contains(change.Kinds, key.GroupKind) })...)
+		m.queue.add(m.cache.markStale(func(key resolver.IssuerKey) bool { return slices.Contains(change.Kinds, key.GroupKind) })...)
 	}
 }
 
-// sweep asks for what is due, and tells of what the time changed.
+// sweep queues the issuers that are due, and reports findings that changed with time.
 func (m *member) sweep(now time.Time) {
-	due, news := m.cache.sweep(now)
+	due, changed := m.cache.sweep(now)
 	m.queue.add(due...)
-	m.host.tell(news)
+	m.host.notify(changed)
 }
 
-// timed counts a call.
+// timed runs a call and records its duration and result.
 func (m *member) timed(ctx context.Context, method string, call func(context.Context) error) error {
 	begin := m.host.now()
 	err := call(ctx)

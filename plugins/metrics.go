@@ -8,18 +8,18 @@ import (
 	"github.com/certshim/certshim/resolver"
 )
 
-// The methods by which calls are counted.
+// The values of the label method.
 const (
 	methodHandshake = "Handshake"
 	methodHealth    = "Health"
 	methodResolve   = "Resolve"
 )
 
-// ok is the code of a call that succeeded; the others are faults.
+// ok is the code of a successful call; the others are faults.
 const ok = "OK"
 
-// metrics are those of all resolvers. Labels come from the configuration and from enumerations
-// alone.
+// metrics has the metrics of all resolvers. Label values come only from the configuration and
+// from enumerations.
 type metrics struct {
 	requests *prometheus.CounterVec
 	duration *prometheus.HistogramVec
@@ -44,22 +44,22 @@ func newMetrics() *metrics {
 		}, []string{labelResolver, "method", "code"}),
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Namespace: namespace, Subsystem: subsystem, Name: "request_duration_seconds", Help: "How long calls take, by method.",
-			// From an answer out of memory to the longest deadline.
+			// From cached answers to the longest deadline
 			Buckets: []float64{.001, .005, .02, .1, .25, .5, 1, 2, 5, 10},
 		}, []string{labelResolver, "method"}),
 		rejected: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Namespace: namespace, Subsystem: subsystem, Name: "rejected_total", Help: "Answers and introductions that were refused, by cause.",
+			Namespace: namespace, Subsystem: subsystem, Name: "rejected_total", Help: "Answers and introductions that were rejected, by cause.",
 		}, []string{labelResolver, "cause"}),
 		up:      describe("up", "Whether the resolver is connected and says that it can answer."),
 		answers: describe("answers", "Issuers in use, by how old the resolver's answer is.", "state"),
 		oldest:  describe("oldest_answer_seconds", "Age of the oldest answer in use."),
-		queued:  describe("queue_depth", "Issuers that wait to be asked for."),
-		open:    describe("breaker_open", "Whether the resolver is left alone for a while, after failures or a refused answer."),
+		queued:  describe("queue_depth", "Issuers that are queued to be asked about."),
+		open:    describe("breaker_open", "Whether the resolver isn't asked for a while, after failures or a rejected answer."),
 		evicted: describe("evicted_total", "Issuers that were forgotten because too many are in use."),
 	}
 }
 
-// begin makes the series of a resolver that exist before anything happens.
+// begin creates the series of a resolver, so that they exist before the first event.
 func (m *metrics) begin(name string) {
 	for _, cause := range causes() {
 		m.rejected.WithLabelValues(name, string(cause))
@@ -79,7 +79,7 @@ func (m *metrics) called(name, method string, fault resolver.Fault, took time.Du
 	m.duration.WithLabelValues(name, method).Observe(took.Seconds())
 }
 
-// Describe is of [prometheus.Collector].
+// Describe implements [prometheus.Collector].
 func (h *Host) Describe(c chan<- *prometheus.Desc) {
 	m := h.metrics
 	m.requests.Describe(c)
@@ -90,7 +90,7 @@ func (h *Host) Describe(c chan<- *prometheus.Desc) {
 	}
 }
 
-// Collect is of [prometheus.Collector].
+// Collect implements [prometheus.Collector].
 func (h *Host) Collect(c chan<- prometheus.Metric) {
 	h.metrics.requests.Collect(c)
 	h.metrics.duration.Collect(c)

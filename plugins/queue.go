@@ -7,14 +7,13 @@ import (
 	"github.com/certshim/certshim/resolver"
 )
 
-// queue has the issuers that are to be asked for, first come first served. Each waits once,
-// however often it is added; one that is added while it is being asked for waits for its
-// end.
+// queue holds the issuers to ask about, in order of arrival and each at most once. An issuer
+// that is added while it is in flight is queued again afterwards.
 type queue struct {
 	lock    sync.Mutex
 	waiting []resolver.IssuerKey
 	places  map[resolver.IssuerKey]place
-	// more has a signal while something waits.
+	// more holds a signal while issuers are waiting.
 	more chan struct{}
 }
 
@@ -46,7 +45,7 @@ func (q *queue) add(keys ...resolver.IssuerKey) {
 	q.signal()
 }
 
-// signal is called under the lock.
+// signal must be called with the lock held.
 func (q *queue) signal() {
 	if len(q.waiting) == 0 {
 		return
@@ -57,7 +56,7 @@ func (q *queue) signal() {
 	}
 }
 
-// take waits for issuers and gives at most so many; none means that the context ended.
+// take waits for issuers and returns at most most of them; none means that the context ended.
 func (q *queue) take(ctx context.Context, most int) []resolver.IssuerKey {
 	for {
 		select {
@@ -87,7 +86,7 @@ func (q *queue) takeNow(most int) []resolver.IssuerKey {
 	return taken
 }
 
-// done ends what take began.
+// done marks issuers from take as no longer in flight.
 func (q *queue) done(keys ...resolver.IssuerKey) {
 	q.lock.Lock()
 	defer q.lock.Unlock()

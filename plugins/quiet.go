@@ -7,16 +7,16 @@ import (
 	"github.com/certshim/certshim/problem"
 )
 
-// quietFor is how long the same cause isn't logged again.
+// quietFor is how long a cause isn't logged again.
 const quietFor = 10 * time.Minute
 
-// quiet lets each cause be logged once in a while. The zero value is ready.
-type quiet struct {
+// logLimiter limits how often each cause is logged. The zero value is ready to use.
+type logLimiter struct {
 	lock sync.Mutex
 	last map[string]time.Time
 }
 
-func (q *quiet) may(cause string, now time.Time) bool {
+func (q *logLimiter) allows(cause string, now time.Time) bool {
 	q.lock.Lock()
 	defer q.lock.Unlock()
 	if last, told := q.last[cause]; told && now.Sub(last) < quietFor {
@@ -29,5 +29,5 @@ func (q *quiet) may(cause string, now time.Time) bool {
 	return true
 }
 
-// cut makes a stranger's text fit for a log.
+// cut makes text from a resolver fit for a log.
 func cut(text string) string { return problem.Quote(text) }

@@ -6,15 +6,15 @@ import (
 	"github.com/hashicorp/go-multierror"
 )
 
-// Join gives errors as one that prints each on a line of its own: all mistakes of a file, a
-// command or a batch. What is nil is left out, joined errors are taken apart, and the result is
-// nil where nothing remains.
+// Join combines errors into one that prints each on its own line: all mistakes of a file, a
+// command or a batch. Nil errors are dropped, joined errors are flattened, and the result is nil
+// if no error remains.
 func Join(errs ...error) error {
 	all := multierror.Append(&multierror.Error{ErrorFormat: onLines}, errs...)
 	return all.ErrorOrNil()
 }
 
-// Each gives the errors that [Join] made one of; any other error is the only one.
+// Each returns the errors that [Join] combined. Any other error is returned as the only one.
 func Each(err error) []error {
 	if err == nil {
 		return nil

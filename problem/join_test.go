@@ -36,10 +36,10 @@ func TestEach(t *testing.T) {
 	if got := problem.Each(nil); got != nil {
 		t.Errorf("of nil: %v", got)
 	}
-	if got := problem.Each(io.EOF); len(got) != 1 || got[0] != io.EOF {
+	if got := problem.Each(io.EOF); len(got) != 1 || !errors.Is(got[0], io.EOF) {
 		t.Errorf("of one: %v", got)
 	}
-	if got := problem.Each(problem.Join(io.EOF, io.ErrClosedPipe)); len(got) != 2 || got[1] != io.ErrClosedPipe {
+	if got := problem.Each(problem.Join(io.EOF, io.ErrClosedPipe)); len(got) != 2 || !errors.Is(got[1], io.ErrClosedPipe) {
 		t.Errorf("of two: %v", got)
 	}
 }

@@ -2,61 +2,64 @@ package problem
 
 import (
 	"cmp"
-	"errors"
 	"slices"
-
-	"github.com/hashicorp/go-multierror"
 )
 
-// List collects problems. The zero value is an empty list, ready to use; adding to it
-// is not safe for concurrent use.
+// List collects problems. The zero value is an empty list. A copy keeps the problems added so
+// far; later additions to one don't show in the other. Adding is not safe for concurrent use.
 type List struct {
-	errs *multierror.Error
+	last *link
 }
 
-// Add puts problems on the list.
+// link is a node of a List: a problem and the ones added before it. It is immutable.
+type link struct {
+	problem Problem
+	before  *link
+}
+
+// Add appends problems to the list.
 func (l *List) Add(ps ...Problem) {
 	for _, p := range ps {
-		l.errs = multierror.Append(l.errs, p)
+		l.last = &link{problem: p, before: l.last}
 	}
 }
 
-// Merge puts all problems of another list on this one.
+// Merge adds all problems of another list.
 func (l *List) Merge(other List) {
-	if other.errs != nil {
-		l.errs = multierror.Append(l.errs, other.errs.Errors...)
+	if l.last == nil {
+		l.last = other.last
+		return
+	}
+	for at := other.last; at != nil; at = at.before {
+		l.Add(at.problem)
 	}
 }
 
-// Empty says whether nothing was added.
-func (l List) Empty() bool { return l.errs == nil || len(l.errs.Errors) == 0 }
+// Empty reports whether the list has no problems.
+func (l List) Empty() bool { return l.last == nil }
 
-// All gives the problems sorted (errors first, then by object, path, key, reason and
-// message), each once. It is nil for an empty list.
+// All returns the problems without duplicates, sorted: errors first, then by object, path, key,
+// reason and message. It returns nil for an empty list.
 func (l List) All() []Problem {
-	if l.Empty() {
-		return nil
-	}
-	all := make([]Problem, 0, len(l.errs.Errors))
-	for _, err := range l.errs.Errors {
-		var p Problem
-		if errors.As(err, &p) {
-			all = append(all, p)
-		}
+	var all []Problem
+	for at := l.last; at != nil; at = at.before {
+		all = append(all, at.problem)
 	}
 	slices.SortStableFunc(all, compare)
 	return slices.Compact(all)
 }
 
-// HasErrors says whether a problem of severity [Error] is on the list.
+// HasErrors reports whether the list has a problem of severity [Error].
 func (l List) HasErrors() bool {
-	return slices.ContainsFunc(l.All(), func(p Problem) bool { return p.Severity == Error })
+	for at := l.last; at != nil; at = at.before {
+		if at.problem.Severity == Error {
+			return true
+		}
+	}
+	return false
 }
 
-// ErrorOrNil is the list as one error, or an untyped nil when it is empty.
-func (l List) ErrorOrNil() error { return l.errs.ErrorOrNil() }
-
-// For gives the list with the object of every problem set that has none yet.
+// For returns a copy of the list in which problems without an object get o.
 func (l List) For(o Object) List {
 	var out List
 	for _, p := range l.All() {

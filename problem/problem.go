@@ -6,24 +6,24 @@ import (
 	"unicode/utf8"
 )
 
-// Severity says whether a problem stops something from being done.
+// Severity tells whether a problem prevents something from being done.
 type Severity string
 
 const (
-	// Error means that something the object asks for is not done because of it.
+	// Error means that something the object asks for is not done.
 	Error Severity = "error"
-	// Warning means that all was done, but probably not as it was meant.
+	// Warning means that everything was done, but probably not as intended.
 	Warning Severity = "warning"
 )
 
-// MaxValue is the length in bytes to which [Problem.Shown] cuts a value: a value is
-// written by a stranger and may be as large as an annotation, 256 KiB.
+// MaxValue is the number of bytes after which [Problem.Shown] cuts a value. Values come from
+// users and may be as large as an annotation, 256 KiB.
 const MaxValue = 128
 
-// maxName is the length of the longest name that Kubernetes knows.
+// maxName is the longest object name that Kubernetes accepts, in bytes.
 const maxName = 253
 
-// Object names the object a problem belongs to. The zero value means "not yet known":
+// Object identifies the object that a problem belongs to. The zero value means "not set yet":
 // the rooms below the root leave it empty, and the root fills it in.
 type Object struct {
 	Group     string `json:"group,omitempty"`
@@ -32,10 +32,10 @@ type Object struct {
 	Name      string `json:"name,omitempty"`
 }
 
-// IsZero says whether the object is not known yet.
+// IsZero reports whether the object is not set.
 func (o Object) IsZero() bool { return o == Object{} }
 
-// String gives Kind/namespace/name, or Kind/name for an object without a namespace.
+// String returns Kind/namespace/name, or Kind/name for a cluster-scoped object.
 func (o Object) String() string {
 	if o.Namespace == "" {
 		return o.Kind + "/" + o.Name
@@ -43,34 +43,35 @@ func (o Object) String() string {
 	return o.Kind + "/" + o.Namespace + "/" + o.Name
 }
 
-// Problem is one thing that is wrong. It is a plain comparable value: two problems
-// that are equal are one problem.
+// Problem is one mistake or conflict. It is a plain comparable value: equal problems are the
+// same problem.
 type Problem struct {
 	Severity Severity `json:"severity"`
-	// Object is the object whose author can mend it, usually the source.
+	// Object is the one whose author can fix the problem, usually the source.
 	Object Object `json:"object,omitzero"`
-	// Path is where it is wrong: a field path such as spec.tls[0].hosts, or empty.
+	// Path is the field that is wrong, such as spec.tls[0].hosts, or empty.
 	Path string `json:"path,omitempty"`
 	// Key is the annotation, flag or configuration key that is wrong, or empty.
 	Key string `json:"key,omitempty"`
-	// Value is what stands there, as it was written.
+	// Value is the wrong value as written.
 	Value string `json:"value,omitempty"`
-	// Allowed says in words what may stand there.
+	// Allowed describes the valid values in words.
 	Allowed string `json:"allowed,omitempty"`
-	// Suggestion is the nearest right spelling, ready to be pasted, or empty.
+	// Suggestion is the nearest valid value, ready to paste, or empty.
 	Suggestion string `json:"suggestion,omitempty"`
-	// Lines are whole lines of YAML that would be right, ready to be pasted. Whoever sets
-	// them has quoted in them what strangers wrote.
+	// Lines are whole lines of valid YAML, ready to paste. Whoever sets them must have quoted
+	// all user input in them.
 	Lines  string `json:"lines,omitempty"`
 	Reason Reason `json:"reason"`
-	// Message is a sentence fragment for people, without key, value or suggestion:
-	// [Problem.Error] adds those.
+	// Message is a sentence fragment for people, without key, value and suggestion, which
+	// [Problem.Error] adds.
 	Message string `json:"message"`
 }
 
-// Error renders the problem in one line: place, message, value, what is allowed, and
-// the suggestion; or in its place the lines to paste, which come last. Values and suggestions are quoted, so that a line break or a control
-// character of an annotation reaches no log, Event or page unescaped.
+// Error renders the problem on one line: place, message, value, what is allowed, and the
+// suggestion. If Lines is set, it follows on lines of its own instead of the suggestion. Values
+// and suggestions are quoted, so that line breaks and control characters in annotations never
+// reach a log, Event or page unescaped.
 func (p Problem) Error() string {
 	var b strings.Builder
 	if place := p.place(); place != "" {
@@ -100,10 +101,10 @@ func (p Problem) place() string {
 	return p.Path
 }
 
-// Shown is the value quoted, and cut to [MaxValue] bytes at a character's boundary.
+// Shown returns the value quoted and cut to at most [MaxValue] bytes, at a character boundary.
 func (p Problem) Shown() string { return Quote(p.Value) }
 
-// Quote is text from an object as Go quotes it, cut to [MaxValue] bytes.
+// Quote returns user input in Go's quoted form, cut to at most [MaxValue] bytes.
 func Quote(s string) string {
 	if len(s) <= MaxValue {
 		return strconv.Quote(s)
@@ -115,9 +116,9 @@ func Quote(s string) string {
 	return strconv.Quote(s[:cut]) + "…"
 }
 
-// Name is a name from an object as it may stand in a sentence: as it is if it looks like
-// one, else quoted. The API server takes any text for the kind and name of an owner
-// reference, and for the name of a ListenerSet's parent.
+// Name returns an object's name for use in a sentence: as it is if it looks like a name, else
+// quoted. The API server accepts any text as kind and name of an owner reference, and as the
+// name of a ListenerSet's parent.
 func Name(s string) string {
 	const plain = "-._/0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 	if s == "" || len(s) > maxName || strings.Trim(s, plain) != "" {

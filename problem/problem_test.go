@@ -1,7 +1,6 @@
 package problem_test
 
 import (
-	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -83,11 +82,8 @@ func TestListSortsAndDropsRepeats(t *testing.T) {
 	}
 }
 
-func TestEmptyListIsNoError(t *testing.T) {
+func TestTheZeroListIsEmpty(t *testing.T) {
 	var list problem.List
-	if err := list.ErrorOrNil(); err != nil {
-		t.Errorf("an empty list gives the error %v", err)
-	}
 	if !list.Empty() || list.HasErrors() || list.All() != nil {
 		t.Error("the zero list isn't empty")
 	}
@@ -123,9 +119,26 @@ func TestMergeKeepsProblemsAsValues(t *testing.T) {
 	b.Add(problem.Problem{Severity: problem.Error, Message: "e", Key: "k"})
 	a.Merge(b)
 	a.Merge(problem.List{})
-	var p problem.Problem
-	if !errors.As(a.ErrorOrNil(), &p) || p.Key != "k" {
-		t.Errorf("got %v", a.ErrorOrNil())
+	if all := a.All(); len(all) != 1 || all[0].Key != "k" {
+		t.Errorf("got %v", all)
+	}
+}
+
+// Additions to a list don't show in its copy, and vice versa.
+func TestACopyIsAListOfItsOwn(t *testing.T) {
+	one := func(message string) problem.Problem { return problem.Problem{Message: message} }
+	var a problem.List
+	a.Add(one("a"), one("b"))
+	b := a
+	a.Add(one("c"))
+	b.Add(one("d"))
+	b.Merge(a)
+	a.Add(one("e"))
+	if got, want := a.All(), []problem.Problem{one("a"), one("b"), one("c"), one("e")}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	if got, want := b.All(), []problem.Problem{one("a"), one("b"), one("c"), one("d")}; !slices.Equal(got, want) {
+		t.Errorf("the copy: got %v, want %v", got, want)
 	}
 }
 

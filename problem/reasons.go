@@ -1,41 +1,41 @@
 package problem
 
-// Reason is the CamelCase word by which a problem is counted and told: the reason of
-// its Event and a label of the problem counter.
+// Reason is the CamelCase identifier of a class of problems: the reason of their Events and a
+// label of the problem counter.
 type Reason string
 
 const (
 	// BadConfig is cert-manager's own word for a source that can't be understood.
 	BadConfig Reason = "BadConfig"
-	// UnknownAnnotation is a key that is a hair's breadth from a known one.
+	// UnknownAnnotation is an unknown key that resembles a known one.
 	UnknownAnnotation Reason = "UnknownAnnotation"
 	// NothingToDo is a trigger annotation on an object that asks for no certificate.
 	NothingToDo Reason = "NothingToDo"
-	// BadIssuer is an issuer that can't be meant, or not in this form.
+	// BadIssuer is an issuer reference that can't be valid as it is written.
 	BadIssuer Reason = "BadIssuer"
-	// IssuerNotFound is an issuer that isn't there.
+	// IssuerNotFound is an issuer that doesn't exist.
 	IssuerNotFound Reason = "IssuerNotFound"
-	// IssuerKindNotInstalled is an issuer of a kind that the cluster doesn't have.
+	// IssuerKindNotInstalled is an issuer of a kind whose CRD isn't installed.
 	IssuerKindNotInstalled Reason = "IssuerKindNotInstalled"
-	// IssuerNotReady is an issuer that can't sign now.
+	// IssuerNotReady is an issuer that can't sign at the moment.
 	IssuerNotReady Reason = "IssuerNotReady"
 	// IssuerNotAllowed is an issuer that the namespace may not use.
 	IssuerNotAllowed Reason = "IssuerNotAllowed"
 	// HostNotAllowed is a host that the operator's policy doesn't allow here.
 	HostNotAllowed Reason = "HostNotAllowed"
-	// IssuerResolverUnavailable is an issuer of which its resolver has said nothing yet.
+	// IssuerResolverUnavailable is an issuer whose resolver hasn't answered yet.
 	IssuerResolverUnavailable Reason = "IssuerResolverUnavailable"
 	// IssuerCannotIssue is a Certificate that its issuer can never sign.
 	IssuerCannotIssue Reason = "IssuerCannotIssue"
 	// IssuerMayRefuse is a Certificate that its issuer will probably not sign as asked.
 	IssuerMayRefuse Reason = "IssuerMayRefuse"
-	// ParentNotFound is a ListenerSet whose Gateway isn't there.
+	// ParentNotFound is a ListenerSet whose Gateway doesn't exist.
 	ParentNotFound Reason = "ParentNotFound"
 	// ParentRefuses is a ListenerSet that its Gateway does not admit.
 	ParentRefuses Reason = "ParentRefuses"
-	// SecretTaken is a Secret that another object or Certificate already has.
+	// SecretTaken is a Secret that another object or Certificate already uses.
 	SecretTaken Reason = "SecretTaken"
-	// CertificateNotOurs is a Certificate in the way that this source doesn't own.
+	// CertificateNotOurs is a Certificate of the wanted name that this source doesn't own.
 	CertificateNotOurs Reason = "CertificateNotOurs"
 	// NoLongerKept is a Certificate that is no longer kept up to date.
 	NoLongerKept Reason = "NoLongerKept"
@@ -45,7 +45,7 @@ const (
 	OtherShimActive Reason = "OtherShimActive"
 	// FieldNotServed is a field that the installed Certificate CRD doesn't have.
 	FieldNotServed Reason = "FieldNotServed"
-	// Refused is an answer of the API server that a retry doesn't heal.
+	// Refused is a rejection by the API server that a retry doesn't resolve.
 	Refused Reason = "Refused"
 	// WebhookDown is an admission webhook that has not answered for minutes.
 	WebhookDown Reason = "WebhookDown"

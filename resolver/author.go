@@ -2,38 +2,39 @@ package resolver
 
 import "context"
 
-// Resolver is what an author writes for issuers that a declaration can't describe. It may be
-// compiled in, or stand behind a socket.
+// Resolver is implemented by authors for issuers that a declaration can't describe. It is
+// compiled in, or reached through a socket.
 //
-// Resolve is called beside the decisions, never on their path: several times at once, again
-// when its statement is past its TTL, when the issuer's object changes, when [Watcher] says
-// so, and after a reconnect. The same question in the same state of the world has the same
-// answer. It honours the context, whose deadline is the operator's. It writes nothing to the
-// cluster. An error means "I don't know" and leaves the last statement in use; [Missing]
-// means "I looked, and it isn't there".
+// Resolve runs apart from decisions, and concurrently. It is called again when its statement's
+// TTL has passed, when the issuer's object changes, when [Watcher] reports a change, and after a
+// reconnect. It must give the same answer to the same question while nothing changes, respect
+// the context, whose deadline the operator sets, and write nothing to the cluster. An error
+// means "I don't know" and keeps the last statement in use; [Missing] means "I looked, and it
+// doesn't exist".
 type Resolver interface {
-	// Describe says who it is; the same for the life of the process.
+	// Describe returns the resolver's identity, which must stay the same for the life of the
+	// process.
 	Describe() Description
 	Resolve(context.Context, Query) (Statement, error)
 }
 
-// Watcher is a resolver that hears of changes outside of Kubernetes. Watch calls changed,
-// which doesn't block for long, until the context ends; another return is taken up again.
+// Watcher is a resolver that learns of changes outside of Kubernetes. Watch calls changed, which
+// doesn't block for long, until the context ends; if it returns earlier, it is called again.
 type Watcher interface {
 	Watch(ctx context.Context, changed func(Change)) error
 }
 
-// Description is who a resolver is.
+// Description identifies a resolver.
 type Description struct {
 	// Name is a DNS label, Version any text of at most 64 bytes.
 	Name, Version string
 	Kinds         []DescribedKind
-	// Grant is what it may say where it is compiled in; behind a socket the operator's
-	// configuration says it.
+	// Grant limits the statements of a compiled-in resolver. Behind a socket, the grant in the
+	// operator's configuration applies instead.
 	Grant Grant
 }
 
-// DescribedKind is a kind that a resolver speaks for.
+// DescribedKind is a kind that a resolver answers for.
 type DescribedKind struct {
 	GroupKind
 	Scope Scope
@@ -43,15 +44,15 @@ type DescribedKind struct {
 type Query struct {
 	Issuer IssuerKey
 	Scope  Scope
-	// Observed is the issuer's object as JSON, as far as the operator shows it; empty where it
-	// isn't there, isn't known, or has more than [MaxObserved] bytes.
+	// Observed is the part of the issuer's object that the operator exposes, as JSON. It is
+	// empty if the object doesn't exist, isn't known, or is larger than [MaxObserved].
 	Observed []byte
 }
 
-// MaxObserved is the largest observed object.
+// MaxObserved is the size limit of an observed object, in bytes.
 const MaxObserved = 8 << 10
 
-// Change names issuers, or whole kinds, of which something else may be true now.
+// Change lists issuers, or whole kinds, whose statements may have changed.
 type Change struct {
 	Issuers []IssuerKey
 	Kinds   []GroupKind
@@ -60,7 +61,7 @@ type Change struct {
 // Observe says how much of an issuer's object a resolver sees.
 type Observe string
 
-// The choices: nothing, metadata and status, or all of it.
+// The choices: nothing, metadata and status, or everything.
 const (
 	ObserveNone   Observe = "None"
 	ObserveStatus Observe = "Status"

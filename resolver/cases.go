@@ -1,6 +1,7 @@
 package resolver
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -12,37 +13,38 @@ import (
 	"github.com/certshim/certshim/problem"
 )
 
-// Case is a test of an entry: an issuer's object, a Certificate for it, and what is said.
+// Case is a test of an issuer type: an issuer's object, a Certificate for it, and the expected
+// result.
 type Case struct {
 	Name string `yaml:"name"`
-	// Object of the issuer, or what matters of it.
+	// Object is the issuer, or its relevant part.
 	Object map[string]any `yaml:"object"`
-	// Certificate is the spec of a Certificate, or what matters of it.
+	// Certificate is the spec of a Certificate, or its relevant part.
 	Certificate CertificateSpec `yaml:"certificate"`
 	Want        Want            `yaml:"want"`
 }
 
-// Title names the case in what its run gives.
+// Title returns the name under which a run reports the case.
 func (c Case) Title() string { return c.Name }
 
-// CertificateSpec is the spec of a Certificate, by the names of the CRD.
+// CertificateSpec is the spec of a Certificate, with the field names of the CRD.
 type CertificateSpec map[string]any
 
-// UnmarshalYAML keeps the type to the outermost mapping.
+// UnmarshalYAML decodes nested mappings as plain maps.
 func (c *CertificateSpec) UnmarshalYAML(node *yaml.Node) error {
 	return node.Decode((*map[string]any)(c))
 }
 
-// Shape lets fields that a Certificate doesn't have be found.
+// Shape returns the known fields, so that misspelt ones are found.
 func (CertificateSpec) Shape() any { return certificateShape{} }
 
-// Want is what a case expects. Ready, Reason, Recommend and Defaults count where they are
-// given; rules that are broken must all be named.
+// Want is what a case expects. Ready, Reason, Recommend and Defaults are compared if set; the
+// broken rules must be listed completely.
 type Want struct {
 	// Ready is "True", "False" or "Unknown".
 	Ready  string  `yaml:"ready"`
 	Reason *string `yaml:"reason"`
-	// Warns and Refuses are the rules that the Certificate breaks, by name.
+	// Warns and Refuses are the names of the rules that the Certificate breaks.
 	Warns     []string `yaml:"warns"`
 	Refuses   []string `yaml:"refuses"`
 	Recommend *Values  `yaml:"recommend"`
@@ -66,40 +68,40 @@ func (c Case) mistakes() declaration.Mistakes {
 	return all
 }
 
-// RunCases runs the entry's own cases, and reports those that it lacks: one ready issuer, one that
-// isn't, and one for each rule. A case fails when the context ends.
-func (e Entry) RunCases(ctx context.Context) ([]declaration.Outcome, error) {
-	p, err := e.program()
+// RunCases runs the type's own cases and reports missing ones: it needs one ready issuer, one
+// that isn't, and one for each rule. A case fails if the context ends.
+func (t IssuerType) RunCases(ctx context.Context) ([]declaration.Outcome, error) {
+	p, err := t.program()
 	if err != nil {
 		return nil, err
 	}
 	run := func(c Case, comparison *declaration.Comparison) {
 		seen := p.read(ctx, normal(c.Object))
-		c.compareReadiness(comparison, seen, e.Readiness.why(seen))
-		c.compareRules(comparison, p.said[seen.Variant])
+		c.compareReadiness(comparison, seen, t.Readiness.why(seen))
+		c.compareRules(comparison, p.profiles[seen.Variant])
 	}
-	return declaration.RunCases(e.Cases, run, e.needs()), nil
+	return declaration.RunCases(t.Cases, run, t.needs()), nil
 }
 
 func (c Case) compareReadiness(comparison *declaration.Comparison, seen Seen, why string) {
 	if c.Want.Ready != "" {
-		comparison.Compare("ready", orElse(string(seen.Ready), unknownReady), c.Want.Ready, why)
+		comparison.Compare("ready", cmp.Or(string(seen.Ready), unknownReady), c.Want.Ready, why)
 	}
 	if c.Want.Reason != nil {
 		comparison.Compare("reason", seen.Reason, *c.Want.Reason, "")
 	}
 }
 
-func (c Case) compareRules(comparison *declaration.Comparison, said said) {
+func (c Case) compareRules(comparison *declaration.Comparison, profile profile) {
 	if c.Want.Recommend != nil {
-		comparison.Compare("recommend", said.recommend.text(), c.Want.Recommend.text(), "")
+		comparison.Compare("recommend", profile.recommend.text(), c.Want.Recommend.text(), "")
 	}
 	if c.Want.Defaults != nil {
-		comparison.Compare("defaults", said.defaults.text(), c.Want.Defaults.text(), "")
+		comparison.Compare("defaults", profile.defaults.text(), c.Want.Defaults.text(), "")
 	}
 	var warns, refuses []string
 	if c.Certificate != nil {
-		for _, violation := range said.constraints.Violations(FactsOf(normal(c.Certificate))) {
+		for _, violation := range profile.constraints.Violations(FactsOf(normal(c.Certificate))) {
 			if violation.Verdict == Refuse {
 				refuses = append(refuses, violation.Rule)
 			} else {
@@ -115,7 +117,7 @@ func sortedRules(rules []string) string {
 	return strings.Join(slices.Sorted(slices.Values(rules)), ", ")
 }
 
-// why says why an issuer isn't known to be ready, for the author of the test.
+// why explains to the author of a case why an issuer isn't known to be ready.
 func (r ReadinessRule) why(seen Seen) string {
 	switch {
 	case seen.Ready == Ready:
@@ -135,19 +137,19 @@ func (r ReadinessRule) conditionType() string {
 	return r.Condition.filled().Type
 }
 
-// needs are the cases that the entry must have.
-func (e Entry) needs() []declaration.Need[Case] {
+// needs returns the cases that the type must have.
+func (t IssuerType) needs() []declaration.Need[Case] {
 	needs := []declaration.Need[Case]{{
 		Case: `one of a ready issuer, with want.ready "True"`,
 		Met:  func(c Case) bool { return c.Want.Ready == string(Ready) },
 	}}
-	if !e.Readiness.Exists {
+	if !t.Readiness.Exists {
 		needs = append(needs, declaration.Need[Case]{
 			Case: `one of an issuer that isn't ready, with want.ready "False"`,
 			Met:  func(c Case) bool { return c.Want.Ready == string(NotReady) },
 		})
 	}
-	for _, rule := range e.rules() {
+	for _, rule := range t.rules() {
 		needs = append(needs, declaration.Need[Case]{
 			Case: "one of a Certificate that breaks the rule " + rule + ", named in want.warns or want.refuses",
 			Met:  func(c Case) bool { return slices.Contains(c.Want.Warns, rule) || slices.Contains(c.Want.Refuses, rule) },
@@ -156,11 +158,10 @@ func (e Entry) needs() []declaration.Need[Case] {
 	return needs
 }
 
-// rules are the names of the rules that the entry or one of its variants has, but for those
-// that demand nothing.
-func (e Entry) rules() []string {
-	all := []Constraints{e.Constraints}
-	for _, variant := range e.Variants {
+// rules returns the names of the rules that the type or one of its variants has.
+func (t IssuerType) rules() []string {
+	all := []Constraints{t.Constraints}
+	for _, variant := range t.Variants {
 		all = append(all, variant.Constraints)
 	}
 	return slices.DeleteFunc(ruleNames(), func(name string) bool {
@@ -168,7 +169,7 @@ func (e Entry) rules() []string {
 	})
 }
 
-// normal gives numbers of a YAML file the types of a decoded JSON object.
+// normal converts numbers decoded from YAML to the types of decoded JSON.
 func normal(object map[string]any) map[string]any {
 	out := make(map[string]any, len(object))
 	for name, value := range object {

@@ -9,7 +9,7 @@ import (
 
 const readyCase = "  - {name: up, object: {status: {conditions: [{type: Ready, status: \"True\"}]}}, want: {ready: \"True\"}}\n"
 
-// What a file's own tests say when one fails, and which ones a file lacks.
+// The reports about failed and missing cases of a file.
 func TestTheCasesOfAFile(t *testing.T) {
 	notReady := func(object, want string) string {
 		return "  - {name: down, object: " + object + ", want: " + want + "}\n"

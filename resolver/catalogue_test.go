@@ -7,12 +7,12 @@ import (
 	"github.com/certshim/certshim/resolver"
 )
 
-func declared(t testing.TB) []*resolver.Entry {
+func declared(t testing.TB) []*resolver.IssuerType {
 	t.Helper()
-	var entries []*resolver.Entry
+	var entries []*resolver.IssuerType
 	for _, known := range newRegistry(t, resolver.Defaults{}).Kinds() {
-		if len(entries) == 0 || entries[len(entries)-1] != known.Entry {
-			entries = append(entries, known.Entry)
+		if len(entries) == 0 || entries[len(entries)-1] != known.Type {
+			entries = append(entries, known.Type)
 		}
 	}
 	return entries
@@ -43,7 +43,7 @@ func TestTheCatalogueIsWhole(t *testing.T) {
 	}
 }
 
-// Whoever copies an example gets an issuer of the type, and no word of complaint.
+// A copied example names an issuer of its type, without any warning.
 func TestExamplesNameAnIssuerOfTheType(t *testing.T) {
 	registry := newRegistry(t, resolver.Defaults{})
 	for _, entry := range declared(t) {
@@ -75,12 +75,12 @@ func TestFormerKindsAreKnownAndNeverSuggested(t *testing.T) {
 func TestTheShippedCatalogueSetsNothing(t *testing.T) {
 	for _, known := range newRegistry(t, resolver.Defaults{}).Kinds() {
 		for variant := range 9 {
-			said := known.Said(uint8(variant))
+			said := known.Declared(uint8(variant))
 			if len(said.Values.Set()) > 0 || len(said.CopyAnnotations) > 0 || said.Namespaces != nil {
-				t.Errorf("%s: variant %d sets %+v", known.Entry.ID, variant, said)
+				t.Errorf("%s: variant %d sets %+v", known.Type.ID, variant, said)
 			}
 			if err := said.Check(resolver.Grant{MayRefuse: true}); err != nil {
-				t.Errorf("%s: variant %d: %v", known.Entry.ID, variant, err)
+				t.Errorf("%s: variant %d: %v", known.Type.ID, variant, err)
 			}
 		}
 	}

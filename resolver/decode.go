@@ -7,15 +7,14 @@ import (
 	"github.com/certshim/certshim/declaration"
 )
 
-// The identity of an issuer type's document.
+// The apiVersion and kind of an issuer type's document.
 const (
 	typeVersion = "certshim.io/v1alpha1"
 	typeKind    = "IssuerType"
 )
 
-// issuerType is an issuer type as a data file writes it; docs/issuers/schema.md
-// describes each field.
-type issuerType struct {
+// manifest is an issuer type as written in YAML; docs/issuers/schema.md describes each field.
+type manifest struct {
 	APIVersion string `yaml:"apiVersion"`
 	Kind       string `yaml:"kind"`
 	Metadata   struct {
@@ -28,7 +27,7 @@ type specification struct {
 	Title       string            `yaml:"title"`
 	Group       string            `yaml:"group"`
 	Versions    []string          `yaml:"versions"`
-	Kinds       []KindEntry       `yaml:"kinds"`
+	Kinds       []DeclaredKind    `yaml:"kinds"`
 	Docs        string            `yaml:"docs"`
 	Verified    string            `yaml:"verified"`
 	Readiness   ReadinessRule     `yaml:"readiness"`
@@ -43,35 +42,35 @@ type specification struct {
 	Tests       []Case            `yaml:"tests"`
 }
 
-// Decode reads one declaration of an issuer type, strictly: every unknown, misspelt,
-// repeated or ill-typed field, and every value that can't be, is an error that begins
-// with file:line. The entry's level is [LevelShipped].
-func Decode(content []byte, file string) (Entry, error) { return decode(content, file, false) }
+// Decode decodes one declaration of an issuer type, strictly: each unknown, misspelt, repeated
+// or ill-typed field and each invalid value is an error that begins with file:line. The result's
+// level is [LevelShipped].
+func Decode(content []byte, file string) (IssuerType, error) { return decode(content, file, false) }
 
-func decode(content []byte, file string, builtin bool) (Entry, error) {
+func decode(content []byte, file string, builtin bool) (IssuerType, error) {
 	document, err := declaration.Read(content, file, "an "+typeKind)
 	if err != nil {
-		return Entry{}, err
+		return IssuerType{}, err
 	}
 	if err := document.Identify(typeVersion, typeKind); err != nil {
-		return Entry{}, err
+		return IssuerType{}, err
 	}
 	var (
-		written issuerType
-		entry   Entry
+		written manifest
+		t       IssuerType
 	)
 	err = document.Decode(&written, func() declaration.Mistakes {
-		entry = written.entry(file)
-		entry.builtin = builtin
-		return entry.mistakes()
+		t = written.issuerType(file)
+		t.builtin = builtin
+		return t.mistakes()
 	})
-	return entry, err
+	return t, err
 }
 
-func (d issuerType) entry(file string) Entry {
-	s := d.Spec
-	return Entry{
-		ID: d.Metadata.Name, Title: s.Title, Group: s.Group, Versions: s.Versions, Kinds: s.Kinds,
+func (m manifest) issuerType(file string) IssuerType {
+	s := m.Spec
+	return IssuerType{
+		ID: m.Metadata.Name, Title: s.Title, Group: s.Group, Versions: s.Versions, Kinds: s.Kinds,
 		Docs: s.Docs, Verified: s.Verified, Notes: s.Notes, File: file,
 		Readiness: s.Readiness, Constraints: s.Constraints, Recommend: s.Recommend, Defaults: s.Defaults,
 		Variants: s.Variants, Annotations: s.Annotations, Approval: s.Approval,
@@ -79,7 +78,7 @@ func (d issuerType) entry(file string) Entry {
 	}
 }
 
-// hours writes a duration as people do: 720h rather than 720h0m0s.
+// hours formats a duration as people write it: 720h rather than 720h0m0s.
 func hours(d time.Duration) string {
 	text := d.String()
 	if short, cut := strings.CutSuffix(text, "h0m0s"); cut {

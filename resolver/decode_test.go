@@ -48,7 +48,7 @@ func TestDecodeTellsWhatIsWrongWithItsLine(t *testing.T) {
 		"a kind of name":                   {corp + "  constraints:\n    sans:\n      verdict: Warn\n      allowed: [dns]\n", []string{`f.yaml:12: spec.constraints.sans.allowed[0]: "dns" is none of DNS, IP, URI, Email, OtherName, did you mean "DNS"?`}},
 		"a common name's rule":             {corp + "  constraints:\n    commonName: {must: required}\n", []string{`f.yaml:10: spec.constraints.commonName.must: "required" is none of Optional, Required, Forbidden, MustBeSAN, did you mean "Required"?`}},
 		"a verdict":                        {corp + "  constraints:\n    ca: {allowed: false, verdict: Deny}\n", []string{`f.yaml:10: spec.constraints.ca.verdict: "Deny" is none of Warn, Refuse`}},
-		"falling durations":                {corp + "  constraints:\n    durations: {steps: [2h, 1h]}\n", []string{"f.yaml:10: spec.constraints.durations.steps[1]: 1h is not more than", "must rise"}},
+		"falling durations":                {corp + "  constraints:\n    durations: {steps: [2h, 1h]}\n", []string{"f.yaml:10: spec.constraints.durations.steps[1]: 1h is not longer than", "must ascend"}},
 		"crossed durations":                {corp + "  constraints:\n    durations: {min: 4000h, max: 2160h}\n", []string{"spec.constraints.durations.min: the shortest duration, 4000h, is more than the longest, 2160h"}},
 		"negative numbers":                 {corp + "  constraints:\n    durations: {max: -1h}\n    sans: {max: -1}\n    commonName: {maxBytes: -1}\n", []string{"f.yaml:10: spec.constraints.durations.max: -1h is negative", "f.yaml:11: spec.constraints.sans.max: -1 is negative", "f.yaml:12: spec.constraints.commonName.maxBytes: -1 is negative"}},
 		"an algorithm":                     {corp + "  constraints:\n    keys: {allowed: [{algorithm: rsa}]}\n", []string{`f.yaml:10: spec.constraints.keys.allowed[0].algorithm: "rsa" is none of RSA, ECDSA, Ed25519, did you mean "RSA"?`}},
@@ -71,7 +71,7 @@ func TestDecodeTellsWhatIsWrongWithItsLine(t *testing.T) {
 		"a variant that drops half a path": {corp + "  variants:\n  - {when: \"true\", drop: [durations]}\n", []string{`f.yaml:10: spec.variants[0].drop[0]: "durations" can't be dropped, did you mean "constraints.durations"?`}},
 		"an annotation":                    {corp + "  annotations:\n  - {key: profile, doc: x}\n", []string{`f.yaml:10: spec.annotations[0]: "profile" is no annotation key, such as pki.corp.example/profile, and no prefix, which ends in "/" or "."`}},
 		"an annotation undescribed":        {corp + "  annotations:\n  - {key: pki.example.com/profile}\n", []string{"f.yaml:10: spec.annotations[0]: the annotation pki.example.com/profile has no doc"}},
-		"an annotation twice":              {corp + "  annotations:\n  - {key: pki.example.com/a, doc: x}\n  - {key: pki.example.com/a, doc: y}\n", []string{`f.yaml:11: spec.annotations[1].key: "pki.example.com/a" stands there twice`}},
+		"an annotation twice":              {corp + "  annotations:\n  - {key: pki.example.com/a, doc: x}\n  - {key: pki.example.com/a, doc: y}\n", []string{`f.yaml:11: spec.annotations[1].key: "pki.example.com/a" occurs twice`}},
 		"an annotation of cert-manager's": {corp + "  annotations:\n  - key: cert-manager.io/revision\n    doc: x\n  - {key: pki.k8s.io/b, doc: x}\n", []string{
 			`f.yaml:10: spec.annotations[0].key: the annotation key "cert-manager.io/revision" is of cert-manager.io and never copied for a resolver`,
 			`f.yaml:12: spec.annotations[1].key: the annotation key "pki.k8s.io/b" is of k8s.io and never copied`,
@@ -92,7 +92,7 @@ func TestDecodeTellsWhatIsWrongWithItsLine(t *testing.T) {
 		"a kind in small letters":  {strings.Replace(corp, "kind: CorpIssuer", "kind: corpIssuer", 1), []string{`f.yaml:8: spec.kinds[0].kind: "corpIssuer" is not a kind`}},
 		"a resource in capitals":   {strings.Replace(corp, "corpissuers", "CorpIssuers", 1), []string{`f.yaml:8: spec.kinds[0].resource: "CorpIssuers" is no resource; it is the plural of the kind, in lower case, such as corpissuers`}},
 		"a scope":                  {strings.Replace(corp, "Namespaced", "namespaced", 1), []string{`f.yaml:8: spec.kinds[0].scope: "namespaced" is none of Namespaced, Cluster, did you mean "Namespaced"?`}},
-		"a kind twice":             {corp + "  - {kind: CorpIssuer, resource: corpissuers, scope: Cluster}\n", []string{`f.yaml:9: spec.kinds[1].kind: "CorpIssuer" stands there twice`, `f.yaml:9: spec.kinds[1].resource: "corpissuers" is that of another kind, too`}},
+		"a kind twice":             {corp + "  - {kind: CorpIssuer, resource: corpissuers, scope: Cluster}\n", []string{`f.yaml:9: spec.kinds[1].kind: "CorpIssuer" occurs twice`, `f.yaml:9: spec.kinds[1].resource: "corpissuers" belongs to another kind too`}},
 		"all at once, by line":     {strings.Replace(corp, "[v1]", "[]", 1) + "  approval: {by: Me}\n", []string{"f.yaml:6: spec.versions: it names no version, such as v1\nf.yaml:9: spec.approval.by"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -120,7 +120,7 @@ func TestDecodeTakesTheLeastThatIsNeeded(t *testing.T) {
 	}
 }
 
-// A file of the operator's own sets its defaults and copies what its issuer reads.
+// An operator's own declaration sets its defaults and copies what its issuer reads.
 func TestAnOperatorsFileSetsValues(t *testing.T) {
 	entry, err := resolver.Decode([]byte(corp+`  defaults: {usages: [server auth], duration: 720h}
   annotations:
@@ -132,7 +132,7 @@ func TestAnOperatorsFileSetsValues(t *testing.T) {
 	}
 	entry.Level = resolver.LevelOperator
 	known, _ := newRegistry(t, resolver.Defaults{}, entry).Known(resolver.GroupKind{Group: "pki.example.com", Kind: "CorpIssuer"})
-	said := known.Said(0)
+	said := known.Declared(0)
 	if len(said.Values.Usages) != 1 || said.Values.Duration.Hours() != 720 {
 		t.Errorf("values are %+v", said.Values)
 	}
@@ -141,7 +141,7 @@ func TestAnOperatorsFileSetsValues(t *testing.T) {
 	}
 }
 
-// The example of the schema page is right, and has all its tests.
+// The example on the schema page is valid, and has all its cases.
 func TestTheSchemaPagesExample(t *testing.T) {
 	page, err := os.ReadFile("../docs/issuers/schema.md")
 	if err != nil {
@@ -175,7 +175,7 @@ func FuzzDecode(f *testing.F) {
 		if _, err := entry.RunCases(t.Context()); err != nil {
 			t.Errorf("it is taken, and then it isn't: %v", err)
 		}
-		if _, err := resolver.NewRegistry(resolver.Defaults{}, []resolver.Entry{entry}); err != nil {
+		if _, err := resolver.NewRegistry(resolver.Defaults{}, []resolver.IssuerType{entry}); err != nil {
 			t.Errorf("it is taken, and then it isn't: %v", err)
 		}
 	})

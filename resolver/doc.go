@@ -1,14 +1,13 @@
-// Package resolver answers which issuer a source means.
+// Package resolver finds out which issuer a source means, and what is known about that issuer.
 //
-// [Registry.Resolve] takes a [Lookup], the issuer as people wrote it, and gives an
-// [Issuer], complete with group and kind, or the problems that say what would be
-// right. The registry is keyed by (group, kind), as eleven known groups reuse the
-// kinds Issuer and ClusterIssuer; its catalogue of external issuers is data
-// (catalogue/*.yaml).
+// [Registry.Resolve] turns a [Lookup], the issuer as written in annotations, into an [Issuer]
+// with group and kind, or into problems that say what would be right. The registry is keyed by
+// (group, kind), since several groups reuse the kinds Issuer and ClusterIssuer; its catalogue of
+// external issuers is data (catalogue/*.yaml).
 //
-// What is known of an issuer that is there, [Known.Read] takes from its object: whether it
-// is ready, and which of its type's rules hold, which [Constraints.Violations] judges.
+// [Known.Read] derives from an issuer's object whether it is ready, and which variant of its
+// type it is. [Constraints.Violations] checks a Certificate against the type's rules.
 //
-// It may import: the standard library, apimachinery, YAML, problem and declaration. It
-// knows neither annotations nor sources, and never sees a client.
+// It may import: the standard library, apimachinery, YAML, problem and declaration. It knows
+// neither annotations nor sources, and never sees a client.
 package resolver

@@ -1,6 +1,7 @@
 package resolver
 
 import (
+	"cmp"
 	"fmt"
 	"iter"
 	"slices"
@@ -10,22 +11,22 @@ import (
 	"github.com/certshim/certshim/problem"
 )
 
-// Facts are what rules read of a Certificate: of its spec, as it will be written.
+// Facts are what rules check in the spec of a Certificate, before it is written.
 type Facts struct {
 	DNSNames, IPAddresses, URIs, Emails, OtherNames int
 	// Wildcard is a name that begins with "*.", or "".
 	Wildcard              string
 	CommonName            string
 	CommonNameIsSAN       bool
-	Key                   string // algorithm; RSA where none is asked for
-	KeySize               int    // of the algorithm's default where none is asked for
+	Key                   string // algorithm; default RSA
+	KeySize               int    // default as for the algorithm
 	Duration, RenewBefore time.Duration
 	CA                    bool
 
 	usages any
 }
 
-// FactsOf reads the spec of a Certificate, decoded from JSON or YAML or built as such.
+// FactsOf reads the spec of a Certificate, as decoded from JSON or YAML.
 func FactsOf(spec map[string]any) Facts {
 	f := Facts{
 		IPAddresses: countOf(spec["ipAddresses"]), URIs: countOf(spec["uris"]), Emails: countOf(spec["emailAddresses"]),
@@ -47,12 +48,12 @@ func FactsOf(spec map[string]any) Facts {
 	return f
 }
 
-// readKey fills in cert-manager's defaults: RSA of 2048 bits, ECDSA of 256.
+// readKey fills in cert-manager's defaults: RSA with 2048 bits, ECDSA with 256.
 func (f *Facts) readKey(spec map[string]any) {
 	key, _ := spec["privateKey"].(map[string]any)
 	f.Key, _ = key["algorithm"].(string)
-	f.KeySize = int(whole(key["size"]))
-	f.Key = orElse(f.Key, "RSA")
+	f.KeySize = int(toInt64(key["size"]))
+	f.Key = cmp.Or(f.Key, "RSA")
 	switch {
 	case f.KeySize != 0:
 	case f.Key == "RSA":
@@ -67,7 +68,7 @@ func countOf(list any) int {
 	return len(items)
 }
 
-// texts are the strings of a list.
+// texts iterates over the strings of a list.
 func texts(list any) iter.Seq[string] {
 	items, _ := list.([]any)
 	return func(yield func(string) bool) {
@@ -88,19 +89,19 @@ func durationOf(value any) time.Duration {
 	return duration
 }
 
-// Violation is a rule that a Certificate breaks.
+// Violation is a broken rule.
 type Violation struct {
-	// Rule by its name in a file: sans, commonName. Field is what breaks it, by its name in
-	// the Certificate's spec: duration, privateKey.size.
+	// Rule is the rule's name in a declaration: sans, commonName. Field is the field of the
+	// Certificate's spec that breaks it: duration, privateKey.size.
 	Rule, Field string
 	Verdict     Verdict
-	// Message says what the issuer does or doesn't, Value what breaks the rule, Allowed what
-	// would not.
+	// Message says what the issuer does or doesn't, Value is what breaks the rule, and Allowed
+	// what would not.
 	Message, Value, Allowed string
 }
 
-// Violations are the rules that a Certificate breaks, in the order of the rules. It
-// allocates nothing where all hold.
+// Violations returns the rules that a Certificate breaks, in a fixed order. It allocates nothing
+// if all rules hold.
 func (c Constraints) Violations(f Facts) []Violation {
 	if c == (Constraints{}) {
 		return nil
@@ -266,7 +267,7 @@ func (r DurationRule) breaks(f Facts) Violation {
 	v := Violation{Field: "duration"}
 	switch {
 	case asked == 0:
-		return r.renewsForEver(f)
+		return r.renewsContinuously(f)
 	case r.Ignored:
 		v.Message = "the issuer decides by itself how long its certificates live"
 	case r.Min != 0 && asked < r.Min:
@@ -283,14 +284,14 @@ func (r DurationRule) breaks(f Facts) Violation {
 	return v
 }
 
-// renewsForEver compares renewBefore with what the issuer takes for the duration.
-func (r DurationRule) renewsForEver(f Facts) Violation {
+// renewsContinuously reports a renewBefore that isn't shorter than the issuer's actual duration.
+func (r DurationRule) renewsContinuously(f Facts) Violation {
 	if r.WhenUnset == 0 || f.RenewBefore < r.WhenUnset {
 		return Violation{}
 	}
 	return Violation{
 		Field: "renewBefore", Value: hours(f.RenewBefore), Allowed: "less than " + hours(r.WhenUnset),
-		Message: "the issuer's certificates live " + hours(r.WhenUnset) + " where no duration is asked for, and would be renewed for ever",
+		Message: "the issuer's certificates live " + hours(r.WhenUnset) + " where no duration is asked for, and would be renewed again and again",
 	}
 }
 
@@ -325,7 +326,7 @@ func (r UsageRule) breaks(f Facts) (message, value string) {
 	return "", ""
 }
 
-// Problem is a violation as a problem of the source, whose key the caller knows.
+// Problem turns a violation into a problem of the source; the caller sets its Key.
 func (v Violation) Problem(severity problem.Severity) problem.Problem {
 	reason := problem.IssuerMayRefuse
 	if v.Verdict == Refuse {

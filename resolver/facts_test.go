@@ -64,7 +64,7 @@ func TestViolations(t *testing.T) {
 	}
 }
 
-// One Certificate may break several rules; each is told.
+// A Certificate may break several rules; all are reported.
 func TestViolationsAreAllTold(t *testing.T) {
 	rules := resolver.Constraints{
 		CA: &resolver.CARule{}, Wildcards: &resolver.WildcardRule{Verdict: resolver.Refuse},
@@ -80,7 +80,7 @@ func TestViolationsAreAllTold(t *testing.T) {
 	}
 }
 
-// What breaks a rule about keys or durations is named as exactly as it is known.
+// A violation of a rule about keys or durations names the field as precisely as possible.
 func TestWhatBreaksARule(t *testing.T) {
 	rules := resolver.Constraints{
 		Keys:      &resolver.KeyRule{Allowed: []resolver.Key{{Algorithm: "RSA", Sizes: []int{4096}}}},

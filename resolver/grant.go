@@ -24,21 +24,21 @@ const (
 	MaxTTL             = time.Hour
 )
 
-// Grant is what the operator lets a resolver say.
+// Grant says what the operator allows a resolver to state.
 type Grant struct {
 	// Values are the fields of [Values] that it may set.
 	Values []ValueField
-	// MayRefuse lets its rules have the verdict Refuse.
+	// MayRefuse allows rules with the verdict Refuse.
 	MayRefuse bool
-	// Annotations are the keys it may name to be copied: exact ones, or prefixes that end in
-	// "/" or ".".
+	// Annotations are the keys that it may have copied: exact keys, or prefixes that end in "/"
+	// or ".".
 	Annotations []string
 }
 
-// ValueField names a field of [Values].
+// ValueField is the name of a field of [Values].
 type ValueField string
 
-// The fields of [Values], as a configuration writes them.
+// The fields of [Values], as written in a configuration.
 const (
 	ValueUsages      ValueField = "usages"
 	ValueDuration    ValueField = "duration"
@@ -47,12 +47,12 @@ const (
 	ValueCommonName  ValueField = "commonName"
 )
 
-// ValueFields are all of them.
+// ValueFields returns all of them.
 func ValueFields() []ValueField {
 	return []ValueField{ValueUsages, ValueDuration, ValueRenewBefore, ValuePrivateKey, ValueCommonName}
 }
 
-// Set are the fields that have a value.
+// Set returns the fields that have a value.
 func (v Values) Set() []ValueField {
 	var set []ValueField
 	for field, isSet := range map[ValueField]bool{
@@ -67,8 +67,8 @@ func (v Values) Set() []ValueField {
 	return set
 }
 
-// Check is the one judge of statements, whoever makes them: it says everything that is
-// malformed, too large, or past the grant.
+// Check returns everything in a statement that is malformed, too large or not granted. All
+// statements go through it, whoever makes them.
 func (s Statement) Check(g Grant) error {
 	return problem.Join(
 		s.checkWords(), s.checkLists(), s.Values.check(g), s.Constraints.check(), s.Constraints.checkGrant(g),
@@ -98,15 +98,15 @@ func isReason(reason string) bool {
 		!strings.ContainsFunc(reason, func(r rune) bool { return r > unicode.MaxASCII || (!unicode.IsLetter(r) && !unicode.IsDigit(r)) })
 }
 
-// CheckMessage says what is wrong with a text for people: its size, its encoding, characters
-// that change how the text around it looks, or the form of a secret.
+// CheckMessage returns what is wrong with a text for people: its size, its encoding, characters
+// that change the display of the text around it, or anything that looks like a secret.
 func CheckMessage(message string) error {
 	switch {
 	case len(message) > MaxMessage:
 		return fmt.Errorf("a message has %d bytes, must be at most %d", len(message), MaxMessage)
 	case !utf8.ValidString(message):
 		return errors.New("a message is not valid UTF-8")
-	case strings.ContainsFunc(message, disturbs):
+	case strings.ContainsFunc(message, disruptsText):
 		return fmt.Errorf("the message %s has control or bidirectional characters", problem.Quote(message))
 	case looksSecret(message):
 		return errors.New("a message has the form of a secret; it isn't shown")
@@ -114,13 +114,13 @@ func CheckMessage(message string) error {
 	return nil
 }
 
-// disturbs are line ends, control and format characters: bidirectional overrides are of
-// those.
-func disturbs(r rune) bool {
+// disruptsText reports whether r is a line end, a control or a format character, such as a
+// bidirectional override.
+func disruptsText(r rune) bool {
 	return unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp)
 }
 
-// looksSecret finds PEM, assigned passwords, and JSON web tokens.
+// looksSecret detects PEM blocks, assignments of passwords, and JSON web tokens.
 func looksSecret(message string) bool {
 	lower := strings.ToLower(message)
 	for _, form := range []string{"-----begin", "password=", "passwd=", "secret=", "token=", "apikey=", "api_key=", "bearer ey"} {
@@ -159,7 +159,7 @@ func (v Values) check(g Grant) error {
 	return problem.Join(append(errs, malformed.Err())...)
 }
 
-// faults are those of the values, whoever may set them.
+// mistakes returns the invalid values, whatever is granted.
 func (v Values) mistakes() declaration.Mistakes {
 	var all declaration.Mistakes
 	all.AddUnder("usages", usageMistakes(v.Usages))
@@ -180,7 +180,7 @@ func (v Values) mistakes() declaration.Mistakes {
 	return all
 }
 
-// checkCopied holds keys to the grant, and never lets a resolver copy one that cert-manager
+// checkCopied checks keys against the grant. A resolver can never copy a key that cert-manager
 // or Kubernetes reads.
 func checkCopied(keys []string, g Grant) error {
 	if len(keys) > MaxCopyAnnotations {
@@ -208,7 +208,7 @@ func isPrefix(granted string) bool {
 }
 
 // CheckCopiedKey says why an annotation key, or a granted prefix, may never be copied for a
-// resolver: it is none, or cert-manager or Kubernetes give it a meaning.
+// resolver: it is malformed, or has a meaning to cert-manager or Kubernetes.
 func CheckCopiedKey(key string) error {
 	domain, name, found := strings.Cut(key, "/")
 	switch {

@@ -89,7 +89,7 @@ func TestAStatementIsRefused(t *testing.T) {
 		"common name":        {constraints(resolver.Constraints{CommonName: &resolver.CommonNameRule{Must: "Be"}}), `constraints.commonName.must: "Be" is none of Optional`},
 		"key":                {constraints(resolver.Constraints{Keys: &resolver.KeyRule{Allowed: []resolver.Key{{Algorithm: "ECDSA", Sizes: []int{512}}}, Verdict: resolver.Warn}}), "no size"},
 		"durations crossed":  {constraints(resolver.Constraints{Durations: &resolver.DurationRule{Min: 2, Max: 1, Verdict: resolver.Warn}}), "more than the longest"},
-		"durations fall":     {constraints(resolver.Constraints{Durations: &resolver.DurationRule{Steps: []time.Duration{2, 1}, Verdict: resolver.Warn}}), "rise"},
+		"durations fall":     {constraints(resolver.Constraints{Durations: &resolver.DurationRule{Steps: []time.Duration{2, 1}, Verdict: resolver.Warn}}), "ascend"},
 		"usage":              {constraints(resolver.Constraints{Usages: &resolver.UsageRule{Allowed: []string{"x"}, Verdict: resolver.Warn}}), `constraints.usages.allowed[0]: "x" is none of signing`},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -7,15 +7,15 @@ import (
 	"strings"
 )
 
-// What the parts of an issuer reference look like, in words.
+// The syntax of the parts of an issuer reference, in words.
 const (
 	wantName  = "lower-case letters, digits, '-' and '.', at most 253, such as letsencrypt"
 	wantKind  = "a kind in CamelCase, such as ClusterIssuer"
 	wantGroup = "an API group without a version, such as cert-manager.io"
 )
 
-// isSubdomain is RFC 1123's subdomain as Kubernetes takes it, without a regular
-// expression, as it is on the path of every decision.
+// isSubdomain reports whether s is an RFC 1123 subdomain. It uses no regular expression, since
+// every decision calls it.
 func isSubdomain(s string) bool {
 	if s == "" || len(s) > 253 {
 		return false
@@ -50,7 +50,7 @@ func isKind(s string) bool {
 func isLower(c byte) bool { return 'a' <= c && c <= 'z' }
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 
-// CalledIssuers are those kinds whose name ends in Issuer, in the order of group and kind.
+// CalledIssuers returns the kinds whose name ends in Issuer, sorted by group and kind.
 func CalledIssuers(kinds iter.Seq[GroupKind]) []GroupKind {
 	var called []GroupKind
 	for kind := range kinds {
@@ -64,8 +64,8 @@ func CalledIssuers(kinds iter.Seq[GroupKind]) []GroupKind {
 	return called
 }
 
-// CustomGroup says whether an API group may be one of custom resources: Kubernetes' own have
-// no dot, or end in k8s.io. cert-manager's issuers are always declared.
+// CustomGroup reports whether an API group may belong to custom resources. Kubernetes' own
+// groups have no dot or end in k8s.io.
 func CustomGroup(group string) bool {
 	return strings.Contains(group, ".") && !strings.HasSuffix(group, ".k8s.io") && group != CertManagerGroup
 }

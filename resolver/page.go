@@ -1,6 +1,7 @@
 package resolver
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -30,39 +31,39 @@ What certshim does with an issuer:
 |---|---|---|
 `
 
-// RenderIndex is docs/issuers/README.md.
-func RenderIndex(entries []*Entry) string {
+// RenderIndex returns docs/issuers/README.md.
+func RenderIndex(types []*IssuerType) string {
 	var b strings.Builder
 	b.WriteString(generated + indexText)
-	for _, e := range entries {
+	for _, t := range types {
 		var kinds []string
-		for _, kind := range e.Kinds {
+		for _, kind := range t.Kinds {
 			if !kind.Former {
 				kinds = append(kinds, kind.Kind)
 			}
 		}
-		fmt.Fprintf(&b, "| [%s](%s.md) | `%s` | %s |\n", e.Title, e.ID, e.Group, strings.Join(kinds, ", "))
+		fmt.Fprintf(&b, "| [%s](%s.md) | `%s` | %s |\n", t.Title, t.ID, t.Group, strings.Join(kinds, ", "))
 	}
 	return b.String()
 }
 
-// RenderPage is the page of an issuer type: its annotations, permissions, approval and
+// RenderPage returns the page of an issuer type: its annotations, permissions, approval and
 // limits.
-func RenderPage(e *Entry) string {
+func RenderPage(t *IssuerType) string {
 	var b strings.Builder
 	b.WriteString(generated)
-	fmt.Fprintf(&b, "# %s\n\n", e.Title)
-	e.renderIdentity(&b)
-	e.renderExample(&b)
-	e.renderReadiness(&b)
-	e.renderLimits(&b)
-	e.renderValues(&b)
-	e.renderAnnotations(&b)
-	e.renderApproval(&b)
-	e.renderPermissions(&b)
-	if len(e.Notes) > 0 {
+	fmt.Fprintf(&b, "# %s\n\n", t.Title)
+	t.renderIdentity(&b)
+	t.renderExample(&b)
+	t.renderReadiness(&b)
+	t.renderLimits(&b)
+	t.renderValues(&b)
+	t.renderAnnotations(&b)
+	t.renderApproval(&b)
+	t.renderPermissions(&b)
+	if len(t.Notes) > 0 {
 		b.WriteString("## Notes\n\n")
-		items(&b, e.Notes)
+		items(&b, t.Notes)
 	}
 	return strings.TrimRight(b.String(), "\n") + "\n"
 }
@@ -74,34 +75,34 @@ func items(b *strings.Builder, texts []string) {
 	b.WriteString("\n")
 }
 
-func (e *Entry) renderIdentity(b *strings.Builder) {
-	lines := []string{"group: `" + e.Group + "`, versions: " + strings.Join(e.Versions, ", ")}
-	for _, kind := range e.Kinds {
+func (t *IssuerType) renderIdentity(b *strings.Builder) {
+	lines := []string{"group: `" + t.Group + "`, versions: " + strings.Join(t.Versions, ", ")}
+	for _, kind := range t.Kinds {
 		line := fmt.Sprintf("kind: `%s`, %s", kind.Kind, map[Scope]string{Namespaced: "namespaced", Cluster: "cluster-scoped"}[kind.Scope])
 		if kind.Former {
 			line += ", of older releases"
 		}
 		lines = append(lines, line)
 	}
-	if e.Docs != "" {
-		lines = append(lines, "documentation: <"+e.Docs+">")
+	if t.Docs != "" {
+		lines = append(lines, "documentation: <"+t.Docs+">")
 	}
-	items(b, append(lines, "verified: "+orElse(e.Verified, "not")))
+	items(b, append(lines, "verified: "+cmp.Or(t.Verified, "not")))
 }
 
-func (e *Entry) renderExample(b *strings.Builder) {
+func (t *IssuerType) renderExample(b *strings.Builder) {
 	b.WriteString("## Naming one\n\n```yaml\nmetadata:\n  annotations:\n")
 	for _, key := range []string{FieldName, FieldClusterName, FieldKind, FieldGroup} {
-		if value, given := e.Example[CertManagerGroup+"/"+key]; given {
+		if value, given := t.Example[CertManagerGroup+"/"+key]; given {
 			fmt.Fprintf(b, "    %s/%s: %s\n", CertManagerGroup, key, value)
 		}
 	}
 	b.WriteString("```\n\n")
 }
 
-func (e *Entry) renderReadiness(b *strings.Builder) {
+func (t *IssuerType) renderReadiness(b *strings.Builder) {
 	b.WriteString("## Readiness\n\n")
-	rule := e.Readiness
+	rule := t.Readiness
 	switch {
 	case rule.Exists:
 		b.WriteString("An issuer that is there counts as ready: it has no status that tells.\n\n")
@@ -121,16 +122,16 @@ func (e *Entry) renderReadiness(b *strings.Builder) {
 	}
 }
 
-func (e *Entry) renderLimits(b *strings.Builder) {
+func (t *IssuerType) renderLimits(b *strings.Builder) {
 	b.WriteString("## Limits\n\n")
-	if len(e.rules()) == 0 {
+	if len(t.rules()) == 0 {
 		b.WriteString("No rule is known that holds for all of its issuers.\n\n")
 		return
 	}
 	b.WriteString("| rule | issuers | what it allows | otherwise |\n|---|---|---|---|\n")
 	var rows []limit
-	rows = e.Constraints.limits(rows, "all")
-	for _, variant := range e.Variants {
+	rows = t.Constraints.limits(rows, "all")
+	for _, variant := range t.Variants {
 		rows = variant.Constraints.limits(rows, variant.shown())
 	}
 	for _, r := range rows {
@@ -143,14 +144,14 @@ func (e *Entry) renderLimits(b *strings.Builder) {
 	b.WriteString("\n")
 }
 
-// limit is a row about a rule, and which issuers it holds for.
+// limit is a row about one rule and the issuers to which it applies.
 type limit struct {
 	rule, allows string
 	verdict      Verdict
 	holds        []string
 }
 
-// limits adds its rules to rows; one that is there already holds for more issuers.
+// limits adds the rules to rows; a rule that is there already applies to more issuers.
 func (c Constraints) limits(rows []limit, holds string) []limit {
 	for _, name := range c.names() {
 		allows, verdict := c.text(name)
@@ -164,12 +165,12 @@ func (c Constraints) limits(rows []limit, holds string) []limit {
 	return rows
 }
 
-// shown is the variant's name, or its expression.
+// shown returns the variant's name, or else its expression.
 func (v Variant) shown() string {
-	return orElse(v.Name, "`"+strings.ReplaceAll(v.When, "|", "\\|")+"`")
+	return cmp.Or(v.Name, "`"+strings.ReplaceAll(v.When, "|", "\\|")+"`")
 }
 
-// Words are the rules in words, one a line: sans: DNS.
+// Words describes the rules, one per line, as in "sans: DNS".
 func (c Constraints) Words() []string {
 	var words []string
 	for _, name := range c.names() {
@@ -182,7 +183,7 @@ func (c Constraints) Words() []string {
 	return words
 }
 
-// Words names the values that are recommended, and why; it is empty where there are none.
+// Words describes the recommended values and the reason; it is empty without values.
 func (r Recommendation) Words() string {
 	text := r.text()
 	if text != "" && r.Why != "" {
@@ -191,7 +192,7 @@ func (r Recommendation) Words() string {
 	return text
 }
 
-// text is what a rule allows, in words, and its verdict.
+// text describes what a rule allows, and returns its verdict.
 func (c Constraints) text(name string) (string, Verdict) {
 	switch name {
 	case ruleSANs:
@@ -201,11 +202,11 @@ func (c Constraints) text(name string) (string, Verdict) {
 	case ruleCommonName:
 		return c.CommonName.text(), c.CommonName.Verdict
 	case ruleKeys:
-		return orElse(c.Keys.text(), "none"), c.Keys.Verdict
+		return cmp.Or(c.Keys.text(), "none"), c.Keys.Verdict
 	case ruleDurations:
 		return c.Durations.text(), c.Durations.Verdict
 	case ruleUsages:
-		return orElse(strings.Join(c.Usages.Allowed, ", "), "none"), c.Usages.Verdict
+		return cmp.Or(strings.Join(c.Usages.Allowed, ", "), "none"), c.Usages.Verdict
 	}
 	return allowed(c.CA.Allowed, "CA certificates"), c.CA.Verdict
 }
@@ -218,7 +219,7 @@ func allowed(is bool, what string) string {
 }
 
 func (r SANRule) text() string {
-	text := orElse(joinKinds(r.Allowed), "no names")
+	text := cmp.Or(joinKinds(r.Allowed), "no names")
 	if r.Max > 0 {
 		text += fmt.Sprintf("; at most %d", r.Max)
 	}
@@ -250,12 +251,12 @@ func (r DurationRule) text() string {
 	if r.WhenUnset != 0 {
 		parts = append(parts, hours(r.WhenUnset)+" where none is asked for, so a shorter renewBefore")
 	}
-	return orElse(strings.Join(parts, "; "), "any")
+	return cmp.Or(strings.Join(parts, "; "), "any")
 }
 
-func (e *Entry) renderValues(b *strings.Builder) {
-	lines := valueLines(e.Recommend, e.Defaults, "")
-	for _, variant := range e.Variants {
+func (t *IssuerType) renderValues(b *strings.Builder) {
+	lines := valueLines(t.Recommend, t.Defaults, "")
+	for _, variant := range t.Variants {
 		where := " (" + variant.shown() + ")"
 		lines = append(lines, valueLines(variant.Recommend, variant.Defaults, where)...)
 		if len(variant.Drop) > 0 {
@@ -271,7 +272,7 @@ func (e *Entry) renderValues(b *strings.Builder) {
 func valueLines(recommend Recommendation, defaults Values, where string) []string {
 	var lines []string
 	if text := recommend.text(); text != "" {
-		lines = append(lines, "recommended"+where+": "+text+"; "+orElse(recommend.Why, "it is good for these issuers"))
+		lines = append(lines, "recommended"+where+": "+text+"; "+cmp.Or(recommend.Why, "it is good for these issuers"))
 	}
 	if text := defaults.text(); text != "" {
 		lines = append(lines, "set where the source has none"+where+": "+text)
@@ -279,7 +280,7 @@ func valueLines(recommend Recommendation, defaults Values, where string) []strin
 	return lines
 }
 
-// text names the values that are set.
+// text describes the values that are set.
 func (v Values) text() string {
 	var parts []string
 	for _, field := range v.Set() {
@@ -299,13 +300,13 @@ func (v Values) text() string {
 	return strings.Join(parts, "; ")
 }
 
-func (e *Entry) renderAnnotations(b *strings.Builder) {
-	if len(e.Annotations) == 0 {
+func (t *IssuerType) renderAnnotations(b *strings.Builder) {
+	if len(t.Annotations) == 0 {
 		return
 	}
 	b.WriteString("## Annotations that it reads from the Certificate\n\n")
 	var keys, lines []string
-	for _, a := range e.Annotations {
+	for _, a := range t.Annotations {
 		line := "`" + a.Key + "`: " + a.Doc
 		if isPrefix(a.Key) {
 			line = "keys that begin with " + line
@@ -329,16 +330,16 @@ func (e *Entry) renderAnnotations(b *strings.Builder) {
 	}
 }
 
-func (e *Entry) renderApproval(b *strings.Builder) {
+func (t *IssuerType) renderApproval(b *strings.Builder) {
 	b.WriteString("## Approval\n\n")
-	signers := "`" + strings.Join(e.Signers(), "`, `") + "`"
-	switch e.Approval.By {
+	signers := "`" + strings.Join(t.Signers(), "`, `") + "`"
+	switch t.Approval.By {
 	case ByItself:
 		fmt.Fprintf(b, "It approves its requests itself. No other approver may act: leave %s out of `approveSignerNames` of cert-manager's chart.\n\n", signers)
 	case ByNobody:
 		b.WriteString("It doesn't wait for approval.\n\n")
 	default:
-		if e.Group == CertManagerGroup {
+		if t.Group == CertManagerGroup {
 			b.WriteString("cert-manager's own approver approves its requests.\n\n")
 			return
 		}
@@ -346,28 +347,28 @@ func (e *Entry) renderApproval(b *strings.Builder) {
 	}
 }
 
-func (e *Entry) renderPermissions(b *strings.Builder) {
+func (t *IssuerType) renderPermissions(b *strings.Builder) {
 	b.WriteString("## Permissions\n\n")
 	file := "deploy/issuers.yaml"
-	if e.Group == CertManagerGroup {
+	if t.Group == CertManagerGroup {
 		file = "deploy/rbac.yaml"
 	}
 	fmt.Fprintf(b, "certshim watches its issuers, and nothing else of it. Without this rule, which `%s` has, it says nothing of whether they are there and ready.\n\n```yaml\n", file)
-	b.WriteString(RenderRule(e.Rule()))
+	b.WriteString(RenderRule(t.Rule()))
 	b.WriteString("```\n\n")
 }
 
-// Rule is the permission that watching the issuers of an entry needs.
+// Rule is an RBAC rule for watching issuers.
 type Rule struct {
 	APIGroups []string `json:"apiGroups" yaml:"apiGroups"`
 	Resources []string `json:"resources" yaml:"resources"`
 	Verbs     []string `json:"verbs" yaml:"verbs"`
 }
 
-// Rule is the permission that the entry needs.
-func (e *Entry) Rule() Rule {
-	rule := Rule{APIGroups: []string{e.Group}, Verbs: []string{"list", "watch"}}
-	for _, kind := range e.Kinds {
+// Rule returns the permission to watch the type's issuers.
+func (t *IssuerType) Rule() Rule {
+	rule := Rule{APIGroups: []string{t.Group}, Verbs: []string{"list", "watch"}}
+	for _, kind := range t.Kinds {
 		if !slices.Contains(rule.Resources, kind.Resource) {
 			rule.Resources = append(rule.Resources, kind.Resource)
 		}
@@ -376,7 +377,7 @@ func (e *Entry) Rule() Rule {
 	return rule
 }
 
-// RenderRule writes a rule as an item of a role's list.
+// RenderRule formats a rule as an item of a role's list.
 func RenderRule(r Rule) string {
 	list := func(items []string) string { return "[" + strings.Join(items, ", ") + "]" }
 	return "- apiGroups: " + list(r.APIGroups) + "\n  resources: " + list(r.Resources) + "\n  verbs: " + list(r.Verbs) + "\n"
@@ -407,16 +408,16 @@ subjects:
     namespace: certshim
 `
 
-// RenderRole is deploy/issuers.yaml: what watching the issuers of entries needs, but for
-// cert-manager's own.
-func RenderRole(entries []*Entry) string {
+// RenderRole returns deploy/issuers.yaml: the permissions to watch the issuers of all given
+// types but cert-manager's own.
+func RenderRole(types []*IssuerType) string {
 	var b strings.Builder
 	b.WriteString(roleHead)
-	for _, e := range entries {
-		if e.Group == CertManagerGroup {
+	for _, t := range types {
+		if t.Group == CertManagerGroup {
 			continue
 		}
-		for line := range strings.Lines(RenderRule(e.Rule())) {
+		for line := range strings.Lines(RenderRule(t.Rule())) {
 			b.WriteString("  " + line)
 		}
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/certshim/certshim/resolver"
 )
 
-var update = flag.Bool("update", false, "write the generated files anew")
+var update = flag.Bool("update", false, "rewrite the generated files")
 
 func TestIssuerPagesAreUpToDate(t *testing.T) {
 	const folder = "../docs/issuers"

@@ -8,7 +8,7 @@ import (
 	"github.com/certshim/certshim/resolver"
 )
 
-// reading gives what an entry with this readiness sees in an object.
+// reading returns what a type with this readiness reads from an object.
 func reading(t testing.TB, rule resolver.ReadinessRule, variants ...resolver.Variant) func(map[string]any) resolver.Seen {
 	t.Helper()
 	e := entry(resolver.LevelOperator, "corp", "pki.example.com", namespaced("CorpIssuer", "corpissuers"))
@@ -87,7 +87,7 @@ func TestReadinessByExpression(t *testing.T) {
 	}
 }
 
-// An expression that would run for hours ends, and the issuer's readiness is unknown.
+// An expression that would run for hours is stopped, and the readiness is unknown.
 func TestAnExpressionIsBounded(t *testing.T) {
 	items := make([]any, 2000)
 	for i := range items {
@@ -110,7 +110,7 @@ func TestTheFirstVariantThatFitsCounts(t *testing.T) {
 	}
 }
 
-// What an issuer's condition says reaches people, and nothing else.
+// The condition's message is shown to people, without anything harmful.
 func TestReasonAndMessageAreMadePresentable(t *testing.T) {
 	for name, row := range map[string]struct{ reason, message, wantReason, wantMessage string }{
 		"as they should be":  {"NotFound", "the Secret isn't there", "NotFound", "the Secret isn't there"},
@@ -138,7 +138,7 @@ func TestReasonAndMessageAreMadePresentable(t *testing.T) {
 	}
 }
 
-// Whatever an issuer holds, what is said of it passes the one judge.
+// Whatever an issuer's object holds, the statement about it passes the check.
 func FuzzReadAnIssuer(f *testing.F) {
 	f.Add("Ready", "False", "Err", "message", int64(1))
 	f.Add("Ready", "True", "not a reason", "eyJhbGciOiJIUzI1NiJ9.payload\u202e", int64(-1))

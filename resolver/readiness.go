@@ -1,6 +1,7 @@
 package resolver
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,17 +14,17 @@ import (
 	"github.com/certshim/certshim/problem"
 )
 
-// ReadinessRule says how to tell whether an issuer can sign: by one of its fields. The zero
-// rule is the usual condition.
+// ReadinessRule says how to tell whether an issuer can sign, by exactly one of its fields. The
+// zero rule reads the condition Ready.
 type ReadinessRule struct {
 	Condition *ConditionRule `yaml:"condition"`
-	// Exists means that an issuer that is there is ready: nothing else tells.
+	// Exists means that an issuer is ready if it exists: it has no status.
 	Exists bool `yaml:"exists"`
-	// CEL is for what a condition can't say.
+	// CEL is for what a condition can't express.
 	CEL *ReadinessExpressions `yaml:"cel"`
 }
 
-// ConditionRule is about an item of status.conditions.
+// ConditionRule selects an item of status.conditions.
 type ConditionRule struct {
 	// Type of the condition; default Ready. Status that means ready; default "True".
 	Type   string `yaml:"type"`
@@ -32,19 +33,19 @@ type ConditionRule struct {
 	ObservedGeneration GenerationRule `yaml:"observedGeneration"`
 }
 
-// GenerationRule says what the observedGeneration of a condition is worth.
+// GenerationRule says how the observedGeneration of a condition is used.
 type GenerationRule string
 
-// The rules. IfSet holds a condition that is older than the spec for unknown, where it says
-// so; Required holds one that doesn't say for unknown, too.
+// The rules. With IfSet, a condition whose observedGeneration is older than the spec counts as
+// unknown; with Required, so does one without observedGeneration.
 const (
 	GenerationIfSet    GenerationRule = "IfSet"
 	GenerationRequired GenerationRule = "Required"
 	GenerationIgnore   GenerationRule = "Ignore"
 )
 
-// ReadinessExpressions are CEL over the variable object: Ready gives a bool, Reason and
-// Message, which may be empty, strings.
+// ReadinessExpressions are CEL expressions over the variable object. Ready must return a bool;
+// Reason and Message are optional and must return strings.
 type ReadinessExpressions struct {
 	Ready   string `yaml:"ready"`
 	Reason  string `yaml:"reason"`
@@ -90,7 +91,7 @@ func (e ReadinessExpressions) mistakes() declaration.Mistakes {
 	return all
 }
 
-// readinessReader gives the readiness of an object, and why.
+// readinessReader returns the readiness of an object, a reason and a message.
 type readinessReader func(ctx context.Context, object map[string]any) (Readiness, string, string)
 
 // reader compiles the rule.
@@ -107,7 +108,7 @@ func (r ReadinessRule) reader() (readinessReader, error) {
 }
 
 func (r ConditionRule) filled() ConditionRule {
-	r.Type, r.Status = orElse(r.Type, "Ready"), orElse(r.Status, "True")
+	r.Type, r.Status = cmp.Or(r.Type, "Ready"), cmp.Or(r.Status, "True")
 	if r.ObservedGeneration == "" {
 		r.ObservedGeneration = GenerationIfSet
 	}
@@ -142,21 +143,21 @@ func (r ConditionRule) judge(condition, object map[string]any) Readiness {
 	return NotReady
 }
 
-// current says whether a condition is as new as the spec.
+// current reports whether a condition is as new as the spec.
 func (r ConditionRule) current(condition, object map[string]any) bool {
 	if r.ObservedGeneration == GenerationIgnore {
 		return true
 	}
 	metadata, _ := object["metadata"].(map[string]any)
-	observed, generation := whole(condition["observedGeneration"]), whole(metadata["generation"])
+	observed, generation := toInt64(condition["observedGeneration"]), toInt64(metadata["generation"])
 	if observed == 0 {
 		return r.ObservedGeneration != GenerationRequired
 	}
 	return observed >= generation
 }
 
-// whole is a number as JSON and YAML decoders give it; 0 for anything else.
-func whole(value any) int64 {
+// toInt64 converts a number as decoded from JSON or YAML; anything else is 0.
+func toInt64(value any) int64 {
 	switch n := value.(type) {
 	case int64:
 		return n
@@ -181,16 +182,16 @@ func (e ReadinessExpressions) reader() (readinessReader, error) {
 		case err != nil:
 			return ReadyUnknown, brokenExpression, err.Error()
 		case is:
-			return Ready, words(ctx, reason, object), words(ctx, message, object)
+			return Ready, evaluateText(ctx, reason, object), evaluateText(ctx, message, object)
 		}
-		return NotReady, words(ctx, reason, object), words(ctx, message, object)
+		return NotReady, evaluateText(ctx, reason, object), evaluateText(ctx, message, object)
 	}, nil
 }
 
-// brokenExpression is the reason of an issuer whose readiness can't be evaluated.
+// brokenExpression is the reason for an issuer whose readiness can't be evaluated.
 const brokenExpression = "ExpressionFailed"
 
-// expressions have one variable: the issuer as it is in the cluster.
+// expressions compiles expressions over the issuer's object.
 var expressions = declaration.NewExpressions("object")
 
 func variables(object map[string]any) map[string]any { return map[string]any{"object": object} }
@@ -202,8 +203,8 @@ func compileOptional(source string) (*declaration.Expression, error) {
 	return expressions.Compile(source, declaration.Text)
 }
 
-// words evaluates to a text; an expression that fails gives none.
-func words(ctx context.Context, expression *declaration.Expression, object map[string]any) string {
+// evaluateText evaluates to a string, "" if the expression is nil or fails.
+func evaluateText(ctx context.Context, expression *declaration.Expression, object map[string]any) string {
 	if expression == nil {
 		return ""
 	}
@@ -214,14 +215,14 @@ func words(ctx context.Context, expression *declaration.Expression, object map[s
 	return text
 }
 
-// presentable makes reason and message fit for a statement: what can't be shown is left
-// out or cut.
+// presentable makes reason and message valid in a statement: it drops or replaces what isn't
+// allowed, and cuts what is too long.
 func presentable(reason, message string) (string, string) {
 	if reason != "" && !isReason(reason) {
 		reason = ""
 	}
 	message = strings.Map(func(r rune) rune {
-		if unicode.IsSpace(r) || disturbs(r) {
+		if unicode.IsSpace(r) || disruptsText(r) {
 			return ' '
 		}
 		return r

@@ -10,39 +10,39 @@ import (
 	"github.com/certshim/certshim/problem"
 )
 
-// Registry knows the issuer kinds and which of them an annotation means. It is
-// immutable and safe for concurrent use.
+// Registry knows the issuer kinds, and which of them annotations mean. It is immutable and safe
+// for concurrent use.
 type Registry struct {
 	defaults Defaults
 	// recommend is set by [ApplyRecommendations].
 	recommend bool
 	known     map[GroupKind]*Known
-	// groups are the groups that declare a kind, kinds the kinds of a group; sorted.
+	// groups maps a kind to the groups that declare it, kinds a group to its kinds; both sorted.
 	groups, kinds map[string][]string
 }
 
-// Option changes what a registry says.
+// Option configures a registry.
 type Option func(*Registry)
 
-// ApplyRecommendations makes what types recommend be set, where the source says nothing,
-// and copies the annotations that their controllers read.
+// ApplyRecommendations sets the recommended values where the source sets none, and copies the
+// annotations that the issuers' controllers read.
 func ApplyRecommendations() Option { return func(r *Registry) { r.recommend = true } }
 
-// Known is an issuer kind of the registry and the entry it came from.
+// Known is an issuer kind of the registry and its issuer type.
 type Known struct {
 	GroupKind
-	KindEntry
-	Entry   *Entry
+	DeclaredKind
+	Type    *IssuerType
 	program *program
-	// statements are what is said without a variant, and then with each.
+	// statements[0] holds without a variant, statements[i] for variant i.
 	statements []Statement
 	by         string
 }
 
-// ServedResource is that of the kind in the first of its listed versions that is among those served;
-// false where none is.
+// ServedResource returns the resource of the kind in the first of its versions that is served;
+// false if none is.
 func (k *Known) ServedResource(served map[schema.GroupVersionResource]bool) (schema.GroupVersionResource, bool) {
-	for _, version := range k.Entry.Versions {
+	for _, version := range k.Type.Versions {
 		resource := schema.GroupVersionResource{Group: k.Group, Version: version, Resource: k.Resource}
 		if served[resource] {
 			return resource, true
@@ -51,10 +51,10 @@ func (k *Known) ServedResource(served map[schema.GroupVersionResource]bool) (sch
 	return schema.GroupVersionResource{}, false
 }
 
-// NewRegistry builds a registry from cert-manager's own issuers, which are always
-// there, and entries. An entry of a higher level replaces (group, kind) pairs of a lower
-// one; the same pair twice within a level is an error. All errors are reported together.
-func NewRegistry(defaults Defaults, entries []Entry, options ...Option) (*Registry, error) {
+// NewRegistry builds a registry from cert-manager's own issuers, which are always included, and
+// types. A higher level replaces (group, kind) pairs of a lower one; the same pair twice on
+// one level is an error. All errors are reported together.
+func NewRegistry(defaults Defaults, types []IssuerType, options ...Option) (*Registry, error) {
 	r := &Registry{
 		defaults: defaults.filled(),
 		known:    map[GroupKind]*Known{}, groups: map[string][]string{}, kinds: map[string][]string{},
@@ -67,14 +67,14 @@ func NewRegistry(defaults Defaults, entries []Entry, options ...Option) (*Regist
 		return nil, err
 	}
 	errs := []error{r.defaults.check(), r.put(own)}
-	sorted := slices.Clone(entries)
-	slices.SortStableFunc(sorted, func(a, b Entry) int { return cmp.Compare(a.Level, b.Level) })
-	for _, entry := range sorted {
-		if err := entry.check(); err != nil {
+	sorted := slices.Clone(types)
+	slices.SortStableFunc(sorted, func(a, b IssuerType) int { return cmp.Compare(a.Level, b.Level) })
+	for _, t := range sorted {
+		if err := t.check(); err != nil {
 			errs = append(errs, err)
 			continue
 		}
-		errs = append(errs, r.put(entry))
+		errs = append(errs, r.put(t))
 	}
 	if err := problem.Join(errs...); err != nil {
 		return nil, err
@@ -83,59 +83,59 @@ func NewRegistry(defaults Defaults, entries []Entry, options ...Option) (*Regist
 	return r, nil
 }
 
-func (r *Registry) put(entry Entry) error {
-	program, err := entry.program()
+func (r *Registry) put(t IssuerType) error {
+	program, err := t.program()
 	if err != nil {
-		return fmt.Errorf("issuer type %s: %w", entry.ID, err)
+		return fmt.Errorf("issuer type %s: %w", t.ID, err)
 	}
-	statements := make([]Statement, len(program.said))
-	for i, said := range program.said {
-		statements[i] = entry.statement(said, r.recommend)
+	statements := make([]Statement, len(program.profiles))
+	for i, profile := range program.profiles {
+		statements[i] = t.statement(profile, r.recommend)
 	}
 	var errs []error
-	for _, kind := range entry.Kinds {
-		key := GroupKind{Group: entry.Group, Kind: kind.Kind}
-		if other, taken := r.known[key]; taken && other.Entry.Level == entry.Level {
-			errs = append(errs, fmt.Errorf("issuer types %s and %s both declare kind %s of group %s", other.Entry.where(), entry.where(), key.Kind, key.Group))
+	for _, kind := range t.Kinds {
+		key := GroupKind{Group: t.Group, Kind: kind.Kind}
+		if other, taken := r.known[key]; taken && other.Type.Level == t.Level {
+			errs = append(errs, fmt.Errorf("issuer types %s and %s both declare kind %s of group %s", other.Type.where(), t.where(), key.Kind, key.Group))
 			continue
 		}
-		r.known[key] = &Known{GroupKind: key, KindEntry: kind, Entry: &entry, program: program, statements: statements, by: entry.By()}
+		r.known[key] = &Known{GroupKind: key, DeclaredKind: kind, Type: &t, program: program, statements: statements, by: t.By()}
 	}
 	return problem.Join(errs...)
 }
 
-// where names an entry and, if it has one, its file.
-func (e Entry) where() string {
-	if e.File == "" {
-		return e.ID
+// where returns the ID and, if it has one, the file.
+func (t IssuerType) where() string {
+	if t.File == "" {
+		return t.ID
 	}
-	return e.ID + " (" + e.File + ")"
+	return t.ID + " (" + t.File + ")"
 }
 
-// By names who declares the type: catalogue/step-issuer, file/corp-ca. An operator's that
-// comes from no file is a plugin's grant.
-func (e Entry) By() string {
+// By names the declaration of the type: catalogue/step-issuer, file/corp-ca. An operator's type
+// without a file comes from the grant of a plugin.
+func (t IssuerType) By() string {
 	switch {
-	case e.Level == LevelCompiled:
-		return "compiled-in/" + e.ID
-	case e.Level == LevelShipped:
-		return "catalogue/" + e.ID
-	case e.File == "":
-		return "plugin/" + e.ID
+	case t.Level == LevelCompiled:
+		return "compiled-in/" + t.ID
+	case t.Level == LevelShipped:
+		return "catalogue/" + t.ID
+	case t.File == "":
+		return "plugin/" + t.ID
 	}
-	return "file/" + e.ID
+	return "file/" + t.ID
 }
 
-// statement is what an entry says of issuers whose readiness isn't known. What the shipped
-// catalogue recommends is not set, unless the operator wants it: cert-manager's shims would
-// not.
-func (e Entry) statement(s said, recommend bool) Statement {
+// statement returns what a type declares about its issuers, without readiness. Recommendations
+// of the shipped catalogue are left out unless the operator wants them, since cert-manager's
+// shims don't set such values.
+func (t IssuerType) statement(s profile, recommend bool) Statement {
 	statement := Statement{Constraints: s.constraints, Values: s.defaults}
 	if recommend {
 		statement.Values = s.defaults.Under(s.recommend.Values)
 	}
-	for _, annotation := range e.Annotations {
-		if (recommend || e.Level != LevelShipped) && annotation.Copied() {
+	for _, annotation := range t.Annotations {
+		if (recommend || t.Level != LevelShipped) && annotation.Copied() {
 			statement.CopyAnnotations = append(statement.CopyAnnotations, annotation.Key)
 		}
 	}
@@ -161,7 +161,7 @@ func (r *Registry) Kinds() []Known {
 	}
 	slices.SortFunc(kinds, func(a, b Known) int {
 		return cmp.Or(
-			cmp.Compare(foreign(a.Group), foreign(b.Group)),
+			cmp.Compare(groupRank(a.Group), groupRank(b.Group)),
 			cmp.Compare(a.Group, b.Group),
 			cmp.Compare(a.GroupKind.Kind, b.GroupKind.Kind),
 		)
@@ -169,13 +169,13 @@ func (r *Registry) Kinds() []Known {
 	return kinds
 }
 
-// Known gives a declared kind.
+// Known returns a declared kind.
 func (r *Registry) Known(kind GroupKind) (*Known, bool) {
 	known, found := r.known[kind]
 	return known, found
 }
 
-func foreign(group string) int {
+func groupRank(group string) int {
 	if group == CertManagerGroup {
 		return 0
 	}
@@ -200,13 +200,13 @@ func (d Defaults) check() error {
 	return nil
 }
 
-// Knows says whether a kind is declared, in the catalogue or by the operator.
+// Knows reports whether a kind is declared, in the catalogue or by the operator.
 func (r *Registry) Knows(kind GroupKind) bool {
 	_, known := r.known[kind]
 	return known
 }
 
-// KindsOf lists the declared kinds of a group, sorted; former ones aren't among them.
+// KindsOf lists the declared kinds of a group, sorted and without former ones.
 func (r *Registry) KindsOf(group string) []Known {
 	var kinds []Known
 	for _, kind := range r.kinds[group] {
@@ -215,13 +215,13 @@ func (r *Registry) KindsOf(group string) []Known {
 	return kinds
 }
 
-// Scope of a kind that is declared or served, which may be nil, and whether it is either.
+// Scope returns the scope of a kind, and whether it is declared or served. served may be nil.
 func (r *Registry) Scope(kind GroupKind, served Served) (Scope, bool) {
 	s := resolution{registry: r, served: served}
-	return s.known(kind.Group, kind.Kind)
+	return s.scopeOf(kind.Group, kind.Kind)
 }
 
-// CopyKeys are the annotations that may be copied for issuers, sorted.
+// CopyKeys returns the annotations that may be copied for issuers, sorted.
 func (r *Registry) CopyKeys() []string {
 	var keys []string
 	for _, known := range r.known {

@@ -17,7 +17,7 @@ func TestAHigherLevelWinsWhole(t *testing.T) {
 		}
 		entries := append(slices.Clone(shipped), own)
 		if order == "own first" {
-			entries = append([]resolver.Entry{own}, shipped...)
+			entries = append([]resolver.IssuerType{own}, shipped...)
 		}
 		registry, err := resolver.NewRegistry(resolver.Defaults{}, entries)
 		if err != nil {
@@ -35,20 +35,20 @@ func TestRegistryRefusesWhatIsAmbiguous(t *testing.T) {
 	second := entry(resolver.LevelOperator, "second", "pki.example.com", namespaced("CorpIssuer", "corpissuers"))
 	for name, row := range map[string]struct {
 		defaults resolver.Defaults
-		entries  []resolver.Entry
+		entries  []resolver.IssuerType
 		want     []string
 	}{
-		"the same kind twice in a level": {resolver.Defaults{}, []resolver.Entry{first, second}, []string{"first", "second", "CorpIssuer", "pki.example.com"}},
-		"cert-manager's own":             {resolver.Defaults{}, []resolver.Entry{entry(resolver.LevelOperator, "mine", "cert-manager.io", namespaced("Issuer", "issuers"))}, []string{"mine", "built in"}},
-		"a group with a version":         {resolver.Defaults{}, []resolver.Entry{entry(resolver.LevelOperator, "mine", "a.example.com/v1", namespaced("K", "ks"))}, []string{"a.example.com/v1"}},
-		"no kind":                        {resolver.Defaults{}, []resolver.Entry{entry(resolver.LevelOperator, "mine", "a.example.com")}, []string{"names no kind"}},
-		"a kind in small letters":        {resolver.Defaults{}, []resolver.Entry{entry(resolver.LevelOperator, "mine", "a.example.com", namespaced("k", "ks"))}, []string{`"k"`}},
-		"no resource":                    {resolver.Defaults{}, []resolver.Entry{entry(resolver.LevelOperator, "mine", "a.example.com", namespaced("K", ""))}, []string{"resource"}},
-		"no scope":                       {resolver.Defaults{}, []resolver.Entry{entry(resolver.LevelOperator, "mine", "a.example.com", resolver.KindEntry{Kind: "K", Resource: "ks"})}, []string{"Namespaced", "Cluster"}},
+		"the same kind twice in a level": {resolver.Defaults{}, []resolver.IssuerType{first, second}, []string{"first", "second", "CorpIssuer", "pki.example.com"}},
+		"cert-manager's own":             {resolver.Defaults{}, []resolver.IssuerType{entry(resolver.LevelOperator, "mine", "cert-manager.io", namespaced("Issuer", "issuers"))}, []string{"mine", "built in"}},
+		"a group with a version":         {resolver.Defaults{}, []resolver.IssuerType{entry(resolver.LevelOperator, "mine", "a.example.com/v1", namespaced("K", "ks"))}, []string{"a.example.com/v1"}},
+		"no kind":                        {resolver.Defaults{}, []resolver.IssuerType{entry(resolver.LevelOperator, "mine", "a.example.com")}, []string{"names no kind"}},
+		"a kind in small letters":        {resolver.Defaults{}, []resolver.IssuerType{entry(resolver.LevelOperator, "mine", "a.example.com", namespaced("k", "ks"))}, []string{`"k"`}},
+		"no resource":                    {resolver.Defaults{}, []resolver.IssuerType{entry(resolver.LevelOperator, "mine", "a.example.com", namespaced("K", ""))}, []string{"resource"}},
+		"no scope":                       {resolver.Defaults{}, []resolver.IssuerType{entry(resolver.LevelOperator, "mine", "a.example.com", resolver.DeclaredKind{Kind: "K", Resource: "ks"})}, []string{"Namespaced", "Cluster"}},
 		"a default name":                 {resolver.Defaults{Name: "A b"}, nil, []string{`"A b"`}},
 		"a default kind":                 {resolver.Defaults{Kind: "issuer"}, nil, []string{`"issuer"`}},
 		"a default group":                {resolver.Defaults{Group: "g/v1"}, nil, []string{`"g/v1"`}},
-		"all at once":                    {resolver.Defaults{Kind: "issuer"}, []resolver.Entry{first, second}, []string{`"issuer"`, "second"}},
+		"all at once":                    {resolver.Defaults{Kind: "issuer"}, []resolver.IssuerType{first, second}, []string{`"issuer"`, "second"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := resolver.NewRegistry(row.defaults, row.entries)

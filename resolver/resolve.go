@@ -1,6 +1,7 @@
 package resolver
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,9 +10,9 @@ import (
 	"github.com/certshim/certshim/problem"
 )
 
-// Resolve says which issuer a lookup means. It is pure: a map look-up and a few rules.
-// served may be nil. Where it can't say, every problem is reported, and the
-// suggestions are the references that could have been meant.
+// Resolve finds the issuer that a lookup means. It is pure, and fast enough for every decision.
+// If it fails, the answer has all problems and suggests the references that may have been meant.
+// served may be nil.
 func (r *Registry) Resolve(lookup Lookup, served Served) Answer {
 	s := resolution{registry: r, lookup: lookup, served: served, defaults: r.defaults}
 	if s.from() == FromDefault && lookup.Default.Name != "" {
@@ -24,7 +25,7 @@ func (r *Registry) Resolve(lookup Lookup, served Served) Answer {
 	return s.answer
 }
 
-// resolution is one run of Resolve. ref is the reference as far as it is known.
+// resolution is the state of one Resolve. ref is the reference found so far.
 type resolution struct {
 	registry *Registry
 	lookup   Lookup
@@ -35,28 +36,28 @@ type resolution struct {
 	failed   bool
 }
 
-// run allocates nothing for a lookup that is right: it is on the path of every decision.
+// run allocates nothing for a valid lookup, since every decision calls it.
 func (s *resolution) run() {
-	s.presence()
-	if s.spelling(); s.failed {
+	s.checkCombination()
+	if s.checkSyntax(); s.failed {
 		return
 	}
-	if s.bareGroup(); s.failed {
+	if s.stripVersion(); s.failed {
 		return
 	}
-	s.fill()
-	if s.judge(); s.failed {
+	s.applyDefaults()
+	if s.checkKind(); s.failed {
 		return
 	}
-	if s.clusterScoped(); s.failed {
+	if s.checkClusterScoped(); s.failed {
 		return
 	}
-	scope, _ := s.known(s.ref.Group, s.ref.Kind)
+	scope, _ := s.scopeOf(s.ref.Group, s.ref.Kind)
 	s.answer.Issuer = Issuer{Ref: s.ref, Scope: scope, From: s.from()}
 }
 
-// presence checks which of the annotations stand together, and picks the name.
-func (s *resolution) presence() {
+// checkCombination checks the combination of annotations and picks the name.
+func (s *resolution) checkCombination() {
 	l := s.lookup
 	switch {
 	case l.Name != "" && l.ClusterName != "":
@@ -75,11 +76,11 @@ func (s *resolution) presence() {
 	}
 }
 
-// spelling checks each part by itself.
-func (s *resolution) spelling() {
-	s.name(FieldName, s.lookup.Name)
-	s.name(FieldClusterName, s.lookup.ClusterName)
-	if s.swapped() {
+// checkSyntax checks the syntax of each part.
+func (s *resolution) checkSyntax() {
+	s.checkName(FieldName, s.lookup.Name)
+	s.checkName(FieldClusterName, s.lookup.ClusterName)
+	if s.kindAndGroupSwapped() {
 		s.refuse(FieldKind, s.lookup.Kind, "issuer-kind has the group and issuer-group the kind", "")
 		group, _, _ := strings.Cut(s.lookup.Kind, "/")
 		s.suggestMeant(Ref{Group: group, Kind: s.lookup.Group, Name: s.ref.Name})
@@ -88,20 +89,20 @@ func (s *resolution) spelling() {
 		s.suggestKind(kind)
 	}
 	bare, _, _ := strings.Cut(s.lookup.Group, "/")
-	if s.lookup.Group != "" && !isSubdomain(bare) && !s.swapped() {
+	if s.lookup.Group != "" && !isSubdomain(bare) && !s.kindAndGroupSwapped() {
 		near := declaration.NearestOther(bare, s.groupNames())
 		s.refuseNear(FieldGroup, s.lookup.Group, "not an API group", wantGroup, near)
-		s.suggestGroup(near, orElse(s.lookup.Kind, s.impliedKind()))
+		s.suggestGroup(near, cmp.Or(s.lookup.Kind, s.impliedKind()))
 	}
 }
 
-// swapped says whether kind and group stand in each other's place.
-func (s *resolution) swapped() bool {
+// kindAndGroupSwapped reports whether kind and group were mixed up.
+func (s *resolution) kindAndGroupSwapped() bool {
 	group, _, _ := strings.Cut(s.lookup.Kind, "/")
 	return isKind(s.lookup.Group) && strings.Contains(group, ".") && isSubdomain(group)
 }
 
-func (s *resolution) name(field, name string) {
+func (s *resolution) checkName(field, name string) {
 	if name == "" || isSubdomain(name) {
 		return
 	}
@@ -117,15 +118,15 @@ func (s *resolution) name(field, name string) {
 	s.suggestName(name, meant)
 }
 
-// bareGroup takes the version off a group where that gives a known kind.
-func (s *resolution) bareGroup() {
+// stripVersion removes the version from a group if the rest has a known kind.
+func (s *resolution) stripVersion() {
 	bare, _, versioned := strings.Cut(s.lookup.Group, "/")
 	if !versioned {
 		return
 	}
 	written := s.lookup.Group
 	s.lookup.Group = bare
-	kind := orElse(s.lookup.Kind, s.impliedKind())
+	kind := cmp.Or(s.lookup.Kind, s.impliedKind())
 	if s.isKnown(bare, kind) || s.onlyKind(bare) != "" {
 		s.warnNear(FieldGroup, written, "the group is written without a version, and is read so", bare)
 		return
@@ -140,7 +141,7 @@ func (s *resolution) bareGroup() {
 	s.refuseNear(FieldGroup, written, fmt.Sprintf("the group is written without a version, and no kind %s is known in %s", kind, bare), wantGroup, near)
 }
 
-// impliedKind is the kind where none is given.
+// impliedKind returns the kind to use if none is given.
 func (s *resolution) impliedKind() string {
 	switch {
 	case s.lookup.ClusterName != "":
@@ -151,13 +152,13 @@ func (s *resolution) impliedKind() string {
 	return s.defaults.Kind
 }
 
-// fill completes group and kind with the defaults. The default group reaches an issuer
-// that is named by annotation only where it has that kind.
-func (s *resolution) fill() {
-	s.ref.Kind = orElse(s.lookup.Kind, s.impliedKind())
+// applyDefaults completes group and kind with the defaults. For an issuer that is named by annotation,
+// the default group is used only if it has that kind.
+func (s *resolution) applyDefaults() {
+	s.ref.Kind = cmp.Or(s.lookup.Kind, s.impliedKind())
 	s.ref.Group = s.lookup.Group
 	if s.ref.Group != "" {
-		s.fillKind()
+		s.useOnlyKind()
 		return
 	}
 	s.ref.Group = CertManagerGroup
@@ -166,8 +167,8 @@ func (s *resolution) fill() {
 	}
 }
 
-// fillKind takes the one kind of a group that has no kind beside it.
-func (s *resolution) fillKind() {
+// useOnlyKind sets the kind for a group without one, if only one of its kinds is possible.
+func (s *resolution) useOnlyKind() {
 	kind := s.onlyKind(s.ref.Group)
 	if kind == "" {
 		return
@@ -177,8 +178,8 @@ func (s *resolution) fillKind() {
 	s.warn(FieldGroup, s.lookup.Group, message)
 }
 
-// onlyKind is the one kind of a group that can be meant where no kind is given, or "":
-// cluster-scoped for cluster-issuer, namespaced for issuer.
+// onlyKind returns the only possible kind of a group if no kind is given, else "": a
+// cluster-scoped one for cluster-issuer, a namespaced one for issuer.
 func (s *resolution) onlyKind(group string) string {
 	if s.lookup.Kind != "" || s.from() == FromDefault || s.isKnown(group, s.impliedKind()) {
 		return ""
@@ -188,7 +189,7 @@ func (s *resolution) onlyKind(group string) string {
 		wanted = Cluster
 	}
 	for _, kind := range s.kindsOf(group) {
-		if scope, _ := s.known(group, kind); scope != wanted {
+		if scope, _ := s.scopeOf(group, kind); scope != wanted {
 			continue
 		}
 		if only != "" {
@@ -206,15 +207,15 @@ func (s *resolution) from() Origin {
 	return FromAnnotation
 }
 
-// judge decides whether the group and kind can be meant.
-func (s *resolution) judge() {
+// checkKind decides whether group and kind are plausible.
+func (s *resolution) checkKind() {
 	group, kind := s.ref.Group, s.ref.Kind
 	switch {
 	case s.registry.Knows(GroupKind{Group: group, Kind: kind}):
 	case s.isKnown(group, kind):
-		s.custom()
+		s.checkCustomGroup()
 	case group == CertManagerGroup && s.lookup.Group == "":
-		s.complete()
+		s.completeGroup()
 	case group == CertManagerGroup && len(s.groupsOf(kind)) > 0:
 		groups := s.groupsOf(kind)
 		s.refuseNear(FieldGroup, group, "the kind "+kind+" is not one of cert-manager.io", strings.Join(groups, ", "), groups[0])
@@ -223,22 +224,22 @@ func (s *resolution) judge() {
 		s.refuseNear(FieldKind, kind, "cert-manager.io has no such issuer kind", IssuerKind+", "+ClusterIssuerKind, s.meantKind(kind))
 		s.suggestKind(kind)
 	case len(s.registry.kinds[group]) > 0:
-		s.strangeKind()
+		s.rejectKind()
 	default:
-		s.unknown()
+		s.checkUnknown()
 	}
 }
 
-// custom refuses a kind that is served and is Kubernetes' own.
-func (s *resolution) custom() {
+// checkCustomGroup rejects a served kind in a group of Kubernetes itself.
+func (s *resolution) checkCustomGroup() {
 	if group, kind := s.ref.Group, s.ref.Kind; !CustomGroup(group) {
 		s.refuse(FieldKind, kind, "the group "+group+" is one of Kubernetes' own, and has no issuers", "")
 		s.suggestKind(kind)
 	}
 }
 
-// strangeKind refuses a kind that its group, a known one, doesn't have.
-func (s *resolution) strangeKind() {
+// rejectKind rejects a kind that its known group doesn't have.
+func (s *resolution) rejectKind() {
 	group, kind := s.ref.Group, s.ref.Kind
 	kinds := s.kindsOf(group)
 	allowed := strings.Join(kinds, ", ")
@@ -250,16 +251,16 @@ func (s *resolution) strangeKind() {
 	s.suggestGroup(group, kind)
 }
 
-// complete finds the group of a kind that isn't cert-manager's and has none.
-func (s *resolution) complete() {
+// completeGroup finds the group of a kind that is written without one and isn't cert-manager's.
+func (s *resolution) completeGroup() {
 	groups := s.candidates()
 	current := s.lookup.Current
 	sticks := current.Kind == s.ref.Kind && current.Name == s.ref.Name && slices.Contains(groups, current.Group)
 	switch {
 	case sticks:
-		s.completed(current.Group)
+		s.useGroup(current.Group)
 	case len(groups) == 1:
-		s.completed(groups[0])
+		s.useGroup(groups[0])
 	case len(groups) > 1:
 		s.refuse(FieldKind, s.ref.Kind, "several groups have this kind: write issuer-group too", strings.Join(groups, ", "))
 		for _, group := range groups {
@@ -271,14 +272,14 @@ func (s *resolution) complete() {
 	}
 }
 
-func (s *resolution) completed(group string) {
+func (s *resolution) useGroup(group string) {
 	s.ref.Group = group
 	s.warn(FieldKind, s.ref.Kind, "the kind has no group beside it, and is read as one of "+group+", the only one that fits: write issuer-group too")
 }
 
-// candidates are the groups that could be meant by the kind alone: those that the
-// cluster serves, else those that are declared. A served kind that nobody declared
-// counts only if it is called an issuer, as kinds of other things are served too.
+// candidates returns the possible groups of the kind: those that the cluster serves, else the
+// declared ones. A served kind that isn't declared counts only if its name ends in Issuer, as
+// other resources may share the kind.
 func (s *resolution) candidates() []string {
 	declared := s.registry.groups[s.ref.Kind]
 	if s.served == nil {
@@ -298,9 +299,9 @@ func (s *resolution) candidates() []string {
 	return groups
 }
 
-// unknown lets a kind of a strange group pass, as cert-manager does, unless group or kind is
-// nearly one that there is.
-func (s *resolution) unknown() {
+// checkUnknown accepts a kind of an unknown group with a warning, as cert-manager does, unless group
+// or kind resembles a known one.
+func (s *resolution) checkUnknown() {
 	kinds := s.kindsOf(s.ref.Group)
 	if near := declaration.NearestOther(s.ref.Kind, kinds); near != "" && s.lookup.Kind != "" {
 		s.refuseNear(FieldKind, s.ref.Kind, "the group "+s.ref.Group+" has no such issuer kind", strings.Join(kinds, ", "), near)
@@ -322,7 +323,7 @@ func (s *resolution) unknown() {
 	s.warnNear(FieldGroup, s.ref.Group, fmt.Sprintf("certshim knows no kind %s of this group: it is passed on as it is", s.ref.Kind), s.likelyGroup())
 }
 
-// likelyGroup is the only group of the kind, or the one of which a part is written, or "".
+// likelyGroup returns the only group of the kind, or the one of which a part was written, or "".
 func (s *resolution) likelyGroup() string {
 	groups := s.groupsOf(s.ref.Kind)
 	if len(groups) == 1 {
@@ -336,12 +337,12 @@ func (s *resolution) likelyGroup() string {
 	return ""
 }
 
-// clusterScoped holds cluster-issuer to a kind that is known to be cluster-scoped.
-func (s *resolution) clusterScoped() {
+// checkClusterScoped rejects cluster-issuer with a kind that isn't known to be cluster-scoped.
+func (s *resolution) checkClusterScoped() {
 	if s.lookup.ClusterName == "" {
 		return
 	}
-	scope, known := s.known(s.ref.Group, s.ref.Kind)
+	scope, known := s.scopeOf(s.ref.Group, s.ref.Kind)
 	if scope == Cluster {
 		return
 	}
@@ -356,14 +357,14 @@ func (s *resolution) clusterScoped() {
 	s.refuse(field, value, fmt.Sprintf("cluster-issuer needs a cluster-scoped kind, and %s of group %s %s", s.ref.Kind, s.ref.Group, why), "")
 	s.suggest(s.ref)
 	for _, kind := range s.kindsOf(s.ref.Group) {
-		if scope, _ := s.known(s.ref.Group, kind); scope == Cluster {
+		if scope, _ := s.scopeOf(s.ref.Group, kind); scope == Cluster {
 			s.suggest(Ref{Group: s.ref.Group, Kind: kind, Name: s.ref.Name})
 		}
 	}
 }
 
-// known gives the scope of a kind that is declared or served.
-func (s *resolution) known(group, kind string) (Scope, bool) {
+// scopeOf returns the scope of a declared or served kind.
+func (s *resolution) scopeOf(group, kind string) (Scope, bool) {
 	key := GroupKind{Group: group, Kind: kind}
 	if known, declared := s.registry.known[key]; declared {
 		return known.Scope, true
@@ -375,7 +376,7 @@ func (s *resolution) known(group, kind string) (Scope, bool) {
 }
 
 func (s *resolution) isKnown(group, kind string) bool {
-	_, known := s.known(group, kind)
+	_, known := s.scopeOf(group, kind)
 	return known
 }
 
@@ -398,11 +399,4 @@ func (s *resolution) warnNear(field, value, message, near string) {
 		Severity: problem.Warning, Key: field, Value: value, Suggestion: near,
 		Reason: problem.BadIssuer, Message: message,
 	})
-}
-
-func orElse(value, fallback string) string {
-	if value == "" {
-		return fallback
-	}
-	return value
 }

@@ -32,7 +32,7 @@ func (c cluster) Groups(kind string) []string {
 
 func (c cluster) Issuers() []resolver.GroupKind { return resolver.CalledIssuers(maps.Keys(c)) }
 
-func newRegistry(t testing.TB, defaults resolver.Defaults, more ...resolver.Entry) *resolver.Registry {
+func newRegistry(t testing.TB, defaults resolver.Defaults, more ...resolver.IssuerType) *resolver.Registry {
 	t.Helper()
 	shipped, err := resolver.Shipped()
 	if err != nil {
@@ -45,19 +45,19 @@ func newRegistry(t testing.TB, defaults resolver.Defaults, more ...resolver.Entr
 	return registry
 }
 
-func entry(level resolver.Level, id, group string, kinds ...resolver.KindEntry) resolver.Entry {
-	return resolver.Entry{ID: id, Group: group, Versions: []string{"v1"}, Kinds: kinds, Level: level}
+func entry(level resolver.Level, id, group string, kinds ...resolver.DeclaredKind) resolver.IssuerType {
+	return resolver.IssuerType{ID: id, Group: group, Versions: []string{"v1"}, Kinds: kinds, Level: level}
 }
 
-func namespaced(kind, resource string) resolver.KindEntry {
-	return resolver.KindEntry{Kind: kind, Resource: resource, Scope: resolver.Namespaced}
+func namespaced(kind, resource string) resolver.DeclaredKind {
+	return resolver.DeclaredKind{Kind: kind, Resource: resource, Scope: resolver.Namespaced}
 }
 
-func clusterScoped(kind, resource string) resolver.KindEntry {
-	return resolver.KindEntry{Kind: kind, Resource: resource, Scope: resolver.Cluster}
+func clusterScoped(kind, resource string) resolver.DeclaredKind {
+	return resolver.DeclaredKind{Kind: kind, Resource: resource, Scope: resolver.Cluster}
 }
 
-// show is a reference as people say it: Kind.group/name.
+// show formats a reference as Kind.group/name.
 func show(issuer resolver.Issuer) string {
 	return issuer.Kind + "." + issuer.Group + "/" + issuer.Name
 }
@@ -70,7 +70,7 @@ func shows(issuers []resolver.Issuer) []string {
 	return out
 }
 
-// result is show of an issuer, or "refused".
+// result formats an issuer, or returns "refused".
 func result(answer resolver.Answer) string {
 	if !answer.OK {
 		return "refused"
@@ -78,8 +78,8 @@ func result(answer resolver.Answer) string {
 	return show(answer.Issuer)
 }
 
-// cert-manager's own rules, with its defaults, with a default name, and with a default
-// issuer of a group of its own. Where we differ, a comment says from what.
+// cert-manager's own rules, with its defaults, with a default name, and with a default issuer in
+// a group of its own. Comments point out the differences.
 func TestTruthTableOfTheFourAnnotations(t *testing.T) {
 	plain := newRegistry(t, resolver.Defaults{})
 	named := newRegistry(t, resolver.Defaults{Name: "d"})
@@ -98,7 +98,8 @@ func TestTruthTableOfTheFourAnnotations(t *testing.T) {
 		"nothing":         {resolver.Lookup{}, "refused", "refused", "refused"},
 		"both names":      {resolver.Lookup{Name: "i", ClusterName: "c"}, "refused", "refused", "refused"},
 		"all four":        {resolver.Lookup{Name: "i", ClusterName: "c", Kind: "K", Group: "k.io"}, "refused", "refused", "refused"},
-		// What theirs refuses, and is the obvious way to name an external issuer of the cluster.
+		// cert-manager refuses these, which are the obvious way to name an external
+		// cluster-scoped issuer.
 		"cluster, kind and group": {
 			resolver.Lookup{ClusterName: "c", Kind: "AWSPCAClusterIssuer", Group: "awspca.cert-manager.io"},
 			"AWSPCAClusterIssuer.awspca.cert-manager.io/c", "AWSPCAClusterIssuer.awspca.cert-manager.io/c", "AWSPCAClusterIssuer.awspca.cert-manager.io/c",
@@ -166,9 +167,9 @@ func TestScopeAndOrigin(t *testing.T) {
 	}
 }
 
-// What is completed is right only by luck of what else is known, so that it is said.
+// A completed reference depends on which other kinds are known, so there is a warning.
 func TestCompletionsAreSaid(t *testing.T) {
-	twice := []resolver.Entry{
+	twice := []resolver.IssuerType{
 		entry(resolver.LevelOperator, "a", "a.example.com", namespaced("CorpIssuer", "corpissuers")),
 		entry(resolver.LevelOperator, "b", "b.example.com", namespaced("CorpIssuer", "corpissuers")),
 	}
@@ -212,7 +213,7 @@ func TestCompletionsAreSaid(t *testing.T) {
 	}
 }
 
-// Kinds that the cluster serves are suggested, whether or not anybody declares them.
+// Kinds that the cluster serves are suggested, declared or not.
 func TestWhatIsServedCanBeMeant(t *testing.T) {
 	registry := newRegistry(t, resolver.Defaults{})
 	served := cluster{
@@ -269,8 +270,8 @@ func TestWhatIsWrittenInFullIsSaidNothingOf(t *testing.T) {
 	}
 }
 
-// Twenty and more ways to get an issuer wrong. Each gives one problem that says where and
-// why, and the references that would be right.
+// Ways to get an issuer wrong. Each gives one problem that says where and why, and suggests
+// valid references.
 func TestWaysToGetAnIssuerWrong(t *testing.T) {
 	registry := newRegistry(t, resolver.Defaults{})
 	for _, row := range []struct {
@@ -360,7 +361,7 @@ func TestWaysToGetAnIssuerWrong(t *testing.T) {
 	}
 }
 
-// A suggestion that is followed to the letter must work.
+// Every suggestion must work exactly as given.
 func FuzzResolve(f *testing.F) {
 	f.Add("i", "", "StepIsuer", "", "d", "Issuer", "cert-manager.io")
 	f.Add("", "c", "AWSPCAIssuer", "awspca.cert-manager.io/v1beta1", "", "", "")
@@ -419,7 +420,8 @@ func TestResolvingWhatIsRightAllocatesNothing(t *testing.T) {
 	}
 }
 
-// A group that is passed on, as nobody knows it, and that is a part of one that has the kind.
+// An unknown group is passed on; if it is part of a known one that has the kind, that is
+// suggested.
 func TestAPartOfAGroupIsMeant(t *testing.T) {
 	registry := newRegistry(t, resolver.Defaults{})
 	for group, want := range map[string]string{

@@ -9,10 +9,10 @@ const (
 	ClusterIssuerKind = "ClusterIssuer"
 )
 
-// formerGroup is what cert-manager's group was called before its version 0.11.
+// formerGroup is cert-manager's group before version 0.11.
 const formerGroup = "certmanager.k8s.io"
 
-// Scope says where issuers of a kind live.
+// Scope says whether issuers of a kind are namespaced.
 type Scope string
 
 // The scopes. ScopeUnknown is for a kind that neither the catalogue nor the cluster knows.
@@ -25,45 +25,34 @@ const (
 // GroupKind is the key of the registry.
 type GroupKind struct{ Group, Kind string }
 
-// Lookup is what a source says about its issuer. Empty fields were not given.
+// Lookup is the issuer as a source names it. Empty fields weren't given.
 type Lookup struct {
-	// Name is the issuer's name by the annotation issuer, ClusterName by cluster-issuer.
+	// Name is the value of the annotation issuer, ClusterName that of cluster-issuer.
 	Name, ClusterName string
 	Kind, Group       string
-	// Auto is true when the source asks for the default issuer and names none.
+	// Auto is true if the source asks for the default issuer.
 	Auto bool
-	// Default is the default issuer of this source, in place of the registry's; it has no
-	// name where there is none.
+	// Default is a default issuer for this source that replaces the registry's; without a name,
+	// there is none.
 	Default Defaults
-	// Current is the reference of the Certificate that exists, if any: a completion
-	// that fits it is preferred, so that a CRD installed later redirects nothing.
+	// Current is the issuerRef of the existing Certificate, if any. If several groups are
+	// possible, its group is preferred, so that a CRD installed later doesn't change the issuer.
 	Current Ref
 }
 
-// Ref is a complete reference to an issuer: Certificate's spec.issuerRef.
+// Ref is a complete reference to an issuer: a Certificate's spec.issuerRef.
 type Ref struct{ Group, Kind, Name string }
 
-// Origin says where a value came from.
+// Origin says where a value came from. The callers of this package define further ones.
 type Origin string
 
-// The origins of an issuer.
+// The origins of an issuer in this package.
 const (
 	FromAnnotation Origin = "annotation"
 	FromDefault    Origin = "default"
-	FromParent     Origin = "parent"
-	FromPolicy     Origin = "policy"
-	FromNamespace  Origin = "namespace"
 )
 
-// The origins that only other values of a Certificate have: the source's own fields, what is
-// known of the issuer, and the Certificate as it is, which keeps them.
-const (
-	FromSource      Origin = "source"
-	FromResolver    Origin = "resolver"
-	FromCertificate Origin = "certificate"
-)
-
-// Issuer is the answer to a Lookup.
+// Issuer is the result of a Lookup.
 type Issuer struct {
 	Ref
 	Scope Scope
@@ -71,8 +60,8 @@ type Issuer struct {
 	From Origin
 }
 
-// Field names the part of a Lookup that a problem is about; it stands in the problem's
-// Key until the caller, who knows the annotation keys, puts the key there.
+// A Field names the part of a Lookup that a problem is about. It is the problem's Key until the
+// caller replaces it with the annotation's key.
 const (
 	FieldName        = "issuer"
 	FieldClusterName = "cluster-issuer"
@@ -82,27 +71,27 @@ const (
 
 // Defaults is the operator's default issuer: --default-issuer-name, -kind, -group.
 type Defaults struct {
-	Name  string // "" = there is none
+	Name  string // "" means none
 	Kind  string // default Issuer
 	Group string // default cert-manager.io
 }
 
-// Served tells which issuer kinds the cluster serves; a nil Served knows none. It is a
-// snapshot in memory.
+// Served says which issuer kinds the cluster serves. It is a snapshot in memory; a nil Served
+// has none.
 type Served interface {
-	// Scope of a served kind, and whether it is served at all.
+	// Scope returns the scope of a kind, and whether it is served.
 	Scope(GroupKind) (Scope, bool)
-	// Groups that serve a kind of this name.
+	// Groups returns the groups that serve a kind of this name.
 	Groups(kind string) []string
-	// Issuers are the served kinds whose name ends in Issuer, in the order of group and kind.
+	// Issuers returns the served kinds whose name ends in Issuer, sorted by group and kind.
 	Issuers() []GroupKind
 }
 
-// Answer is what Resolve gives: an issuer, or problems of severity error, never neither.
+// Answer is the result of Resolve: an issuer, or problems of severity error.
 type Answer struct {
 	Issuer   Issuer
 	OK       bool
 	Problems problem.List
-	// Suggestions are complete references that would be right, best first.
+	// Suggestions are valid references that may have been meant, best first.
 	Suggestions []Issuer
 }

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Constraints is a closed set of rules about what an issuer can't do. A nil rule is no rule;
-// an empty list in a rule allows nothing.
+// Constraints are the rules about what an issuer can sign. A nil rule allows everything; an
+// empty list in a rule allows nothing.
 type Constraints struct {
 	SANs       *SANRule        `yaml:"sans,omitempty"`
 	Wildcards  *WildcardRule   `yaml:"wildcards,omitempty"`
@@ -17,11 +17,11 @@ type Constraints struct {
 	CA         *CARule         `yaml:"ca,omitempty"`
 }
 
-// Verdict says what becomes of a Certificate that breaks a rule.
+// Verdict says what to do about a Certificate that breaks a rule.
 type Verdict string
 
-// The verdicts. Warn, which a verdict that isn't set means too, makes the Certificate and
-// tells the user; Refuse makes none, and leaves an existing one as it is.
+// The verdicts. Warn, the default, creates the Certificate and warns the user; Refuse creates
+// none, and leaves an existing one unchanged.
 const (
 	Warn   Verdict = "Warn"
 	Refuse Verdict = "Refuse"
@@ -39,7 +39,7 @@ const (
 	OtherName SANKind = "OtherName"
 )
 
-// SANRule limits the kinds of names and, if Max isn't 0, their number.
+// SANRule limits the kinds of names and, unless Max is 0, their number.
 type SANRule struct {
 	Allowed []SANKind `yaml:"allowed,omitempty"`
 	Max     int       `yaml:"max,omitempty"`
@@ -52,10 +52,10 @@ type WildcardRule struct {
 	Verdict Verdict `yaml:"verdict,omitempty"`
 }
 
-// CommonNameMust says what holds for the common name.
+// CommonNameMust says what is required of the common name.
 type CommonNameMust string
 
-// What may be demanded of a common name. NameOptional, the default, demands nothing.
+// The requirements for a common name. NameOptional, the default, requires nothing.
 const (
 	NameOptional  CommonNameMust = "Optional"
 	NameRequired  CommonNameMust = "Required"
@@ -63,7 +63,7 @@ const (
 	NameMustBeSAN CommonNameMust = "MustBeSAN"
 )
 
-// CommonNameRule is about the common name; MaxBytes of 0 is no limit.
+// CommonNameRule limits the common name; a MaxBytes of 0 is no limit.
 type CommonNameRule struct {
 	Must     CommonNameMust `yaml:"must,omitempty"`
 	MaxBytes int            `yaml:"maxBytes,omitempty"`
@@ -76,15 +76,15 @@ type KeyRule struct {
 	Verdict Verdict `yaml:"verdict,omitempty"`
 }
 
-// DurationRule is about how long certificates are valid; 0 is no limit.
+// DurationRule limits the duration of certificates; 0 is no limit.
 type DurationRule struct {
 	Min time.Duration `yaml:"min,omitempty"`
 	Max time.Duration `yaml:"max,omitempty"`
-	// Steps are the only durations that the issuer knows, rising; it takes the nearest.
+	// Steps are the only durations that the issuer supports, ascending; it uses the nearest.
 	Steps []time.Duration `yaml:"steps,omitempty"`
-	// Ignored means that the issuer decides, whatever is asked for.
+	// Ignored means that the issuer ignores the requested duration.
 	Ignored bool `yaml:"ignored,omitempty"`
-	// WhenUnset is what the issuer takes where nothing is asked for.
+	// WhenUnset is the issuer's duration if none is requested.
 	WhenUnset time.Duration `yaml:"whenUnset,omitempty"`
 	Verdict   Verdict       `yaml:"verdict,omitempty"`
 }
@@ -95,13 +95,13 @@ type UsageRule struct {
 	Verdict Verdict  `yaml:"verdict,omitempty"`
 }
 
-// CARule says whether certificates may be CAs themselves.
+// CARule says whether certificates may be CA certificates.
 type CARule struct {
 	Allowed bool    `yaml:"allowed,omitempty"`
 	Verdict Verdict `yaml:"verdict,omitempty"`
 }
 
-// verdicts are those of the rules that there are, by the rules' names.
+// verdicts iterates over the rules that are set: their names and verdicts.
 func (c Constraints) verdicts() iter.Seq2[string, Verdict] {
 	return func(yield func(string, Verdict) bool) {
 		for _, name := range c.names() {

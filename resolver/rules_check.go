@@ -20,7 +20,7 @@ func Usages() []string {
 	}
 }
 
-// checkGrant holds the verdicts to the grant.
+// checkGrant returns the rules that refuse without a grant to do so.
 func (c Constraints) checkGrant(g Grant) error {
 	var all declaration.Mistakes
 	for name, verdict := range c.verdicts() {
@@ -31,14 +31,14 @@ func (c Constraints) checkGrant(g Grant) error {
 	return all.Err()
 }
 
-// check says which rules are malformed.
+// check returns the malformed rules.
 func (c Constraints) check() error {
 	var all declaration.Mistakes
 	all.AddUnder("constraints", c.mistakes())
 	return all.Err()
 }
 
-// faults are those of the rules, at paths such as durations.max.
+// mistakes returns the malformed rules, with paths such as durations.max.
 func (c Constraints) mistakes() declaration.Mistakes {
 	var all declaration.Mistakes
 	for name, verdict := range c.verdicts() {
@@ -115,7 +115,7 @@ func (k Key) mistakes() declaration.Mistakes {
 	return all
 }
 
-// fits says whether the algorithm has keys of a size, and which it has.
+// fits reports whether the algorithm has keys of a size, and returns the sizes that it has.
 func (k Key) fits(size int) (fits bool, sizes string) {
 	switch k.Algorithm {
 	case "RSA":
@@ -139,7 +139,7 @@ func (r DurationRule) mistakes() declaration.Mistakes {
 	all.Add("steps", tooMany(len(r.Steps)))
 	for i, step := range r.Steps {
 		if step <= 0 || (i > 0 && step <= r.Steps[i-1]) {
-			all.Add(fmt.Sprintf("steps[%d]", i), fmt.Errorf("%s is not more than what stands before it: the durations must rise", hours(step)))
+			all.Add(fmt.Sprintf("steps[%d]", i), fmt.Errorf("%s is not longer than the one before it: the durations must ascend", hours(step)))
 		}
 	}
 	return all
@@ -156,7 +156,7 @@ func usageMistakes(usages []string) declaration.Mistakes {
 	return all
 }
 
-// tooMany bounds a list.
+// tooMany returns an error if a list is too long.
 func tooMany(length int) error {
 	if length <= MaxListed {
 		return nil

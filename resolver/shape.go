@@ -2,8 +2,8 @@ package resolver
 
 import "time"
 
-// certificateShape is the spec of a Certificate: what rules read is typed, the rest of the
-// CRD's fields are there to be known.
+// certificateShape is the spec of a Certificate. Fields that rules read are typed; the others
+// are listed so that they count as known.
 type certificateShape struct {
 	CommonName     string        `yaml:"commonName"`
 	DNSNames       []string      `yaml:"dnsNames"`

@@ -13,53 +13,53 @@ var catalogue embed.FS
 // builtinFile is the declaration of cert-manager's own issuers.
 const builtinFile = "catalogue/cert-manager.yaml"
 
-// Shipped is the catalogue that comes with this build, sorted by name, without
-// cert-manager's own issuers, which every registry has.
-func Shipped() ([]Entry, error) {
+// Shipped returns the catalogue of this build, sorted by name. cert-manager's own issuers aren't
+// included, since every registry has them.
+func Shipped() ([]IssuerType, error) {
 	all, err := shipped()
 	if err != nil {
 		return nil, err
 	}
-	entries := make([]Entry, 0, len(all))
-	for _, entry := range all {
-		if entry.Group != CertManagerGroup {
-			entries = append(entries, entry)
+	types := make([]IssuerType, 0, len(all))
+	for _, t := range all {
+		if t.Group != CertManagerGroup {
+			types = append(types, t)
 		}
 	}
-	return entries, nil
+	return types, nil
 }
 
-// shipped reads the catalogue once; entries are not changed after that.
-var shipped = sync.OnceValues(func() ([]Entry, error) {
+// shipped reads the catalogue once; its types are never changed.
+var shipped = sync.OnceValues(func() ([]IssuerType, error) {
 	files, err := fs.Glob(catalogue, "catalogue/*.yaml")
 	if err != nil {
 		return nil, fmt.Errorf("the issuer catalogue: %w", err)
 	}
-	entries := make([]Entry, 0, len(files))
+	types := make([]IssuerType, 0, len(files))
 	for _, file := range files {
 		content, err := catalogue.ReadFile(file)
 		if err != nil {
 			return nil, fmt.Errorf("the issuer catalogue: %w", err)
 		}
-		entry, err := decode(content, file, file == builtinFile)
+		t, err := decode(content, file, file == builtinFile)
 		if err != nil {
 			return nil, err
 		}
-		entries = append(entries, entry)
+		types = append(types, t)
 	}
-	return entries, nil
+	return types, nil
 })
 
-// builtin are cert-manager's own issuers.
-func builtin() (Entry, error) {
+// builtin returns cert-manager's own issuers.
+func builtin() (IssuerType, error) {
 	all, err := shipped()
 	if err != nil {
-		return Entry{}, err
+		return IssuerType{}, err
 	}
-	for _, entry := range all {
-		if entry.Group == CertManagerGroup {
-			return entry, nil
+	for _, t := range all {
+		if t.Group == CertManagerGroup {
+			return t, nil
 		}
 	}
-	return Entry{}, fmt.Errorf("the issuer catalogue has no %s", builtinFile)
+	return IssuerType{}, fmt.Errorf("the issuer catalogue has no %s", builtinFile)
 }

@@ -5,44 +5,43 @@ import (
 	"time"
 )
 
-// IssuerKey names one issuer of the cluster. Namespace is empty for a kind whose issuers
-// are cluster-scoped.
+// IssuerKey identifies an issuer in the cluster. Namespace is empty for cluster-scoped kinds.
 type IssuerKey struct {
 	GroupKind
 	Namespace, Name string
 }
 
-// Statement is what a resolver says of one issuer: plain data, which certshim evaluates. It
-// has no field for a name, a host, a Secret, a label or a value of an annotation, so that a
-// resolver can narrow and recommend, and nothing else. The zero value says nothing.
+// Statement is what a resolver states about one issuer, as plain data that certshim evaluates.
+// It can only restrict and recommend: it has no field for a name, a host, a Secret, a label or
+// the value of an annotation. The zero value states nothing.
 type Statement struct {
 	Existence Existence
 	Ready     Readiness
-	// Reason is why, in CamelCase and at most [MaxReason] bytes; Message says it to people,
-	// in at most [MaxMessage] bytes, and is never parsed.
+	// Reason is in CamelCase and at most [MaxReason] bytes long. Message is for people, at most
+	// [MaxMessage] bytes long, and never parsed.
 	Reason, Message string
 	Constraints     Constraints
 	Values          Values
-	// CopyAnnotations are keys that the issuer reads from the Certificate. The value is the
-	// source's.
+	// CopyAnnotations are keys that the issuer reads from the Certificate. Their values come
+	// from the source.
 	CopyAnnotations []string
-	// Namespaces are those whose sources may use the issuer: nil is all, empty is none.
+	// Namespaces are those whose sources may use the issuer: nil means all, empty none.
 	Namespaces []string
-	// TTL is how long the statement holds; 0 is the registry's default.
+	// TTL is how long the statement is valid; 0 means the default.
 	TTL time.Duration
 }
 
-// Existence says whether the issuer is there.
+// Existence says whether the issuer exists.
 type Existence string
 
-// The existences. MayExist means that nobody can tell.
+// The existences. MayExist means that it can't be determined.
 const (
 	MayExist Existence = ""
 	Exists   Existence = "Exists"
 	Missing  Existence = "Missing"
 )
 
-// Readiness says whether the issuer can sign now. It is advice: it blocks nothing.
+// Readiness says whether the issuer can sign now. It is informational and blocks nothing.
 type Readiness string
 
 // The readinesses.
@@ -52,25 +51,25 @@ const (
 	NotReady     Readiness = "False"
 )
 
-// Values are those of a Certificate whose source doesn't say. A zero field is no value.
+// Values are set on a Certificate where its source sets none. A zero field means no value.
 type Values struct {
-	// Usages by cert-manager's names.
+	// Usages are cert-manager's names of key usages.
 	Usages      []string      `yaml:"usages,omitempty"`
 	Duration    time.Duration `yaml:"duration,omitempty"`
 	RenewBefore time.Duration `yaml:"renewBefore,omitempty"`
 	PrivateKey  Key           `yaml:"privateKey,omitempty"`
-	// CommonName makes the first DNS name the common name, where it has 64 bytes at most.
+	// CommonName sets the common name to the first DNS name of at most 64 bytes.
 	CommonName bool `yaml:"commonName,omitempty"`
 }
 
-// Key is an algorithm, RSA, ECDSA or Ed25519, and its sizes: none mean all of them in a rule,
-// and the algorithm's default in a value, which has one at most.
+// Key is an algorithm, RSA, ECDSA or Ed25519, and its sizes. No size means all sizes in a rule,
+// and the default size in a value, which has at most one.
 type Key struct {
 	Algorithm string `yaml:"algorithm"`
 	Sizes     []int  `yaml:"sizes,omitempty"`
 }
 
-// Finding is what is known of an issuer now, and from whom.
+// Finding is what is currently known about an issuer, and where it comes from.
 type Finding struct {
 	Statement
 	State State
@@ -78,14 +77,14 @@ type Finding struct {
 	Fault Fault
 	// By names the resolver: catalogue/step-issuer, plugin/corp-ca.
 	By string
-	// Hold asks that no new Certificate be made until the resolver has answered once: its
-	// grant can change what a Certificate says.
+	// Hold asks to create no new Certificate until the resolver has answered once, since its
+	// grant allows it to change Certificates.
 	Hold bool
-	// Overdue says that it has not answered for so long that people should hear of it.
+	// Overdue means that it hasn't answered for so long that users should be told.
 	Overdue bool
 }
 
-// NotServedFinding is about an issuer of a kind that nobody declares and no server serves.
+// NotServedFinding is about an issuer of a kind that is neither declared nor served.
 func NotServedFinding() Finding {
 	return Finding{Statement: Statement{Existence: Missing}, State: Fresh, Fault: NotServed, By: "discovery"}
 }
@@ -93,8 +92,8 @@ func NotServedFinding() Finding {
 // State says how old a finding is.
 type State string
 
-// The states. Never means that the resolver has said nothing since the start, or too long
-// ago: the statement is empty.
+// The states. Never means that the resolver hasn't answered since the start, or not for too
+// long; the statement is empty.
 const (
 	Never State = "Never"
 	Fresh State = "Fresh"
@@ -107,7 +106,7 @@ type Fault string
 // The faults of a resolver.
 const (
 	NoFault Fault = ""
-	// NotServed means that the cluster has no such kind: the issuer is missing.
+	// NotServed means that the cluster doesn't have the kind: the issuer is missing.
 	NotServed    Fault = "NotServed"
 	Unreachable  Fault = "Unreachable"
 	Timeout      Fault = "Timeout"
@@ -116,36 +115,47 @@ const (
 	Broken       Fault = "Broken"
 )
 
-// Issuers is what is known of the issuers of a cluster: a snapshot in memory that doesn't
+// Issuers is what is known about the issuers of a cluster: a snapshot in memory that doesn't
 // change during a decision.
 type Issuers interface {
-	Findings
-	// Names of the issuers of a kind, in a namespace, or of the cluster where it is empty.
-	// They are for suggestions, so that none need be complete.
-	Names(kind GroupKind, namespace string) []string
+	// Find returns the finding about an issuer, without Ready, Reason and Message; false means
+	// that no resolver answers for its kind.
+	Find(IssuerKey) (Finding, bool)
+	// Readiness returns these three. It is called only if they are shown to somebody.
+	Readiness(IssuerKey) (ready Readiness, reason, message string)
+	// Near returns the issuer of a kind whose name is nearest to name, or "", in a namespace or,
+	// if that is empty, among the cluster-scoped ones. With same set, only name itself counts.
+	Near(kind GroupKind, namespace, name string, same bool) string
 }
 
-// Findings gives what resolvers said; a nil Findings knows nothing. It is a snapshot in
-// memory: it does no I/O, waits for nobody, and is safe for concurrent use. Asking for an
-// issuer is also how resolvers learn that somebody uses it.
+// Findings returns what resolvers stated. It is a snapshot in memory: it does no I/O, never
+// waits, and is safe for concurrent use. A call also tells the resolver that the issuer is in
+// use. A nil Findings knows nothing.
 type Findings interface {
-	// Find gives what is known of an issuer; false means that no resolver speaks for its kind.
+	// Find returns the finding about an issuer; false means that no resolver answers for its
+	// kind.
 	Find(IssuerKey) (Finding, bool)
 }
 
-// Callbacks are how resolvers that are asked beside the decisions learn from the cluster, and
-// tell what is new. Each may be nil; none may block for long.
+// Callbacks connect resolvers that are asked apart from decisions to the rest of the program.
+// Each may be nil; none may block for long.
 type Callbacks struct {
-	// Observed gives what is to be seen of an issuer's object, as JSON, or nil.
+	// Observed returns the visible part of an issuer's object as JSON, or nil.
 	Observed func(IssuerKey) []byte
-	// Changed is told of issuers of which something else is known than before.
+	// Changed receives the issuers whose findings changed.
 	Changed func([]IssuerKey)
-	// Trouble is told of a resolver that is itself wrong: [WrongVersion], [Rejected] or [Broken].
-	// The text is fit to be shown. Each fault is told once in a while.
+	// Trouble receives a fault of a resolver itself, [WrongVersion], [Rejected] or [Broken], and
+	// a text that is safe to show. Repeated faults are reported at intervals.
 	Trouble func(name string, fault Fault, text string)
 }
 
-// Allows says whether sources of a namespace may use the issuer.
+// WithoutReadiness returns the finding in the form of [Issuers.Find].
+func (f Finding) WithoutReadiness() Finding {
+	f.Ready, f.Reason, f.Message = ReadyUnknown, "", ""
+	return f
+}
+
+// Allows reports whether sources of a namespace may use the issuer.
 func (s Statement) Allows(namespace string) bool {
 	return s.Namespaces == nil || slices.Contains(s.Namespaces, namespace)
 }

@@ -1,6 +1,7 @@
 package resolver
 
 import (
+	"cmp"
 	"iter"
 	"maps"
 	"slices"
@@ -9,20 +10,20 @@ import (
 	"github.com/certshim/certshim/declaration"
 )
 
-// maxSuggestions bounds what an Event can show.
+// maxSuggestions is what fits into an Event.
 const maxSuggestions = 3
 
-// suggest adds a complete reference that would be right.
+// suggest adds a valid reference to the suggestions.
 func (s *resolution) suggest(ref Ref) {
-	scope, _ := s.known(ref.Group, ref.Kind)
+	scope, _ := s.scopeOf(ref.Group, ref.Kind)
 	issuer := Issuer{Ref: ref, Scope: scope, From: FromAnnotation}
 	if len(s.answer.Suggestions) < maxSuggestions && isSubdomain(ref.Name) && !slices.Contains(s.answer.Suggestions, issuer) {
 		s.answer.Suggestions = append(s.answer.Suggestions, issuer)
 	}
 }
 
-// suggestMeant adds a reference that was put together from what is written, or, where it
-// would be refused too, what would be offered for it.
+// suggestMeant suggests a corrected reference, or, if that is invalid too, the suggestions for
+// it.
 func (s *resolution) suggestMeant(ref Ref) {
 	answer := s.registry.Resolve(Lookup{Name: ref.Name, Kind: ref.Kind, Group: ref.Group}, s.served)
 	if answer.OK {
@@ -33,30 +34,30 @@ func (s *resolution) suggestMeant(ref Ref) {
 	}
 }
 
-// suggestBoth offers the two issuers that are named at once.
+// suggestBoth suggests each of two issuers that are named at once.
 func (s *resolution) suggestBoth() {
 	l := s.lookup
 	bare, _, _ := strings.Cut(l.Group, "/")
-	group := orElse(bare, CertManagerGroup)
-	if kind := orElse(l.Kind, IssuerKind); s.isKnown(group, kind) {
+	group := cmp.Or(bare, CertManagerGroup)
+	if kind := cmp.Or(l.Kind, IssuerKind); s.isKnown(group, kind) {
 		s.suggest(Ref{Group: group, Kind: kind, Name: l.Name})
 	}
 	s.suggest(Ref{Group: CertManagerGroup, Kind: ClusterIssuerKind, Name: l.ClusterName})
 }
 
-// suggestName offers the issuer of a corrected name. A kind that stood in the name, as in
-// ClusterIssuer/corp, counts.
+// suggestName suggests the issuer with a corrected name. A kind within the name, as in
+// ClusterIssuer/corp, is used.
 func (s *resolution) suggestName(written, meant string) {
-	kind := orElse(s.lookup.Kind, s.impliedKind())
+	kind := cmp.Or(s.lookup.Kind, s.impliedKind())
 	if before, _, cut := strings.Cut(written, "/"); cut {
-		kind = orElse(declaration.Nearest(before, s.kindNames()), kind)
+		kind = cmp.Or(declaration.Nearest(before, s.kindNames()), kind)
 	}
 	if group := s.groupOf(kind); group != "" {
 		s.suggest(Ref{Group: group, Kind: kind, Name: meant})
 	}
 }
 
-// groupOf is the group in which a kind is most likely meant, or "".
+// groupOf returns the most likely group of a kind, or "".
 func (s *resolution) groupOf(kind string) string {
 	groups := s.groupsOf(kind)
 	bare, _, _ := strings.Cut(s.lookup.Group, "/")
@@ -71,8 +72,8 @@ func (s *resolution) groupOf(kind string) string {
 	return ""
 }
 
-// meantName is a name without what people write around it, or "" where nothing valid
-// comes of it.
+// meantName removes what people wrongly write around a name, and returns "" if the rest is
+// invalid.
 func meantName(name string) string {
 	name = name[strings.LastIndex(name, "/")+1:]
 	name = strings.ToLower(strings.ReplaceAll(strings.Trim(name, "\"'` "), "_", "-"))
@@ -82,8 +83,8 @@ func meantName(name string) string {
 	return name
 }
 
-// meantKind is the known kind that a wrong one contains or is nearest to, or "". Kinds of
-// the group that is given come first.
+// meantKind returns the known kind that a wrong one contains or resembles, or "". Kinds of the
+// given group come first.
 func (s *resolution) meantKind(kind string) string {
 	for part := range strings.FieldsFuncSeq(kind, func(r rune) bool { return strings.ContainsRune("./, ", r) }) {
 		if len(s.groupsOf(part)) > 0 && part != kind {
@@ -96,8 +97,8 @@ func (s *resolution) meantKind(kind string) string {
 	return declaration.NearestOther(kind, s.kindNames())
 }
 
-// suggestKind offers the groups of a kind, or of the one that is meant by it; and where
-// that is nothing, cert-manager's own issuers of the name.
+// suggestKind suggests the groups of a kind, or of the kind that it resembles; failing that,
+// cert-manager's own issuers of that name.
 func (s *resolution) suggestKind(kind string) {
 	if len(s.groupsOf(kind)) == 0 {
 		kind = s.meantKind(kind)
@@ -115,8 +116,8 @@ func (s *resolution) suggestKind(kind string) {
 	}
 }
 
-// suggestGroup offers the kinds of a group: the one that is written or nearest to it;
-// else all, those of the scope that is written first, and the groups that have the kind.
+// suggestGroup suggests the kind of a group that is written or resembles it; failing that, all
+// its kinds, those of the likely scope first, and the group that does have the kind.
 func (s *resolution) suggestGroup(group, kind string) {
 	kinds := s.kindsOf(group)
 	if slices.Contains(kinds, kind) {
@@ -129,7 +130,7 @@ func (s *resolution) suggestGroup(group, kind string) {
 		wanted = Cluster
 	}
 	slices.SortStableFunc(kinds, func(a, b string) int {
-		return s.otherScope(group, a, wanted) - s.otherScope(group, b, wanted)
+		return s.scopeRank(group, a, wanted) - s.scopeRank(group, b, wanted)
 	})
 	for _, known := range kinds {
 		s.suggest(Ref{Group: group, Kind: known, Name: s.ref.Name})
@@ -139,14 +140,14 @@ func (s *resolution) suggestGroup(group, kind string) {
 	}
 }
 
-func (s *resolution) otherScope(group, kind string, wanted Scope) int {
-	if scope, _ := s.known(group, kind); scope == wanted {
+func (s *resolution) scopeRank(group, kind string, wanted Scope) int {
+	if scope, _ := s.scopeOf(group, kind); scope == wanted {
 		return 0
 	}
 	return 1
 }
 
-// servedIssuers are issuer kinds that the cluster serves and nobody declares.
+// servedIssuers iterates over issuer kinds that the cluster serves and nobody declares.
 func (s *resolution) servedIssuers() iter.Seq[GroupKind] {
 	return func(yield func(GroupKind) bool) {
 		if s.served == nil {
@@ -160,7 +161,7 @@ func (s *resolution) servedIssuers() iter.Seq[GroupKind] {
 	}
 }
 
-// groupsOf are the groups that declare a kind, then those that serve it.
+// groupsOf returns the groups that declare a kind, then those that serve it.
 func (s *resolution) groupsOf(kind string) []string {
 	groups := slices.Clone(s.registry.groups[kind])
 	for served := range s.servedIssuers() {
@@ -171,7 +172,7 @@ func (s *resolution) groupsOf(kind string) []string {
 	return groups
 }
 
-// kindsOf are the issuer kinds of a group, declared or served.
+// kindsOf returns the issuer kinds of a group, declared or served.
 func (s *resolution) kindsOf(group string) []string {
 	kinds := slices.Clone(s.registry.kinds[group])
 	for served := range s.servedIssuers() {

@@ -2,7 +2,7 @@ package resolver
 
 import "slices"
 
-// The rules by their names in a file.
+// The names of the rules in a declaration.
 const (
 	ruleSANs       = "sans"
 	ruleWildcards  = "wildcards"
@@ -13,12 +13,12 @@ const (
 	ruleCA         = "ca"
 )
 
-// ruleNames are all rules in the order in which they are judged and shown.
+// ruleNames returns all rules in the order in which they are checked and shown.
 func ruleNames() []string {
 	return []string{ruleSANs, ruleWildcards, ruleCommonName, ruleKeys, ruleDurations, ruleUsages, ruleCA}
 }
 
-// names are the rules that there are.
+// names returns the names of the rules that are set.
 func (c Constraints) names() []string {
 	there := map[string]bool{
 		ruleSANs: c.SANs != nil, ruleWildcards: c.Wildcards != nil, ruleCommonName: c.CommonName != nil,
@@ -27,7 +27,7 @@ func (c Constraints) names() []string {
 	return slices.DeleteFunc(ruleNames(), func(name string) bool { return !there[name] })
 }
 
-// over lays the rules that there are over others.
+// over returns base with the rules of c replacing those of the same name.
 func (c Constraints) over(base Constraints) Constraints {
 	return Constraints{
 		SANs: orRule(c.SANs, base.SANs), Wildcards: orRule(c.Wildcards, base.Wildcards),
@@ -77,7 +77,7 @@ func (v *Values) drop(field ValueField) {
 	}
 }
 
-// droppable are the paths that a variant's drop may name.
+// droppable returns the paths that a variant may drop.
 func droppable() []string {
 	paths := []string{"recommend", "defaults"}
 	for _, name := range ruleNames() {
@@ -89,15 +89,15 @@ func droppable() []string {
 	return paths
 }
 
-// said is what an entry says of an issuer beside its readiness.
-type said struct {
+// profile is what an issuer type declares about its issuers, apart from readiness.
+type profile struct {
 	constraints Constraints
 	recommend   Recommendation
 	defaults    Values
 }
 
-// with gives what a variant makes of it.
-func (s said) with(v Variant) said {
+// with returns s as modified by a variant.
+func (s profile) with(v Variant) profile {
 	for _, path := range v.Drop {
 		s.dropPath(path)
 	}
@@ -111,7 +111,7 @@ func (s said) with(v Variant) said {
 	return s
 }
 
-func (s *said) dropPath(path string) {
+func (s *profile) dropPath(path string) {
 	switch path {
 	case "recommend":
 		s.recommend = Recommendation{}
@@ -133,7 +133,7 @@ func (s *said) dropPath(path string) {
 	}
 }
 
-// Under fills the values that aren't set from others.
+// Under returns v with its unset values taken from fill.
 func (v Values) Under(fill Values) Values {
 	if len(v.Usages) == 0 {
 		v.Usages = fill.Usages

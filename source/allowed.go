@@ -61,15 +61,8 @@ func decodeSelector(block map[string]any) (labels.Selector, error) {
 	return metav1.LabelSelectorAsSelector(&selector)
 }
 
-// SelectsNamespaces says whether a Gateway admits ListenerSets by labels of their namespace.
-func (o *Object) SelectsNamespaces() bool {
-	return o.Allowed != nil && o.Allowed.From == fromSelector && o.Allowed.Selector != "" && o.Allowed.Selector != everyNamespace
-}
-
-// Refuses says why a Gateway does not admit a ListenerSet, or "". namespaceLabels gives
-// the labels of the set's namespace, false where they can't be read, which is a reason;
-// it is called only for a Gateway that selects namespaces by their labels.
-func Refuses(gateway, set *Object, namespaceLabels func() (map[string]string, bool)) string {
+// refused says why a Gateway does not admit a ListenerSet.
+func refused(gateway, set *Object, namespaceLabels func() (map[string]string, bool)) Refusal {
 	name := fmt.Sprintf("Gateway %s/%s", gateway.Namespace, gateway.Name)
 	from := fromNone
 	if gateway.Allowed != nil {
@@ -77,37 +70,37 @@ func Refuses(gateway, set *Object, namespaceLabels func() (map[string]string, bo
 	}
 	switch from {
 	case fromAll:
-		return ""
+		return Refusal{}
 	case fromSame:
 		if gateway.Namespace == set.Namespace {
-			return ""
+			return Refusal{}
 		}
-		return name + " admits ListenerSets of its own namespace alone (spec.allowedListeners.namespaces.from: Same)"
+		return Refusal{Why: name + " admits ListenerSets of its own namespace alone (spec.allowedListeners.namespaces.from: Same)"}
 	case fromSelector:
-		return refusesLabels(name, gateway.Allowed.Selector, set.Namespace, namespaceLabels)
+		return refusedByLabels(name, gateway.Allowed.Selector, set.Namespace, namespaceLabels)
 	case fromNone:
-		return name + " admits no ListenerSets (spec.allowedListeners.namespaces.from is None, the default)"
+		return Refusal{Why: name + " admits no ListenerSets (spec.allowedListeners.namespaces.from is None, the default)"}
 	}
-	return fmt.Sprintf("%s has the unknown value %s in spec.allowedListeners.namespaces.from; allowed: All, Same, Selector, None", name, problem.Quote(from))
+	return Refusal{Why: fmt.Sprintf("%s has the unknown value %s in spec.allowedListeners.namespaces.from; allowed: All, Same, Selector, None", name, problem.Quote(from))}
 }
 
-func refusesLabels(name, selector, namespace string, namespaceLabels func() (map[string]string, bool)) string {
+func refusedByLabels(name, selector, namespace string, namespaceLabels func() (map[string]string, bool)) Refusal {
 	switch selector {
 	case everyNamespace:
-		return ""
+		return Refusal{}
 	case "":
-		return name + " admits ListenerSets by a selector and has none (spec.allowedListeners.namespaces.selector)"
+		return Refusal{Why: name + " admits ListenerSets by a selector and has none (spec.allowedListeners.namespaces.selector)"}
 	}
 	parsed, err := labels.Parse(selector)
 	if err != nil {
-		return fmt.Sprintf("%s has a selector that can't be read: %v", name, err)
+		return Refusal{Why: fmt.Sprintf("%s has a selector that can't be read: %v", name, err)}
 	}
 	found, readable := namespaceLabels()
-	if !readable {
-		return fmt.Sprintf("%s admits ListenerSets by the labels of their namespace, and those of %s can't be read", name, namespace)
+	switch {
+	case !readable:
+		return Refusal{Why: fmt.Sprintf("%s admits ListenerSets by the labels of their namespace, and those of %s can't be read", name, namespace), Unknown: true}
+	case !parsed.Matches(labels.Set(found)):
+		return Refusal{Why: fmt.Sprintf("%s admits ListenerSets of namespaces with the labels %s; %s hasn't them", name, problem.Quote(selector), namespace)}
 	}
-	if !parsed.Matches(labels.Set(found)) {
-		return fmt.Sprintf("%s admits ListenerSets of namespaces with the labels %s; %s hasn't them", name, problem.Quote(selector), namespace)
-	}
-	return ""
+	return Refusal{}
 }

@@ -53,7 +53,11 @@ func TestAllowedListeners(t *testing.T) {
 			u.SetNamespace("infra")
 			u.SetName("edge")
 			set := &source.Object{Ref: source.Ref{Namespace: tt.namespace, Name: "web"}}
-			got := source.Refuses(reduce(t, u), set, tt.labels(t))
+			refusal := listenerSets(t).Refused(set, reduce(t, u), tt.labels(t))
+			got := refusal.Why
+			if unknown := name == "labels can't be read"; refusal.Unknown != unknown {
+				t.Errorf("it can't be known: %v, want %v", refusal.Unknown, unknown)
+			}
 			if (tt.want == "") != (got == "") || !strings.Contains(got, tt.want) {
 				t.Errorf("got %q, want %q", got, tt.want)
 			}
@@ -67,7 +71,16 @@ func TestAllowedListeners(t *testing.T) {
 // A cache may hand out a selector that nobody can read any more; it admits nothing.
 func TestASelectorThatCantBeReadAdmitsNothing(t *testing.T) {
 	gateway := &source.Object{Allowed: &source.AllowedListeners{From: "Selector", Selector: "a in ("}}
-	if got := source.Refuses(gateway, &source.Object{}, nil); !strings.Contains(got, "can't be read") {
+	if got := listenerSets(t).Refused(&source.Object{}, gateway, nil).Why; !strings.Contains(got, "can't be read") {
 		t.Errorf("got %q", got)
 	}
+}
+
+func listenerSets(t *testing.T) source.Kind {
+	t.Helper()
+	kind, known := source.Builtin().Lookup(source.GatewayGroup, source.ListenerSetKind)
+	if !known {
+		t.Fatal("ListenerSet isn't known")
+	}
+	return kind
 }

@@ -2,10 +2,10 @@
 // entries or listeners count, for which Secret and with which hosts, and why the
 // others don't.
 //
-// [Reduce] turns an unstructured object into an [Object], the hundred bytes of it that
-// decisions read. [Kind.Asks] turns an Object into one [Ask] for each Secret. Ingress,
-// Gateway and ListenerSet are written in Go behind that interface; [Lookup] is the one
-// switch on an object's kind.
+// A [Kind] reduces an unstructured object to an [Object], the hundred bytes of it that
+// decisions read, and turns that into one [Ask] for each Secret. Ingress, Gateway and
+// ListenerSet are written in Go behind that interface ([Builtin]). What is special about a
+// kind, its parents or its ACME solvers, is asked of it: nobody switches on a kind's name.
 //
 // It may import: the standard library, apimachinery, and problem. It knows neither
 // annotation keys nor issuers nor Certificates, and never sees a client.

@@ -111,11 +111,15 @@ func (f *fields) object(u *unstructured.Unstructured, kind Kind) *Object {
 		Annotations:     f.table(metadata["annotations"], "metadata.annotations"),
 	}
 	if metadata != nil {
-		o.Generation = u.GetGeneration()
 		o.Created = u.GetCreationTimestamp().UTC()
 		o.Deleting = u.GetDeletionTimestamp() != nil
 	}
 	return o
+}
+
+// metadataReads are the paths that object reads.
+func metadataReads() []string {
+	return []string{"metadata.labels", "metadata.annotations", "metadata.creationTimestamp", "metadata.deletionTimestamp"}
 }
 
 func index(path string, i int) string { return path + "[" + strconv.Itoa(i) + "]" }

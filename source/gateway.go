@@ -1,6 +1,7 @@
 package source
 
 import (
+	"fmt"
 	"slices"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -15,7 +16,7 @@ const (
 	passthrough = "Passthrough"
 )
 
-type gateway struct{}
+type gateway struct{ standalone }
 
 func (gateway) GroupVersionKind() schema.GroupVersionKind {
 	return schema.GroupVersionKind{Group: GatewayGroup, Version: "v1", Kind: GatewayKind}
@@ -23,6 +24,10 @@ func (gateway) GroupVersionKind() schema.GroupVersionKind {
 
 func (gateway) Resource() schema.GroupVersionResource {
 	return schema.GroupVersionResource{Group: GatewayGroup, Version: "v1", Resource: "gateways"}
+}
+
+func (gateway) Reads() []string {
+	return slices.Concat(metadataReads(), listenerReads(), []string{"spec.allowedListeners"})
 }
 
 func (k gateway) Reduce(u *unstructured.Unstructured) (*Object, error) {
@@ -37,9 +42,16 @@ func (k gateway) Reduce(u *unstructured.Unstructured) (*Object, error) {
 	return o, nil
 }
 
+func (gateway) Switches() []Switch { return []Switch{SwitchGatewayAPI} }
+
+// SolverParent is the Gateway itself.
+func (gateway) SolverParent(object *Object, _ bool) *Parent {
+	return &Parent{Kind: object.Kind, Name: object.Name}
+}
+
 func (gateway) Asks(object *Object, options Options) Asks { return listenerAsks(object, options) }
 
-type listenerSet struct{}
+type listenerSet struct{ standalone }
 
 func (listenerSet) GroupVersionKind() schema.GroupVersionKind {
 	return schema.GroupVersionKind{Group: GatewayGroup, Version: "v1", Kind: ListenerSetKind}
@@ -47,6 +59,10 @@ func (listenerSet) GroupVersionKind() schema.GroupVersionKind {
 
 func (listenerSet) Resource() schema.GroupVersionResource {
 	return schema.GroupVersionResource{Group: GatewayGroup, Version: "v1", Resource: "listenersets"}
+}
+
+func (listenerSet) Reads() []string {
+	return slices.Concat(metadataReads(), listenerReads(), []string{"spec.parentRef"})
 }
 
 func (k listenerSet) Reduce(u *unstructured.Unstructured) (*Object, error) {
@@ -67,7 +83,38 @@ func (k listenerSet) Reduce(u *unstructured.Unstructured) (*Object, error) {
 	return o, nil
 }
 
+func (listenerSet) Switches() []Switch { return []Switch{SwitchGatewayAPI, SwitchListenerSets} }
+
+// Parent is the Gateway that the set attaches to.
+func (listenerSet) Parent(object *Object) (parent *Parent, wrong string) {
+	if parent = object.Parent; parent != nil && (parent.Group != GatewayGroup || parent.Kind != GatewayKind) {
+		wrong = fmt.Sprintf("its parent is a %s of group %q, not a Gateway", problem.Name(parent.Kind), parent.Group)
+	}
+	return parent, wrong
+}
+
+func (listenerSet) Refused(object, parent *Object, namespaceLabels func() (map[string]string, bool)) Refusal {
+	return refused(parent, object, namespaceLabels)
+}
+
+// SolverParent is the set itself, or with fallback its Gateway, for implementations that
+// don't serve routes of ListenerSets.
+func (listenerSet) SolverParent(object *Object, fallback bool) *Parent {
+	if fallback && object.Parent != nil {
+		return &Parent{Kind: GatewayKind, Namespace: object.Parent.Namespace, Name: object.Parent.Name}
+	}
+	return &Parent{Kind: object.Kind, Name: object.Name}
+}
+
 func (listenerSet) Asks(object *Object, options Options) Asks { return listenerAsks(object, options) }
+
+// listenerReads are the paths that listeners reads.
+func listenerReads() []string {
+	return []string{
+		"spec.listeners.name", "spec.listeners.protocol", "spec.listeners.hostname",
+		"spec.listeners.tls.mode", "spec.listeners.tls.certificateRefs",
+	}
+}
 
 func (f *fields) listeners(spec map[string]any) []Entry {
 	items := f.list(spec["listeners"], "spec.listeners")
@@ -118,6 +165,7 @@ func (f *fields) secretRef(item any, path string) SecretRef {
 
 func listenerAsks(object *Object, options Options) Asks {
 	j := newJudge(object, options)
+	j.hostPath = func(entry Entry, _ int) string { return entry.Path + ".hostname" }
 	for _, entry := range object.Entries {
 		j.listener(entry)
 	}
@@ -129,15 +177,15 @@ func listenerAsks(object *Object, options Options) Asks {
 func (j *judge) listener(entry Entry) {
 	switch {
 	case !j.terminatesTLS(entry.Protocol):
-		j.leave(entry, "its listener's protocol isn't HTTPS or TLS")
+		j.leave(entry)
 		return
 	case entry.Mode == passthrough:
-		j.leave(entry, "its listener passes TLS through")
+		j.leave(entry)
 		return
 	}
 	j.asks.TLSEntries++
 	if j.ignored(entry) {
-		j.leave(entry, leftOut)
+		j.leave(entry)
 		return
 	}
 	j.refuseListener(&entry)

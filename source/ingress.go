@@ -10,7 +10,7 @@ import (
 // secretKind is the kind a reference has where it names none.
 const secretKind = "Secret"
 
-type ingress struct{}
+type ingress struct{ standalone }
 
 func (ingress) GroupVersionKind() schema.GroupVersionKind {
 	return schema.GroupVersionKind{Group: IngressGroup, Version: "v1", Kind: IngressKind}
@@ -18,6 +18,10 @@ func (ingress) GroupVersionKind() schema.GroupVersionKind {
 
 func (ingress) Resource() schema.GroupVersionResource {
 	return schema.GroupVersionResource{Group: IngressGroup, Version: "v1", Resource: "ingresses"}
+}
+
+func (ingress) Reads() []string {
+	return append(metadataReads(), "spec.tls")
 }
 
 func (k ingress) Reduce(u *unstructured.Unstructured) (*Object, error) {
@@ -41,6 +45,7 @@ func (k ingress) Reduce(u *unstructured.Unstructured) (*Object, error) {
 
 func (ingress) Asks(object *Object, options Options) Asks {
 	j := newJudge(object, options)
+	j.hostPath = func(entry Entry, n int) string { return index(entry.Path+".hosts", n) }
 	for _, entry := range object.Entries {
 		j.asks.TLSEntries++
 		j.ingressEntry(entry)
@@ -71,3 +76,6 @@ func (j *judge) warn(path, message string) {
 		Severity: problem.Warning, Path: path, Reason: problem.BadConfig, Message: message,
 	})
 }
+
+// SolverIngress is the Ingress itself.
+func (ingress) SolverIngress(object *Object) string { return object.Name }

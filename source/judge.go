@@ -15,9 +15,6 @@ import (
 // the bound keeps a hostile manifest from becoming a hang.
 const MaxHosts = 5000
 
-// leftOut is why an ignored entry doesn't count.
-const leftOut = "an ignore annotation leaves it out"
-
 // judge goes through the entries of one object and gathers what they ask for.
 type judge struct {
 	object  *Object
@@ -26,6 +23,8 @@ type judge struct {
 	// at is the index of a Secret in asks, seen the hosts it has already.
 	at   map[string]int
 	seen map[host]bool
+	// hostPath is where the n-th host of an entry stands.
+	hostPath func(entry Entry, n int) string
 }
 
 // host is a host of one Secret.
@@ -52,11 +51,6 @@ func newJudge(object *Object, options Options) *judge {
 
 func (j *judge) done() Asks {
 	j.unknownIgnores()
-	for i := range j.asks.Asks {
-		if ask := &j.asks.Asks[i]; len(ask.Hosts) > 0 {
-			ask.Reason = ""
-		}
-	}
 	return j.asks
 }
 
@@ -65,12 +59,10 @@ func (j *judge) refs(entry Entry) {
 	for _, ref := range entry.Secrets {
 		switch {
 		case slices.Contains(j.options.IgnoreSecrets, ref.Name):
-			j.leaveRef(ref, leftOut)
+			j.leaveRef(ref)
 		case !j.goodName(ref):
-		case !j.goodRef(ref):
-			j.broken(entry, ref, "its reference is refused")
-		case len(entry.Hosts) == 0:
-			j.broken(entry, ref, "the entry that names it is broken or has no hosts")
+		case !j.goodRef(ref), len(entry.Hosts) == 0:
+			j.broken(entry, ref)
 		default:
 			j.take(entry, ref)
 		}
@@ -118,7 +110,7 @@ func (j *judge) take(entry Entry, ref SecretRef) {
 			break
 		}
 		if why := badHost(name); why != "" {
-			j.refuseOf(hostPath(entry, n), name, why, "an IP address, or a DNS name that may begin with *.")
+			j.refuseOf(j.hostPath(entry, n), name, why, "an IP address, or a DNS name that may begin with *.")
 			wrong = true
 			continue
 		}
@@ -128,42 +120,29 @@ func (j *judge) take(entry Entry, ref SecretRef) {
 		}
 	}
 	if wrong {
-		j.broken(entry, ref, "the entry that names it has a bad host")
+		j.broken(entry, ref)
 		return
 	}
 	entries := &j.asks.Asks[i].Entries
 	*entries = addEntry(*entries, entry)
 }
 
-func hostPath(entry Entry, n int) string {
-	if entry.Section == "" && entry.Protocol == "" {
-		return index(entry.Path+".hosts", n)
-	}
-	return entry.Path + ".hostname"
-}
-
 // broken marks a Secret as one whose Certificate loses no name now.
-func (j *judge) broken(entry Entry, ref SecretRef, why string) {
+func (j *judge) broken(entry Entry, ref SecretRef) {
 	ask := &j.asks.Asks[j.ask(ref.Name)]
 	ask.Broken = addEntry(ask.Broken, entry)
-	if ask.Reason == "" {
-		ask.Reason = why
-	}
 }
 
-// leave keeps the Secrets of an entry that isn't ours named, with the reason.
-func (j *judge) leave(entry Entry, why string) {
+// leave keeps the Secrets of an entry named that isn't ours.
+func (j *judge) leave(entry Entry) {
 	for _, ref := range entry.Secrets {
-		j.leaveRef(ref, why)
+		j.leaveRef(ref)
 	}
 }
 
-func (j *judge) leaveRef(ref SecretRef, why string) {
-	if len(validation.IsDNS1123Subdomain(ref.Name)) > 0 {
-		return
-	}
-	if ask := &j.asks.Asks[j.ask(ref.Name)]; ask.Reason == "" {
-		ask.Reason = why
+func (j *judge) leaveRef(ref SecretRef) {
+	if len(validation.IsDNS1123Subdomain(ref.Name)) == 0 {
+		j.ask(ref.Name)
 	}
 }
 
@@ -250,7 +229,7 @@ func (j *judge) refuseOf(path, value, message, allowed string) {
 
 // addEntry adds an entry once: it may name the same Secret twice.
 func addEntry(entries []EntryRef, entry Entry) []EntryRef {
-	ref := EntryRef{Section: entry.Section, Path: entry.Path}
+	ref := EntryRef{Path: entry.Path}
 	if len(entries) > 0 && entries[len(entries)-1] == ref {
 		return entries
 	}

@@ -31,7 +31,6 @@ func (r Ref) Object() problem.Object {
 type Object struct {
 	Ref
 	ResourceVersion string
-	Generation      int64
 	// Created is metadata.creationTimestamp, zero for a manifest.
 	Created time.Time
 	// Deleting is true once metadata.deletionTimestamp is set.
@@ -74,8 +73,8 @@ type SecretRef struct {
 	Namespace *string
 }
 
-// Parent is the Gateway a ListenerSet attaches to. Group and Kind have the CRD's
-// defaults filled in, Namespace the ListenerSet's own.
+// Parent is the Gateway a ListenerSet attaches to. Group and Kind have the CRD's defaults
+// filled in, Namespace the ListenerSet's own.
 type Parent struct {
 	Group, Kind, Namespace, Name string
 }
@@ -101,15 +100,11 @@ type Ask struct {
 	// Broken are the entries that name this Secret and don't count although they are
 	// meant to. While there is one, the Certificate loses no name.
 	Broken []EntryRef
-	// Reason says why Hosts is empty, as a sentence fragment about the Secret: an entry
-	// is broken, or one that names it is ignored or doesn't terminate TLS. It is "" where
-	// there are hosts.
-	Reason string
 }
 
 // EntryRef points to an entry of a source.
 type EntryRef struct {
-	Section, Path string
+	Path string
 }
 
 // Asks is everything one source asks for.

@@ -53,10 +53,10 @@ func TestReduceIngress(t *testing.T) {
 			Group: "networking.k8s.io", Version: "v1", Kind: "Ingress",
 			Namespace: "shop", Name: "web", UID: "uid-1",
 		},
-		ResourceVersion: "7", Generation: 3,
-		Created:     time.Date(2026, 1, 2, 2, 4, 5, 0, time.UTC),
-		Labels:      map[string]string{"app": "web"},
-		Annotations: map[string]string{"cert-manager.io/issuer": "ca", "empty": ""},
+		ResourceVersion: "7",
+		Created:         time.Date(2026, 1, 2, 2, 4, 5, 0, time.UTC),
+		Labels:          map[string]string{"app": "web"},
+		Annotations:     map[string]string{"cert-manager.io/issuer": "ca", "empty": ""},
 		Entries: []source.Entry{
 			{
 				Path: "spec.tls[0]", HasTLS: true, Hosts: []string{"a.example.com", "b.example.com"},
@@ -213,7 +213,7 @@ spec: {listeners: {}, parentRef: {group: 1, kind: 2, namespace: 3, name: 4}}`,
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			u := manifest(t, tt.manifest)
-			kind, _ := source.Lookup(u.GroupVersionKind().Group, u.GetKind())
+			kind, _ := source.Builtin().Lookup(u.GroupVersionKind().Group, u.GetKind())
 			object, err := kind.Reduce(u)
 			if err == nil || object != nil {
 				t.Fatalf("got %+v, and no error", object)
@@ -226,7 +226,7 @@ spec: {listeners: {}, parentRef: {group: 1, kind: 2, namespace: 3, name: 4}}`,
 }
 
 func TestReduceTakesWhatIsMissing(t *testing.T) {
-	for _, kind := range source.Kinds() {
+	for _, kind := range source.Builtin().All() {
 		for name, object := range map[string]map[string]any{
 			"no fields":     {},
 			"null":          {"metadata": nil, "spec": nil},
@@ -253,7 +253,7 @@ func TestReduceSharesNoMemoryWithTheObject(t *testing.T) {
 		"metadata": map[string]any{"labels": map[string]any{key: value}},
 		"spec":     map[string]any{"tls": []any{map[string]any{"hosts": []any{host}, "secretName": secret}}},
 	}}
-	kind, _ := source.Lookup(source.IngressGroup, source.IngressKind)
+	kind, _ := source.Builtin().Lookup(source.IngressGroup, source.IngressKind)
 	got, err := kind.Reduce(u)
 	if err != nil {
 		t.Fatal(err)
@@ -271,24 +271,33 @@ func TestReduceSharesNoMemoryWithTheObject(t *testing.T) {
 }
 
 func TestLookupKnowsTheThreeKindsByGroup(t *testing.T) {
-	for _, kind := range source.Kinds() {
+	for _, kind := range source.Builtin().All() {
 		gvk := kind.GroupVersionKind()
-		found, known := source.Lookup(gvk.Group, gvk.Kind)
+		found, known := source.Builtin().Lookup(gvk.Group, gvk.Kind)
 		if !known || found != kind || found.Resource().Group != gvk.Group || found.Resource().Version != gvk.Version {
 			t.Errorf("%s: got %v, %v", gvk, found, known)
 		}
 	}
 	for i, want := range []string{"ingresses", "gateways", "listenersets"} {
-		if got := source.Kinds()[i].Resource().Resource; got != want {
+		if got := source.Builtin().All()[i].Resource().Resource; got != want {
 			t.Errorf("the resource of %s is %s", want, got)
 		}
 	}
 	for _, gk := range [][2]string{{"extensions", "Ingress"}, {"gateway.networking.k8s.io", "HTTPRoute"}, {"", "Gateway"}, {"networking.k8s.io", "ingress"}} {
-		if _, known := source.Lookup(gk[0], gk[1]); known {
+		if _, known := source.Builtin().Lookup(gk[0], gk[1]); known {
 			t.Errorf("%v is no kind of source", gk)
 		}
 	}
-	if !source.IsGateway("gateway.networking.k8s.io", "Gateway") || source.IsGateway("", "Gateway") || source.IsGateway("gateway.networking.k8s.io", "ListenerSet") {
-		t.Error("IsGateway goes by group and kind")
+}
+
+func TestAKindIsNamedAloneOrWithItsGroup(t *testing.T) {
+	kind := source.GroupKind{Group: "gateway.networking.k8s.io", Kind: "Gateway"}
+	for name, want := range map[string]bool{
+		"Gateway": true, "Gateway.gateway.networking.k8s.io": true, "Gateway.networking.istio.io": false,
+		"gateway": false, "Ingress": false, "Gateway.": false,
+	} {
+		if kind.NamedIn([]string{"Other", name}) != want {
+			t.Errorf("%s: want %v", name, want)
+		}
 	}
 }

@@ -11,9 +11,58 @@ type Kind interface {
 	Resource() schema.GroupVersionResource
 	// GroupVersionKind is what its objects say of themselves.
 	GroupVersionKind() schema.GroupVersionKind
+	// Reads are the paths of an object that Reduce reads, besides its identity.
+	Reads() []string
+	// Switches are the operator's options that must all be on for the kind to be read.
+	Switches() []Switch
 	// Reduce reads what decisions need. A field of a wrong type is an error that names
 	// its path: the API server lets none through, a manifest from a file may hold anything.
 	Reduce(object *unstructured.Unstructured) (*Object, error)
 	// Asks says which Secrets the object asks for, and what is wrong with its entries.
 	Asks(object *Object, options Options) Asks
+
+	// Parent names the object that has to admit this one, and whose issuer it inherits;
+	// nil for a kind without parents. wrong says why the reference can't be followed.
+	Parent(object *Object) (parent *Parent, wrong string)
+	// Refused says why the parent doesn't admit the object. namespaceLabels gives the labels
+	// of the object's namespace, false where they can't be known; it is called only for a
+	// parent that selects namespaces by their labels.
+	Refused(object, parent *Object, namespaceLabels func() (map[string]string, bool)) Refusal
+
+	// SolverIngress names the Ingress that an ACME solver may edit in place, "" for none.
+	SolverIngress(object *Object) string
+	// SolverParent is what the HTTPRoute of an ACME solver attaches to, nil for none. With
+	// fallback it is the object's own parent, where there is one.
+	SolverParent(object *Object, fallback bool) *Parent
 }
+
+// Switch is an option of the operator that turns kinds on and off.
+type Switch string
+
+// The switches.
+const (
+	SwitchGatewayAPI   Switch = "gateway-api"
+	SwitchListenerSets Switch = "listener-sets"
+)
+
+// Refusal says why a parent doesn't admit an object. Its zero value means that it does.
+type Refusal struct {
+	Why string
+	// Unknown is set where it can't be known whether the parent admits the object.
+	Unknown bool
+}
+
+// standalone is what kinds have in common that need no other object.
+type standalone struct{}
+
+func (standalone) Switches() []Switch { return nil }
+
+func (standalone) Parent(*Object) (*Parent, string) { return nil, "" }
+
+func (standalone) Refused(*Object, *Object, func() (map[string]string, bool)) Refusal {
+	return Refusal{}
+}
+
+func (standalone) SolverIngress(*Object) string { return "" }
+
+func (standalone) SolverParent(*Object, bool) *Parent { return nil }

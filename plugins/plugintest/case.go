@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// Level says what a case that fails means.
+// Level says what a failed case means.
 type Level string
 
 // The levels.
@@ -18,22 +18,22 @@ const (
 	Should Level = "SHOULD"
 )
 
-// Case is one thing that a plugin does. Its ID is stable for a version of the protocol.
+// Case is one requirement for plugins. Its ID is stable within a version of the protocol.
 type Case struct {
 	ID, Title string
 	Level     Level
-	// Hint says what to do where it fails.
+	// Hint says what to do if it fails.
 	Hint string
 
-	// needs says why the case can't run, or "".
+	// needs returns why the case can't run, or "".
 	needs func(*probe) string
 	run   func(context.Context, *probe) error
-	// asks says that it needs answers; catches are the faults, by their names, that it is for.
+	// asks is set for cases that need answers; catches names the faults that the case detects.
 	asks    bool
 	catches []string
 }
 
-// Outcome is what became of a case.
+// Outcome is the outcome of a case.
 type Outcome string
 
 // The outcomes.
@@ -43,7 +43,7 @@ const (
 	Skipped Outcome = "skipped"
 )
 
-// Result is a case that ran, or why it did not.
+// Result is the result of a case, or why it didn't run.
 type Result struct {
 	ID      string        `json:"id"`
 	Title   string        `json:"title"`
@@ -54,19 +54,19 @@ type Result struct {
 	Took    time.Duration `json:"took"`
 }
 
-// Report is all results, in the order of the cases.
+// Report holds all results, in the order of the cases.
 type Report struct {
 	Plugin  string   `json:"plugin"`
 	Version string   `json:"version"`
 	Results []Result `json:"results"`
 }
 
-// Conformant says that no case failed that must not.
+// Conformant reports whether no case of level MUST failed.
 func (r Report) Conformant() bool {
 	return !slices.ContainsFunc(r.Results, func(one Result) bool { return one.Outcome == Failed && one.Level == Must })
 }
 
-// Verdict is the report in one line.
+// Verdict summarizes the report in one line.
 func (r Report) Verdict() string {
 	counts := map[Outcome]int{}
 	var failed, skipped []string
@@ -94,28 +94,28 @@ func (r Report) Verdict() string {
 	return word + " (" + strings.Join(parts, "; ") + ")"
 }
 
-// Cases are all of them, in the order in which they run.
+// Cases returns all cases, in the order in which they run.
 func Cases() []Case {
 	return slices.Concat(handshakeCases(), answerCases(), judgedCases(), nameCases(), loadCases(), watchCases(), socketCases(), lifeCases())
 }
 
-// Options are how patient the kit is. The zero value is what the protocol says.
+// Options set the kit's timings. The zero value uses those of the protocol.
 type Options struct {
-	// Beat is the longest silence of a watch, Told how long a change may take to be told, Quiet
-	// how long nothing changes, Back how long a plugin may take to come back, Unread how long a
-	// watcher reads nothing.
+	// Beat is the longest silence of a watch, Told how long it may take to report a change,
+	// Quiet how long nothing must change, Back how long a plugin may take to come back, Unread
+	// how long a watcher reads nothing.
 	Beat, Told, Quiet, Back, Unread time.Duration
-	// Calls are made in a row.
+	// Calls is the number of consecutive calls.
 	Calls int
-	// Change, Storm, Restart and Stop stand for the fixture's commands, for a plugin in the test's
+	// Change, Storm, Restart and Stop replace the fixture's commands, for a plugin in the test's
 	// own process.
 	Change, Storm, Restart, Stop func(context.Context) error
-	// Output stands for the command that prints the plugin's standard output so far.
+	// Output replaces the command that prints the plugin's standard output so far.
 	Output func(context.Context) (string, error)
 }
 
-// QuickOptions are for trying out: fewer calls, and less patience with a watch that should be
-// quiet.
+// QuickOptions are for trying things out: fewer calls, and a shorter wait on a watch that should
+// be quiet.
 func QuickOptions() Options {
 	return Options{Quiet: 3 * time.Second, Unread: 3 * time.Second, Calls: 200}
 }
@@ -137,7 +137,7 @@ func (o Options) filled() Options {
 	return o
 }
 
-// with takes the fixture's commands where there are no functions.
+// with runs the fixture's commands where no functions are set.
 func (o Options) with(f Fixture) Options {
 	set := func(do *func(context.Context) error, command string) {
 		if *do == nil && command != "" {
@@ -154,9 +154,9 @@ func (o Options) with(f Fixture) Options {
 	return o
 }
 
-// Check runs all cases against a socket. Each result is also given to report, if that isn't
-// nil, as soon as it is there. An error means that the fixture can't be used; a plugin that
-// isn't there fails the cases.
+// Check runs all cases against a socket. If report isn't nil, it receives each result as soon as
+// it is known. An error means that the fixture can't be used; if there is no plugin, the cases
+// fail.
 func Check(ctx context.Context, socket string, fixture Fixture, o Options, report func(Result)) (Report, error) {
 	if err := fixture.mistakes().Err(); err != nil {
 		return Report{}, fmt.Errorf("the fixture: %w", err)
@@ -192,7 +192,7 @@ func (c Case) result(ctx context.Context, p *probe) Result {
 	begin := time.Now()
 	if err := errors.Join(p.connect(), c.run(ctx, p)); err != nil {
 		r.Outcome, r.Detail, r.Hint = Failed, err.Error(), c.Hint
-		// The next case doesn't suffer for it, unless the plugin isn't there.
+		// Later cases shouldn't suffer for it, unless the plugin is gone.
 		_ = p.reconnect()
 	}
 	r.Took = time.Since(begin)

@@ -2,7 +2,6 @@ package plugintest
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -12,6 +11,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	api "github.com/certshim/certshim/plugins/api/certshim/resolver/v1alpha1"
+	"github.com/certshim/certshim/problem"
 	"github.com/certshim/certshim/resolver"
 )
 
@@ -43,7 +43,7 @@ func unready(s IssuerFixture) string    { return s.Unready }
 func missing(s IssuerFixture) string    { return s.Missing }
 func restricted(s IssuerFixture) string { return s.Restricted }
 
-// names skips a case where no issuer of that state is named.
+// names returns a needs function that skips a case if the fixture names no issuer in that state.
 func names(word string, state func(IssuerFixture) string) func(*probe) string {
 	return func(p *probe) string {
 		if len(p.fixture.some(state)) == 0 {
@@ -53,7 +53,7 @@ func names(word string, state func(IssuerFixture) string) func(*probe) string {
 	}
 }
 
-// each asks about the issuers of a state, one a call, and judges each answer.
+// each asks about the issuers in a state, one per call, and checks each answer.
 func (p *probe) each(ctx context.Context, state func(IssuerFixture) string, judge func(*api.Answer) error) error {
 	var errs []error
 	for _, q := range p.fixture.some(state) {
@@ -65,13 +65,13 @@ func (p *probe) each(ctx context.Context, state func(IssuerFixture) string, judg
 			errs = append(errs, fmt.Errorf("%s: %w", label(q), err))
 		}
 	}
-	return errors.Join(errs...)
+	return problem.Join(errs...)
 }
 
 func findsReady(ctx context.Context, p *probe) error {
 	return p.each(ctx, ready, func(a *api.Answer) error {
 		if a.GetFound() == nil || a.GetFound().GetReady() != api.Readiness_READINESS_TRUE {
-			return fmt.Errorf("it said %s", said(a))
+			return fmt.Errorf("it said %s", summary(a))
 		}
 		return nil
 	})
@@ -82,7 +82,7 @@ func findsUnready(ctx context.Context, p *probe) error {
 		found := a.GetFound()
 		isUnready := found.GetReady() == api.Readiness_READINESS_FALSE || found.GetReady() == api.Readiness_READINESS_UNKNOWN
 		if !isUnready || found.GetReason() == "" || found.GetMessage() == "" {
-			return fmt.Errorf("it said %s", said(a))
+			return fmt.Errorf("it said %s", summary(a))
 		}
 		return nil
 	})
@@ -91,16 +91,16 @@ func findsUnready(ctx context.Context, p *probe) error {
 func findsMissing(ctx context.Context, p *probe) error {
 	return p.each(ctx, missing, func(a *api.Answer) error {
 		if a.GetMissing() == nil {
-			return fmt.Errorf("it said %s", said(a))
+			return fmt.Errorf("it said %s", summary(a))
 		}
 		return nil
 	})
 }
 
-// good is a query about an issuer that is ready.
+// good returns a query about an issuer that is ready.
 func (p *probe) good() resolver.Query { return p.fixture.some(ready)[0] }
 
-// besideBad asks about a bad query between two good ones, and gives what was said of it.
+// besideBad asks about a bad query between two good ones, and returns the answer to it.
 func (p *probe) besideBad(ctx context.Context, bad resolver.Query) (*api.Answer, error) {
 	response, err := p.batch(ctx, p.client, []resolver.Query{p.good(), bad, p.good()})
 	if err != nil {
@@ -111,7 +111,7 @@ func (p *probe) besideBad(ctx context.Context, bad resolver.Query) (*api.Answer,
 		return nil, err
 	}
 	if answers[1].GetFound() == nil || answers[3].GetFound() == nil {
-		return nil, fmt.Errorf("of the good ones it said %s and %s", said(answers[1]), said(answers[3]))
+		return nil, fmt.Errorf("of the good ones it said %s and %s", summary(answers[1]), summary(answers[3]))
 	}
 	return answers[2], nil
 }
@@ -128,7 +128,7 @@ func strangeKind(ctx context.Context, p *probe) error {
 		case status.Code(err) == codes.InvalidArgument:
 			err = p.works(ctx)
 		case err == nil && answer.GetFailure() == nil:
-			err = fmt.Errorf("of kind %s of group %s it said %s", kind.Kind, kind.Group, said(answer))
+			err = fmt.Errorf("of kind %s of group %s it said %s", kind.Kind, kind.Group, summary(answer))
 		}
 		if err != nil {
 			return err
@@ -142,12 +142,12 @@ func oneBad(ctx context.Context, p *probe) error {
 	bad.Observed, bad.Issuer.Name = nil, ""
 	answer, err := p.besideBad(ctx, bad)
 	if err == nil && answer.GetFailure() == nil && answer.GetMissing() == nil {
-		err = fmt.Errorf("of the bad one it said %s", said(answer))
+		err = fmt.Errorf("of the bad one it said %s", summary(answer))
 	}
 	return err
 }
 
-// byID holds a response to exactly one answer for each of the ids 1 to n.
+// byID checks that a response has exactly one answer for each of the ids 1 to n.
 func byID(response *api.ResolveResponse, n int) (map[uint32]*api.Answer, error) {
 	answers := map[uint32]*api.Answer{}
 	for _, a := range response.GetAnswers() {
@@ -165,7 +165,7 @@ func byID(response *api.ResolveResponse, n int) (map[uint32]*api.Answer, error) 
 	return answers, nil
 }
 
-// full is a batch of the largest size, over all issuers of the fixture.
+// full returns a batch of the largest size, over all issuers of the fixture.
 func (p *probe) full() []resolver.Query {
 	all := p.fixture.all()
 	queries := make([]resolver.Query, 0, maxBatch)
@@ -191,7 +191,7 @@ func duplicates(ctx context.Context, p *probe) error {
 	}
 	answers, err := byID(response, 2)
 	if err == nil && !proto.Equal(timeless(answers[1]), timeless(answers[2])) {
-		err = fmt.Errorf("it said %s and %s", said(answers[1]), said(answers[2]))
+		err = fmt.Errorf("it said %s and %s", summary(answers[1]), summary(answers[2]))
 	}
 	return err
 }
@@ -217,7 +217,7 @@ func deterministic(ctx context.Context, p *probe) error {
 				return err
 			}
 			if !proto.Equal(timeless(first), timeless(next)) {
-				return fmt.Errorf("%s: it said %s, then %s", label(q), said(first), said(next))
+				return fmt.Errorf("%s: it said %s, then %s", label(q), summary(first), summary(next))
 			}
 		}
 	}
@@ -235,8 +235,8 @@ func nameCases() []Case {
 	}
 }
 
-// strangers asks about issuers, one a call, none of which may be found.
-func (p *probe) strangers(ctx context.Context, change func(*resolver.IssuerKey), names ...string) error {
+// checkUnknownNames asks about issuers that don't exist, one per call. None may be found.
+func (p *probe) checkUnknownNames(ctx context.Context, change func(*resolver.IssuerKey), names ...string) error {
 	var errs []error
 	for _, name := range names {
 		q := p.good()
@@ -251,14 +251,14 @@ func (p *probe) strangers(ctx context.Context, change func(*resolver.IssuerKey),
 			errs = append(errs, fmt.Errorf("%s: it is found", label(q)))
 		}
 	}
-	return errors.Join(errs...)
+	return problem.Join(errs...)
 }
 
 func asItIs(*resolver.IssuerKey) {}
 
 func hostileNames(ctx context.Context, p *probe) error {
 	known := p.good().Issuer.Name
-	return p.strangers(ctx, asItIs, "", strings.Repeat("a", 253), strings.Repeat("a", 254), "..", "../"+known, "a/b", " "+known, known+" ",
+	return p.checkUnknownNames(ctx, asItIs, "", strings.Repeat("a", 253), strings.Repeat("a", 254), "..", "../"+known, "a/b", " "+known, known+" ",
 		known+"\x00", `"`+known+`"`, "${HOME}", "$(id)", "%s%n", known+"\n", "*", ".*", "'; --")
 }
 
@@ -268,7 +268,7 @@ func unicodeNames(ctx context.Context, p *probe) error {
 	if upper := strings.ToUpper(known); upper != known {
 		others = append(others, upper)
 	}
-	return p.strangers(ctx, asItIs, others...)
+	return p.checkUnknownNames(ctx, asItIs, others...)
 }
 
 func needsNamespaced(p *probe) string {
@@ -285,10 +285,10 @@ func otherNamespaces(ctx context.Context, p *probe) error {
 			continue
 		}
 		for _, namespace := range []string{q.Issuer.Namespace + "-another", ""} {
-			errs = append(errs, p.strangers(ctx, func(key *resolver.IssuerKey) {
+			errs = append(errs, p.checkUnknownNames(ctx, func(key *resolver.IssuerKey) {
 				key.GroupKind, key.Namespace = q.Issuer.GroupKind, namespace
 			}, q.Issuer.Name))
 		}
 	}
-	return errors.Join(errs...)
+	return problem.Join(errs...)
 }

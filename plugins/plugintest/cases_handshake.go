@@ -16,6 +16,7 @@ import (
 	api "github.com/certshim/certshim/plugins/api/certshim/resolver/v1alpha1"
 	"github.com/certshim/certshim/plugins/remote"
 	"github.com/certshim/certshim/plugins/wire"
+	"github.com/certshim/certshim/problem"
 	"github.com/certshim/certshim/resolver"
 )
 
@@ -40,7 +41,7 @@ func handshakeCases() []Case {
 	}
 }
 
-// dnsLabel is RFC 1123's.
+// dnsLabel is a label in the sense of RFC 1123.
 var dnsLabel = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
 
 func introduces(ctx context.Context, p *probe) error {
@@ -57,7 +58,7 @@ func introduces(ctx context.Context, p *probe) error {
 			errs = append(errs, fmt.Errorf("%s has %d bytes", what, len(word)))
 		}
 	}
-	return errors.Join(errs...)
+	return problem.Join(errs...)
 }
 
 func claims(ctx context.Context, p *probe) error {
@@ -103,7 +104,7 @@ func again(ctx context.Context, p *probe) error {
 	if err != nil {
 		return err
 	}
-	// What is read has been read.
+	// All that matters has been read.
 	defer func() { _ = connection.Close() }()
 	third, err := p.handshake(ctx, api.NewResolverServiceClient(connection), p.request())
 	if err != nil {
@@ -134,7 +135,7 @@ func newerHost(ctx context.Context, p *probe) error {
 	return p.answersUnknown(ctx)
 }
 
-// answersUnknown asks with fields that the plugin doesn't know.
+// answersUnknown sends requests with fields that the plugin doesn't know.
 func (p *probe) answersUnknown(ctx context.Context) error {
 	request := messages([]resolver.Query{p.good()})
 	addUnknown(request)
@@ -147,12 +148,12 @@ func (p *probe) answersUnknown(ctx context.Context) error {
 	}
 	answers, err := byID(response, 1)
 	if err == nil && answers[1].GetFound() == nil {
-		err = fmt.Errorf("to a question with fields that it doesn't know it said %s", said(answers[1]))
+		err = fmt.Errorf("to a question with fields that it doesn't know it said %s", summary(answers[1]))
 	}
 	return err
 }
 
-// addUnknown adds a field that no version has.
+// addUnknown adds a field that no version of the protocol has.
 func addUnknown(message proto.Message) {
 	const unknownField = 1999
 	tag := protowire.AppendTag(nil, unknownField, protowire.BytesType)

@@ -11,6 +11,7 @@ import (
 
 	api "github.com/certshim/certshim/plugins/api/certshim/resolver/v1alpha1"
 	"github.com/certshim/certshim/plugins/wire"
+	"github.com/certshim/certshim/problem"
 	"github.com/certshim/certshim/resolver"
 )
 
@@ -20,7 +21,7 @@ func judgedCases() []Case {
 			Hint: "no enum is UNSPECIFIED, the verdict of a rule included; min is not above max, steps rise", catches: []string{"bad-enum", "bad-rule"}},
 		{ID: "R12", Level: Must, asks: true, Title: "stays within its grant", run: judged(granted), catches: []string{"lie-default", "lie-refuse", "lie-annotation"},
 			Hint: "set only defaults of granted_defaults, refuse only with may_refuse, copy only granted_annotations"},
-		{ID: "R13", Level: Must, asks: true, Title: "writes words that can be shown", run: judged(words, unspeakable), catches: []string{"nul", "secret", "echo"},
+		{ID: "R13", Level: Must, asks: true, Title: "writes words that can be shown", run: judged(words, unprintable), catches: []string{"nul", "secret", "echo"},
 			Hint: "reason is CamelCase of at most 64 bytes; message is at most 512 bytes of UTF-8 without control characters or secrets, in a failure, too"},
 		{ID: "R14", Level: Must, asks: true, Title: "gives answers a life of 10 to 3600 seconds", run: judged(life, absent), catches: []string{"short-ttl", "missing-ttl"},
 			Hint: "ttl_seconds is 0 or 10 to 3600"},
@@ -33,8 +34,8 @@ func judgedCases() []Case {
 	}
 }
 
-// unspeakable are questions about names that must not be repeated as they are.
-func unspeakable(p *probe) []resolver.Query {
+// unprintable returns queries for names that must not be repeated verbatim.
+func unprintable(p *probe) []resolver.Query {
 	var all []resolver.Query
 	for _, name := range []string{"\x00", "\n", "\u202e"} {
 		q := p.good()
@@ -44,11 +45,10 @@ func unspeakable(p *probe) []resolver.Query {
 	return all
 }
 
-// absent are questions about what isn't there.
+// absent returns queries for issuers that don't exist.
 func absent(p *probe) []resolver.Query { return p.fixture.some(missing) }
 
-// judged asks about all issuers that are there, and some others, one a call, and judges what was
-// said of each.
+// judged asks about all existing issuers and some others, one per call, and checks each answer.
 func judged(judge func(*probe, *api.Answer, resolver.Statement) error, others ...func(*probe) []resolver.Query) func(context.Context, *probe) error {
 	return func(ctx context.Context, p *probe) error {
 		var errs []error
@@ -59,19 +59,19 @@ func judged(judge func(*probe, *api.Answer, resolver.Statement) error, others ..
 		for i, q := range queries {
 			answer, err := p.one(ctx, q)
 			if err != nil && i >= len(p.fixture.named()) {
-				// That there is an answer is for other cases.
+				// Whether there is an answer is checked by other cases.
 				continue
 			}
 			if err != nil {
 				return err
 			}
-			// What can't be read is the first one's to tell; the others judge what is readable.
+			// The first case reports answers that can't be decoded; the others check what can.
 			statement, _, _ := wire.ReadAnswer(answer)
 			if err := judge(p, answer, statement); err != nil {
 				errs = append(errs, fmt.Errorf("%s: %w", label(q), err))
 			}
 		}
-		return errors.Join(errs...)
+		return problem.Join(errs...)
 	}
 }
 
@@ -99,7 +99,7 @@ func granted(p *probe, _ *api.Answer, s resolver.Statement) error {
 	if rules.Check(resolver.Grant{MayRefuse: true}) == nil {
 		errs = append(errs, rules.Check(grant))
 	}
-	return errors.Join(errs...)
+	return problem.Join(errs...)
 }
 
 func words(_ *probe, a *api.Answer, _ resolver.Statement) error {
@@ -116,13 +116,13 @@ func life(_ *probe, a *api.Answer, _ resolver.Statement) error {
 func listsNamespaces(ctx context.Context, p *probe) error {
 	return p.each(ctx, restricted, func(a *api.Answer) error {
 		if a.GetFound().GetNamespaces() == nil {
-			return fmt.Errorf("it said %s", said(a))
+			return fmt.Errorf("it said %s", summary(a))
 		}
 		return nil
 	})
 }
 
-// garbage are observed objects that nobody expects.
+// garbage returns observed objects that no plugin expects.
 func garbage() [][]byte {
 	deep := strings.Repeat(`{"status":`, 500) + "1" + strings.Repeat("}", 500)
 	large, _ := json.Marshal(map[string]any{"status": map[string]any{"x": strings.Repeat("a", resolver.MaxObserved-40)}})
@@ -170,7 +170,7 @@ func olderObject(ctx context.Context, p *probe) error {
 			return err
 		}
 		if answer.GetFound().GetReady() == api.Readiness_READINESS_TRUE {
-			return fmt.Errorf("%s: with the object of one that isn't ready it said %s", label(older), said(answer))
+			return fmt.Errorf("%s: with the object of one that isn't ready it said %s", label(older), summary(answer))
 		}
 	}
 	return nil

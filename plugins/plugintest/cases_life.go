@@ -64,8 +64,7 @@ func socketMode(_ context.Context, p *probe) error {
 	return errors.Join(remote.CheckSocket(p.socket), p.alone(folder))
 }
 
-// alone says what is in the socket's folder beside it. One that is everybody's, such as /tmp, tells
-// nothing.
+// alone reports other files in the socket's folder. A shared folder such as /tmp is ignored.
 func (p *probe) alone(folder fs.FileInfo) error {
 	if folder.Mode()&os.ModeSticky != 0 {
 		return nil
@@ -99,7 +98,7 @@ func nothingElse(ctx context.Context, p *probe) error {
 
 func comeAndGo(ctx context.Context, p *probe) error {
 	const times = 100
-	// Where it can't be looked at, only that it serves on counts.
+	// If usage can't be measured, only continued service counts.
 	before, _ := p.usage()
 	for range times {
 		if err := p.reconnect(); err != nil {
@@ -125,7 +124,7 @@ func unchanged(ctx context.Context, p *probe) error {
 	}
 	for i, q := range p.fixture.named() {
 		if !proto.Equal(timeless(p.first[i]), timeless(now[i])) {
-			return fmt.Errorf("%s: at the beginning it said %s, now %s", label(q), said(p.first[i]), said(now[i]))
+			return fmt.Errorf("%s: at the beginning it said %s, now %s", label(q), summary(p.first[i]), summary(now[i]))
 		}
 	}
 	return findsMissing(ctx, p)
@@ -138,12 +137,13 @@ func needsOutput(p *probe) string {
 	return ""
 }
 
-// keepsQuiet looks for whole words, after a question about an issuer of a name that nothing else has.
+// keepsQuiet searches the output for an issuer's name, as a whole word, after asking about an
+// issuer whose name occurs nowhere else.
 func keepsQuiet(ctx context.Context, p *probe) error {
 	name := "certshim-" + strings.ToLower(rand.Text())
 	asked := append(p.fixture.all(), p.fixture.Issuers[0].question(p.fixture, name))
 	for _, q := range asked {
-		// What it answers is for other cases.
+		// The answer is checked by other cases.
 		_, _ = p.one(ctx, q)
 	}
 	text, err := p.options.Output(ctx)
@@ -198,10 +198,11 @@ func restarts(ctx context.Context, p *probe) error {
 	}
 }
 
-// stops calls without a pause meanwhile: whatever is in flight is answered or UNAVAILABLE, or
-// CANCELLED, as gRPC's server in Python says to what comes while it ends.
+// stops keeps calling while the plugin stops: each call must be answered or end with
+// UNAVAILABLE, or with CANCELLED, which gRPC's Python server returns for calls that arrive while
+// it ends.
 func stops(ctx context.Context, p *probe) error {
-	// It may be another process since a restart.
+	// It may be another process since the restart.
 	p.findProcess(ctx)
 	ended, client := make(chan error, 1), p.client
 	go func() {
@@ -235,7 +236,8 @@ func stops(ctx context.Context, p *probe) error {
 	return nil
 }
 
-// remains says what of the plugin is there; nothing is known of a process that can't be seen.
+// remains describes what is left of the plugin; a process that isn't visible is assumed to be
+// gone.
 func (p *probe) remains() string {
 	if _, err := os.Lstat(p.socket); !errors.Is(err, fs.ErrNotExist) {
 		return "the socket"
@@ -246,13 +248,13 @@ func (p *probe) remains() string {
 	return ""
 }
 
-// rest waits a moment before the next look.
+// rest waits a moment before the next check.
 func rest(ctx context.Context) error {
 	const moment = 50 * time.Millisecond
 	return restFor(ctx, moment)
 }
 
-// restFor waits for a while.
+// restFor waits for d, or until the context ends.
 func restFor(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

@@ -18,6 +18,7 @@ import (
 
 	api "github.com/certshim/certshim/plugins/api/certshim/resolver/v1alpha1"
 	"github.com/certshim/certshim/plugins/remote"
+	"github.com/certshim/certshim/problem"
 	"github.com/certshim/certshim/resolver"
 )
 
@@ -47,7 +48,7 @@ func loadCases() []Case {
 }
 
 func deadlines(ctx context.Context, p *probe) error {
-	// How a full batch ends that has time is for other cases.
+	// Whether a full batch succeeds in time is checked by other cases.
 	_, usual := p.batch(ctx, p.client, p.full())
 	for _, code := range p.callWithDeadlines(ctx, 1, 2, 5, 10, 20, 50) {
 		if code != codes.OK && code != codes.DeadlineExceeded && code != status.Code(usual) {
@@ -58,7 +59,8 @@ func deadlines(ctx context.Context, p *probe) error {
 	return err
 }
 
-// callWithDeadlines, in milliseconds, asks for full batches, and gives how the calls ended.
+// callWithDeadlines asks about full batches with the given deadlines in milliseconds, and
+// returns the calls' status codes.
 func (p *probe) callWithDeadlines(ctx context.Context, deadlines ...int) []codes.Code {
 	var ends []codes.Code
 	for _, ms := range deadlines {
@@ -80,7 +82,7 @@ func (p *probe) cancelCalls(ctx context.Context, times int) {
 	for i := range times {
 		ctx, cancel := context.WithCancel(ctx)
 		time.AfterFunc(time.Duration(i)*20*time.Microsecond, cancel)
-		// It may have been faster.
+		// The call may have finished first.
 		_, _ = p.client.Resolve(ctx, messages(p.full()))
 		cancel()
 	}
@@ -104,15 +106,15 @@ func concurrent(ctx context.Context, p *probe) error {
 		for j := range callsEach {
 			running.Go(func() { note(p.compare(ctx, api.NewResolverServiceClient(connection), i*callsEach+j)) })
 		}
-		// Everything was read by then.
+		// All that matters has been read.
 		defer func() { _ = connection.Close() }()
 	}
 	running.Wait()
-	return errors.Join(errs...)
+	return problem.Join(errs...)
 }
 
-// compare asks in one call what was asked at the beginning in many. Calls of different numbers
-// differ in how many issuers they ask about, and in which come first.
+// compare asks in one call what was asked in separate calls at the beginning. The number varies
+// how many issuers are asked about, and which come first.
 func (p *probe) compare(ctx context.Context, client api.ResolverServiceClient, number int) error {
 	const largest = 30
 	named := p.fixture.named()
@@ -131,7 +133,7 @@ func (p *probe) compare(ctx context.Context, client api.ResolverServiceClient, n
 	for i, q := range queries {
 		first, now := p.first[(number+i)%len(named)], answers[uint32(i+1)]
 		if !proto.Equal(timeless(first), timeless(now)) {
-			return fmt.Errorf("%s: it said %s, and under load %s", label(q), said(first), said(now))
+			return fmt.Errorf("%s: it said %s, and under load %s", label(q), summary(first), summary(now))
 		}
 	}
 	return nil
@@ -146,14 +148,14 @@ func inARow(ctx context.Context, p *probe) error {
 		}
 		took = append(took, time.Since(begin))
 	}
-	if p99 := most99(took); p99 > p.timeout {
+	if p99 := percentile99(took); p99 > p.timeout {
 		return fmt.Errorf("one call in a hundred takes %s or more", p99)
 	}
 	return nil
 }
 
-// prompt asks questions, and lets handshakes follow each on the same connection. However busy the
-// machine is, few of them overtake an answer that comes from memory.
+// prompt asks questions, each followed by handshakes on the same connection. Even on a busy
+// machine, few of them overtake an answer that comes from memory.
 func prompt(ctx context.Context, p *probe) error {
 	const rounds, most = 9, 100
 	overtaken := make([]int, rounds)
@@ -170,8 +172,8 @@ func prompt(ctx context.Context, p *probe) error {
 	return nil
 }
 
-// overtaken counts the handshakes, one after another and at most so many, that are answered before
-// a question that was asked first.
+// overtaken counts the consecutive handshakes, at most most, that are answered before a question
+// that was sent earlier.
 func (p *probe) overtaken(ctx context.Context, most int) (int, error) {
 	answered := make(chan error, 1)
 	go func() {
@@ -191,8 +193,8 @@ func (p *probe) overtaken(ctx context.Context, most int) (int, error) {
 	return most, <-answered
 }
 
-// most99 is the time that 99 of 100 don't reach.
-func most99(took []time.Duration) time.Duration {
+// percentile99 returns the 99th percentile.
+func percentile99(took []time.Duration) time.Duration {
 	slices.Sort(took)
 	return took[len(took)*99/100]
 }
@@ -232,8 +234,8 @@ func largestAnswer(ctx context.Context, p *probe) error {
 	return nil
 }
 
-// sendGarbage waits for the connection's end, which shows that the plugin has seen what was sent. A
-// server need not end it.
+// sendGarbage sends garbage and waits for the end of the connection, which shows that the plugin
+// has seen it. A server need not end it.
 func sendGarbage(connection net.Conn) error {
 	if _, err := connection.Write([]byte("GET / HTTP/1.1\r\n\r\n\x00\xff garbage")); err != nil {
 		return err
@@ -241,7 +243,7 @@ func sendGarbage(connection net.Conn) error {
 	if err := connection.SetReadDeadline(time.Now().Add(handshakeTimeout)); err != nil {
 		return err
 	}
-	// How it ends is the server's choice.
+	// How the connection ends is up to the server.
 	_, _ = io.Copy(io.Discard, connection)
 	return nil
 }
@@ -254,7 +256,7 @@ func strayConnections(ctx context.Context, p *probe) error {
 		if err != nil {
 			return fmt.Errorf("connection %d: %w", i+1, err)
 		}
-		// They are left open until the case is over.
+		// They stay open until the case ends.
 		defer func() { _ = connection.Close() }()
 		switch i {
 		case 0:
@@ -269,7 +271,7 @@ func strayConnections(ctx context.Context, p *probe) error {
 	if _, err := p.one(ctx, p.good()); err != nil {
 		return err
 	}
-	// It takes new connections, too.
+	// It must accept new connections, too.
 	if err := p.reconnect(); err != nil {
 		return err
 	}

@@ -67,7 +67,7 @@ func needsStorm(p *probe) string {
 
 func needsWatchOfProcess(p *probe) string { return cmp.Or(needsWatch(p), needsProcess(p)) }
 
-// watch is a stream whose messages come through a channel, and its end through another.
+// watch is a stream that delivers messages through one channel, and its end through another.
 type watch struct {
 	messages chan *api.WatchResponse
 	ended    chan error
@@ -116,7 +116,7 @@ func (w *watch) next(within time.Duration) (*api.WatchResponse, error) {
 	}
 }
 
-// opened is a watch that has said something.
+// opened returns a watch that has sent its first message.
 func (p *probe) opened(ctx context.Context) (*watch, error) {
 	w, err := p.watch(ctx)
 	if err != nil {
@@ -161,7 +161,7 @@ func tellsChange(ctx context.Context, p *probe) error {
 	if err != nil {
 		return err
 	}
-	// Later cases compare with what holds now.
+	// Later cases compare with the answers from now on.
 	p.first = after
 	if untold != nil {
 		return untold
@@ -218,7 +218,8 @@ func quiet(ctx context.Context, p *probe) error {
 	return nil
 }
 
-// gathersStorm holds a plugin to what certshim reads of a stream: more would wait, and be old.
+// gathersStorm checks that a plugin sends no more messages than certshim reads: others would
+// queue up and be outdated.
 func gathersStorm(ctx context.Context, p *probe) error {
 	w, err := p.opened(ctx)
 	if err != nil {
@@ -228,7 +229,7 @@ func gathersStorm(ctx context.Context, p *probe) error {
 	begin, over := time.Now(), make(chan error, 1)
 	go func() { over <- p.options.Storm(ctx) }()
 	told, err := w.count(over, p.options.Told)
-	defer p.askAnew(ctx)
+	defer p.resetFirst(ctx)
 	most := remote.WatchBurst + int(remote.WatchRate*time.Since(begin).Seconds())
 	switch {
 	case err != nil:
@@ -241,7 +242,7 @@ func gathersStorm(ctx context.Context, p *probe) error {
 	return nil
 }
 
-// count counts the messages about changes until a while after something is over.
+// count counts the messages about changes until a while after over is closed.
 func (w *watch) count(over <-chan error, while time.Duration) (told int, err error) {
 	const most = 64
 	var end <-chan time.Time
@@ -278,7 +279,7 @@ func severalWatchers(ctx context.Context, p *probe) error {
 		return err
 	}
 	defer second.stop()
-	defer p.askAnew(ctx)
+	defer p.resetFirst(ctx)
 	if err := p.tellsEach(ctx, first, second); err != nil {
 		return err
 	}
@@ -289,7 +290,7 @@ func severalWatchers(ctx context.Context, p *probe) error {
 	return nil
 }
 
-// tellsEach makes a change, if it can, of which all watches are told.
+// tellsEach makes a change, if it can, and checks that all watches report it.
 func (p *probe) tellsEach(ctx context.Context, watches ...*watch) error {
 	if p.options.Change == nil {
 		return nil
@@ -305,7 +306,7 @@ func (p *probe) tellsEach(ctx context.Context, watches ...*watch) error {
 	return nil
 }
 
-// watchUnread opens a watch on a connection of its own, and reads nothing until it is closed.
+// watchUnread opens a watch on a connection of its own, from which nothing is read.
 func (p *probe) watchUnread(ctx context.Context) (closeIt func(), err error) {
 	connection, err := remote.Dial(p.socket, nil)
 	if err != nil {
@@ -314,7 +315,7 @@ func (p *probe) watchUnread(ctx context.Context) (closeIt func(), err error) {
 	if _, err := api.NewResolverServiceClient(connection).Watch(ctx, &api.WatchRequest{}); err != nil {
 		return nil, errors.Join(err, connection.Close())
 	}
-	// Nobody waits for its end.
+	// Nothing depends on how it ends.
 	return func() { _ = connection.Close() }, nil
 }
 

@@ -6,7 +6,7 @@ import (
 	"github.com/certshim/certshim/plugins/plugintest/faulty"
 )
 
-// Catches says whether a case is for a fault. A plugin that gives no answer at all fails every
+// Catches reports whether a case detects a fault. A plugin that gives no answers fails every
 // case that asks.
 func (c Case) Catches(fault faulty.Fault) bool {
 	switch fault {

@@ -10,30 +10,30 @@ import (
 	"github.com/certshim/certshim/resolver"
 )
 
-// Fixture says what the plugin under test knows, so that its answers can be judged.
+// Fixture describes what the plugin under test knows, so that its answers can be checked.
 type Fixture struct {
-	// Grant is what the plugin is told that it may do: as in certshim's configuration.
+	// Grant is what the plugin is granted, as in certshim's configuration.
 	Grant GrantFixture `yaml:"grant"`
-	// Issuers name, for each kind, issuers in the states that the cases need.
+	// Issuers names, for each kind, issuers in the states that the cases need.
 	Issuers []IssuerFixture `yaml:"issuers"`
-	// Change is a shell command after which the plugin says something else of an issuer, each time
-	// that it is run. Without it, the cases about changes are skipped.
+	// Change is a shell command that changes what the plugin states about an issuer, each time
+	// it runs. Without it, the cases about changes are skipped.
 	Change string `yaml:"change"`
 	// Storm is a shell command that makes 1,000 changes as fast as it can. Without it, the case
-	// about that is skipped.
+	// about storms is skipped.
 	Storm string `yaml:"storm"`
-	// Restart is a shell command that kills the plugin (SIGKILL) and starts it again; Stop one
+	// Restart is a shell command that kills the plugin (SIGKILL) and starts it again, Stop one
 	// that ends it (SIGTERM). Without them, those cases are skipped.
 	Restart string `yaml:"restart"`
 	Stop    string `yaml:"stop"`
-	// Output is a shell command that prints what the plugin has written to its standard output so
-	// far. Without it, the case about that is skipped.
+	// Output is a shell command that prints the plugin's standard output so far. Without it, the
+	// case about output is skipped.
 	Output string `yaml:"output"`
-	// Timeout is the deadline of a question; 0 is 2s.
+	// Timeout is the deadline of a question; 0 means 2s.
 	Timeout time.Duration `yaml:"timeout"`
 }
 
-// GrantFixture is a grant.
+// GrantFixture is a grant, written as in certshim's configuration.
 type GrantFixture struct {
 	Kinds       []KindFixture         `yaml:"kinds"`
 	Defaults    []resolver.ValueField `yaml:"defaults"`
@@ -47,40 +47,41 @@ type KindFixture struct {
 	Group string         `yaml:"group"`
 	Kind  string         `yaml:"kind"`
 	Scope resolver.Scope `yaml:"scope"`
-	// Resource and Versions may stand there, as Observe in the grant, so that a grant can be
+	// Resource and Versions, like Observe in the grant, are accepted so that a grant can be
 	// copied from certshim's configuration.
 	Resource string   `yaml:"resource"`
 	Versions []string `yaml:"versions"`
 }
 
-// IssuerFixture names issuers of one kind. An empty name leaves the cases out that need it.
+// IssuerFixture names issuers of one kind. If a name is empty, the cases that need it are
+// skipped.
 type IssuerFixture struct {
-	// Kind is one of the grant's.
+	// Kind is one of the kinds in the grant.
 	Kind string `yaml:"kind"`
 	// Namespace of the issuers, if the kind is namespaced.
 	Namespace string `yaml:"namespace"`
-	// Ready can sign, Unready can't, Missing isn't there, and Restricted is for some namespaces
-	// only.
+	// Ready can sign, Unready can't, Missing doesn't exist, and Restricted is only for some
+	// namespaces.
 	Ready      string `yaml:"ready"`
 	Unready    string `yaml:"unready"`
 	Missing    string `yaml:"missing"`
 	Restricted string `yaml:"restricted"`
-	// Observed has the objects of the issuers by their names, for a plugin that reads them.
+	// Observed maps issuers' names to their objects, for a plugin that reads them.
 	Observed map[string]map[string]any `yaml:"observed"`
 }
 
-// ReadFixture decodes a fixture strictly. An error has all mistakes, each with its line in the
-// file.
+// ReadFixture decodes a fixture strictly. The error lists all mistakes, each with its line in
+// the file.
 func ReadFixture(data []byte, file string) (Fixture, error) {
 	var f Fixture
 	document, err := declaration.Read(data, file, "a fixture")
 	if err != nil {
 		return f, err
 	}
-	return f, document.Decode(&f, func() declaration.Mistakes { return f.mistakes() })
+	return f, document.Decode(&f, f.mistakes)
 }
 
-func (f Fixture) mistakes() declaration.Mistakes {
+func (f *Fixture) mistakes() declaration.Mistakes {
 	var all declaration.Mistakes
 	all.Addf(len(f.Grant.Kinds) == 0, "grant.kinds", "it is empty, must have the plugin's kinds")
 	scopes := []resolver.Scope{resolver.Namespaced, resolver.Cluster}
@@ -133,27 +134,27 @@ func (f Fixture) grant() resolver.Grant {
 	return resolver.Grant{Values: f.Grant.Defaults, MayRefuse: f.Grant.MayRefuse, Annotations: f.Grant.Annotations}
 }
 
-// question about the issuer of that name.
+// question returns a query about the issuer of that name.
 func (s IssuerFixture) question(f Fixture, name string) resolver.Query {
 	kind, _ := f.kind(s.Kind)
 	q := resolver.Query{
 		Issuer: resolver.IssuerKey{GroupKind: kind.GroupKind, Namespace: s.Namespace, Name: name}, Scope: kind.Scope,
 	}
 	if object, has := s.Observed[name]; has {
-		// It was YAML, and so is JSON.
+		// A value decoded from YAML can always be encoded.
 		q.Observed, _ = json.Marshal(object)
 	}
 	return q
 }
 
-// named are questions about every issuer that is there, and all those that are missing too.
+// named returns queries about every existing issuer; all includes the missing ones.
 func (f Fixture) named() []resolver.Query {
 	return slices.Concat(f.some(ready), f.some(unready), f.some(restricted))
 }
 
 func (f Fixture) all() []resolver.Query { return append(f.named(), f.some(missing)...) }
 
-// some questions of one state.
+// some returns queries about the issuers in one state.
 func (f Fixture) some(state func(IssuerFixture) string) []resolver.Query {
 	var some []resolver.Query
 	for _, set := range f.Issuers {

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// JUnit is the report as CI systems read it. A case of level SHOULD that failed is no failure
-// there, as it is none of the verdict: what it said is among the output.
+// JUnit renders the report for CI systems. Failed cases of level SHOULD aren't failures there,
+// as in the verdict; their message is in the output.
 func (r Report) JUnit() ([]byte, error) {
 	suite := junitSuite{Name: "certshim plugin test " + r.Plugin, Properties: []junitProperty{
 		{"plugin", r.Plugin}, {"version", r.Version}, {"verdict", r.Verdict()},

@@ -37,7 +37,7 @@ issuers:
 timeout: 10s
 `
 
-// lab is a faulty plugin with what the kit needs to change, restart and stop it.
+// lab is a faulty plugin and what the kit needs to change, restart and stop it.
 type lab struct {
 	socket string
 	fault  faulty.Fault
@@ -90,7 +90,7 @@ func (l *lab) start() (err error) {
 	return nil
 }
 
-// options are quick, as the plugin's heart is.
+// options are short, to match the plugin's heartbeat.
 func (l *lab) options() plugintest.Options {
 	return plugintest.Options{
 		Beat: 3 * time.Second, Told: 3 * time.Second, Quiet: time.Second, Back: 3 * time.Second, Unread: time.Second, Calls: 200,
@@ -151,8 +151,8 @@ func TestEachFaultFailsTheCasesThatNameIt(t *testing.T) {
 	}
 }
 
-// patience is the deadline of a question: long, as the machine may be busy, but for those who
-// would use it up.
+// patience is the deadline of a question: long, since the machine may be busy, except for faults
+// that would use it up.
 func patience(fault faulty.Fault) time.Duration {
 	switch fault {
 	case faulty.Silent:

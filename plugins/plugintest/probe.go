@@ -25,7 +25,7 @@ const (
 	maxBatch         = remote.MaxBatch
 )
 
-// probe is what the cases share: a connection, and what was said at the beginning.
+// probe is the state shared by the cases: a connection, and the first answers.
 type probe struct {
 	socket  string
 	fixture Fixture
@@ -34,12 +34,12 @@ type probe struct {
 
 	connection *grpc.ClientConn
 	client     api.ResolverServiceClient
-	// hello is the first introduction; nil where there was none.
+	// hello is the first introduction; nil if it failed.
 	hello *api.HandshakeResponse
-	// pid is the plugin's process; unseen says why it can't be looked at.
+	// pid is the plugin's process; unseen says why it can't be inspected.
 	pid    int
 	unseen string
-	// first are the answers about all of the fixture's issuers at the beginning.
+	// first holds the first answers about all of the fixture's issuers.
 	first []*api.Answer
 }
 
@@ -51,7 +51,7 @@ func newProbe(socket string, fixture Fixture, o Options) (*probe, error) {
 	return p, p.connect()
 }
 
-// connect makes a new connection unless there is one that works.
+// connect makes a new connection unless the present one works.
 func (p *probe) connect() error {
 	if p.connection != nil && p.connection.GetState() == connectivity.Ready {
 		return nil
@@ -67,18 +67,17 @@ func (p *probe) connect() error {
 	return nil
 }
 
-// reconnect makes a new connection in any case.
+// reconnect always makes a new connection.
 func (p *probe) reconnect() error {
 	p.close()
 	p.connection = nil
 	return p.connect()
 }
 
-// close ends the connection; one that is closed already is as good.
+// close closes the connection. Closing it twice does no harm.
 func (p *probe) close() { _ = p.connection.Close() }
 
-// begin hears the first introduction and the first answers. What goes wrong is the cases' to
-// tell.
+// begin gets the first introduction and the first answers. The cases report what goes wrong.
 func (p *probe) begin(ctx context.Context) {
 	p.hello, _ = p.handshake(ctx, p.client, p.request())
 	p.first, _ = p.askAll(ctx)
@@ -107,7 +106,7 @@ func (p *probe) handshake(ctx context.Context, client api.ResolverServiceClient,
 	return hello, nil
 }
 
-// works is a handshake on the shared connection: the plugin still serves.
+// works does a handshake on the shared connection, to check that the plugin still serves.
 func (p *probe) works(ctx context.Context) error {
 	_, err := p.handshake(ctx, p.client, p.request())
 	return err
@@ -120,7 +119,7 @@ func (p *probe) health(ctx context.Context, service string) (grpc_health_v1.Heal
 	return answer.GetStatus(), err
 }
 
-// batch asks in one call. Ids are 1 and up, in the order of the queries.
+// batch asks in one call, with ids from 1 in the order of the queries.
 func (p *probe) batch(ctx context.Context, client api.ResolverServiceClient, queries []resolver.Query) (*api.ResolveResponse, error) {
 	ctx, cancel := context.WithTimeout(ctx, p.timeout)
 	defer cancel()
@@ -153,7 +152,7 @@ func (p *probe) one(ctx context.Context, q resolver.Query) (*api.Answer, error) 
 	return response.GetAnswers()[0], nil
 }
 
-// askAll asks about every issuer of the fixture that is there, one a call.
+// askAll asks about every existing issuer of the fixture, one per call.
 func (p *probe) askAll(ctx context.Context) ([]*api.Answer, error) {
 	var answers []*api.Answer
 	for _, q := range p.fixture.named() {
@@ -166,16 +165,16 @@ func (p *probe) askAll(ctx context.Context) ([]*api.Answer, error) {
 	return answers, nil
 }
 
-// askAnew has later cases compare with what holds now. A plugin that can't answer may drop the
-// connection, which is for other cases to tell.
-func (p *probe) askAnew(ctx context.Context) {
+// resetFirst renews the first answers, with which later cases compare. If the plugin drops the
+// connection instead, other cases report that.
+func (p *probe) resetFirst(ctx context.Context) {
 	var err error
 	if p.first, err = p.askAll(ctx); err != nil {
 		_ = p.reconnect()
 	}
 }
 
-// label names an issuer for people; its name may be anything.
+// label describes an issuer for people; its name may be anything.
 func label(q resolver.Query) string {
 	if q.Issuer.Namespace == "" {
 		return fmt.Sprintf("%s %q", q.Issuer.Kind, q.Issuer.Name)
@@ -183,8 +182,8 @@ func label(q resolver.Query) string {
 	return fmt.Sprintf("%s %q of namespace %q", q.Issuer.Kind, q.Issuer.Name, q.Issuer.Namespace)
 }
 
-// said is an answer in short.
-func said(a *api.Answer) string {
+// summary summarizes an answer.
+func summary(a *api.Answer) string {
 	const most = 200
 	text := fmt.Sprintf("%v", a)
 	if len(text) > most {
@@ -193,19 +192,19 @@ func said(a *api.Answer) string {
 	return text
 }
 
-// timeless is an answer without its life time and id, by which two may differ.
+// timeless returns an answer without its TTL and id, in which equal answers may differ.
 func timeless(a *api.Answer) *api.Answer {
 	c, _ := proto.Clone(a).(*api.Answer)
 	c.TtlSeconds, c.Id = 0, 0
 	return c
 }
 
-// shell runs one of the fixture's commands, and gives what it prints.
+// shell runs one of the fixture's commands, and returns what it prints.
 func shell(ctx context.Context, command string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "sh", "-c", command)
-	// A plugin that it starts may hold its output for ever.
+	// A plugin started by the command may keep its output open.
 	cmd.WaitDelay = time.Second
 	output, err := cmd.CombinedOutput()
 	if err != nil && !errors.Is(err, exec.ErrWaitDelay) {

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// A command that leaves a process behind, as one that starts the plugin does, is over all the same.
+// A command that leaves a process behind, such as one that starts the plugin, still ends.
 func TestACommandMayStartAProcess(t *testing.T) {
 	output, err := shell(t.Context(), "sleep 60 & echo started $!")
 	if err != nil {

@@ -14,15 +14,15 @@ import (
 	"github.com/certshim/certshim/plugins/remote"
 )
 
-// usage is what a process holds.
+// usage is what a process uses.
 type usage struct {
 	threads, files int
-	// memory is what is resident, in bytes.
+	// memory is the resident set size, in bytes.
 	memory int
 }
 
-// findProcess looks for the plugin's process, or notes why it can't be looked at: only on Linux
-// can a kit of the same user.
+// findProcess finds the plugin's process, or records why it can't be inspected: that works only
+// on Linux, and only for the same user.
 func (p *probe) findProcess(ctx context.Context) {
 	process, err := remote.Listener(ctx, p.socket)
 	p.pid = process.PID
@@ -42,7 +42,7 @@ func (p *probe) findProcess(ctx context.Context) {
 
 func needsProcess(p *probe) string { return p.unseen }
 
-// usage reads /proc; proc(5) has the numbers of the fields.
+// usage reads /proc; see proc(5) for the numbers of the fields.
 func (p *probe) usage() (usage, error) {
 	const state, threads, resident = 3, 20, 24
 	folder := filepath.Join("/proc", strconv.Itoa(p.pid))
@@ -60,22 +60,21 @@ func (p *probe) usage() (usage, error) {
 	return usage{threads: count, files: len(files), memory: pages * os.Getpagesize()}, errors.Join(wrongCount, wrongPages, err)
 }
 
-// runs says whether the process has not ended. One that has, and for which nobody waited yet, is a
-// zombie.
+// runs reports whether the process hasn't ended. A zombie has ended.
 func (p *probe) runs() bool {
 	content, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(p.pid), "stat"))
 	fields := afterName(content)
 	return err == nil && len(fields) > 0 && fields[0] != "Z" && fields[0] != "X"
 }
 
-// afterName are the fields of a stat file from the state on. The name before, in parentheses, may
-// have anything in it.
+// afterName returns the fields of a stat file from the state on. The name before them, in
+// parentheses, may contain anything.
 func afterName(stat []byte) []string {
 	return strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
 }
 
-// leavesNoWork looks at the plugin from a second after calls whose deadline passed. Threads that
-// are at work, or would be if the machine had time for them, are there on a busy machine, too.
+// leavesNoWork checks that no thread is busy one second after calls whose deadline passed.
+// Threads that wait for a processor count as busy.
 func leavesNoWork(ctx context.Context, p *probe) error {
 	const looks, pause, most = 20, 50 * time.Millisecond, 10
 	p.callWithDeadlines(ctx, 20, 50, 90, 90, 90, 90)
@@ -98,11 +97,11 @@ func leavesNoWork(ctx context.Context, p *probe) error {
 	return nil
 }
 
-// working says whether a thread runs or could run.
+// working reports whether a thread runs or is ready to run.
 func (p *probe) working() (bool, error) {
 	stats, err := filepath.Glob(filepath.Join("/proc", strconv.Itoa(p.pid), "task", "*", "stat"))
 	for _, stat := range stats {
-		// A thread may have ended meanwhile.
+		// The thread may have ended meanwhile.
 		content, _ := os.ReadFile(stat)
 		if fields := afterName(content); len(fields) > 0 && fields[0] == "R" {
 			return true, nil
@@ -111,7 +110,7 @@ func (p *probe) working() (bool, error) {
 	return false, err
 }
 
-// leaksNothing compares what the plugin holds before and after many cancelled calls.
+// leaksNothing compares the plugin's usage before and after many cancelled calls.
 func leaksNothing(ctx context.Context, p *probe) error {
 	const times = 100
 	before, err := p.usage()
@@ -129,8 +128,8 @@ func leaksNothing(ctx context.Context, p *probe) error {
 	return p.settles(ctx, before, fmt.Sprintf("%d calls that were cancelled", times))
 }
 
-// settles waits until the plugin holds about what it held before: pools may grow a little, and what
-// ends may take a moment.
+// settles waits until the plugin uses about as much as before. Pools may grow a little, and
+// connections take a moment to end.
 func (p *probe) settles(ctx context.Context, before usage, after string) error {
 	const spare = 50
 	end := time.Now().Add(p.options.Back)
@@ -149,7 +148,7 @@ func (p *probe) settles(ctx context.Context, before usage, after string) error {
 	}
 }
 
-// staysSmall opens a watch and reads nothing of it, while things change.
+// staysSmall opens a watch and reads nothing from it while things change.
 func staysSmall(ctx context.Context, p *probe) error {
 	const most = 64 << 20
 	before, err := p.usage()
@@ -173,7 +172,7 @@ func staysSmall(ctx context.Context, p *probe) error {
 	if err != nil {
 		return err
 	}
-	p.askAnew(ctx)
+	p.resetFirst(ctx)
 	if grown := after.memory - before.memory; grown > most {
 		return fmt.Errorf("with a watcher that read nothing for %s, its memory grew by %d MiB", p.options.Unread, grown>>20)
 	}

@@ -60,12 +60,13 @@ func servePlugin(socket string, fault faulty.Fault) error {
 	return err
 }
 
-// ofAProcess are the faults that show in what a process holds and does, and how it ends.
+// ofAProcess lists the faults that only show in a process: in what it uses and does, and how it
+// ends.
 func ofAProcess() []faulty.Fault {
 	return []faulty.Fault{faulty.IgnoreCancel, faulty.Leak, faulty.KeepsConnections, faulty.Hoard, faulty.Lingers, faulty.Deathless}
 }
 
-// program is a plugin in a process of its own, whose standard output is a file.
+// program is a plugin in a separate process, whose standard output goes to a file.
 type program struct {
 	socket, output string
 	fault          faulty.Fault
@@ -83,7 +84,7 @@ func newProgram(t *testing.T, fault faulty.Fault) *program {
 	return p
 }
 
-// awaitSocket waits until the plugin takes connections.
+// awaitSocket waits until the plugin accepts connections.
 func awaitSocket(t *testing.T, socket string) {
 	t.Helper()
 	soon := grpc.ConnectParams{Backoff: backoff.Config{BaseDelay: 10 * time.Millisecond, Multiplier: 1.5, MaxDelay: time.Second}, MinConnectTimeout: time.Second}
@@ -113,7 +114,7 @@ func (p *program) start() error {
 	return errors.Join(p.command.Start(), output.Close())
 }
 
-// end sends a signal and waits; that a signal ended it is no error.
+// end sends a signal and waits; ending by that signal is no error.
 func (p *program) end(with os.Signal) error {
 	if err := p.command.Process.Signal(with); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return err

@@ -1,8 +1,8 @@
-// Command protogen writes Go code for protobuf files without protoc:
+// Command protogen generates Go code from protobuf files without protoc:
 //
 //	protogen PROTO_ROOT OUTPUT_ROOT FILE...
 //
-// It compiles the files with protocompile and hands them to protoc-gen-go and
+// It compiles the files with protocompile and passes them to protoc-gen-go and
 // protoc-gen-go-grpc, which this module's go.mod pins as tools.
 package main
 
@@ -54,7 +54,7 @@ func run(ctx context.Context, root, out string, names []string) error {
 	return nil
 }
 
-// inOrder gives the files and all that they import, imports first, as plugins expect.
+// inOrder returns the files and all their imports, imports first, as protoc plugins expect.
 func inOrder(files linker.Files) []*descriptorpb.FileDescriptorProto {
 	var ordered []*descriptorpb.FileDescriptorProto
 	seen := map[string]bool{}

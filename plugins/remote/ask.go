@@ -16,16 +16,18 @@ import (
 )
 
 const (
-	// heartbeat is the longest silence of a Watch that is one; three are too many.
+	// heartbeat is the longest silence that a watch should have; after three of them, it is
+	// ended.
 	heartbeat = 15 * time.Second
 	missed    = 3
-	// WatchRate is how many messages of a stream are read each second; the rest waits in the plugin.
+	// WatchRate is how many messages of a stream are read per second; the rest waits in the
+	// plugin.
 	WatchRate = 20
 	// WatchBurst is how many are read at once.
 	WatchBurst = 50
 )
 
-// Ask asks for a batch, in several calls where it is too large for one.
+// Ask asks about a batch, with several calls if it is too large for one.
 func (s *session) Ask(ctx context.Context, queries []resolver.Query) ([]plugins.Reply, error) {
 	replies := make([]plugins.Reply, len(queries))
 	for begin := 0; begin < len(queries); {
@@ -52,7 +54,7 @@ func (s *session) Ask(ctx context.Context, queries []resolver.Query) ([]plugins.
 	return replies, nil
 }
 
-// read takes exactly one answer for each query.
+// read checks that there is exactly one answer for each query, and decodes them.
 func read(response *api.ResolveResponse, replies []plugins.Reply, first uint32) error {
 	if len(response.GetAnswers()) != len(replies) {
 		return plugins.Reject(plugins.WrongIDs, fmt.Errorf("the plugin gave %d answers to %d queries", len(response.GetAnswers()), len(replies)))
@@ -78,8 +80,9 @@ func read(response *api.ResolveResponse, replies []plugins.Reply, first uint32) 
 	return nil
 }
 
-// Watch reads the stream of changes; a silence of three heartbeats ends it. With its first
-// message it is known to listen: all that was answered before may have changed unheard.
+// Watch reads the stream of changes; it ends after a silence of three heartbeats. The first
+// message shows that the plugin watches. Earlier changes may have been missed, so all kinds are
+// then reported as changed.
 func (s *session) Watch(ctx context.Context, changed func(resolver.Change)) error {
 	if !s.watches {
 		return plugins.ErrNoWatch

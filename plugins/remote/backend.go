@@ -27,22 +27,23 @@ import (
 const (
 	MaxMessage = 1 << 20
 	MaxBatch   = 64
-	// maxRequest is where a batch is cut, maxAnswer the largest answer for one issuer.
+	// maxRequest is the size at which a batch is split, maxAnswer the limit of one answer, in
+	// bytes.
 	maxRequest = 512 << 10
 	maxAnswer  = 12 << 10
 
 	handshakeTimeout = 5 * time.Second
-	// maxWords are the limits of the names that a plugin gives itself.
+	// maxName and maxWord limit the names in a plugin's introduction, in bytes.
 	maxName = 63
 	maxWord = 64
 )
 
-// Config is one plugin behind a socket.
+// Config describes one plugin behind a socket.
 type Config struct {
 	Socket string
-	// UID is the user that the plugin must run as; nil is anybody.
+	// UID is the user that the plugin must run as; nil means any.
 	UID *int
-	// Kinds and Grant are what the plugin is told that it may do.
+	// Kinds and Grant are sent to the plugin in the handshake.
 	Kinds   []resolver.DescribedKind
 	Grant   resolver.Grant
 	Timeout time.Duration
@@ -50,16 +51,16 @@ type Config struct {
 	Version string
 }
 
-// Backend is a [plugins.Backend].
+// Backend implements [plugins.Backend].
 type Backend struct{ config Config }
 
 var _ plugins.Backend = (*Backend)(nil)
 
-// New connects nothing yet.
+// New returns a Backend without connecting.
 func New(config Config) *Backend { return &Backend{config: config} }
 
-// Dial opens a connection with the limits that certshim has. It connects at the first call, and
-// never a second time, as each connection begins with a handshake.
+// Dial creates a client with certshim's limits. It connects at the first call and never
+// reconnects, since each connection must begin with a handshake.
 func Dial(socket string, uid *int) (*grpc.ClientConn, error) {
 	var connected atomic.Bool
 	return grpc.NewClient("passthrough:///"+socket,
@@ -79,7 +80,7 @@ func Dial(socket string, uid *int) (*grpc.ClientConn, error) {
 	)
 }
 
-// Connect begins with the handshake.
+// Connect connects and does the handshake.
 func (b *Backend) Connect(ctx context.Context) (plugins.Session, error) {
 	if err := CheckSocket(b.config.Socket); err != nil {
 		return nil, &plugins.Error{Fault: resolver.Unreachable, Err: err}
@@ -100,7 +101,7 @@ func (b *Backend) Connect(ctx context.Context) (plugins.Session, error) {
 	if err != nil {
 		return s, &plugins.Error{Fault: resolver.WrongVersion, Err: fmt.Errorf("the plugin doesn't speak certshim.resolver.v1alpha1: %w", err)}
 	}
-	if err := b.config.judge(hello); err != nil {
+	if err := b.config.check(hello); err != nil {
 		return s, err
 	}
 	return s, nil
@@ -117,15 +118,15 @@ func (b *Backend) handshake() *api.HandshakeRequest {
 	return request
 }
 
-// judge says what is wrong with an introduction.
-func (c Config) judge(hello *api.HandshakeResponse) error {
+// check returns what is wrong with an introduction.
+func (c Config) check(hello *api.HandshakeResponse) error {
 	var errs []error
 	for what, word := range map[string]string{"name": hello.GetName(), "version": hello.GetVersion(), "instance": hello.GetInstance()} {
 		if word == "" || len(word) > maxWord {
 			errs = append(errs, fmt.Errorf("the plugin's %s is %s, must have 1 to %d bytes", what, problem.Quote(word), maxWord))
 		}
 	}
-	if err := errors.Join(errs...); err != nil {
+	if err := problem.Join(errs...); err != nil {
 		return plugins.Reject(plugins.Malformed, err)
 	}
 	for _, k := range hello.GetKinds() {
@@ -158,24 +159,24 @@ func newSession(config Config, connection *grpc.ClientConn, hello *api.Handshake
 	}
 	go func() {
 		defer close(s.lost)
-		// A connection that was made is ready until it is lost; grpc would make another one,
-		// without a handshake.
+		// The state Ready ends only when the connection is lost. gRPC would reconnect without a
+		// handshake.
 		connection.WaitForStateChange(ctx, connectivity.Ready)
 	}()
 	return s
 }
 
-// Lost is closed when the connection is gone.
+// Lost is closed when the connection is lost.
 func (s *session) Lost() <-chan struct{} { return s.lost }
 
-// Close ends the connection, and waits for what watches it.
+// Close closes the connection, and waits for the goroutine that watches it.
 func (s *session) Close() {
 	s.stop()
 	_ = s.connection.Close()
 	<-s.lost
 }
 
-// Healthy asks the standard service. A plugin without it counts as healthy.
+// Healthy calls the standard health service. A plugin without it counts as healthy.
 func (s *session) Healthy(ctx context.Context) error {
 	answer, err := s.health.Check(ctx, &grpc_health_v1.HealthCheckRequest{Service: api.ResolverService_ServiceDesc.ServiceName})
 	switch code := status.Code(err); {
@@ -189,7 +190,7 @@ func (s *session) Healthy(ctx context.Context) error {
 	return nil
 }
 
-// classify gives an error of a call its meaning.
+// classify adds the fault to an error of a call.
 func classify(err error) error {
 	fault := resolver.Unreachable
 	switch status.Code(err) {

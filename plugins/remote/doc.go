@@ -1,4 +1,4 @@
-// Package remote reaches a resolver that is a program of its own: a gRPC server on a Unix
-// domain socket that the operator names. It dials, and never starts, stops or looks for a
-// program; it sends no credentials, and bounds whatever it receives before it is decoded.
+// Package remote connects to a resolver that runs as a separate program: a gRPC server on a Unix
+// domain socket that the operator names. It never starts, stops or searches for programs, sends
+// no credentials, and limits what it receives before decoding it.
 package remote

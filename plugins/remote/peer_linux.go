@@ -6,11 +6,11 @@ import (
 	"syscall"
 )
 
-// peer is the process that listens.
+// peer returns the process that listens.
 func peer(connection net.Conn) (Process, error) {
 	socket, isUnix := connection.(*net.UnixConn)
 	if !isUnix {
-		return Process{}, errors.New("the process is known for Unix domain sockets only")
+		return Process{}, errors.New("the process can be determined for Unix domain sockets only")
 	}
 	raw, err := socket.SyscallConn()
 	if err != nil {

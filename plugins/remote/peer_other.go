@@ -8,5 +8,5 @@ import (
 )
 
 func peer(net.Conn) (Process, error) {
-	return Process{}, errors.New("which process listens on a socket can be asked on Linux only")
+	return Process{}, errors.New("the process behind a socket can be determined on Linux only")
 }

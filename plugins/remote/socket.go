@@ -9,11 +9,11 @@ import (
 	"path/filepath"
 )
 
-// MaxSocketPath is the longest path of a Unix domain socket in bytes.
+// MaxSocketPath is the longest path of a Unix domain socket, in bytes.
 const MaxSocketPath = 107
 
-// CheckSocket says what is wrong with a socket before it is dialled: a path that is no socket,
-// is a link, or lies where anybody could have put it.
+// CheckSocket returns what is wrong with a socket before it is dialled: it is no socket or a
+// symbolic link, or is in a folder where anybody could have put it.
 func CheckSocket(path string) error {
 	if len(path) > MaxSocketPath {
 		return fmt.Errorf("the path of socket %s has %d bytes, must have at most %d", path, len(path), MaxSocketPath)
@@ -47,11 +47,11 @@ func typeOf(info os.FileInfo) string {
 	return "special file"
 }
 
-// Process is one that listens on a socket. Its PID is 0 where it can't be seen from here, such as
-// from another container.
+// Process is a process that listens on a socket. Its PID is 0 if it isn't visible, such as in
+// another container.
 type Process struct{ PID, UID int }
 
-// Listener says which process listens on a socket. It is known on Linux only.
+// Listener returns the process that listens on a socket. It works on Linux only.
 func Listener(ctx context.Context, path string) (Process, error) {
 	connection, err := dial(ctx, path, nil)
 	if err != nil {
@@ -61,7 +61,7 @@ func Listener(ctx context.Context, path string) (Process, error) {
 	return process, errors.Join(err, connection.Close())
 }
 
-// dial connects to a socket and holds its other end to a user, if one is given.
+// dial connects to a socket and, if uid is set, checks the user of the other end.
 func dial(ctx context.Context, path string, uid *int) (net.Conn, error) {
 	if err := CheckSocket(path); err != nil {
 		return nil, err

@@ -12,7 +12,7 @@ import (
 	"github.com/certshim/certshim/resolver"
 )
 
-// What changed before the plugin listened would else stay unheard until the answer is too old.
+// Changes before the plugin listened would otherwise go unnoticed until the answers expire.
 func TestTheBeginOfAStreamPutsAllInDoubt(t *testing.T) {
 	socket := filepath.Join(t.TempDir(), "p.sock")
 	stop, err := faulty.New(faulty.None).Start(socket)

@@ -10,17 +10,17 @@ import (
 	"github.com/certshim/certshim/resolver"
 )
 
-// maxNamed is how many issuers a message names; more become their kinds.
+// maxNamed is how many issuers one message names; beyond it, it names their kinds.
 const maxNamed = 64
 
-// hub passes the changes that a resolver tells of to everybody who watches. What one that is
-// slow has not taken yet is gathered, so that it stays small.
+// hub forwards a resolver's changes to all watchers. Changes that a slow watcher hasn't received
+// yet are merged, so that memory stays bounded.
 type hub struct {
 	lock          sync.Mutex
 	subscriptions map[*subscription]bool
 }
 
-// subscription is what one watcher has not been told yet.
+// subscription holds the changes that one watcher hasn't received yet.
 type subscription struct {
 	lock    sync.Mutex
 	issuers map[resolver.IssuerKey]bool
@@ -30,12 +30,12 @@ type subscription struct {
 
 func newHub() *hub { return &hub{subscriptions: map[*subscription]bool{}} }
 
-// run watches the resolver, again and again, until the context ends.
+// run watches the resolver, repeatedly, until the context ends.
 func (h *hub) run(ctx context.Context, r resolver.Resolver) {
 	watcher, watches := r.(resolver.Watcher)
 	for watches && ctx.Err() == nil {
-		// What ended it is the author's to log.
-		_ = watcher.Watch(ctx, h.tell)
+		// Logging the cause is up to the author.
+		_ = watcher.Watch(ctx, h.publish)
 		select {
 		case <-ctx.Done():
 		case <-time.After(time.Second):
@@ -43,7 +43,7 @@ func (h *hub) run(ctx context.Context, r resolver.Resolver) {
 	}
 }
 
-func (h *hub) tell(change resolver.Change) {
+func (h *hub) publish(change resolver.Change) {
 	h.lock.Lock()
 	defer h.lock.Unlock()
 	for s := range h.subscriptions {

@@ -21,16 +21,16 @@ import (
 
 const (
 	maxMessage = 1 << 20
-	// maxStreams bounds the calls in flight on a connection.
+	// maxStreams limits the concurrent calls on a connection.
 	maxStreams = 100
-	// socketMode lets the group connect: certshim's container shares it.
+	// socketMode lets the group connect, which certshim's container shares.
 	socketMode = 0o660
 	stopTime   = 5 * time.Second
 )
 
 // Run serves a resolver on a Unix domain socket until the context ends; calls in flight then
-// have 5 seconds to finish. A socket that a dead process left behind is replaced, one that
-// somebody listens on is an error.
+// have 5 seconds to finish. A socket left behind by a dead process is replaced; a socket in use
+// is an error.
 func Run(ctx context.Context, socket string, r resolver.Resolver) error {
 	listener, err := Listen(ctx, socket)
 	if err != nil {
@@ -39,10 +39,10 @@ func Run(ctx context.Context, socket string, r resolver.Resolver) error {
 	return Server{Resolver: r}.Serve(ctx, listener)
 }
 
-// Server is [Run] in parts.
+// Server is the configurable form of [Run].
 type Server struct {
 	Resolver resolver.Resolver
-	// Heartbeat is the longest silence of a watch; 0 is 10 seconds.
+	// Heartbeat is the longest silence on a watch; 0 means 10 seconds.
 	Heartbeat time.Duration
 	// Options are added to those of the gRPC server.
 	Options []grpc.ServerOption
@@ -78,7 +78,7 @@ func (s Server) Serve(ctx context.Context, listener net.Listener) error {
 	return err
 }
 
-// Listen opens a socket that the owner and the group may use.
+// Listen opens a socket that its owner and group may use.
 func Listen(ctx context.Context, socket string) (net.Listener, error) {
 	if err := removeStale(ctx, socket); err != nil {
 		return nil, err

@@ -21,11 +21,12 @@ import (
 const (
 	maxBatch         = 64
 	defaultHeartbeat = 10 * time.Second
-	// gathering is the time between two messages about changes: what changes meanwhile is in one.
+	// gathering is the minimum time between two messages about changes; changes within it are
+	// merged.
 	gathering = 200 * time.Millisecond
 )
 
-// service answers the protocol's calls for a resolver.
+// service implements the protocol for a resolver.
 type service struct {
 	api.UnimplementedResolverServiceServer
 	// stopping ends when the server is to stop, so that streams end too.
@@ -43,7 +44,7 @@ func newService(stopping context.Context, s Server) *service {
 	}
 }
 
-// Handshake introduces the resolver with those of its kinds that are granted.
+// Handshake introduces the resolver, with those of its kinds that are granted.
 func (s *service) Handshake(_ context.Context, request *api.HandshakeRequest) (*api.HandshakeResponse, error) {
 	d := s.resolver.Describe()
 	_, watches := s.resolver.(resolver.Watcher)
@@ -57,7 +58,7 @@ func (s *service) Handshake(_ context.Context, request *api.HandshakeRequest) (*
 	return response, nil
 }
 
-// Resolve asks the resolver for one issuer after another.
+// Resolve asks the resolver about one issuer after another.
 func (s *service) Resolve(ctx context.Context, request *api.ResolveRequest) (*api.ResolveResponse, error) {
 	if len(request.GetQueries()) > maxBatch {
 		return nil, status.Errorf(codes.InvalidArgument, "%d queries, must be at most %d", len(request.GetQueries()), maxBatch)
@@ -73,7 +74,7 @@ func (s *service) Resolve(ctx context.Context, request *api.ResolveRequest) (*ap
 	return response, nil
 }
 
-// one answers for one issuer; what is wrong with it is a failure for it alone.
+// one answers for one issuer; an error or panic is a failure for that issuer only.
 func (s *service) one(ctx context.Context, query *api.Query) (statement resolver.Statement, err error) {
 	defer func() {
 		if panicked := recover(); panicked != nil {
@@ -93,7 +94,7 @@ func (s *service) one(ctx context.Context, query *api.Query) (statement resolver
 	return statement, err
 }
 
-// Watch tells of changes until the caller or the server ends it.
+// Watch sends changes until the caller or the server ends it.
 func (s *service) Watch(_ *api.WatchRequest, stream grpc.ServerStreamingServer[api.WatchResponse]) error {
 	if _, watches := s.resolver.(resolver.Watcher); !watches {
 		return status.Error(codes.Unimplemented, "this plugin tells of no changes")

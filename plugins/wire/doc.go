@@ -1,4 +1,3 @@
-// Package wire translates between the protocol's messages and what resolvers say
-// ([resolver.Statement]). It judges only what can't be translated; [resolver.Statement.Check]
-// judges the rest.
+// Package wire converts between the protocol's messages and the types of package resolver. It
+// only rejects what it can't convert; [resolver.Statement.Check] checks the rest.
 package wire

@@ -7,8 +7,8 @@ import (
 	"github.com/certshim/certshim/resolver"
 )
 
-// The words for the protocol's enums. A number without a word is unknown to this build; 0 never
-// has one.
+// The values for the protocol's enums. Numbers without a value are unknown to this build; 0
+// never has one.
 var (
 	scopes = map[api.Scope]resolver.Scope{
 		api.Scope_SCOPE_NAMESPACED: resolver.Namespaced, api.Scope_SCOPE_CLUSTER: resolver.Cluster,
@@ -45,7 +45,7 @@ var (
 	usages = usageWords()
 )
 
-// usageWords pairs the enum with [resolver.Usages], which have the same order.
+// usageWords maps the enum to [resolver.Usages], which has the same order.
 func usageWords() map[api.Usage]string {
 	words := map[api.Usage]string{}
 	for i, word := range resolver.Usages() {
@@ -54,7 +54,7 @@ func usageWords() map[api.Usage]string {
 	return words
 }
 
-// number finds the enum's number for a word; 0 for none.
+// number returns the enum's number for a value, 0 for none.
 func number[E ~int32, W comparable](words map[E]W, word W) E {
 	for e, w := range words {
 		if w == word {
@@ -64,7 +64,7 @@ func number[E ~int32, W comparable](words map[E]W, word W) E {
 	return 0
 }
 
-// enumName is what the schema calls a number, for people.
+// enumName returns the schema's name of a number.
 func enumName[E protoreflect.Enum](e E) string {
 	if value := e.Descriptor().Values().ByNumber(e.Number()); value != nil {
 		return string(value.Name())

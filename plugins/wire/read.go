@@ -8,15 +8,16 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	api "github.com/certshim/certshim/plugins/api/certshim/resolver/v1alpha1"
+	"github.com/certshim/certshim/problem"
 	"github.com/certshim/certshim/resolver"
 )
 
-// ErrNewer is an answer with an enum value that this build doesn't know: a newer plugin's, of
-// which nothing can be told, and no lie.
+// ErrNewer means that an answer has an enum value that this build doesn't know. It comes from a
+// newer plugin, which is no offence, but the answer can't be used.
 var ErrNewer = errors.New("the answer has a value that this version of certshim doesn't know")
 
-// ReadAnswer reads an answer. Failed is one that says nothing of its issuer; err one that no
-// plugin may give.
+// ReadAnswer decodes an answer. failed means that it states nothing about its issuer, err that
+// no plugin may give it.
 func ReadAnswer(a *api.Answer) (s resolver.Statement, failed, err error) {
 	s.TTL = time.Duration(a.GetTtlSeconds()) * time.Second
 	switch outcome := a.GetOutcome().(type) {
@@ -43,15 +44,15 @@ func ReadAnswer(a *api.Answer) (s resolver.Statement, failed, err error) {
 	return s, nil, errors.New("the answer is none of found, missing, failure")
 }
 
-// reading reads one answer and collects what can't be read.
+// reading decodes one answer and collects errors.
 type reading struct {
 	wrong, newer error
-	// at is the field that is being read, for what is said of it.
+	// at is the path of the current field, for errors.
 	at string
 }
 
-// word reads an enum value. Type parameters can't name both the map's key and its methods more
-// simply.
+// word decodes an enum value. A simpler constraint can't be both the map's key and a
+// protoreflect.Enum.
 func word[E interface {
 	~int32
 	protoreflect.Enum
@@ -60,7 +61,7 @@ func word[E interface {
 	switch {
 	case known:
 	case e == 0:
-		r.wrong = errors.Join(r.wrong, fmt.Errorf("%s%s is not valid in an answer", r.at, enumName(e)))
+		r.wrong = problem.Join(r.wrong, fmt.Errorf("%s%s is not valid in an answer", r.at, enumName(e)))
 	default:
 		r.newer = fmt.Errorf("%w: %s %d", ErrNewer, enumName(e), int32(e))
 	}
@@ -102,11 +103,11 @@ func (r *reading) values(v *resolver.Values, d *api.Defaults) {
 	v.CommonName = d.GetCommonNameFromFirstDnsName()
 }
 
-// seconds refuses what a time.Duration can't hold.
+// seconds rejects what a time.Duration can't hold.
 func (r *reading) seconds(n int64) time.Duration {
 	const most = int64(1<<63-1) / int64(time.Second)
 	if n < 0 || n > most {
-		r.wrong = errors.Join(r.wrong, fmt.Errorf("%s%d seconds is no duration", r.at, n))
+		r.wrong = problem.Join(r.wrong, fmt.Errorf("%s%d seconds is no duration", r.at, n))
 		return 0
 	}
 	return time.Duration(n) * time.Second

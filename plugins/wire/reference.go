@@ -5,28 +5,28 @@ import (
 	"github.com/certshim/certshim/resolver"
 )
 
-// Kind writes a kind.
+// Kind encodes a kind.
 func Kind(kind resolver.GroupKind, scope resolver.Scope) *api.Kind {
 	return &api.Kind{Group: kind.Group, Kind: kind.Kind, Scope: number(scopes, scope)}
 }
 
-// ReadKind reads a kind; a scope that is unknown is [resolver.ScopeUnknown].
+// ReadKind decodes a kind; an unknown scope becomes [resolver.ScopeUnknown].
 func ReadKind(k *api.Kind) (resolver.GroupKind, resolver.Scope) {
 	return resolver.GroupKind{Group: k.GetGroup(), Kind: k.GetKind()}, scopes[k.GetScope()]
 }
 
-// Issuer writes a reference.
+// Issuer encodes a reference.
 func Issuer(key resolver.IssuerKey, scope resolver.Scope) *api.Issuer {
 	return &api.Issuer{Kind: Kind(key.GroupKind, scope), Namespace: key.Namespace, Name: key.Name}
 }
 
-// ReadIssuer reads a reference.
+// ReadIssuer decodes a reference.
 func ReadIssuer(i *api.Issuer) (resolver.IssuerKey, resolver.Scope) {
 	kind, scope := ReadKind(i.GetKind())
 	return resolver.IssuerKey{GroupKind: kind, Namespace: i.GetNamespace(), Name: i.GetName()}, scope
 }
 
-// Grant writes what a resolver may say.
+// Grant encodes a grant.
 func Grant(g resolver.Grant) *api.HandshakeRequest {
 	request := &api.HandshakeRequest{MayRefuse: g.MayRefuse, GrantedAnnotations: g.Annotations}
 	for _, field := range g.Values {
@@ -35,7 +35,7 @@ func Grant(g resolver.Grant) *api.HandshakeRequest {
 	return request
 }
 
-// ReadGrant reads what a resolver may say; fields that this build doesn't know are left out.
+// ReadGrant decodes a grant; fields that this build doesn't know are left out.
 func ReadGrant(r *api.HandshakeRequest) resolver.Grant {
 	g := resolver.Grant{MayRefuse: r.GetMayRefuse(), Annotations: r.GetGrantedAnnotations()}
 	for _, field := range r.GetGrantedDefaults() {
@@ -46,7 +46,7 @@ func ReadGrant(r *api.HandshakeRequest) resolver.Grant {
 	return g
 }
 
-// ReadChange reads what changed.
+// ReadChange decodes a change.
 func ReadChange(c *api.Changed) resolver.Change {
 	var change resolver.Change
 	for _, issuer := range c.GetIssuers() {
@@ -60,7 +60,7 @@ func ReadChange(c *api.Changed) resolver.Change {
 	return change
 }
 
-// Change writes what changed; scope gives the scope of a kind.
+// Change encodes a change; scope returns the scope of a kind.
 func Change(c resolver.Change, scope func(resolver.GroupKind) resolver.Scope) *api.Changed {
 	changed := &api.Changed{}
 	for _, key := range c.Issuers {

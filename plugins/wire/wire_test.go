@@ -49,7 +49,7 @@ func TestAStatementComesThrough(t *testing.T) {
 	}
 }
 
-// An author in Go leaves out what has a default; the protocol doesn't.
+// Authors in Go may omit values that have a default; the protocol has none.
 func TestDefaultsOfRulesAreWritten(t *testing.T) {
 	s := resolver.Statement{Existence: resolver.Exists, Ready: resolver.Ready, Constraints: resolver.Constraints{
 		Durations: &resolver.DurationRule{Max: time.Hour}, CommonName: &resolver.CommonNameRule{MaxBytes: 64},
@@ -109,8 +109,7 @@ func TestEveryNumberHasAWord(t *testing.T) {
 	}
 }
 
-// Whatever bytes a plugin sends, an answer that is taken says the same when it is written and
-// read again.
+// Whatever bytes a plugin sends, an answer that is accepted survives encoding and decoding.
 func FuzzReadAnswer(f *testing.F) {
 	seed, err := proto.Marshal(wire.Answer(1, everything(), nil))
 	if err != nil {

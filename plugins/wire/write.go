@@ -9,8 +9,9 @@ import (
 	"github.com/certshim/certshim/resolver"
 )
 
-// Answer writes a statement, or why there is none. A statement that says neither that the
-// issuer is there nor that it is missing is a failure, as is one without a word for a value.
+// Answer encodes a statement, or the reason why there is none. A statement whose Existence is
+// neither Exists nor Missing becomes a failure, as does one with a value that the protocol
+// lacks.
 func Answer(id uint32, s resolver.Statement, failed error) *api.Answer {
 	a := &api.Answer{Id: id}
 	if s.TTL > 0 {
@@ -24,7 +25,7 @@ func Answer(id uint32, s resolver.Statement, failed error) *api.Answer {
 	case s.Existence == resolver.Exists:
 		a.Outcome = &api.Answer_Found{Found: found(s)}
 	default:
-		a.Outcome = &api.Answer_Failure{Failure: &api.Failure{Message: "it can't be told whether the issuer is there"}}
+		a.Outcome = &api.Answer_Failure{Failure: &api.Failure{Message: "it is unknown whether the issuer exists"}}
 	}
 	return a
 }
@@ -104,7 +105,7 @@ func constraints(c resolver.Constraints) *api.Constraints {
 	return out
 }
 
-// verdict writes one that isn't set as what it means.
+// verdict encodes a verdict; an unset one is Warn.
 func verdict(v resolver.Verdict) api.Verdict { return number(verdicts, cmp.Or(v, resolver.Warn)) }
 
 func durations(r *resolver.DurationRule) *api.Durations {

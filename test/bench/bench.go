@@ -19,7 +19,7 @@ import (
 	"k8s.io/client-go/tools/cache"
 	watchtools "k8s.io/client-go/tools/watch"
 
-	"github.com/certshim/certshim/controller/codec"
+	"github.com/certshim/certshim/cluster/codec"
 	"github.com/certshim/certshim/test/cluster"
 	"github.com/certshim/certshim/test/process"
 )
@@ -125,8 +125,12 @@ type arrivals struct {
 // cert-manager's controllers in every cluster: the API server encodes an event once for all
 // who watch alike.
 func (b *bench) watchArrivals(ctx context.Context) (*arrivals, error) {
+	identity, err := codec.Select([]string{})
+	if err != nil {
+		return nil, err
+	}
 	config := dynamic.ConfigFor(b.Config)
-	config.NegotiatedSerializer = codec.New("spec", "status", "metadata.managedFields")
+	config.NegotiatedSerializer = codec.New(identity, nil)
 	config.AcceptContentTypes, config.ContentType = runtime.ContentTypeJSON, runtime.ContentTypeJSON
 	config.GroupVersion, config.APIPath = nil, "/"
 	client, err := rest.UnversionedRESTClientFor(config)

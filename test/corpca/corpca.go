@@ -13,14 +13,14 @@ import (
 //go:embed issuertype.yaml
 var declaration []byte
 
-// issuerType is what needs no code to be said: the kinds, and how to tell whether an issuer
+// issuerType returns the declarative part: the kinds, and how to tell whether an issuer
 // is ready.
-func issuerType() resolver.Entry {
-	entry, err := resolver.Decode(declaration, "issuertype.yaml")
+func issuerType() resolver.IssuerType {
+	t, err := resolver.Decode(declaration, "issuertype.yaml")
 	if err != nil {
 		panic(err) // The file is part of the program, and tested.
 	}
-	return entry
+	return t
 }
 
 // corpCA knows how long the certificates of an in-house CA may be valid: its tier decides,
@@ -29,22 +29,22 @@ type corpCA struct{}
 
 var _ resolver.Resolver = corpCA{}
 
-// Describe is of resolver.Resolver.
+// Describe implements resolver.Resolver.
 func (corpCA) Describe() resolver.Description {
-	entry := issuerType()
+	t := issuerType()
 	d := resolver.Description{
 		Name: "corp-ca", Version: "v1.0.0",
 		Grant: resolver.Grant{Values: []resolver.ValueField{resolver.ValueDuration}, MayRefuse: true},
 	}
-	for _, kind := range entry.Kinds {
+	for _, kind := range t.Kinds {
 		d.Kinds = append(d.Kinds, resolver.DescribedKind{
-			GroupKind: resolver.GroupKind{Group: entry.Group, Kind: kind.Kind}, Scope: kind.Scope,
+			GroupKind: resolver.GroupKind{Group: t.Group, Kind: kind.Kind}, Scope: kind.Scope,
 		})
 	}
 	return d
 }
 
-// Resolve is of resolver.Resolver.
+// Resolve implements resolver.Resolver.
 func (corpCA) Resolve(_ context.Context, q resolver.Query) (resolver.Statement, error) {
 	if len(q.Observed) == 0 {
 		// It isn't there, or not seen yet: certshim itself knows which.

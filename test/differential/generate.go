@@ -369,15 +369,20 @@ func (g generator) changeEntry(o *Object) {
 	}
 }
 
-// rival is an older Ingress that asks for one of the object's Secrets.
+// rival is an older Ingress that asks for one of the object's Secrets, and now and then has a
+// mistake of its own for which it gets none.
 func (g generator) rival(o *Object) *Object {
 	names := o.names()
 	if len(names) == 0 || names[0] == "" {
 		return nil
 	}
+	annotations := map[string]string{issuerKey: "ca"}
+	if g.chance(0.3) {
+		annotations[durationKey] = "90d"
+	}
 	return &Object{
 		Kind: ingressKind, Namespace: o.Namespace, Name: "elder", UID: "uid-elder", Created: "2025-01-02T00:00:00Z",
-		Annotations: map[string]string{issuerKey: "ca"},
+		Annotations: annotations,
 		Entries:     []Entry{{Hosts: []string{"elder.example.com"}, Refs: []Ref{{Name: names[0]}}}},
 	}
 }

@@ -6,10 +6,12 @@ import (
 	"sync"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/certshim/certshim"
 	"github.com/certshim/certshim/annotations"
 	"github.com/certshim/certshim/certificate"
+	"github.com/certshim/certshim/inventory"
 	"github.com/certshim/certshim/resolver"
 	"github.com/certshim/certshim/source"
 	"github.com/certshim/certshim/test/oracle"
@@ -34,42 +36,75 @@ func ours(in *Input) (certificates, error) {
 	return after, nil
 }
 
-// decided decides as the controller does: first by what the cache keeps, and again with the
-// live objects where a decision asks for them.
+// decided decides as the controller does: first by what is kept of the Certificates, and again
+// with the live objects where a decision asks for them.
 func decided(in *Input, offline bool) (certshim.Outcome, error) {
 	policy, err := policyOf(in.Options)
 	if err != nil {
 		return certshim.Outcome{}, err
 	}
 	policy.Offline = offline
-	seen := view{live: offline}
-	for _, object := range append([]*Object{in.Object, in.Gateway}, in.Others...) {
-		if object == nil {
-			continue
-		}
-		reduced, err := reduce(object)
-		if err != nil {
-			return certshim.Outcome{}, err
-		}
-		seen.sources = append(seen.sources, reduced)
+	known := inventory.New(&policy, inventory.Options{})
+	if err := tell(known, in); err != nil {
+		return certshim.Outcome{}, err
 	}
-	seen.certificates = in.Existing
-	outcome := certshim.Decide(&policy, seen.sources[0], seen)
-	if slices.ContainsFunc(outcome.Certificates, func(d certificate.Decision) bool { return d.NeedsLive }) {
-		seen.live = true
-		outcome = certshim.Decide(&policy, seen.sources[0], seen)
+	manifest := in.Object.manifest()
+	kind := source.GroupKind{Group: manifest.GroupVersionKind().Group, Kind: manifest.GetKind()}
+	look := known.Look(inventory.NewKey(kind, manifest.GetNamespace(), manifest.GetName()))
+	defer look.Close()
+	object, _ := look.Object()
+	if offline {
+		readLive(look, in.Existing)
+	}
+	outcome := certshim.Decide(&policy, object, look)
+	if !offline && slices.ContainsFunc(outcome.Certificates, func(d certificate.Decision) bool { return d.NeedsLive }) {
+		readLive(look, in.Existing)
+		outcome = certshim.Decide(&policy, object, look)
 	}
 	return outcome, nil
 }
 
-func reduce(object *Object) (*source.Object, error) {
-	manifest := object.manifest()
-	kind, _ := source.Lookup(manifest.GroupVersionKind().Group, object.Kind)
-	reduced, err := kind.Reduce(manifest)
-	if err != nil {
-		return nil, fmt.Errorf("%s %s: %w", object.Kind, object.Name, err)
+// tell tells an inventory all of an input: there are no other sources and Certificates.
+// Nothing is known of issuers and Namespaces, of which cert-manager's shims read none.
+func tell(known *inventory.Inventory, in *Input) error {
+	known.Know(inventory.CertificateKind(), inventory.Whole)
+	for _, kind := range source.Builtin().All() {
+		known.Know(resolver.GroupKind(source.GroupKindOf(kind)), inventory.Whole)
 	}
-	return reduced, nil
+	for _, object := range append([]*Object{in.Object, in.Gateway}, in.Others...) {
+		if object == nil {
+			continue
+		}
+		manifest := object.manifest()
+		kind, _ := source.Builtin().Lookup(manifest.GroupVersionKind().Group, object.Kind)
+		if err := takeIn(known.Sources(kind), manifest); err != nil {
+			return fmt.Errorf("%s %s: %w", object.Kind, object.Name, err)
+		}
+	}
+	for _, existing := range in.Existing {
+		if err := takeIn(known.Certificates(), existing.DeepCopy()); err != nil {
+			return fmt.Errorf("certificate %s: %w", existing.GetName(), err)
+		}
+	}
+	return nil
+}
+
+func takeIn(intake inventory.Intake, object *unstructured.Unstructured) error {
+	packed, err := intake.Pack(object)
+	if err != nil {
+		return err
+	}
+	intake.Put(packed)
+	return nil
+}
+
+// readLive reads Certificates from the server.
+func readLive(look *inventory.Look, existing []*unstructured.Unstructured) {
+	for _, object := range existing {
+		live := certificate.Observe(object.Object)
+		live.Live = object.Object
+		look.SetLive(types.NamespacedName{Namespace: live.Namespace, Name: live.Name}, &live)
+	}
 }
 
 func execute(decision certificate.Decision, in *Input, after certificates) error {
@@ -123,6 +158,7 @@ func policyOf(options oracle.Options) (certshim.Policy, error) {
 		return certshim.Policy{}, fmt.Errorf("labels: %w", err)
 	}
 	return certshim.Policy{
+		Kinds:          source.Builtin(),
 		Parser:         annotations.NewParser(annotations.Options{AutoKeys: options.AutoAnnotations, ExtraKeys: options.ExtraAnnotations}),
 		Registry:       registry,
 		AutoKinds:      []string{ingressKind},
@@ -147,85 +183,3 @@ func registryOf(options oracle.Options) (*resolver.Registry, error) {
 	registries.Store(defaults, registry)
 	return registry, nil
 }
-
-// view is what a decision observes: the objects of an input. The first source is the one
-// that is decided about.
-type view struct {
-	sources      []*source.Object
-	certificates []*unstructured.Unstructured
-	// live is true when decisions get whole Certificates, not only what a cache keeps.
-	live bool
-}
-
-var _ certshim.Observed = view{}
-
-func (v view) observed(match func(certificate.Observed) bool) []certificate.Observed {
-	var out []certificate.Observed
-	for _, object := range v.certificates {
-		observed := certificate.Observe(object.Object)
-		if v.live {
-			observed.Live = object.Object
-		}
-		if match(observed) {
-			out = append(out, observed)
-		}
-	}
-	return out
-}
-
-// Certificate implements certshim.Observed.
-func (v view) Certificate(namespace, name string) (certificate.Observed, bool) {
-	found := v.observed(func(o certificate.Observed) bool { return o.Namespace == namespace && o.Name == name })
-	if len(found) == 0 {
-		return certificate.Observed{}, false
-	}
-	return found[0], true
-}
-
-// CertificatesOf implements certshim.Observed.
-func (v view) CertificatesOf(ref source.Ref) []certificate.Observed {
-	return v.observed(func(o certificate.Observed) bool {
-		return o.Namespace == ref.Namespace && o.Owner.UID == ref.UID
-	})
-}
-
-// CertificatesWriting implements certshim.Observed.
-func (v view) CertificatesWriting(namespace, secret string) []certificate.Observed {
-	return v.observed(func(o certificate.Observed) bool { return o.Namespace == namespace && o.Secret == secret })
-}
-
-// Claimants implements certshim.Observed.
-func (v view) Claimants(namespace, secret string) []*source.Object {
-	var out []*source.Object
-	for _, object := range v.sources {
-		names := slices.ContainsFunc(object.Entries, func(entry source.Entry) bool {
-			return slices.ContainsFunc(entry.Secrets, func(ref source.SecretRef) bool { return ref.Name == secret })
-		})
-		if object.Namespace == namespace && names {
-			out = append(out, object)
-		}
-	}
-	return out
-}
-
-// Gateway implements certshim.Observed.
-func (v view) Gateway(namespace, name string) (*source.Object, bool) {
-	for _, object := range v.sources {
-		if object.Kind == gatewayKind && object.Namespace == namespace && object.Name == name {
-			return object, true
-		}
-	}
-	return nil, false
-}
-
-// Namespace implements certshim.Observed: none can be read.
-func (view) Namespace(string) (certshim.Namespace, bool) { return certshim.Namespace{}, false }
-
-// CertificateFields implements certshim.Observed: the CRD has all.
-func (view) CertificateFields() certificate.Fields { return nil }
-
-// Served implements certshim.Observed: nothing is known of the cluster.
-func (view) Served() resolver.Served { return nil }
-
-// Issuers are not known: cert-manager's shims read none.
-func (view) Issuers() resolver.Issuers { return nil }

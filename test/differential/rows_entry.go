@@ -4,6 +4,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"time"
 
 	"k8s.io/apimachinery/pkg/util/validation"
 )
@@ -100,7 +101,7 @@ func contestedRows() []Row {
 	return []Row{
 		{
 			Name: "first-source-keeps",
-			Says: "Of several sources that ask for one Secret before there is a Certificate, the oldest gets it, and the others are told.",
+			Says: "Of several sources that ask for one Secret before there is a Certificate, the oldest that isn't refused for a mistake of its own gets it, and the others are told.",
 			Hits: func(s *situation) bool { return len(s.takenByOthers()) > 0 },
 			Then: func(s *situation) {
 				for _, name := range s.takenByOthers() {
@@ -276,7 +277,7 @@ func badHost(host string) bool {
 	return slices.ContainsFunc(strings.Split(lower, "."), func(label string) bool { return len(validation.IsDNS1123Label(label)) > 0 })
 }
 
-// takenByOthers are the Secrets that an older source asks for.
+// takenByOthers are the Secrets that an older source asks for which makes no mistake.
 func (s *situation) takenByOthers() []string {
 	var out []string
 	for _, name := range s.wanted() {
@@ -284,12 +285,19 @@ func (s *situation) takenByOthers() []string {
 			continue
 		}
 		if slices.ContainsFunc(s.in.Others, func(other *Object) bool {
-			return slices.Contains(other.names(), name) && other.Created < s.in.Object.Created
+			return slices.Contains(other.names(), name) && other.Created < s.in.Object.Created && !mistaken(other)
 		}) {
 			out = append(out, name)
 		}
 	}
 	return out
+}
+
+// mistaken says whether a rival is refused for a value of its own.
+func mistaken(rival *Object) bool {
+	duration, there := rival.Annotations[durationKey]
+	_, err := time.ParseDuration(duration)
+	return there && err != nil
 }
 
 // writtenByOthers are the Secrets that a Certificate of another name writes.

@@ -40,7 +40,7 @@ func (g gated) Read(p []byte) (int, error) {
 func TestAChangeTakenBackWhileTheWatchIsBehind(t *testing.T) {
 	d := startDeployed(t, cluster.WithoutCertManager(), cluster.WithoutWebhook())
 	var g gate
-	if err := d.launchWith(t.Context(), "certshim", nil, "--leader-elect=false", "--kubeconfig="+d.proxied(t, g.note)); err != nil {
+	if err := d.launchWith(t.Context(), "certshim", nil, "--leader-elect=false", "--kubeconfig="+d.proxied(t, nil, g.note)); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { d.stop("certshim") })

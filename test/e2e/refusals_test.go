@@ -28,7 +28,7 @@ type refusals struct {
 func (d *deployed) listen(t *testing.T) *refusals {
 	t.Helper()
 	r := &refusals{}
-	r.kubeconfig = d.proxied(t, r.note)
+	r.kubeconfig = d.proxied(t, nil, r.note)
 	return r
 }
 

@@ -19,7 +19,7 @@ type Option func(*build)
 // WithResolver compiles a resolver in, with the declarations of its issuer types: how the
 // cluster serves them, and what needs no code to be said of them. Where the operator declares
 // the same kind, by a file or a plugin, that counts.
-func WithResolver(r resolver.Resolver, types ...resolver.Entry) Option {
+func WithResolver(r resolver.Resolver, types ...resolver.IssuerType) Option {
 	return func(b *build) {
 		own := configuration.Compiled{Resolver: r}
 		for _, entry := range types {
@@ -68,7 +68,7 @@ func compiledPlugin(r resolver.Resolver, registry *resolver.Registry) (plugins.P
 		if !declared {
 			errs = append(errs, fmt.Errorf("resolver %s speaks for kind %s of group %s, which no issuer type declares: give WithResolver one", plugin.Name, kind.Kind, kind.Group))
 		}
-		return declared && known.Entry.Level != resolver.LevelCompiled
+		return declared && known.Type.Level != resolver.LevelCompiled
 	})
 	return plugin, problem.Join(errs...)
 }

@@ -4,277 +4,249 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
+	"log/slog"
+	"slices"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/discovery"
-	"k8s.io/client-go/dynamic"
-	"k8s.io/client-go/tools/pager"
 
 	"github.com/certshim/certshim"
 	"github.com/certshim/certshim/certificate"
-	"github.com/certshim/certshim/cmd/certshim/app/manifest"
+	"github.com/certshim/certshim/cluster"
+	"github.com/certshim/certshim/configuration"
+	"github.com/certshim/certshim/inventory"
 	"github.com/certshim/certshim/resolver"
 	"github.com/certshim/certshim/source"
 )
 
 // liveReader reads one Certificate as the API server has it; nil if it isn't there.
-type liveReader func(ctx context.Context, namespace, name string) (map[string]any, error)
+type liveReader func(context.Context, types.NamespacedName) (*certificate.Observed, error)
 
-func certificates() schema.GroupVersionResource {
-	return schema.GroupVersionResource{Group: resolver.CertManagerGroup, Version: "v1", Resource: "certificates"}
+// reading fills an inventory with what a cluster has. It never writes.
+type reading struct {
+	*known
+	connection *cluster.Connection
+	served     inventory.Served
+	policy     *certshim.Policy
+	// all are the namespaces that the controller works on, and own those of them whose sources
+	// are asked for. The empty name is every namespace.
+	all, own []string
+	// read are the kinds that need not be read any more.
+	read map[resolver.GroupKind]bool
 }
 
-// cluster reads, and never writes.
-type cluster struct {
-	client    dynamic.Interface
-	namespace string
-	known     *inventory
+// newReading asks the cluster what it serves. The namespace is the one whose sources are asked
+// for, or empty for all.
+func newReading(ctx context.Context, flags *connectionFlags, policy *certshim.Policy, c configuration.Configuration, namespace string) (*reading, error) {
+	config, err := flags.config()
+	if err != nil {
+		return nil, err
+	}
+	// Lists and discovery are few requests; a limit would only slow them.
+	settings := cluster.Settings{UserAgent: "certshim/" + readVersion().Version, QPS: -1}
+	connection, err := cluster.Connect(ctx, config, settings, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return nil, err
+	}
+	facts, err := connection.Facts(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r := &reading{
+		known: newKnown(policy, c), connection: connection, served: facts.Served, policy: policy,
+		all: c.Namespaces, own: []string{namespace}, read: map[resolver.GroupKind]bool{},
+	}
+	switch {
+	case len(r.all) == 0:
+		r.all = []string{metav1.NamespaceAll}
+	case namespace == metav1.NamespaceAll:
+		r.own = r.all
+	case !slices.Contains(r.all, namespace):
+		r.own = nil
+	}
+	r.Serve(facts.Served, facts.Fields)
+	r.live = r.readLive
+	return r, nil
 }
 
-// readCluster fills an inventory with what the cluster has.
-func (o *planOptions) readCluster(ctx context.Context) (*inventory, liveReader, error) {
-	namespace, err := o.clusterNamespace()
-	if err != nil {
-		return nil, nil, err
-	}
-	o.within = namespace
-	c, finder, err := newCluster(&o.connection, namespace, o.policy.Registry)
-	if err != nil {
-		return nil, nil, err
-	}
-	if err := c.read(ctx, finder, o.sourceKinds()); err != nil {
-		return nil, nil, err
-	}
-	if o.policy.ReadsNamespaces() || c.known.gatewaysSelect() {
-		if err := c.readNamespaces(ctx); err != nil {
-			return nil, nil, err
-		}
-	}
-	if err := c.listNamed(ctx, o.policy); err != nil {
-		return nil, nil, err
-	}
-	return c.known, c.live, nil
-}
-
-// newCluster makes the clients; nothing is sent yet. The namespace is empty for all.
-func newCluster(connection *connectionFlags, namespace string, registry *resolver.Registry) (cluster, discovery.DiscoveryInterface, error) {
-	config, err := connection.config()
-	if err != nil {
-		return cluster{}, nil, err
-	}
-	// Lists and discovery are few requests; the client's default limit would only slow them.
-	config.QPS = -1
-	client, err := dynamic.NewForConfig(config)
-	if err != nil {
-		return cluster{}, nil, err
-	}
-	finder, err := discovery.NewDiscoveryClientForConfig(config)
-	if err != nil {
-		return cluster{}, nil, err
-	}
-	c := cluster{client: client, namespace: namespace, known: newInventory("")}
-	c.known.registry = registry
-	return c, finder, nil
-}
-
-// sourceKinds are the kinds that the configuration has on; a ListenerSet's Gateway is read
-// even if Gateways aren't asked for.
-func (o *planOptions) sourceKinds() []source.Kind {
-	var on []source.Kind
-	for _, kind := range source.Kinds() {
-		isGateway := kind.GroupVersionKind().Group == source.GatewayGroup
-		isSet := isGateway && kind.GroupVersionKind().Kind != source.GatewayKind
-		if (isGateway && !o.configuration.GatewayAPI.Enabled) || (isSet && !o.configuration.GatewayAPI.ListenerSets) {
-			continue
-		}
-		on = append(on, kind)
-	}
-	return on
-}
-
-// clusterNamespace is -n, or the context's, or "" for all.
-func (o *planOptions) clusterNamespace() (string, error) {
-	if o.allNamespaces || o.namespace != "" {
-		return o.namespace, nil
-	}
-	return o.connection.namespace()
-}
-
-func (c cluster) read(ctx context.Context, finder discovery.DiscoveryInterface, sources []source.Kind) error {
-	resources, err := c.discover(finder)
-	if err != nil {
-		return err
-	}
-	for _, kind := range sources {
-		if !resources[kind.Resource()] {
-			continue
-		}
-		namespace := c.namespace
-		if kind.GroupVersionKind().Kind == source.GatewayKind {
-			namespace = metav1.NamespaceAll
-		}
-		if err := c.list(ctx, kind.Resource(), namespace); err != nil {
+// readAll reads the sources, Certificates and issuers, and what else decisions ask for.
+func (r *reading) readAll(ctx context.Context) error {
+	for _, kind := range r.policy.Kinds.All() {
+		if err := r.readSources(ctx, kind); err != nil {
 			return err
 		}
 	}
-	if err := c.listIssuers(ctx, resources); err != nil {
+	if err := r.readIssuers(ctx); err != nil {
 		return err
 	}
-	return c.list(ctx, certificates(), c.namespace)
+	if err := r.readCertificates(ctx); err != nil {
+		return err
+	}
+	return r.readNeeds(ctx)
 }
 
-// readNamespaces lists them. What may not be read stays unknown.
-func (c cluster) readNamespaces(ctx context.Context) error {
-	err := c.list(ctx, schema.GroupVersionResource{Version: "v1", Resource: "namespaces"}, "")
-	if apierrors.IsForbidden(err) {
+// readSources lists those of a kind. A Gateway may be the parent of a ListenerSet of another
+// namespace.
+func (r *reading) readSources(ctx context.Context, kind source.Kind) error {
+	named := resolver.GroupKind(source.GroupKindOf(kind))
+	if !r.served.Has(kind.Resource()) {
+		r.notServed(named)
 		return nil
 	}
-	return err
+	namespaces := r.own
+	if named.Kind == source.GatewayKind {
+		namespaces = r.all
+	}
+	return r.list(ctx, kind.Resource(), named, namespaces, r.sourcesOf(kind))
 }
 
-// listIssuers lists those of every declared kind that is served. What may not be read stays
-// unknown.
-func (c cluster) listIssuers(ctx context.Context, resources map[schema.GroupVersionResource]bool) error {
-	c.known.issuers.served = c.known.served
-	for _, known := range c.known.registry.Kinds() {
-		resource, served := c.servedIssuers(known, resources)
+func (r *reading) readCertificates(ctx context.Context) error {
+	return r.list(ctx, certificate.Resource(), inventory.CertificateKind(), r.own, r.Certificates())
+}
+
+// notServed says how much is known of a kind that discovery doesn't show.
+func (r *reading) notServed(kind resolver.GroupKind) {
+	knowledge := inventory.Unreadable
+	if r.served.Lacks(kind) {
+		knowledge = inventory.Whole
+	}
+	r.Know(kind, knowledge)
+}
+
+// readIssuers lists those of every declared kind. What may not be read can't be known.
+func (r *reading) readIssuers(ctx context.Context) error {
+	for _, declared := range r.policy.Registry.Kinds() {
+		resource, _, served := r.served.IssuersOf(declared)
 		if !served {
-			c.known.issuers.missing[known.GroupKind] = true
+			r.notServed(declared.GroupKind)
 			continue
 		}
-		if err := c.listKind(ctx, known.GroupKind, resource, known.Scope); err != nil {
+		err := r.listIssuers(ctx, declared.GroupKind, &declared, resource, declared.Scope)
+		if err != nil && !apierrors.IsForbidden(err) {
 			return err
 		}
 	}
 	return nil
 }
 
-func (c cluster) listKind(ctx context.Context, kind resolver.GroupKind, resource schema.GroupVersionResource, scope resolver.Scope) error {
-	namespace := c.namespace
+func (r *reading) listIssuers(ctx context.Context, kind resolver.GroupKind, known *resolver.Known, resource schema.GroupVersionResource, scope resolver.Scope) error {
+	namespaces := r.own
 	if scope == resolver.Cluster {
-		namespace = metav1.NamespaceAll
+		namespaces = []string{metav1.NamespaceAll}
 	}
-	err := c.list(ctx, resource, namespace)
+	return r.list(ctx, resource, kind, namespaces, r.Issuers(kind, known, resolver.ObserveNone, nil))
+}
+
+// readNeeds reads what is only read because a decision asks for it, as the controller does,
+// until none asks for more.
+func (r *reading) readNeeds(ctx context.Context) error {
+	for {
+		needs := r.survey()
+		more, err := r.readNamespaces(ctx, needs.Namespaces || r.policy.ReadsNamespaces())
+		if err != nil {
+			return err
+		}
+		for kind := range needs.IssuerKinds {
+			one, err := r.readUndeclared(ctx, kind)
+			if err != nil {
+				return err
+			}
+			more = more || one
+		}
+		if !more {
+			return nil
+		}
+	}
+}
+
+// survey gives what decisions ask for.
+func (r *reading) survey() inventory.Needs {
+	for _, key := range r.Keys() {
+		look := r.Look(key)
+		look.Keep(decide(look), func(object *source.Object, secret string) bool {
+			return certshim.Stands(look.Policy(), object, look, secret)
+		})
+		look.Close()
+	}
+	return r.Needs()
+}
+
+// readNamespaces lists them, once. What may not be read can't be known.
+func (r *reading) readNamespaces(ctx context.Context, needed bool) (read bool, err error) {
+	if !needed || r.read[inventory.NamespaceKind()] {
+		return false, nil
+	}
+	resource := schema.GroupVersionResource{Version: "v1", Resource: "namespaces"}
+	err = r.list(ctx, resource, inventory.NamespaceKind(), []string{metav1.NamespaceAll}, r.Namespaces())
 	if apierrors.IsForbidden(err) {
-		return nil
+		err = nil
 	}
-	c.known.issuers.whole[kind] = err == nil
-	return err
+	return true, err
 }
 
-// servedIssuers is the first known version of a kind that is served, or the one that the
-// cluster prefers.
-func (c cluster) servedIssuers(known resolver.Known, resources map[schema.GroupVersionResource]bool) (schema.GroupVersionResource, bool) {
-	if resource, listed := known.ServedResource(resources); listed {
-		return resource, true
+// readUndeclared lists the issuers of a kind, once, if it is a custom one that nobody declares.
+// It is the authors of sources who name it: what the API server doesn't list, for whatever
+// reason, can't be known.
+func (r *reading) readUndeclared(ctx context.Context, kind resolver.GroupKind) (read bool, err error) {
+	if !r.isUndeclared(kind) || r.read[kind] {
+		return false, nil
 	}
-	resource, found := c.known.served.resources[known.GroupKind]
-	return resource, found
+	resource, _ := r.served.CustomKind(kind)
+	scope, _ := r.served.Scope(kind)
+	err = r.listIssuers(ctx, kind, resolver.Undeclared(), resource, scope)
+	if answer := apierrors.APIStatus(nil); errors.As(err, &answer) {
+		err = nil
+	}
+	return true, err
 }
 
-// listNamed lists the issuers of the kinds that sources, or their Namespaces, name and nobody
-// declares.
-func (c cluster) listNamed(ctx context.Context, policy *certshim.Policy) error {
-	c.known.index()
-	for _, object := range c.known.sources {
-		if err := c.listUndeclared(ctx, certshim.Decide(policy, object, c.known).Issuer.Ref); err != nil {
+// isUndeclared says that a kind is a custom one that is served and that nobody declares.
+func (r *reading) isUndeclared(kind resolver.GroupKind) bool {
+	_, custom := r.served.CustomKind(kind)
+	return custom && !r.policy.Registry.Knows(kind)
+}
+
+// list takes all objects of a resource in, a page at a time, and notes that they are known; with
+// an error, that they can't be. Of an object that can't be read no more is known than that.
+func (r *reading) list(ctx context.Context, resource schema.GroupVersionResource, kind resolver.GroupKind, namespaces []string, intake inventory.Intake) error {
+	r.read[kind] = true
+	listed := cluster.Resource{GVR: resource, Paths: intake.Paths}
+	for _, namespace := range namespaces {
+		err := cluster.List(ctx, r.connection, listed, namespace, func(item any) error {
+			object, isObject := item.(*unstructured.Unstructured)
+			if !isObject {
+				return fmt.Errorf("%T is no object", item)
+			}
+			packed, _ := intake.Pack(object)
+			intake.Put(packed)
+			return nil
+		})
+		if err != nil {
+			r.Know(kind, inventory.Unreadable)
 			return err
 		}
 	}
+	r.Know(kind, inventory.Whole)
 	return nil
 }
 
-// listUndeclared lists the issuers of a kind, if it is a custom one that is served and that
-// nobody declares. What the API server doesn't list, for whatever reason, stays unknown: it is
-// the authors of sources who name it.
-func (c cluster) listUndeclared(ctx context.Context, of resolver.Ref) error {
-	kind := resolver.GroupKind{Group: of.Group, Kind: of.Kind}
-	resource, served := c.known.served.resources[kind]
-	if !served || !resolver.CustomGroup(kind.Group) || c.known.registry.Knows(kind) || c.known.issuers.undeclared[kind] {
-		return nil
-	}
-	c.known.issuers.undeclared[kind] = true
-	err := c.listKind(ctx, kind, resource, c.known.served.scopes[kind])
-	if status := apierrors.APIStatus(nil); errors.As(err, &status) {
-		return nil
-	}
-	return err
-}
-
-// discover notes the kinds that the cluster serves. An API group that is down hides only
-// its own kinds.
-func (c cluster) discover(finder discovery.DiscoveryInterface) (map[schema.GroupVersionResource]bool, error) {
-	_, lists, err := finder.ServerGroupsAndResources()
-	if err != nil && len(lists) == 0 {
-		return nil, fmt.Errorf("ask the API server which kinds it serves: %w", err)
-	}
-	resources := map[schema.GroupVersionResource]bool{}
-	for _, list := range lists {
-		version, err := schema.ParseGroupVersion(list.GroupVersion)
-		if err != nil {
-			continue
-		}
-		for _, resource := range list.APIResources {
-			resources[version.WithResource(resource.Name)] = true
-			scope := resolver.Cluster
-			if resource.Namespaced {
-				scope = resolver.Namespaced
-			}
-			kind := resolver.GroupKind{Group: version.Group, Kind: resource.Kind}
-			c.known.served.add(kind, scope)
-			if _, preferred := c.known.served.resources[kind]; !preferred && !strings.Contains(resource.Name, "/") {
-				c.known.served.resources[kind] = version.WithResource(resource.Name)
-			}
-		}
-	}
-	return resources, nil
-}
-
-// list adds all objects of a resource, a page at a time.
-func (c cluster) list(ctx context.Context, resource schema.GroupVersionResource, namespace string) error {
-	pages := pager.New(func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
-		return c.client.Resource(resource).Namespace(namespace).List(ctx, options)
-	})
-	err := pages.EachListItem(ctx, metav1.ListOptions{}, func(item runtime.Object) error {
-		object, isObject := item.(*unstructured.Unstructured)
-		if !isObject {
-			return fmt.Errorf("%T is no object", item)
-		}
-		_, err := c.known.add(object, manifest.Position{})
-		return err
-	})
+// readLive is a [liveReader].
+func (r *reading) readLive(ctx context.Context, name types.NamespacedName) (*certificate.Observed, error) {
+	client, err := r.connection.Dynamic(nil, nil)
 	if err != nil {
-		return fmt.Errorf("list %s: %w", resource.GroupResource(), err)
+		return nil, err
 	}
-	return nil
-}
-
-// live is a [liveReader].
-func (c cluster) live(ctx context.Context, namespace, name string) (map[string]any, error) {
-	object, err := c.client.Resource(certificates()).Namespace(namespace).Get(ctx, name, metav1.GetOptions{})
+	object, err := client.Resource(certificate.Resource()).Namespace(name.Namespace).Get(ctx, name.Name, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read Certificate %s/%s: %w", namespace, name, err)
+		return nil, fmt.Errorf("read Certificate %s: %w", name, err)
 	}
-	return object.Object, nil
-}
-
-// setLive puts the live values of a Certificate into the inventory; it is false when they
-// were there already, or there is no such Certificate.
-func (i *inventory) setLive(namespace, name string, live map[string]any) bool {
-	observed := i.certificates[types.NamespacedName{Namespace: namespace, Name: name}]
-	if observed == nil || observed.Live != nil || live == nil {
-		return false
-	}
-	*observed = certificate.Observe(live)
-	observed.Live = live
-	return true
+	observed := certificate.Observe(object.Object)
+	observed.Live = object.Object
+	return &observed, nil
 }

@@ -26,9 +26,9 @@ func (corpCA) Resolve(context.Context, resolver.Query) (resolver.Statement, erro
 }
 
 func withCorpCA() app.Option {
-	return app.WithResolver(corpCA{}, resolver.Entry{
+	return app.WithResolver(corpCA{}, resolver.IssuerType{
 		ID: "corp", Title: "Corp CA", Group: "pki.corp.example", Versions: []string{"v1"},
-		Kinds: []resolver.KindEntry{{Kind: "CorpIssuer", Resource: "corpissuers", Scope: resolver.Namespaced}},
+		Kinds: []resolver.DeclaredKind{{Kind: "CorpIssuer", Resource: "corpissuers", Scope: resolver.Namespaced}},
 	})
 }
 

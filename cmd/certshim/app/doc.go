@@ -1,11 +1,11 @@
-// Package app is the commands of certshim, importable, so that a test runs them without a
-// process and a build with one's own plugins is ten lines too.
+// Package app has the commands of certshim. It can be imported, so that a test runs a command
+// without a process, and a build with resolvers of one's own ([WithResolver]) is ten lines.
 //
-// Start reading at [Run]. One command's way, plan's: plan.go (flags, then the steps);
-// input.go (files, folders, standard input) or cluster.go fill an inventory
-// (inventory.go), which is what certshim.Decide observes; output.go and one output_*.go a
-// format write the outcomes. settings.go has the flags that plan and controller share, and
-// policy.go the one function that makes a policy of them.
+// Start reading at [Run]. The command plan, for example, begins in plan.go with its flags and
+// steps. documents.go, from input.go (files, folders, standard input), or cluster.go (lists) fill
+// an inventory (known.go), which certshim.Decide reads; output.go, and one output_*.go for each
+// format, write the outcomes. settings.go has the flags that plan and controller share, and
+// policy.go makes a policy of them.
 //
 // It may import every other room. It holds no rule about what a Certificate should be.
 package app

@@ -14,7 +14,7 @@ import (
 // double the memory of a large cluster. Once the caches are filled, a small heap may grow to
 // smallHeap; until then the live heap grows faster than the limit follows it.
 const (
-	garbageBudget = 8 << 20
+	garbageBudget = 6 << 20
 	smallHeap     = 28 << 20
 	leastGarbage  = 25
 	mostGarbage   = 100

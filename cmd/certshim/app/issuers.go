@@ -15,7 +15,10 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/certshim/certshim"
+	"github.com/certshim/certshim/certificate"
+	"github.com/certshim/certshim/configuration"
 	"github.com/certshim/certshim/declaration"
+	"github.com/certshim/certshim/inventory"
 	"github.com/certshim/certshim/resolver"
 )
 
@@ -30,7 +33,8 @@ type issuersOptions struct {
 	offline       bool
 	format        string
 
-	registry *resolver.Registry
+	configuration configuration.Configuration
+	registry      *resolver.Registry
 }
 
 func newIssuerTypes(streams Streams, b build) *cobra.Command {
@@ -52,11 +56,11 @@ is known of it.
   certshim issuers test corp-ca.yaml`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			configuration, err := o.settings.configuration(cmd.Flags())
-			if err != nil {
+			var err error
+			if o.configuration, err = o.settings.configuration(cmd.Flags()); err != nil {
 				return err
 			}
-			if o.registry, err = newRegistry(configuration, b); err != nil {
+			if o.registry, err = newRegistry(o.configuration, b); err != nil {
 				return err
 			}
 			return o.run(cmd.Context(), strings.Join(args, ""))
@@ -98,11 +102,11 @@ func (o *issuersOptions) printRules() error {
 }
 
 // entriesOf are the types of a registry, each once.
-func entriesOf(registry *resolver.Registry) []*resolver.Entry {
-	var entries []*resolver.Entry
+func entriesOf(registry *resolver.Registry) []*resolver.IssuerType {
+	var entries []*resolver.IssuerType
 	for _, known := range registry.Kinds() {
-		if !slices.Contains(entries, known.Entry) {
-			entries = append(entries, known.Entry)
+		if !slices.Contains(entries, known.Type) {
+			entries = append(entries, known.Type)
 		}
 	}
 	return entries
@@ -124,7 +128,7 @@ type issuerType struct {
 }
 
 func (o *issuersOptions) printAll(ctx context.Context) error {
-	var known *inventory
+	var known *reading
 	if !o.offline {
 		var err error
 		if known, err = o.read(ctx, metav1.NamespaceAll); err != nil {
@@ -169,91 +173,81 @@ func number(value *int) string {
 }
 
 // types counts what the cluster has of each kind; without one, known is nil.
-func (o *issuersOptions) types(known *inventory) []issuerType {
+func (o *issuersOptions) types(known *reading) []issuerType {
 	var types []issuerType
 	for _, kind := range o.registry.Kinds() {
-		t := issuerType{
-			Type: cmp.Or(kind.Entry.Title, kind.Entry.ID), Group: kind.Group, Kind: kind.GroupKind.Kind,
+		types = append(types, issuerType{
+			Type: cmp.Or(kind.Type.Title, kind.Type.ID), Group: kind.Group, Kind: kind.GroupKind.Kind,
 			Scope: kind.Scope, From: kind.By(),
-		}
-		if known != nil {
-			t.count(kind.GroupKind, known)
-		}
-		types = append(types, t)
+		})
 	}
-	if known != nil {
-		types = append(types, undeclaredTypes(known)...)
+	if known == nil {
+		return types
+	}
+	used, issuers := known.CertificatesByIssuer(), known.CountIssuers()
+	types = append(types, undeclaredTypes(known, used)...)
+	for i := range types {
+		types[i].count(known, used, issuers)
 	}
 	return types
 }
 
-// undeclaredTypes are the kinds that Certificates name and nobody declares.
-func undeclaredTypes(known *inventory) []issuerType {
+// undeclaredTypes are the kinds that Certificates name, that the cluster serves, and that nobody
+// declares.
+func undeclaredTypes(known *reading, used map[resolver.GroupKind]int) []issuerType {
 	var types []issuerType
 	byName := func(a, b resolver.GroupKind) int {
 		return cmp.Or(cmp.Compare(a.Group, b.Group), cmp.Compare(a.Kind, b.Kind))
 	}
-	for _, kind := range slices.SortedFunc(maps.Keys(known.issuers.undeclared), byName) {
-		t := issuerType{
-			Type: "not declared", Group: kind.Group, Kind: kind.Kind,
-			Scope: known.served.scopes[kind], From: resolver.Undeclared().By(),
+	for _, kind := range slices.SortedFunc(maps.Keys(used), byName) {
+		if known.isUndeclared(kind) {
+			scope, _ := known.served.Scope(kind)
+			types = append(types, issuerType{
+				Type: "not declared", Group: kind.Group, Kind: kind.Kind, Scope: scope, From: resolver.Undeclared().By(),
+			})
 		}
-		t.count(kind, known)
-		types = append(types, t)
 	}
 	return types
 }
 
-func (t *issuerType) count(kind resolver.GroupKind, known *inventory) {
-	installed := !known.issuers.missing[kind]
-	t.Installed = &installed
-	if known.issuers.whole[kind] {
-		var all, ready int
-		for key, seen := range known.issuers.seen {
-			if key.GroupKind != kind {
-				continue
-			}
-			all++
-			if seen.Ready == resolver.Ready {
-				ready++
-			}
+func (t *issuerType) count(known *reading, used map[resolver.GroupKind]int, issuers map[inventory.KindAndReadiness]int) {
+	kind := resolver.GroupKind{Group: t.Group, Kind: t.Kind}
+	if _, served := known.served.Scope(kind); served || known.served.Lacks(kind) {
+		t.Installed = &served
+	}
+	if ready, whole := issuers[inventory.KindAndReadiness{GroupKind: kind, Ready: resolver.Ready}]; whole {
+		all := ready
+		for _, other := range []resolver.Readiness{resolver.NotReady, resolver.ReadyUnknown} {
+			all += issuers[inventory.KindAndReadiness{GroupKind: kind, Ready: other}]
 		}
 		t.Issuers, t.Ready = &all, &ready
 	}
-	var used int
-	for _, c := range known.certificates {
-		if c.Issuer.Group == kind.Group && c.Issuer.Kind == kind.Kind {
-			used++
-		}
-	}
-	t.Certificates = &used
+	certificates := used[kind]
+	t.Certificates = &certificates
 }
 
 // read reads the issuers of the cluster, and its Certificates.
-func (o *issuersOptions) read(ctx context.Context, namespace string) (*inventory, error) {
-	c, finder, err := newCluster(&o.connection, namespace, o.registry)
+func (o *issuersOptions) read(ctx context.Context, namespace string) (*reading, error) {
+	policy := &certshim.Policy{Registry: o.registry}
+	known, err := newReading(ctx, &o.connection, policy, o.configuration, namespace)
 	if err != nil {
 		return nil, err
 	}
-	resources, err := c.discover(finder)
-	if err != nil {
+	if err := known.readIssuers(ctx); err != nil {
 		return nil, err
 	}
-	if err := c.listIssuers(ctx, resources); err != nil {
+	if !known.served.Has(certificate.Resource()) {
+		return known, nil
+	}
+	if err := known.readCertificates(ctx); err != nil {
 		return nil, err
 	}
-	if !resources[certificates()] {
-		return c.known, nil
-	}
-	if err := c.list(ctx, certificates(), namespace); err != nil {
-		return nil, err
-	}
-	for _, certificate := range c.known.certificates {
-		if err := c.listUndeclared(ctx, certificate.Issuer); err != nil {
+	for kind := range known.CertificatesByIssuer() {
+		if _, err := known.readUndeclared(ctx, kind); err != nil {
 			return nil, err
 		}
 	}
-	return c.known, nil
+	return known, nil
 }
 
 // printOne prints what is known of the issuers of a name, KIND/NAME or NAME.
@@ -293,9 +287,9 @@ func (o *issuersOptions) oneNamespace() (string, error) {
 }
 
 // issuersNamed are the issuers of a name, and of a kind if it isn't "", in any case.
-func issuersNamed(known *inventory, kind, name string) []resolver.IssuerKey {
+func issuersNamed(known *reading, kind, name string) []resolver.IssuerKey {
 	var found []resolver.IssuerKey
-	for key := range known.issuers.seen {
+	for key := range known.AllIssuers() {
 		if key.Name == name && (kind == "" || strings.EqualFold(kind, key.Kind)) {
 			found = append(found, key)
 		}
@@ -306,9 +300,9 @@ func issuersNamed(known *inventory, kind, name string) []resolver.IssuerKey {
 	return found
 }
 
-func (o *issuersOptions) notFound(known *inventory, name, bare string) error {
+func (o *issuersOptions) notFound(known *reading, name, bare string) error {
 	var near []string
-	for key := range known.issuers.seen {
+	for key := range known.AllIssuers() {
 		if declaration.Nearest(bare, []string{key.Name}) != "" {
 			near = append(near, key.Kind+"/"+key.Name)
 		}
@@ -322,9 +316,12 @@ func (o *issuersOptions) notFound(known *inventory, name, bare string) error {
 }
 
 // block is the annotations that name an issuer, with what is known of it as comments.
-func (o *issuersOptions) block(known *inventory, key resolver.IssuerKey) string {
-	kind, _, _ := known.issuersOf(key.GroupKind)
-	seen := known.issuers.seen[key]
+func (o *issuersOptions) block(known *reading, key resolver.IssuerKey) string {
+	kind, declared := o.registry.Known(key.GroupKind)
+	if !declared {
+		kind = resolver.Undeclared()
+	}
+	seen := known.AllIssuers()[key]
 	statement := kind.Statement(seen)
 	var b strings.Builder
 	comment := func(text string) { fmt.Fprintf(&b, "# %s\n", printable(text)) }
@@ -344,7 +341,7 @@ func (o *issuersOptions) block(known *inventory, key resolver.IssuerKey) string 
 	if words := kind.Recommended(seen.Variant).Words(); words != "" {
 		comment("recommended: " + words)
 	}
-	for _, annotation := range kind.Entry.Annotations {
+	for _, annotation := range kind.Type.Annotations {
 		if annotation.Copied() {
 			comment("may have " + annotation.Key + ": " + annotation.Doc)
 		}

@@ -82,10 +82,10 @@ func tellOutcomes(streams Streams, file string, outcomes []declaration.Outcome) 
 }
 
 // readIssuerType reads a declaration of the operator's own.
-func readIssuerType(file string) (resolver.Entry, error) {
+func readIssuerType(file string) (resolver.IssuerType, error) {
 	content, err := os.ReadFile(file)
 	if err != nil {
-		return resolver.Entry{}, fmt.Errorf("read an issuer type: %w", err)
+		return resolver.IssuerType{}, fmt.Errorf("read an issuer type: %w", err)
 	}
 	entry, err := resolver.Decode(content, file)
 	entry.Level = resolver.LevelOperator

@@ -44,17 +44,6 @@ type planned struct {
 	live map[string]map[string]any
 }
 
-func (p *plan) add(one planned, known *inventory) {
-	one.at = known.places[keyOf(one.object.Ref)]
-	one.live = map[string]map[string]any{}
-	for _, c := range one.outcome.Certificates {
-		if existing, found := known.Certificate(c.Namespace, c.Name); found {
-			one.live[c.Name] = existing.Live
-		}
-	}
-	p.sources = append(p.sources, one)
-}
-
 // write writes the plan in one of [formats].
 func (p *plan) write(w io.Writer, format string) error {
 	switch format {

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,12 +9,15 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/certshim/certshim"
 	"github.com/certshim/certshim/certificate"
 	"github.com/certshim/certshim/cmd/certshim/app/manifest"
 	"github.com/certshim/certshim/configuration"
+	"github.com/certshim/certshim/inventory"
 	"github.com/certshim/certshim/source"
 )
 
@@ -117,7 +121,7 @@ func (o *planOptions) knowledge() knowledge {
 // kindNames are the names of kinds as people type them.
 func kindNames() []string {
 	var names []string
-	for _, kind := range source.Kinds() {
+	for _, kind := range source.Builtin().All() {
 		names = append(names, strings.ToLower(kind.GroupVersionKind().Kind))
 	}
 	return names
@@ -126,61 +130,76 @@ func kindNames() []string {
 // kindsNamed finds kinds as kubectl does: by kind or plural, in any case.
 func kindsNamed(names []string) ([]source.Kind, error) {
 	if len(names) == 0 {
-		return source.Kinds(), nil
+		return source.Builtin().All(), nil
 	}
 	var found []source.Kind
 	var err error
 	for _, name := range names {
-		i := slices.IndexFunc(source.Kinds(), func(k source.Kind) bool {
+		i := slices.IndexFunc(source.Builtin().All(), func(k source.Kind) bool {
 			return strings.EqualFold(name, k.GroupVersionKind().Kind) || strings.EqualFold(name, k.Resource().Resource)
 		})
 		if i < 0 {
 			err = errors.Join(err, fmt.Errorf("%q is no kind of source, must be one of %s; files are named by -f", name, strings.Join(kindNames(), ", ")))
 			continue
 		}
-		found = append(found, source.Kinds()[i])
+		found = append(found, source.Builtin().All()[i])
 	}
 	return found, err
 }
 
 func (o *planOptions) run(ctx context.Context) error {
-	known, live, err := o.read(ctx)
+	known, err := o.read(ctx)
 	if err != nil {
 		return err
 	}
-	known.index()
 	p := plan{ignored: known.ignored, noHeaders: o.noHeaders}
-	for _, object := range known.sorted() {
-		if !o.wants(object) {
+	for _, key := range known.sorted() {
+		if !o.wants(key, known) {
 			continue
 		}
-		outcome, err := o.decide(ctx, object, known, live)
+		one, err := o.decide(ctx, key, known)
 		if err != nil {
 			return err
 		}
-		p.add(planned{object: object, outcome: outcome}, known)
+		p.sources = append(p.sources, one)
 	}
 	return o.print(p)
 }
 
-// read fills the inventory; live reads what decisions need of a Certificate in a cluster.
-func (o *planOptions) read(ctx context.Context) (*inventory, liveReader, error) {
+// read fills the inventory.
+func (o *planOptions) read(ctx context.Context) (*known, error) {
 	if !o.offline() {
 		return o.readCluster(ctx)
 	}
-	namespace := o.namespace
-	if namespace == "" {
-		namespace = "default"
+	d := newDocuments(o.policy, o.configuration, cmp.Or(o.namespace, metav1.NamespaceDefault))
+	d.labels = o.labels
+	o.input.each(func(document manifest.Document, err error) { o.take(d, document, err) })
+	return d.finish()
+}
+
+func (o *planOptions) readCluster(ctx context.Context) (*known, error) {
+	var err error
+	if o.within, err = o.clusterNamespace(); err != nil {
+		return nil, err
 	}
-	known := newInventory(namespace)
-	known.keepsLive = true
-	known.registry = o.policy.Registry
-	o.input.each(func(d manifest.Document, err error) { o.take(known, d, err) })
-	return known, nil, nil
+	r, err := newReading(ctx, &o.connection, o.policy, o.configuration, o.within)
+	if err != nil {
+		return nil, err
+	}
+	r.labels = o.labels
+	return r.known, r.readAll(ctx)
+}
+
+// clusterNamespace is -n, or the context's, or "" for all.
+func (o *planOptions) clusterNamespace() (string, error) {
+	if o.allNamespaces || o.namespace != "" {
+		return o.namespace, nil
+	}
+	return o.connection.namespace()
 }
 
 // take adds a document to the inventory, and says what is wrong with it.
-func (o *planOptions) take(known *inventory, d manifest.Document, err error) {
+func (o *planOptions) take(known *documents, d manifest.Document, err error) {
 	if err == nil {
 		for _, w := range d.Warnings {
 			printLine(o.streams.ErrOut, "warning: "+w.Error())
@@ -202,39 +221,53 @@ func (o *planOptions) take(known *inventory, d manifest.Document, err error) {
 }
 
 // wants says whether a source is among those that were asked for.
-func (o *planOptions) wants(object *source.Object) bool {
-	if o.within != "" && object.Namespace != o.within {
+func (o *planOptions) wants(key inventory.Key, known *known) bool {
+	if known.others[key] || o.within != "" && key.Namespace() != o.within {
 		return false
 	}
-	if only := o.configuration.Namespaces; len(only) > 0 && !slices.Contains(only, object.Namespace) {
-		return false
-	}
-	return o.labels.Matches(labels.Set(object.Labels)) && slices.ContainsFunc(o.kinds, func(k source.Kind) bool {
-		return k.GroupVersionKind().Kind == object.Kind && k.GroupVersionKind().Group == object.Group
-	})
+	return slices.ContainsFunc(o.kinds, func(k source.Kind) bool { return source.GroupKindOf(k) == key.Kind() })
 }
 
 // decide decides, with the live values of what a decision needs them of.
-func (o *planOptions) decide(ctx context.Context, object *source.Object, known *inventory, live liveReader) (certshim.Outcome, error) {
-	outcome := certshim.Decide(o.policy, object, known)
-	if live == nil {
-		return outcome, nil
+func (o *planOptions) decide(ctx context.Context, key inventory.Key, known *known) (planned, error) {
+	look := known.Look(key)
+	defer look.Close()
+	outcome := decide(look)
+	if known.live != nil {
+		read, err := o.readLive(ctx, look, outcome, known.live)
+		if err != nil {
+			return planned{}, err
+		}
+		if read {
+			outcome = decide(look)
+		}
 	}
-	again := false
+	object, _ := look.Object()
+	one := planned{object: object, outcome: outcome, at: known.places[key], live: map[string]map[string]any{}}
+	for _, c := range outcome.Certificates {
+		if existing, presence := look.Certificate(c.Namespace, c.Name); presence == certshim.Present {
+			one.live[c.Name] = existing.Live
+		}
+	}
+	return one, nil
+}
+
+// readLive reads the Certificates that decisions need whole, and those that a diff shows. It
+// says whether there were any.
+func (o *planOptions) readLive(ctx context.Context, look *inventory.Look, outcome certshim.Outcome, live liveReader) (read bool, err error) {
 	for _, c := range outcome.Certificates {
 		if !c.NeedsLive && (c.Action != certificate.Apply || o.format != formatDiff) {
 			continue
 		}
-		content, err := live(ctx, c.Namespace, c.Name)
+		name := types.NamespacedName{Namespace: c.Namespace, Name: c.Name}
+		observed, err := live(ctx, name)
 		if err != nil {
-			return outcome, err
+			return false, err
 		}
-		again = known.setLive(c.Namespace, c.Name, content) || again
+		look.SetLive(name, observed)
+		read = true
 	}
-	if again {
-		outcome = certshim.Decide(o.policy, object, known)
-	}
-	return outcome, nil
+	return read, nil
 }
 
 // print writes the plan in its format, the problems and the summary, and gives the error

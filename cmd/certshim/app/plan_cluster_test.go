@@ -39,13 +39,15 @@ func clusterOf(t *testing.T, ingresses, gateways string) (cluster *fakeCluster, 
 		"/apis": `{"kind": "APIGroupList", "groups": [
 			{"name": "networking.k8s.io", "versions": [{"groupVersion": "networking.k8s.io/v1", "version": "v1"}]},
 			{"name": "gateway.networking.k8s.io", "versions": [{"groupVersion": "gateway.networking.k8s.io/v1", "version": "v1"}]}]}`,
-		"/api/v1": `{"kind": "APIResourceList", "groupVersion": "v1", "resources": [{"name": "namespaces", "kind": "Namespace", "verbs": ["list"]}]}`,
+		"/api/v1": `{"kind": "APIResourceList", "groupVersion": "v1", "resources": [{"name": "namespaces", "kind": "Namespace", "verbs": ["list", "watch"]}]}`,
 		"/apis/networking.k8s.io/v1": `{"kind": "APIResourceList", "groupVersion": "networking.k8s.io/v1", "resources": [
-			{"name": "ingresses", "kind": "Ingress", "namespaced": true, "verbs": ["list"]}]}`,
+			{"name": "ingresses", "kind": "Ingress", "namespaced": true, "verbs": ["list", "watch"]}]}`,
 		"/apis/gateway.networking.k8s.io/v1": `{"kind": "APIResourceList", "groupVersion": "gateway.networking.k8s.io/v1", "resources": [
-			{"name": "gateways", "kind": "Gateway", "namespaced": true, "verbs": ["list"]}]}`,
-		"/apis/gateway.networking.k8s.io/v1/gateways":           gateways,
-		"/apis/networking.k8s.io/v1/namespaces/shop/ingresses":  ingresses,
+			{"name": "gateways", "kind": "Gateway", "namespaced": true, "verbs": ["list", "watch"]},
+			{"name": "listenersets", "kind": "ListenerSet", "namespaced": true, "verbs": ["list", "watch"]}]}`,
+		"/apis/gateway.networking.k8s.io/v1/gateways":          gateways,
+		"/apis/networking.k8s.io/v1/namespaces/shop/ingresses": ingresses,
+		setsPath: `{"kind": "ListenerSetList", "apiVersion": "gateway.networking.k8s.io/v1", "metadata": {}, "items": []}`,
 		"/apis/cert-manager.io/v1/namespaces/shop/certificates": `{"kind": "CertificateList", "apiVersion": "cert-manager.io/v1", "metadata": {}, "items": []}`,
 		"/api/v1/namespaces": `{"kind": "NamespaceList", "apiVersion": "v1", "metadata": {}, "items": [
 			{"metadata": {"name": "shop", "annotations": {"cert-manager.io/issuer": "team"}}}]}`,
@@ -56,6 +58,9 @@ func clusterOf(t *testing.T, ingresses, gateways string) (cluster *fakeCluster, 
 }
 
 const (
+	setsPath  = "/apis/gateway.networking.k8s.io/v1/namespaces/shop/listenersets"
+	setOfEdge = `{"kind": "ListenerSetList", "apiVersion": "gateway.networking.k8s.io/v1", "metadata": {}, "items": [
+		{"metadata": {"name": "team", "namespace": "shop", "uid": "3"}, "spec": {"parentRef": {"name": "edge", "namespace": "infra"}, "listeners": []}}]}`
 	autoIngress = `{"kind": "IngressList", "apiVersion": "networking.k8s.io/v1", "metadata": {}, "items": [
 		{"metadata": {"name": "web", "namespace": "shop", "uid": "1", "annotations": {"kubernetes.io/tls-acme": "true"}},
 		 "spec": {"tls": [{"hosts": ["a.example.com"], "secretName": "web-tls"}]}}]}`
@@ -78,12 +83,15 @@ func TestPlanReadsNamespacesWhereTheyAreNeeded(t *testing.T) {
 		reads    bool
 		issuer   string
 	}{
-		"nothing goes by them": {noGateways, []string{"--default-issuer-name=last"}, false, "Issuer/last"},
-		"namespaceDefaults":    {noGateways, []string{"--config=" + config}, true, "Issuer/team"},
-		"a Gateway":            {selecting, []string{"--default-issuer-name=last"}, true, "Issuer/last"},
+		"nothing goes by them":           {noGateways, []string{"--default-issuer-name=last"}, false, "Issuer/last"},
+		"namespaceDefaults":              {noGateways, []string{"--config=" + config}, true, "Issuer/team"},
+		"a Gateway, for its ListenerSet": {selecting, []string{"--default-issuer-name=last"}, true, "Issuer/last"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cluster, server := clusterOf(t, autoIngress, row.gateways)
+			if row.gateways == selecting {
+				cluster.answers[setsPath] = setOfEdge
+			}
 			stdout, stderr, exit := run(t, nil, append([]string{"plan", "-n", "shop", server}, row.flags...)...)
 			if exit != 0 || !strings.Contains(stdout, row.issuer) {
 				t.Errorf("exit status %d:\n%s%s", exit, stdout, stderr)
@@ -114,7 +122,7 @@ func TestPlanLooksAtIssuersThatNobodyDeclares(t *testing.T) {
 			cluster.answers["/apis"] = strings.Replace(cluster.answers["/apis"], `"groups": [`,
 				`"groups": [{"name": "pki.strange.example", "versions": [{"groupVersion": "pki.strange.example/v1", "version": "v1"}]},`, 1)
 			cluster.answers["/apis/pki.strange.example/v1"] = `{"kind": "APIResourceList", "groupVersion": "pki.strange.example/v1", "resources": [
-				{"name": "strangeissuers", "kind": "StrangeIssuer", "namespaced": true, "verbs": ["create"]}]}`
+				{"name": "strangeissuers", "kind": "StrangeIssuer", "namespaced": true, "verbs": ["list", "watch"]}]}`
 			if row.issuers != "" {
 				cluster.answers["/apis/pki.strange.example/v1/namespaces/shop/strangeissuers"] = row.issuers
 			}

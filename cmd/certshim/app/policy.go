@@ -46,8 +46,8 @@ func (b build) surroundings(c configuration.Configuration, k knowledge) (configu
 
 // readIssuerTypes reads the declarations of files and folders, and tells all that is wrong
 // with them at once.
-func readIssuerTypes(paths []string) ([]resolver.Entry, error) {
-	var entries []resolver.Entry
+func readIssuerTypes(paths []string) ([]resolver.IssuerType, error) {
+	var entries []resolver.IssuerType
 	var failed error
 	for _, path := range paths {
 		files, err := typeFiles(path)

@@ -68,7 +68,7 @@ func TestIssuerTypesAreReadAnew(t *testing.T) {
 		got := ""
 		if policy := r.look(); policy != nil {
 			known, _ := policy.Registry.Known(kind)
-			got = known.Entry.Title
+			got = known.Type.Title
 		}
 		if good := testutil.ToFloat64(r.good); got != step.title || good != step.good {
 			t.Errorf("%s: follows %q, want %q; the last reload was good: %v", step.name, got, step.title, good)

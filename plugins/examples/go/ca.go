@@ -15,27 +15,27 @@ import (
 
 const (
 	group = "pki.corp.example"
-	// period is how often the file is looked at: the kubelet replaces it when the ConfigMap
+	// period is how often the file is checked: the kubelet replaces it when the ConfigMap
 	// changes.
 	period = time.Second
 )
 
-// issuer is one issuer as the file describes it.
+// issuer is one issuer as described in the file.
 type issuer struct {
 	Kind      string `json:"kind"`
 	Namespace string `json:"namespace"`
 	Name      string `json:"name"`
 	// Sealed issuers can't sign.
 	Sealed bool `json:"sealed"`
-	// MaxDays is how long certificates may be valid; 0 is no limit.
+	// MaxDays limits the validity of certificates; 0 means no limit.
 	MaxDays int `json:"maxDays"`
 	// Usages are for certificates whose source names none.
 	Usages []string `json:"usages"`
-	// Namespaces may use it; absent is all.
+	// Namespaces may use the issuer; absent means all.
 	Namespaces []string `json:"namespaces"`
 }
 
-// ca answers from memory: it reads the file beside the questions.
+// ca answers from memory and reads the file in the background.
 type ca struct {
 	file string
 	log  *slog.Logger
@@ -56,7 +56,7 @@ func newCA(file string, log *slog.Logger) (*ca, error) {
 	return c, err
 }
 
-// Describe is of resolver.Resolver.
+// Describe implements resolver.Resolver.
 func (c *ca) Describe() resolver.Description {
 	return resolver.Description{
 		Name: "corp-ca", Version: "v1.0.0",
@@ -67,7 +67,7 @@ func (c *ca) Describe() resolver.Description {
 	}
 }
 
-// Resolve is of resolver.Resolver.
+// Resolve implements resolver.Resolver.
 func (c *ca) Resolve(_ context.Context, q resolver.Query) (resolver.Statement, error) {
 	c.lock.RLock()
 	defer c.lock.RUnlock()
@@ -92,7 +92,7 @@ func (c *ca) Resolve(_ context.Context, q resolver.Query) (resolver.Statement, e
 	return s, nil
 }
 
-// Watch is of resolver.Watcher. It says of whole kinds that they changed: the file is small.
+// Watch implements resolver.Watcher. It reports whole kinds as changed, since the file is small.
 func (c *ca) Watch(ctx context.Context, changed func(resolver.Change)) error {
 	ticker := time.NewTicker(period)
 	defer ticker.Stop()
@@ -104,7 +104,7 @@ func (c *ca) Watch(ctx context.Context, changed func(resolver.Change)) error {
 		}
 		news, err := c.read()
 		if err != nil {
-			// What was read before stays.
+			// The issuers read before stay in use.
 			c.log.Warn("the file can't be read", "error", err)
 		}
 		if news {
@@ -117,7 +117,7 @@ func (c *ca) Watch(ctx context.Context, changed func(resolver.Change)) error {
 	}
 }
 
-// read takes the file in, and says whether it has something new.
+// read reads the file, and reports whether it changed.
 func (c *ca) read() (news bool, err error) {
 	content, err := os.ReadFile(c.file)
 	if err != nil {

@@ -1,5 +1,5 @@
-// Command go is a resolver plugin for an in-house CA, as an example: what the CA knows of its
-// issuers is in a ConfigMap, which is mounted into the plugin's container as a file. It needs no
+// Command go is an example of a resolver plugin, for an in-house CA. What the CA knows about its
+// issuers is in a ConfigMap, mounted into the plugin's container as a file. It needs no
 // credentials. The same plugin in Python is beside it.
 //
 //	go run . -socket /run/corp-ca/plugin.sock -issuers ../issuers.json

@@ -14,8 +14,8 @@ import (
 	api "github.com/certshim/certshim/plugins/api/certshim/resolver/v1alpha1"
 )
 
-// One that is sluggish waits for a moment whether handshakes come, and if they do until there were
-// many or no more come; one that shares takes its time for a batch.
+// A sluggish plugin waits a moment for handshakes, and goes on waiting until there were many or
+// no more come. One that shares takes its time for a batch.
 const (
 	slowCall  = 40 * time.Millisecond
 	noMore    = time.Second
@@ -24,7 +24,7 @@ const (
 	atOnce    = 4
 )
 
-// misread takes an issuer for another one.
+// misread exchanges the issuer of a query for another.
 func (p *Plugin) misread(queries []*api.Query) {
 	for _, q := range queries {
 		issuer := q.GetIssuer()
@@ -42,7 +42,7 @@ func (p *Plugin) misread(queries []*api.Query) {
 	}
 }
 
-// putOff lets handshakes that come meanwhile go first.
+// putOff answers handshakes that arrive meanwhile first.
 func (p *Plugin) putOff(ctx context.Context) {
 	first, seen, patience := p.calls.Load(), int64(0), time.Now().Add(slowCall)
 	for seen < manyCalls && time.Now().Before(patience) && sleep(ctx, time.Millisecond) {
@@ -52,7 +52,7 @@ func (p *Plugin) putOff(ctx context.Context) {
 	}
 }
 
-// tire fails calls, or holds them up, by what came before or beside them.
+// tire fails or delays calls because of earlier or concurrent ones.
 func (p *Plugin) tire(ctx context.Context, queries []*api.Query) error {
 	switch p.fault {
 	case Grudge:
@@ -77,7 +77,7 @@ func (p *Plugin) tire(ctx context.Context, queries []*api.Query) error {
 	return nil
 }
 
-// misjudge says something else than what is known.
+// misjudge changes an answer from what the table says.
 func (p *Plugin) misjudge(q *api.Query, a *api.Answer) {
 	isMissing, found := a.GetMissing() != nil, a.GetFound()
 	switch {
@@ -116,7 +116,7 @@ func (p *Plugin) misjudgeFound(q *api.Query, f *api.Found) {
 	}
 }
 
-// learns says whether it was asked for a name more often than the kit asks on purpose.
+// learns reports whether a name was asked for more often than the kit does on purpose.
 func (p *Plugin) learns(name string) bool {
 	const often = 300
 	p.lock.Lock()
@@ -125,14 +125,14 @@ func (p *Plugin) learns(name string) bool {
 	return p.noted[name] > often
 }
 
-// remember keeps an issuer ready whose newer object was.
+// remember reports an issuer as ready if a newer object of it was.
 func (p *Plugin) remember(q *api.Query, f *api.Found) {
 	var object struct {
 		Metadata struct {
 			Generation int `json:"generation"`
 		} `json:"metadata"`
 	}
-	// What can't be read is as old as can be.
+	// An object that can't be decoded counts as the oldest.
 	_ = json.Unmarshal(q.GetObservedJson(), &object)
 	p.lock.Lock()
 	defer p.lock.Unlock()

@@ -18,18 +18,18 @@ import (
 	api "github.com/certshim/certshim/plugins/api/certshim/resolver/v1alpha1"
 )
 
-// perQuery is what a slow plugin takes for one issuer; fullBatch is from when on one is slow, or
-// its answer huge.
+// perQuery is the time a slow plugin takes per issuer; batches from fullBatch on are slow, or
+// get a huge answer.
 const (
 	perQuery  = 100 * time.Millisecond
 	fullBatch = 32
-	// shortDeadline is one within which nobody answers who ignores it; overtime is for how long
-	// that one works.
+	// shortDeadline is the limit below which a plugin that ignores deadlines fails to answer;
+	// overtime is how long it works on.
 	shortDeadline = 100 * time.Millisecond
 	overtime      = 4 * time.Second
 )
 
-// unary is where most faults are: before or behind the sound plugin.
+// unary injects most faults, before or after the sound plugin runs.
 func (p *Plugin) unary(ctx context.Context, request any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 	switch {
 	case strings.HasPrefix(info.FullMethod, "/grpc.health"):
@@ -74,7 +74,7 @@ func (p *Plugin) handshake(ctx context.Context, request any, next grpc.UnaryHand
 	return hello, nil
 }
 
-// resolve breaks a call as a whole, or hands each answer to [Plugin.spoil].
+// resolve breaks a call as a whole, or passes each answer to [Plugin.spoil].
 func (p *Plugin) resolve(ctx context.Context, message any, next grpc.UnaryHandler) (any, error) {
 	request := message.(*api.ResolveRequest)
 	queries := request.GetQueries()
@@ -97,7 +97,7 @@ func (p *Plugin) resolve(ctx context.Context, message any, next grpc.UnaryHandle
 	return response, nil
 }
 
-// misbehave does what it should not beside the answer.
+// misbehave does what a plugin shouldn't do beside answering.
 func (p *Plugin) misbehave(ctx context.Context, queries []*api.Query) {
 	switch p.fault {
 	case Crash:
@@ -142,7 +142,7 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// allObjects says that what is observed is what an unwary author expects.
+// allObjects reports whether all observed objects look as a careless author expects.
 func allObjects(queries []*api.Query) bool {
 	for _, q := range queries {
 		var object struct {
@@ -186,7 +186,7 @@ func (p *Plugin) spoil(q *api.Query, a *api.Answer) error {
 	return nil
 }
 
-// mistake finds an issuer that is another one.
+// mistake answers with another issuer's statement.
 func (p *Plugin) mistake(q *api.Query, a *api.Answer) {
 	name, folded := q.GetIssuer().GetName(), strings.ToLower(q.GetIssuer().GetName())
 	wrong := folded != name
@@ -218,7 +218,7 @@ func (p *Plugin) spoilFound(f *api.Found) {
 	}
 }
 
-// stream is where the faults of Watch are.
+// stream injects the faults of Watch.
 func (p *Plugin) stream(server any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, next grpc.StreamHandler) error {
 	switch p.fault {
 	case OldVersion:
@@ -236,7 +236,7 @@ func (p *Plugin) stream(server any, stream grpc.ServerStream, _ *grpc.StreamServ
 	case EachChange:
 		return p.tellEach(stream)
 	case FirstWatcher:
-		// Who comes first is remembered before anything is said.
+		// The first watcher must be recorded before anything is sent.
 		p.isFirst(stream.Context())
 		return next(server, jealousStream{stream, p})
 	case Leak:
@@ -253,13 +253,13 @@ func (p *Plugin) stream(server any, stream grpc.ServerStream, _ *grpc.StreamServ
 	}
 }
 
-// work is of no use.
+// work wastes time on a processor.
 func work() {
 	for begin := time.Now(); time.Since(begin) < overtime; {
 	}
 }
 
-// silentStream keeps all heartbeats back but the first.
+// silentStream drops all heartbeats but the first.
 type silentStream struct {
 	grpc.ServerStream
 	begun bool

@@ -14,19 +14,19 @@ import (
 	api "github.com/certshim/certshim/plugins/api/certshim/resolver/v1alpha1"
 )
 
-// connection is one on which the faults of connections are.
+// connection injects the faults of connections.
 type connection struct {
 	net.Conn
 	plugin *Plugin
-	// begun says that something was read, gone that the other end is closed.
+	// begun is set once something was read, gone once the other end is closed.
 	begun, gone bool
 }
 
-// Read is of [net.Conn].
+// Read implements [net.Conn].
 func (c *connection) Read(b []byte) (int, error) {
 	const preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 	n, err := c.Conn.Read(b)
-	// Half a preface may become one.
+	// Half a preface may still become a whole one.
 	begin := string(b[:min(n, len(preface))])
 	if c.plugin.fault == Fragile && !c.begun && !strings.HasPrefix(preface, begin) {
 		c.plugin.hangUpBeside(c)
@@ -36,7 +36,7 @@ func (c *connection) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// Close is of [net.Conn].
+// Close implements [net.Conn].
 func (c *connection) Close() error {
 	if c.plugin.fault == KeepsConnections && c.gone {
 		return nil
@@ -44,7 +44,7 @@ func (c *connection) Close() error {
 	return c.Conn.Close()
 }
 
-// unknown answers calls of services that a plugin hasn't.
+// unknown answers calls to services that a plugin shouldn't have.
 func (p *Plugin) unknown(_ any, stream grpc.ServerStream) error {
 	method, _ := grpc.MethodFromServerStream(stream)
 	if (p.fault == AnyVersion && strings.HasPrefix(method, "/certshim.resolver.")) ||
@@ -67,7 +67,7 @@ func (s jealousStream) SendMsg(message any) error {
 	return deafStream{s.ServerStream}.SendMsg(message)
 }
 
-// isFirst says whether no other watch was open before.
+// isFirst reports whether no other watch was open before.
 func (p *Plugin) isFirst(ctx context.Context) bool {
 	p.lock.Lock()
 	defer p.lock.Unlock()

@@ -1,3 +1,3 @@
-// Package faulty is a plugin for tests: sound, or with one [Fault] that real plugins have. The
-// conformance kit is tested by it, and so is certshim's own side of the protocol.
+// Package faulty is a plugin for tests, either sound or with one [Fault] that real plugins have.
+// It is used to test the conformance kit and certshim's own side of the protocol.
 package faulty

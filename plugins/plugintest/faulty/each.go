@@ -11,7 +11,7 @@ import (
 	"github.com/certshim/certshim/resolver"
 )
 
-// tellEach serves a watch that gathers nothing: a message for each change.
+// tellEach serves a watch that sends a message for each change, without merging them.
 func (p *Plugin) tellEach(stream grpc.ServerStream) error {
 	const many = 2000
 	changes := make(chan resolver.Change, many)

@@ -11,7 +11,7 @@ import (
 	api "github.com/certshim/certshim/plugins/api/certshim/resolver/v1alpha1"
 )
 
-// endless serves Resolve as a stream, which gRPC itself would not: answers that never end.
+// endless serves Resolve as a stream of endless answers, which gRPC's own server wouldn't allow.
 type endless struct {
 	api.UnimplementedResolverServiceServer
 }
@@ -43,7 +43,7 @@ func serveEndless(ctx context.Context, listener net.Listener) {
 	healthy.SetServingStatus(description.ServiceName, grpc_health_v1.HealthCheckResponse_SERVING)
 	grpc_health_v1.RegisterHealthServer(server, healthy)
 	defer context.AfterFunc(ctx, server.Stop)()
-	// It ends when it is stopped.
+	// Serve ends when the server is stopped.
 	_ = server.Serve(listener)
 }
 

@@ -81,7 +81,7 @@ const (
 	Deathless   Fault = "deathless"    // takes no notice of SIGTERM
 )
 
-// Faults are all of them.
+// Faults returns all of them.
 func Faults() []Fault {
 	return []Fault{
 		Silent, Slow, DiesMidway, Endless, Huge, OldVersion,

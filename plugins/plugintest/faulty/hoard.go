@@ -12,7 +12,7 @@ import (
 	api "github.com/certshim/certshim/plugins/api/certshim/resolver/v1alpha1"
 )
 
-// What a hoarder keeps for each message, how large it makes heartbeats, and how many it sends.
+// How much memory a hoarder keeps per message, the size of its heartbeats, and their number.
 const (
 	ballast   = 1 << 20
 	padding   = 32 << 10
@@ -31,7 +31,8 @@ type keptMessage struct {
 	ballast []byte
 }
 
-// hoard serves a watch whose heartbeats are many and large, so that one that isn't read is full soon.
+// hoard serves a watch with many large heartbeats, so that a stream that isn't read is soon
+// full.
 func hoard(server any, stream grpc.ServerStream, next grpc.StreamHandler) error {
 	h := hoardingStream{stream, make(chan keptMessage, hoarded)}
 	ctx, cancel := context.WithCancel(stream.Context())
@@ -44,7 +45,8 @@ func hoard(server any, stream grpc.ServerStream, next grpc.StreamHandler) error 
 	return err
 }
 
-// SendMsg is of [grpc.ServerStream]: it never waits for the watcher before the hoard is full.
+// SendMsg implements [grpc.ServerStream]. It doesn't wait for the watcher until the hoard is
+// full.
 func (h hoardingStream) SendMsg(message any) error {
 	select {
 	case h.kept <- keptMessage{message, bytes.Repeat([]byte{1}, ballast)}:

@@ -28,20 +28,20 @@ type Plugin struct {
 	calls       atomic.Int64
 	lock        sync.Mutex
 	connections map[net.Conn]bool
-	// offended is of [Grudge], watching of [FirstWatcher]; noted are the generations of [Remembers],
-	// and the questions of [Learns].
+	// offended is used by [Grudge], watching by [FirstWatcher]; noted has the generations for
+	// [Remembers] and the questions for [Learns].
 	offended atomic.Bool
 	noted    map[string]int
 	watching context.Context
 }
 
-// New makes a plugin that is started by [Plugin.Start].
+// New returns a plugin, to be started by [Plugin.Start].
 func New(fault Fault) *Plugin {
 	return &Plugin{Table: NewTable(), Out: os.Stdout, fault: fault, connections: map[net.Conn]bool{}, noted: map[string]int{}}
 }
 
-// Start serves on a socket until stop is called, which waits for the end. A socket is left
-// behind as a killed process leaves it.
+// Start serves on a socket until stop is called, which waits for the end. It leaves the socket
+// behind, as a killed process does.
 func (p *Plugin) Start(socket string) (stop func(), err error) {
 	listener, err := p.listen(socket)
 	if err != nil {
@@ -85,7 +85,7 @@ func (p *Plugin) serve(ctx context.Context, listener net.Listener) {
 		serveEndless(ctx, listener)
 		return
 	}
-	// It ends when it is stopped.
+	// Serve ends when the plugin is stopped.
 	_ = serve.Server{Resolver: p, Heartbeat: heartbeat, Options: p.options()}.Serve(ctx, listener)
 }
 
@@ -120,7 +120,7 @@ func (p *Plugin) hangUpBeside(one net.Conn) {
 	p.hangUp()
 }
 
-// recording notes the connections, so that they can be dropped.
+// recording records the connections, so that they can be dropped.
 type recording struct {
 	net.Listener
 	plugin *Plugin

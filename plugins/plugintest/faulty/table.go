@@ -14,7 +14,7 @@ import (
 // Group is the API group of the plugin's kinds.
 const Group = "pki.corp.example"
 
-// Kinds of the plugin.
+// Kinds returns the kinds of the plugin.
 func Kinds() []resolver.DescribedKind {
 	return []resolver.DescribedKind{
 		{GroupKind: resolver.GroupKind{Group: Group, Kind: "CorpIssuer"}, Scope: resolver.Namespaced},
@@ -22,22 +22,22 @@ func Kinds() []resolver.DescribedKind {
 	}
 }
 
-// Grant is what the plugin needs.
+// Grant returns the grant that the plugin needs.
 func Grant() resolver.Grant {
 	return resolver.Grant{Values: []resolver.ValueField{resolver.ValueUsages}, Annotations: []string{Group + "/"}}
 }
 
-// Namespaced is the key of a CorpIssuer, and Cluster that of a CorpClusterIssuer.
+// Namespaced returns the key of a CorpIssuer.
 func Namespaced(namespace, name string) resolver.IssuerKey {
 	return resolver.IssuerKey{GroupKind: Kinds()[0].GroupKind, Namespace: namespace, Name: name}
 }
 
-// Cluster is the key of a CorpClusterIssuer.
+// Cluster returns the key of a CorpClusterIssuer.
 func Cluster(name string) resolver.IssuerKey {
 	return resolver.IssuerKey{GroupKind: Kinds()[1].GroupKind, Name: name}
 }
 
-// Table is a resolver whose issuers are set by a test.
+// Table is a resolver whose issuers a test sets.
 type Table struct {
 	lock    sync.Mutex
 	issuers map[resolver.IssuerKey]resolver.Statement
@@ -51,8 +51,9 @@ var (
 	_ resolver.Watcher  = (*Table)(nil)
 )
 
-// NewTable has of each kind an issuer "ready", one that is "unready", and one that only the
-// namespace "shop" may use, "restricted"; the namespaced ones are in the namespace "shop".
+// NewTable returns a table that has, of each kind, an issuer "ready", one that is "unready", and
+// "restricted", which only the namespace "shop" may use. The namespaced ones are in the
+// namespace "shop".
 func NewTable() *Table {
 	t := &Table{issuers: map[resolver.IssuerKey]resolver.Statement{}, changed: map[int]func(resolver.Change){}}
 	for _, key := range []resolver.IssuerKey{Namespaced("shop", "ready"), Cluster("ready")} {
@@ -71,7 +72,7 @@ func sealed() resolver.Statement {
 	return resolver.Statement{Existence: resolver.Exists, Ready: resolver.NotReady, Reason: "CASealed", Message: "the CA is sealed"}
 }
 
-// ReadyStatement is what the table says of an issuer that is ready.
+// ReadyStatement is the table's statement about a ready issuer.
 func ReadyStatement() resolver.Statement {
 	return resolver.Statement{
 		Existence: resolver.Exists, Ready: resolver.Ready,
@@ -84,12 +85,12 @@ func ReadyStatement() resolver.Statement {
 	}
 }
 
-// Describe is of [resolver.Resolver].
+// Describe implements [resolver.Resolver].
 func (t *Table) Describe() resolver.Description {
 	return resolver.Description{Name: "corp-ca", Version: "v1.0.0", Kinds: Kinds(), Grant: Grant()}
 }
 
-// Resolve is of [resolver.Resolver]. An object whose status says "sealed" isn't ready.
+// Resolve implements [resolver.Resolver]. An object with the status "sealed" isn't ready.
 func (t *Table) Resolve(_ context.Context, q resolver.Query) (resolver.Statement, error) {
 	t.lock.Lock()
 	defer t.lock.Unlock()
@@ -112,7 +113,7 @@ func (t *Table) Resolve(_ context.Context, q resolver.Query) (resolver.Statement
 	return statement, nil
 }
 
-// Watch is of [resolver.Watcher].
+// Watch implements [resolver.Watcher].
 func (t *Table) Watch(ctx context.Context, changed func(resolver.Change)) error {
 	t.lock.Lock()
 	id := t.next
@@ -126,7 +127,7 @@ func (t *Table) Watch(ctx context.Context, changed func(resolver.Change)) error 
 	return ctx.Err()
 }
 
-// Set changes an issuer and says so to who watches.
+// Set changes an issuer and reports it to the watchers.
 func (t *Table) Set(key resolver.IssuerKey, s resolver.Statement) {
 	t.lock.Lock()
 	t.issuers[key] = s
@@ -137,14 +138,14 @@ func (t *Table) Set(key resolver.IssuerKey, s resolver.Statement) {
 	}
 }
 
-// Get gives what the table says of an issuer.
+// Get returns the table's statement about an issuer.
 func (t *Table) Get(key resolver.IssuerKey) resolver.Statement {
 	t.lock.Lock()
 	defer t.lock.Unlock()
 	return t.issuers[key]
 }
 
-// Asked counts the questions.
+// Asked returns the number of questions so far.
 func (t *Table) Asked() int {
 	t.lock.Lock()
 	defer t.lock.Unlock()

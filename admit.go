@@ -1,0 +1,75 @@
+package certshim
+
+import (
+	"github.com/certshim/certshim/annotations"
+	"github.com/certshim/certshim/problem"
+	"github.com/certshim/certshim/source"
+)
+
+// admission is what becomes of an object that another one has to admit. For all others it
+// holds their own annotations.
+type admission struct {
+	standing
+	// annotations as they count: its own, or with the issuer of its parent.
+	annotations map[string]string
+	// inherited is set where the issuer's name is the parent's.
+	inherited bool
+	// problem is told of an object that wants a certificate; none if it has no reason.
+	problem problem.Problem
+}
+
+// admit gives a ListenerSet the issuer of the Gateway that admits it.
+func admit(q question) admission {
+	own := admission{annotations: q.object.Annotations}
+	parent, wrong := q.kind.Parent(q.object)
+	switch {
+	case parent == nil:
+		return own
+	case wrong != "":
+		return own.refused(refuse(wrong), problem.Error, problem.ParentNotFound)
+	}
+	name := parent.Kind + " " + problem.Name(parent.Namespace) + "/" + problem.Name(parent.Name)
+	found, presence := q.seen.Source(source.GroupKind{Group: parent.Group, Kind: parent.Kind}, parent.Namespace, parent.Name)
+	switch {
+	case presence == Absent && q.policy.Offline:
+		own.problem = parentProblem(problem.Warning, problem.ParentNotFound, name+" isn't in the input: judged on its own annotations, as one that is admitted")
+		return own
+	case presence == Unknown:
+		return own.refused(waitFor(name+" can't be read"), problem.Warning, problem.ParentNotFound)
+	case presence == Absent || found.Deleting:
+		return own.refused(refuse(name+" isn't there"), problem.Error, problem.ParentNotFound)
+	}
+	return admitBy(q, found)
+}
+
+// admitBy asks the parent itself.
+func admitBy(q question, parent *source.Object) admission {
+	own := q.object.Annotations
+	a := admission{annotations: annotations.Inherit(own, parent.Annotations)}
+	a.inherited = a.annotations[annotations.IssuerKey] != own[annotations.IssuerKey] ||
+		a.annotations[annotations.ClusterKey] != own[annotations.ClusterKey]
+	refusal := q.kind.Refused(q.object, parent, q.namespaceLabels)
+	switch {
+	case refusal.Why == "":
+		return a
+	case !refusal.Unknown:
+		return admission{annotations: own}.refused(refuse(refusal.Why), problem.Error, problem.ParentRefuses)
+	case q.policy.Offline:
+		a.problem = parentProblem(problem.Warning, problem.ParentRefuses, refusal.Why+": judged as one that is admitted")
+		return a
+	}
+	a.standing = waitFor(refusal.Why)
+	if _, presence := q.seen.NamespaceLabels(q.object.Namespace); presence == Unknown {
+		a.problem = parentProblem(problem.Warning, problem.ParentRefuses, refusal.Why)
+	}
+	return a
+}
+
+func (a admission) refused(s standing, severity problem.Severity, reason problem.Reason) admission {
+	a.standing, a.problem = s, parentProblem(severity, reason, s.why)
+	return a
+}
+
+func parentProblem(severity problem.Severity, reason problem.Reason, message string) problem.Problem {
+	return problem.Problem{Severity: severity, Path: "spec.parentRef", Reason: reason, Message: message}
+}

@@ -1,0 +1,87 @@
+package certshim
+
+import (
+	"github.com/certshim/certshim/annotations"
+	"github.com/certshim/certshim/problem"
+	"github.com/certshim/certshim/source"
+)
+
+// asked is what an object asks for.
+type asked struct {
+	standing
+	// annotations as they count, and what they say.
+	annotations map[string]string
+	inherited   bool
+	request     annotations.Request
+	// Asks has what the TLS entries ask for; empty where the object doesn't count.
+	source.Asks
+	problems problem.List
+}
+
+// ask reads the annotations, and the TLS entries of an object that may ask for something.
+func ask(q question, admitted admission) *asked {
+	request, problems := q.policy.Parser.Parse(admitted.annotations)
+	a := &asked{standing: admitted.standing, annotations: admitted.annotations, inherited: admitted.inherited, request: request}
+	automatic := q.object.GroupKind().NamedIn(q.policy.AutoKinds)
+	triggered := request.Issuer.Named() || request.Auto && automatic
+	if triggered && !request.Ignore.All && admitted.problem.Reason != "" {
+		a.problems.Add(admitted.problem)
+	}
+	switch {
+	case !admitted.clear() && !admitted.unknown:
+	case !triggered && admitted.clear():
+		a.problems.Merge(q.policy.Parser.NearTriggers(admitted.annotations, automatic))
+		a.standing = refuse("it names no issuer: no trigger annotation")
+	case request.Ignore.All:
+		a.standing = refuse("it is marked to be ignored")
+	case admitted.unknown:
+		a.Asks = readEntries(q, request)
+	default:
+		a.problems.Merge(problems)
+		a.Asks = readEntries(q, request)
+		a.tellEntries()
+	}
+	return a
+}
+
+// readings are what the objects of one decision ask for: a source may be read for each of many
+// Secrets. Reading looks at nothing but the object and its admission.
+type readings map[source.Ref]*asked
+
+func (r readings) ask(q question, admitted admission) *asked {
+	if r == nil {
+		return ask(q, admitted)
+	}
+	a, read := r[q.object.Ref]
+	if !read {
+		a = ask(q, admitted)
+		r[q.object.Ref] = a
+	}
+	return a
+}
+
+func readEntries(q question, request annotations.Request) source.Asks {
+	return q.kind.Asks(q.object, source.Options{
+		ExtraProtocols: q.policy.ExtraProtocols,
+		IgnoreSections: request.Ignore.Sections,
+		IgnoreSecrets:  request.Ignore.Secrets,
+	})
+}
+
+func (a *asked) tellEntries() {
+	a.problems.Merge(a.Problems)
+	if a.TLSEntries == 0 {
+		a.problems.Add(problem.Problem{
+			Severity: problem.Warning, Path: "spec", Reason: problem.NothingToDo,
+			Message: "it names an issuer, but has no TLS entry or listener that asks for a certificate",
+		})
+	}
+}
+
+// pathOf is where the source names a Secret first.
+func pathOf(ask source.Ask) string {
+	if len(ask.Entries) == 0 {
+		return "spec"
+	}
+	return ask.Entries[0].Path
+}

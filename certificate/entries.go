@@ -1,0 +1,134 @@
+package certificate
+
+// seenEntry is one entry of managedFields in JSON.
+type seenEntry struct {
+	holder
+	fields []byte
+}
+
+// entry reads an entry of managedFields. One without members tells that there are none.
+func (o *observation) entry() {
+	var e seenEntry
+	empty := true
+	for name := range o.members() {
+		empty = false
+		if string(name) == "fieldsV1" {
+			e.fields = o.value()
+			continue
+		}
+		into := e.field(name)
+		*into = string(o.text())
+	}
+	if !empty {
+		o.entries = append(o.entries, e)
+	}
+}
+
+// field is where a text of an entry belongs.
+func (h *holder) field(name []byte) *string {
+	switch string(name) {
+	case "manager":
+		return &h.manager
+	case "operation":
+		return (*string)(&h.operation)
+	case "subresource":
+		return &h.subresource
+	case "apiVersion":
+		return &h.version
+	case "time":
+		return &h.time
+	}
+	return new(string)
+}
+
+// ownership sets what follows from who holds which field.
+func (o *observation) ownership() {
+	if len(o.entries) == 0 {
+		o.out.Flags |= Untracked
+	}
+	own := o.own()
+	if own != nil {
+		o.out.Flags |= Applied
+		o.out.Have = o.have(own.fields)
+	}
+	for _, e := range o.entries {
+		o.out.Flags |= e.flags(own)
+	}
+}
+
+// own is our own entry, or nil.
+func (o *observation) own() *seenEntry {
+	for i := range o.entries {
+		if o.entries[i].ours() {
+			return &o.entries[i]
+		}
+	}
+	return nil
+}
+
+// flags are what one entry adds to those of the Certificate; own is nil if there is none.
+func (e seenEntry) flags(own *seenEntry) Flags {
+	var flags Flags
+	if e.unservedVersion() {
+		flags |= UnservedEntries
+	}
+	if !e.mainResource() || e.ours() || !holdsOurKind(e.fields) {
+		return flags
+	}
+	flags |= OthersHold
+	if e.takeable() && e.needsTakeOver(own) {
+		flags |= ShimEntries
+	}
+	return flags
+}
+
+// fresh tells fields to be taken over from those that an earlier take-over left behind.
+func (e seenEntry) needsTakeOver(own *seenEntry) bool {
+	return own == nil || e.time > own.time || shares(e.fields, own.fields)
+}
+
+// holdsOurKind says whether a fieldsV1 has a field of the kinds that we write.
+func holdsOurKind(fields []byte) bool {
+	holds, s := false, new(scanner).on(fields)
+	for element := range s.members() {
+		switch string(element) {
+		case "f:spec":
+			holds = true
+			s.value()
+		case "f:metadata":
+			for element := range s.members() {
+				switch string(element) {
+				case "f:labels", "f:annotations", "f:ownerReferences":
+					holds = true
+				}
+				s.value()
+			}
+		default:
+			s.value()
+		}
+	}
+	return holds
+}
+
+// shares says whether two fieldsV1 own one and the same leaf.
+func shares(a, b []byte) bool {
+	both, owned := false, map[uint64]bool{}
+	var s scanner
+	s.on(a).owned(hashRoot, func(path uint64, container bool) { owned[path] = !container })
+	s.on(b).owned(hashRoot, func(path uint64, container bool) { both = both || owned[path] && !container })
+	return both
+}
+
+// have is the digest of what a fieldsV1 owns, with the live values. What has none, and a
+// container, counts as something that no configuration of ours holds.
+func (o *observation) have(fields []byte) Digest {
+	var d Digest
+	o.on(fields).owned(hashRoot, func(path uint64, container bool) {
+		value, found := o.leaves[path]
+		if container || !found {
+			value = hashNoValue
+		}
+		d.add(path, value)
+	})
+	return d
+}

@@ -1,0 +1,77 @@
+package codec
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+)
+
+// reading gives a decoder with a reader that keeps the name and how long the object is, and
+// refuses objects called odd.
+func reading(t *testing.T) runtime.Decoder {
+	t.Helper()
+	reader := func(object []byte) (metav1.ObjectMetaAccessor, error) {
+		var u unstructured.Unstructured
+		if err := u.UnmarshalJSON(object); err != nil {
+			return nil, err
+		}
+		if u.GetName() == "odd" {
+			return nil, errors.New("odd")
+		}
+		return &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{
+			Namespace: u.GetNamespace(), Name: u.GetName(), ResourceVersion: u.GetResourceVersion(), Generation: int64(len(object)),
+		}}, nil
+	}
+	return New(selecting(t, []string{"spec"}), reader).SupportedMediaTypes()[0].Serializer
+}
+
+func TestAReaderMakesWhatIsKept(t *testing.T) {
+	data := certificateJSON(t)
+	object, _, err := reading(t).Decode(data, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u := object.(*unstructured.Unstructured)
+	kept, isRead := Read(u)
+	if m, ok := kept.(*metav1.PartialObjectMetadata); !isRead || !ok || m.Generation != int64(len(data)) {
+		t.Errorf("%v, %+v", isRead, kept)
+	}
+	var whole unstructured.Unstructured
+	if err := whole.UnmarshalJSON(data); err != nil {
+		t.Fatal(err)
+	}
+	if u.GetNamespace() != whole.GetNamespace() || u.GetName() != whole.GetName() || u.GetResourceVersion() != whole.GetResourceVersion() {
+		t.Errorf("%v", u.Object)
+	}
+}
+
+func TestWhatAReaderDoesNotKeepIsDecoded(t *testing.T) {
+	for name, data := range map[string]string{
+		"a bookmark": `{"kind":"A","apiVersion":"a/v1","metadata":{"resourceVersion":"9","annotations":{"k8s.io/initial-events-end":"true"}}}`,
+		"an error":   `{"kind":"A","apiVersion":"a/v1","metadata":{"name":"odd"},"spec":{"x":1}}`,
+	} {
+		got, _, err := reading(t).Decode([]byte(data), nil, nil)
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		want, _, err := decoder(t, []string{"spec"}).Decode([]byte(data), nil, nil)
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s: -want +got:\n%s", name, diff)
+		}
+	}
+	status, _, err := reading(t).Decode([]byte(`{"kind":"Status","apiVersion":"v1","metadata":{},"code":410}`), nil, nil)
+	if s, isStatus := status.(*metav1.Status); err != nil || !isStatus || s.Code != 410 {
+		t.Errorf("%v, %v", status, err)
+	}
+	var into unstructured.Unstructured
+	if _, _, err := reading(t).Decode(certificateJSON(t), nil, &into); err != nil || into.Object["spec"] == nil {
+		t.Errorf("an object that is asked for is decoded: %v, %v", into.Object, err)
+	}
+}

@@ -1,0 +1,331 @@
+package cluster
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/certshim/certshim/certificate"
+	"github.com/certshim/certshim/inventory"
+	"github.com/certshim/certshim/resolver"
+)
+
+// serving is an API server of cert-manager's kinds, whose group step.sm may be down. It tells
+// of CRDs, but for those who may not read them.
+type serving struct {
+	lock sync.Mutex
+	// down are paths that answer 503.
+	down map[string]bool
+	// hanging are paths that never answer, after they were down for so many questions.
+	hanging   map[string]int
+	forbidden bool
+	// version is the resourceVersion of the Certificate CRD, which has this field.
+	version, field string
+	// others are CRDs that are listed beside that one.
+	others []string
+	// crdReads counts how often that CRD was read whole.
+	crdReads int
+	// changes goes to whoever watches the CRDs.
+	changes chan string
+	// hung gets a signal once a hanging path is asked.
+	hung chan struct{}
+}
+
+func newServing(t *testing.T) (*serving, *Discovery) {
+	t.Helper()
+	s := &serving{down: map[string]bool{}, hanging: map[string]int{}, version: "1", field: "duration", changes: make(chan string), hung: make(chan struct{}, 1)}
+	server := httptest.NewServer(s)
+	t.Cleanup(server.Close)
+	d, err := NewDiscovery(connected(t, server.URL), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s, d
+}
+
+func (s *serving) set(change func()) {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	change()
+}
+
+const crdName = "certificates.cert-manager.io"
+
+func (s *serving) crd(kind string) map[string]any {
+	schema := map[string]any{"properties": map[string]any{"spec": map[string]any{"properties": map[string]any{s.field: map[string]any{}}}}}
+	return map[string]any{
+		"apiVersion": "apiextensions.k8s.io/v1", "kind": kind,
+		"metadata": map[string]any{"name": crdName, "resourceVersion": s.version},
+		"spec":     map[string]any{"versions": []any{map[string]any{"name": "v1", "schema": map[string]any{"openAPIV3Schema": schema}}}},
+	}
+}
+
+func (s *serving) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.lock.Lock()
+	left, hangs := s.hanging[r.URL.Path]
+	if left > 0 {
+		s.hanging[r.URL.Path]--
+	}
+	down, forbidden := s.down[r.URL.Path] || left > 0, s.forbidden
+	s.lock.Unlock()
+	crds := strings.HasPrefix(r.URL.Path, "/apis/apiextensions.k8s.io/v1/customresourcedefinitions")
+	switch {
+	case hangs && left == 0:
+		s.hung <- struct{}{}
+		<-r.Context().Done()
+	case down:
+		w.WriteHeader(http.StatusServiceUnavailable)
+	case crds && forbidden:
+		w.WriteHeader(http.StatusForbidden)
+	case crds && r.URL.Query().Get("watch") != "":
+		s.watch(w, r)
+	default:
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(s.answer(r.URL.Path))
+	}
+}
+
+// answer gives the documents of discovery, of groups one by one, and the CRD.
+func (s *serving) answer(path string) any {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	group := func(name, version string) metav1.APIGroup {
+		v := metav1.GroupVersionForDiscovery{GroupVersion: name + "/" + version, Version: version}
+		return metav1.APIGroup{Name: name, Versions: []metav1.GroupVersionForDiscovery{v}, PreferredVersion: v}
+	}
+	resources := func(version, resource, kind string) metav1.APIResourceList {
+		return metav1.APIResourceList{GroupVersion: version, APIResources: []metav1.APIResource{
+			{Name: resource, Kind: kind, Namespaced: true, Verbs: metav1.Verbs{"list", "watch"}},
+		}}
+	}
+	switch path {
+	case "/api":
+		return metav1.APIVersions{Versions: []string{"v1"}}
+	case "/api/v1":
+		return resources("v1", "pods", "Pod")
+	case "/apis":
+		return metav1.APIGroupList{Groups: []metav1.APIGroup{group("cert-manager.io", "v1"), group("step.sm", "v1beta1")}}
+	case "/apis/cert-manager.io/v1":
+		return resources("cert-manager.io/v1", "certificates", "Certificate")
+	case "/apis/step.sm/v1beta1":
+		return resources("step.sm/v1beta1", "stepissuers", "StepIssuer")
+	case "/apis/apiextensions.k8s.io/v1/customresourcedefinitions":
+		items := []any{s.crd("CustomResourceDefinition")}
+		for _, name := range s.others {
+			items = append(items, map[string]any{"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": map[string]any{"name": name}})
+		}
+		return map[string]any{"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinitionList", "metadata": map[string]any{}, "items": items}
+	case "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/" + crdName:
+		s.crdReads++
+		return s.crd("CustomResourceDefinition")
+	}
+	return nil
+}
+
+// watch sends the CRD, then its changes.
+func (s *serving) watch(w http.ResponseWriter, r *http.Request) {
+	send := func(kind string) {
+		s.lock.Lock()
+		defer s.lock.Unlock()
+		object := s.crd("PartialObjectMetadata")
+		if kind == "BOOKMARK" {
+			object["metadata"] = map[string]any{"resourceVersion": s.version, "annotations": map[string]any{metav1.InitialEventsAnnotationKey: "true"}}
+		}
+		_ = json.NewEncoder(w).Encode(map[string]any{"type": kind, "object": object})
+		w.(http.Flusher).Flush()
+	}
+	w.Header().Set("Content-Type", "application/json")
+	send("ADDED")
+	send("BOOKMARK")
+	for {
+		select {
+		case kind := <-s.changes:
+			send(kind)
+		case <-r.Context().Done():
+			return
+		}
+	}
+}
+
+var stepIssuer = resolver.GroupKind{Group: "step.sm", Kind: "StepIssuer"}
+
+func ask(t *testing.T, d *Discovery) inventory.Facts {
+	t.Helper()
+	facts, answered := d.Ask(t.Context())
+	if !answered {
+		t.Fatal("there is no answer")
+	}
+	return facts
+}
+
+func TestWhatIsServed(t *testing.T) {
+	s, d := newServing(t)
+	facts := ask(t, d)
+	if _, found := facts.Served.Scope(stepIssuer); !found || !facts.Served.Has(certificate.Resource()) {
+		t.Errorf("served is %+v", facts.Served)
+	}
+	// A group that is down hides its own kinds only, and they aren't taken for absent.
+	s.set(func() { s.down["/apis/step.sm/v1beta1"] = true })
+	facts = ask(t, d)
+	if _, found := facts.Served.Scope(stepIssuer); found || facts.Served.Lacks(stepIssuer) || !facts.Served.Unknown("step.sm") {
+		t.Errorf("while its group is down: found %v, lacks %v", found, facts.Served.Lacks(stepIssuer))
+	}
+	if facts.Served.Unknown("cert-manager.io") || !facts.Served.Has(certificate.Resource()) {
+		t.Error("another group is unknown, too")
+	}
+}
+
+// Discovery gives the lists in any order; the first of a kind is to be the one that its group
+// prefers.
+func TestListsComeInTheOrderOfPreference(t *testing.T) {
+	group := func(name string, versions ...string) *metav1.APIGroup {
+		g := &metav1.APIGroup{Name: name}
+		for _, version := range versions {
+			g.Versions = append(g.Versions, metav1.GroupVersionForDiscovery{GroupVersion: name + "/" + version})
+		}
+		g.PreferredVersion = g.Versions[len(g.Versions)-1]
+		return g
+	}
+	groups := []*metav1.APIGroup{group("b", "v3", "v2", "v1"), group("a", "v1")}
+	var lists []*metav1.APIResourceList
+	for _, version := range []string{"a/v1", "b/v2", "strange/v1", "b/v1", "b/v3"} {
+		lists = append(lists, &metav1.APIResourceList{GroupVersion: version})
+	}
+	var got []string
+	for _, list := range inOrder(groups, lists) {
+		got = append(got, list.GroupVersion)
+	}
+	if want := []string{"b/v1", "b/v3", "b/v2", "a/v1", "strange/v1"}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+// While the server doesn't answer, it is asked again soon.
+func TestDiscoveryThatFails(t *testing.T) {
+	s, d := newServing(t)
+	for _, path := range []string{"/api", "/apis"} {
+		s.set(func() { s.down[path] = true })
+		if _, answered := d.Ask(t.Context()); answered || d.NextDelay() != retryPeriod {
+			t.Errorf("%s is down: answered %v", path, answered)
+		}
+		s.set(func() { s.down[path] = false })
+		if ask(t, d); d.NextDelay() != pollPeriod {
+			t.Errorf("after %s was down: the next delay is that of a failure", path)
+		}
+	}
+}
+
+// The end of the program doesn't wait for a server that hangs.
+func TestTheContextEndsAQuestion(t *testing.T) {
+	s, d := newServing(t)
+	for _, row := range []struct {
+		path string
+		// down is how often it is down before it hangs: a group that is down is asked twice.
+		down int
+	}{{"/api", 0}, {"/apis", 0}, {"/apis/step.sm/v1beta1", 0}, {"/apis/step.sm/v1beta1", 1}} {
+		s.set(func() { s.hanging[row.path] = row.down })
+		ctx, cancel := context.WithCancel(t.Context())
+		go func() { <-s.hung; cancel() }()
+		began := time.Now()
+		if _, answered := d.Ask(ctx); answered || time.Since(began) > discoveryTimeout/2 {
+			t.Errorf("%v hangs: answered %v after %s", row, answered, time.Since(began))
+		}
+		s.set(func() { delete(s.hanging, row.path) })
+	}
+}
+
+// The fields of the Certificate CRD are read once for each version of it.
+func TestTheFieldsOfCertificatesFollowTheirCRD(t *testing.T) {
+	s, d := newServing(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { d.Run(ctx) })
+	defer running.Wait()
+	defer cancel()
+	changed := func() {
+		t.Helper()
+		select {
+		case <-d.Changed():
+			d.FollowChange()
+		case <-time.After(time.Minute):
+			t.Fatal("a change of a CRD isn't told")
+		}
+	}
+	changed()
+	<-d.crds.HasSyncedChecker().Done()
+	first := ask(t, d)
+	if !first.Fields.Has("spec.duration") || first.Fields.Has("spec.other") {
+		t.Errorf("fields are %v", first.Fields)
+	}
+	if _, custom := first.Served.CustomKind(stepIssuer); custom {
+		t.Error("a kind without a CRD is custom")
+	}
+	if again := ask(t, d); !maps.Equal(again.Fields, first.Fields) || s.crdReads != 1 {
+		t.Errorf("the CRD was read %d times", s.crdReads)
+	}
+	s.set(func() { s.version, s.field = "2", "other" })
+	s.changes <- "MODIFIED"
+	changed()
+	if facts := ask(t, d); facts.Fields.Has("spec.duration") || !facts.Fields.Has("spec.other") {
+		t.Errorf("after a change, fields are %v", facts.Fields)
+	}
+	// Discovery follows a change by a moment.
+	for _, want := range append(delaysAfterChange(), restPeriod, restPeriod) {
+		if got := d.NextDelay(); got != want {
+			t.Errorf("the next delay is %s, want %s", got, want)
+		}
+	}
+}
+
+// Where CRDs can't be read, the server is polled, and nothing is known of fields.
+func TestDiscoveryWithoutCRDs(t *testing.T) {
+	s, d := newServing(t)
+	s.set(func() { s.forbidden = true })
+	facts := ask(t, d)
+	if facts.Fields != nil || !facts.Fields.Has("spec.anything") || d.NextDelay() != pollPeriod {
+		t.Errorf("fields are %v", facts.Fields)
+	}
+	if _, custom := facts.Served.CustomKind(stepIssuer); !custom {
+		t.Error("without CRDs, the group tells which kinds are custom")
+	}
+}
+
+// Who asks once hears the same, with nothing running.
+func TestFactsThatAreAskedForOnce(t *testing.T) {
+	s, d := newServing(t)
+	facts, err := d.connection.Facts(t.Context())
+	if err != nil || !facts.Served.Has(certificate.Resource()) || !facts.Fields.Has("spec.duration") || facts.Fields.Has("spec.other") {
+		t.Errorf("%+v, %v", facts, err)
+	}
+	custom := func(want bool) {
+		t.Helper()
+		facts, err = d.connection.Facts(t.Context())
+		if _, is := facts.Served.CustomKind(stepIssuer); err != nil || is != want {
+			t.Errorf("StepIssuer is custom: %v, %v", is, err)
+		}
+	}
+	custom(false)
+	s.set(func() { s.others = []string{"stepissuers.step.sm"} })
+	custom(true)
+	s.set(func() { s.others, s.forbidden = nil, true })
+	custom(true)
+	s.set(func() { s.down["/apis/step.sm/v1beta1"] = true })
+	custom(false)
+	if facts.Fields != nil || !facts.Served.Unknown("step.sm") {
+		t.Errorf("with CRDs forbidden and a group down: %+v", facts)
+	}
+	s.set(func() { s.down["/apis"] = true })
+	if _, err = d.connection.Facts(t.Context()); err == nil || !strings.HasPrefix(err.Error(), "ask the API server which kinds it serves: ") {
+		t.Errorf("without discovery: %v", err)
+	}
+}

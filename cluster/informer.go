@@ -1,0 +1,83 @@
+package cluster
+
+import (
+	"context"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/dynamic/dynamicinformer"
+	"k8s.io/client-go/tools/cache"
+	"k8s.io/client-go/util/watchlist"
+)
+
+// Watching is called as the list and watch of an informer go, again and again while things stay
+// as they are. Each function may be nil.
+type Watching struct {
+	// Refused gets the server's answer that it won't list or watch the resource: 401, 403 or 404.
+	Refused func(error)
+	// Readable is called when the server lets a watch begin.
+	Readable func()
+	// Failed gets any other error; the informer goes on by itself.
+	Failed func(error)
+}
+
+func (w Watching) failed(err error) {
+	refused := apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err) || apierrors.IsNotFound(err)
+	switch {
+	case refused && w.Refused != nil:
+		w.Refused(err)
+	case !refused && w.Failed != nil:
+		w.Failed(err)
+	}
+}
+
+// NewInformer gives the informer of a resource in one namespace, or in all, with the resource's
+// transform and without a handler. Its Lister can't be used: the store holds what the transform
+// makes.
+func NewInformer(client dynamic.Interface, r Resource, namespace string, told Watching) cache.SharedIndexInformer {
+	informer := dynamicinformer.NewFilteredDynamicInformer(watchedClient{client, told.Readable}, r.GVR, namespace, 0, cache.Indexers{}, nil).Informer()
+	// Both fail only for an informer that runs already.
+	_ = informer.SetTransform(r.Transform)
+	_ = informer.SetWatchErrorHandlerWithContext(func(_ context.Context, _ *cache.Reflector, err error) {
+		told.failed(err)
+	})
+	return informer
+}
+
+// watchedClient is a client that calls begun whenever the server lets a watch begin.
+type watchedClient struct {
+	dynamic.Interface
+	begun func()
+}
+
+// IsWatchListSemanticsUnSupported answers for the client within, as the informer can't see it.
+func (c watchedClient) IsWatchListSemanticsUnSupported() bool {
+	return watchlist.DoesClientNotSupportWatchListSemantics(c.Interface)
+}
+
+func (c watchedClient) Resource(resource schema.GroupVersionResource) dynamic.NamespaceableResourceInterface {
+	inner := c.Interface.Resource(resource)
+	return watchedResource{ResourceInterface: inner, whole: inner, begun: c.begun}
+}
+
+// watchedResource is a resource in one namespace, or in all.
+type watchedResource struct {
+	dynamic.ResourceInterface
+	whole dynamic.NamespaceableResourceInterface
+	begun func()
+}
+
+func (r watchedResource) Namespace(namespace string) dynamic.ResourceInterface {
+	return watchedResource{ResourceInterface: r.whole.Namespace(namespace), whole: r.whole, begun: r.begun}
+}
+
+func (r watchedResource) Watch(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
+	stream, err := r.ResourceInterface.Watch(ctx, options)
+	if err == nil && r.begun != nil {
+		r.begun()
+	}
+	return stream, err
+}

@@ -1,0 +1,40 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/tools/pager"
+)
+
+// List gives every object of a resource in a namespace, or in all with an empty name, one after
+// another as the pages come: decoded and transformed as a feed of the resource does it. An
+// error of each ends it.
+func List(ctx context.Context, clients Clients, r Resource, namespace string, each func(object any) error) error {
+	client, err := clients.Dynamic(r.Paths, nil)
+	if err != nil {
+		return err
+	}
+	if r.ClusterScoped {
+		namespace = ""
+	}
+	pages := pager.New(func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
+		return client.Resource(r.GVR).Namespace(namespace).List(ctx, options)
+	})
+	err = pages.EachListItem(ctx, metav1.ListOptions{}, func(item runtime.Object) error {
+		if r.Transform == nil {
+			return each(item)
+		}
+		object, err := r.Transform(item)
+		if err != nil {
+			return err
+		}
+		return each(object)
+	})
+	if err != nil {
+		return fmt.Errorf("list %s: %w", r.GVR.GroupResource(), err)
+	}
+	return nil
+}

@@ -1,0 +1,75 @@
+package cluster
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/certshim/certshim/certificate"
+)
+
+// apiRequest is one request as a server reads it.
+type apiRequest struct {
+	method, path, query, contentType, body string
+}
+
+// TestWhatAnApplyAsksForIsCheapForTheServer holds what the requests are made of: that they
+// work is tried on a real server.
+func TestWhatAnApplyAsksForIsCheapForTheServer(t *testing.T) {
+	var got apiRequest
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Error(err)
+		}
+		got = apiRequest{r.Method, r.URL.Path, r.URL.Query().Encode(), r.Header.Get("Content-Type"), string(body)}
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, `{"apiVersion":"cert-manager.io/v1","kind":"Certificate","metadata":{"name":"tls"}}`)
+	}))
+	defer server.Close()
+	writer, err := connected(t, server.URL).Writer()
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := map[string]any{
+		"apiVersion": "cert-manager.io/v1", "kind": "Certificate",
+		"metadata": map[string]any{"name": "tls", "namespace": "web"},
+		"spec":     map[string]any{"secretName": "tls", "dnsNames": []any{"a.example.com", "b.example.com"}},
+	}
+	name := types.NamespacedName{Namespace: "web", Name: "tls"}
+	if err := writer.Apply(t.Context(), name, config, CreateOnly()); err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(got.body, "\n")
+	for _, line := range []string{`"secretName": "tls"`, `"a.example.com",`, `"resourceVersion": "1"`} {
+		if !slices.Contains(lines, line) {
+			t.Errorf("no line of the body is %s:\n%s", line, got.body)
+		}
+	}
+	got.body = ""
+	want := apiRequest{
+		http.MethodPatch, "/apis/cert-manager.io/v1/namespaces/web/certificates/tls",
+		"fieldManager=certshim&fieldValidation=Ignore", "application/apply-patch+yaml", "",
+	}
+	if got != want {
+		t.Errorf("sent is %+v, want %+v", got, want)
+	}
+}
+
+func TestGuardsLeaveTheConfigurationAlone(t *testing.T) {
+	config := map[string]any{"metadata": map[string]any{"name": "tls"}}
+	got := guarded(config, certificate.Guard{UID: "u", ResourceVersion: "1"})
+	want := map[string]any{"metadata": map[string]any{"name": "tls", "uid": "u", "resourceVersion": "1"}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error("(-want +got)", diff)
+	}
+	if diff := cmp.Diff(map[string]any{"metadata": map[string]any{"name": "tls"}}, config); diff != "" {
+		t.Error("changed: (-want +got)", diff)
+	}
+}

@@ -1,0 +1,179 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/certshim/certshim"
+	"github.com/certshim/certshim/cmd/certshim/app/manifest"
+	"github.com/certshim/certshim/configuration"
+	"github.com/certshim/certshim/inventory"
+	"github.com/certshim/certshim/resolver"
+	"github.com/certshim/certshim/source"
+)
+
+// documents takes documents into an inventory, one after another.
+type documents struct {
+	*known
+	// namespace of objects that have none.
+	namespace string
+	policy    *certshim.Policy
+	// namespaces are those that the controller works on; none means all.
+	namespaces []string
+	// definitions are the CRDs.
+	definitions []map[string]any
+	// strange are issuers, by their names, of kinds that nobody declares.
+	strange []*unstructured.Unstructured
+}
+
+func newDocuments(policy *certshim.Policy, c configuration.Configuration, namespace string) *documents {
+	return &documents{known: newKnown(policy, c), namespace: namespace, policy: policy, namespaces: c.Namespaces}
+}
+
+// add takes a document in. It says whether there was one of the same object before, which it
+// replaces. An error names the field that can't be read.
+func (d *documents) add(object *unstructured.Unstructured, at manifest.Position) (replaced bool, err error) {
+	kind := resolver.GroupKind(object.GroupVersionKind().GroupKind())
+	if reader, isSource := d.policy.Kinds.Lookup(kind.Group, kind.Kind); isSource {
+		return d.addSource(reader, object, at)
+	}
+	switch kind {
+	case inventory.CertificateKind():
+		return d.addNamed(kind, d.WholeCertificates(), object, at)
+	case inventory.NamespaceKind():
+		addServerLabel(object)
+		return false, put(d.Namespaces(), object)
+	case resolver.GroupKind{Group: "apiextensions.k8s.io", Kind: "CustomResourceDefinition"}:
+		d.definitions = append(d.definitions, object.Object)
+		return false, nil
+	}
+	if declared, is := d.policy.Registry.Known(kind); is {
+		return false, d.addIssuer(kind, declared, declared.Scope, object)
+	}
+	if strings.HasSuffix(kind.Kind, resolver.IssuerKind) && resolver.CustomGroup(kind.Group) {
+		d.strange = append(d.strange, object)
+		return false, nil
+	}
+	d.ignore(object)
+	return false, nil
+}
+
+func (d *documents) ignore(object *unstructured.Unstructured) {
+	d.ignored.Documents++
+	d.ignored.Kinds[strings.TrimSpace(object.GetAPIVersion()+" "+object.GetKind())]++
+}
+
+// addSource takes a source in, under a name of its own if the server is to make one.
+func (d *documents) addSource(reader source.Kind, object *unstructured.Unstructured, at manifest.Position) (bool, error) {
+	kind := source.GroupKindOf(reader)
+	if object.GetName() == "" && object.GetGenerateName() != "" {
+		object.SetName(object.GetGenerateName() + "*")
+		for n := 2; d.isKnown(kind, object); n++ {
+			object.SetName(fmt.Sprintf("%s*(%d)", object.GetGenerateName(), n))
+		}
+	}
+	return d.addNamed(resolver.GroupKind(kind), d.sourcesOf(reader), object, at)
+}
+
+// keyOf names the object of a document, in the namespace that kubectl would give it.
+func (d *documents) keyOf(kind source.GroupKind, object *unstructured.Unstructured) inventory.Key {
+	if object.GetNamespace() == "" {
+		object.SetNamespace(d.namespace)
+	}
+	return inventory.NewKey(kind, object.GetNamespace(), object.GetName())
+}
+
+func (d *documents) isKnown(kind source.GroupKind, object *unstructured.Unstructured) bool {
+	_, is := d.places[d.keyOf(kind, object)]
+	return is
+}
+
+// addNamed takes an object in, if the controller would see it, and notes where it stands.
+func (d *documents) addNamed(kind resolver.GroupKind, intake inventory.Intake, object *unstructured.Unstructured, at manifest.Position) (replaced bool, err error) {
+	if object.GetName() == "" {
+		return false, errors.New("metadata.name is missing")
+	}
+	key := d.keyOf(source.GroupKind(kind), object)
+	_, replaced = d.places[key]
+	if d.watches(key.Namespace()) {
+		err = put(intake, object)
+	}
+	if err == nil {
+		d.places[key] = at
+	}
+	return replaced, err
+}
+
+func (d *documents) watches(namespace string) bool {
+	return len(d.namespaces) == 0 || slices.Contains(d.namespaces, namespace)
+}
+
+// put takes an object in, unless it can't be read.
+func put(intake inventory.Intake, object *unstructured.Unstructured) error {
+	packed, err := intake.Pack(object)
+	if err == nil {
+		intake.Put(packed)
+	}
+	return err
+}
+
+// addServerLabel adds the label that every server gives a Namespace.
+func addServerLabel(namespace *unstructured.Unstructured) {
+	labels := namespace.GetLabels()
+	if labels == nil {
+		labels = map[string]string{}
+	}
+	labels["kubernetes.io/metadata.name"] = namespace.GetName()
+	namespace.SetLabels(labels)
+}
+
+func (d *documents) addIssuer(kind resolver.GroupKind, known *resolver.Known, scope resolver.Scope, object *unstructured.Unstructured) error {
+	switch {
+	case scope == resolver.Cluster:
+		object.SetNamespace("")
+	case object.GetNamespace() == "":
+		object.SetNamespace(d.namespace)
+	}
+	return put(d.Issuers(kind, known, resolver.ObserveNone, nil), object)
+}
+
+// finish gives what is known once all documents are in. Of Certificates they are all that there
+// is, and of sources: what it means that one isn't there is the policy's to say. There may be
+// other issuers and Namespaces.
+func (d *documents) finish() (*known, error) {
+	facts := inventory.ReadDefinitions(d.definitions)
+	d.Serve(facts.Served, facts.Fields)
+	if err := d.addStrange(facts.Served); err != nil {
+		return nil, err
+	}
+	d.Know(inventory.CertificateKind(), inventory.Whole)
+	d.Know(inventory.NamespaceKind(), inventory.Unreadable)
+	for _, kind := range d.policy.Kinds.All() {
+		d.Know(resolver.GroupKind(source.GroupKindOf(kind)), inventory.Whole)
+	}
+	for _, declared := range d.policy.Registry.Kinds() {
+		d.Know(declared.GroupKind, inventory.Unreadable)
+	}
+	return d.known, nil
+}
+
+// addStrange takes the issuers in whose kind a CRD of the input defines.
+func (d *documents) addStrange(served inventory.Served) error {
+	for _, object := range d.strange {
+		kind := resolver.GroupKind(object.GroupVersionKind().GroupKind())
+		scope, defined := served.Scope(kind)
+		if !defined {
+			d.ignore(object)
+			continue
+		}
+		d.Know(kind, inventory.Unreadable)
+		if err := d.addIssuer(kind, resolver.Undeclared(), scope, object); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,81 @@
+package app
+
+import (
+	"cmp"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/labels"
+
+	"github.com/certshim/certshim"
+	"github.com/certshim/certshim/cmd/certshim/app/manifest"
+	"github.com/certshim/certshim/configuration"
+	"github.com/certshim/certshim/inventory"
+	"github.com/certshim/certshim/source"
+)
+
+// known is what a plan goes by: an inventory of documents or of a cluster, and what the plan
+// itself has to say of the documents.
+type known struct {
+	*inventory.Inventory
+	// labels are those of the sources that are asked for, and others the sources that have not.
+	labels labels.Selector
+	others map[inventory.Key]bool
+	// places has where the sources and Certificates of documents stand.
+	places  map[inventory.Key]manifest.Position
+	ignored ignored
+	// live reads from a cluster what decisions need of a Certificate; nil for documents.
+	live liveReader
+}
+
+// ignored counts the documents that are none of a plan's business.
+type ignored struct {
+	Documents int            `json:"documents"`
+	Kinds     map[string]int `json:"kinds"`
+}
+
+// newKnown is empty. As in the controller, nothing is known outside of the namespaces that the
+// configuration limits it to.
+func newKnown(policy *certshim.Policy, c configuration.Configuration) *known {
+	return &known{
+		Inventory: inventory.New(policy, inventory.Options{Namespaces: c.Namespaces}),
+		labels:    labels.Everything(),
+		others:    map[inventory.Key]bool{},
+		places:    map[inventory.Key]manifest.Position{},
+		ignored:   ignored{Kinds: map[string]int{}},
+	}
+}
+
+// sourcesOf is the intake of a kind of source. The labels are looked at as an object comes in,
+// for the inventory keeps those alone that decisions read.
+func (k *known) sourcesOf(kind source.Kind) inventory.Intake {
+	intake := k.Sources(kind)
+	return inventory.Intake{
+		Paths: intake.Paths,
+		Pack: func(object *unstructured.Unstructured) (any, error) {
+			key := inventory.NewKey(source.GroupKindOf(kind), object.GetNamespace(), object.GetName())
+			k.others[key] = !k.labels.Matches(labels.Set(object.GetLabels()))
+			return intake.Pack(object)
+		},
+		Put: intake.Put, Drop: intake.Drop, Clear: intake.Clear,
+	}
+}
+
+// sorted gives the sources by namespace, kind and name.
+func (k *known) sorted() []inventory.Key {
+	return slices.SortedFunc(slices.Values(k.Keys()), func(a, b inventory.Key) int {
+		return cmp.Or(
+			cmp.Compare(a.Namespace(), b.Namespace()), cmp.Compare(a.Kind().Kind, b.Kind().Kind),
+			cmp.Compare(a.Name(), b.Name()), cmp.Compare(a.Kind().Group, b.Kind().Group),
+		)
+	})
+}
+
+// decide decides about the source that is looked at.
+func decide(look *inventory.Look) certshim.Outcome {
+	object, unreadable := look.Object()
+	if unreadable != "" {
+		return certshim.Unreadable(object, unreadable)
+	}
+	return certshim.Decide(look.Policy(), object, look)
+}

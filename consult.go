@@ -1,0 +1,116 @@
+package certshim
+
+import (
+	"github.com/certshim/certshim/problem"
+	"github.com/certshim/certshim/resolver"
+)
+
+// consulted is the issuer that a Secret's Certificate gets, and what is known of it.
+type consulted struct {
+	standing
+	// named is the issuer that is asked for; missing is set where it isn't there, for the
+	// reason of fault.
+	named   named
+	missing bool
+	fault   resolver.Fault
+	// issuer is the one that is used: the one that is named; or the Certificate's present one,
+	// where that isn't known to be missing and the other is.
+	issuer  resolver.Issuer
+	finding resolver.Finding
+	// problem says why it may not be used.
+	problem problem.Problem
+}
+
+// stays says whether a Certificate stays with its present issuer.
+func (c *consulted) stays() bool { return c.issuer.Ref != c.named.Ref }
+
+// holds says whether a new Certificate waits for the issuer's resolver.
+func (c *consulted) holds() bool { return c.finding.Hold && c.finding.State == resolver.Never }
+
+// consult takes what is known of the issuer that is named, and judges whether the one that is
+// used may be. What is advice blocks nothing.
+func consult(q question, rule *Rule, n named, now resolver.Ref) *consulted {
+	c := &consulted{named: n, standing: n.standing, issuer: n.Issuer}
+	if !c.clear() {
+		return c
+	}
+	c.finding = find(q, keyOf(q, n.Issuer))
+	if c.judge(q, rule); !c.clear() {
+		return c
+	}
+	c.missing, c.fault = c.finding.Existence == resolver.Missing, c.finding.Fault
+	if !c.missing || now.Name == "" || now == n.Ref {
+		return c
+	}
+	scope, _ := q.policy.Registry.Scope(resolver.GroupKind{Group: now.Group, Kind: now.Kind}, q.seen.Served())
+	issuer := resolver.Issuer{Ref: now, Scope: scope, From: n.From}
+	if finding := find(q, keyOf(q, issuer)); finding.Existence != resolver.Missing {
+		c.issuer, c.finding = issuer, finding
+		c.judge(q, rule)
+	}
+	return c
+}
+
+// judge says whether the source may use an issuer: by its rule, and by the issuer itself.
+func (c *consulted) judge(q question, rule *Rule) {
+	key := keyOf(q, c.issuer)
+	switch {
+	case !rule.allowsIssuer(c.issuer.Ref):
+		c.standing = refuse("the policy " + rule.Name + " doesn't allow its issuer")
+		c.problem = issuerProblem(q, c.named, problem.Error, problem.IssuerNotAllowed, "the policy "+rule.Name+" doesn't let this object use "+inWords(key))
+	case !c.finding.Allows(q.object.Namespace):
+		c.standing = refuse("this namespace may not use its issuer")
+		c.problem = issuerProblem(q, c.named, problem.Error, problem.IssuerNotAllowed, "sources of this namespace may not use "+inWords(key))
+	}
+}
+
+// find gives what is known of an issuer; of one of a declared kind that nobody sees, it is
+// what its type says.
+func find(q question, key resolver.IssuerKey) resolver.Finding {
+	if issuers := q.seen.Issuers(); issuers != nil {
+		if finding, spoken := issuers.Find(key); spoken {
+			return finding
+		}
+	}
+	if known, declared := q.policy.Registry.Known(key.GroupKind); declared {
+		return resolver.Finding{Statement: known.Declared(0), State: resolver.Never}
+	}
+	return resolver.Finding{State: resolver.Never}
+}
+
+// keyOf is where an issuer is: in the source's namespace, unless it is one of the cluster.
+func keyOf(q question, issuer resolver.Issuer) resolver.IssuerKey {
+	key := resolver.IssuerKey{GroupKind: resolver.GroupKind{Group: issuer.Group, Kind: issuer.Kind}, Name: issuer.Name}
+	if issuer.Scope != resolver.Cluster {
+		key.Namespace = q.object.Namespace
+	}
+	return key
+}
+
+// issuerProblem is about an issuer, at the annotation that names it, if one does.
+func issuerProblem(q question, n named, severity problem.Severity, reason problem.Reason, message string) problem.Problem {
+	p := problem.Problem{Severity: severity, Reason: reason, Message: message, Key: n.by.key, Value: n.Name}
+	switch n.From {
+	case resolver.FromDefault:
+		p.Message, p.Key, p.Value = "the operator's default issuer: "+message, "", ""
+	case FromPolicy:
+		p.Message, p.Key, p.Value = "the issuer of policy "+n.by.rule.Name+": "+message, "", ""
+	case FromNamespace:
+		p.Message = "the issuer of " + q.namespaceName() + ": " + message
+	default:
+		p.Path = "metadata.annotations[" + p.Key + "]"
+	}
+	return p
+}
+
+// inWords is an issuer as it stands in a sentence: its name has been checked.
+func inWords(key resolver.IssuerKey) string {
+	text := key.Kind + " " + key.Name
+	if key.Group != resolver.CertManagerGroup {
+		text = key.Kind + " " + key.Name + " of group " + key.Group
+	}
+	if key.Namespace != "" {
+		text += " in this namespace"
+	}
+	return text
+}

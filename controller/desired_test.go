@@ -1,0 +1,171 @@
+package controller
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/certshim/certshim"
+	"github.com/certshim/certshim/inventory"
+	"github.com/certshim/certshim/resolver"
+)
+
+var (
+	strangeKind = resolver.GroupKind{Group: "pki.strange.example", Kind: "StrangeIssuer"}
+	strange     = map[string]any{
+		"cert-manager.io/issuer": "corp", "cert-manager.io/issuer-kind": strangeKind.Kind, "cert-manager.io/issuer-group": strangeKind.Group,
+	}
+)
+
+// strangeLists are of a cluster that serves a kind of issuer that nobody declares, and others
+// of which no source speaks.
+func strangeLists() []*metav1.APIResourceList {
+	return []*metav1.APIResourceList{
+		listOf("cert-manager.io/v1", metav1.APIResource{Name: "certificates", Kind: "Certificate", Namespaced: true}),
+		listOf(strangeKind.Group+"/v1",
+			metav1.APIResource{Name: "strangeissuers", Kind: strangeKind.Kind, Namespaced: true},
+			metav1.APIResource{Name: "accounts", Kind: "Account", Namespaced: true}),
+		listOf("apps/v1", metav1.APIResource{Name: "deployments", Kind: "Deployment", Namespaced: true}),
+	}
+}
+
+// watchedKinds are the kinds that nobody declares and that are to be watched.
+func watchedKinds(c *Controller, s inventory.Served, needs inventory.Needs, now time.Time) []resolver.GroupKind {
+	c.undeclared = stillUsed(c.undeclared, needs, c.policy().Registry, now)
+	var kinds []resolver.GroupKind
+	for _, w := range c.undeclaredIssuers(s) {
+		kinds = append(kinds, w.Kind)
+	}
+	return kinds
+}
+
+// needing is that decisions ask for issuers of these kinds.
+func needing(kinds ...resolver.GroupKind) inventory.Needs {
+	needs := inventory.Needs{IssuerKinds: map[resolver.GroupKind]bool{}}
+	for _, kind := range kinds {
+		needs.IssuerKinds[kind] = true
+	}
+	return needs
+}
+
+func TestAKindThatNobodyDeclaresIsWatchedWhileItIsNamed(t *testing.T) {
+	c := newTestController(t, &script{})
+	s := serve(c, strangeLists()...)
+	watched := func(now time.Time) []resolver.GroupKind { return watchedKinds(c, s, c.inventory.Needs(), now) }
+	if got := watched(time.Now()); len(got) > 0 {
+		t.Errorf("watched before any source names one: %v", got)
+	}
+	k := see(t, c, ingress(strange, "tls"))
+	c.reconcile(t.Context(), k)
+	select {
+	case <-c.look:
+	default:
+		t.Error("nobody looks for what is to be watched")
+	}
+	if got := watched(time.Now()); !slices.Equal(got, []resolver.GroupKind{strangeKind}) {
+		t.Errorf("watched are %v", got)
+	}
+	if !c.kinds()[strangeKind] {
+		t.Error("how much is known of it is noted by nobody")
+	}
+	goes(t, c, ingress(strange, "tls"))
+	c.reconcile(t.Context(), k)
+	if got := watched(time.Now()); len(got) != 1 {
+		t.Errorf("no longer watched as soon as its source is gone: %v", got)
+	}
+	if got := watched(time.Now().Add(keepUnused)); len(got) > 0 {
+		t.Errorf("watched long after its last source: %v", got)
+	}
+}
+
+// A file may declare a kind that was in use before: it is watched as declared from then on.
+func TestAKindThatIsDeclaredLater(t *testing.T) {
+	c := newTestController(t, &script{})
+	s := serve(c, strangeLists()...)
+	watchedKinds(c, s, needing(strangeKind), time.Now())
+	registry, err := resolver.NewRegistry(resolver.Defaults{}, []resolver.IssuerType{{
+		ID: "strange", Group: strangeKind.Group, Versions: []string{"v1"}, Level: resolver.LevelOperator,
+		Kinds: []resolver.DeclaredKind{{Kind: strangeKind.Kind, Resource: "strangeissuers", Scope: resolver.Namespaced}},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	policy := *c.policy()
+	policy.Registry = registry
+	c.adopt(&policy)
+	watchedKinds(c, s, needing(strangeKind), time.Now())
+	var made []string
+	for _, w := range c.desired(s, false) {
+		if w.Kind == strangeKind {
+			made = append(made, w.Key.(*resolver.IssuerType).ID)
+		}
+	}
+	if !slices.Equal(made, []string{"strange"}) {
+		t.Errorf("it is watched as %v", made)
+	}
+}
+
+func TestOnlyCustomKindsAreWatchedUndeclared(t *testing.T) {
+	c := newTestController(t, &script{})
+	account := resolver.GroupKind{Group: strangeKind.Group, Kind: "Account"}
+	needs := needing(resolver.GroupKind{Group: "apps", Kind: "Deployment"}, strangeKind, account, resolver.GroupKind{Group: "not.served", Kind: "Issuer"}, issuerKind)
+	watched := func(s inventory.Served) []resolver.GroupKind {
+		got := watchedKinds(c, s, needs, time.Now())
+		slices.SortFunc(got, func(a, b resolver.GroupKind) int { return len(a.Kind) - len(b.Kind) })
+		return got
+	}
+	if got := watched(serve(c, strangeLists()...)); !slices.Equal(got, []resolver.GroupKind{account, strangeKind}) {
+		t.Errorf("where CRDs can't be read: %v", got)
+	}
+	s := inventory.ReadDiscovery(strangeLists(), nil, map[schema.GroupResource]bool{{Group: strangeKind.Group, Resource: "strangeissuers"}: true})
+	if got := watched(s); !slices.Equal(got, []resolver.GroupKind{strangeKind}) {
+		t.Errorf("by CRDs: %v", got)
+	}
+}
+
+// However many kinds sources name, those that were named first are watched, and few others.
+func TestUndeclaredKindsAreBounded(t *testing.T) {
+	c := newTestController(t, &script{})
+	var resources []metav1.APIResource
+	var kinds []resolver.GroupKind
+	for i := range maxUndeclared + 5 {
+		kinds = append(kinds, resolver.GroupKind{Group: strangeKind.Group, Kind: fmt.Sprint("Issuer", i)})
+		resources = append(resources, metav1.APIResource{Name: fmt.Sprint("issuers", i), Kind: kinds[i].Kind})
+	}
+	s := serve(c, listOf(strangeKind.Group+"/v1", resources...))
+	watchedKinds(c, s, needing(kinds[0]), time.Now())
+	first := watchedKinds(c, s, needing(kinds...), time.Now())
+	if len(first) != maxUndeclared || first[0] != kinds[0] {
+		t.Errorf("%d are watched, first %v", len(first), first[0])
+	}
+	if again := watchedKinds(c, s, needing(kinds...), time.Now()); !slices.Equal(again, first) {
+		t.Errorf("then others are watched: %v", again)
+	}
+}
+
+// Namespaces are read while a policy or a decision goes by them, and else not.
+func TestNamespacesAreWatchedWhileSomebodyGoesByThem(t *testing.T) {
+	for name, row := range map[string]struct {
+		change func(*certshim.Policy)
+		needed bool
+		want   bool
+	}{
+		"nobody":     {func(*certshim.Policy) {}, false, false},
+		"a policy":   {func(p *certshim.Policy) { p.NamespaceDefaults = true }, false, true},
+		"a decision": {func(*certshim.Policy) {}, true, true},
+	} {
+		c := newTestController(t, &script{}, func(config *Config) { row.change(config.Policy) })
+		s := serve(c, strangeLists()...)
+		watched := false
+		for _, w := range c.desired(s, row.needed) {
+			watched = watched || w.GVR == namespacesResource() && w.ClusterScoped && w.Advisory
+		}
+		if watched != row.want {
+			t.Errorf("%s goes by them: watched %v", name, watched)
+		}
+	}
+}

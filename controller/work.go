@@ -1,0 +1,69 @@
+package controller
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// stopTimeout bounds a write in flight when the controller is asked to stop.
+const stopTimeout = 20 * time.Second
+
+// work runs the workers until the context ends and each has finished what it was at, or
+// until the Lease is lost.
+func (c *Controller) work(ctx, lost context.Context) {
+	writing, abort := context.WithCancel(lost)
+	defer abort()
+	stop := context.AfterFunc(ctx, func() {
+		c.queue.ShutDown()
+		time.AfterFunc(stopTimeout, abort)
+	})
+	defer stop()
+	shut := context.AfterFunc(lost, c.queue.ShutDown)
+	defer shut()
+	c.noteIdle()
+	var workers sync.WaitGroup
+	for range c.config.Workers {
+		workers.Go(func() {
+			for c.workOnOne(ctx, writing) {
+				c.noteIdle()
+			}
+		})
+	}
+	workers.Wait()
+}
+
+// workOnOne looks at the next source; false means that there is no more to do.
+func (c *Controller) workOnOne(ctx, writing context.Context) bool {
+	k, ended := c.queue.Get()
+	if ended {
+		return false
+	}
+	defer c.queue.Done(k)
+	if ctx.Err() != nil || writing.Err() != nil || !c.informed.Load() {
+		// Once enough is known again, every source is queued.
+		return true
+	}
+	c.working.Add(1)
+	v := c.reconcile(writing, k)
+	c.working.Add(-1)
+	if v.retry {
+		c.queue.again(k)
+		return true
+	}
+	c.queue.Forget(k)
+	if v.after > 0 {
+		c.queue.after(k, v.after)
+	}
+	return true
+}
+
+// noteIdle notes the first time at which nothing is left to do.
+func (c *Controller) noteIdle() {
+	if c.informed.Load() && c.working.Load() == 0 && c.queue.Len() == 0 {
+		c.firstIdle.Do(func() {
+			c.metrics.initialDone.Set(1)
+			c.config.AfterPeak()
+		})
+	}
+}

@@ -1,0 +1,294 @@
+package inventory
+
+import (
+	"time"
+	"unique"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/certshim/certshim/certificate"
+	"github.com/certshim/certshim/resolver"
+	"github.com/certshim/certshim/source"
+)
+
+// compact is an object as it is kept: its namespace, which many share, and one packed string
+// that begins with name, uid and resourceVersion. Informers' stores hold it too. What is
+// packed never changes.
+type compact struct {
+	namespace unique.Handle[string]
+	packed    string
+}
+
+// GetObjectMeta makes meta.Accessor, and so the informers' stores, work on it.
+func (c *compact) GetObjectMeta() metav1.Object { return head{&noMetadata, c} }
+
+// noMetadata has nothing, and is never changed.
+var noMetadata metav1.ObjectMeta
+
+// head is what is known of an object's metadata. Informers ask for it again and again, so that
+// it takes no copy of its own.
+type head struct {
+	*metav1.ObjectMeta
+	of *compact
+}
+
+func (h head) GetNamespace() string { return h.of.namespace.Value() }
+func (h head) GetName() string      { return h.of.name() }
+func (h head) GetUID() types.UID    { return types.UID(h.of.uid()) }
+
+func (h head) GetResourceVersion() string {
+	u := unpacker(h.of.packed)
+	u.text()
+	u.text()
+	return u.text()
+}
+
+func (c *compact) name() string {
+	u := unpacker(c.packed)
+	return u.text()
+}
+
+func (c *compact) uid() string {
+	u := unpacker(c.packed)
+	u.text()
+	return u.text()
+}
+
+// body is what follows the head: all by which two versions of an object differ for us.
+func (c *compact) body() string {
+	u := unpacker(c.packed)
+	u.text()
+	u.text()
+	u.text()
+	return string(u)
+}
+
+// same says that two versions of an object are alike for decisions: a status change is.
+func (c *compact) same(other *compact) bool {
+	return c.uid() == other.uid() && c.body() == other.body()
+}
+
+func (p *packer) head(name, uid, resourceVersion string) {
+	p.text(name)
+	p.text(uid)
+	p.text(resourceVersion)
+}
+
+// Source is a source as it is kept. Make one by [Sources.Pack].
+type Source struct {
+	compact
+	of unique.Handle[readAs]
+	// reading is what its last decision read of what many sources share, and place where it
+	// is among the members of that; both belong to the inventory that holds it.
+	reading *reading
+	place   int
+}
+
+// readAs is a kind of source, and the version in which it is read; all sources share a few.
+type readAs struct {
+	kind    unique.Handle[source.GroupKind]
+	version string
+}
+
+// Key of the source.
+func (s *Source) Key() Key {
+	return Key{kind: s.of.Value().kind, namespace: s.namespace, name: s.name()}
+}
+
+// packSource makes an object compact. An error, if there is one, stands in the place of
+// what could not be read: the object is known, but nothing about it.
+func packSource(object *source.Object, unreadable error) *Source {
+	var p packer
+	p.head(object.Name, object.UID, object.ResourceVersion)
+	p.truth(unreadable != nil)
+	if unreadable != nil {
+		p.text(unreadable.Error())
+	} else {
+		packBody(&p, object)
+	}
+	return &Source{
+		compact: compact{namespace: unique.Make(object.Namespace), packed: string(p)},
+		of: unique.Make(readAs{
+			kind:    unique.Make(source.GroupKind{Group: object.Group, Kind: object.Kind}),
+			version: object.Version,
+		}),
+	}
+}
+
+func packBody(p *packer, object *source.Object) {
+	p.number(uint64(object.Created.Unix()))
+	p.truth(object.Deleting)
+	p.table(object.Labels)
+	p.table(object.Annotations)
+	p.number(uint64(len(object.Entries)))
+	for _, entry := range object.Entries {
+		packEntry(p, entry)
+	}
+	p.truth(object.Parent != nil)
+	if parent := object.Parent; parent != nil {
+		p.texts([]string{parent.Group, parent.Kind, parent.Namespace, parent.Name})
+	}
+	p.truth(object.Allowed != nil)
+	if allowed := object.Allowed; allowed != nil {
+		p.texts([]string{allowed.From, allowed.Selector})
+	}
+}
+
+func packEntry(p *packer, entry source.Entry) {
+	p.text(entry.Section)
+	p.text(entry.Path)
+	p.texts(entry.Hosts)
+	p.number(uint64(len(entry.Secrets)))
+	for _, ref := range entry.Secrets {
+		p.text(ref.Path)
+		p.text(ref.Group)
+		p.text(ref.Kind)
+		p.text(ref.Name)
+		p.truth(ref.Namespace != nil)
+		if ref.Namespace != nil {
+			p.text(*ref.Namespace)
+		}
+	}
+	p.text(entry.Protocol)
+	p.text(entry.Mode)
+	p.truth(entry.HasTLS)
+}
+
+// unpack gives the object as it was packed, or, with an object that has only its
+// reference, why it could not be read.
+func (s *Source) unpack() (object *source.Object, unreadable string) {
+	u := unpacker(s.packed)
+	of := s.of.Value()
+	kind := of.kind.Value()
+	object = &source.Object{Ref: source.Ref{
+		Group: kind.Group, Version: of.version, Kind: kind.Kind,
+		Namespace: s.namespace.Value(), Name: u.text(), UID: u.text(),
+	}}
+	object.ResourceVersion = u.text()
+	if u.truth() {
+		return object, u.text()
+	}
+	unpackBody(&u, object)
+	return object, ""
+}
+
+func unpackBody(u *unpacker, object *source.Object) {
+	if seconds := int64(u.number()); seconds != (time.Time{}).Unix() {
+		object.Created = time.Unix(seconds, 0).UTC()
+	}
+	object.Deleting = u.truth()
+	object.Labels = u.table()
+	object.Annotations = u.table()
+	if n := u.count(); n > 0 {
+		object.Entries = make([]source.Entry, n)
+		for i := range object.Entries {
+			object.Entries[i] = unpackEntry(u)
+		}
+	}
+	if u.truth() {
+		if texts := u.texts(); len(texts) == 4 {
+			object.Parent = &source.Parent{Group: texts[0], Kind: texts[1], Namespace: texts[2], Name: texts[3]}
+		}
+	}
+	if u.truth() {
+		if texts := u.texts(); len(texts) == 2 {
+			object.Allowed = &source.AllowedListeners{From: texts[0], Selector: texts[1]}
+		}
+	}
+}
+
+func unpackEntry(u *unpacker) source.Entry {
+	entry := source.Entry{Section: u.text(), Path: u.text(), Hosts: u.texts()}
+	if n := u.count(); n > 0 {
+		entry.Secrets = make([]source.SecretRef, n)
+	}
+	for i := range entry.Secrets {
+		ref := source.SecretRef{Path: u.text(), Group: u.text(), Kind: u.text(), Name: u.text()}
+		if u.truth() {
+			namespace := u.text()
+			ref.Namespace = &namespace
+		}
+		entry.Secrets[i] = ref
+	}
+	entry.Protocol, entry.Mode, entry.HasTLS = u.text(), u.text(), u.truth()
+	return entry
+}
+
+// Certificate is a Certificate as it is kept. Make one by [Certificates.Pack].
+type Certificate struct {
+	compact
+	have  certificate.Digest
+	flags certificate.Flags
+	// issuer is shared by all Certificates that have the same.
+	issuer unique.Handle[resolver.Ref]
+	// next of the Certificates of one owner; it belongs to the inventory that holds it.
+	next *Certificate
+}
+
+func packCertificate(o certificate.Observed) *Certificate {
+	var p packer
+	p.head(o.Name, o.UID, o.ResourceVersion)
+	p.text(o.Secret)
+	p.text(o.Owner.UID)
+	p.text(o.Owner.Group)
+	p.text(o.Owner.Kind)
+	p.text(o.Owner.Name)
+	p.text(o.Held.Encode())
+	return &Certificate{
+		compact: compact{namespace: unique.Make(o.Namespace), packed: string(p)},
+		have:    o.Have, flags: o.Flags, issuer: unique.Make(o.Issuer),
+	}
+}
+
+func (c *Certificate) unpack() certificate.Observed {
+	u := unpacker(c.packed)
+	o := certificate.Observed{Namespace: c.namespace.Value(), Name: u.text(), UID: u.text(), ResourceVersion: u.text()}
+	o.Secret = u.text()
+	o.Owner = certificate.Owner{UID: u.text(), Group: u.text(), Kind: u.text(), Name: u.text()}
+	o.Held = certificate.DecodeHeld(u.text())
+	o.Have, o.Flags, o.Issuer = c.have, c.flags, c.issuer.Value()
+	return o
+}
+
+func (c *Certificate) fullName() name { return name{c.namespace, c.name()} }
+
+// identity is what sources see of a Certificate that another object controls.
+func identity(o certificate.Observed) certificate.Observed {
+	return certificate.Observed{
+		Namespace: o.Namespace, Name: o.Name, UID: o.UID, Secret: o.Secret, Owner: o.Owner,
+		Flags: o.Flags & certificate.Deleting,
+	}
+}
+
+// same says that nothing changed by which decisions go.
+func (c *Certificate) same(other *Certificate) bool {
+	return c.have == other.have && c.flags == other.flags && c.issuer == other.issuer && c.compact.same(&other.compact)
+}
+
+// Issuer is an issuer as it is kept: what resolvers read of it. Make one by [Issuers.Pack].
+type Issuer struct {
+	compact
+	seen resolver.Seen
+	// observed is what its plugin sees of it, as JSON.
+	observed string
+}
+
+// Namespace is a Namespace as it is kept: its labels, and the annotations that name issuers.
+// Make one by [Namespaces.Pack].
+type Namespace struct {
+	compact
+}
+
+func packNamespace(name, uid, resourceVersion string, labels, annotations map[string]string) *Namespace {
+	var p packer
+	p.head(name, uid, resourceVersion)
+	p.table(labels)
+	p.table(annotations)
+	return &Namespace{compact{namespace: unique.Make(""), packed: string(p)}}
+}
+
+func (n *Namespace) unpack() (labels, annotations map[string]string) {
+	u := unpacker(n.body())
+	return u.table(), u.table()
+}

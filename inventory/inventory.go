@@ -1,0 +1,183 @@
+package inventory
+
+import (
+	"slices"
+	"sync"
+
+	"github.com/certshim/certshim"
+	"github.com/certshim/certshim/resolver"
+)
+
+// Inventory is what is known of one cluster, or of documents. It is safe for concurrent use.
+// Its lock is held for moments only, never during a decision, so that what fills it doesn't
+// wait for what reads it.
+type Inventory struct {
+	lock    sync.RWMutex
+	options Options
+	policy  *certshim.Policy
+
+	// owners has the sources, and the Certificates by their controller owner.
+	owners map[Key]owner
+	// secrets has who names a Secret, and the Certificates that write it.
+	secrets map[name]*secret
+	// whole has the Certificates of documents, which are all that there is of them.
+	whole   map[name]map[string]any
+	issuers map[place]map[string]*Issuer
+	// issuerKinds are the kinds of issuers that are taken in.
+	issuerKinds map[resolver.GroupKind]bool
+	namespaces  map[string]*Namespace
+	known       map[resolver.GroupKind]Knowledge
+	// blind are the sources whose decision waits until more is known of a kind.
+	blind   map[resolver.GroupKind][]Key
+	served  Served
+	fields  Fields
+	numbers fieldNumbers
+
+	readers readers
+	looks   map[*Look]struct{}
+	writes  writes
+}
+
+// Options of an inventory.
+type Options struct {
+	// Namespaces are those whose objects are read; empty means all.
+	Namespaces []string
+	// Plugins say what resolvers outside of this program know of issuers; may be nil.
+	Plugins resolver.Findings
+	// OnNeed is called, outside of the lock, when a decision asks for the first time for what
+	// may not be read yet; see [Inventory.Needs]. It may be nil.
+	OnNeed func()
+}
+
+// New makes an empty inventory for decisions by a policy.
+func New(policy *certshim.Policy, options Options) *Inventory {
+	return &Inventory{
+		options: options, policy: policy,
+		owners: map[Key]owner{}, secrets: map[name]*secret{},
+		whole: map[name]map[string]any{}, issuers: map[place]map[string]*Issuer{}, issuerKinds: map[resolver.GroupKind]bool{},
+		namespaces: map[string]*Namespace{}, known: map[resolver.GroupKind]Knowledge{}, blind: map[resolver.GroupKind][]Key{},
+		readers: newReaders(), looks: map[*Look]struct{}{}, writes: newWrites(),
+	}
+}
+
+// Knowledge says how much is known of the objects of one kind. Its zero value is Unread.
+type Knowledge uint8
+
+const (
+	// Unread means that they haven't been read yet, and will be.
+	Unread Knowledge = iota
+	// Whole means that all of them are known: one that isn't there doesn't exist.
+	Whole
+	// Unreadable means that there may be others than those that are known.
+	Unreadable
+)
+
+// CertificateKind is the kind of cert-manager's Certificates.
+func CertificateKind() resolver.GroupKind {
+	return resolver.GroupKind{Group: resolver.CertManagerGroup, Kind: "Certificate"}
+}
+
+// NamespaceKind is the kind of Namespaces.
+func NamespaceKind() resolver.GroupKind { return resolver.GroupKind{Kind: "Namespace"} }
+
+// Know notes how much is known of a kind, whose objects, if any, are here already.
+func (i *Inventory) Know(kind resolver.GroupKind, now Knowledge) Wake {
+	i.lock.Lock()
+	defer i.lock.Unlock()
+	if i.known[kind] == now {
+		return Wake{}
+	}
+	c := i.changing()
+	if kind == CertificateKind() {
+		i.known[kind] = now
+		c.everySource()
+		return c.wake
+	}
+	c.compare(c.asked(func(f fact) bool { return f.kind == kind }), func() { i.known[kind] = now })
+	c.wake.Later = append(c.wake.Later, i.blind[kind]...)
+	delete(i.blind, kind)
+	return c.wake
+}
+
+// everySource wakes all.
+func (c *change) everySource() {
+	for _, o := range c.owners {
+		if o.source != nil {
+			c.later(o.source.Key())
+		}
+	}
+	for look := range c.looks {
+		look.stale.Store(true)
+	}
+}
+
+// watches says whether the objects of a namespace are read.
+func (i *Inventory) watches(namespace string) bool {
+	return len(i.options.Namespaces) == 0 || slices.Contains(i.options.Namespaces, namespace)
+}
+
+// Policy is what decisions that begin now follow.
+func (i *Inventory) Policy() *certshim.Policy {
+	i.lock.RLock()
+	defer i.lock.RUnlock()
+	return i.policy
+}
+
+// SetPolicy lets the decisions from now on follow another policy, which all sources have to
+// be decided by.
+func (i *Inventory) SetPolicy(policy *certshim.Policy) Wake {
+	i.lock.Lock()
+	defer i.lock.Unlock()
+	i.policy = policy
+	c := i.changing()
+	c.everySource()
+	return c.wake
+}
+
+// Serve notes what the cluster serves, and which fields its Certificates have.
+func (i *Inventory) Serve(served Served, fields Fields) Wake {
+	i.lock.Lock()
+	defer i.lock.Unlock()
+	c := i.changing()
+	c.compare(c.asked(fact.byDiscovery), func() { i.served, i.fields = served, fields })
+	return c.wake
+}
+
+// byDiscovery says whether what is served may change the answer.
+func (f fact) byDiscovery() bool {
+	switch f.question {
+	case asksScope, asksGroups, asksKinds, asksFields, asksIssuer:
+		return true
+	default:
+		return false
+	}
+}
+
+// Needs is what decisions ask for that is only read while somebody asks.
+type Needs struct {
+	// Namespaces are asked for.
+	Namespaces bool
+	// IssuerKinds are the kinds of issuers that decisions ask for, in no order.
+	IssuerKinds map[resolver.GroupKind]bool
+}
+
+// Needs gives what the last decision of any source asks for.
+func (i *Inventory) Needs() Needs {
+	i.lock.RLock()
+	defer i.lock.RUnlock()
+	needs := Needs{IssuerKinds: map[resolver.GroupKind]bool{}}
+	for f := range i.readers.facts {
+		needs.add(f)
+	}
+	return needs
+}
+
+func (n *Needs) add(f fact) {
+	switch f.question {
+	case asksLabels, asksAnnotations:
+		n.Namespaces = true
+	case asksIssuer:
+		n.IssuerKinds[f.kind] = true
+	default:
+	}
+}

@@ -1,0 +1,47 @@
+package inventory
+
+import (
+	"unique"
+
+	"github.com/certshim/certshim/source"
+)
+
+// Key names a source: its kind, whatever the version, and where it is. It is comparable, and
+// two keys of the same source are equal however they were made.
+type Key struct {
+	kind      unique.Handle[source.GroupKind]
+	namespace unique.Handle[string]
+	name      string
+}
+
+// KeyOf is the key of the source that a reference names.
+func KeyOf(ref source.Ref) Key {
+	return NewKey(source.GroupKind{Group: ref.Group, Kind: ref.Kind}, ref.Namespace, ref.Name)
+}
+
+// NewKey is the key of a source of a kind.
+func NewKey(kind source.GroupKind, namespace, name string) Key {
+	return Key{kind: unique.Make(kind), namespace: unique.Make(namespace), name: name}
+}
+
+// Kind of the source.
+func (k Key) Kind() source.GroupKind { return k.kind.Value() }
+
+// Namespace of the source.
+func (k Key) Namespace() string {
+	if k.namespace == (unique.Handle[string]{}) {
+		return ""
+	}
+	return k.namespace.Value()
+}
+
+// Name of the source.
+func (k Key) Name() string { return k.name }
+
+// name is where a Secret or a Certificate is.
+type name struct {
+	namespace unique.Handle[string]
+	name      string
+}
+
+func nameOf(namespace, object string) name { return name{unique.Make(namespace), object} }

@@ -1,0 +1,245 @@
+package inventory
+
+import (
+	"slices"
+	"sync/atomic"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/certshim/certshim"
+	"github.com/certshim/certshim/certificate"
+	"github.com/certshim/certshim/resolver"
+	"github.com/certshim/certshim/source"
+)
+
+// Look is one look at a source: what its decision observes, and which facts it reads. It is
+// for one goroutine. From [Inventory.Look] to [Look.Close], a change of any fact that it read
+// makes it stale and wakes the source.
+type Look struct {
+	*Inventory
+	policy *certshim.Policy
+	key    Key
+	item   *Source
+	// live has Certificates that were read from the API server; nil stands for one that isn't
+	// there.
+	live map[name]*certificate.Observed
+
+	// facts and marks are what was read; they are added to under the read lock.
+	facts      []fact
+	fieldsRead fieldSet
+	marks      []marked
+	stale      atomic.Bool
+	// aside is set while another source is judged: what is read for that isn't noted.
+	aside bool
+	// unread is set where an answer isn't known yet, and will be.
+	unread bool
+	// wake is who has to look again for what this look found out of the claims of others.
+	wake Wake
+}
+
+// marked is what was read about a Secret.
+type marked struct {
+	name
+	read mark
+}
+
+// Look begins to look at a source; it is nil if there is none.
+func (i *Inventory) Look(k Key) *Look {
+	i.lock.Lock()
+	defer i.lock.Unlock()
+	item := i.source(k)
+	if item == nil {
+		return nil
+	}
+	l := &Look{Inventory: i, policy: i.policy, key: item.Key(), item: item}
+	i.looks[l] = struct{}{}
+	return l
+}
+
+// Close ends the look.
+func (l *Look) Close() {
+	l.lock.Lock()
+	defer l.lock.Unlock()
+	delete(l.looks, l)
+}
+
+// Key of the source.
+func (l *Look) Key() Key { return l.key }
+
+// Policy is what the decision follows.
+func (l *Look) Policy() *certshim.Policy { return l.policy }
+
+// Object is the source that is looked at. Where it can't be read, unreadable says why, and the
+// object has only its reference.
+func (l *Look) Object() (object *source.Object, unreadable string) { return l.item.unpack() }
+
+// Stale says whether a fact that was read has another answer by now; the source is awake then.
+func (l *Look) Stale() bool { return l.stale.Load() }
+
+// Unread says whether the decision asked for something that isn't known yet and will be. The
+// source wakes when it is.
+func (l *Look) Unread() bool { return l.unread }
+
+// SetLive puts a Certificate as it was read from the API server in the place of what is
+// known; nil stands for one that isn't there.
+func (l *Look) SetLive(at types.NamespacedName, live *certificate.Observed) {
+	if l.live == nil {
+		l.live = map[name]*certificate.Observed{}
+	}
+	l.live[nameOf(at.Namespace, at.Name)] = live
+}
+
+// MovesBlindly says whether a decision lets a Certificate that exists go to another issuer,
+// whose kind is not read yet: the Certificate keeps its present issuer if that one isn't there.
+// The source wakes once more is known of the kind.
+func (l *Look) MovesBlindly(d certificate.Decision) bool {
+	if d.Action != certificate.Apply {
+		return false
+	}
+	spec, _ := d.Config["spec"].(map[string]any)
+	ref, _ := spec["issuerRef"].(map[string]any)
+	to := resolver.Ref{Group: text(ref, "group"), Kind: text(ref, "kind"), Name: text(ref, "name")}
+	kind := resolver.GroupKind{Group: to.Group, Kind: to.Kind}
+	l.lock.Lock()
+	defer l.lock.Unlock()
+	o, there := l.certificateSeen(nameOf(d.Namespace, d.Name))
+	blind := there && o.Issuer != to && l.known[kind] == Unread
+	if blind && !slices.Contains(l.blind[kind], l.key) {
+		l.blind[kind] = append(l.blind[kind], l.key)
+	}
+	return blind
+}
+
+func text(fields map[string]any, name string) string {
+	value, _ := fields[name].(string)
+	return value
+}
+
+// Keep notes what the decision read, in place of what the last one did: from now on a change
+// of any of that wakes the source. Where other sources go by who comes first for one of its
+// Secrets, stands judges the source's own claim, as for First of [certshim.Observed].
+func (l *Look) Keep(outcome certshim.Outcome, stands func(object *source.Object, secret string) bool) Wake {
+	rivalled, need := l.note(outcome)
+	if need && l.options.OnNeed != nil {
+		l.options.OnNeed()
+	}
+	for _, secret := range rivalled {
+		object, unreadable := l.item.unpack()
+		l.settle(l.item, secret, unreadable == "" && l.judge(func() bool { return stands(object, secret) }))
+	}
+	return l.wake
+}
+
+// judge asks about another source, or this one alone, and notes nothing that is read for it.
+func (l *Look) judge(stands func() bool) bool {
+	l.aside = true
+	defer func() { l.aside = false }()
+	return stands()
+}
+
+// note gives the Secrets whose other claimants go by the claim of this source, and says
+// whether the decision asked for what may have to be read first.
+func (l *Look) note(outcome certshim.Outcome) (rivalled []string, need bool) {
+	l.lock.Lock()
+	defer l.lock.Unlock()
+	l.writes.doubt(l.key, outcome)
+	item := l.source(l.key)
+	if item == nil {
+		return nil, false
+	}
+	need = slices.ContainsFunc(l.facts, func(f fact) bool { return f.needs() && l.readers.facts[f] == nil })
+	l.readers.set(item, l.all())
+	for _, secretName := range claimsOf(item) {
+		n := name{l.key.namespace, secretName}
+		if l.secrets[n].note(item, l.marked(n)) && item == l.item {
+			rivalled = append(rivalled, secretName)
+		}
+	}
+	return rivalled, need
+}
+
+// note marks what the last decision of a source read about the Secret, and says whether
+// another source goes by its claim.
+func (s *secret) note(item *Source, read mark) (rivalled bool) {
+	for n := range s.claims {
+		c := &s.claims[n]
+		if c.source == item {
+			c.read, c.doubted = read, true
+		} else if c.read&readFirst != 0 {
+			rivalled = true
+		}
+	}
+	return rivalled
+}
+
+// settle notes whether a claim stands, and wakes who goes by who comes first if that changes.
+func (l *Look) settle(item *Source, secretName string, is bool) {
+	l.lock.Lock()
+	defer l.lock.Unlock()
+	c := l.changing()
+	c.by = l
+	n := name{item.namespace, secretName}
+	if s := l.secrets[n]; s == nil || s.claimOf(item) == nil {
+		return
+	}
+	c.secret(n, func(s *secret) {
+		claim := s.claimOf(item)
+		claim.standing, claim.doubted = refused, false
+		if is {
+			claim.standing = stands
+		}
+	})
+	l.wake.Later = append(l.wake.Later, c.wake.Later...)
+}
+
+// all are the facts that were read.
+func (l *Look) all() []fact {
+	if l.fieldsRead == 0 {
+		return l.facts
+	}
+	return append(slices.Clip(l.facts), fact{question: asksFields, fields: l.fieldsRead})
+}
+
+// read says whether a fact was read.
+func (l *Look) read(f fact) bool {
+	if f.question == asksFields {
+		return l.fieldsRead == f.fields
+	}
+	return slices.Contains(l.facts, f)
+}
+
+// asks notes a question about what many sources share.
+func (l *Look) asks(f fact) {
+	if !l.aside && !slices.Contains(l.facts, f) {
+		l.facts = append(l.facts, f)
+	}
+}
+
+// marks notes a question about a Secret.
+func (l *Look) asksOf(n name, read mark) {
+	if l.aside {
+		return
+	}
+	for i := range l.marks {
+		if l.marks[i].name == n {
+			l.marks[i].read |= read
+			return
+		}
+	}
+	l.marks = append(l.marks, marked{n, read})
+}
+
+// marked is what was read about a Secret.
+func (l *Look) marked(n name) mark {
+	for _, m := range l.marks {
+		if m.name == n {
+			return m.read
+		}
+	}
+	return 0
+}
+
+// needs says whether a fact may be about what is read only while somebody asks for it.
+func (f fact) needs() bool {
+	return f.question == asksLabels || f.question == asksAnnotations || f.question == asksIssuer
+}

@@ -1,0 +1,426 @@
+package inventory
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/certshim/certshim"
+	"github.com/certshim/certshim/certificate"
+	"github.com/certshim/certshim/declaration"
+	"github.com/certshim/certshim/resolver"
+	"github.com/certshim/certshim/source"
+)
+
+var _ certshim.Observed = (*Look)(nil)
+
+// Certificate is of [certshim.Observed].
+func (l *Look) Certificate(namespace, certificateName string) (certificate.Observed, certshim.Presence) {
+	n := nameOf(namespace, certificateName)
+	l.lock.RLock()
+	defer l.lock.RUnlock()
+	o, there := l.certificateSeen(n)
+	if !there {
+		l.asksOf(n, readIdentity)
+		return o, l.absent(CertificateKind(), namespace)
+	}
+	if o.Owner != (certificate.Owner{}) && ownerOf(o) != l.key {
+		l.asksOf(n, readIdentity)
+		return identity(o), certshim.Present
+	}
+	l.asksOf(n, readIdentity|readBody)
+	return o, certshim.Present
+}
+
+// certificateSeen is the newest known state of a Certificate.
+func (l *Look) certificateSeen(n name) (certificate.Observed, bool) {
+	if live, read := l.live[n]; read {
+		if live == nil {
+			return certificate.Observed{}, false
+		}
+		return l.withOwn(*live), true
+	}
+	item := l.certificateAt(n)
+	if item == nil {
+		return certificate.Observed{}, false
+	}
+	o := item.unpack()
+	o.Live = l.whole[n]
+	return l.withOwn(o), true
+}
+
+// withOwn adds what only this process knows: that it wrote the Certificate itself.
+func (l *Look) withOwn(o certificate.Observed) certificate.Observed {
+	if l.writes.written[o.UID] {
+		o.Flags |= certificate.TakenOver
+	}
+	return o
+}
+
+// absent says whether what isn't here doesn't exist, or can't be known.
+func (l *Look) absent(kind resolver.GroupKind, namespace string) certshim.Presence {
+	switch {
+	case namespace != "" && !l.watches(namespace):
+		return certshim.Unknown
+	case l.known[kind] == Whole:
+		return certshim.Absent
+	case l.known[kind] == Unread && !l.aside:
+		l.unread = true
+	}
+	return certshim.Unknown
+}
+
+// CertificatesOf is of [certshim.Observed]. A source reads those that are its own, always: it
+// wakes whenever one of them changes.
+func (l *Look) CertificatesOf(ref source.Ref) []certificate.Observed {
+	l.lock.RLock()
+	defer l.lock.RUnlock()
+	var found []certificate.Observed
+	for item := range l.owners[KeyOf(ref)].certificates.all() {
+		o, there := l.certificateSeen(item.fullName())
+		if there && KeyOf(ref) == ownerOf(o) && (o.Owner.UID == ref.UID || o.Owner.UID == "" || ref.UID == "") {
+			found = append(found, o)
+		}
+	}
+	sortByName(found)
+	return found
+}
+
+// sortByName makes a list the same whatever came first.
+func sortByName(list []certificate.Observed) {
+	slices.SortFunc(list, func(a, b certificate.Observed) int { return strings.Compare(a.Name, b.Name) })
+}
+
+// CertificatesWriting is of [certshim.Observed].
+func (l *Look) CertificatesWriting(namespace, secretName string) []certificate.Observed {
+	n := nameOf(namespace, secretName)
+	l.lock.RLock()
+	defer l.lock.RUnlock()
+	l.asksOf(n, readWriters)
+	s := l.secrets[n]
+	if s == nil {
+		return nil
+	}
+	var found []certificate.Observed
+	for _, item := range s.writers {
+		if o, there := l.certificateSeen(item.fullName()); there && o.Secret == secretName {
+			found = append(found, identity(o))
+		}
+	}
+	sortByName(found)
+	return found
+}
+
+// First is of [certshim.Observed].
+func (l *Look) First(namespace, secretName string, stand func(*source.Object) bool) *source.Ref {
+	n := nameOf(namespace, secretName)
+	after := (*Source)(nil)
+	for {
+		older, standing := l.older(n, after)
+		if older == nil {
+			return nil
+		}
+		object, unreadable := older.unpack()
+		if standing == undecided {
+			standing = refused
+			if unreadable == "" && l.judge(func() bool { return stand(object) }) {
+				standing = stands
+			}
+			l.settle(older, secretName, standing == stands)
+		}
+		if standing == stands {
+			return &object.Ref
+		}
+		after = older
+	}
+}
+
+// older gives the next claim on a Secret, behind one that doesn't stand, that comes before this
+// source's and isn't known not to stand.
+func (l *Look) older(n name, after *Source) (*Source, standing) {
+	l.lock.RLock()
+	defer l.lock.RUnlock()
+	l.asksOf(n, readFirst)
+	s := l.secrets[n]
+	if s == nil {
+		return nil, undecided
+	}
+	from := slices.IndexFunc(s.claims, func(c claim) bool { return c.source == after }) + 1
+	for _, c := range s.claims[from:] {
+		switch {
+		case c.source.Key() == l.key:
+			return nil, undecided
+		case c.doubted || c.standing == undecided:
+			return c.source, undecided
+		case c.standing == stands:
+			return c.source, stands
+		}
+	}
+	return nil, undecided
+}
+
+// Source is of [certshim.Observed].
+func (l *Look) Source(kind source.GroupKind, namespace, sourceName string) (*source.Object, certshim.Presence) {
+	l.lock.RLock()
+	l.asks(sourceFact(kind, namespace, sourceName))
+	item := l.source(NewKey(kind, namespace, sourceName))
+	absent := certshim.Present
+	if item == nil {
+		absent = l.absent(resolver.GroupKind(kind), namespace)
+	}
+	l.lock.RUnlock()
+	if item == nil {
+		return nil, absent
+	}
+	object, unreadable := item.unpack()
+	if unreadable != "" {
+		return nil, certshim.Unknown
+	}
+	return object, certshim.Present
+}
+
+// NamespaceLabels is of [certshim.Observed].
+func (l *Look) NamespaceLabels(namespace string) (map[string]string, certshim.Presence) {
+	item, presence := l.namespace(asksLabels, namespace)
+	if item == nil {
+		return nil, presence
+	}
+	labels, _ := item.unpack()
+	return labels, presence
+}
+
+// NamespaceAnnotations is of [certshim.Observed].
+func (l *Look) NamespaceAnnotations(namespace string) (map[string]string, certshim.Presence) {
+	item, presence := l.namespace(asksAnnotations, namespace)
+	if item == nil {
+		return nil, presence
+	}
+	_, annotations := item.unpack()
+	return annotations, presence
+}
+
+// namespace gives a Namespace. One that isn't there although a source is in it has not been
+// seen yet.
+func (l *Look) namespace(question question, namespace string) (*Namespace, certshim.Presence) {
+	l.lock.RLock()
+	defer l.lock.RUnlock()
+	l.asks(fact{question: question, kind: NamespaceKind(), name: namespace})
+	if item := l.namespaces[namespace]; item != nil {
+		return item, certshim.Present
+	}
+	presence := l.absent(NamespaceKind(), "")
+	l.unread = l.unread || presence == certshim.Absent && !l.aside
+	return nil, presence
+}
+
+// HasField is of [certshim.Observed].
+func (l *Look) HasField(path string) bool {
+	l.lock.RLock()
+	defer l.lock.RUnlock()
+	if !l.aside {
+		l.fieldsRead |= l.numbers.of(path)
+	}
+	return l.fields.Has(path)
+}
+
+// Served is of [certshim.Observed].
+func (l *Look) Served() resolver.Served { return servedSeen{l} }
+
+// servedSeen is what is served, as a decision sees it.
+type servedSeen struct{ *Look }
+
+// Scope is of [resolver.Served].
+func (v servedSeen) Scope(kind resolver.GroupKind) (resolver.Scope, bool) {
+	v.lock.RLock()
+	defer v.lock.RUnlock()
+	v.asks(fact{question: asksScope, kind: kind})
+	return v.served.Scope(kind)
+}
+
+// Groups is of [resolver.Served].
+func (v servedSeen) Groups(kind string) []string {
+	v.lock.RLock()
+	defer v.lock.RUnlock()
+	v.asks(fact{question: asksGroups, name: kind})
+	return v.served.Groups(kind)
+}
+
+// Issuers is of [resolver.Served].
+func (v servedSeen) Issuers() []resolver.GroupKind {
+	v.lock.RLock()
+	defer v.lock.RUnlock()
+	v.asks(fact{question: asksKinds})
+	return v.served.Issuers()
+}
+
+// Issuers is of [certshim.Observed].
+func (l *Look) Issuers() resolver.Issuers { return issuersSeen{l} }
+
+// issuersSeen is what is known of issuers, as a decision sees it.
+type issuersSeen struct{ *Look }
+
+// Find is of [resolver.Issuers]. What a plugin says counts, but whether the issuer exists is
+// the cluster's to tell.
+func (v issuersSeen) Find(key resolver.IssuerKey) (resolver.Finding, bool) {
+	v.lock.RLock()
+	v.asks(issuerFact(asksIssuer, key))
+	finding, spoken := v.finding(key)
+	v.lock.RUnlock()
+	if said, plugged := v.plugged(key); plugged {
+		if finding.Existence != resolver.MayExist {
+			said.Existence, said.Fault = finding.Existence, finding.Fault
+		}
+		finding, spoken = said, true
+	}
+	return finding.WithoutReadiness(), spoken
+}
+
+// Readiness is of [resolver.Issuers]. It is asked where something is written. That an issuer is
+// ready then is not noted: later it doesn't matter.
+func (v issuersSeen) Readiness(key resolver.IssuerKey) (ready resolver.Readiness, reason, message string) {
+	v.lock.RLock()
+	noted := len(v.facts)
+	v.asks(issuerFact(asksReadiness, key))
+	finding, _ := v.finding(key)
+	v.lock.RUnlock()
+	if said, plugged := v.plugged(key); plugged {
+		finding = said
+	}
+	if finding.Ready == resolver.Ready {
+		v.lock.RLock()
+		v.facts = v.facts[:noted]
+		v.lock.RUnlock()
+	}
+	return finding.Ready, finding.Reason, finding.Message
+}
+
+// plugged is what a plugin says, if one speaks for the issuer. It is asked without the lock: how
+// long it takes must hold up nobody.
+func (v issuersSeen) plugged(key resolver.IssuerKey) (resolver.Finding, bool) {
+	if v.options.Plugins == nil {
+		return resolver.Finding{}, false
+	}
+	return v.options.Plugins.Find(key)
+}
+
+// Near is of [resolver.Issuers].
+func (v issuersSeen) Near(kind resolver.GroupKind, namespace, issuerName string, same bool) string {
+	question := asksNear
+	if same {
+		question = asksNearOrSame
+	}
+	v.lock.RLock()
+	defer v.lock.RUnlock()
+	f := fact{question: question, kind: kind, namespace: namespace, name: issuerName}
+	v.asks(f)
+	return v.near(f)
+}
+
+func (i *Inventory) near(f fact) string {
+	var names []string
+	for other := range i.issuers[f.place()] {
+		names = append(names, strings.Clone(other))
+	}
+	slices.Sort(names)
+	return f.nearest(names)
+}
+
+func (f fact) nearest(names []string) string {
+	if f.question == asksNearOrSame {
+		return declaration.Nearest(f.name, names)
+	}
+	return declaration.NearestOther(f.name, names)
+}
+
+// finding is what an issuer's type says of it.
+func (i *Inventory) finding(key resolver.IssuerKey) (resolver.Finding, bool) {
+	known, declared := i.policy.Registry.Known(key.GroupKind)
+	_, served := i.served.Scope(key.GroupKind)
+	notServed := i.served.Lacks(key.GroupKind)
+	item := i.issuer(key)
+	switch {
+	case !declared && !served && item == nil:
+		return resolver.NotServedFinding(), notServed
+	case !declared:
+		known = resolver.Undeclared()
+	}
+	if item != nil {
+		return known.Found(item.seen), true
+	}
+	return known.NotFound(notServed, i.known[key.GroupKind] == Whole && (key.Namespace == "" || i.watches(key.Namespace))), true
+}
+
+// answer is what a decision would be told now, in a form that can be compared.
+func (i *Inventory) answer(f fact) any {
+	switch f.question {
+	case asksIssuer:
+		return i.issuerAnswer(f.issuer())
+	case asksReadiness:
+		finding, _ := i.finding(f.issuer())
+		return [3]string{string(finding.Ready), finding.Reason, finding.Message}
+	case asksNear, asksNearOrSame:
+		return i.near(f)
+	case asksScope:
+		scope, served := i.served.Scope(f.kind)
+		return [2]any{scope, served}
+	case asksGroups:
+		return strings.Join(i.served.Groups(f.name), " ")
+	case asksKinds:
+		return i.kindsAnswer()
+	case asksFields:
+		return f.fields & i.numbers.served(i.fields)
+	case asksSource:
+		return i.sourceAnswer(f)
+	default:
+		return i.namespaceAnswer(f)
+	}
+}
+
+// issuerAnswer leaves out what is said of all issuers of one type alike.
+func (i *Inventory) issuerAnswer(key resolver.IssuerKey) any {
+	finding, spoken := i.finding(key)
+	item := i.issuer(key)
+	variant := uint8(0)
+	if item != nil {
+		variant = item.seen.Variant
+	}
+	return [6]any{spoken, finding.Existence, finding.Fault, finding.State, finding.By, variant}
+}
+
+func (i *Inventory) kindsAnswer() any {
+	var b strings.Builder
+	for _, kind := range i.served.Issuers() {
+		b.WriteString(kind.Group + "/" + kind.Kind + " ")
+	}
+	return b.String()
+}
+
+func (i *Inventory) sourceAnswer(f fact) any {
+	kind := source.GroupKind(f.kind)
+	if item := i.source(NewKey(kind, f.namespace, f.name)); item != nil {
+		return item.seenByOthers()
+	}
+	return i.knowledgeOf(f.kind, f.namespace)
+}
+
+func (i *Inventory) namespaceAnswer(f fact) any {
+	item := i.namespaces[f.name]
+	if item == nil {
+		return i.knowledgeOf(f.kind, "")
+	}
+	labels, annotations := item.unpack()
+	var p packer
+	if f.question == asksLabels {
+		p.table(labels)
+	} else {
+		p.table(annotations)
+	}
+	return string(p)
+}
+
+// knowledgeOf is how much is known where an object isn't there.
+func (i *Inventory) knowledgeOf(kind resolver.GroupKind, namespace string) Knowledge {
+	if namespace != "" && !i.watches(namespace) {
+		return Unreadable
+	}
+	return i.known[kind]
+}

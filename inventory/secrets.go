@@ -1,0 +1,207 @@
+package inventory
+
+import (
+	"slices"
+
+	"github.com/certshim/certshim/certificate"
+	"github.com/certshim/certshim/source"
+)
+
+// secret is what is known about the name of a Secret: who names it, and its Certificates.
+// Who read what of it is marked at its claims: only sources that name a Secret ask about it.
+type secret struct {
+	// claims are of the sources that name the Secret, oldest first.
+	claims []claim
+	// certificate of the Secret's name, whatever it writes.
+	certificate *Certificate
+	// writers are the Certificates of another name that write the Secret.
+	writers []*Certificate
+}
+
+// claim is that a source names a Secret, in whatever form.
+type claim struct {
+	source *Source
+	read   mark
+	// standing says whether the source would get the Secret if nobody else asked for it; it
+	// is no longer certain once doubted.
+	standing standing
+	doubted  bool
+}
+
+// mark says what a decision read about a Secret.
+type mark uint8
+
+const (
+	// readIdentity: is there a Certificate of its name, and whose is it?
+	readIdentity mark = 1 << iota
+	// readBody: all of that Certificate.
+	readBody
+	// readWriters: which other Certificates write the Secret?
+	readWriters
+	// readFirst: which source comes first?
+	readFirst
+)
+
+// standing is what is known of a claim.
+type standing uint8
+
+const (
+	undecided standing = iota
+	stands
+	refused
+)
+
+// make gives the entry of a Secret, a new one if need be.
+func (i *Inventory) make(n name) *secret {
+	s := i.secrets[n]
+	if s == nil {
+		s = &secret{}
+		i.secrets[n] = s
+	}
+	return s
+}
+
+// tidy drops an entry that says nothing.
+func (i *Inventory) tidy(n name) {
+	if s := i.secrets[n]; s != nil && len(s.claims) == 0 && s.certificate == nil && len(s.writers) == 0 {
+		delete(i.secrets, n)
+	}
+}
+
+// aboutSecret is all that sources can read about a Secret, to be compared.
+type aboutSecret struct {
+	certificate *Certificate
+	writers     []*Certificate
+	first       *Source
+}
+
+func (s *secret) about() aboutSecret {
+	return aboutSecret{s.certificate, slices.Clone(s.writers), s.first()}
+}
+
+// first is the oldest source whose claim stands, as far as that is known.
+func (s *secret) first() *Source {
+	for n := range s.claims {
+		if s.claims[n].standing == stands {
+			return s.claims[n].source
+		}
+	}
+	return nil
+}
+
+func (s *secret) claimOf(item *Source) *claim {
+	for n := range s.claims {
+		if s.claims[n].source == item {
+			return &s.claims[n]
+		}
+	}
+	return nil
+}
+
+// secret wakes who read about a Secret what a mutation changes.
+func (c *change) secret(n name, mutate func(*secret)) {
+	s := c.make(n)
+	before := s.about()
+	mutate(s)
+	changed := differences(before, s.about())
+	if changed != 0 {
+		// A source that wrote this Certificate expects it; what it decides about another Secret
+		// may change all the same.
+		others := *c
+		if c.own != nil && c.own.name != n {
+			others.own = nil
+		}
+		youngerThan := min(s.behind(before.first), s.behind(s.first()))
+		for at, claim := range s.claims {
+			reads := claim.read & changed
+			if reads&^readFirst != 0 || reads != 0 && at >= youngerThan {
+				others.later(claim.source.Key())
+			}
+		}
+		others.laterIf(func(look *Look) bool { return look.marked(n)&changed != 0 })
+		c.wake = others.wake
+	}
+	c.tidy(n)
+}
+
+// behind is where the claims begin before which a source comes, which need not have one itself;
+// for nil there are none.
+func (s *secret) behind(item *Source) int {
+	if item == nil {
+		return len(s.claims)
+	}
+	at, there := s.find(item)
+	if there {
+		at++
+	}
+	return at
+}
+
+// find is where a source is by age.
+func (s *secret) find(item *Source) (at int, there bool) {
+	object, _ := item.unpack()
+	return slices.BinarySearchFunc(s.claims, object, func(c claim, object *source.Object) int {
+		other, _ := c.source.unpack()
+		return source.CompareAge(other, object)
+	})
+}
+
+// differences are the questions that have another answer.
+func differences(before, now aboutSecret) mark {
+	var changed mark
+	if before.first != now.first && !sameSource(before.first, now.first) {
+		changed |= readFirst
+	}
+	if !slices.EqualFunc(before.writers, now.writers, sameIdentity) {
+		changed |= readWriters
+	}
+	if before.certificate == now.certificate {
+		return changed
+	}
+	if !sameIdentity(before.certificate, now.certificate) {
+		changed |= readIdentity
+	}
+	if before.certificate == nil || now.certificate == nil || !before.certificate.same(now.certificate) {
+		changed |= readBody
+	}
+	return changed
+}
+
+// sameSource says whether two versions are of one source.
+func sameSource(a, b *Source) bool {
+	return a != nil && b != nil && a.Key() == b.Key() && a.uid() == b.uid()
+}
+
+// sameIdentity says whether two versions of a Certificate are alike for those whose it isn't.
+func sameIdentity(a, b *Certificate) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	x, y := a.unpack(), b.unpack()
+	return x.Name == y.Name && x.UID == y.UID && x.Secret == y.Secret && x.Owner == y.Owner &&
+		x.Flags&certificate.Deleting == y.Flags&certificate.Deleting
+}
+
+// enter puts a claim in its place by age.
+func (s *secret) enter(item *Source) {
+	at, _ := s.find(item)
+	s.claims = slices.Insert(s.claims, at, claim{source: item})
+}
+
+func (s *secret) remove(item *Source) {
+	s.claims = slices.DeleteFunc(s.claims, func(c claim) bool { return c.source == item })
+}
+
+// namedSecrets are the Secrets of its own namespace that a source names in any form, each once.
+func namedSecrets(object *source.Object) []string {
+	var secrets []string
+	for _, entry := range object.Entries {
+		for _, ref := range entry.Secrets {
+			if ref.Name != "" && (ref.Namespace == nil || *ref.Namespace == object.Namespace) {
+				secrets = append(secrets, ref.Name)
+			}
+		}
+	}
+	slices.Sort(secrets)
+	return slices.Compact(secrets)
+}

@@ -1,0 +1,172 @@
+package inventory
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/certshim/certshim/certificate"
+	"github.com/certshim/certshim/source"
+)
+
+// sharing is a Secret that many sources name, from the oldest, s00000, on.
+func sharing(t testing.TB, sources int) *shop {
+	t.Helper()
+	s := newShop(t, Options{})
+	s.put(issuerCA("True"))
+	for n := range sources {
+		s.putIngress(sharer(n), map[string]string{"cert-manager.io/issuer": "ca"}, "tls")
+	}
+	return s
+}
+
+func sharer(n int) string { return fmt.Sprintf("s%05d", n) }
+
+// withCertificate gives the Secret its Certificate, and looks at every source.
+func (s *shop) withCertificate() *shop {
+	s.Helper()
+	s.show(s.write(ingressKey(sharer(0))))
+	s.settle()
+	return s
+}
+
+const manySharers = 5000
+
+// What one look at one of many sources of a Secret costs doesn't grow with their number: it
+// unpacks and judges none of the others, which would allocate.
+func TestOneOfManySourcesOfASecretReadsNoneOfTheOthers(t *testing.T) {
+	cost := func(sources, n int) float64 {
+		s := sharing(t, sources).withCertificate()
+		return testing.AllocsPerRun(100, func() {
+			look := s.Look(ingressKey(sharer(n)))
+			defer look.Close()
+			look.Keep(decide(look), func(*source.Object, string) bool {
+				t.Fatal("another source is judged")
+				return false
+			})
+		})
+	}
+	few, many := cost(2, 1), cost(manySharers, manySharers-1)
+	// One more or less may be the growth of a map.
+	if many > few+2 {
+		t.Errorf("a look at the last of %d sources allocates %v times, at the last of 2 %v times", manySharers, many, few)
+	}
+}
+
+// Without a Certificate each source is judged once, and again when it changes.
+func TestEachClaimIsJudgedOnce(t *testing.T) {
+	s := sharing(t, 50)
+	for n := range 50 {
+		s.put(tlsIngress(sharer(n), byCA+", cert-manager.io/duration: 1 week", "tls"))
+	}
+	judged := map[string]int{}
+	look := func(n int) {
+		look := s.Look(ingressKey(sharer(n)))
+		defer look.Close()
+		stands := func(object *source.Object) bool { judged[object.Name]++; return look.stands(object, "tls") }
+		look.First("shop", "tls", stands)
+	}
+	for range 3 {
+		look(49)
+	}
+	for n := range 50 {
+		want := 1
+		if n == 49 {
+			want = 0
+		}
+		if got := judged[sharer(n)]; got != want {
+			t.Fatalf("%s is judged %d times, want %d", sharer(n), got, want)
+		}
+	}
+	clear(judged)
+	s.put(tlsIngress(sharer(7), byCA, "tls"))
+	if look(49); len(judged) != 1 || judged[sharer(7)] != 1 {
+		t.Errorf("after one has changed, judged are %v", judged)
+	}
+}
+
+// A change of one of many sources that alters no answer wakes nobody else.
+func TestAChangeAmongManySourcesOfASecretWakesItsOwnAlone(t *testing.T) {
+	for name, s := range map[string]*shop{"with a Certificate": sharing(t, 300).withCertificate(), "without": sharing(t, 300)} {
+		s.settle()
+		for _, n := range []int{0, 7, 299} {
+			wake := s.put(tlsIngress(sharer(n), byCA+", cert-manager.io/duration: 24h", "tls"))
+			if diff := cmp.Diff([]string{sharer(n)}, s.looked(wake)); diff != "" {
+				t.Errorf("%s, %s: (-want +got)\n%s", name, sharer(n), diff)
+			}
+		}
+	}
+}
+
+// While nobody has the Secret, it is the oldest correct source that gets it.
+func TestWhoComesFirst(t *testing.T) {
+	const wrong = byCA + ", cert-manager.io/duration: 1 week"
+	s := newShop(t, Options{})
+	s.put(issuerCA("True"))
+	s.put(tlsIngress("a", wrong, "tls"))
+	s.put(tlsIngress("b", byCA, "tls"))
+	s.put(tlsIngress("c", byCA, "tls"))
+	s.settle()
+	gets := func() string {
+		for _, name := range []string{"a", "b", "c"} {
+			if outcome, _ := s.decide(ingressKey(name)); len(outcome.Certificates) > 0 && outcome.Certificates[0].Action == certificate.Create {
+				return name
+			}
+		}
+		return ""
+	}
+	for _, step := range []struct {
+		change func() Wake
+		first  string
+		looked []string
+	}{
+		{func() Wake { return Wake{} }, "b", []string{}},
+		{func() Wake { return s.put(tlsIngress("a", byCA, "tls")) }, "a", []string{"a", "b", "c"}},
+		{func() Wake { return s.put(tlsIngress("c", wrong, "tls")) }, "a", []string{"c"}},
+		{func() Wake { return s.drop(tlsIngress("a", byCA, "tls")) }, "b", []string{"a", "b", "c"}},
+		{func() Wake { return s.put(tlsIngress("b", wrong, "tls")) }, "", []string{"b", "c"}},
+		{func() Wake { return s.put(tlsIngress("c", byCA, "tls")) }, "c", []string{"c"}},
+	} {
+		if diff := cmp.Diff(step.looked, s.looked(step.change())); diff != "" {
+			t.Errorf("until %q is first: (-want +got)\n%s", step.first, diff)
+		}
+		if got := gets(); got != step.first {
+			t.Errorf("the Secret goes to %q, want %q", got, step.first)
+		}
+	}
+}
+
+func BenchmarkLookAtOneOfManySources(b *testing.B) {
+	for _, sources := range []int{1, 100, manySharers} {
+		b.Run(fmt.Sprint("sources=", sources), func(b *testing.B) {
+			s := sharing(b, sources).withCertificate()
+			k := ingressKey(sharer(sources - 1))
+			b.ReportAllocs()
+			for b.Loop() {
+				s.decide(k)
+			}
+		})
+	}
+}
+
+func BenchmarkChangeOneOfManySources(b *testing.B) {
+	for _, sources := range []int{1, 100, manySharers} {
+		b.Run(fmt.Sprint("sources=", sources), func(b *testing.B) {
+			s := sharing(b, sources).withCertificate()
+			kind, _ := s.Policy().Kinds.Lookup("networking.k8s.io", source.IngressKind)
+			intake, versions := s.Sources(kind), [2]any{}
+			for n := range versions {
+				packed, err := intake.Pack(s.read(tlsIngress(sharer(sources-1), byCA+fmt.Sprint(", cert-manager.io/duration: ", 24+n, "h"), "tls")))
+				if err != nil {
+					b.Fatal(err)
+				}
+				versions[n] = packed
+			}
+			b.ReportAllocs()
+			for n := 0; b.Loop(); n++ {
+				s.looked(intake.Put(versions[n%2]))
+			}
+		})
+	}
+}

@@ -1,0 +1,132 @@
+package inventory
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/certshim/certshim"
+	"github.com/certshim/certshim/certificate"
+)
+
+// maxExpected bounds the writes whose watch event has not come yet. Beyond it they are
+// forgotten, which costs one more look at each source and nothing else.
+const maxExpected = 4096
+
+// watchDelay is how long a write of ours that no watch has shown is believed in: an apply that
+// changed nothing never shows.
+const watchDelay = 2 * time.Second
+
+// writes is what this process wrote.
+type writes struct {
+	// expected are the writes that the watch has not shown yet.
+	expected map[name]*expectation
+	// by has their names by the source that they are made for.
+	by map[Key][]name
+	// written are the uids of the Certificates that this process wrote.
+	written map[string]bool
+}
+
+// expectation is one write that the watch has not shown yet.
+type expectation struct {
+	name name
+	by   Key
+	look *Look
+	want certificate.Digest
+	at   time.Time
+	// doubted is set by a later decision for the same source, perhaps made from a Certificate
+	// from before the write, that no longer wants it. When the watch shows the write, the
+	// source is decided once more.
+	doubted bool
+}
+
+func newWrites() writes {
+	return writes{expected: map[name]*expectation{}, by: map[Key][]name{}, written: map[string]bool{}}
+}
+
+// Expect announces a write that this look led to, before it is sent; the answer to it says
+// what becomes of that.
+func (l *Look) Expect(certificate types.NamespacedName, want certificate.Digest, now time.Time) {
+	l.lock.Lock()
+	defer l.lock.Unlock()
+	w, n, by := &l.writes, nameOf(certificate.Namespace, certificate.Name), l.key
+	if len(w.expected) >= maxExpected {
+		clear(w.expected)
+		clear(w.by)
+	}
+	w.forget(n)
+	w.expected[n] = &expectation{name: n, by: by, look: l, want: want, at: now}
+	w.by[by] = append(w.by[by], n)
+}
+
+// ExpectNothing takes an announcement back: the write was refused.
+func (i *Inventory) ExpectNothing(certificate types.NamespacedName) {
+	i.lock.Lock()
+	defer i.lock.Unlock()
+	i.writes.forget(nameOf(certificate.Namespace, certificate.Name))
+}
+
+// Underway is how long to wait before the same is written again: the watch may only be behind.
+// It is 0 where no such write is expected.
+func (i *Inventory) Underway(certificate types.NamespacedName, want certificate.Digest, now time.Time) time.Duration {
+	i.lock.RLock()
+	defer i.lock.RUnlock()
+	expected := i.writes.expected[nameOf(certificate.Namespace, certificate.Name)]
+	if expected == nil || expected.want != want {
+		return 0
+	}
+	return max(0, watchDelay-now.Sub(expected.at))
+}
+
+// Wrote notes that this process has written the Certificate with that uid: what a shim writes
+// from now on, it writes beside us.
+func (i *Inventory) Wrote(uid string) {
+	i.lock.Lock()
+	defer i.lock.Unlock()
+	i.writes.written[strings.Clone(uid)] = true
+}
+
+func (w *writes) forget(n name) {
+	expected := w.expected[n]
+	if expected == nil {
+		return
+	}
+	delete(w.expected, n)
+	rest := slices.DeleteFunc(w.by[expected.by], func(other name) bool { return other == n })
+	if w.by[expected.by] = rest; len(rest) == 0 {
+		delete(w.by, expected.by)
+	}
+}
+
+// shown takes a version of a Certificate that the watch shows, and gives the expectation that
+// it is just the result of: the source it was written for need not look again. It is nil for
+// what somebody else wrote, and where the source has changed its mind.
+func (w *writes) shown(n name, item *Certificate) *expectation {
+	expected := w.expected[n]
+	if expected == nil {
+		return nil
+	}
+	w.written[strings.Clone(item.uid())] = true
+	const unsettled = certificate.ShimEntries | certificate.UnservedEntries | certificate.Deleting
+	if expected.want != item.have || item.flags&unsettled != 0 {
+		return nil
+	}
+	w.forget(n)
+	if expected.doubted {
+		return nil
+	}
+	return expected
+}
+
+func (w *writes) gone(uid string) { delete(w.written, uid) }
+
+// doubt notes which writes for a source, still to be shown, its latest outcome doesn't repeat.
+func (w *writes) doubt(by Key, outcome certshim.Outcome) {
+	for _, n := range w.by[by] {
+		expected := w.expected[n]
+		repeats := func(d certificate.Decision) bool { return d.Name == n.name && d.Want == expected.want }
+		expected.doubted = expected.doubted || !slices.ContainsFunc(outcome.Certificates, repeats)
+	}
+}

@@ -1,0 +1,55 @@
+package certshim
+
+import (
+	"github.com/certshim/certshim/certificate"
+	"github.com/certshim/certshim/resolver"
+	"github.com/certshim/certshim/source"
+)
+
+// Presence says whether something that a decision asked for is there.
+type Presence uint8
+
+const (
+	// Unknown means that it can't be known: forbidden, not yet read, or outside the watched
+	// namespaces. It never counts as Absent.
+	Unknown Presence = iota
+	// Absent means that it isn't there.
+	Absent
+	// Present means that it is there.
+	Present
+)
+
+// Observed is what a decision may read besides its source: a view of the cluster, or of
+// the documents given to plan, that does not change during one decision. What it returns
+// must not be modified.
+type Observed interface {
+	// Certificate of that name. Of one that another object controls, only Namespace, Name,
+	// UID, Secret, Owner and the flag Deleting are filled in.
+	Certificate(namespace, name string) (certificate.Observed, Presence)
+	// CertificatesOf gives those whose controller owner is the source: by group, kind and
+	// name, and by uid where both have one.
+	CertificatesOf(source.Ref) []certificate.Observed
+	// CertificatesWriting gives those of another name whose spec.secretName is the Secret:
+	// their name, Secret and owner, and the flag Deleting.
+	CertificatesWriting(namespace, secret string) []certificate.Observed
+	// First gives the source that comes first for a Secret that has no Certificate: the
+	// oldest by [source.CompareAge] of those that name it and for which stands holds. It is
+	// nil for none, and may be nil where it would be the source that is decided about. It may
+	// call stands for any source that names the Secret, and remembers the answer while that
+	// source and what it read stay as they are.
+	First(namespace, secret string, stands func(*source.Object) bool) *source.Ref
+	// Source of another kind: the Gateway of a ListenerSet.
+	Source(kind source.GroupKind, namespace, name string) (*source.Object, Presence)
+	// NamespaceLabels of a Namespace.
+	NamespaceLabels(name string) (map[string]string, Presence)
+	// NamespaceAnnotations of a Namespace, at least those that
+	// annotations.Parser.ParseIssuer reads.
+	NamespaceAnnotations(name string) (map[string]string, Presence)
+	// HasField says whether the served Certificate CRD has a field, by its path
+	// (spec.renewBeforePercentage); true where that can't be known.
+	HasField(path string) bool
+	// Served issuer kinds; nil where nothing is known of the cluster.
+	Served() resolver.Served
+	// Issuers of the cluster; nil where nothing is known of any.
+	Issuers() resolver.Issuers
+}

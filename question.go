@@ -1,0 +1,40 @@
+package certshim
+
+import (
+	"github.com/certshim/certshim/problem"
+	"github.com/certshim/certshim/source"
+)
+
+// question is what Decide is asked. Every step reads it, and none changes it.
+type question struct {
+	policy *Policy
+	object *source.Object
+	kind   source.Kind
+	seen   Observed
+}
+
+// standing says whether an object may ask for certificates. The zero value is that it may.
+type standing struct {
+	// why it may not, or why that can't be known; "" if it may.
+	why string
+	// unknown is set where it can't be known now.
+	unknown bool
+}
+
+// waitFor is the standing of what goes by something that can't be known now.
+func waitFor(why string) standing { return standing{why: why, unknown: true} }
+
+// refuse is the standing of what is refused.
+func refuse(why string) standing { return standing{why: why} }
+
+func (s standing) clear() bool { return s.why == "" }
+
+// namespaceName is the Namespace of the source, in words.
+func (q question) namespaceName() string { return "Namespace " + problem.Name(q.object.Namespace) }
+
+// namespaceLabels are those of the source's Namespace, false where they can't be known. A
+// source whose own Namespace isn't there was seen before it.
+func (q question) namespaceLabels() (map[string]string, bool) {
+	labels, presence := q.seen.NamespaceLabels(q.object.Namespace)
+	return labels, presence == Present
+}

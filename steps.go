@@ -1,0 +1,135 @@
+package certshim
+
+import (
+	"github.com/certshim/certshim/certificate"
+	"github.com/certshim/certshim/problem"
+	"github.com/certshim/certshim/source"
+)
+
+// every stands for all Secrets of a source.
+const every = ""
+
+// decide is the way of one source, a step a line: is it admitted, what does it ask for, which
+// rule matches, who names its issuer, and then what becomes of each of its Secrets, or of one.
+// read may be nil; else it has, or gets, what the source asks for.
+func decide(q question, read readings, first claims, only string) Outcome {
+	out := Outcome{Source: q.object.Ref}
+	if q.policy.Explain {
+		out.Values = map[string][]Value{}
+	}
+	if q.object.Deleting {
+		out.Ignored = "it is being deleted; the garbage collector takes its Certificates along"
+		return out
+	}
+	r := recorder{question: q, out: &out}
+	asked := read.ask(q, admit(q))
+	r.problems.Merge(asked.problems)
+	if !asked.clear() && !asked.unknown {
+		r.noLongerKept(asked.why)
+		return r.outcome()
+	}
+	if asked.unknown {
+		r.undecided(asked, asked.why)
+		return r.outcome()
+	}
+	matched := match(q, asked)
+	if matched.rule != nil {
+		out.Policy = matched.rule.Name
+	}
+	if standing := matched.standing(asked); !standing.clear() {
+		r.undecided(asked, standing.why)
+		return r.outcome()
+	}
+	decider := secrets{question: q, asked: asked, match: matched, naming: findNaming(q, asked, matched.rule), first: first}
+	r.decideEach(&decider, only)
+	r.unneeded(asked)
+	return r.outcome()
+}
+
+// recorder puts decisions and problems into an outcome.
+type recorder struct {
+	question
+	out      *Outcome
+	problems problem.List
+	// unread is set where it can't be known which Certificates there are.
+	unread bool
+}
+
+func (r *recorder) outcome() Outcome {
+	r.out.Problems = r.problems.For(r.object.Object())
+	return *r.out
+}
+
+func (r *recorder) add(decided certificate.Decision) {
+	r.out.Certificates = append(r.out.Certificates, decided)
+	r.problems.Merge(decided.Problems)
+}
+
+// decideEach decides about every Secret that the source names, or about one, and says what is
+// to be said of their issuers. A source that names none hears of its issuer, too.
+func (r *recorder) decideEach(by *secrets, only string) {
+	asks := by.asked.Asks.Asks
+	if len(asks) == 0 {
+		by.issuerFor(nil)
+	}
+	decided := make([]secret, 0, len(asks))
+	r.out.Certificates = make([]certificate.Decision, 0, len(asks))
+	for _, ask := range asks {
+		if only != every && ask.Secret != only {
+			continue
+		}
+		s := by.decide(ask)
+		decided = append(decided, s)
+		r.unread = r.unread || s.unread
+		r.problems.Merge(s.problems)
+		r.add(s.decision)
+		if r.policy.Explain && s.values != nil {
+			r.out.Values[s.name] = s.values
+		}
+	}
+	if len(by.issuers) > 0 {
+		r.out.Issuer = by.issuers[0].named.Issuer
+	}
+	t := teller{question: r.question, decided: decided}
+	t.tell(by.issuers)
+	r.problems.Merge(t.problems)
+	r.out.HeldBy = t.heldBy
+}
+
+// unneeded decides about the Certificates that are this source's and that it no longer names
+// in any form.
+func (r *recorder) unneeded(a *asked) {
+	if r.unread {
+		return
+	}
+	for _, owned := range r.seen.CertificatesOf(r.object.Ref) {
+		if !a.Named[owned.Secret] && !a.Named[owned.Name] {
+			r.add(certificate.DecideUnneeded(r.object, owned))
+		}
+	}
+}
+
+// noLongerKept keeps every Certificate of a source that asks for none, and says so.
+func (r *recorder) noLongerKept(why string) {
+	owned := r.seen.CertificatesOf(r.object.Ref)
+	if len(owned) == 0 {
+		r.out.Ignored = why
+	}
+	for _, existing := range owned {
+		r.add(certificate.NoLongerKept(r.object, existing, why))
+	}
+}
+
+// undecided keeps every Certificate of a source of which it can't be known now what it may
+// have; what is new waits.
+func (r *recorder) undecided(a *asked, why string) {
+	for _, ask := range a.Asks.Asks {
+		existing, _ := present(r.question, ask.Secret)
+		r.add(certificate.Undecided(r.object, ask, existing, why))
+	}
+	for _, owned := range r.seen.CertificatesOf(r.object.Ref) {
+		if !a.Named[owned.Secret] && !a.Named[owned.Name] {
+			r.add(certificate.Undecided(r.object, source.Ask{Secret: owned.Name}, &owned, why))
+		}
+	}
+}

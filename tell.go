@@ -1,0 +1,167 @@
+package certshim
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/certshim/certshim/certificate"
+	"github.com/certshim/certshim/problem"
+	"github.com/certshim/certshim/resolver"
+)
+
+// teller says what is to be said about the issuers of one source, once for each that is named.
+type teller struct {
+	question
+	decided  []secret
+	problems problem.List
+	// heldBy is the resolver for whose first answer a new Certificate waits, or empty.
+	heldBy string
+}
+
+func (t *teller) tell(issuers []*consulted) {
+	for i, c := range issuers {
+		t.problems.Merge(c.named.problems)
+		if c.problem.Reason != "" {
+			t.problems.Add(c.problem)
+		}
+		if c.missing && !toldBefore(c, issuers[:i]) {
+			t.tellMissing(c)
+		}
+		t.tellHeld(c)
+	}
+	t.tellNotReady()
+}
+
+func toldBefore(c *consulted, earlier []*consulted) bool {
+	for _, other := range earlier {
+		if other.missing && other.named.Ref == c.named.Ref {
+			return true
+		}
+	}
+	return false
+}
+
+// tellMissing says that the issuer isn't there, what follows, and what might be meant.
+func (t *teller) tellMissing(c *consulted) {
+	key, held := keyOf(t.question, c.named.Issuer), t.held(c.named.Ref)
+	notServed := c.fault == resolver.NotServed
+	if notServed && !t.policy.Registry.Knows(key.GroupKind) && len(held) == 0 {
+		// That nobody knows the kind has been told.
+		return
+	}
+	reason, message := problem.IssuerNotFound, "there is no "+inWords(key)
+	if notServed {
+		reason = problem.IssuerKindNotInstalled
+		message = fmt.Sprintf("the cluster has no issuers of kind %s in group %s, whose CRD isn't installed", key.Kind, key.Group)
+	}
+	p := issuerProblem(t.question, c.named, problem.Warning, reason, message+meanwhile(held))
+	p.Lines = pasteLines(near(t.question, c.named.Issuer))
+	t.problems.Add(p)
+}
+
+// held are the Certificates that stay with their present issuer instead of this one, in words.
+func (t *teller) held(named resolver.Ref) []string {
+	var names []string
+	for i := range t.decided {
+		s := &t.decided[i]
+		if s.issuer != nil && s.issuer.named.Ref == named && s.issuer.stays() {
+			names = append(names, s.name+" with "+s.issuer.issuer.Kind+" "+s.issuer.issuer.Name)
+		}
+	}
+	return names
+}
+
+func meanwhile(held []string) string {
+	if len(held) == 0 {
+		return "; its Certificates wait for it"
+	}
+	const most = 3
+	more := ""
+	if len(held) > most {
+		held, more = held[:most], " and so on"
+	}
+	return "; Certificates that have another stay with it until then: " + strings.Join(held, ", ") + more
+}
+
+// near are issuers that are there and could be meant: of nearly this name, or of this name
+// and another kind of the group. They are of the source's namespace, or of the cluster.
+func near(q question, issuer resolver.Issuer) []resolver.Issuer {
+	issuers := q.seen.Issuers()
+	if issuers == nil {
+		return nil
+	}
+	var found []resolver.Issuer
+	for _, at := range kindsBeside(q, issuer) {
+		kind := resolver.GroupKind{Group: at.Group, Kind: at.Kind}
+		if at.Name = issuers.Near(kind, keyOf(q, at).Namespace, issuer.Name, at.Kind != issuer.Kind); at.Name != "" {
+			found = append(found, at)
+		}
+	}
+	return found
+}
+
+// kindsBeside are the declared kinds of an issuer's group; or its own, if that isn't declared.
+func kindsBeside(q question, issuer resolver.Issuer) []resolver.Issuer {
+	if !q.policy.Registry.Knows(resolver.GroupKind{Group: issuer.Group, Kind: issuer.Kind}) {
+		return []resolver.Issuer{{Ref: issuer.Ref, Scope: issuer.Scope, From: resolver.FromAnnotation}}
+	}
+	var kinds []resolver.Issuer
+	for _, known := range q.policy.Registry.KindsOf(issuer.Group) {
+		ref := resolver.Ref{Group: issuer.Group, Kind: known.GroupKind.Kind}
+		kinds = append(kinds, resolver.Issuer{Ref: ref, Scope: known.Scope, From: resolver.FromAnnotation})
+	}
+	return kinds
+}
+
+// tellHeld notes that a Certificate waits for a resolver, and says so where it has been silent
+// for long.
+func (t *teller) tellHeld(c *consulted) {
+	if !c.holds() || !t.waits(c) {
+		return
+	}
+	t.heldBy = c.finding.By
+	if c.finding.Overdue {
+		t.problems.Add(issuerProblem(t.question, c.named, problem.Warning, problem.IssuerResolverUnavailable,
+			"the resolver "+c.finding.By+" has not answered yet: new Certificates wait for it"))
+	}
+}
+
+func (t *teller) waits(c *consulted) bool {
+	for i := range t.decided {
+		if t.decided[i].issuer == c && t.decided[i].decision.Action == certificate.Wait {
+			return true
+		}
+	}
+	return false
+}
+
+// tellNotReady says so where something is written that the issuer has to sign.
+func (t *teller) tellNotReady() {
+	var asked []resolver.Ref
+	for i := range t.decided {
+		s := &t.decided[i]
+		if !s.moves() || s.issuer.missing || slices.Contains(asked, s.issuer.issuer.Ref) {
+			continue
+		}
+		asked = append(asked, s.issuer.issuer.Ref)
+		t.tellReadiness(s.issuer)
+	}
+}
+
+func (t *teller) tellReadiness(c *consulted) {
+	issuers := t.seen.Issuers()
+	if issuers == nil {
+		return
+	}
+	key := keyOf(t.question, c.issuer)
+	ready, reason, message := issuers.Readiness(key)
+	if ready != resolver.NotReady {
+		return
+	}
+	text := inWords(key) + " isn't ready; its Certificates wait for it"
+	if why := strings.Trim(reason+": "+message, ": "); why != "" {
+		text += ". It says " + problem.Quote(why)
+	}
+	t.problems.Add(issuerProblem(t.question, c.named, problem.Warning, problem.IssuerNotReady, text))
+}
