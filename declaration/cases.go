@@ -29,8 +29,8 @@ func CheckCases[C Case](cases []C) Mistakes {
 	return all
 }
 
-// Outcome is what a case gave.
-type Outcome struct {
+// CaseResult is what a case gave.
+type CaseResult struct {
 	Case string
 	// Faults say how it differs from what is wanted; empty for one that passed.
 	Faults []string
@@ -65,18 +65,18 @@ type Need[C Case] struct {
 	Met  func(C) bool
 }
 
-// RunCases runs every case, and adds a failed outcome for each need that no case meets.
-func RunCases[C Case](cases []C, run func(C, *Comparison), needs []Need[C]) []Outcome {
-	var outcomes []Outcome
+// RunCases runs every case, and adds a failed result for each need that no case meets.
+func RunCases[C Case](cases []C, run func(C, *Comparison), needs []Need[C]) []CaseResult {
+	var results []CaseResult
 	for _, each := range cases {
 		var comparison Comparison
 		run(each, &comparison)
-		outcomes = append(outcomes, Outcome{Case: each.Title(), Faults: comparison.faults})
+		results = append(results, CaseResult{Case: each.Title(), Faults: comparison.faults})
 	}
 	for _, need := range needs {
 		if !slices.ContainsFunc(cases, need.Met) {
-			outcomes = append(outcomes, Outcome{Case: "a test is missing", Faults: []string{need.Case}})
+			results = append(results, CaseResult{Case: "a test is missing", Faults: []string{need.Case}})
 		}
 	}
-	return outcomes
+	return results
 }

@@ -23,7 +23,7 @@ func TestRunCases(t *testing.T) {
 		{Case: "one of z", Met: func(c doubling) bool { return c.word == "z" }},
 	}
 	got := declaration.RunCases([]doubling{{"good", "a", "aa"}, {"bad", "b", ""}, {"none", "", "c"}}, run, needs)
-	want := []declaration.Outcome{
+	want := []declaration.CaseResult{
 		{Case: "good"},
 		{Case: "bad", Faults: []string{"it is bb, want none", "the word is b, want a; as it must"}},
 		{Case: "none", Faults: []string{"it is none, want c", "the word is none, want a; as it must"}},

@@ -70,7 +70,7 @@ func (c Case) mistakes() declaration.Mistakes {
 
 // RunCases runs the type's own cases and reports missing ones: it needs one ready issuer, one
 // that isn't, and one for each rule. A case fails if the context ends.
-func (t IssuerType) RunCases(ctx context.Context) ([]declaration.Outcome, error) {
+func (t IssuerType) RunCases(ctx context.Context) ([]declaration.CaseResult, error) {
 	p, err := t.program()
 	if err != nil {
 		return nil, err

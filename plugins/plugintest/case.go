@@ -33,14 +33,14 @@ type Case struct {
 	catches []string
 }
 
-// Outcome is the outcome of a case.
-type Outcome string
+// CaseResult says how a case ended.
+type CaseResult string
 
-// The outcomes.
+// The results of a case.
 const (
-	Passed  Outcome = "passed"
-	Failed  Outcome = "failed"
-	Skipped Outcome = "skipped"
+	Passed  CaseResult = "passed"
+	Failed  CaseResult = "failed"
+	Skipped CaseResult = "skipped"
 )
 
 // Result is the result of a case, or why it didn't run.
@@ -48,7 +48,7 @@ type Result struct {
 	ID      string        `json:"id"`
 	Title   string        `json:"title"`
 	Level   Level         `json:"level"`
-	Outcome Outcome       `json:"outcome"`
+	Outcome CaseResult    `json:"outcome"`
 	Detail  string        `json:"detail,omitempty"`
 	Hint    string        `json:"hint,omitempty"`
 	Took    time.Duration `json:"took"`
@@ -68,7 +68,7 @@ func (r Report) Conformant() bool {
 
 // Verdict summarizes the report in one line.
 func (r Report) Verdict() string {
-	counts := map[Outcome]int{}
+	counts := map[CaseResult]int{}
 	var failed, skipped []string
 	for _, one := range r.Results {
 		counts[one.Outcome]++

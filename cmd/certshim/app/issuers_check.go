@@ -48,11 +48,11 @@ func testIssuerTypes(ctx context.Context, streams Streams, paths []string) error
 				printError(streams.ErrOut, err)
 				continue
 			}
-			outcomes, err := entry.RunCases(ctx)
+			results, err := entry.RunCases(ctx)
 			if err != nil {
 				return fmt.Errorf("%s: %w", file, err)
 			}
-			p, f := tellOutcomes(streams, file, outcomes)
+			p, f := printResults(streams, file, results)
 			passed, failed = passed+p, failed+f
 		}
 	}
@@ -66,16 +66,16 @@ func testIssuerTypes(ctx context.Context, streams Streams, paths []string) error
 	return nil
 }
 
-func tellOutcomes(streams Streams, file string, outcomes []declaration.Outcome) (passed, failed int) {
-	for _, outcome := range outcomes {
-		if len(outcome.Faults) == 0 {
+func printResults(streams Streams, file string, results []declaration.CaseResult) (passed, failed int) {
+	for _, result := range results {
+		if len(result.Faults) == 0 {
 			passed++
-			printLine(streams.Out, "ok    "+file+": "+outcome.Case)
+			printLine(streams.Out, "ok    "+file+": "+result.Case)
 			continue
 		}
 		failed++
-		for _, fault := range outcome.Faults {
-			printLine(streams.Out, "FAIL  "+file+": "+outcome.Case+": "+fault)
+		for _, fault := range result.Faults {
+			printLine(streams.Out, "FAIL  "+file+": "+result.Case+": "+fault)
 		}
 	}
 	return passed, failed
