@@ -45,12 +45,12 @@ func Answers() []Answer {
 	return []Answer{Done, Conflict, Outdated, Refused, Terminating, Gone, WebhookDown, Forbidden, Unsent, Failed}
 }
 
-// Read sorts an error of a write.
+// AnswerOf says what the error of a write means.
 //
 // Messages quote what was sent, which its author chose. So the status code counts first, then
 // what the server says by reason and causes, and of a message only what the server itself
 // writes at its beginning.
-func Read(err error) Answer {
+func AnswerOf(err error) Answer {
 	var status apierrors.APIStatus
 	switch {
 	case err == nil:
@@ -60,10 +60,10 @@ func Read(err error) Answer {
 	case !errors.As(err, &status):
 		return Failed
 	}
-	return readStatus(status.Status())
+	return answerOfStatus(status.Status())
 }
 
-func readStatus(s metav1.Status) Answer {
+func answerOfStatus(s metav1.Status) Answer {
 	if s.Details == nil {
 		s.Details = &metav1.StatusDetails{}
 	}
@@ -76,24 +76,24 @@ func readStatus(s metav1.Status) Answer {
 			return Refused
 		}
 	case http.StatusForbidden:
-		return readForbidden(s)
+		return answerOfForbidden(s)
 	case http.StatusNotFound:
-		return readNotFound(s)
+		return answerOfNotFound(s)
 	case http.StatusConflict:
-		return readConflict(s)
+		return answerOfConflict(s)
 	case http.StatusUnprocessableEntity:
 		if !denied(s) && hasCause(s, func(c metav1.StatusCause) bool { return c.Field == "metadata.uid" }) {
 			return Outdated
 		}
 		return Refused
 	case http.StatusInternalServerError:
-		return readInternal(s)
+		return answerOfInternal(s)
 	}
 	return Failed
 }
 
-// readForbidden tells the authorizer's answer from those of admission.
-func readForbidden(s metav1.Status) Answer {
+// answerOfForbidden tells the authorizer's answer from those of admission.
+func answerOfForbidden(s metav1.Status) Answer {
 	if !denied(s) && hasCauseOf(s, corev1.NamespaceTerminatingCause) {
 		return Terminating
 	}
@@ -114,8 +114,8 @@ func lacksPermission(why string) bool {
 	return isUser && err == nil && strings.HasPrefix(quoted[len(name):], " cannot ")
 }
 
-// readNotFound tells an object that is gone from a resource that isn't served.
-func readNotFound(s metav1.Status) Answer {
+// answerOfNotFound tells an object that is gone from a resource that isn't served.
+func answerOfNotFound(s metav1.Status) Answer {
 	switch {
 	case denied(s):
 		return Refused
@@ -125,7 +125,7 @@ func readNotFound(s metav1.Status) Answer {
 	return Failed
 }
 
-func readConflict(s metav1.Status) Answer {
+func answerOfConflict(s metav1.Status) Answer {
 	switch {
 	case denied(s):
 		return Refused
@@ -147,7 +147,7 @@ const (
 	tooLargeSent = "rpc error: code = ResourceExhausted desc = trying to send message larger than max"
 )
 
-func readInternal(s metav1.Status) Answer {
+func answerOfInternal(s metav1.Status) Answer {
 	if webhookOf(s) != "" {
 		return WebhookDown
 	}

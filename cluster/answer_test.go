@@ -89,7 +89,7 @@ func TestRead(t *testing.T) {
 		"unavailable, speaking of webhooks":  {`{"code":503,"reason":"ServiceUnavailable","message":"` + down + `"}`, Failed},
 	} {
 		err := statusError(t, row.body)
-		if got := Read(err); got != row.want || !slices.Contains(Answers(), got) {
+		if got := AnswerOf(err); got != row.want || !slices.Contains(Answers(), got) {
 			t.Errorf("%s: %s, want %s, one of %v", name, got, row.want, Answers())
 		}
 		want := ""
@@ -112,7 +112,7 @@ func TestReadWhatNoServerSaid(t *testing.T) {
 		"the Lease is over":        {&url.Error{Op: "Patch", URL: "https://server", Err: ErrLeaseOver}, Unsent},
 		"a status without details": {&apierrors.StatusError{ErrStatus: metav1.Status{Code: 403, Message: ` is forbidden: User "x" can do it`}}, Refused},
 	} {
-		if got := Read(row.err); got != row.want || WebhookOf(row.err) != "" {
+		if got := AnswerOf(row.err); got != row.want || WebhookOf(row.err) != "" {
 			t.Errorf("%s: %s, of webhook %q, want %s", name, got, WebhookOf(row.err), row.want)
 		}
 	}

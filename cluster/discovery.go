@@ -107,7 +107,7 @@ func (d *Discovery) Ask(ctx context.Context) (inventory.Facts, bool) {
 	ctx, cancel := context.WithTimeout(ctx, discoveryTimeout)
 	defer cancel()
 	lists, unknown, err := d.connection.discover(ctx)
-	d.tell(ctx, err)
+	d.logOutcome(ctx, err)
 	if err != nil {
 		return inventory.Facts{}, false
 	}
@@ -202,7 +202,7 @@ func (d *Discovery) customResources() map[schema.GroupResource]bool {
 	return custom
 }
 
-func (d *Discovery) tell(ctx context.Context, err error) {
+func (d *Discovery) logOutcome(ctx context.Context, err error) {
 	if err != nil && !errors.Is(ctx.Err(), context.Canceled) && !d.failing {
 		d.log.Warn("the cluster can't be asked what it serves", "error", err)
 	}

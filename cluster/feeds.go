@@ -71,11 +71,11 @@ func (w *Feeds) start(ctx context.Context, r Resource, again bool) {
 		return
 	}
 	w.feeds = append(w.feeds, f)
-	told := []any{"resource", r.GVR.String()}
+	attributes := []any{"resource", r.GVR.String()}
 	if r.Note != "" {
-		told = append(told, "note", r.Note)
+		attributes = append(attributes, "note", r.Note)
 	}
-	w.Log.Info("watching", told...)
+	w.Log.Info("watching", attributes...)
 }
 
 func (w *Feeds) end(f *feed) {

@@ -96,7 +96,7 @@ func TestAWriteAfterTheLeaseIsNotSent(t *testing.T) {
 	c.Gate(func() time.Time { return until })
 	for kind, send := range requests {
 		until = time.Time{}
-		if err := send(t.Context()); !errors.Is(err, ErrLeaseOver) || Read(err) != Unsent || len(methods()) != 0 {
+		if err := send(t.Context()); !errors.Is(err, ErrLeaseOver) || AnswerOf(err) != Unsent || len(methods()) != 0 {
 			t.Errorf("%s after the Lease: %v", kind, err)
 		}
 		until = time.Now().Add(time.Hour)

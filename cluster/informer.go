@@ -37,12 +37,12 @@ func (w Watching) failed(err error) {
 // NewInformer gives the informer of a resource in one namespace, or in all, with the resource's
 // transform and without a handler. Its Lister can't be used: the store holds what the transform
 // makes.
-func NewInformer(client dynamic.Interface, r Resource, namespace string, told Watching) cache.SharedIndexInformer {
-	informer := dynamicinformer.NewFilteredDynamicInformer(watchedClient{client, told.Readable}, r.GVR, namespace, 0, cache.Indexers{}, nil).Informer()
+func NewInformer(client dynamic.Interface, r Resource, namespace string, callbacks Watching) cache.SharedIndexInformer {
+	informer := dynamicinformer.NewFilteredDynamicInformer(watchedClient{client, callbacks.Readable}, r.GVR, namespace, 0, cache.Indexers{}, nil).Informer()
 	// Both fail only for an informer that runs already.
 	_ = informer.SetTransform(r.Transform)
 	_ = informer.SetWatchErrorHandlerWithContext(func(_ context.Context, _ *cache.Reflector, err error) {
-		told.failed(err)
+		callbacks.failed(err)
 	})
 	return informer
 }

@@ -9,11 +9,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// The shared backoff while a webhook is down, and how long it may be before that is told.
+// The shared backoff while a webhook is down, and how long it may be before that is reported.
 const (
 	firstPause   = time.Second
 	longestPause = 30 * time.Second
-	tellAfter    = 5 * time.Minute
+	reportAfter  = 5 * time.Minute
 )
 
 // breaker holds back all writes while an admission webhook doesn't answer: they would all
@@ -26,8 +26,8 @@ type breaker struct {
 	next    time.Time
 	pause   time.Duration
 	// probe is the source whose write tries whether the webhook is back.
-	probe key
-	told  bool
+	probe    key
+	reported bool
 }
 
 func newBreaker(gauge prometheus.Gauge) *breaker {
@@ -52,8 +52,8 @@ func (b *breaker) wait(k key, now time.Time) time.Duration {
 }
 
 // failed notes a write that the webhook didn't answer. It gives the pause, and whether
-// it is time to tell.
-func (b *breaker) failed(k key, now time.Time) (pause time.Duration, tell bool) {
+// it is time to report it.
+func (b *breaker) failed(k key, now time.Time) (pause time.Duration, report bool) {
 	b.lock.Lock()
 	defer b.lock.Unlock()
 	switch {
@@ -65,9 +65,9 @@ func (b *breaker) failed(k key, now time.Time) (pause time.Duration, tell bool) 
 	}
 	b.pending[k] = true
 	b.gauge.Set(float64(len(b.pending)))
-	tell = !b.told && now.Sub(b.since) >= tellAfter
-	b.told = b.told || tell
-	return max(b.next.Sub(now), firstPause), tell
+	report = !b.reported && now.Sub(b.since) >= reportAfter
+	b.reported = b.reported || report
+	return max(b.next.Sub(now), firstPause), report
 }
 
 // answered notes that a write got through to its end, be it refused. It gives those that
@@ -79,7 +79,7 @@ func (b *breaker) answered() []key {
 		return nil
 	}
 	released := slices.Collect(maps.Keys(b.pending))
-	b.since, b.next, b.probe, b.told = time.Time{}, time.Time{}, key{}, false
+	b.since, b.next, b.probe, b.reported = time.Time{}, time.Time{}, key{}, false
 	clear(b.pending)
 	b.gauge.Set(0)
 	return released

@@ -30,8 +30,8 @@ func TestNoWriteWaitsWhileAllIsWell(t *testing.T) {
 
 func TestAWriteThatFailsHoldsBackAllOthers(t *testing.T) {
 	b := newTestBreaker()
-	if pause, tell := b.failed(at("shop", "a"), noon); pause != firstPause || tell {
-		t.Errorf("the pause is %s, told: %t", pause, tell)
+	if pause, report := b.failed(at("shop", "a"), noon); pause != firstPause || report {
+		t.Errorf("the pause is %s, reported: %t", pause, report)
 	}
 	for elapsed, want := range map[time.Duration]time.Duration{0: firstPause, firstPause / 4: firstPause * 3 / 4, firstPause - 1: 1} {
 		if wait := b.wait(at("other", "b"), noon.Add(elapsed)); wait != want {
@@ -125,21 +125,21 @@ func TestAnAnswerReleasesAllThatWait(t *testing.T) {
 func TestAnOutageIsToldOnceAfterItHasLasted(t *testing.T) {
 	b, a := newTestBreaker(), at("shop", "a")
 	outage := func(begin time.Time) (tells int) {
-		for now := begin; now.Before(begin.Add(3 * tellAfter)); now = now.Add(max(b.wait(a, now), time.Second)) {
-			if _, tell := b.failed(a, now); tell {
+		for now := begin; now.Before(begin.Add(3 * reportAfter)); now = now.Add(max(b.wait(a, now), time.Second)) {
+			if _, report := b.failed(a, now); report {
 				tells++
-				if now.Sub(begin) < tellAfter {
-					t.Errorf("told after %s", now.Sub(begin))
+				if now.Sub(begin) < reportAfter {
+					t.Errorf("reported after %s", now.Sub(begin))
 				}
 			}
 		}
 		return tells
 	}
 	if tells := outage(noon); tells != 1 {
-		t.Errorf("told %d times", tells)
+		t.Errorf("reported %d times", tells)
 	}
 	b.answered()
 	if tells := outage(noon.Add(time.Hour)); tells != 1 {
-		t.Errorf("the next outage is told %d times", tells)
+		t.Errorf("the next outage is reported %d times", tells)
 	}
 }

@@ -54,8 +54,8 @@ type Controller struct {
 	facts    atomic.Pointer[inventory.Facts]
 	feeds    *cluster.Feeds
 	recorder *recorder
-	told     *told
-	held     *held
+	reporter *reporter
+	waiting  *waiting
 	// undeclared are the issuer kinds that sources name and nobody declares.
 	undeclared []usedKind
 	writer     cluster.Writer
@@ -103,7 +103,7 @@ func New(config Config, base *rest.Config, log *slog.Logger, registry *prometheu
 	c.metrics = newMetrics(registry, config.Version, func() float64 { return float64(c.queue.Len()) })
 	registry.MustRegister(newIssuersMetric(c.inventory))
 	c.breaker = newBreaker(c.metrics.pendingWrites)
-	c.held = newHeld(c.metrics.held)
+	c.waiting = newWaiting(c.metrics.held)
 	return c, nil
 }
 
@@ -155,7 +155,7 @@ func (c *Controller) connect(ctx context.Context) error {
 		return err
 	}
 	c.recorder = newRecorder(connection.Events, c.metrics, c.log)
-	c.told = newTold(c.recorder, c.metrics)
+	c.reporter = newReporter(c.recorder, c.metrics)
 	if c.discovery, err = cluster.NewDiscovery(connection, c.log); err != nil {
 		return err
 	}
@@ -165,6 +165,6 @@ func (c *Controller) connect(ctx context.Context) error {
 
 func (c *Controller) newFeeds(clients cluster.Clients) *cluster.Feeds {
 	return &cluster.Feeds{
-		Clients: clients, Namespaces: c.config.Namespaces, Look: func() { poke(c.look) }, Report: c.report, Log: c.log,
+		Clients: clients, Namespaces: c.config.Namespaces, Look: func() { poke(c.look) }, Report: c.feedChanged, Log: c.log,
 	}
 }

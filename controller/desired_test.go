@@ -96,7 +96,7 @@ func TestAKindThatIsDeclaredLater(t *testing.T) {
 	}
 	policy := *c.policy()
 	policy.Registry = registry
-	c.adopt(&policy)
+	c.usePolicy(&policy)
 	watchedKinds(c, s, needing(strangeKind), time.Now())
 	var made []string
 	for _, w := range c.desired(s, false) {

@@ -35,16 +35,16 @@ const (
 // The results by which events are counted.
 const (
 	eventSent    = "sent"
-	eventKnown   = "known"
+	eventExists  = "known"
 	eventDropped = "dropped"
 	eventFailed  = "failed"
 )
 
-// Limits of what is told: by size of a note, by object and decision, by time, by what may
+// Limits of what is reported: by size of a note, by object and decision, by time, by what may
 // wait, and by attempts.
 const (
 	maxNote        = 1024
-	maxTold        = 10
+	maxReported    = 10
 	warningsPerSec = 20
 	warningBurst   = 100
 	normalsPerSec  = 5
@@ -138,12 +138,12 @@ func newEvent(ref source.Ref, kind, reason, note string, now time.Time) *eventsv
 	}
 }
 
-// eventName is made of the object's name, and of a hash of its uid and what is told. It
+// eventName is made of the object's name, and of a hash of its uid and what is reported. It
 // stays within the 253 bytes of a name.
-func eventName(ref source.Ref, told, suffix string) string {
+func eventName(ref source.Ref, reported, suffix string) string {
 	const longest = 200
 	h := fnv.New64a()
-	h.Write([]byte(ref.UID + "\x00" + told))
+	h.Write([]byte(ref.UID + "\x00" + reported))
 	name := strings.TrimRight(ref.Name[:min(len(ref.Name), longest)], ".-")
 	name += fmt.Sprintf(".%016x", h.Sum64())
 	if suffix != "" {
@@ -218,7 +218,7 @@ func (r *recorder) send(ctx context.Context, e event, normal bool) {
 	case err == nil:
 		r.metrics.events.WithLabelValues(eventSent).Inc()
 	case apierrors.IsAlreadyExists(err):
-		r.metrics.events.WithLabelValues(eventKnown).Inc()
+		r.metrics.events.WithLabelValues(eventExists).Inc()
 	case normal, e.tries >= eventAttempts, apierrors.IsNotFound(err), apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
 		r.metrics.events.WithLabelValues(eventFailed).Inc()
 		r.log.Debug("an Event was not taken", "namespace", e.Namespace, "name", e.Regarding.Name, "reason", e.Reason, "error", err)

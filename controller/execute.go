@@ -26,7 +26,7 @@ type result struct {
 	answer cluster.Answer
 	// after is when to come back at the latest; 0 means not at all, or by backoff.
 	after time.Duration
-	// problem, if it has a reason, is to be told to the source.
+	// problem, if it has a reason, is to be reported on the source.
 	problem problem.Problem
 	err     error
 }
@@ -109,13 +109,13 @@ func (c *Controller) send(ctx context.Context, look *inventory.Look, name types.
 }
 
 func (c *Controller) count(action string, err error) error {
-	c.metrics.writes.WithLabelValues(action, string(cluster.Read(err))).Inc()
+	c.metrics.writes.WithLabelValues(action, string(cluster.AnswerOf(err))).Inc()
 	return err
 }
 
 // judge says who acts next after the API server's answer.
 func (c *Controller) judge(k key, d certificate.Decision, err error) result {
-	r := result{answer: cluster.Read(err), err: err}
+	r := result{answer: cluster.AnswerOf(err), err: err}
 	if r.answer != cluster.WebhookDown && r.answer != cluster.Failed && r.answer != cluster.Unsent {
 		c.queue.inLine(c.breaker.answered()...)
 	}
@@ -128,8 +128,8 @@ func (c *Controller) judge(k key, d certificate.Decision, err error) result {
 			Message: fmt.Sprintf("the API server refuses Certificate %q: %s", d.Name, err),
 		}
 	case cluster.WebhookDown:
-		var tell bool
-		if r.after, tell = c.breaker.failed(k, time.Now()); tell {
+		var report bool
+		if r.after, report = c.breaker.failed(k, time.Now()); report {
 			r.problem = problem.Problem{
 				Severity: problem.Error, Reason: problem.WebhookDown,
 				Message: "no Certificate has been written for minutes: " + err.Error(),

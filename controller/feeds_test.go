@@ -48,7 +48,7 @@ func connectTo(t *testing.T, c *Controller, objects ...runtime.Object) *fake.Fak
 // settleUntil lets the controller follow its feeds until something is so.
 func settleUntil(t *testing.T, c *Controller, firstReady chan struct{}, is func() bool) {
 	t.Helper()
-	for c.settle(t.Context(), firstReady); !is(); c.settle(t.Context(), firstReady) {
+	for c.attachFeeds(t.Context(), firstReady); !is(); c.attachFeeds(t.Context(), firstReady) {
 		select {
 		case <-c.look:
 		case <-time.After(time.Minute):
@@ -69,9 +69,9 @@ func TestNothingIsDecidedWhileObjectsAreReadAgain(t *testing.T) {
 	k := see(t, c, ingress(issuer, "tls"))
 	c.reconcile(t.Context(), k)
 	queued(c)
-	told := len(c.told.sources[k])
+	told := len(c.reporter.sources[k])
 	writer.requests = nil
-	c.adopt(c.policy())
+	c.usePolicy(c.policy())
 	c.queue.soon(k)
 	drain(t, c)
 	goes(t, c, ingress(issuer, "tls"))
@@ -79,8 +79,8 @@ func TestNothingIsDecidedWhileObjectsAreReadAgain(t *testing.T) {
 	drain(t, c)
 	// A worker may have taken it from the queue before.
 	c.reconcile(t.Context(), k)
-	if len(writer.requests) > 0 || told == 0 || len(c.told.sources[k]) != told {
-		t.Errorf("requests %v; told %d, then %d", writer.requests, told, len(c.told.sources[k]))
+	if len(writer.requests) > 0 || told == 0 || len(c.reporter.sources[k]) != told {
+		t.Errorf("requests %v; told %d, then %d", writer.requests, told, len(c.reporter.sources[k]))
 	}
 }
 
@@ -93,17 +93,17 @@ func TestASourceThatGoesWhileNothingIsDecidedIsForgotten(t *testing.T) {
 	k := see(t, c, ingress(issuer, "tls"))
 	drain(t, c)
 	other := at("shop", "other")
-	c.held.set(other, "plugin/corp")
-	c.adopt(c.policy())
+	c.waiting.set(other, "plugin/corp")
+	c.usePolicy(c.policy())
 	goes(t, c, ingress(issuer, "tls"))
 	drain(t, c)
-	if !slices.Equal(c.told.keys(), []key{k}) {
-		t.Fatalf("remembered are %v", c.told.keys())
+	if !slices.Equal(c.reporter.keys(), []key{k}) {
+		t.Fatalf("remembered are %v", c.reporter.keys())
 	}
 	settleUntil(t, c, firstReady, isReady(c))
 	drain(t, c)
-	if len(c.told.keys())+len(c.held.keys()) > 0 {
-		t.Errorf("remembered are %v, %v", c.told.keys(), c.held.keys())
+	if len(c.reporter.keys())+len(c.waiting.keys()) > 0 {
+		t.Errorf("remembered are %v, %v", c.reporter.keys(), c.waiting.keys())
 	}
 }
 
@@ -120,10 +120,10 @@ func TestNothingIsDecidedOnceCertificatesAreForgotten(t *testing.T) {
 	serve(c, listOf("apps/v1", metav1.APIResource{Name: "deployments", Kind: "Deployment", Namespaced: true}))
 	c.know()
 	c.reconcile(t.Context(), k)
-	c.settle(t.Context(), make(chan struct{}))
+	c.attachFeeds(t.Context(), make(chan struct{}))
 	c.reconcile(t.Context(), k)
-	if c.informed.Load() || len(writer.requests) > 0 || len(c.told.keys()) > 0 {
-		t.Errorf("informed %v, requests %v, told %v", c.informed.Load(), writer.requests, c.told.keys())
+	if c.informed.Load() || len(writer.requests) > 0 || len(c.reporter.keys()) > 0 {
+		t.Errorf("informed %v, requests %v, told %v", c.informed.Load(), writer.requests, c.reporter.keys())
 	}
 }
 
@@ -276,7 +276,7 @@ func TestTheEndOfEachPeakOfMemoryIsTold(t *testing.T) {
 	}
 	firstReady := make(chan struct{})
 	settleUntil(t, c, firstReady, isReady(c))
-	c.settle(t.Context(), firstReady)
+	c.attachFeeds(t.Context(), firstReady)
 	select {
 	case <-firstReady:
 	default:
@@ -290,7 +290,7 @@ func TestTheEndOfEachPeakOfMemoryIsTold(t *testing.T) {
 	if c.noteIdle(); peaks != 2 || testutil.ToFloat64(c.metrics.initialDone) != 1 {
 		t.Errorf("%d peaks ended once all is done, want 2", peaks)
 	}
-	c.adopt(c.policy())
+	c.usePolicy(c.policy())
 	settleUntil(t, c, firstReady, isReady(c))
 	if got := queued(c); !slices.Equal(got, []string{"web"}) || peaks != 2 {
 		t.Errorf("by another policy, queued are %v; %d peaks ended", got, peaks)
@@ -315,12 +315,12 @@ func TestFeedsShowInMetrics(t *testing.T) {
 		{cluster.Status{Attached: true}, 1, 0},
 	} {
 		row.status.Resource = resource
-		c.report(row.status)
+		c.feedChanged(row.status)
 		if value(c.metrics.synced) != row.synced || value(c.metrics.forbidden) != row.forbidden {
 			t.Errorf("step %d: synced %v, forbidden %v", i, value(c.metrics.synced), value(c.metrics.forbidden))
 		}
 	}
-	c.report(cluster.Status{Resource: resource, Ended: true})
+	c.feedChanged(cluster.Status{Resource: resource, Ended: true})
 	if n := testutil.CollectAndCount(c.metrics.synced) + testutil.CollectAndCount(c.metrics.forbidden); n != 0 {
 		t.Errorf("of a feed that has ended, %d series are left", n)
 	}

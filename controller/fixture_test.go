@@ -168,7 +168,7 @@ func newTestController(t *testing.T, writer cluster.Writer, change ...func(*Conf
 	}
 	c.writer = writer
 	c.recorder = newRecorder(nil, c.metrics, c.log)
-	c.told = newTold(c.recorder, c.metrics)
+	c.reporter = newReporter(c.recorder, c.metrics)
 	c.inventory.Know(inventory.CertificateKind(), inventory.Whole)
 	c.informed.Store(true)
 	return c

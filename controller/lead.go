@@ -64,9 +64,9 @@ func (c *Controller) elect(ctx context.Context, lock resourcelock.Interface, wor
 	stop()
 	<-ended
 	if lost && ctx.Err() == nil {
-		return fmt.Errorf("the Lease %s was lost, perhaps to another replica: ending, to be started anew", lock.Describe())
+		return fmt.Errorf("the Lease %s was lost, perhaps to another replica: exiting, to be restarted", lock.Describe())
 	}
-	if !lost && c.tenure.held() {
+	if !lost && c.tenure.active() {
 		c.giveBack(ctx, observed)
 	}
 	return nil

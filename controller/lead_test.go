@@ -215,7 +215,7 @@ func TestALeaseTakenByAnotherEndsWorkAtOnce(t *testing.T) {
 		server := &leaseServer{}
 		r := enter(t, server, "a", 0)
 		pass(30 * time.Second)
-		if server.holder() != "a" || !r.tenure.held() || testutil.ToFloat64(r.metrics.leader) != 1 {
+		if server.holder() != "a" || !r.tenure.active() || testutil.ToFloat64(r.metrics.leader) != 1 {
 			t.Fatalf("%q leads, want a", server.holder())
 		}
 		taken := time.Now()
@@ -230,8 +230,8 @@ func TestALeaseTakenByAnotherEndsWorkAtOnce(t *testing.T) {
 		if r.err == nil || !strings.Contains(r.err.Error(), "the Lease shop/certshim was lost") {
 			t.Errorf("error %v", r.err)
 		}
-		if server.holder() != "b" || r.tenure.held() || testutil.ToFloat64(r.metrics.leader) != 0 {
-			t.Errorf("%q holds the Lease, writes may begin: %t", server.holder(), r.tenure.held())
+		if server.holder() != "b" || r.tenure.active() || testutil.ToFloat64(r.metrics.leader) != 0 {
+			t.Errorf("%q holds the Lease, writes may begin: %t", server.holder(), r.tenure.active())
 		}
 	})
 }
@@ -262,8 +262,8 @@ func TestRenewalsThatFailEndWorkBeforeAnotherBegins(t *testing.T) {
 				if took := old.end.Sub(last); !deaf && took > given {
 					t.Errorf("work ended %s after the last renewal, want %s, when nobody tries any more", took, given)
 				}
-				if old.tenure.held() || renewed.Before(next.begin) {
-					t.Errorf("writes may begin: %t", old.tenure.held())
+				if old.tenure.active() || renewed.Before(next.begin) {
+					t.Errorf("writes may begin: %t", old.tenure.active())
 				}
 				mend()
 				<-old.done
@@ -290,13 +290,13 @@ func TestTheLeaseIsGivenBackAfterWorkHasEnded(t *testing.T) {
 		r.stop()
 		asked := time.Now()
 		pass(17 * time.Second)
-		if server.holder() != "a" || !r.tenure.held() {
+		if server.holder() != "a" || !r.tenure.active() {
 			t.Fatalf("%q leads while a finishes its writes", server.holder())
 		}
 		<-r.done
 		_, released := server.times()
 		t.Logf("work ended %s after it was asked to, the Lease was given back %s later", r.end.Sub(asked), released.Sub(r.end))
-		if r.err != nil || released.Before(r.end) || r.end.Sub(asked) < r.finish || r.tenure.held() {
+		if r.err != nil || released.Before(r.end) || r.end.Sub(asked) < r.finish || r.tenure.active() {
 			t.Errorf("error %v, work ended at %s, released at %s", r.err, r.end, released)
 		}
 		pass(6 * time.Second)
@@ -350,7 +350,7 @@ func TestAReplicaThatNeverLedGivesNothingBack(t *testing.T) {
 
 func TestWithoutElectionWritesMayAlwaysBegin(t *testing.T) {
 	var none *tenure
-	if !none.held() || !none.until().After(time.Now()) {
+	if !none.active() || !none.until().After(time.Now()) {
 		t.Error("a nil tenure has ended")
 	}
 	c := newTestController(t, &script{})
@@ -384,8 +384,8 @@ func TestAProcessThatSleptBeginsNoWrite(t *testing.T) {
 			tenure.renew(begin, lasts)
 			defer tenure.cease()
 			now = moment{begin.monotonic.Add(c.monotonic), begin.wall.Add(c.wall)}
-			if tenure.held() != c.held {
-				t.Errorf("a write may begin: %v", tenure.held())
+			if tenure.active() != c.held {
+				t.Errorf("a write may begin: %v", tenure.active())
 			}
 			if until := tenure.until(); until.IsZero() == c.held || c.held && !until.Equal(begin.monotonic.Add(lasts)) {
 				t.Errorf("writes may begin until %s", until)
@@ -407,15 +407,15 @@ func TestARenewalAfterSleepLetsWritesBeginAgain(t *testing.T) {
 		}
 		lock := observedLock{&seat{server: server, id: "a"}, tenure}
 		record := resourcelock.LeaderElectionRecord{HolderIdentity: "a", LeaseDurationSeconds: 15}
-		if err := lock.Create(t.Context(), record); err != nil || !tenure.held() {
-			t.Fatalf("held: %t, %v", tenure.held(), err)
+		if err := lock.Create(t.Context(), record); err != nil || !tenure.active() {
+			t.Fatalf("held: %t, %v", tenure.active(), err)
 		}
 		ahead = time.Hour
-		if tenure.held() {
+		if tenure.active() {
 			t.Error("writes may begin after an hour's sleep")
 		}
-		if err := lock.Update(t.Context(), record); err != nil || !tenure.held() {
-			t.Errorf("held: %t, %v", tenure.held(), err)
+		if err := lock.Update(t.Context(), record); err != nil || !tenure.active() {
+			t.Errorf("held: %t, %v", tenure.active(), err)
 		}
 		tenure.cease()
 	})
@@ -443,8 +443,8 @@ func TestARenewalCountsFromWhenItWasSent(t *testing.T) {
 			t.Fatal(err)
 		}
 		<-ended
-		if took := time.Since(sent); took != 15*time.Second || tenure.held() {
-			t.Errorf("the tenure ended after %s, held: %t", took, tenure.held())
+		if took := time.Since(sent); took != 15*time.Second || tenure.active() {
+			t.Errorf("the tenure ended after %s, held: %t", took, tenure.active())
 		}
 	})
 }

@@ -112,7 +112,7 @@ func (m *metrics) zero() {
 			m.writes.WithLabelValues(action, string(result))
 		}
 	}
-	for _, result := range []string{eventSent, eventKnown, eventDropped, eventFailed} {
+	for _, result := range []string{eventSent, eventExists, eventDropped, eventFailed} {
 		m.events.WithLabelValues(result)
 	}
 }

@@ -56,7 +56,7 @@ func TestAFailedTurnComesBackLaterEachTime(t *testing.T) {
 		<-time.After(firstRetry)
 		synctest.Wait()
 		if got := takeAll(q); len(got) != 1 {
-			t.Errorf("after a success the backoff doesn't begin anew: %v", got)
+			t.Errorf("after a success the backoff does not start again: %v", got)
 		}
 	})
 }

@@ -16,26 +16,26 @@ import (
 	"github.com/certshim/certshim/source"
 )
 
-// verdict is what follows from one look at a source.
-type verdict struct {
+// requeue says whether a source must be looked at again, and when.
+type requeue struct {
 	// retry asks for another look after the backoff, after one at that time.
 	retry bool
 	after time.Duration
 }
 
 // reconcile looks at one source: reads it, decides, executes, and says so.
-func (c *Controller) reconcile(ctx context.Context, k key) verdict {
+func (c *Controller) reconcile(ctx context.Context, k key) requeue {
 	c.metrics.reconciles.Inc()
 	look := c.inventory.Look(k)
 	if look == nil {
 		c.forget(k)
-		return verdict{}
+		return requeue{}
 	}
 	defer look.Close()
 	outcome := c.decide(look)
 	if look.Unread() {
 		// The source wakes once what was asked for is known.
-		return verdict{}
+		return requeue{}
 	}
 	if names := needLive(outcome.Certificates); len(names) > 0 {
 		if err := c.readLive(ctx, look, names); err != nil {
@@ -43,28 +43,28 @@ func (c *Controller) reconcile(ctx context.Context, k key) verdict {
 		}
 		outcome = c.decide(look)
 	}
-	v, problems, conflicts := c.executeAll(ctx, look, outcome, nil)
+	next, problems, conflicts := c.executeAll(ctx, look, outcome, nil)
 	if len(conflicts) > 0 {
 		if err := c.readLive(ctx, look, conflicts); err != nil {
 			return c.failed(outcome.Source, err)
 		}
 		outcome = c.decide(look)
 		again, more, still := c.executeAll(ctx, look, outcome, conflicts)
-		v.merge(again)
-		v.retry = v.retry || len(still) > 0
+		next.merge(again)
+		next.retry = next.retry || len(still) > 0
 		problems.Merge(more)
 	}
 	problems.Merge(outcome.Problems)
-	c.told.tell(k, outcome.Source, problems.For(outcome.Source.Object()).All(), time.Now())
-	return v
+	c.reporter.report(k, outcome.Source, problems.For(outcome.Source.Object()).All(), time.Now())
+	return next
 }
 
 // forget drops what is remembered of a source that is gone. One may be gone because objects are
 // read again; then all that is remembered is looked at once they are known.
 func (c *Controller) forget(k key) {
 	if c.informed.Load() {
-		c.told.forget(k)
-		c.held.set(k, "")
+		c.reporter.forget(k)
+		c.waiting.set(k, "")
 	}
 }
 
@@ -78,7 +78,7 @@ func (c *Controller) decide(look *inventory.Look) certshim.Outcome {
 	c.wake(look.Keep(outcome, func(object *source.Object, secret string) bool {
 		return certshim.Stands(look.Policy(), object, look, secret)
 	}))
-	c.held.set(look.Key(), outcome.HeldBy)
+	c.waiting.set(look.Key(), outcome.HeldBy)
 	return outcome
 }
 
@@ -113,7 +113,7 @@ func (c *Controller) readLive(ctx context.Context, look *inventory.Look, names [
 
 // executeAll carries out the decisions, one after another; one that fails stops no other.
 // With only, it carries out no decision but those about these Certificates.
-func (c *Controller) executeAll(ctx context.Context, look *inventory.Look, outcome certshim.Outcome, only []types.NamespacedName) (v verdict, problems problem.List, conflicts []types.NamespacedName) {
+func (c *Controller) executeAll(ctx context.Context, look *inventory.Look, outcome certshim.Outcome, only []types.NamespacedName) (next requeue, problems problem.List, conflicts []types.NamespacedName) {
 	for _, d := range outcome.Certificates {
 		name := types.NamespacedName{Namespace: d.Namespace, Name: d.Name}
 		if only != nil && !slices.Contains(only, name) {
@@ -127,25 +127,25 @@ func (c *Controller) executeAll(ctx context.Context, look *inventory.Look, outco
 		case cluster.Conflict:
 			conflicts = append(conflicts, name)
 		case cluster.Outdated, cluster.Forbidden, cluster.Unsent, cluster.Failed:
-			v.merge(c.failed(outcome.Source, r.err))
+			next.merge(c.failed(outcome.Source, r.err))
 		case cluster.Done, cluster.Refused, cluster.Terminating, cluster.Gone, cluster.WebhookDown:
 		}
-		v.merge(verdict{after: r.after})
+		next.merge(requeue{after: r.after})
 	}
-	return v, problems, conflicts
+	return next, problems, conflicts
 }
 
 // failed asks for another try. What an API server that can't be reached says is no news at
 // every try.
-func (c *Controller) failed(ref source.Ref, err error) verdict {
+func (c *Controller) failed(ref source.Ref, err error) requeue {
 	c.log.Debug("a write failed; it is tried again", "source", ref.Kind, "namespace", ref.Namespace, "name", ref.Name, "error", err)
-	return verdict{retry: true}
+	return requeue{retry: true}
 }
 
 // merge takes the earlier of two times.
-func (v *verdict) merge(other verdict) {
-	v.retry = v.retry || other.retry
-	if v.after == 0 || (other.after > 0 && other.after < v.after) {
-		v.after = other.after
+func (q *requeue) merge(other requeue) {
+	q.retry = q.retry || other.retry
+	if q.after == 0 || (other.after > 0 && other.after < q.after) {
+		q.after = other.after
 	}
 }

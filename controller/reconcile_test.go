@@ -23,8 +23,8 @@ func TestReconcileCreates(t *testing.T) {
 	writer := &script{}
 	c := newTestController(t, writer)
 	k := see(t, c, ingress(issuer, "tls"))
-	if v := c.reconcile(t.Context(), k); v != (verdict{}) {
-		t.Errorf("verdict %+v", v)
+	if next := c.reconcile(t.Context(), k); next != (requeue{}) {
+		t.Errorf("requeue %+v", next)
 	}
 	if diff := cmp.Diff([]string{"apply tls"}, writer.requests); diff != "" {
 		t.Error("(-want +got)", diff)
@@ -76,12 +76,12 @@ func TestReconcileReactsToAnswers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			writer := &script{answers: []error{tt.answer}}
 			c := newTestController(t, writer)
-			v := c.reconcile(t.Context(), see(t, c, ingress(issuer, "tls")))
+			next := c.reconcile(t.Context(), see(t, c, ingress(issuer, "tls")))
 			if diff := cmp.Diff(tt.requests, writer.requests); diff != "" {
 				t.Error("requests (-want +got)", diff)
 			}
-			if v.retry != tt.retry || (v.after > 0) != tt.later {
-				t.Errorf("verdict %+v", v)
+			if next.retry != tt.retry || (next.after > 0) != tt.later {
+				t.Errorf("requeue %+v", next)
 			}
 			var told []problem.Reason
 			for len(c.recorder.warnings) > 0 {
@@ -109,8 +109,8 @@ func TestBadInputWritesNothingAndIsToldOnce(t *testing.T) {
 	c := newTestController(t, writer)
 	k := see(t, c, ingress(map[string]any{"cert-manager.io/issuer": "ca", "cert-manager.io/duration": "90d"}, "tls"))
 	for range 3 {
-		if v := c.reconcile(t.Context(), k); v != (verdict{}) {
-			t.Errorf("verdict %+v", v)
+		if next := c.reconcile(t.Context(), k); next != (requeue{}) {
+			t.Errorf("requeue %+v", next)
 		}
 	}
 	if len(writer.requests) != 0 {
@@ -283,8 +283,8 @@ func TestACertificateDoesNotMoveToAKindThatIsNotReadYet(t *testing.T) {
 	c.inventory.Know(clusterIssuerKind, inventory.Unread)
 	see(t, c, ingress(map[string]any{"cert-manager.io/cluster-issuer": "vault"}, "tls"))
 	queued(c)
-	if v := c.reconcile(t.Context(), k); v != (verdict{}) || len(writer.requests) > 0 {
-		t.Errorf("before its issuers are read: %+v, %v", v, writer.requests)
+	if next := c.reconcile(t.Context(), k); next != (requeue{}) || len(writer.requests) > 0 {
+		t.Errorf("before its issuers are read: %+v, %v", next, writer.requests)
 	}
 	c.wake(c.inventory.Know(clusterIssuerKind, inventory.Whole))
 	if got := queued(c); !slices.Equal(got, []string{"web"}) {
@@ -371,7 +371,7 @@ func packed(t *testing.T, r cluster.Resource, object *unstructured.Unstructured)
 
 // A held source shows in the metric of its resolver until it isn't held, or is gone.
 func TestHeldSourcesAreCounted(t *testing.T) {
-	h := newHeld(heldSources())
+	h := newWaiting(heldSources())
 	count := func(resolver string) float64 { return testutil.ToFloat64(h.gauge.WithLabelValues(resolver)) }
 	a, b := at("shop", "a"), at("shop", "b")
 	for _, step := range []struct {

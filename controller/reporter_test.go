@@ -18,10 +18,10 @@ import (
 
 var noon = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 
-func newTestTold(t *testing.T) *told {
+func newTestReporter(t *testing.T) *reporter {
 	t.Helper()
 	m := newMetrics(prometheus.NewRegistry(), "test", func() float64 { return 0 })
-	return newTold(newRecorder(nil, m, slog.New(slog.DiscardHandler)), m)
+	return newReporter(newRecorder(nil, m, slog.New(slog.DiscardHandler)), m)
 }
 
 // sent takes the warnings that were queued, as the names of their Events.
@@ -38,31 +38,31 @@ func bad(message string) problem.Problem {
 }
 
 func TestAProblemIsToldOnceUntilItReturns(t *testing.T) {
-	told, k, ref := newTestTold(t), at("shop", "web"), source.Ref{Namespace: "shop", Name: "web", UID: "u"}
-	tell := func(now time.Time, problems ...problem.Problem) []string {
-		told.tell(k, ref, problems, now)
-		return sent(told.record)
+	reporter, k, ref := newTestReporter(t), at("shop", "web"), source.Ref{Namespace: "shop", Name: "web", UID: "u"}
+	report := func(now time.Time, problems ...problem.Problem) []string {
+		reporter.report(k, ref, problems, now)
+		return sent(reporter.record)
 	}
-	first := tell(noon, bad("a"))
+	first := report(noon, bad("a"))
 	if len(first) != 1 {
 		t.Fatalf("first: %v", first)
 	}
-	if again := tell(noon, bad("a"), bad("b")); len(again) != 1 || again[0] == first[0] {
+	if again := report(noon, bad("a"), bad("b")); len(again) != 1 || again[0] == first[0] {
 		t.Errorf("a second problem beside the first: %v", again)
 	}
-	tell(noon)
-	returned := tell(noon.Add(time.Minute), bad("a"))
+	report(noon)
+	returned := report(noon.Add(time.Minute), bad("a"))
 	if len(returned) != 1 || returned[0] == first[0] {
 		t.Errorf("returned: %v, must have another name than %v", returned, first)
 	}
-	if got := testutil.ToFloat64(told.metrics.currentProblems.WithLabelValues("BadConfig", "error")); got != 1 {
+	if got := testutil.ToFloat64(reporter.metrics.currentProblems.WithLabelValues("BadConfig", "error")); got != 1 {
 		t.Errorf("current problems: %v", got)
 	}
-	told.forget(k)
-	if got := testutil.ToFloat64(told.metrics.currentProblems.WithLabelValues("BadConfig", "error")); got != 0 {
+	reporter.forget(k)
+	if got := testutil.ToFloat64(reporter.metrics.currentProblems.WithLabelValues("BadConfig", "error")); got != 0 {
 		t.Errorf("current problems of nobody: %v", got)
 	}
-	if got := testutil.ToFloat64(told.metrics.problems.WithLabelValues("BadConfig", "error")); got != 3 {
+	if got := testutil.ToFloat64(reporter.metrics.problems.WithLabelValues("BadConfig", "error")); got != 3 {
 		t.Errorf("problems: %v", got)
 	}
 }
@@ -73,9 +73,9 @@ func TestARestartTellsNothingTwice(t *testing.T) {
 	ref := source.Ref{Namespace: "shop", Name: "web", UID: "u"}
 	names := map[string]bool{}
 	for i := range 2 {
-		told := newTestTold(t)
-		told.tell(at("shop", "web"), ref, []problem.Problem{bad("a")}, noon.Add(time.Duration(i)*time.Hour))
-		for _, name := range sent(told.record) {
+		reporter := newTestReporter(t)
+		reporter.report(at("shop", "web"), ref, []problem.Problem{bad("a")}, noon.Add(time.Duration(i)*time.Hour))
+		for _, name := range sent(reporter.record) {
 			names[name] = true
 		}
 	}
@@ -85,56 +85,56 @@ func TestARestartTellsNothingTwice(t *testing.T) {
 }
 
 func TestAtMostTenAreToldAtOnce(t *testing.T) {
-	told := newTestTold(t)
+	reporter := newTestReporter(t)
 	var problems []problem.Problem
 	for i := range 25 {
 		problems = append(problems, bad(fmt.Sprint(i)))
 	}
-	told.tell(at("shop", "web"), source.Ref{Name: "web"}, problems, noon)
-	if got := len(sent(told.record)); got != maxTold {
-		t.Errorf("told %d", got)
+	reporter.report(at("shop", "web"), source.Ref{Name: "web"}, problems, noon)
+	if got := len(sent(reporter.record)); got != maxReported {
+		t.Errorf("reported %d", got)
 	}
 }
 
 func TestAWarningThatFoundNoRoomIsToldLater(t *testing.T) {
-	told := newTestTold(t)
-	told.record.warnings = make(chan event, 1)
-	told.tell(at("shop", "a"), source.Ref{Name: "a"}, []problem.Problem{bad("a")}, noon)
-	told.tell(at("shop", "b"), source.Ref{Name: "b"}, []problem.Problem{bad("b")}, noon)
-	sent(told.record)
-	told.tell(at("shop", "b"), source.Ref{Name: "b"}, []problem.Problem{bad("b")}, noon)
-	if got := sent(told.record); len(got) != 1 {
-		t.Errorf("told later: %v", got)
+	reporter := newTestReporter(t)
+	reporter.record.warnings = make(chan event, 1)
+	reporter.report(at("shop", "a"), source.Ref{Name: "a"}, []problem.Problem{bad("a")}, noon)
+	reporter.report(at("shop", "b"), source.Ref{Name: "b"}, []problem.Problem{bad("b")}, noon)
+	sent(reporter.record)
+	reporter.report(at("shop", "b"), source.Ref{Name: "b"}, []problem.Problem{bad("b")}, noon)
+	if got := sent(reporter.record); len(got) != 1 {
+		t.Errorf("reported later: %v", got)
 	}
-	if got := testutil.ToFloat64(told.metrics.events.WithLabelValues(eventDropped)); got != 1 {
+	if got := testutil.ToFloat64(reporter.metrics.events.WithLabelValues(eventDropped)); got != 1 {
 		t.Errorf("dropped: %v", got)
 	}
 }
 
 func TestAnotherShimIsCounted(t *testing.T) {
-	told, k := newTestTold(t), at("shop", "web")
+	reporter, k := newTestReporter(t), at("shop", "web")
 	other := problem.Problem{Severity: problem.Warning, Reason: problem.OtherShimActive, Message: "m"}
-	told.tell(k, source.Ref{}, []problem.Problem{other}, noon)
-	if got := testutil.ToFloat64(told.metrics.otherShim); got != 1 {
+	reporter.report(k, source.Ref{}, []problem.Problem{other}, noon)
+	if got := testutil.ToFloat64(reporter.metrics.otherShim); got != 1 {
 		t.Errorf("other shims: %v", got)
 	}
-	told.tell(k, source.Ref{}, nil, noon)
-	if got := testutil.ToFloat64(told.metrics.otherShim); got != 0 {
+	reporter.report(k, source.Ref{}, nil, noon)
+	if got := testutil.ToFloat64(reporter.metrics.otherShim); got != 0 {
 		t.Errorf("other shims after it is off: %v", got)
 	}
 }
 
 func TestTheMemoryOfProblemsIsBounded(t *testing.T) {
-	told := newTestTold(t)
+	reporter := newTestReporter(t)
 	for i := range maxRemembered + 10 {
-		told.tell(at("shop", fmt.Sprint(i)), source.Ref{}, []problem.Problem{bad("a")}, noon)
-		sent(told.record)
+		reporter.report(at("shop", fmt.Sprint(i)), source.Ref{}, []problem.Problem{bad("a")}, noon)
+		sent(reporter.record)
 	}
-	if len(told.sources) > maxRemembered {
-		t.Errorf("remembers %d", len(told.sources))
+	if len(reporter.sources) > maxRemembered {
+		t.Errorf("remembers %d", len(reporter.sources))
 	}
-	if got := testutil.ToFloat64(told.metrics.currentProblems.WithLabelValues("BadConfig", "error")); got != float64(len(told.sources)) {
-		t.Errorf("%v current problems of %d objects that are remembered", got, len(told.sources))
+	if got := testutil.ToFloat64(reporter.metrics.currentProblems.WithLabelValues("BadConfig", "error")); got != float64(len(reporter.sources)) {
+		t.Errorf("%v current problems of %d objects that are remembered", got, len(reporter.sources))
 	}
 }
 

@@ -64,8 +64,8 @@ func (t *tenure) until() time.Time {
 	return t.end.monotonic
 }
 
-// held says whether a write may begin now.
-func (t *tenure) held() bool { return !t.until().IsZero() }
+// active says whether a write may begin now.
+func (t *tenure) active() bool { return !t.until().IsZero() }
 
 // renew lets the tenure last until a Lease that was renewed by a request sent then expires.
 func (t *tenure) renew(sent moment, lasts time.Duration) {

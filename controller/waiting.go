@@ -9,38 +9,40 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// held counts the sources whose new Certificates wait for the first answer of a resolver.
-type held struct {
+// waiting counts the sources whose new Certificates wait for the first answer of a resolver.
+type waiting struct {
 	lock  sync.Mutex
 	by    map[key]string
 	gauge *prometheus.GaugeVec
 }
 
-func newHeld(gauge *prometheus.GaugeVec) *held { return &held{by: map[key]string{}, gauge: gauge} }
+func newWaiting(gauge *prometheus.GaugeVec) *waiting {
+	return &waiting{by: map[key]string{}, gauge: gauge}
+}
 
 // set notes the resolver that a source waits for, "" for none.
-func (h *held) set(k key, by string) {
-	h.lock.Lock()
-	defer h.lock.Unlock()
-	was := h.by[k]
+func (w *waiting) set(k key, by string) {
+	w.lock.Lock()
+	defer w.lock.Unlock()
+	was := w.by[k]
 	if was == by {
 		return
 	}
-	delete(h.by, k)
+	delete(w.by, k)
 	if was != "" {
-		h.gauge.WithLabelValues(bareName(was)).Dec()
+		w.gauge.WithLabelValues(bareName(was)).Dec()
 	}
 	if by != "" {
-		h.by[k] = by
-		h.gauge.WithLabelValues(bareName(by)).Inc()
+		w.by[k] = by
+		w.gauge.WithLabelValues(bareName(by)).Inc()
 	}
 }
 
 // keys of the sources that wait.
-func (h *held) keys() []key {
-	h.lock.Lock()
-	defer h.lock.Unlock()
-	return slices.Collect(maps.Keys(h.by))
+func (w *waiting) keys() []key {
+	w.lock.Lock()
+	defer w.lock.Unlock()
+	return slices.Collect(maps.Keys(w.by))
 }
 
 // bareName is a resolver's name, without its tier: that of other metrics.

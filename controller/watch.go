@@ -31,7 +31,7 @@ func (c *Controller) watch(ctx context.Context, firstReady chan struct{}) {
 	c.tellMissing()
 	timer := time.NewTimer(c.discovery.NextDelay())
 	for {
-		c.settle(ctx, firstReady)
+		c.attachFeeds(ctx, firstReady)
 		select {
 		case <-ctx.Done():
 			return
@@ -40,7 +40,7 @@ func (c *Controller) watch(ctx context.Context, firstReady chan struct{}) {
 		case <-c.discovery.Changed():
 			c.discovery.FollowChange()
 		case policy := <-c.config.Policies:
-			c.adopt(policy)
+			c.usePolicy(policy)
 			continue
 		case <-timer.C:
 			c.ask(ctx)
@@ -57,9 +57,9 @@ func (c *Controller) ask(ctx context.Context) {
 	}
 }
 
-// adopt lets decisions follow another policy. Nothing is decided until what has to be read again
+// usePolicy lets decisions follow another policy. Nothing is decided until what has to be read again
 // for it is in memory; then every source is looked at.
-func (c *Controller) adopt(policy *certshim.Policy) {
+func (c *Controller) usePolicy(policy *certshim.Policy) {
 	c.informed.Store(false)
 	c.inventory.SetPolicy(policy)
 }
@@ -71,9 +71,9 @@ func (c *Controller) tellMissing() {
 	}
 }
 
-// settle attaches what has synced. Once Certificates are known, for the first time or
+// attachFeeds attaches what has synced. Once Certificates are known, for the first time or
 // again, every source is looked at.
-func (c *Controller) settle(ctx context.Context, firstReady chan struct{}) {
+func (c *Controller) attachFeeds(ctx context.Context, firstReady chan struct{}) {
 	c.follow(ctx)
 	c.feeds.Attach(ctx)
 	c.know()
@@ -86,7 +86,7 @@ func (c *Controller) settle(ctx context.Context, firstReady chan struct{}) {
 	}
 	c.queue.inLine(c.inventory.Keys()...)
 	// Of sources that went away meanwhile, nothing is to remain.
-	c.queue.inLine(slices.Concat(c.told.keys(), c.held.keys())...)
+	c.queue.inLine(slices.Concat(c.reporter.keys(), c.waiting.keys())...)
 	select {
 	case <-firstReady:
 	default:
@@ -95,9 +95,9 @@ func (c *Controller) settle(ctx context.Context, firstReady chan struct{}) {
 	}
 }
 
-// report takes the status of a feed: to the metrics, and what can't be known any more to the
+// feedChanged takes the status of a feed: to the metrics, and what can't be known any more to the
 // inventory, before its objects are forgotten.
-func (c *Controller) report(status cluster.Status) {
+func (c *Controller) feedChanged(status cluster.Status) {
 	c.metrics.report(status)
 	if status.Ended {
 		c.wake(c.inventory.Know(status.Kind, inventory.Unread))

@@ -45,15 +45,15 @@ func (c *Controller) workOnOne(ctx, writing context.Context) bool {
 		return true
 	}
 	c.working.Add(1)
-	v := c.reconcile(writing, k)
+	next := c.reconcile(writing, k)
 	c.working.Add(-1)
-	if v.retry {
+	if next.retry {
 		c.queue.again(k)
 		return true
 	}
 	c.queue.Forget(k)
-	if v.after > 0 {
-		c.queue.after(k, v.after)
+	if next.after > 0 {
+		c.queue.after(k, next.after)
 	}
 	return true
 }
