@@ -1,10 +1,14 @@
 package cluster
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/rest"
 
@@ -19,18 +23,55 @@ type Clients interface {
 	Dynamic(paths []string, reader codec.Reader) (dynamic.Interface, error)
 }
 
-// onlyMetadata asks the server for objects without spec and status. One that can't do that
-// sends them whole.
-const onlyMetadata = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
-
 // Dynamic implements [Clients]. Of objects whose metadata alone is read, the server sends no
 // more.
 func (c *Connection) Dynamic(paths []string, reader codec.Reader) (dynamic.Interface, error) {
-	accept := runtime.ContentTypeJSON
-	if paths != nil && codec.OnlyMetadata(paths) {
-		accept = onlyMetadata
+	if paths == nil || !codec.OnlyMetadata(paths) {
+		return c.dynamic(paths, reader, runtime.ContentTypeJSON, c.http)
 	}
-	return c.dynamic(paths, reader, accept, c.http)
+	objects, err := c.dynamic(paths, reader, onlyMetadata("PartialObjectMetadata"), c.http)
+	if err != nil {
+		return nil, err
+	}
+	lists, err := c.dynamic(paths, reader, onlyMetadata("PartialObjectMetadataList"), c.http)
+	if err != nil {
+		return nil, err
+	}
+	return metadataClient{Interface: objects, lists: lists}, nil
+}
+
+// onlyMetadata accepts objects without spec and status. A server that can't reduce them sends
+// them whole.
+func onlyMetadata(kind string) string {
+	return "application/json;as=" + kind + ";g=meta.k8s.io;v=v1,application/json"
+}
+
+// metadataClient asks for lists by a client of their own: the server refuses to reduce a list to
+// the kind of one object, and a watch or an object to the kind of a list.
+type metadataClient struct {
+	dynamic.Interface
+	lists dynamic.Interface
+}
+
+func (c metadataClient) Resource(resource schema.GroupVersionResource) dynamic.NamespaceableResourceInterface {
+	objects, lists := c.Interface.Resource(resource), c.lists.Resource(resource)
+	return metadataResource{ResourceInterface: objects, objects: objects, list: lists, lists: lists}
+}
+
+// metadataResource is a resource in one namespace, or in all.
+type metadataResource struct {
+	dynamic.ResourceInterface
+	list           dynamic.ResourceInterface
+	objects, lists dynamic.NamespaceableResourceInterface
+}
+
+func (r metadataResource) Namespace(namespace string) dynamic.ResourceInterface {
+	r.ResourceInterface, r.list = r.objects.Namespace(namespace), r.lists.Namespace(namespace)
+	return r
+}
+
+func (r metadataResource) List(ctx context.Context, options metav1.ListOptions) (*unstructured.UnstructuredList, error) {
+	return r.list.List(ctx, options)
 }
 
 func (c *Connection) dynamic(paths []string, reader codec.Reader, accept string, over *http.Client) (dynamic.Interface, error) {

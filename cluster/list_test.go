@@ -9,7 +9,9 @@ import (
 	"strings"
 	"testing"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/dynamic"
 )
 
 // pages is an API server with a list in two pages.
@@ -77,19 +79,39 @@ func TestAListEndsWithTheFirstError(t *testing.T) {
 	}
 }
 
-// Where metadata is enough, the server is asked for no more.
+// Where metadata is enough, the server is asked for no more: of a list by the kind for lists, of
+// a watch by that for objects, as it refuses either in the other's place.
 func TestTheServerIsAskedForWhatIsRead(t *testing.T) {
 	for _, row := range []struct {
-		paths    []string
-		metadata bool
-	}{{nil, false}, {[]string{"metadata", "spec"}, false}, {[]string{}, true}, {[]string{"metadata.labels"}, true}} {
+		paths       []string
+		list, watch string
+	}{
+		{nil, "", ""},
+		{[]string{"metadata", "spec"}, "", ""},
+		{[]string{}, "PartialObjectMetadataList", "PartialObjectMetadata"},
+		{[]string{"metadata.labels"}, "PartialObjectMetadataList", "PartialObjectMetadata"},
+	} {
 		var requests []*http.Request
-		clients := connected(t, pages(t, &requests))
-		if err := List(t.Context(), clients, Resource{GVR: resourceOf("a"), Paths: row.paths}, "", func(any) error { return nil }); err != nil {
+		client, err := connected(t, pages(t, &requests)).Dynamic(row.paths, nil)
+		if err != nil {
 			t.Fatal(err)
 		}
-		if accept := requests[0].Header.Get("Accept"); strings.Contains(accept, "PartialObjectMetadata") != row.metadata {
-			t.Errorf("%v: accepted is %s", row.paths, accept)
+		for _, resource := range []dynamic.ResourceInterface{client.Resource(resourceOf("a")), client.Resource(resourceOf("a")).Namespace("shop")} {
+			requests = nil
+			if _, err := resource.List(t.Context(), metav1.ListOptions{}); err != nil {
+				t.Fatal(err)
+			}
+			stream, err := resource.Watch(t.Context(), metav1.ListOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			stream.Stop()
+			for i, want := range []string{row.list, row.watch} {
+				_, as, _ := strings.Cut(requests[i].Header.Get("Accept"), ";as=")
+				if got, _, _ := strings.Cut(as, ";"); got != want {
+					t.Errorf("%v, %s: accepted is %q, want %q", row.paths, requests[i].URL, got, want)
+				}
+			}
 		}
 	}
 }
