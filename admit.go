@@ -19,7 +19,7 @@ type admission struct {
 }
 
 // admit gives a ListenerSet the issuer of the Gateway that admits it.
-func admit(q question) admission {
+func admit(q input) admission {
 	own := admission{annotations: q.object.Annotations}
 	parent, wrong := q.kind.Parent(q.object)
 	switch {
@@ -29,7 +29,7 @@ func admit(q question) admission {
 		return own.refused(refuse(wrong), problem.Error, problem.ParentNotFound)
 	}
 	name := parent.Kind + " " + problem.Name(parent.Namespace) + "/" + problem.Name(parent.Name)
-	found, presence := q.seen.Source(source.GroupKind{Group: parent.Group, Kind: parent.Kind}, parent.Namespace, parent.Name)
+	found, presence := q.observed.Source(source.GroupKind{Group: parent.Group, Kind: parent.Kind}, parent.Namespace, parent.Name)
 	switch {
 	case presence == Absent && q.policy.Offline:
 		own.problem = parentProblem(problem.Warning, problem.ParentNotFound, name+" isn't in the input: judged on its own annotations, as one that is admitted")
@@ -43,7 +43,7 @@ func admit(q question) admission {
 }
 
 // admitBy asks the parent itself.
-func admitBy(q question, parent *source.Object) admission {
+func admitBy(q input, parent *source.Object) admission {
 	own := q.object.Annotations
 	a := admission{annotations: annotations.Inherit(own, parent.Annotations)}
 	a.inherited = a.annotations[annotations.IssuerKey] != own[annotations.IssuerKey] ||
@@ -59,7 +59,7 @@ func admitBy(q question, parent *source.Object) admission {
 		return a
 	}
 	a.standing = waitFor(refusal.Why)
-	if _, presence := q.seen.NamespaceLabels(q.object.Namespace); presence == Unknown {
+	if _, presence := q.observed.NamespaceLabels(q.object.Namespace); presence == Unknown {
 		a.problem = parentProblem(problem.Warning, problem.ParentRefuses, refusal.Why)
 	}
 	return a

@@ -19,7 +19,7 @@ type asked struct {
 }
 
 // ask reads the annotations, and the TLS entries of an object that may ask for something.
-func ask(q question, admitted admission) *asked {
+func ask(q input, admitted admission) *asked {
 	request, problems := q.policy.Parser.Parse(admitted.annotations)
 	a := &asked{standing: admitted.standing, annotations: admitted.annotations, inherited: admitted.inherited, request: request}
 	automatic := q.object.GroupKind().NamedIn(q.policy.AutoKinds)
@@ -44,11 +44,11 @@ func ask(q question, admitted admission) *asked {
 	return a
 }
 
-// readings are what the objects of one decision ask for: a source may be read for each of many
+// asksBySource are what the objects of one decision ask for: a source may be read for each of many
 // Secrets. Reading looks at nothing but the object and its admission.
-type readings map[source.Ref]*asked
+type asksBySource map[source.Ref]*asked
 
-func (r readings) ask(q question, admitted admission) *asked {
+func (r asksBySource) ask(q input, admitted admission) *asked {
 	if r == nil {
 		return ask(q, admitted)
 	}
@@ -60,7 +60,7 @@ func (r readings) ask(q question, admitted admission) *asked {
 	return a
 }
 
-func readEntries(q question, request annotations.Request) source.Asks {
+func readEntries(q input, request annotations.Request) source.Asks {
 	return q.kind.Asks(q.object, source.Options{
 		ExtraProtocols: q.policy.ExtraProtocols,
 		IgnoreSections: request.Ignore.Sections,

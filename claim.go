@@ -25,16 +25,16 @@ func (alone) First(string, string, func(*source.Object) bool) *source.Ref { retu
 
 // Stands says whether a source would get a Secret if nobody else asked for it or had it: that
 // is what [Observed] asks for by First.
-func Stands(policy *Policy, object *source.Object, seen Observed, secret string) bool {
-	r := rivals{policy: policy, seen: seen}
+func Stands(policy *Policy, object *source.Object, observed Observed, secret string) bool {
+	r := rivals{policy: policy, observed: observed}
 	return r.stands(object, secret)
 }
 
 // rivals judges the sources of the Secrets of one decision.
 type rivals struct {
-	policy *Policy
-	seen   Observed
-	read   readings
+	policy   *Policy
+	observed Observed
+	asks     asksBySource
 }
 
 // stands says whether a source would get a Secret, or may get it once more is known, if it were
@@ -44,12 +44,12 @@ func (r *rivals) stands(object *source.Object, secret string) bool {
 	if !known {
 		return false
 	}
-	if r.read == nil {
-		r.read = readings{}
+	if r.asks == nil {
+		r.asks = asksBySource{}
 	}
-	q := question{policy: r.policy, object: object, kind: kind, seen: alone{r.seen}}
+	q := input{policy: r.policy, object: object, kind: kind, observed: alone{r.observed}}
 	nobody := func(string) *source.Ref { return nil }
-	for _, d := range decide(q, r.read, nobody, secret).Certificates {
+	for _, d := range decide(q, r.asks, nobody, secret).Certificates {
 		if d.Name == secret {
 			return d.Action != certificate.Refuse
 		}

@@ -29,7 +29,7 @@ func (c *consulted) holds() bool { return c.finding.Hold && c.finding.State == r
 
 // consult takes what is known of the issuer that is named, and judges whether the one that is
 // used may be. What is advice blocks nothing.
-func consult(q question, rule *Rule, n named, now resolver.Ref) *consulted {
+func consult(q input, rule *Rule, n named, now resolver.Ref) *consulted {
 	c := &consulted{named: n, standing: n.standing, issuer: n.Issuer}
 	if !c.clear() {
 		return c
@@ -42,7 +42,7 @@ func consult(q question, rule *Rule, n named, now resolver.Ref) *consulted {
 	if !c.missing || now.Name == "" || now == n.Ref {
 		return c
 	}
-	scope, _ := q.policy.Registry.Scope(resolver.GroupKind{Group: now.Group, Kind: now.Kind}, q.seen.Served())
+	scope, _ := q.policy.Registry.Scope(resolver.GroupKind{Group: now.Group, Kind: now.Kind}, q.observed.Served())
 	issuer := resolver.Issuer{Ref: now, Scope: scope, From: n.From}
 	if finding := find(q, keyOf(q, issuer)); finding.Existence != resolver.Missing {
 		c.issuer, c.finding = issuer, finding
@@ -52,7 +52,7 @@ func consult(q question, rule *Rule, n named, now resolver.Ref) *consulted {
 }
 
 // judge says whether the source may use an issuer: by its rule, and by the issuer itself.
-func (c *consulted) judge(q question, rule *Rule) {
+func (c *consulted) judge(q input, rule *Rule) {
 	key := keyOf(q, c.issuer)
 	switch {
 	case !rule.allowsIssuer(c.issuer.Ref):
@@ -66,8 +66,8 @@ func (c *consulted) judge(q question, rule *Rule) {
 
 // find gives what is known of an issuer; of one of a declared kind that nobody sees, it is
 // what its type says.
-func find(q question, key resolver.IssuerKey) resolver.Finding {
-	if issuers := q.seen.Issuers(); issuers != nil {
+func find(q input, key resolver.IssuerKey) resolver.Finding {
+	if issuers := q.observed.Issuers(); issuers != nil {
 		if finding, spoken := issuers.Find(key); spoken {
 			return finding
 		}
@@ -79,7 +79,7 @@ func find(q question, key resolver.IssuerKey) resolver.Finding {
 }
 
 // keyOf is where an issuer is: in the source's namespace, unless it is one of the cluster.
-func keyOf(q question, issuer resolver.Issuer) resolver.IssuerKey {
+func keyOf(q input, issuer resolver.Issuer) resolver.IssuerKey {
 	key := resolver.IssuerKey{GroupKind: resolver.GroupKind{Group: issuer.Group, Kind: issuer.Kind}, Name: issuer.Name}
 	if issuer.Scope != resolver.Cluster {
 		key.Namespace = q.object.Namespace
@@ -88,7 +88,7 @@ func keyOf(q question, issuer resolver.Issuer) resolver.IssuerKey {
 }
 
 // issuerProblem is about an issuer, at the annotation that names it, if one does.
-func issuerProblem(q question, n named, severity problem.Severity, reason problem.Reason, message string) problem.Problem {
+func issuerProblem(q input, n named, severity problem.Severity, reason problem.Reason, message string) problem.Problem {
 	p := problem.Problem{Severity: severity, Reason: reason, Message: message, Key: n.by.key, Value: n.Name}
 	switch n.From {
 	case resolver.FromDefault:

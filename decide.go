@@ -8,14 +8,14 @@ import (
 
 // Decide says what is to be done about the Certificates of one source. It is pure: the
 // same policy, object and observations give the same outcome.
-func Decide(policy *Policy, object *source.Object, seen Observed) Outcome {
+func Decide(policy *Policy, object *source.Object, observed Observed) Outcome {
 	kind, known := policy.Kinds.Lookup(object.Group, object.Kind)
 	if !known {
 		return Outcome{Source: object.Ref, Ignored: fmt.Sprintf("%s of group %q is no kind of source", object.Kind, object.Group)}
 	}
-	r := rivals{policy: policy, seen: seen}
+	r := rivals{policy: policy, observed: observed}
 	first := func(secret string) *source.Ref {
-		return seen.First(object.Namespace, secret, func(other *source.Object) bool { return r.stands(other, secret) })
+		return observed.First(object.Namespace, secret, func(other *source.Object) bool { return r.stands(other, secret) })
 	}
-	return decide(question{policy: policy, object: object, kind: kind, seen: seen}, nil, first, every)
+	return decide(input{policy: policy, object: object, kind: kind, observed: observed}, nil, first, every)
 }

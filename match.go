@@ -31,8 +31,8 @@ func (m matched) standing(a *asked) standing {
 
 // match finds the rule of the source. Where a rule goes by a Namespace that can't be read,
 // none can be known: it may be that one or any behind it.
-func match(q question, a *asked) matched {
-	m := matcher{question: q, asked: a}
+func match(q input, a *asked) matched {
+	m := matcher{input: q, asked: a}
 	for i := range q.policy.Rules {
 		rule := &q.policy.Rules[i]
 		fits, known := m.fits(rule)
@@ -48,7 +48,7 @@ func match(q question, a *asked) matched {
 
 // matcher tries rules on one source.
 type matcher struct {
-	question
+	input
 	asked *asked
 	// usual is the issuer that the source has without any rule, once a rule went by it.
 	usual *named
@@ -86,7 +86,7 @@ func (m *matcher) hasIssuer(issuers []resolver.Ref) (has, known bool) {
 		return true, true
 	}
 	if m.usual == nil {
-		usual := name(m.question, m.asked, findNaming(m.question, m.asked, nil), firstIssuer(m.question, m.asked))
+		usual := name(m.input, m.asked, findNaming(m.input, m.asked, nil), firstIssuer(m.input, m.asked))
 		m.usual = &usual
 	}
 	ref := m.usual.Ref

@@ -31,7 +31,7 @@ type named struct {
 }
 
 // findNaming finds who names the issuer, with a rule or, if it is nil, without any.
-func findNaming(q question, a *asked, rule *Rule) *naming {
+func findNaming(q input, a *asked, rule *Rule) *naming {
 	n := &naming{rule: rule, inherited: a.inherited}
 	keys, byRule := a.request.Issuer, rule.defaultIssuer()
 	if q.policy.NamespaceDefaults && !keys.Named() && byRule.Name == "" {
@@ -53,8 +53,8 @@ func findNaming(q question, a *asked, rule *Rule) *naming {
 
 // askNamespace reads what the source's Namespace says of an issuer. In a plan without the
 // Namespace it says nothing.
-func (n *naming) askNamespace(q question, a *asked) annotations.Issuer {
-	found, presence := q.seen.NamespaceAnnotations(q.object.Namespace)
+func (n *naming) askNamespace(q input, a *asked) annotations.Issuer {
+	found, presence := q.observed.NamespaceAnnotations(q.object.Namespace)
 	if presence != Present && !q.policy.Offline {
 		n.standing = waitFor("the annotations of its namespace can't be read, and may name its issuer")
 		return annotations.Issuer{}
@@ -81,7 +81,7 @@ func overNamespace(own, namespace annotations.Issuer) annotations.Issuer {
 
 // onNamespace says of problems with issuer keys that they stand on the Namespace, unless
 // the source has the key itself.
-func onNamespace(q question, a *asked, problems problem.List) problem.List {
+func onNamespace(q input, a *asked, problems problem.List) problem.List {
 	var out problem.List
 	for _, p := range problems.All() {
 		if _, own := a.annotations[p.Key]; !own || p.Key == "" {
@@ -94,14 +94,14 @@ func onNamespace(q question, a *asked, problems problem.List) problem.List {
 
 // name resolves the issuer for a Secret. current is the issuer of a Certificate that the
 // source has, if any: where several could be meant, it is that one.
-func name(q question, a *asked, by *naming, current resolver.Ref) named {
+func name(q input, a *asked, by *naming, current resolver.Ref) named {
 	n := named{standing: by.standing, by: by, problems: by.problems}
 	if !n.clear() {
 		return n
 	}
 	lookup := by.lookup
 	lookup.Current = current
-	answer := q.policy.Registry.Resolve(lookup, q.seen.Served())
+	answer := q.policy.Registry.Resolve(lookup, q.observed.Served())
 	problems := inAnnotations(answer)
 	if by.byNamespace {
 		problems = onNamespace(q, a, problems)

@@ -7,8 +7,8 @@ import (
 
 // present gives the Certificate of a Secret, nil for none; false where it can't be known
 // whether there is one.
-func present(q question, secret string) (existing *certificate.Observed, known bool) {
-	observed, presence := q.seen.Certificate(q.object.Namespace, secret)
+func present(q input, secret string) (existing *certificate.Observed, known bool) {
+	observed, presence := q.observed.Certificate(q.object.Namespace, secret)
 	if presence != Present {
 		return nil, presence == Absent
 	}
@@ -17,7 +17,7 @@ func present(q question, secret string) (existing *certificate.Observed, known b
 
 // presentIssuer is the issuer of a Certificate of this source, without a name for none: what
 // others have says nothing.
-func presentIssuer(q question, existing *certificate.Observed) resolver.Ref {
+func presentIssuer(q input, existing *certificate.Observed) resolver.Ref {
 	if existing == nil || !certificate.Owns(q.object, existing.Owner) {
 		return resolver.Ref{}
 	}
@@ -25,7 +25,7 @@ func presentIssuer(q question, existing *certificate.Observed) resolver.Ref {
 }
 
 // firstIssuer is that of the first Certificate which the source has.
-func firstIssuer(q question, a *asked) resolver.Ref {
+func firstIssuer(q input, a *asked) resolver.Ref {
 	for _, ask := range a.Asks.Asks {
 		existing, _ := present(q, ask.Secret)
 		if issuer := presentIssuer(q, existing); issuer.Name != "" {

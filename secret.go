@@ -10,8 +10,8 @@ import (
 	"github.com/certshim/certshim/source"
 )
 
-// secret is what is decided about one Secret, and by what.
-type secret struct {
+// secretDecision is what is decided about one Secret, and by what.
+type secretDecision struct {
 	name string
 	// existing is the Certificate of that name, or nil.
 	existing *certificate.Observed
@@ -27,7 +27,7 @@ type secret struct {
 }
 
 // moves says whether the decision gives the Certificate to an issuer that has to sign it.
-func (s *secret) moves() bool {
+func (s *secretDecision) moves() bool {
 	return s.decision.Action == certificate.Create ||
 		s.decision.Action == certificate.Apply && s.existing.Issuer != s.issuer.issuer.Ref
 }
@@ -38,7 +38,7 @@ type claims func(secret string) *source.Ref
 // secrets decides about the Secrets of one source. The issuer is decided for each of them,
 // and once for those that have the same.
 type secrets struct {
-	question
+	input
 	asked  *asked
 	match  matched
 	naming *naming
@@ -52,10 +52,10 @@ type secrets struct {
 }
 
 // decide says what is to be done about the Certificate of one Secret.
-func (s *secrets) decide(ask source.Ask) secret {
-	d := secret{name: ask.Secret}
+func (s *secrets) decide(ask source.Ask) secretDecision {
+	d := secretDecision{name: ask.Secret}
 	var known bool
-	if d.existing, known = present(s.question, ask.Secret); !known {
+	if d.existing, known = present(s.input, ask.Secret); !known {
 		d.unread = true
 		d.decision = certificate.Undecided(s.object, ask, nil, "whether it has a Certificate can't be known")
 		return d
@@ -77,14 +77,14 @@ func (s *secrets) decide(ask source.Ask) secret {
 	in := s.inputFor(ask, d.existing, d.issuer)
 	d.decision = certificate.Decide(in)
 	if s.policy.Explain {
-		d.values = explain(s.question, s.asked, s.match.rule, d.issuer, in, d.decision.Config)
+		d.values = explain(s.input, s.asked, s.match.rule, d.issuer, in, d.decision.Config)
 	}
 	return d
 }
 
 // issuerFor decides the issuer of a Secret by the Certificate that it has, if any.
 func (s *secrets) issuerFor(existing *certificate.Observed) *consulted {
-	now := presentIssuer(s.question, existing)
+	now := presentIssuer(s.input, existing)
 	if n := len(s.issuers); n > 0 && s.lastOf == now {
 		return s.issuers[n-1]
 	}
@@ -92,14 +92,14 @@ func (s *secrets) issuerFor(existing *certificate.Observed) *consulted {
 	if current.Name == "" {
 		current = s.firstIssuer()
 	}
-	c := consult(s.question, s.match.rule, name(s.question, s.asked, s.naming, current), now)
+	c := consult(s.input, s.match.rule, name(s.input, s.asked, s.naming, current), now)
 	s.issuers, s.lastOf = append(s.issuers, c), now
 	return c
 }
 
 func (s *secrets) firstIssuer() resolver.Ref {
 	if s.fallback == nil {
-		first := firstIssuer(s.question, s.asked)
+		first := firstIssuer(s.input, s.asked)
 		s.fallback = &first
 	}
 	return *s.fallback
@@ -107,11 +107,11 @@ func (s *secrets) firstIssuer() resolver.Ref {
 
 func (s *secrets) inputFor(ask source.Ask, existing *certificate.Observed, issuer *consulted) certificate.Input {
 	in := certificate.Input{
-		Policy: s.policy.Certificate, Fields: s.seen.HasField,
+		Policy: s.policy.Certificate, Fields: s.observed.HasField,
 		Source: s.object, Kind: s.kind, Ask: ask, Request: s.asked.request, Issuer: issuer.issuer,
 		Statement: issuer.finding.Statement, Hold: s.hold(issuer),
 		Existing: existing,
-		Writers:  s.seen.CertificatesWriting(s.object.Namespace, ask.Secret),
+		Writers:  s.observed.CertificatesWriting(s.object.Namespace, ask.Secret),
 	}
 	if rule := s.match.rule; rule != nil {
 		in.Statement.Values = rule.Values.Under(in.Statement.Values)

@@ -11,8 +11,8 @@ const every = ""
 
 // decide is the way of one source, a step a line: is it admitted, what does it ask for, which
 // rule matches, who names its issuer, and then what becomes of each of its Secrets, or of one.
-// read may be nil; else it has, or gets, what the source asks for.
-func decide(q question, read readings, first claims, only string) Outcome {
+// asks may be nil; else it has, or gets, what the source asks for.
+func decide(q input, asks asksBySource, first claims, only string) Outcome {
 	out := Outcome{Source: q.object.Ref}
 	if q.policy.Explain {
 		out.Values = map[string][]Value{}
@@ -21,8 +21,8 @@ func decide(q question, read readings, first claims, only string) Outcome {
 		out.Ignored = "it is being deleted; the garbage collector takes its Certificates along"
 		return out
 	}
-	r := recorder{question: q, out: &out}
-	asked := read.ask(q, admit(q))
+	r := outcomeBuilder{input: q, out: &out}
+	asked := asks.ask(q, admit(q))
 	r.problems.Merge(asked.problems)
 	if !asked.clear() && !asked.unknown {
 		r.noLongerKept(asked.why)
@@ -40,39 +40,39 @@ func decide(q question, read readings, first claims, only string) Outcome {
 		r.undecided(asked, standing.why)
 		return r.outcome()
 	}
-	decider := secrets{question: q, asked: asked, match: matched, naming: findNaming(q, asked, matched.rule), first: first}
+	decider := secrets{input: q, asked: asked, match: matched, naming: findNaming(q, asked, matched.rule), first: first}
 	r.decideEach(&decider, only)
 	r.unneeded(asked)
 	return r.outcome()
 }
 
-// recorder puts decisions and problems into an outcome.
-type recorder struct {
-	question
+// outcomeBuilder puts decisions and problems into an outcome.
+type outcomeBuilder struct {
+	input
 	out      *Outcome
 	problems problem.List
 	// unread is set where it can't be known which Certificates there are.
 	unread bool
 }
 
-func (r *recorder) outcome() Outcome {
+func (r *outcomeBuilder) outcome() Outcome {
 	r.out.Problems = r.problems.For(r.object.Object())
 	return *r.out
 }
 
-func (r *recorder) add(decided certificate.Decision) {
+func (r *outcomeBuilder) add(decided certificate.Decision) {
 	r.out.Certificates = append(r.out.Certificates, decided)
 	r.problems.Merge(decided.Problems)
 }
 
 // decideEach decides about every Secret that the source names, or about one, and says what is
 // to be said of their issuers. A source that names none hears of its issuer, too.
-func (r *recorder) decideEach(by *secrets, only string) {
+func (r *outcomeBuilder) decideEach(by *secrets, only string) {
 	asks := by.asked.Asks.Asks
 	if len(asks) == 0 {
 		by.issuerFor(nil)
 	}
-	decided := make([]secret, 0, len(asks))
+	decided := make([]secretDecision, 0, len(asks))
 	r.out.Certificates = make([]certificate.Decision, 0, len(asks))
 	for _, ask := range asks {
 		if only != every && ask.Secret != only {
@@ -90,7 +90,7 @@ func (r *recorder) decideEach(by *secrets, only string) {
 	if len(by.issuers) > 0 {
 		r.out.Issuer = by.issuers[0].named.Issuer
 	}
-	t := teller{question: r.question, decided: decided}
+	t := issuerProblems{input: r.input, decided: decided}
 	t.tell(by.issuers)
 	r.problems.Merge(t.problems)
 	r.out.HeldBy = t.heldBy
@@ -98,11 +98,11 @@ func (r *recorder) decideEach(by *secrets, only string) {
 
 // unneeded decides about the Certificates that are this source's and that it no longer names
 // in any form.
-func (r *recorder) unneeded(a *asked) {
+func (r *outcomeBuilder) unneeded(a *asked) {
 	if r.unread {
 		return
 	}
-	for _, owned := range r.seen.CertificatesOf(r.object.Ref) {
+	for _, owned := range r.observed.CertificatesOf(r.object.Ref) {
 		if !a.Named[owned.Secret] && !a.Named[owned.Name] {
 			r.add(certificate.DecideUnneeded(r.object, owned))
 		}
@@ -110,8 +110,8 @@ func (r *recorder) unneeded(a *asked) {
 }
 
 // noLongerKept keeps every Certificate of a source that asks for none, and says so.
-func (r *recorder) noLongerKept(why string) {
-	owned := r.seen.CertificatesOf(r.object.Ref)
+func (r *outcomeBuilder) noLongerKept(why string) {
+	owned := r.observed.CertificatesOf(r.object.Ref)
 	if len(owned) == 0 {
 		r.out.Ignored = why
 	}
@@ -122,12 +122,12 @@ func (r *recorder) noLongerKept(why string) {
 
 // undecided keeps every Certificate of a source of which it can't be known now what it may
 // have; what is new waits.
-func (r *recorder) undecided(a *asked, why string) {
+func (r *outcomeBuilder) undecided(a *asked, why string) {
 	for _, ask := range a.Asks.Asks {
-		existing, _ := present(r.question, ask.Secret)
+		existing, _ := present(r.input, ask.Secret)
 		r.add(certificate.Undecided(r.object, ask, existing, why))
 	}
-	for _, owned := range r.seen.CertificatesOf(r.object.Ref) {
+	for _, owned := range r.observed.CertificatesOf(r.object.Ref) {
 		if !a.Named[owned.Secret] && !a.Named[owned.Name] {
 			r.add(certificate.Undecided(r.object, source.Ask{Secret: owned.Name}, &owned, why))
 		}

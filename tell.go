@@ -10,16 +10,16 @@ import (
 	"github.com/certshim/certshim/resolver"
 )
 
-// teller says what is to be said about the issuers of one source, once for each that is named.
-type teller struct {
-	question
-	decided  []secret
+// issuerProblems says what is to be said about the issuers of one source, once for each that is named.
+type issuerProblems struct {
+	input
+	decided  []secretDecision
 	problems problem.List
 	// heldBy is the resolver for whose first answer a new Certificate waits, or empty.
 	heldBy string
 }
 
-func (t *teller) tell(issuers []*consulted) {
+func (t *issuerProblems) tell(issuers []*consulted) {
 	for i, c := range issuers {
 		t.problems.Merge(c.named.problems)
 		if c.problem.Reason != "" {
@@ -43,8 +43,8 @@ func toldBefore(c *consulted, earlier []*consulted) bool {
 }
 
 // tellMissing says that the issuer isn't there, what follows, and what might be meant.
-func (t *teller) tellMissing(c *consulted) {
-	key, held := keyOf(t.question, c.named.Issuer), t.held(c.named.Ref)
+func (t *issuerProblems) tellMissing(c *consulted) {
+	key, held := keyOf(t.input, c.named.Issuer), t.held(c.named.Ref)
 	notServed := c.fault == resolver.NotServed
 	if notServed && !t.policy.Registry.Knows(key.GroupKind) && len(held) == 0 {
 		// That nobody knows the kind has been told.
@@ -55,13 +55,13 @@ func (t *teller) tellMissing(c *consulted) {
 		reason = problem.IssuerKindNotInstalled
 		message = fmt.Sprintf("the cluster has no issuers of kind %s in group %s, whose CRD isn't installed", key.Kind, key.Group)
 	}
-	p := issuerProblem(t.question, c.named, problem.Warning, reason, message+meanwhile(held))
-	p.Lines = pasteLines(near(t.question, c.named.Issuer))
+	p := issuerProblem(t.input, c.named, problem.Warning, reason, message+meanwhile(held))
+	p.Lines = pasteLines(near(t.input, c.named.Issuer))
 	t.problems.Add(p)
 }
 
 // held are the Certificates that stay with their present issuer instead of this one, in words.
-func (t *teller) held(named resolver.Ref) []string {
+func (t *issuerProblems) held(named resolver.Ref) []string {
 	var names []string
 	for i := range t.decided {
 		s := &t.decided[i]
@@ -86,8 +86,8 @@ func meanwhile(held []string) string {
 
 // near are issuers that are there and could be meant: of nearly this name, or of this name
 // and another kind of the group. They are of the source's namespace, or of the cluster.
-func near(q question, issuer resolver.Issuer) []resolver.Issuer {
-	issuers := q.seen.Issuers()
+func near(q input, issuer resolver.Issuer) []resolver.Issuer {
+	issuers := q.observed.Issuers()
 	if issuers == nil {
 		return nil
 	}
@@ -102,7 +102,7 @@ func near(q question, issuer resolver.Issuer) []resolver.Issuer {
 }
 
 // kindsBeside are the declared kinds of an issuer's group; or its own, if that isn't declared.
-func kindsBeside(q question, issuer resolver.Issuer) []resolver.Issuer {
+func kindsBeside(q input, issuer resolver.Issuer) []resolver.Issuer {
 	if !q.policy.Registry.Knows(resolver.GroupKind{Group: issuer.Group, Kind: issuer.Kind}) {
 		return []resolver.Issuer{{Ref: issuer.Ref, Scope: issuer.Scope, From: resolver.FromAnnotation}}
 	}
@@ -116,18 +116,18 @@ func kindsBeside(q question, issuer resolver.Issuer) []resolver.Issuer {
 
 // tellHeld notes that a Certificate waits for a resolver, and says so where it has been silent
 // for long.
-func (t *teller) tellHeld(c *consulted) {
+func (t *issuerProblems) tellHeld(c *consulted) {
 	if !c.holds() || !t.waits(c) {
 		return
 	}
 	t.heldBy = c.finding.By
 	if c.finding.Overdue {
-		t.problems.Add(issuerProblem(t.question, c.named, problem.Warning, problem.IssuerResolverUnavailable,
+		t.problems.Add(issuerProblem(t.input, c.named, problem.Warning, problem.IssuerResolverUnavailable,
 			"the resolver "+c.finding.By+" has not answered yet: new Certificates wait for it"))
 	}
 }
 
-func (t *teller) waits(c *consulted) bool {
+func (t *issuerProblems) waits(c *consulted) bool {
 	for i := range t.decided {
 		if t.decided[i].issuer == c && t.decided[i].decision.Action == certificate.Wait {
 			return true
@@ -137,7 +137,7 @@ func (t *teller) waits(c *consulted) bool {
 }
 
 // tellNotReady says so where something is written that the issuer has to sign.
-func (t *teller) tellNotReady() {
+func (t *issuerProblems) tellNotReady() {
 	var asked []resolver.Ref
 	for i := range t.decided {
 		s := &t.decided[i]
@@ -149,12 +149,12 @@ func (t *teller) tellNotReady() {
 	}
 }
 
-func (t *teller) tellReadiness(c *consulted) {
-	issuers := t.seen.Issuers()
+func (t *issuerProblems) tellReadiness(c *consulted) {
+	issuers := t.observed.Issuers()
 	if issuers == nil {
 		return
 	}
-	key := keyOf(t.question, c.issuer)
+	key := keyOf(t.input, c.issuer)
 	ready, reason, message := issuers.Readiness(key)
 	if ready != resolver.NotReady {
 		return
@@ -163,5 +163,5 @@ func (t *teller) tellReadiness(c *consulted) {
 	if why := strings.Trim(reason+": "+message, ": "); why != "" {
 		text += ". It says " + problem.Quote(why)
 	}
-	t.problems.Add(issuerProblem(t.question, c.named, problem.Warning, problem.IssuerNotReady, text))
+	t.problems.Add(issuerProblem(t.input, c.named, problem.Warning, problem.IssuerNotReady, text))
 }

@@ -25,7 +25,7 @@ type Value struct {
 
 // explainer goes over the fields of one Certificate.
 type explainer struct {
-	question
+	input
 	asked *asked
 	rule  *Rule
 	// used is the issuer that was decided on.
@@ -38,12 +38,12 @@ type explainer struct {
 }
 
 // explain says where the values of a configuration came from, by field.
-func explain(q question, a *asked, rule *Rule, used *consulted, in certificate.Input, config map[string]any) []Value {
+func explain(q input, a *asked, rule *Rule, used *consulted, in certificate.Input, config map[string]any) []Value {
 	if config == nil {
 		return nil
 	}
 	e := explainer{
-		question: q, asked: a, rule: rule, used: used, in: in, config: config,
+		input: q, asked: a, rule: rule, used: used, in: in, config: config,
 		keys: q.policy.Parser.Sources(a.annotations),
 	}
 	e.metadata()
@@ -89,7 +89,7 @@ func (e *explainer) field(name string) {
 func (e *explainer) filled(name string) {
 	field := "spec." + name
 	switch {
-	case !e.in.Fresh():
+	case !e.in.NewIssuer():
 		e.add(field, FromCertificate)
 	case e.rule != nil && (name == "subject" || slices.Contains(e.rule.Values.Set(), resolver.ValueField(name))):
 		e.add(field, FromPolicy, e.rule.Name)

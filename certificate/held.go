@@ -87,7 +87,7 @@ func DecodeHeld(packed string) *Held {
 // or one that moves to another issuer, the values of the resolver and the operator; else those
 // that the Certificate holds.
 func fillValues(in *Input) map[string]any {
-	if in.Fresh() {
+	if in.NewIssuer() {
 		return in.newValues()
 	}
 	if held := current(*in.Existing).Held; held != nil {
@@ -96,8 +96,8 @@ func fillValues(in *Input) map[string]any {
 	return nil
 }
 
-// Fresh reports whether the Certificate is created or moves to another issuer.
-func (in *Input) Fresh() bool {
+// NewIssuer reports whether the Certificate is created or moves to another issuer.
+func (in *Input) NewIssuer() bool {
 	return in.Existing == nil || current(*in.Existing).Issuer != in.Issuer.Ref
 }
 

@@ -125,7 +125,7 @@ func (l *Look) Keep(outcome certshim.Outcome, stands func(object *source.Object,
 	}
 	for _, secret := range rivalled {
 		object, unreadable := l.item.unpack()
-		l.settle(l.item, secret, unreadable == "" && l.judge(func() bool { return stands(object, secret) }))
+		l.recordStanding(l.item, secret, unreadable == "" && l.judge(func() bool { return stands(object, secret) }))
 	}
 	return l.wake
 }
@@ -172,8 +172,8 @@ func (s *secret) note(item *Source, read mark) (rivalled bool) {
 	return rivalled
 }
 
-// settle notes whether a claim stands, and wakes who goes by who comes first if that changes.
-func (l *Look) settle(item *Source, secretName string, is bool) {
+// recordStanding notes whether a claim stands, and wakes who goes by who comes first if that changes.
+func (l *Look) recordStanding(item *Source, secretName string, is bool) {
 	l.lock.Lock()
 	defer l.lock.Unlock()
 	c := l.changing()

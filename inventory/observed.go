@@ -125,7 +125,7 @@ func (l *Look) First(namespace, secretName string, stand func(*source.Object) bo
 			if unreadable == "" && l.judge(func() bool { return stand(object) }) {
 				standing = stands
 			}
-			l.settle(older, secretName, standing == stands)
+			l.recordStanding(older, secretName, standing == stands)
 		}
 		if standing == stands {
 			return &object.Ref
@@ -136,7 +136,7 @@ func (l *Look) First(namespace, secretName string, stand func(*source.Object) bo
 
 // older gives the next claim on a Secret, behind one that doesn't stand, that comes before this
 // source's and isn't known not to stand.
-func (l *Look) older(n name, after *Source) (*Source, standing) {
+func (l *Look) older(n name, after *Source) (*Source, claimState) {
 	l.lock.RLock()
 	defer l.lock.RUnlock()
 	l.asksOf(n, readFirst)

@@ -24,7 +24,7 @@ type claim struct {
 	read   mark
 	// standing says whether the source would get the Secret if nobody else asked for it; it
 	// is no longer certain once doubted.
-	standing standing
+	standing claimState
 	doubted  bool
 }
 
@@ -42,11 +42,11 @@ const (
 	readFirst
 )
 
-// standing is what is known of a claim.
-type standing uint8
+// claimState is what is known of a claim.
+type claimState uint8
 
 const (
-	undecided standing = iota
+	undecided claimState = iota
 	stands
 	refused
 )

@@ -35,17 +35,6 @@ func Grant(g resolver.Grant) *api.HandshakeRequest {
 	return request
 }
 
-// ReadGrant decodes a grant; fields that this build doesn't know are left out.
-func ReadGrant(r *api.HandshakeRequest) resolver.Grant {
-	g := resolver.Grant{MayRefuse: r.GetMayRefuse(), Annotations: r.GetGrantedAnnotations()}
-	for _, field := range r.GetGrantedDefaults() {
-		if word, known := valueFields[field]; known {
-			g.Values = append(g.Values, word)
-		}
-	}
-	return g
-}
-
 // ReadChange decodes a change.
 func ReadChange(c *api.Changed) resolver.Change {
 	var change resolver.Change

@@ -27,7 +27,7 @@ type liveReader func(context.Context, types.NamespacedName) (*certificate.Observ
 
 // reading fills an inventory with what a cluster has. It never writes.
 type reading struct {
-	*known
+	*planInventory
 	connection *cluster.Connection
 	served     inventory.Served
 	policy     *certshim.Policy
@@ -56,7 +56,7 @@ func newReading(ctx context.Context, flags *connectionFlags, policy *certshim.Po
 		return nil, err
 	}
 	r := &reading{
-		known: newKnown(policy, c), connection: connection, served: facts.Served, policy: policy,
+		planInventory: newPlanInventory(policy, c), connection: connection, served: facts.Served, policy: policy,
 		all: c.Namespaces, own: []string{namespace}, read: map[resolver.GroupKind]bool{},
 	}
 	switch {

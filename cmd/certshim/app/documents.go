@@ -18,7 +18,7 @@ import (
 
 // documents takes documents into an inventory, one after another.
 type documents struct {
-	*known
+	*planInventory
 	// namespace of objects that have none.
 	namespace string
 	policy    *certshim.Policy
@@ -31,7 +31,7 @@ type documents struct {
 }
 
 func newDocuments(policy *certshim.Policy, c configuration.Configuration, namespace string) *documents {
-	return &documents{known: newKnown(policy, c), namespace: namespace, policy: policy, namespaces: c.Namespaces}
+	return &documents{planInventory: newPlanInventory(policy, c), namespace: namespace, policy: policy, namespaces: c.Namespaces}
 }
 
 // add takes a document in. It says whether there was one of the same object before, which it
@@ -144,7 +144,7 @@ func (d *documents) addIssuer(kind resolver.GroupKind, known *resolver.Known, sc
 // finish gives what is known once all documents are in. Of Certificates they are all that there
 // is, and of sources: what it means that one isn't there is the policy's to say. There may be
 // other issuers and Namespaces.
-func (d *documents) finish() (*known, error) {
+func (d *documents) finish() (*planInventory, error) {
 	facts := inventory.ReadDefinitions(d.definitions)
 	d.Serve(facts.Served, facts.Fields)
 	if err := d.addStrange(facts.Served); err != nil {
@@ -158,7 +158,7 @@ func (d *documents) finish() (*known, error) {
 	for _, declared := range d.policy.Registry.Kinds() {
 		d.Know(declared.GroupKind, inventory.Unreadable)
 	}
-	return d.known, nil
+	return d.planInventory, nil
 }
 
 // addStrange takes the issuers in whose kind a CRD of the input defines.

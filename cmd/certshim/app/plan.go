@@ -167,7 +167,7 @@ func (o *planOptions) run(ctx context.Context) error {
 }
 
 // read fills the inventory.
-func (o *planOptions) read(ctx context.Context) (*known, error) {
+func (o *planOptions) read(ctx context.Context) (*planInventory, error) {
 	if !o.offline() {
 		return o.readCluster(ctx)
 	}
@@ -177,7 +177,7 @@ func (o *planOptions) read(ctx context.Context) (*known, error) {
 	return d.finish()
 }
 
-func (o *planOptions) readCluster(ctx context.Context) (*known, error) {
+func (o *planOptions) readCluster(ctx context.Context) (*planInventory, error) {
 	var err error
 	if o.within, err = o.clusterNamespace(); err != nil {
 		return nil, err
@@ -187,7 +187,7 @@ func (o *planOptions) readCluster(ctx context.Context) (*known, error) {
 		return nil, err
 	}
 	r.labels = o.labels
-	return r.known, r.readAll(ctx)
+	return r.planInventory, r.readAll(ctx)
 }
 
 // clusterNamespace is -n, or the context's, or "" for all.
@@ -221,7 +221,7 @@ func (o *planOptions) take(known *documents, d manifest.Document, err error) {
 }
 
 // wants says whether a source is among those that were asked for.
-func (o *planOptions) wants(key inventory.Key, known *known) bool {
+func (o *planOptions) wants(key inventory.Key, known *planInventory) bool {
 	if known.others[key] || o.within != "" && key.Namespace() != o.within {
 		return false
 	}
@@ -229,7 +229,7 @@ func (o *planOptions) wants(key inventory.Key, known *known) bool {
 }
 
 // decide decides, with the live values of what a decision needs them of.
-func (o *planOptions) decide(ctx context.Context, key inventory.Key, known *known) (planned, error) {
+func (o *planOptions) decide(ctx context.Context, key inventory.Key, known *planInventory) (planned, error) {
 	look := known.Look(key)
 	defer look.Close()
 	outcome := decide(look)

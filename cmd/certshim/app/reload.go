@@ -90,7 +90,7 @@ func (r *reloader) look() *certshim.Policy {
 		return nil
 	}
 	r.good.Set(1)
-	r.log.Info("the files of issuer types changed and are read anew")
+	r.log.Info("the files of issuer types changed and are read again")
 	return policy
 }
 

@@ -14,9 +14,9 @@ import (
 	"github.com/certshim/certshim/source"
 )
 
-// known is what a plan goes by: an inventory of documents or of a cluster, and what the plan
+// planInventory is what a plan goes by: an inventory of documents or of a cluster, and what the plan
 // itself has to say of the documents.
-type known struct {
+type planInventory struct {
 	*inventory.Inventory
 	// labels are those of the sources that are asked for, and others the sources that have not.
 	labels labels.Selector
@@ -34,10 +34,10 @@ type ignored struct {
 	Kinds     map[string]int `json:"kinds"`
 }
 
-// newKnown is empty. As in the controller, nothing is known outside of the namespaces that the
+// newPlanInventory is empty. As in the controller, nothing is known outside of the namespaces that the
 // configuration limits it to.
-func newKnown(policy *certshim.Policy, c configuration.Configuration) *known {
-	return &known{
+func newPlanInventory(policy *certshim.Policy, c configuration.Configuration) *planInventory {
+	return &planInventory{
 		Inventory: inventory.New(policy, inventory.Options{Namespaces: c.Namespaces}),
 		labels:    labels.Everything(),
 		others:    map[inventory.Key]bool{},
@@ -48,7 +48,7 @@ func newKnown(policy *certshim.Policy, c configuration.Configuration) *known {
 
 // sourcesOf is the intake of a kind of source. The labels are looked at as an object comes in,
 // for the inventory keeps those alone that decisions read.
-func (k *known) sourcesOf(kind source.Kind) inventory.Intake {
+func (k *planInventory) sourcesOf(kind source.Kind) inventory.Intake {
 	intake := k.Sources(kind)
 	return inventory.Intake{
 		Paths: intake.Paths,
@@ -62,7 +62,7 @@ func (k *known) sourcesOf(kind source.Kind) inventory.Intake {
 }
 
 // sorted gives the sources by namespace, kind and name.
-func (k *known) sorted() []inventory.Key {
+func (k *planInventory) sorted() []inventory.Key {
 	return slices.SortedFunc(slices.Values(k.Keys()), func(a, b inventory.Key) int {
 		return cmp.Or(
 			cmp.Compare(a.Namespace(), b.Namespace()), cmp.Compare(a.Kind().Kind, b.Kind().Kind),

@@ -5,12 +5,12 @@ import (
 	"github.com/certshim/certshim/source"
 )
 
-// question is what Decide is asked. Every step reads it, and none changes it.
-type question struct {
-	policy *Policy
-	object *source.Object
-	kind   source.Kind
-	seen   Observed
+// input is what Decide is asked. Every step reads it, and none changes it.
+type input struct {
+	policy   *Policy
+	object   *source.Object
+	kind     source.Kind
+	observed Observed
 }
 
 // standing says whether an object may ask for certificates. The zero value is that it may.
@@ -30,11 +30,11 @@ func refuse(why string) standing { return standing{why: why} }
 func (s standing) clear() bool { return s.why == "" }
 
 // namespaceName is the Namespace of the source, in words.
-func (q question) namespaceName() string { return "Namespace " + problem.Name(q.object.Namespace) }
+func (q input) namespaceName() string { return "Namespace " + problem.Name(q.object.Namespace) }
 
 // namespaceLabels are those of the source's Namespace, false where they can't be known. A
 // source whose own Namespace isn't there was seen before it.
-func (q question) namespaceLabels() (map[string]string, bool) {
-	labels, presence := q.seen.NamespaceLabels(q.object.Namespace)
+func (q input) namespaceLabels() (map[string]string, bool) {
+	labels, presence := q.observed.NamespaceLabels(q.object.Namespace)
 	return labels, presence == Present
 }
