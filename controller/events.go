@@ -95,7 +95,11 @@ func (r *recorder) did(ref source.Ref, reason, note string, now time.Time) {
 // warn tells a problem. Times counts its earlier appearances: the first time the name of
 // the Event is the same for every process, so that a restart tells nothing twice.
 func (r *recorder) warn(ref source.Ref, p problem.Problem, times int, now time.Time) bool {
-	e := newEvent(ref, corev1.EventTypeWarning, string(p.Reason), p.Error(), now)
+	kind := corev1.EventTypeWarning
+	if p.Severity == problem.Info {
+		kind = corev1.EventTypeNormal
+	}
+	e := newEvent(ref, kind, string(p.Reason), p.Error(), now)
 	suffix := ""
 	if times > 0 {
 		suffix = strconv.FormatInt(now.UnixNano(), 36)

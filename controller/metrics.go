@@ -102,7 +102,7 @@ func heldSources() *prometheus.GaugeVec {
 // zero makes the series with known labels.
 func (m *metrics) zero() {
 	for _, reason := range problem.Reasons() {
-		for _, severity := range []problem.Severity{problem.Error, problem.Warning} {
+		for _, severity := range problem.Severities() {
 			m.problems.WithLabelValues(string(reason.Reason), string(severity))
 			m.currentProblems.WithLabelValues(string(reason.Reason), string(severity))
 		}

@@ -59,7 +59,7 @@ func (r *reporter) report(k key, ref source.Ref, problems []problem.Problem, now
 			continue
 		}
 		sent++
-		a.present = r.record.warn(ref, p, a.times, now)
+		a.present = !p.IsEvent() || r.record.warn(ref, p, a.times, now)
 		if a.present {
 			a.times++
 			r.count(p, 1)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/certshim/certshim/problem"
@@ -108,6 +109,26 @@ func TestAWarningThatFoundNoRoomIsToldLater(t *testing.T) {
 	}
 	if got := testutil.ToFloat64(reporter.metrics.events.WithLabelValues(eventDropped)); got != 1 {
 		t.Errorf("dropped: %v", got)
+	}
+}
+
+// Information is in the metrics, and an Event, a Normal one, only where its reason says so.
+func TestInformationIsToldWhereItsReasonSaysSo(t *testing.T) {
+	reporter := newTestReporter(t)
+	info := func(reason problem.Reason) problem.Problem {
+		return problem.Problem{Severity: problem.Info, Reason: reason, Message: "m"}
+	}
+	reporter.report(at("shop", "web"), source.Ref{Name: "web"}, []problem.Problem{info(problem.BadConfig), info(problem.SecretShared)}, noon)
+	for _, reason := range []string{"BadConfig", "SecretShared"} {
+		if got := testutil.ToFloat64(reporter.metrics.currentProblems.WithLabelValues(reason, "info")); got != 1 {
+			t.Errorf("%s: %v current problems", reason, got)
+		}
+	}
+	if n := len(reporter.record.warnings); n != 1 {
+		t.Fatalf("%d Events", n)
+	}
+	if e := <-reporter.record.warnings; e.Type != corev1.EventTypeNormal || e.Reason != "SecretShared" {
+		t.Errorf("a %s Event %s", e.Type, e.Reason)
 	}
 }
 

@@ -38,7 +38,7 @@ func (l *List) Merge(other List) {
 // Empty reports whether the list has no problems.
 func (l List) Empty() bool { return l.last == nil }
 
-// All returns the problems without duplicates, sorted: errors first, then by object, path, key,
+// All returns the problems without duplicates, sorted: the worst first, then by object, path, key,
 // reason and message. It returns nil for an empty list.
 func (l List) All() []Problem {
 	var all []Problem
@@ -73,7 +73,7 @@ func (l List) For(o Object) List {
 
 func compare(a, b Problem) int {
 	return cmp.Or(
-		cmp.Compare(a.Severity, b.Severity),
+		cmp.Compare(slices.Index(Severities(), a.Severity), slices.Index(Severities(), b.Severity)),
 		cmp.Compare(a.Object.String(), b.Object.String()),
 		cmp.Compare(a.Path, b.Path),
 		cmp.Compare(a.Key, b.Key),

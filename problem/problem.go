@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 )
 
-// Severity tells whether a problem prevents something from being done.
+// Severity tells how much a problem matters to what the object asks for.
 type Severity string
 
 const (
@@ -14,7 +14,14 @@ const (
 	Error Severity = "error"
 	// Warning means that everything was done, but probably not as intended.
 	Warning Severity = "warning"
+	// Info means that everything was done as asked for, in a way that is good to know. It shows in
+	// a report and in the metrics. It never makes a plan fail, and is an Event only where its
+	// reason says so.
+	Info Severity = "info"
 )
+
+// Severities lists every severity, the worst first.
+func Severities() []Severity { return []Severity{Error, Warning, Info} }
 
 // MaxValue is the number of bytes after which [Problem.Shown] cuts a value. Values come from
 // users and may be as large as an annotation, 256 KiB.

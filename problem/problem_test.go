@@ -71,12 +71,13 @@ func TestNameQuotesWhatIsNone(t *testing.T) {
 }
 
 func TestListSortsAndDropsRepeats(t *testing.T) {
+	info := problem.Problem{Severity: problem.Info, Path: "a", Message: "i"}
 	warning := problem.Problem{Severity: problem.Warning, Path: "a", Message: "w"}
 	second := problem.Problem{Severity: problem.Error, Path: "b", Message: "e"}
 	first := problem.Problem{Severity: problem.Error, Path: "a", Message: "e"}
 	var list problem.List
-	list.Add(warning, second, first, warning)
-	want := []problem.Problem{first, second, warning}
+	list.Add(warning, info, second, first, warning)
+	want := []problem.Problem{first, second, warning, info}
 	if got := list.All(); !slices.Equal(got, want) {
 		t.Errorf("got  %v\nwant %v", got, want)
 	}
@@ -89,11 +90,11 @@ func TestTheZeroListIsEmpty(t *testing.T) {
 	}
 }
 
-func TestHasErrorsIgnoresWarnings(t *testing.T) {
+func TestHasErrorsIgnoresLesserProblems(t *testing.T) {
 	var list problem.List
-	list.Add(problem.Problem{Severity: problem.Warning, Message: "w"})
+	list.Add(problem.Problem{Severity: problem.Warning, Message: "w"}, problem.Problem{Severity: problem.Info, Message: "i"})
 	if list.HasErrors() {
-		t.Error("a warning counts as an error")
+		t.Error("a warning or information counts as an error")
 	}
 	list.Add(problem.Problem{Severity: problem.Error, Message: "e"})
 	if !list.HasErrors() {
@@ -149,5 +150,18 @@ func TestEveryReasonIsExplainedOnce(t *testing.T) {
 			t.Errorf("%s is explained twice, or by nothing", r.Reason)
 		}
 		seen[r.Reason] = true
+	}
+}
+
+func TestInformationIsAnEventOnlyWhereItsReasonSaysSo(t *testing.T) {
+	for p, want := range map[problem.Problem]bool{
+		{Severity: problem.Error, Reason: problem.BadConfig}:   true,
+		{Severity: problem.Warning, Reason: problem.BadConfig}: true,
+		{Severity: problem.Info, Reason: problem.BadConfig}:    false,
+		{Severity: problem.Info, Reason: problem.SecretShared}: true,
+	} {
+		if p.IsEvent() != want {
+			t.Errorf("%s %s: %v", p.Severity, p.Reason, !want)
+		}
 	}
 }

@@ -1,5 +1,7 @@
 package problem
 
+import "slices"
+
 // Reason is the CamelCase identifier of a class of problems: the reason of their Events and a
 // label of the problem counter.
 type Reason string
@@ -35,6 +37,8 @@ const (
 	ParentRefuses Reason = "ParentRefuses"
 	// SecretTaken is a Secret that another object or Certificate already uses.
 	SecretTaken Reason = "SecretTaken"
+	// SecretShared is a Secret of another object whose Certificate has all that this one asks for.
+	SecretShared Reason = "SecretShared"
 	// CertificateNotOurs is a Certificate of the wanted name that this source doesn't own.
 	CertificateNotOurs Reason = "CertificateNotOurs"
 	// NoLongerKept is a Certificate that is no longer kept up to date.
@@ -55,32 +59,49 @@ const (
 type Explained struct {
 	Reason   Reason
 	Sentence string
+	// Announced lets a problem of severity [Info] become an Event, a Normal one.
+	Announced bool
+}
+
+// reasons has every reason in the order in which the reference page shows them.
+var reasons = []Explained{
+	{Reason: BadConfig, Sentence: "An annotation, a TLS entry or a listener can't be understood as it is written."},
+	{Reason: UnknownAnnotation, Sentence: "An annotation key is unknown, and nearly the same as a known one."},
+	{Reason: NothingToDo, Sentence: "The object names an issuer but asks for no certificate: no TLS entry or listener counts."},
+	{Reason: BadIssuer, Sentence: "The issuer annotations don't name an issuer that can exist; the message has the lines that would."},
+	{Reason: IssuerNotFound, Sentence: "The issuer isn't there. The Certificate is made all the same, and is signed once it is; an existing one stays with its present issuer until then."},
+	{Reason: IssuerKindNotInstalled, Sentence: "The cluster has no issuers of this kind: its CRD isn't installed. What is done is the same as for IssuerNotFound."},
+	{Reason: IssuerNotReady, Sentence: "The issuer can't sign now. The Certificate is made all the same, and is signed once the issuer is ready."},
+	{Reason: IssuerNotAllowed, Sentence: "The namespace may not use the issuer. No Certificate is made, and one that exists stays as it is."},
+	{Reason: HostNotAllowed, Sentence: "The operator's policy doesn't allow this host here. No Certificate is made, and one that exists stays as it is."},
+	{Reason: IssuerResolverUnavailable, Sentence: "The resolver of the issuer, a plugin, has not answered since the start, and the operator lets it set values: new Certificates wait for it."},
+	{Reason: IssuerCannotIssue, Sentence: "The issuer can never sign what is asked for. No Certificate is made from it, and one that exists is not changed to it."},
+	{Reason: IssuerMayRefuse, Sentence: "The issuer will probably refuse what is asked for, or sign something else."},
+	{Reason: ParentNotFound, Sentence: "The Gateway that a ListenerSet names isn't there or is being deleted."},
+	{Reason: ParentRefuses, Sentence: "The Gateway that a ListenerSet names does not admit it (spec.allowedListeners)."},
+	{Reason: SecretTaken, Sentence: "Another object, or another Certificate, already has the Secret. The first keeps it."},
+	{Reason: SecretShared, Sentence: "Another object has the Secret, and its Certificate has all that this one asks for: nothing is lacking.", Announced: true},
+	{Reason: CertificateNotOurs, Sentence: "A Certificate of that name exists and this object is not its controller owner. It is left alone."},
+	{Reason: NoLongerKept, Sentence: "The object no longer asks for its Certificate, or is marked to be ignored: the Certificate stays, and is not kept up to date."},
+	{Reason: FieldConflict, Sentence: "Another field manager holds a field with another value. It stays theirs; the rest is applied."},
+	{Reason: OtherShimActive, Sentence: "cert-manager's own shim still writes this Certificate. certshim steps back until the shim is switched off."},
+	{Reason: FieldNotServed, Sentence: "The Certificate CRD in this cluster lacks a field that an annotation asks for. It is left out."},
+	{Reason: Refused, Sentence: "The API server refuses what the object asks for, by admission or validation. It is tried again slowly."},
+	{Reason: WebhookDown, Sentence: "An admission webhook has not answered for minutes, so that nothing can be written."},
 }
 
 // Reasons lists every reason in the order in which the reference page shows them.
-func Reasons() []Explained {
-	return []Explained{
-		{BadConfig, "An annotation, a TLS entry or a listener can't be understood as it is written."},
-		{UnknownAnnotation, "An annotation key is unknown, and nearly the same as a known one."},
-		{NothingToDo, "The object names an issuer but asks for no certificate: no TLS entry or listener counts."},
-		{BadIssuer, "The issuer annotations don't name an issuer that can exist; the message has the lines that would."},
-		{IssuerNotFound, "The issuer isn't there. The Certificate is made all the same, and is signed once it is; an existing one stays with its present issuer until then."},
-		{IssuerKindNotInstalled, "The cluster has no issuers of this kind: its CRD isn't installed. What is done is the same as for IssuerNotFound."},
-		{IssuerNotReady, "The issuer can't sign now. The Certificate is made all the same, and is signed once the issuer is ready."},
-		{IssuerNotAllowed, "The namespace may not use the issuer. No Certificate is made, and one that exists stays as it is."},
-		{HostNotAllowed, "The operator's policy doesn't allow this host here. No Certificate is made, and one that exists stays as it is."},
-		{IssuerResolverUnavailable, "The resolver of the issuer, a plugin, has not answered since the start, and the operator lets it set values: new Certificates wait for it."},
-		{IssuerCannotIssue, "The issuer can never sign what is asked for. No Certificate is made from it, and one that exists is not changed to it."},
-		{IssuerMayRefuse, "The issuer will probably refuse what is asked for, or sign something else."},
-		{ParentNotFound, "The Gateway that a ListenerSet names isn't there or is being deleted."},
-		{ParentRefuses, "The Gateway that a ListenerSet names does not admit it (spec.allowedListeners)."},
-		{SecretTaken, "Another object, or another Certificate, already has the Secret. The first keeps it."},
-		{CertificateNotOurs, "A Certificate of that name exists and this object is not its controller owner. It is left alone."},
-		{NoLongerKept, "The object no longer asks for its Certificate, or is marked to be ignored: the Certificate stays, and is not kept up to date."},
-		{FieldConflict, "Another field manager holds a field with another value. It stays theirs; the rest is applied."},
-		{OtherShimActive, "cert-manager's own shim still writes this Certificate. certshim steps back until the shim is switched off."},
-		{FieldNotServed, "The Certificate CRD in this cluster lacks a field that an annotation asks for. It is left out."},
-		{Refused, "The API server refuses what the object asks for, by admission or validation. It is tried again slowly."},
-		{WebhookDown, "An admission webhook has not answered for minutes, so that nothing can be written."},
+func Reasons() []Explained { return slices.Clone(reasons) }
+
+// announced are the reasons whose problems of severity [Info] become Events.
+var announced = func() map[Reason]bool {
+	found := map[Reason]bool{}
+	for _, r := range reasons {
+		found[r.Reason] = r.Announced
 	}
-}
+	return found
+}()
+
+// IsEvent reports whether a problem is worth an Event on its object: each that is more than
+// information, and information whose reason says so.
+func (p Problem) IsEvent() bool { return p.Severity != Info || announced[p.Reason] }

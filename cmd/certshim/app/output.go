@@ -107,9 +107,9 @@ func (p *plan) summary() string {
 	for _, one := range p.problems() {
 		severities[one.Severity]++
 	}
-	for _, severity := range []problem.Severity{problem.Error, problem.Warning} {
+	for _, severity := range problem.Severities() {
 		if n := severities[severity]; n > 0 {
-			parts = append(parts, count(n, string(severity)))
+			parts = append(parts, countSeverity(n, severity))
 		}
 	}
 	if p.ignored.Documents > 0 {
@@ -138,6 +138,13 @@ func counts(of map[string]int) string {
 		return ""
 	}
 	return ": " + strings.Join(parts, ", ")
+}
+
+func countSeverity(n int, severity problem.Severity) string {
+	if severity == problem.Info {
+		return fmt.Sprintf("%d info", n)
+	}
+	return count(n, string(severity))
 }
 
 func count(n int, thing string) string {
