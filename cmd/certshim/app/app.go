@@ -104,6 +104,7 @@ listenerset-shim.
 		newController(streams, b), newPlan(streams, b), newAnnotations(streams), newIssuerTypes(streams, b),
 		newPlugin(streams), newVersion(streams),
 	)
+	completeNothing(root)
 	for _, cmd := range root.Commands() {
 		cmd.Example = strings.ReplaceAll(cmd.Example, "certshim "+cmd.Name(), name+" "+cmd.Name())
 	}

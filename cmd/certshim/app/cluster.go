@@ -22,6 +22,9 @@ import (
 	"github.com/certshim/certshim/source"
 )
 
+// noCertificates is said of a cluster without cert-manager.
+const noCertificates = "note: the cluster serves no Certificates, so that all are planned as if cert-manager were installed: install it, or its CRDs at least, before certshim can make any; see https://cert-manager.io/docs/installation/"
+
 // liveReader reads one Certificate as the API server has it; nil if it isn't there.
 type liveReader func(context.Context, types.NamespacedName) (*certificate.Observed, error)
 
@@ -85,6 +88,9 @@ func (r *reading) readAll(ctx context.Context) error {
 	if err := r.readCertificates(ctx); err != nil {
 		return err
 	}
+	if r.served.Lacks(inventory.CertificateKind()) {
+		r.notes = append(r.notes, noCertificates)
+	}
 	return r.readNeeds(ctx)
 }
 
@@ -103,7 +109,13 @@ func (r *reading) readSources(ctx context.Context, kind source.Kind) error {
 	return r.list(ctx, kind.Resource(), named, namespaces, r.sourcesOf(kind))
 }
 
+// readCertificates reads them where the cluster serves them. Where it certainly doesn't, there
+// are none.
 func (r *reading) readCertificates(ctx context.Context) error {
+	if !r.served.Has(certificate.Resource()) {
+		r.notServed(inventory.CertificateKind())
+		return nil
+	}
 	return r.list(ctx, certificate.Resource(), inventory.CertificateKind(), r.own, r.Certificates())
 }
 

@@ -3,7 +3,11 @@ package app
 import (
 	"errors"
 	"fmt"
+	"os"
+	"slices"
+	"strings"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
@@ -13,9 +17,16 @@ import (
 type connectionFlags struct {
 	kubeconfig string
 	overrides  clientcmd.ConfigOverrides
+	// instead is what the command can do without a cluster, for errors.
+	instead string
 }
 
-func (c *connectionFlags) bind(flags *pflag.FlagSet) {
+func (c *connectionFlags) bind(cmd *cobra.Command) {
+	c.bindFlags(cmd.Flags())
+	c.completion(cmd)
+}
+
+func (c *connectionFlags) bindFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&c.kubeconfig, "kubeconfig", "", "Path to the kubeconfig file to use for CLI requests.")
 	flags.StringVar(&c.overrides.CurrentContext, "context", "", "The name of the kubeconfig context to use")
 	flags.StringVar(&c.overrides.Context.Cluster, "cluster", "", "The name of the kubeconfig cluster to use")
@@ -25,14 +36,19 @@ func (c *connectionFlags) bind(flags *pflag.FlagSet) {
 	flags.StringArrayVar(&c.overrides.AuthInfo.ImpersonateGroups, "as-group", nil, "Group to impersonate for the operation, this flag can be repeated to specify multiple groups.")
 }
 
-// loader finds the kubeconfig as kubectl does, with the same defaults.
-func (c *connectionFlags) loader() clientcmd.ClientConfig {
+// rules are where kubectl looks for the kubeconfig.
+func (c *connectionFlags) rules() *clientcmd.ClientConfigLoadingRules {
 	rules := clientcmd.NewDefaultClientConfigLoadingRules()
 	rules.ExplicitPath = c.kubeconfig
 	rules.DefaultClientConfig = &clientcmd.DefaultClientConfig
+	return rules
+}
+
+// loader finds the kubeconfig as kubectl does, with the same defaults.
+func (c *connectionFlags) loader() clientcmd.ClientConfig {
 	overrides := c.overrides
 	overrides.ClusterDefaults = clientcmd.ClusterDefaults
-	return clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &overrides)
+	return clientcmd.NewNonInteractiveDeferredLoadingClientConfig(c.rules(), &overrides)
 }
 
 // config returns how to reach the cluster. With no kubeconfig, and outside of a pod, the client
@@ -47,10 +63,24 @@ func (c *connectionFlags) config() (*rest.Config, error) {
 	if config.Host == fallback && c.overrides.ClusterInfo.Server == "" {
 		kubeconfig, err := loader.RawConfig()
 		if err == nil && len(kubeconfig.Clusters) == 0 {
-			return nil, errors.New("no cluster: there is no kubeconfig; name one by --kubeconfig or KUBECONFIG")
+			return nil, c.noCluster()
 		}
 	}
 	return config, nil
+}
+
+// noCluster says where a kubeconfig was looked for, and what to do.
+func (c *connectionFlags) noCluster() error {
+	files := c.rules().GetLoadingPrecedence()
+	there := slices.DeleteFunc(slices.Clone(files), func(name string) bool { _, err := os.Stat(name); return err != nil })
+	text := "no cluster: there is no kubeconfig at " + strings.Join(files, " or ")
+	switch {
+	case len(there) > 0:
+		text = "no cluster: the kubeconfig " + strings.Join(there, ", ") + " has none"
+	case os.Getenv(clientcmd.RecommendedConfigPathEnvVar) != "":
+		text += ", which KUBECONFIG names"
+	}
+	return errors.New(text + "; name one by --kubeconfig or KUBECONFIG" + c.instead)
 }
 
 // namespace returns the namespace of the kubeconfig's current context.

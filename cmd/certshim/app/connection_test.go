@@ -3,6 +3,7 @@ package app
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -64,7 +65,7 @@ func TestConnectionFlagsThatNameNothing(t *testing.T) {
 			t.Errorf("%s: got %v, want %s", flags, err, want)
 		}
 	}
-	if _, err := reach(t, "", ""); err == nil || !strings.HasPrefix(err.Error(), "no cluster: there is no kubeconfig") {
+	if _, err := reach(t, "", ""); err == nil || !regexp.MustCompile(`^no cluster: the kubeconfig \S+/kubeconfig has none; name one by --kubeconfig or KUBECONFIG$`).MatchString(err.Error()) {
 		t.Errorf("an empty kubeconfig: got %v", err)
 	}
 }
@@ -78,7 +79,7 @@ func reach(t *testing.T, kubeconfig, flags string) (reached, error) {
 	}
 	var connection connectionFlags
 	set := pflag.NewFlagSet("", pflag.ContinueOnError)
-	connection.bind(set)
+	connection.bindFlags(set)
 	if err := set.Parse(slices.Concat([]string{"--kubeconfig", file}, strings.Fields(flags))); err != nil {
 		t.Fatal(err)
 	}

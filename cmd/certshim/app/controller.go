@@ -41,9 +41,9 @@ be switched off there: --controllers=*,-ingress-shim,-gateway-shim.
 		RunE:    func(cmd *cobra.Command, _ []string) error { return o.run(cmd) },
 	}
 	o.settings = newSettings(cmd.Flags(), bindController)
-	o.logs.bind(cmd.Flags())
+	o.logs.bind(cmd)
 	bindCarriedOver(cmd.Flags())
-	o.connection.bind(cmd.Flags())
+	o.connection.bind(cmd)
 	return cmd
 }
 

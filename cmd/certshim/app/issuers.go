@@ -39,6 +39,7 @@ type issuersOptions struct {
 
 func newIssuerTypes(streams Streams, b build) *cobra.Command {
 	o := &issuersOptions{streams: streams}
+	o.connection.instead = ", or list what is known without one by --offline"
 	cmd := &cobra.Command{
 		Use:   "issuers [[KIND/]NAME]",
 		Short: "List the issuer types that are known, and what the cluster has of them",
@@ -72,7 +73,7 @@ is known of it.
 	flags.BoolVarP(&o.allNamespaces, "all-namespaces", "A", false, "look for the issuer that is named in all namespaces")
 	flags.BoolVar(&o.offline, "offline", false, "ask no cluster: list what is known")
 	flags.StringVarP(&o.format, "output", "o", formatTable, "table, json, yaml or rbac (the permissions that watching them needs)")
-	o.connection.bind(flags)
+	o.connection.bind(cmd)
 	cmd.AddCommand(newIssuerTest(streams))
 	return cmd
 }

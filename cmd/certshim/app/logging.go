@@ -8,7 +8,7 @@ import (
 	"log/slog"
 	"strconv"
 
-	"github.com/spf13/pflag"
+	"github.com/spf13/cobra"
 	"k8s.io/klog/v2"
 )
 
@@ -21,12 +21,15 @@ type logFlags struct {
 // verboseDebug is the -v from which on debug lines are logged, as in cert-manager.
 const verboseDebug = 4
 
-func (l *logFlags) bind(flags *pflag.FlagSet) {
+func (l *logFlags) bind(cmd *cobra.Command) {
+	flags := cmd.Flags()
 	flags.StringVar(&l.format, "log-format", "text", "text or json")
 	flags.StringVar(&l.format, "logging-format", "text", "text or json")
 	_ = flags.MarkHidden("logging-format") // fails for an unknown flag only
 	flags.StringVar(&l.level, "log-level", "", "debug, info, warn or error; empty means info, or debug with -v=4 and more")
 	flags.IntVarP(&l.verbosity, "v", "v", 0, "verbosity of the client libraries' log lines, 0 to 10")
+	complete(cmd, "log-format", "text", "json")
+	complete(cmd, "log-level", "debug", "info", "warn", "error")
 }
 
 // logger makes the one handler, and sends the client libraries' logs (klog, logr) there.

@@ -32,6 +32,9 @@ type plan struct {
 	sources   []planned
 	ignored   ignored
 	noHeaders bool
+	// missing says which sources that were named aren't there, and notes what else there is to
+	// say of what was read.
+	missing, notes []string
 }
 
 // planned is one source and what follows from it.
@@ -42,6 +45,9 @@ type planned struct {
 	at manifest.Position
 	// live has the Certificates that exist, by name, as far as they were read.
 	live map[string]map[string]any
+	// applied is set if certshim applied one of its Certificates, of which the plan thinks
+	// otherwise.
+	applied bool
 }
 
 // write writes the plan in one of [formats].
@@ -79,13 +85,14 @@ func (p *plan) problems() []problem.Problem {
 	return all
 }
 
-// problemLine says what is wrong, and with which object of which file.
+// problemLine says what is wrong, and with which object of which file, by the reason under
+// which the documentation explains it.
 func (one planned) problemLine(p problem.Problem) string {
 	place := p.Object.String()
 	if one.at != (manifest.Position{}) {
 		place = one.at.String() + ": " + place
 	}
-	return string(p.Severity) + ": " + place + ": " + p.Error()
+	return string(p.Severity) + ": " + place + ": " + string(p.Reason) + ": " + p.Error()
 }
 
 // summary says in one line what was found.

@@ -18,7 +18,6 @@ import (
 	"github.com/certshim/certshim/cmd/certshim/app/manifest"
 	"github.com/certshim/certshim/configuration"
 	"github.com/certshim/certshim/inventory"
-	"github.com/certshim/certshim/source"
 )
 
 type planOptions struct {
@@ -37,7 +36,7 @@ type planOptions struct {
 	configuration configuration.Configuration
 	policy        *certshim.Policy
 	labels        labels.Selector
-	kinds         []source.Kind
+	selected      selection
 	unreadable    bool
 	// within is the one namespace of a cluster that is looked at, or empty.
 	within string
@@ -45,12 +44,14 @@ type planOptions struct {
 
 func newPlan(streams Streams, b build) *cobra.Command {
 	o := &planOptions{streams: streams, build: b, input: input{stdin: streams.In}}
+	o.connection.instead = ", or plan manifests by -f FILE, or -f - for standard input"
 	cmd := &cobra.Command{
-		Use:   "plan [KIND…]",
+		Use:   "plan [KIND… | KIND NAME… | KIND/NAME…]",
 		Short: "Show which Certificates manifests lead to, or what would change in a cluster",
 		Long: `With -f, reads manifests and needs no cluster: Certificates in the input are what exists
 already, other kinds are ignored and counted. Without -f, reads the cluster and writes
-nothing. KIND limits it to ingress, gateway or listenerset.
+nothing. The arguments limit it to kinds (ingress, gateway, listenerset, or their short names
+ing, gtw, lset), or to some objects by their names.
 
 The table, the manifests or the report go to standard output, problems to standard error, one
 a line. The manifests of -o yaml and -o json are fit for
@@ -59,8 +60,8 @@ kubectl apply --server-side --field-manager=certshim.
 ` + exitHelp,
 		Example: `  certshim plan -f examples/
   helm template ./chart | certshim plan -f - -o diff
-  certshim plan --all-namespaces`,
-		ValidArgs: kindNames(),
+  certshim plan --all-namespaces
+  certshim plan ingress/web -n shop --config certshim.yaml`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := o.complete(cmd, args); err != nil {
 				return err
@@ -77,8 +78,10 @@ kubectl apply --server-side --field-manager=certshim.
 	flags.StringVarP(&o.selector, "selector", "l", "", "look at sources with these labels")
 	flags.StringVarP(&o.format, "output", "o", "table", strings.Join(formats(), ", "))
 	flags.BoolVar(&o.noHeaders, "no-headers", false, "leave the table's header line out")
-	o.connection.bind(flags)
+	o.connection.bind(cmd)
 	complete(cmd, "output", formats()...)
+	o.connection.completeNamespaces(cmd)
+	cmd.ValidArgsFunction = o.completeSources
 	return cmd
 }
 
@@ -97,7 +100,7 @@ func (o *planOptions) complete(cmd *cobra.Command, args []string) error {
 	if o.labels, failed = labels.Parse(o.selector); failed != nil {
 		err = errors.Join(err, fmt.Errorf("--selector is %q: %w", o.selector, failed))
 	}
-	if o.kinds, failed = kindsNamed(args); failed != nil {
+	if o.selected, failed = selectSources(args); failed != nil {
 		err = errors.Join(err, failed)
 	}
 	if !slices.Contains(formats(), o.format) {
@@ -118,41 +121,12 @@ func (o *planOptions) knowledge() knowledge {
 	return inCluster
 }
 
-// kindNames are the names of kinds as people type them.
-func kindNames() []string {
-	var names []string
-	for _, kind := range source.Builtin().All() {
-		names = append(names, strings.ToLower(kind.GroupVersionKind().Kind))
-	}
-	return names
-}
-
-// kindsNamed finds kinds as kubectl does: by kind or plural, in any case.
-func kindsNamed(names []string) ([]source.Kind, error) {
-	if len(names) == 0 {
-		return source.Builtin().All(), nil
-	}
-	var found []source.Kind
-	var err error
-	for _, name := range names {
-		i := slices.IndexFunc(source.Builtin().All(), func(k source.Kind) bool {
-			return strings.EqualFold(name, k.GroupVersionKind().Kind) || strings.EqualFold(name, k.Resource().Resource)
-		})
-		if i < 0 {
-			err = errors.Join(err, fmt.Errorf("%q is no kind of source, must be one of %s; files are named by -f", name, strings.Join(kindNames(), ", ")))
-			continue
-		}
-		found = append(found, source.Builtin().All()[i])
-	}
-	return found, err
-}
-
 func (o *planOptions) run(ctx context.Context) error {
 	known, err := o.read(ctx)
 	if err != nil {
 		return err
 	}
-	p := plan{ignored: known.ignored, noHeaders: o.noHeaders}
+	p := plan{ignored: known.ignored, notes: known.notes, noHeaders: o.noHeaders}
 	for _, key := range known.sorted() {
 		if !o.wants(key, known) {
 			continue
@@ -163,6 +137,7 @@ func (o *planOptions) run(ctx context.Context) error {
 		}
 		p.sources = append(p.sources, one)
 	}
+	p.missing = o.selected.missing(p.sources, known.Keys(), o.where())
 	return o.print(p)
 }
 
@@ -225,7 +200,7 @@ func (o *planOptions) wants(key inventory.Key, known *planInventory) bool {
 	if known.others[key] || o.within != "" && key.Namespace() != o.within {
 		return false
 	}
-	return slices.ContainsFunc(o.kinds, func(k source.Kind) bool { return source.GroupKindOf(k) == key.Kind() })
+	return o.selected.has(key)
 }
 
 // decide decides, with the live values of what a decision needs them of.
@@ -247,6 +222,7 @@ func (o *planOptions) decide(ctx context.Context, key inventory.Key, known *plan
 	for _, c := range outcome.Certificates {
 		if existing, presence := look.Certificate(c.Namespace, c.Name); presence == certshim.Present {
 			one.live[c.Name] = existing.Live
+			one.applied = one.applied || isOwnApplied(existing, object) && (c.Action == certificate.Apply || outcome.Issuer.Name == "")
 		}
 	}
 	return one, nil
@@ -283,14 +259,17 @@ func (o *planOptions) print(p plan) error {
 			printLine(o.streams.ErrOut, one.problemLine(found))
 		}
 	}
-	for _, line := range o.build.unasked(o.configuration, p.sources) {
+	for _, line := range p.missing {
+		printLine(o.streams.ErrOut, "error: "+line)
+	}
+	for _, line := range o.notes(p) {
 		printLine(o.streams.ErrOut, line)
 	}
 	printLine(o.streams.ErrOut, p.summary())
 	switch {
 	case o.unreadable:
 		return errUnreadable
-	case failed:
+	case failed || len(p.missing) > 0:
 		return errProblems
 	}
 	return nil

@@ -257,7 +257,7 @@ spec: {tls: [{hosts: [a.example.com], secretName: web-tls}]}
 {apiVersion: cert-manager.io/v1, kind: Issuer, metadata: {name: ca, namespace: shop}, spec: {ca: {}}, status: {conditions: [{type: Ready, status: "True"}]}}
 `)
 	stdout, stderr, exit := run(t, nil, "plan", "-A", flag)
-	if exit != 1 || !strings.Contains(stdout, "web-tls") || !strings.Contains(stderr, "error: Ingress/shop/bad: the object can't be read") {
+	if exit != 1 || !strings.Contains(stdout, "web-tls") || !strings.Contains(stderr, "error: Ingress/shop/bad: BadConfig: the object can't be read") {
 		t.Errorf("exit status %d\n%s%s", exit, stdout, stderr)
 	}
 }

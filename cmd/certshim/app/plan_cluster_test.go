@@ -146,3 +146,19 @@ func TestPlanOfANamespaceLeavesTheGatewaysOfOthersOut(t *testing.T) {
 		t.Errorf("exit status %d:\n%s%s", exit, stdout, stderr)
 	}
 }
+
+// Where there is no kubeconfig, the error says where one was looked for, and what works without.
+func TestNoKubeconfig(t *testing.T) {
+	t.Setenv("HOME", t.TempDir())
+	for kubeconfig, want := range map[string]string{
+		"":                  "no cluster: there is no kubeconfig at ",
+		"/nowhere/a":        "no cluster: there is no kubeconfig at /nowhere/a, which KUBECONFIG names; name one by --kubeconfig or KUBECONFIG, or plan manifests by -f FILE, or -f - for standard input",
+		"/nowhere:/there/b": "no cluster: there is no kubeconfig at /nowhere or /there/b, which KUBECONFIG names; name",
+	} {
+		t.Setenv("KUBECONFIG", kubeconfig)
+		_, stderr, exit := run(t, nil, "plan")
+		if exit != 2 || !strings.HasPrefix(stderr, "error: "+want) {
+			t.Errorf("KUBECONFIG=%s: exit status %d, %s", kubeconfig, exit, stderr)
+		}
+	}
+}

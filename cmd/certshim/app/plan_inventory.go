@@ -24,6 +24,8 @@ type planInventory struct {
 	// places has where the sources and Certificates of documents stand.
 	places  map[inventory.Key]manifest.Position
 	ignored ignored
+	// notes are for whoever asked, in whole lines.
+	notes []string
 	// live reads from a cluster what decisions need of a Certificate; nil for documents.
 	live liveReader
 }

@@ -1,0 +1,61 @@
+package app_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+const someNamespaces = shop + `---
+{apiVersion: v1, kind: Namespace, metadata: {name: shop}}
+---
+{apiVersion: v1, kind: Namespace, metadata: {name: other}}
+`
+
+const someContexts = `
+apiVersion: v1
+kind: Config
+contexts: [{name: near, context: {}}, {name: far, context: {}}]
+clusters: [{name: east, cluster: {server: "http://127.0.0.1:1"}}]
+users: [{name: alice, user: {}}, {name: bob, user: {}}]
+`
+
+// What the shell asks for and gets: words, of which none is a file's name unless the flag takes
+// one.
+func TestCompletion(t *testing.T) {
+	kubeconfig := filepath.Join(t.TempDir(), "kubeconfig")
+	if err := os.WriteFile(kubeconfig, []byte(someContexts), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("KUBECONFIG", kubeconfig)
+	_, server := serveDocuments(t, someNamespaces)
+	for line, want := range map[string]string{
+		"plan ":                                "ingress gateway listenerset :4",
+		"plan CLUSTER -n shop ing/":            "ing/web ing/auto :4",
+		"plan CLUSTER -A ingress ":             "web auto web ingress gateway listenerset :4",
+		"plan CLUSTER -n shop ingress/web gtw": "ingress gateway listenerset :4",
+		"plan CLUSTER -n ":                     "shop other :4",
+		"plan -n ":                             ":4",
+		"plan -f ../../../examples ingress/":   "ingress/auto ingress/bad ingress/external ingress/myingress ingress/web :4",
+		"plan -f - ingress/":                   ":4",
+		"plan secret/":                         ":4",
+		"plan -o ":                             "table yaml json diff report :4",
+		"plan --context ":                      "far near :4",
+		"plan --cluster ":                      "east :4",
+		"plan --user ":                         "alice bob :4",
+		"plan --default-issuer-name ":          ":4",
+		"plan --config ":                       ":0",
+		"plan -f ":                             ":0",
+		"controller --log-level ":              "debug info warn error :4",
+		"controller --log-format ":             "text json :4",
+		"controller --metrics-listen-address ": ":4",
+		"version -o ":                          "json yaml :4",
+	} {
+		words := strings.Split(strings.Replace(line, "CLUSTER", server, 1), " ")
+		stdout, _, exit := run(t, nil, append([]string{"__complete"}, words...)...)
+		if got := strings.Join(strings.Fields(stdout), " "); exit != 0 || got != want {
+			t.Errorf("%q: exit status %d, got %q, want %q", line, exit, got, want)
+		}
+	}
+}

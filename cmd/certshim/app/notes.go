@@ -1,0 +1,89 @@
+package app
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/certshim/certshim/certificate"
+	"github.com/certshim/certshim/problem"
+	"github.com/certshim/certshim/resolver"
+	"github.com/certshim/certshim/source"
+)
+
+// notes are what there is to say of a plan as a whole, a line each.
+func (o *planOptions) notes(p plan) []string {
+	notes := slices.Concat(p.notes, o.build.unasked(o.configuration, p.sources))
+	if note := o.otherSettings(p.sources); note != "" {
+		notes = append(notes, note)
+	}
+	if note := o.nothingFound(p); note != "" {
+		notes = append(notes, note)
+	}
+	return notes
+}
+
+// isOwnApplied says whether certshim applied a Certificate for a source.
+func isOwnApplied(c certificate.Observed, owner *source.Object) bool {
+	return c.Flags.Has(certificate.Applied) && c.Owner.UID == owner.UID
+}
+
+// otherSettings says where the controller of a cluster seems to run with settings that the plan
+// doesn't have: what it applied would be left so by a plan with the same ones.
+func (o *planOptions) otherSettings(sources []planned) string {
+	const give = "give plan the controller's configuration file by --config, or its flags"
+	if o.offline() {
+		return ""
+	}
+	for _, one := range sources {
+		switch {
+		case one.applied:
+			return fmt.Sprintf("note: certshim applied the Certificates of %s otherwise than this plan would: unless its controller doesn't run, or is another version, it has other settings%s; %s",
+				one.object.Object(), o.than(), give)
+		case o.settings.file == "" && one.lacksDefaultIssuer():
+			return fmt.Sprintf("note: this plan has no default issuer, which %s asks for; if the controller has one, %s", one.object.Object(), give)
+		}
+	}
+	return ""
+}
+
+func (o *planOptions) than() string {
+	if o.settings.file == "" {
+		return ""
+	}
+	return " than " + o.settings.file
+}
+
+// lacksDefaultIssuer says whether a source names no issuer, and there is no default.
+func (one planned) lacksDefaultIssuer() bool {
+	return slices.ContainsFunc(one.outcome.Problems.All(), func(p problem.Problem) bool {
+		return p.Reason == problem.BadIssuer && p.Key == resolver.CertManagerGroup+"/"+resolver.FieldName && p.Value == ""
+	})
+}
+
+// where is the place in which sources were looked for.
+func (o *planOptions) where() string {
+	switch {
+	case o.offline():
+		return "in the input"
+	case o.within == "":
+		return "in any namespace"
+	}
+	return "in namespace " + o.within
+}
+
+// nothingFound says, as kubectl does, that nothing in the cluster is what was asked for, or
+// nothing in the input has the labels.
+func (o *planOptions) nothingFound(p plan) string {
+	if len(p.sources) > 0 || len(p.missing) > 0 || o.offline() && o.selector == "" {
+		return ""
+	}
+	words := []string{"No resources found"}
+	if o.selector != "" {
+		words = append(words, "with the labels "+o.selector)
+	}
+	if !o.offline() && o.within != "" {
+		words = append(words, "in "+o.within+" namespace")
+	}
+	return strings.Join(words, " ") + "."
+}

@@ -1,0 +1,176 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/certshim/certshim/declaration"
+	"github.com/certshim/certshim/inventory"
+	"github.com/certshim/certshim/source"
+)
+
+// selection is which sources are asked for: all of some kinds, or some by name.
+type selection struct {
+	kinds []source.Kind
+	// named is empty if all sources of the kinds are asked for.
+	named []namedSource
+}
+
+type namedSource struct {
+	kind source.GroupKind
+	name string
+}
+
+// shortNames are those that API servers have for the kinds.
+func shortNames() map[string]string {
+	return map[string]string{"ing": "ingresses", "gtw": "gateways", "lset": "listenersets"}
+}
+
+// selectSources reads the arguments of plan as kubectl reads its own: KIND…, KIND NAME… or
+// KIND/NAME…. Where all are kinds, none is a name.
+func selectSources(args []string) (selection, error) {
+	if slices.ContainsFunc(args, func(arg string) bool { return strings.Contains(arg, "/") }) {
+		return selectQualified(args)
+	}
+	if len(args) == 0 {
+		return selection{kinds: source.Builtin().All()}, nil
+	}
+	all, err := kindsNamed(args)
+	if err == nil || len(args) == 1 {
+		return selection{kinds: all}, err
+	}
+	first, err := kindsNamed(args[:1])
+	for _, arg := range args[1:] {
+		if err != nil && isManifest(arg) {
+			err = errors.Join(err, noKind(arg))
+		}
+	}
+	s := selection{kinds: first}
+	for _, kind := range first {
+		for _, name := range args[1:] {
+			s.named = append(s.named, namedSource{source.GroupKindOf(kind), name})
+		}
+	}
+	return s, err
+}
+
+// selectQualified reads KIND/NAME….
+func selectQualified(args []string) (selection, error) {
+	var s selection
+	var err error
+	for _, arg := range args {
+		written, name, _ := strings.Cut(arg, "/")
+		if name == "" {
+			err = errors.Join(err, fmt.Errorf("%q has no name, must be KIND/NAME as the other arguments", arg))
+			continue
+		}
+		kinds, failed := kindsNamed([]string{written})
+		if failed != nil && isManifest(name) {
+			failed = noKind(arg)
+		}
+		err = errors.Join(err, failed)
+		for _, kind := range kinds {
+			s.kinds = append(s.kinds, kind)
+			s.named = append(s.named, namedSource{source.GroupKindOf(kind), name})
+		}
+	}
+	return s, err
+}
+
+// has says whether a source is among those that are asked for.
+func (s selection) has(key inventory.Key) bool {
+	if len(s.named) > 0 {
+		return slices.Contains(s.named, namedSource{key.Kind(), key.Name()})
+	}
+	return slices.ContainsFunc(s.kinds, func(k source.Kind) bool { return source.GroupKindOf(k) == key.Kind() })
+}
+
+// missing says of each named source that isn't among some that it isn't there, and which one of
+// those that were read may be meant.
+func (s selection) missing(sources []planned, read []inventory.Key, where string) []string {
+	var lines []string
+	for _, n := range s.named {
+		if slices.ContainsFunc(sources, func(one planned) bool { return one.object.GroupKind() == n.kind && one.object.Name == n.name }) {
+			continue
+		}
+		lines = append(lines, fmt.Sprintf("there is no %s %q %s%s", n.kind.Kind, n.name, where, n.hint(read)))
+	}
+	return lines
+}
+
+// hint is what may be meant by a name that isn't there: another source, another kind, or a file.
+func (n namedSource) hint(read []inventory.Key) string {
+	var names []string
+	for _, key := range read {
+		if key.Kind() == n.kind {
+			names = append(names, key.Name())
+		}
+	}
+	near := declaration.Nearest(n.name, names)
+	switch {
+	case isManifest(n.name):
+		return "; files are named by -f"
+	case near != "" && near != n.name:
+		return fmt.Sprintf("; did you mean %q?", near)
+	case declaration.Nearest(n.name, kindNames()) != "":
+		return fmt.Sprintf("; did you mean all of kind %s?", declaration.Nearest(n.name, kindNames()))
+	}
+	return ""
+}
+
+// kindNames are the names of kinds as people type them.
+func kindNames() []string {
+	var names []string
+	for _, kind := range source.Builtin().All() {
+		names = append(names, strings.ToLower(kind.GroupVersionKind().Kind))
+	}
+	return names
+}
+
+// kindsNamed finds kinds as kubectl does: by kind, plural or short name in any case, with or
+// without version and group, and several with commas between.
+func kindsNamed(args []string) ([]source.Kind, error) {
+	var found []source.Kind
+	var err error
+	for _, name := range strings.Split(strings.Join(args, ","), ",") {
+		kind := kindNamed(strings.ToLower(name))
+		if kind == nil {
+			err = errors.Join(err, noKind(name))
+			continue
+		}
+		found = append(found, kind)
+	}
+	return found, err
+}
+
+// kindNamed finds a kind by a name in lower case, such as ingress, ing, ingresses.networking.k8s.io
+// or ingresses.v1.networking.k8s.io; nil for none.
+func kindNamed(name string) source.Kind {
+	name, group, qualified := strings.Cut(name, ".")
+	if plural, short := shortNames()[name]; short {
+		name = plural
+	}
+	for _, kind := range source.Builtin().All() {
+		gvk := kind.GroupVersionKind()
+		if name != strings.ToLower(gvk.Kind) && name != kind.Resource().Resource {
+			continue
+		}
+		if !qualified || group == gvk.Group || group == gvk.Version+"."+gvk.Group {
+			return kind
+		}
+	}
+	return nil
+}
+
+func noKind(name string) error {
+	hint := ""
+	if near := declaration.Nearest(name, kindNames()); near != "" {
+		hint = fmt.Sprintf(", did you mean %q?", near)
+	}
+	if isManifest(name) {
+		hint = "; files are named by -f"
+	}
+	return fmt.Errorf("%q is no kind of source, must be one of %s%s", name, strings.Join(kindNames(), ", "), hint)
+}
