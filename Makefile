@@ -18,7 +18,7 @@ TEST := go test -count=1
 .PHONY: help build demo demo-external test test-unit test-differential test-e2e test-external controlplane certmanager external-issuers lint fuzz bench generate verify image clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 20
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/  \1\t\2/' | expand -t 20
 
 build: ## bin/certshim, static
 	CGO_ENABLED=0 go build -tags $(TAGS) -trimpath -ldflags "$(LDFLAGS)" -o $(BIN)/certshim ./cmd/certshim
@@ -82,8 +82,10 @@ generate: ## what is generated: docs, and the Go code of the plugin protocol
 verify: generate ## fails if a generated file differs from the committed one
 	git diff --exit-code -- docs deploy plugins/api
 
-image: ## a static image, non-root
-	docker build --build-arg VERSION=$(VERSION) -t certshim:$(VERSION) .
+# What deploy/ runs. For a cluster that pulls its images: make image IMAGE=registry.example.com/platform/certshim:dev
+IMAGE ?= certshim:dev
+image: ## a static image, non-root, called IMAGE (certshim:dev, as deploy/ has it)
+	docker build --build-arg VERSION=$(VERSION) -t $(IMAGE) .
 
 clean: ## remove what was built
 	rm -rf $(BIN)

@@ -1,0 +1,233 @@
+package install
+
+import (
+	"bytes"
+	"errors"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/runtime/serializer"
+	"k8s.io/client-go/kubernetes/scheme"
+
+	"github.com/certshim/certshim/resolver"
+	"github.com/certshim/certshim/test/cluster"
+	"github.com/certshim/certshim/test/process"
+)
+
+// overlays are deploy/ itself and what is made of it, from the root of the repository.
+func overlays(t *testing.T) []string {
+	t.Helper()
+	found, err := filepath.Glob(filepath.Join(repository(t), "examples/deploy/*/kustomization.yaml"))
+	if err != nil || len(found) < 3 {
+		t.Fatalf("found %v, %v: want the overlays of examples/deploy", found, err)
+	}
+	all := []string{"deploy"}
+	for _, file := range found {
+		all = append(all, filepath.Join("examples/deploy", filepath.Base(filepath.Dir(file))))
+	}
+	return all
+}
+
+func repository(t *testing.T) string {
+	t.Helper()
+	binary, err := cluster.Binary("certshim")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Dir(filepath.Dir(binary))
+}
+
+// render gives the objects that `kubectl apply -k` would send, decoded strictly.
+func render(t *testing.T, overlay string) []any {
+	t.Helper()
+	kustomize := exec.CommandContext(t.Context(), "bin/kubectl", "kustomize", overlay)
+	kustomize.Dir = repository(t)
+	var stderr bytes.Buffer
+	kustomize.Stderr = &stderr
+	rendered, err := kustomize.Output()
+	if err != nil || stderr.Len() > 0 {
+		t.Fatalf("kubectl kustomize %s: %v\n%s", overlay, err, stderr.String())
+	}
+	decoder := serializer.NewCodecFactory(scheme.Scheme, serializer.EnableStrict).UniversalDeserializer()
+	var objects []any
+	for _, document := range strings.Split(string(rendered), "\n---\n") {
+		object, _, err := decoder.Decode([]byte(document), nil, nil)
+		if err != nil {
+			t.Fatalf("%v in\n%s", err, document)
+		}
+		objects = append(objects, object)
+	}
+	return objects
+}
+
+// certshim runs the program of this repository without a cluster.
+func certshim(t *testing.T, arguments ...string) (stderr string, exit int) {
+	t.Helper()
+	command := exec.CommandContext(t.Context(), filepath.Join(repository(t), "bin/certshim"), arguments...)
+	var output bytes.Buffer
+	command.Stderr = &output
+	err := command.Run()
+	var ended *exec.ExitError
+	if err != nil && !errors.As(err, &ended) {
+		t.Fatal(err)
+	}
+	return output.String(), command.ProcessState.ExitCode()
+}
+
+// certshim accepts the arguments of the Deployment and reads everything that they name: what it misses at last is a
+// cluster.
+func TestTheProgramReadsWhatIsMounted(t *testing.T) {
+	for _, overlay := range overlays(t) {
+		t.Run(overlay, func(t *testing.T) {
+			p := newPod(t, render(t, overlay))
+			missing := filepath.Join(t.TempDir(), "kubeconfig")
+			stderr, exit := certshim(t, append(p.arguments(t, "certshim"), "--kubeconfig="+missing)...)
+			want := regexp.MustCompile(`^error: [^\n]*` + regexp.QuoteMeta(missing) + `[^\n]*\n$`)
+			if exit != 2 || !want.MatchString(stderr) {
+				t.Errorf("it ends with %d:\n%s\nwant 2, and nothing but the missing kubeconfig", exit, stderr)
+			}
+		})
+	}
+}
+
+// A file that a Deployment mounts is named by an argument or by a file that an argument names, so that none is
+// forgotten, and the other way round.
+func TestEveryMountIsUsed(t *testing.T) {
+	for _, overlay := range overlays(t) {
+		t.Run(overlay, func(t *testing.T) {
+			p := newPod(t, render(t, overlay))
+			for _, container := range p.containers() {
+				text := strings.Join(container.Args, " ")
+				for _, configMap := range p.configMaps {
+					text += configMap.Data["certshim.yaml"]
+				}
+				for _, mount := range container.VolumeMounts {
+					if !strings.Contains(text, mount.MountPath) && !strings.HasPrefix(mount.MountPath, "/var/run/secrets/") {
+						t.Errorf("container %s mounts %s, and uses it nowhere", container.Name, mount.MountPath)
+					}
+				}
+			}
+		})
+	}
+}
+
+// The plugin of the overlay starts with the arguments of its container, and listens where certshim's
+// configuration says.
+func TestThePluginServesWhereItIsExpected(t *testing.T) {
+	p := newPod(t, render(t, "examples/deploy/plugin"))
+	program := filepath.Join(t.TempDir(), "plugin")
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", program, "./plugins/examples/go")
+	build.Dir = repository(t)
+	if output, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, output)
+	}
+	plugin, err := process.Start(t.Context(), process.Program{
+		Path: program, Args: p.arguments(t, "corp-ca"), Log: filepath.Join(t.ArtifactDir(), "plugin.log"),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = plugin.Stop() })
+	socket := regexp.MustCompile(`socket: (\S+)`).FindStringSubmatch(p.certshimYAML(t))
+	if socket == nil {
+		t.Fatal("the configuration names no socket")
+	}
+	awaitSocket(t, plugin, p.here(socket[1]))
+}
+
+// awaitSocket waits until the program listens.
+func awaitSocket(t *testing.T, program *process.Process, socket string) {
+	t.Helper()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.After(30 * time.Second); ; {
+		if connection, err := new(net.Dialer).DialContext(t.Context(), "unix", socket); err == nil {
+			_ = connection.Close()
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-program.Done():
+			t.Fatal("the plugin ended")
+		case <-deadline:
+			t.Fatalf("nobody listens on %s", socket)
+		}
+	}
+}
+
+func (p *pod) certshimYAML(t *testing.T) string {
+	t.Helper()
+	for _, configMap := range p.configMaps {
+		if text, found := configMap.Data["certshim.yaml"]; found {
+			return text
+		}
+	}
+	t.Fatal("no ConfigMap has certshim.yaml")
+	return ""
+}
+
+// The issuers that an overlay's file declares may be listed and watched.
+func TestDeclaredIssuersMayBeRead(t *testing.T) {
+	const file = "examples/deploy/issuers/corp-ca.yaml"
+	content, err := os.ReadFile(filepath.Join(repository(t), file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	declared, err := resolver.Decode(content, file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, overlay := range []string{"examples/deploy/issuers", "examples/deploy/plugin"} {
+		granted := map[string]bool{}
+		for _, object := range render(t, overlay) {
+			if role, ok := object.(*rbacv1.ClusterRole); ok {
+				note(granted, role.Rules)
+			}
+		}
+		for _, kind := range declared.Kinds {
+			if !granted[declared.Group+"/"+kind.Resource] {
+				t.Errorf("%s: no rule to list and watch %s of %s", overlay, kind.Resource, declared.Group)
+			}
+		}
+	}
+}
+
+func note(granted map[string]bool, rules []rbacv1.PolicyRule) {
+	for _, rule := range rules {
+		for _, group := range rule.APIGroups {
+			for _, resource := range rule.Resources {
+				granted[group+"/"+resource] = slices.Contains(rule.Verbs, "list") && slices.Contains(rule.Verbs, "watch")
+			}
+		}
+	}
+}
+
+// The image that `make image` builds is the one that deploy/ runs.
+func TestDeployRunsTheImageThatMakeBuilds(t *testing.T) {
+	makefile, err := os.ReadFile(filepath.Join(repository(t), "Makefile"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	built := regexp.MustCompile(`(?m)^IMAGE \?= (\S+)$`).FindStringSubmatch(string(makefile))
+	if built == nil || !strings.Contains(string(makefile), " -t $(IMAGE) ") {
+		t.Fatal("the Makefile builds no image called $(IMAGE)")
+	}
+	for _, object := range render(t, "deploy") {
+		deployment, ok := object.(*appsv1.Deployment)
+		if !ok {
+			continue
+		}
+		if image := deployment.Spec.Template.Spec.Containers[0].Image; image != built[1] {
+			t.Errorf("deploy/ runs %s, make image builds %s", image, built[1])
+		}
+	}
+}

@@ -1,0 +1,118 @@
+package install
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+)
+
+// pod stands in for a Pod on a node: each container has a root folder with its mounts in it.
+type pod struct {
+	spec       corev1.PodSpec
+	configMaps map[string]*corev1.ConfigMap
+	// volumes is the folder of each volume, by the volume's name.
+	volumes map[string]string
+	folder  string
+}
+
+// newPod makes the volumes of the one Deployment among the manifests.
+func newPod(t *testing.T, manifests []any) *pod {
+	t.Helper()
+	// Short, since the path of a socket has 107 bytes at most.
+	folder, err := os.MkdirTemp("", "pod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(folder) })
+	p := &pod{configMaps: map[string]*corev1.ConfigMap{}, volumes: map[string]string{}, folder: folder}
+	for _, manifest := range manifests {
+		switch object := manifest.(type) {
+		case *corev1.ConfigMap:
+			p.configMaps[object.Name] = object
+		case *appsv1.Deployment:
+			p.spec = object.Spec.Template.Spec
+		}
+	}
+	for _, volume := range p.spec.Volumes {
+		p.make(t, volume)
+	}
+	return p
+}
+
+func (p *pod) make(t *testing.T, volume corev1.Volume) {
+	t.Helper()
+	folder := filepath.Join(p.folder, volume.Name)
+	p.volumes[volume.Name] = folder
+	if volume.ConfigMap == nil {
+		if err := os.MkdirAll(folder, 0o750); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	configMap := p.configMaps[volume.ConfigMap.Name]
+	if configMap == nil {
+		t.Fatalf("the volume %s mounts the ConfigMap %s, which isn't rendered", volume.Name, volume.ConfigMap.Name)
+	}
+	p.mountConfigMap(t, folder, configMap)
+}
+
+// mountConfigMap lays the files out as the kubelet does: each is a link into the folder ..data, which is a link to
+// a folder named by the time.
+func (p *pod) mountConfigMap(t *testing.T, folder string, configMap *corev1.ConfigMap) {
+	t.Helper()
+	const now = "..2026_01_01_00_00_00.1"
+	if err := os.MkdirAll(filepath.Join(folder, now), 0o750); err != nil {
+		t.Fatal(err)
+	}
+	links := map[string]string{"..data": now}
+	for name, content := range configMap.Data {
+		links[name] = filepath.Join("..data", name)
+		if err := os.WriteFile(filepath.Join(folder, now, name), []byte(p.here(content)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, target := range links {
+		if err := os.Symlink(target, filepath.Join(folder, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// here replaces the paths at which containers see their volumes by those of this machine.
+func (p *pod) here(text string) string {
+	for _, container := range p.containers() {
+		for _, mount := range container.VolumeMounts {
+			folder := filepath.Join(p.folder, mount.Name)
+			text = strings.ReplaceAll(text, mount.MountPath+"/", folder+"/")
+			if strings.HasSuffix(text, mount.MountPath) {
+				text = strings.TrimSuffix(text, mount.MountPath) + folder
+			}
+		}
+	}
+	return text
+}
+
+func (p *pod) containers() []corev1.Container {
+	return append(append([]corev1.Container{}, p.spec.InitContainers...), p.spec.Containers...)
+}
+
+// arguments are those of a container, with the paths of this machine.
+func (p *pod) arguments(t *testing.T, name string) []string {
+	t.Helper()
+	for _, container := range p.containers() {
+		if container.Name != name {
+			continue
+		}
+		var arguments []string
+		for _, argument := range container.Args {
+			arguments = append(arguments, p.here(argument))
+		}
+		return arguments
+	}
+	t.Fatalf("there is no container %s", name)
+	return nil
+}
