@@ -38,8 +38,9 @@ func pages(t *testing.T) map[string]string {
 		}
 		found[name] = string(text)
 	}
-	read("README.md")
-	read("CONTRIBUTING.md")
+	for _, name := range []string{"README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"} {
+		read(name)
+	}
 	err := filepath.WalkDir("docs", func(name string, _ fs.DirEntry, err error) error {
 		if strings.HasSuffix(name, ".md") {
 			read(name)
@@ -57,6 +58,26 @@ var (
 	heading = regexp.MustCompile(`(?m)^#+ +(.+)$`)
 	fence   = regexp.MustCompile("(?ms)^```([a-z]*)\n(.*?)^```")
 )
+
+// The README's versions are those that the modules of the tests build.
+func TestRequirementsAreWhatTestsRunWith(t *testing.T) {
+	page := pages(t)["README.md"]
+	for row, module := range map[string][2]string{
+		"Kubernetes":            {"test/controlplane/go.mod", "k8s.io/kubernetes"},
+		"cert-manager":          {"test/go.mod", "github.com/cert-manager/cert-manager"},
+		"Gateway API, optional": {"test/go.mod", "sigs.k8s.io/gateway-api"},
+	} {
+		text, err := os.ReadFile(module[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		version := regexp.MustCompile(regexp.QuoteMeta(module[1]) + ` v(\S+)`).FindStringSubmatch(string(text))
+		cells := regexp.MustCompile(`(?m)^\| ` + row + ` \|[^|]*\| ([0-9.]+)`).FindStringSubmatch(page)
+		if version == nil || cells == nil || version[1] != cells[1] {
+			t.Errorf("%s: the page has %q, %s has %q", row, cells, module[0], version)
+		}
+	}
+}
 
 func TestLinksResolve(t *testing.T) {
 	all := pages(t)
