@@ -155,7 +155,7 @@ func (c *Controller) connect(ctx context.Context) error {
 		return err
 	}
 	c.recorder = newRecorder(connection.Events, c.metrics, c.log)
-	c.reporter = newReporter(c.recorder, c.metrics)
+	c.reporter = newReporter(c.recorder, c.metrics, c.queue.after)
 	if c.discovery, err = cluster.NewDiscovery(connection, c.log); err != nil {
 		return err
 	}

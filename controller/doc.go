@@ -5,8 +5,8 @@
 // For each source reconcile.go opens a Look, asks certshim.Decide, and hands the decisions to
 // execute.go, the only file that sends writes and judges the answers. breaker.go and pace.go
 // hold writes back. watch.go keeps the feeds in step with what is served and with the policy;
-// lead.go and tenure.go let one replica write at a time. reporter.go, events.go and metrics.go
-// report what happened.
+// lead.go and tenure.go let one replica write at a time. reporter.go and memory.go
+// find out which problems are new; line.go, events.go and metrics.go tell of them, and of writes.
 //
 // Start reading at [Controller.Run].
 //

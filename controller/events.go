@@ -8,6 +8,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -21,7 +22,7 @@ import (
 
 	"golang.org/x/time/rate"
 
-	"github.com/certshim/certshim/problem"
+	"github.com/certshim/certshim/inventory"
 	"github.com/certshim/certshim/source"
 )
 
@@ -34,43 +35,45 @@ const (
 
 // The results by which events are counted.
 const (
-	eventSent    = "sent"
-	eventExists  = "known"
-	eventDropped = "dropped"
-	eventFailed  = "failed"
+	eventSent        = "sent"
+	eventExists      = "known"
+	eventDropped     = "dropped"
+	eventTerminating = "terminating"
+	eventFailed      = "failed"
 )
 
-// Limits of what is reported: by size of a note, by object and decision, by time, by what may
-// wait, and by attempts.
+// eventResults are all of them.
+func eventResults() []string {
+	return []string{eventSent, eventExists, eventDropped, eventTerminating, eventFailed}
+}
+
+// Limits of what is told: by size of a note, by time, by the bytes that may wait, and by how long
+// the API server may take.
 const (
 	maxNote        = 1024
-	maxReported    = 10
 	warningsPerSec = 20
 	warningBurst   = 100
 	normalsPerSec  = 5
 	normalBurst    = 50
-	maxWarnings    = 10000
-	maxNormals     = 200
-	eventAttempts  = 4
+	maxWarnings    = 4 << 20
+	maxNormals     = 128 << 10
+	eventTimeout   = 10 * time.Second
 )
 
-// event is an Event to be sent, and how often that was tried.
-type event struct {
-	*eventsv1.Event
-	tries int
-}
-
-// recorder sends Events one after another, warnings first. What would overtax the API
-// server is dropped and counted: a Normal event at once, a warning when very many wait.
+// recorder sends Events at a bounded rate: problems and what was done, each in a line of its own.
+// What would overtax the API server is dropped and counted.
 type recorder struct {
-	client   eventsclient.EventsV1Interface
+	create   func(context.Context, *eventsv1.Event) error
 	metrics  *metrics
 	log      *slog.Logger
-	warnings chan event
-	normals  chan event
+	warnings *line
+	normals  *line
 	instance string
 	// In a burst of creations Events would cost the API server as much as the Certificates.
 	warningLimit, normalLimit *rate.Limiter
+	// dropped takes what found no room, and answered what became of an Event.
+	dropped  func([]letter)
+	answered func(l letter, result string, again bool, now time.Time)
 }
 
 func newRecorder(client eventsclient.EventsV1Interface, metrics *metrics, log *slog.Logger) *recorder {
@@ -78,66 +81,64 @@ func newRecorder(client eventsclient.EventsV1Interface, metrics *metrics, log *s
 	if err != nil {
 		host = "unknown"
 	}
-	return &recorder{
-		client: client, metrics: metrics, log: log, instance: "certshim-" + host,
-		warnings: make(chan event, maxWarnings), normals: make(chan event, maxNormals),
+	r := &recorder{
+		create: func(ctx context.Context, e *eventsv1.Event) error {
+			_, err := client.Events(e.Namespace).Create(ctx, e, metav1.CreateOptions{})
+			return err
+		},
+		metrics: metrics, log: log, instance: "certshim-" + host,
+		warnings: newLine(maxWarnings), normals: newLine(maxNormals),
 		warningLimit: rate.NewLimiter(warningsPerSec, warningBurst), normalLimit: rate.NewLimiter(normalsPerSec, normalBurst),
+		answered: func(letter, string, bool, time.Time) {},
 	}
+	r.dropped = r.countDropped
+	return r
 }
 
 // did tells what was done to a Certificate.
 func (r *recorder) did(ref source.Ref, reason, note string, now time.Time) {
-	e := newEvent(ref, corev1.EventTypeNormal, reason, note, now)
-	e.Name = eventName(ref, reason+note, strconv.FormatInt(now.UnixNano(), 36))
-	r.queue(r.normals, e)
-}
-
-// warn tells a problem. Times counts its earlier appearances: the first time the name of
-// the Event is the same for every process, so that a restart tells nothing twice.
-func (r *recorder) warn(ref source.Ref, p problem.Problem, times int, now time.Time) bool {
-	kind := corev1.EventTypeWarning
-	if p.Severity == problem.Info {
-		kind = corev1.EventTypeNormal
-	}
-	e := newEvent(ref, kind, string(p.Reason), p.Error(), now)
-	suffix := ""
-	if times > 0 {
-		suffix = strconv.FormatInt(now.UnixNano(), 36)
-	}
-	e.Name = eventName(ref, string(p.Reason)+p.Error(), suffix)
-	return r.queue(r.warnings, e)
+	r.once(r.normals, ref, corev1.EventTypeNormal, reason, note, now)
 }
 
 // warnOf tells of something that is no object's problem but the program's own.
 func (r *recorder) warnOf(ref source.Ref, reason, note string, now time.Time) {
-	e := newEvent(ref, corev1.EventTypeWarning, reason, note, now)
-	e.Name = eventName(ref, reason+note, strconv.FormatInt(now.UnixNano(), 36))
-	r.queue(r.warnings, e)
+	r.once(r.warnings, ref, corev1.EventTypeWarning, reason, note, now)
 }
 
-func (r *recorder) queue(lane chan event, e *eventsv1.Event) bool {
-	e.ReportingInstance = r.instance
-	select {
-	case lane <- event{Event: e}:
-		return true
-	default:
-		r.metrics.events.WithLabelValues(eventDropped).Inc()
-		return false
+// once adds an Event that is sent once or not at all, beside those that wait.
+func (r *recorder) once(l *line, ref source.Ref, kind, reason, note string, now time.Time) {
+	ref = cloned(ref)
+	n := notice{
+		kind: kind, reason: reason, note: cut(note, maxNote), at: now,
+		name: eventName(ref, reason+note, strconv.FormatInt(now.UnixNano(), 36)),
 	}
+	r.dropped(l.put(inventory.KeyOf(ref), ref, func(notice) bool { return true }, n))
 }
 
-func newEvent(ref source.Ref, kind, reason, note string, now time.Time) *eventsv1.Event {
+// countDropped counts what found no room.
+func (r *recorder) countDropped(dropped []letter) {
+	r.metrics.events.WithLabelValues(eventDropped).Add(float64(len(dropped)))
+}
+
+// cloned is a reference that keeps no part of its object alive.
+func cloned(ref source.Ref) source.Ref {
+	ref.Namespace, ref.Name, ref.UID = strings.Clone(ref.Namespace), strings.Clone(ref.Name), strings.Clone(ref.UID)
+	return ref
+}
+
+func (r *recorder) event(l letter) *eventsv1.Event {
 	return &eventsv1.Event{
-		ObjectMeta:          metav1.ObjectMeta{Namespace: ref.Namespace},
-		EventTime:           metav1.NewMicroTime(now),
+		ObjectMeta:          metav1.ObjectMeta{Namespace: l.source.Namespace, Name: l.name},
+		EventTime:           metav1.NewMicroTime(l.at),
 		ReportingController: "certshim",
-		Action:              reason,
-		Reason:              reason,
-		Type:                kind,
-		Note:                cut(note, maxNote),
+		ReportingInstance:   r.instance,
+		Action:              l.reason,
+		Reason:              l.reason,
+		Type:                l.kind,
+		Note:                l.note,
 		Regarding: corev1.ObjectReference{
-			APIVersion: ref.APIVersion(), Kind: ref.Kind,
-			Namespace: ref.Namespace, Name: ref.Name, UID: types.UID(ref.UID),
+			APIVersion: l.source.APIVersion(), Kind: l.source.Kind,
+			Namespace: l.source.Namespace, Name: l.source.Name, UID: types.UID(l.source.UID),
 		},
 	}
 }
@@ -156,11 +157,12 @@ func eventName(ref source.Ref, reported, suffix string) string {
 	return name
 }
 
-// cut shortens text at a character's boundary. Control characters, which a stranger may
-// have written into what the API server quotes, become blanks; line ends stay.
+// cut shortens text at a character's boundary. Control characters and line breaks, which a
+// stranger may have written into what the API server quotes, become blanks: kubectl shows the
+// first line of a note alone.
 func cut(text string, most int) string {
 	text = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) && r != '\n' {
+		if unicode.IsControl(r) {
 			return ' '
 		}
 		return r
@@ -169,7 +171,7 @@ func cut(text string, most int) string {
 		return text
 	}
 	const more = "…"
-	end := most - len(more)
+	end := max(most-len(more), 0)
 	for !utf8.RuneStart(text[end]) {
 		end--
 	}
@@ -178,64 +180,54 @@ func cut(text string, most int) string {
 
 // run sends until the context ends.
 func (r *recorder) run(ctx context.Context) {
-	for r.sendNext(ctx) {
+	var running sync.WaitGroup
+	running.Go(func() {
+		for r.sendNext(ctx, r.normals, r.normalLimit) {
+		}
+	})
+	for r.sendNext(ctx, r.warnings, r.warningLimit) {
 	}
+	running.Wait()
 }
 
-// sendNext waits for an Event and its turn; false means that the context has ended.
-func (r *recorder) sendNext(ctx context.Context) bool {
-	e, normal, found := r.next(ctx)
-	switch {
-	case !found:
-		return false
-	case normal && !r.normalLimit.Allow():
-		r.metrics.events.WithLabelValues(eventDropped).Inc()
-		return true
-	case !normal && r.warningLimit.Wait(ctx) != nil:
+// sendNext waits for a notice and for the rate; false means that the context has ended. What is
+// sent is taken only then, so that it is the latest.
+func (r *recorder) sendNext(ctx context.Context, from *line, limit *rate.Limiter) bool {
+	if !from.await(ctx) || limit.Wait(ctx) != nil {
 		return false
 	}
-	r.send(ctx, e, normal)
+	if next, found := from.take(); found {
+		r.send(ctx, next)
+	}
 	return true
 }
 
-// next gives a warning if one waits, else whatever comes first.
-func (r *recorder) next(ctx context.Context) (e event, normal, found bool) {
-	select {
-	case e = <-r.warnings:
-		return e, false, true
-	default:
+// send creates the Event.
+func (r *recorder) send(ctx context.Context, l letter) {
+	ctx, stop := context.WithTimeout(ctx, eventTimeout)
+	defer stop()
+	err := r.create(ctx, r.event(l))
+	result, again := resultOf(err)
+	r.metrics.events.WithLabelValues(result).Inc()
+	if result == eventFailed {
+		r.log.Debug("an Event was not taken", "namespace", l.source.Namespace, "name", l.source.Name, "reason", l.reason, "error", err)
 	}
-	select {
-	case e = <-r.warnings:
-		return e, false, true
-	case e = <-r.normals:
-		return e, true, true
-	case <-ctx.Done():
-		return e, false, false
-	}
+	r.answered(l, result, again, time.Now())
 }
 
-// send creates the Event; a warning that failed waits for another turn.
-func (r *recorder) send(ctx context.Context, e event, normal bool) {
-	_, err := r.client.Events(e.Namespace).Create(ctx, e.Event, metav1.CreateOptions{})
+// resultOf says what became of an Event, and whether another try may help. A namespace that
+// is being deleted, or gone, takes none.
+func resultOf(err error) (result string, again bool) {
 	switch {
 	case err == nil:
-		r.metrics.events.WithLabelValues(eventSent).Inc()
+		return eventSent, false
 	case apierrors.IsAlreadyExists(err):
-		r.metrics.events.WithLabelValues(eventExists).Inc()
-	case normal, e.tries >= eventAttempts, apierrors.IsNotFound(err), apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
-		r.metrics.events.WithLabelValues(eventFailed).Inc()
-		r.log.Debug("an Event was not taken", "namespace", e.Namespace, "name", e.Regarding.Name, "reason", e.Reason, "error", err)
+		return eventExists, false
+	case apierrors.IsNotFound(err), apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
+		return eventTerminating, false
+	case apierrors.IsForbidden(err), apierrors.IsInvalid(err), apierrors.IsBadRequest(err):
+		return eventFailed, false
 	default:
-		e.tries++
-		time.AfterFunc(time.Duration(e.tries)*time.Second, func() { r.requeue(e) })
-	}
-}
-
-func (r *recorder) requeue(e event) {
-	select {
-	case r.warnings <- e:
-	default:
-		r.metrics.events.WithLabelValues(eventDropped).Inc()
+		return eventFailed, true
 	}
 }

@@ -26,6 +26,8 @@ type result struct {
 	answer cluster.Answer
 	// after is when to come back at the latest; 0 means not at all, or by backoff.
 	after time.Duration
+	// held says that nothing was sent though something is to be written.
+	held bool
 	// problem, if it has a reason, is to be reported on the source.
 	problem problem.Problem
 	err     error
@@ -38,7 +40,7 @@ func (c *Controller) execute(ctx context.Context, look *inventory.Look, ref sour
 	}
 	name := types.NamespacedName{Namespace: d.Namespace, Name: d.Name}
 	if wait, allowed := c.mayWrite(look, name, d); !allowed {
-		return result{answer: cluster.Done, after: wait}
+		return result{answer: cluster.Done, after: wait, held: true}
 	}
 	err := c.send(ctx, look, name, d)
 	r := c.judge(look.Key(), d, err)

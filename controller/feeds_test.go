@@ -69,7 +69,7 @@ func TestNothingIsDecidedWhileObjectsAreReadAgain(t *testing.T) {
 	k := see(t, c, ingress(issuer, "tls"))
 	c.reconcile(t.Context(), k)
 	queued(c)
-	told := len(c.reporter.sources[k])
+	told := len(c.reporter.keys())
 	writer.requests = nil
 	c.usePolicy(c.policy())
 	c.queue.soon(k)
@@ -79,8 +79,8 @@ func TestNothingIsDecidedWhileObjectsAreReadAgain(t *testing.T) {
 	drain(t, c)
 	// A worker may have taken it from the queue before.
 	c.reconcile(t.Context(), k)
-	if len(writer.requests) > 0 || told == 0 || len(c.reporter.sources[k]) != told {
-		t.Errorf("requests %v; told %d, then %d", writer.requests, told, len(c.reporter.sources[k]))
+	if len(writer.requests) > 0 || told == 0 || len(c.reporter.keys()) != told {
+		t.Errorf("requests %v; told %d, then %d", writer.requests, told, len(c.reporter.keys()))
 	}
 }
 
@@ -213,7 +213,7 @@ func TestWhatGoesByNamespacesWaitsUntilTheyAreKnown(t *testing.T) {
 	wrong := ingress(map[string]any{"kubernetes.io/tls-acme": "true", "cert-manager.io/duration": "no"}, "tls")
 	namespace := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": "shop"}}}
 	toldSoon := func(c *Controller) func() bool {
-		return func() bool { drain(t, c); return len(c.recorder.warnings) > 0 }
+		return func() bool { drain(t, c); return c.recorder.warnings.busy() }
 	}
 	t.Run("they are read", func(t *testing.T) {
 		c := newTestController(t, &script{}, byNamespaces)
@@ -221,7 +221,7 @@ func TestWhatGoesByNamespacesWaitsUntilTheyAreKnown(t *testing.T) {
 		c.informed.Store(true)
 		c.inventory.Know(inventory.CertificateKind(), inventory.Whole)
 		see(t, c, wrong.DeepCopy())
-		if drain(t, c); len(c.recorder.warnings) > 0 {
+		if drain(t, c); c.recorder.warnings.busy() {
 			t.Error("told before they are known")
 		}
 		settleUntil(t, c, make(chan struct{}), toldSoon(c))
@@ -235,7 +235,7 @@ func TestWhatGoesByNamespacesWaitsUntilTheyAreKnown(t *testing.T) {
 		c.informed.Store(true)
 		c.inventory.Know(inventory.CertificateKind(), inventory.Whole)
 		see(t, c, wrong.DeepCopy())
-		if drain(t, c); len(c.recorder.warnings) > 0 {
+		if drain(t, c); c.recorder.warnings.busy() {
 			t.Error("told before that is known")
 		}
 		settleUntil(t, c, make(chan struct{}), toldSoon(c))
@@ -250,7 +250,7 @@ func TestWhatGoesByNamespacesWaitsUntilTheyAreKnown(t *testing.T) {
 		settleUntil(t, c, make(chan struct{}), isReady(c))
 		k := see(t, c, wrong.DeepCopy())
 		settleUntil(t, c, make(chan struct{}), func() bool { return c.feeds.Attached(namespacesResource()) })
-		if drain(t, c); len(c.recorder.warnings) > 0 {
+		if drain(t, c); c.recorder.warnings.busy() {
 			t.Error("told before it is known")
 		}
 		if err := client.Tracker().Add(namespace.DeepCopy()); err != nil {
@@ -259,7 +259,7 @@ func TestWhatGoesByNamespacesWaitsUntilTheyAreKnown(t *testing.T) {
 		if again, _ := c.queue.Get(); again != k {
 			t.Errorf("once it is known, queued is %v", again.Name())
 		}
-		if c.reconcile(t.Context(), k); len(c.recorder.warnings) == 0 {
+		if c.reconcile(t.Context(), k); !c.recorder.warnings.busy() {
 			t.Error("what is wrong is told to nobody")
 		}
 		c.queue.Done(k)

@@ -24,6 +24,7 @@ import (
 	"github.com/certshim/certshim/cluster"
 	"github.com/certshim/certshim/configuration"
 	"github.com/certshim/certshim/inventory"
+	"github.com/certshim/certshim/problem"
 	"github.com/certshim/certshim/resolver"
 	"github.com/certshim/certshim/source"
 )
@@ -168,7 +169,8 @@ func newTestController(t *testing.T, writer cluster.Writer, change ...func(*Conf
 	}
 	c.writer = writer
 	c.recorder = newRecorder(nil, c.metrics, c.log)
-	c.reporter = newReporter(c.recorder, c.metrics)
+	c.reporter = newReporter(c.recorder, c.metrics, c.queue.after)
+	c.reporter.patience = 0
 	c.inventory.Know(inventory.CertificateKind(), inventory.Whole)
 	c.informed.Store(true)
 	return c
@@ -358,4 +360,13 @@ func status(code int32, message string, causes ...metav1.StatusCause) error {
 // noPermission is the answer of the server's authorizer.
 func noPermission() error {
 	return apierrors.NewForbidden(certificate.Resource().GroupResource(), "tls", errors.New(`User "x" cannot patch resource "certificates"`))
+}
+
+// warnings takes the reasons of the warnings that wait to be sent, as if they were sent.
+func warnings(c *Controller) []problem.Reason {
+	var reasons []problem.Reason
+	for _, l := range taken(c.reporter) {
+		reasons = append(reasons, problem.Reason(l.reason))
+	}
+	return reasons
 }

@@ -174,6 +174,15 @@ func (l *lane[K]) pop(wanted func(K) bool) (k K, found bool) {
 	return k, found
 }
 
+// dropLast takes out the key of a namespace that came last.
+func (l *lane[K]) dropLast(namespace string) (k K, found bool) {
+	keys := l.keys[namespace]
+	if keys == nil {
+		return k, false
+	}
+	return keys.dropLast()
+}
+
 // endTurn sends a namespace to the end of the line, or forgets it if it has no keys left.
 func (l *lane[K]) endTurn(namespace string, keys *fifo[K]) {
 	if !keys.empty() {
@@ -192,6 +201,22 @@ type fifo[T any] struct{ in, out []T }
 func (f *fifo[T]) push(v T) { f.in = append(f.in, v) }
 
 func (f *fifo[T]) empty() bool { return len(f.in) == 0 && len(f.out) == 0 }
+
+// dropLast takes out the one that came last.
+func (f *fifo[T]) dropLast() (v T, found bool) {
+	from := &f.in
+	if len(*from) == 0 {
+		from = &f.out
+	}
+	last := len(*from) - 1
+	if last < 0 {
+		return v, false
+	}
+	var none T
+	v, (*from)[last] = (*from)[last], none
+	*from = (*from)[:last]
+	return v, true
+}
 
 func (f *fifo[T]) pop() (v T, found bool) {
 	if len(f.out) == 0 {

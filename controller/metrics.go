@@ -112,7 +112,7 @@ func (m *metrics) zero() {
 			m.writes.WithLabelValues(action, string(result))
 		}
 	}
-	for _, result := range []string{eventSent, eventExists, eventDropped, eventFailed} {
+	for _, result := range eventResults() {
 		m.events.WithLabelValues(result)
 	}
 }

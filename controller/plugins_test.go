@@ -91,13 +91,14 @@ func TestTroubleOfAPluginIsToldOnThePod(t *testing.T) {
 		c.tellTrouble("corp-ca", fault, `"outside of any pod"`)
 		c.config.Pod = source.Ref{Version: "v1", Kind: "Pod", Namespace: "certshim", Name: "certshim-0", UID: "u"}
 		c.tellTrouble("corp-ca", fault, `"it sets duration"`)
-		if len(c.recorder.warnings) != 1 {
-			t.Fatalf("%s: %d Events", fault, len(c.recorder.warnings))
+		all := taken(c.reporter)
+		if len(all) != 1 {
+			t.Fatalf("%s: %d Events", fault, len(all))
 		}
-		e := <-c.recorder.warnings
+		e := c.recorder.event(all[0])
 		if e.Reason != want || e.Namespace != "certshim" || e.Regarding.Kind != "Pod" || e.Regarding.Name != "certshim-0" || e.Regarding.APIVersion != "v1" ||
 			e.Type != "Warning" || !strings.Contains(e.Note, "corp-ca") || !strings.Contains(e.Note, `"it sets duration"`) {
-			t.Errorf("%s: got %+v", fault, e.Event)
+			t.Errorf("%s: got %+v", fault, e)
 		}
 	}
 }

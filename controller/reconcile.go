@@ -21,6 +21,8 @@ type requeue struct {
 	// retry asks for another look after the backoff, after one at that time.
 	retry bool
 	after time.Duration
+	// held says that a write was held back, so that what the API server answered before stands.
+	held bool
 }
 
 // reconcile looks at one source: reads it, decides, executes, and says so.
@@ -55,8 +57,20 @@ func (c *Controller) reconcile(ctx context.Context, k key) requeue {
 		problems.Merge(more)
 	}
 	problems.Merge(outcome.Problems)
-	c.reporter.report(k, outcome.Source, problems.For(outcome.Source.Object()).All(), time.Now())
+	next.merge(requeue{after: c.report(look, outcome, problems, next)})
+	next.held = false
 	return next
+}
+
+// report tells of the problems that a source has now. It gives the time after which the source is
+// to be looked at for them again.
+func (c *Controller) report(look *inventory.Look, outcome certshim.Outcome, problems problem.List, next requeue) time.Duration {
+	f := found{source: outcome.Source, problems: problems.For(outcome.Source.Object()).All(), held: next.held || next.retry}
+	if len(f.problems) > 0 {
+		object, _ := look.Object()
+		f.leaving = object.Deleting || c.inventory.Ends(outcome.Source.Namespace)
+	}
+	return c.reporter.report(look.Key(), f, time.Now())
 }
 
 // forget drops what is remembered of a source that is gone. One may be gone because objects are
@@ -130,7 +144,10 @@ func (c *Controller) executeAll(ctx context.Context, look *inventory.Look, outco
 			next.merge(c.failed(outcome.Source, r.err))
 		case cluster.Done, cluster.Refused, cluster.Terminating, cluster.Gone, cluster.WebhookDown:
 		}
-		next.merge(requeue{after: r.after})
+		if r.answer == cluster.Terminating {
+			c.reporter.ends(d.Namespace, time.Now())
+		}
+		next.merge(requeue{after: r.after, held: r.held})
 	}
 	return next, problems, conflicts
 }
@@ -144,7 +161,7 @@ func (c *Controller) failed(ref source.Ref, err error) requeue {
 
 // merge takes the earlier of two times.
 func (q *requeue) merge(other requeue) {
-	q.retry = q.retry || other.retry
+	q.retry, q.held = q.retry || other.retry, q.held || other.held
 	if q.after == 0 || (other.after > 0 && other.after < q.after) {
 		q.after = other.after
 	}

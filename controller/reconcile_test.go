@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus/testutil"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -32,8 +34,8 @@ func TestReconcileCreates(t *testing.T) {
 	if diff := cmp.Diff([]certificate.Guard{cluster.CreateOnly()}, writer.guards); diff != "" {
 		t.Error("(-want +got)", diff)
 	}
-	if e := <-c.recorder.normals; e.Reason != createdReason || e.Note != `Successfully created Certificate "tls"` {
-		t.Errorf("Event %s: %s", e.Reason, e.Note)
+	if e, _ := c.recorder.normals.take(); e.reason != createdReason || e.note != `Successfully created Certificate "tls"` {
+		t.Errorf("Event %s: %s", e.reason, e.note)
 	}
 }
 
@@ -83,11 +85,7 @@ func TestReconcileReactsToAnswers(t *testing.T) {
 			if next.retry != tt.retry || (next.after > 0) != tt.later {
 				t.Errorf("requeue %+v", next)
 			}
-			var told []problem.Reason
-			for len(c.recorder.warnings) > 0 {
-				told = append(told, problem.Reason((<-c.recorder.warnings).Reason))
-			}
-			if diff := cmp.Diff(tt.told, told); diff != "" {
+			if diff := cmp.Diff(tt.told, warnings(c)); diff != "" {
 				t.Error("told (-want +got)", diff)
 			}
 		})
@@ -116,8 +114,8 @@ func TestBadInputWritesNothingAndIsToldOnce(t *testing.T) {
 	if len(writer.requests) != 0 {
 		t.Errorf("requests %v", writer.requests)
 	}
-	if got := len(c.recorder.warnings); got != 1 {
-		t.Errorf("told %d times", got)
+	if got := warnings(c); len(got) != 1 {
+		t.Errorf("told %v", got)
 	}
 }
 
@@ -127,8 +125,8 @@ func TestAnUnreadableSourceIsToldAndLeftAlone(t *testing.T) {
 	object := ingress(issuer, "tls")
 	object.Object["spec"] = map[string]any{"tls": "text"}
 	c.reconcile(t.Context(), see(t, c, object))
-	if len(writer.requests) != 0 || len(c.recorder.warnings) != 1 {
-		t.Errorf("requests %v, told %d", writer.requests, len(c.recorder.warnings))
+	if told := warnings(c); len(writer.requests) != 0 || len(told) != 1 {
+		t.Errorf("requests %v, told %v", writer.requests, told)
 	}
 }
 
@@ -315,8 +313,8 @@ func TestAReadinessFlipQueuesOnlyThoseThatWait(t *testing.T) {
 		t.Errorf("queued are %v", got)
 	}
 	c.reconcile(t.Context(), waits)
-	if e := <-c.recorder.warnings; e.Reason != string(problem.IssuerNotReady) {
-		t.Errorf("the Event is %s: %s", e.Reason, e.Note)
+	if told := warnings(c); !slices.Equal(told, []problem.Reason{problem.IssuerNotReady}) {
+		t.Errorf("told: %v", told)
 	}
 	seeIssuer(t, w, issuerNamed("ca", "True"))
 	if got := queued(c); !slices.Equal(got, []string{"web"}) {
@@ -337,8 +335,8 @@ func TestAnIssuerThatAppearsOrVanishesWakesWhoReadIt(t *testing.T) {
 	k := see(t, c, ingress(issuer, "tls"))
 	queued(c)
 	c.reconcile(t.Context(), k)
-	if e := <-c.recorder.warnings; e.Reason != string(problem.IssuerNotFound) {
-		t.Errorf("the Event is %s: %s", e.Reason, e.Note)
+	if told := warnings(c); !slices.Equal(told, []problem.Reason{problem.IssuerNotFound}) {
+		t.Errorf("told: %v", told)
 	}
 	w := issuersOf(t, c, issuerKind)
 	for _, step := range []struct {
@@ -388,5 +386,78 @@ func TestHeldSourcesAreCounted(t *testing.T) {
 	}
 	if keys := h.keys(); len(keys) > 0 {
 		t.Errorf("held are still %v", keys)
+	}
+}
+
+// What is wrong with a source that is being deleted, or whose Namespace is, is nobody's to mend.
+func TestNothingIsSaidOfWhatGoes(t *testing.T) {
+	wrong := map[string]any{"cert-manager.io/issuer": "ca", "cert-manager.io/duration": "90d"}
+	for name, setup := range map[string]func(*Controller, *unstructured.Unstructured){
+		"the source": func(_ *Controller, object *unstructured.Unstructured) {
+			now := metav1.Now()
+			object.SetDeletionTimestamp(&now)
+		},
+		"its Namespace": func(c *Controller, _ *unstructured.Unstructured) {
+			now := metav1.Now()
+			object := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "v1", "kind": "Namespace"}}
+			object.SetName("shop")
+			object.SetDeletionTimestamp(&now)
+			packed, err := c.inventory.Namespaces().Pack(object)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.inventory.Namespaces().Put(packed)
+		},
+		"its Namespace, as the API server says": func(c *Controller, _ *unstructured.Unstructured) {
+			c.writer = &script{answers: []error{status(403, "ends", metav1.StatusCause{Type: corev1.NamespaceTerminatingCause})}}
+			c.reconcile(t.Context(), see(t, c, named(ingress(issuer, "api"), "api")))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, object := newTestController(t, &script{}), ingress(wrong, "tls")
+			setup(c, object)
+			warnings(c)
+			c.reconcile(t.Context(), see(t, c, object))
+			if told := warnings(c); len(told) > 0 {
+				t.Errorf("told: %v", told)
+			}
+		})
+	}
+}
+
+// A source that is told only later is looked at then.
+func TestAProblemThatMayPassIsLookedAtAgain(t *testing.T) {
+	c := newTestController(t, &script{})
+	c.reporter.patience = settling
+	serving(c, inventory.Whole)
+	k := see(t, c, ingress(issuer, "tls"))
+	if next := c.reconcile(t.Context(), k); next.after <= 0 || next.after > settling {
+		t.Errorf("requeue %+v", next)
+	}
+	if told := warnings(c); len(told) > 0 {
+		t.Errorf("told: %v", told)
+	}
+	c.reporter.patience = 0
+	c.reconcile(t.Context(), k)
+	if told := warnings(c); !slices.Equal(told, []problem.Reason{problem.IssuerNotFound}) {
+		t.Errorf("told: %v", told)
+	}
+}
+
+// A write that was refused and is then held back is still refused: one Event in all.
+func TestRefusedHeldBackAndRefusedAgainIsToldOnce(t *testing.T) {
+	refused := status(422, "invalid")
+	c := newTestController(t, &script{answers: []error{refused, refused}})
+	k := see(t, c, ingress(issuer, "tls"))
+	c.reconcile(t.Context(), k)
+	c.breaker.failed(at("shop", "other"), time.Now())
+	c.reconcile(t.Context(), k)
+	if got := currently(c.reporter, "Refused", "error"); got != 1 {
+		t.Errorf("while it is held back the gauge is %v", got)
+	}
+	c.breaker.answered()
+	c.reconcile(t.Context(), k)
+	if told := warnings(c); !slices.Equal(told, []problem.Reason{problem.Refused}) {
+		t.Errorf("told: %v", told)
 	}
 }

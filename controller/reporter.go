@@ -1,70 +1,212 @@
 package controller
 
 import (
+	"log/slog"
 	"maps"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
+
+	corev1 "k8s.io/api/core/v1"
 
 	"github.com/certshim/certshim/problem"
 	"github.com/certshim/certshim/source"
 )
 
-// maxRemembered bounds the objects whose problems are remembered. Beyond it one of them is
-// forgotten, and its problems, while they last, may be reported a second time.
-const maxRemembered = 20000
+const (
+	// endingFor is how long nothing is told of a namespace that refused something because it is
+	// being deleted.
+	endingFor = time.Minute
+	// maxAsked is how many sources are looked at again at once for what was dropped.
+	maxAsked = 500
+	// longestPatience is the longest time until an Event that failed is tried again.
+	longestPatience = 64 * time.Second
+)
 
-// reporter remembers which problems each source has, so that each is reported once until it
-// vanishes, and again when it comes back.
+// reporter tells each problem of a source once until it vanishes, and again when it comes back.
 type reporter struct {
 	lock    sync.Mutex
-	sources map[key]map[problem.Problem]*appearance
-	record  *recorder
-	metrics *metrics
+	sources map[key]*memory
+	// missed are the sources of which something was dropped that is still to be told.
+	missed map[key]bool
+	// ending are the namespaces that are being deleted, and until when that is assumed.
+	ending map[string]time.Time
+	// patience is how long a problem that may be true for a moment only must last.
+	patience time.Duration
+	record   *recorder
+	metrics  *metrics
+	log      *slog.Logger
+	// again has a source looked at after a delay.
+	again func(key, time.Duration)
 }
 
-// appearance is a problem of an object, present or past.
-type appearance struct {
-	present bool
-	times   int
+func newReporter(record *recorder, metrics *metrics, again func(key, time.Duration)) *reporter {
+	r := &reporter{
+		sources: map[key]*memory{}, missed: map[key]bool{}, ending: map[string]time.Time{}, patience: settling,
+		record: record, metrics: metrics, log: record.log, again: again,
+	}
+	record.answered = r.answered
+	record.dropped = func(dropped []letter) {
+		r.lock.Lock()
+		defer r.lock.Unlock()
+		r.miss(dropped)
+	}
+	return r
 }
 
-func newReporter(record *recorder, metrics *metrics) *reporter {
-	return &reporter{sources: map[key]map[problem.Problem]*appearance{}, record: record, metrics: metrics}
+// found is what a look at a source has found.
+type found struct {
+	source   source.Ref
+	problems []problem.Problem
+	// held says that a write was held back or is to be tried again, so that what the API server
+	// answered before still counts.
+	held bool
+	// leaving says that the source or its namespace is being deleted, so that nothing of it is told.
+	leaving bool
 }
 
-// report takes all the problems that a source has now, and sends those that are new. What is
-// beyond the limit for one decision waits for the next.
-func (r *reporter) report(k key, ref source.Ref, problems []problem.Problem, now time.Time) {
+// report takes all the problems that a source has now, and tells those that are new. It gives the
+// time after which the source must be looked at again, or 0.
+func (r *reporter) report(k key, f found, now time.Time) time.Duration {
 	r.lock.Lock()
 	defer r.lock.Unlock()
-	seen := r.sources[k]
-	r.vanish(seen, problems)
-	if len(problems) == 0 {
-		return
+	var ending time.Duration
+	if len(f.problems) > 0 {
+		ending = r.endingFor(k.Namespace(), now)
 	}
-	if seen == nil {
-		r.makeRoom()
-		seen = map[problem.Problem]*appearance{}
-		r.sources[k] = seen
+	if f.leaving || ending > 0 {
+		f.problems, f.held = nil, false
 	}
-	sent := 0
-	for _, p := range problems {
-		a := seen[p]
-		if a == nil {
-			a = &appearance{}
-			seen[p] = a
+	m := r.sources[k]
+	if m == nil {
+		if len(f.problems) == 0 {
+			return ending
 		}
-		if a.present || sent == maxReported {
+		m = &memory{}
+		r.sources[k] = m
+	}
+	seen, after := m.see(f, r.patience, now)
+	r.count(m, seen)
+	r.tell(k, f.source, m, seen, now)
+	if len(m.known) == 0 {
+		delete(r.sources, k)
+	}
+	return max(after, ending)
+}
+
+// endingFor is how long a namespace still counts as being deleted.
+func (r *reporter) endingFor(namespace string, now time.Time) time.Duration {
+	until, ends := r.ending[namespace]
+	if ends && !now.Before(until) {
+		delete(r.ending, namespace)
+		return 0
+	}
+	return max(until.Sub(now), 0)
+}
+
+// ends notes that a namespace is being deleted.
+func (r *reporter) ends(namespace string, now time.Time) {
+	r.lock.Lock()
+	defer r.lock.Unlock()
+	r.ending[namespace] = now.Add(endingFor)
+}
+
+// tell puts what is new into the line, and takes out what waits there and isn't so any more.
+func (r *reporter) tell(k key, ref source.Ref, m *memory, seen []problem.Problem, now time.Time) {
+	ref = cloned(ref)
+	var notices []notice
+	for _, p := range toTell(seen) {
+		known := m.find(identity(p))
+		if known.told {
 			continue
 		}
-		sent++
-		a.present = !p.IsEvent() || r.record.warn(ref, p, a.times, now)
-		if a.present {
-			a.times++
-			r.count(p, 1)
-			r.record.log.Info("reported a problem", "source", ref.Kind, "namespace", ref.Namespace, "name", ref.Name,
+		known.told = true
+		notices = append(notices, newNotice(ref, p, known, now))
+		if !known.logged {
+			known.logged = true
+			r.log.Info("reported a problem", "source", ref.Kind, "namespace", ref.Namespace, "name", ref.Name,
 				"reason", p.Reason, "problem", p.Error())
+		}
+	}
+	delete(r.missed, k)
+	r.miss(r.record.warnings.put(k, ref, func(n notice) bool { return n.problem == 0 || m.isTelling(n.problem) }, notices...))
+}
+
+// newNotice is the notice of a problem. Where it is told for the first time, the name of the Event
+// is the same for every process, so that a restart tells nothing twice.
+func newNotice(ref source.Ref, p problem.Problem, known *remembered, now time.Time) notice {
+	kind, suffix := corev1.EventTypeWarning, ""
+	if p.Severity == problem.Info {
+		kind = corev1.EventTypeNormal
+	}
+	if known.times > 0 {
+		suffix = strconv.FormatInt(now.UnixNano(), 36)
+	}
+	return notice{
+		problem: known.id, kind: kind, reason: string(p.Reason), note: noteOf(p), at: now,
+		name: eventName(ref, p.Identity(), suffix),
+	}
+}
+
+// noteOf is a problem as one line that fits. Of one that is too long the message is cut, which may
+// quote anything, and not what comes after it: how to mend it.
+func noteOf(p problem.Problem) string {
+	if over := len(p.Error()) - maxNote; over > 0 {
+		p.Message = cut(p.Message, max(len(p.Message)-over, maxNote/4))
+	}
+	return cut(p.Error(), maxNote)
+}
+
+// miss notes what was dropped, to be told later.
+func (r *reporter) miss(dropped []letter) {
+	r.record.countDropped(dropped)
+	for _, l := range dropped {
+		if r.untold(l) != nil {
+			r.missed[l.key] = true
+		}
+	}
+}
+
+// untold notes that a problem is still to be told. It gives nil if it is forgotten.
+func (r *reporter) untold(l letter) *remembered {
+	known := r.sources[l.key].find(l.problem)
+	if known != nil {
+		known.told = false
+	}
+	return known
+}
+
+// answered takes what became of an Event. What failed, and what was dropped once there is room
+// again, is told by another look at its source, if it is still so then.
+func (r *reporter) answered(l letter, result string, again bool, now time.Time) {
+	r.lock.Lock()
+	defer r.lock.Unlock()
+	if result == eventTerminating {
+		r.ending[l.key.Namespace()] = now.Add(endingFor)
+	}
+	if again {
+		if known := r.untold(l); known != nil {
+			r.again(l.key, min(time.Second<<known.tries, longestPatience))
+			known.tries = min(known.tries+1, 6)
+		}
+	} else if known := r.sources[l.key].find(l.problem); known != nil {
+		known.tries, known.times = 0, min(known.times, 100)+1
+	}
+	r.askAgain()
+}
+
+// askAgain has sources looked at of which something was dropped, once there is room in the line.
+func (r *reporter) askAgain() {
+	if len(r.missed) == 0 || !r.record.warnings.hasRoom() {
+		return
+	}
+	asked := 0
+	for k := range r.missed {
+		delete(r.missed, k)
+		r.again(k, 0)
+		if asked++; asked == maxAsked {
+			return
 		}
 	}
 }
@@ -73,8 +215,15 @@ func (r *reporter) report(k key, ref source.Ref, problems []problem.Problem, now
 func (r *reporter) forget(k key) {
 	r.lock.Lock()
 	defer r.lock.Unlock()
-	r.vanish(r.sources[k], nil)
+	m := r.sources[k]
+	if m == nil {
+		return
+	}
+	m.known, m.beyond = nil, 0
+	r.count(m, nil)
 	delete(r.sources, k)
+	delete(r.missed, k)
+	r.record.warnings.put(k, source.Ref{}, func(notice) bool { return false })
 }
 
 // keys of the sources whose problems are remembered.
@@ -84,40 +233,24 @@ func (r *reporter) keys() []key {
 	return slices.Collect(maps.Keys(r.sources))
 }
 
-// vanish marks what was there and isn't among the problems any more.
-func (r *reporter) vanish(seen map[problem.Problem]*appearance, problems []problem.Problem) {
-	now := make(map[problem.Problem]bool, len(problems))
-	for _, p := range problems {
-		now[p] = true
+// count brings the metrics in line with the problems that a source has now.
+func (r *reporter) count(m *memory, seen []problem.Problem) {
+	now := m.tally(seen)
+	for class, n := range now {
+		r.metrics.problems.WithLabelValues(string(class.reason), string(class.severity)).Add(float64(m.news[class]))
+		r.change(class, n-m.counted[class])
 	}
-	for p, a := range seen {
-		if a.present && !now[p] {
-			a.present = false
-			r.count(p, -1)
-		}
-		if !a.present && len(seen) > 2*maxReported {
-			delete(seen, p)
+	for class, n := range m.counted {
+		if _, still := now[class]; !still {
+			r.change(class, -n)
 		}
 	}
+	m.counted, m.news = now, nil
 }
 
-func (r *reporter) count(p problem.Problem, change float64) {
-	r.metrics.currentProblems.WithLabelValues(string(p.Reason), string(p.Severity)).Add(change)
-	if p.Reason == problem.OtherShimActive {
-		r.metrics.otherShim.Add(change)
-	}
-	if change > 0 {
-		r.metrics.problems.WithLabelValues(string(p.Reason), string(p.Severity)).Inc()
-	}
-}
-
-func (r *reporter) makeRoom() {
-	if len(r.sources) < maxRemembered {
-		return
-	}
-	for k, seen := range r.sources {
-		r.vanish(seen, nil)
-		delete(r.sources, k)
-		return
+func (r *reporter) change(of class, by int) {
+	r.metrics.currentProblems.WithLabelValues(string(of.reason), string(of.severity)).Add(float64(by))
+	if of.reason == problem.OtherShimActive {
+		r.metrics.otherShim.Add(float64(by))
 	}
 }

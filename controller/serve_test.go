@@ -82,9 +82,9 @@ func TestMetrics(t *testing.T) {
 	c.queue.soon(web, at("shop", "api"))
 	c.queue.inLine(at("shop", "listed"))
 	c.breaker.failed(web, noon)
-	c.reporter.report(web, source.Ref{Name: "web"}, []problem.Problem{bad("a"), bad("b")}, noon)
+	c.reporter.report(web, found{source: source.Ref{Name: "web"}, problems: []problem.Problem{bad("a"), bad("b")}}, noon)
 	hasAll(`certshim_queue_depth 3`, `certshim_pending_writes 1`, `certshim_current_problems{reason="BadConfig",severity="error"} 2`)
-	c.reporter.report(web, source.Ref{Name: "web"}, []problem.Problem{bad("b")}, noon)
+	c.reporter.report(web, found{source: source.Ref{Name: "web"}, problems: []problem.Problem{bad("b")}}, noon)
 	c.breaker.answered()
 	hasAll(`certshim_pending_writes 0`, `certshim_current_problems{reason="BadConfig",severity="error"} 1`,
 		`certshim_problems_total{reason="BadConfig",severity="error"} 2`)

@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"strings"
 	"time"
 	"unique"
 
@@ -91,9 +92,9 @@ type readAs struct {
 	version string
 }
 
-// Key of the source.
+// Key of the source. It keeps no version of the source alive.
 func (s *Source) Key() Key {
-	return Key{kind: s.of.Value().kind, namespace: s.namespace, name: s.name()}
+	return Key{kind: s.of.Value().kind, namespace: s.namespace, name: strings.Clone(s.name())}
 }
 
 // packSource makes an object compact. An error, if there is one, stands in the place of
@@ -280,15 +281,23 @@ type Namespace struct {
 	compact
 }
 
-func packNamespace(name, uid, resourceVersion string, labels, annotations map[string]string) *Namespace {
+func packNamespace(object metav1.Object, annotations map[string]string) *Namespace {
 	var p packer
-	p.head(name, uid, resourceVersion)
-	p.table(labels)
+	p.head(object.GetName(), string(object.GetUID()), object.GetResourceVersion())
+	p.truth(object.GetDeletionTimestamp() != nil)
+	p.table(object.GetLabels())
 	p.table(annotations)
 	return &Namespace{compact{namespace: unique.Make(""), packed: string(p)}}
 }
 
 func (n *Namespace) unpack() (labels, annotations map[string]string) {
 	u := unpacker(n.body())
+	u.truth()
 	return u.table(), u.table()
+}
+
+// ends says whether the Namespace is being deleted.
+func (n *Namespace) ends() bool {
+	u := unpacker(n.body())
+	return u.truth()
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/certshim/certshim/certificate"
@@ -107,7 +108,7 @@ func TestPackedCertificateIsTheSameAgain(t *testing.T) {
 
 func TestPackedNamespaceIsTheSameAgain(t *testing.T) {
 	labels, annotations := map[string]string{"team": "shop"}, map[string]string{"cert-manager.io/issuer": "ca"}
-	gotLabels, gotAnnotations := packNamespace("shop", "u", "7", labels, annotations).unpack()
+	gotLabels, gotAnnotations := packNamespace(&metav1.ObjectMeta{Name: "shop", UID: "u", ResourceVersion: "7", Labels: labels}, annotations).unpack()
 	if diff := cmp.Diff([]map[string]string{labels, annotations}, []map[string]string{gotLabels, gotAnnotations}); diff != "" {
 		t.Error("(-packed +unpacked)", diff)
 	}

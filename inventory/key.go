@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"strings"
 	"unique"
 
 	"github.com/certshim/certshim/source"
@@ -19,9 +20,10 @@ func KeyOf(ref source.Ref) Key {
 	return NewKey(source.GroupKind{Group: ref.Group, Kind: ref.Kind}, ref.Namespace, ref.Name)
 }
 
-// NewKey is the key of a source of a kind.
+// NewKey is the key of a source of a kind. It keeps nothing else alive: names are often part of
+// an object's packed string, and keys wait in queues while objects change.
 func NewKey(kind source.GroupKind, namespace, name string) Key {
-	return Key{kind: unique.Make(kind), namespace: unique.Make(namespace), name: name}
+	return Key{kind: unique.Make(kind), namespace: unique.Make(namespace), name: strings.Clone(name)}
 }
 
 // Kind of the source.

@@ -12,7 +12,7 @@ func (i *Inventory) Namespaces() Intake {
 	policy := i.policy
 	i.lock.RUnlock()
 	return Intake{
-		Paths: []string{"metadata.labels", "metadata.annotations"},
+		Paths: []string{"metadata.labels", "metadata.annotations", "metadata.deletionTimestamp"},
 		Pack: func(object *unstructured.Unstructured) (any, error) {
 			return reduceNamespace(policy, object), nil
 		},
@@ -29,7 +29,15 @@ func reduceNamespace(policy *certshim.Policy, object *unstructured.Unstructured)
 			delete(annotations, key)
 		}
 	}
-	return packNamespace(object.GetName(), string(object.GetUID()), object.GetResourceVersion(), object.GetLabels(), annotations)
+	return packNamespace(object, annotations)
+}
+
+// Ends says whether a Namespace is known to be being deleted.
+func (i *Inventory) Ends(namespace string) bool {
+	i.lock.RLock()
+	defer i.lock.RUnlock()
+	item := i.namespaces[namespace]
+	return item != nil && item.ends()
 }
 
 func (i *Inventory) setNamespace(item *Namespace, there bool) Wake {

@@ -76,7 +76,7 @@ type Problem struct {
 }
 
 // Error renders the problem on one line: place, message, value, what is allowed, and the
-// suggestion. If Lines is set, it follows on lines of its own instead of the suggestion. Values
+// suggestion, or what is to be written if Lines is set. Values
 // and suggestions are quoted, so that line breaks and control characters in annotations never
 // reach a log, Event or page unescaped.
 func (p Problem) Error() string {
@@ -94,9 +94,52 @@ func (p Problem) Error() string {
 	}
 	switch {
 	case p.Lines != "":
-		b.WriteString("; write\n" + p.Lines)
+		b.WriteString("; write " + OneLine(p.Lines))
 	case p.Suggestion != "":
 		b.WriteString("; did you mean " + Quote(p.Suggestion) + "?")
+	}
+	return b.String()
+}
+
+// Identity says which problem it is: one that is found again has the same, and so has an answer
+// of the API server that differs only by numbers outside of quotes, such as a quota's usage.
+func (p Problem) Identity() string {
+	text := p.Error()
+	if p.Reason.Answered() {
+		text = withoutNumbers(text)
+	}
+	return strings.Join([]string{string(p.Severity), string(p.Reason), p.Object.String(), text}, "\x00")
+}
+
+// withoutNumbers drops the digits outside of double quotes.
+func withoutNumbers(text string) string {
+	quoted, escaped := false, false
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '"' && !escaped:
+			quoted = !quoted
+		case !quoted && '0' <= r && r <= '9':
+			return -1
+		}
+		escaped = r == '\\' && !escaped
+		return r
+	}, text)
+}
+
+// OneLine joins the lines of a text, and with commas those of a block that is indented.
+func OneLine(text string) string {
+	var b strings.Builder
+	within := false
+	for i, line := range strings.Split(text, "\n") {
+		indented := strings.HasPrefix(line, "  ")
+		if i > 0 && indented && within {
+			b.WriteString(",")
+		}
+		if i > 0 {
+			b.WriteString(" ")
+		}
+		within = indented
+		b.WriteString(strings.TrimSpace(line))
 	}
 	return b.String()
 }

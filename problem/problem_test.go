@@ -21,9 +21,9 @@ func TestErrorSaysWhereWhatAndWhatWouldBeRight(t *testing.T) {
 			},
 			`cert-manager.io/duration: not a duration (value "90d"); allowed: a Go duration of at least 1h; did you mean "2160h"?`,
 		},
-		"lines come last, and in place of a suggestion": {
-			problem.Problem{Key: "k", Value: "x", Message: "bad", Allowed: "y", Suggestion: "y", Lines: "  k: y"},
-			"k: bad (value \"x\"); allowed: y; write\n  k: y",
+		"lines come last, joined, and in place of a suggestion": {
+			problem.Problem{Key: "k", Value: "x", Message: "bad", Allowed: "y", Suggestion: "y", Lines: "  k: y\n  l: z\nor\n  k: w"},
+			`k: bad (value "x"); allowed: y; write k: y, l: z or k: w`,
 		},
 		"path alone": {
 			problem.Problem{Path: "spec.tls[0].hosts", Message: "no hosts"},
@@ -163,5 +163,30 @@ func TestInformationIsAnEventOnlyWhereItsReasonSaysSo(t *testing.T) {
 		if p.IsEvent() != want {
 			t.Errorf("%s %s: %v", p.Severity, p.Reason, !want)
 		}
+	}
+}
+
+// The usage of a quota, which differs at each try, makes no other problem of it; another name does.
+func TestIdentity(t *testing.T) {
+	refused := func(message string) problem.Problem {
+		return problem.Problem{Severity: problem.Error, Reason: problem.Refused, Message: message}
+	}
+	first := refused(`the API server refuses Certificate "web-1": exceeded quota: used: 50, limited: 50`)
+	for message, same := range map[string]bool{
+		first.Message: true,
+		`the API server refuses Certificate "web-1": exceeded quota: used: 512, limited: 50`: true,
+		`the API server refuses Certificate "web-2": exceeded quota: used: 50, limited: 50`:  false,
+		`the API server refuses Certificate "web-1": denied`:                                 false,
+	} {
+		if got := refused(message).Identity() == first.Identity(); got != same {
+			t.Errorf("%s: the same problem: %v", message, got)
+		}
+	}
+	one, two := problem.Problem{Reason: problem.BadConfig, Message: "entry 1"}, problem.Problem{Reason: problem.BadConfig, Message: "entry 2"}
+	if one.Identity() == two.Identity() {
+		t.Error("numbers are left out of what isn't an answer")
+	}
+	if one.Identity() == (problem.Problem{Reason: problem.BadConfig, Message: "entry 1", Object: problem.Object{Kind: "Gateway", Name: "g"}}).Identity() {
+		t.Error("problems of two objects are one")
 	}
 }

@@ -61,6 +61,12 @@ type Explained struct {
 	Sentence string
 	// Announced lets a problem of severity [Info] become an Event, a Normal one.
 	Announced bool
+	// Settles says that the problem may be true for a moment only, because what it depends on comes
+	// through another watch. The controller waits a little before it says so.
+	Settles bool
+	// Answered says that the problem is an answer of the API server. Its words differ from try to
+	// try, and it stands until the server gives another answer.
+	Answered bool
 }
 
 // reasons has every reason in the order in which the reference page shows them.
@@ -69,39 +75,45 @@ var reasons = []Explained{
 	{Reason: UnknownAnnotation, Sentence: "An annotation key is unknown, and nearly the same as a known one."},
 	{Reason: NothingToDo, Sentence: "The object names an issuer but asks for no certificate: no TLS entry or listener counts."},
 	{Reason: BadIssuer, Sentence: "The issuer annotations don't name an issuer that can exist; the message has the lines that would."},
-	{Reason: IssuerNotFound, Sentence: "The issuer isn't there. The Certificate is made all the same, and is signed once it is; an existing one stays with its present issuer until then."},
-	{Reason: IssuerKindNotInstalled, Sentence: "The cluster has no issuers of this kind: its CRD isn't installed. What is done is the same as for IssuerNotFound."},
+	{Reason: IssuerNotFound, Sentence: "The issuer isn't there. The Certificate is made all the same, and is signed once it is; an existing one stays with its present issuer until then.", Settles: true},
+	{Reason: IssuerKindNotInstalled, Sentence: "The cluster has no issuers of this kind: its CRD isn't installed. What is done is the same as for IssuerNotFound.", Settles: true},
 	{Reason: IssuerNotReady, Sentence: "The issuer can't sign now. The Certificate is made all the same, and is signed once the issuer is ready."},
 	{Reason: IssuerNotAllowed, Sentence: "The namespace may not use the issuer. No Certificate is made, and one that exists stays as it is."},
 	{Reason: HostNotAllowed, Sentence: "The operator's policy doesn't allow this host here. No Certificate is made, and one that exists stays as it is."},
-	{Reason: IssuerResolverUnavailable, Sentence: "The resolver of the issuer, a plugin, has not answered since the start, and the operator lets it set values: new Certificates wait for it."},
+	{Reason: IssuerResolverUnavailable, Sentence: "The resolver of the issuer, a plugin, has not answered since the start, and the operator lets it set values: new Certificates wait for it.", Settles: true},
 	{Reason: IssuerCannotIssue, Sentence: "The issuer can never sign what is asked for. No Certificate is made from it, and one that exists is not changed to it."},
 	{Reason: IssuerMayRefuse, Sentence: "The issuer will probably refuse what is asked for, or sign something else."},
-	{Reason: ParentNotFound, Sentence: "The Gateway that a ListenerSet names isn't there or is being deleted."},
-	{Reason: ParentRefuses, Sentence: "The Gateway that a ListenerSet names does not admit it (spec.allowedListeners)."},
+	{Reason: ParentNotFound, Sentence: "The Gateway that a ListenerSet names isn't there or is being deleted.", Settles: true},
+	{Reason: ParentRefuses, Sentence: "The Gateway that a ListenerSet names does not admit it (spec.allowedListeners).", Settles: true},
 	{Reason: SecretTaken, Sentence: "Another object, or another Certificate, already has the Secret. The first keeps it."},
 	{Reason: SecretShared, Sentence: "Another object has the Secret, and its Certificate has all that this one asks for: nothing is lacking.", Announced: true},
 	{Reason: CertificateNotOurs, Sentence: "A Certificate of that name exists and this object is not its controller owner. It is left alone."},
-	{Reason: NoLongerKept, Sentence: "The object no longer asks for its Certificate, or is marked to be ignored: the Certificate stays, and is not kept up to date."},
+	{Reason: NoLongerKept, Sentence: "The object no longer asks for its Certificate, or is marked to be ignored: the Certificate stays, and is not kept up to date.", Settles: true},
 	{Reason: FieldConflict, Sentence: "Another field manager holds a field with another value. It stays theirs; the rest is applied."},
 	{Reason: OtherShimActive, Sentence: "cert-manager's own shim still writes this Certificate. certshim steps back until the shim is switched off."},
 	{Reason: FieldNotServed, Sentence: "The Certificate CRD in this cluster lacks a field that an annotation asks for. It is left out."},
-	{Reason: Refused, Sentence: "The API server refuses what the object asks for, by admission or validation. It is tried again slowly."},
-	{Reason: WebhookDown, Sentence: "An admission webhook has not answered for minutes, so that nothing can be written."},
+	{Reason: Refused, Sentence: "The API server refuses what the object asks for, by admission or validation. It is tried again slowly.", Answered: true},
+	{Reason: WebhookDown, Sentence: "An admission webhook has not answered for minutes, so that nothing can be written.", Answered: true},
 }
 
 // Reasons lists every reason in the order in which the reference page shows them.
 func Reasons() []Explained { return slices.Clone(reasons) }
 
-// announced are the reasons whose problems of severity [Info] become Events.
-var announced = func() map[Reason]bool {
-	found := map[Reason]bool{}
+// byReason has the same by reason.
+var byReason = func() map[Reason]Explained {
+	found := map[Reason]Explained{}
 	for _, r := range reasons {
-		found[r.Reason] = r.Announced
+		found[r.Reason] = r
 	}
 	return found
 }()
 
+// Settles reports whether problems of this reason may be true for a moment only.
+func (r Reason) Settles() bool { return byReason[r].Settles }
+
+// Answered reports whether problems of this reason are answers of the API server.
+func (r Reason) Answered() bool { return byReason[r].Answered }
+
 // IsEvent reports whether a problem is worth an Event on its object: each that is more than
 // information, and information whose reason says so.
-func (p Problem) IsEvent() bool { return p.Severity != Info || announced[p.Reason] }
+func (p Problem) IsEvent() bool { return p.Severity != Info || byReason[p.Reason].Announced }

@@ -12,6 +12,8 @@ import (
 	"unicode/utf8"
 
 	"sigs.k8s.io/yaml"
+
+	"github.com/certshim/certshim/problem"
 )
 
 // printable is text from an object as it may stand on a terminal: what could move the
@@ -45,25 +47,7 @@ func printError(w io.Writer, err error) {
 // printLine writes text as one line, whatever it holds. Errors of writing to a terminal are
 // nobody's to mend.
 func printLine(w io.Writer, text string) {
-	_, _ = fmt.Fprintln(w, printable(oneLine(text)))
-}
-
-// oneLine joins the lines of a message, and with commas those of a block that is indented.
-func oneLine(text string) string {
-	var b strings.Builder
-	within := false
-	for i, line := range strings.Split(text, "\n") {
-		indented := strings.HasPrefix(line, "  ")
-		if i > 0 && indented && within {
-			b.WriteString(",")
-		}
-		if i > 0 {
-			b.WriteString(" ")
-		}
-		within = indented
-		b.WriteString(strings.TrimSpace(line))
-	}
-	return b.String()
+	_, _ = fmt.Fprintln(w, printable(problem.OneLine(text)))
 }
 
 // writeJSON writes indented JSON in which strings hold no character that a terminal acts
