@@ -12,19 +12,20 @@ const module = "github.com/certshim/certshim"
 // The rooms and which of the others each may reach, over the whole import graph. The
 // linter's depguard sees direct imports only; this sees all.
 var mayReach = map[string][]string{
+	"names":         {},
 	"problem":       {},
 	"declaration":   {"problem"},
-	"annotations":   {"problem", "declaration"},
-	"source":        {"problem"},
-	"resolver":      {"problem", "declaration"},
-	"certificate":   {"problem", "declaration", "annotations", "source", "resolver"},
-	".":             {"problem", "declaration", "annotations", "source", "resolver", "certificate"},
-	"configuration": {"problem", "declaration", "annotations", "source", "resolver", "certificate", "."},
-	"inventory":     {"problem", "declaration", "annotations", "source", "resolver", "certificate", "."},
-	"cluster":       {"problem", "declaration", "annotations", "source", "resolver", "certificate", ".", "inventory"},
-	"controller":    {"problem", "declaration", "annotations", "source", "resolver", "certificate", ".", "configuration", "inventory", "cluster"},
-	"plugins":       {"problem", "declaration", "resolver"},
-	"cmd":           {"problem", "declaration", "annotations", "source", "resolver", "certificate", ".", "configuration", "inventory", "plugins", "cluster", "controller"},
+	"annotations":   {"names", "problem", "declaration"},
+	"source":        {"names", "problem"},
+	"resolver":      {"names", "problem", "declaration"},
+	"certificate":   {"names", "problem", "declaration", "annotations", "source", "resolver"},
+	".":             {"names", "problem", "declaration", "annotations", "source", "resolver", "certificate"},
+	"configuration": {"names", "problem", "declaration", "annotations", "source", "resolver", "certificate", "."},
+	"inventory":     {"names", "problem", "declaration", "annotations", "source", "resolver", "certificate", "."},
+	"cluster":       {"names", "problem", "declaration", "annotations", "source", "resolver", "certificate", ".", "inventory"},
+	"controller":    {"names", "problem", "declaration", "annotations", "source", "resolver", "certificate", ".", "configuration", "inventory", "cluster"},
+	"plugins":       {"names", "problem", "declaration", "resolver"},
+	"cmd":           {"names", "problem", "declaration", "annotations", "source", "resolver", "certificate", ".", "configuration", "inventory", "plugins", "cluster", "controller"},
 }
 
 // Rooms that stand on the line to the API server.

@@ -36,6 +36,7 @@
 //
 // The rooms, which are the top-level packages. Each imports only those above it:
 //
+//	names          when two names in a certificate are the same
 //	problem        what is wrong, as a value
 //	declaration    how files are read in which people declare something
 //	annotations    the annotation language: one table of keys
@@ -54,6 +55,6 @@
 // boundaries_test.go checks the imports between the rooms, order_test.go the calls between
 // the files.
 //
-// This package may import the standard library, apimachinery, and the six rooms above it. It
+// This package may import the standard library, apimachinery, and the seven rooms above it. It
 // has no client, clock or logger.
 package certshim

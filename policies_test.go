@@ -54,20 +54,23 @@ func TestTheFirstPolicyThatMatchesCounts(t *testing.T) {
 		object *unstructured.Unstructured
 		want   string
 	}{
-		"all":                    {rule(func(*certshim.Rule) {}), nil, auto(), "first"},
-		"its namespace":          {rule(func(r *certshim.Rule) { r.Namespaces = []string{"a", "shop"} }), nil, auto(), "first"},
-		"another namespace":      {rule(func(r *certshim.Rule) { r.Namespaces = []string{"a"} }), nil, auto(), "last"},
-		"its labels":             {rule(func(r *certshim.Rule) { r.Selector = selector(t, "tier in (gold)") }), map[string]string{"tier": "gold"}, auto(), "first"},
-		"other labels":           {rule(func(r *certshim.Rule) { r.Selector = selector(t, "tier=gold") }), map[string]string{"tier": "tin"}, auto(), "last"},
-		"its kind":               {rule(func(r *certshim.Rule) { r.Kinds = []string{"Ingress"} }), nil, auto(), "first"},
-		"another kind":           {rule(func(r *certshim.Rule) { r.Kinds = []string{"Gateway"} }), nil, auto(), "last"},
-		"its domain":             {rule(func(r *certshim.Rule) { r.HostSuffixes = []string{"example.com"} }), nil, auto("example.com", "*.a.Example.com"), "first"},
-		"its domain, with a dot": {rule(func(r *certshim.Rule) { r.HostSuffixes = []string{".example.com"} }), nil, auto("a.example.com"), "first"},
-		"a domain like it":       {rule(func(r *certshim.Rule) { r.HostSuffixes = []string{"ample.com"} }), nil, auto("a.example.com"), "last"},
-		"one host of two":        {rule(func(r *certshim.Rule) { r.HostSuffixes = []string{"example.com"} }), nil, auto("a.example.com", "a.example.org"), "last"},
-		"a host by annotation":   {rule(func(r *certshim.Rule) { r.HostSuffixes = []string{"example.com"} }), nil, also(auto(), "alt-names", "a.example.org"), "last"},
-		"an address":             {rule(func(r *certshim.Rule) { r.HostSuffixes = []string{"example.com"} }), nil, also(auto(), "ip-sans", "10.0.0.1"), "last"},
-		"one of two conditions":  {rule(func(r *certshim.Rule) { r.Kinds, r.Namespaces = []string{"Ingress"}, []string{"a"} }), nil, auto(), "last"},
+		"all":                     {rule(func(*certshim.Rule) {}), nil, auto(), "first"},
+		"its namespace":           {rule(func(r *certshim.Rule) { r.Namespaces = []string{"a", "shop"} }), nil, auto(), "first"},
+		"another namespace":       {rule(func(r *certshim.Rule) { r.Namespaces = []string{"a"} }), nil, auto(), "last"},
+		"its labels":              {rule(func(r *certshim.Rule) { r.Selector = selector(t, "tier in (gold)") }), map[string]string{"tier": "gold"}, auto(), "first"},
+		"other labels":            {rule(func(r *certshim.Rule) { r.Selector = selector(t, "tier=gold") }), map[string]string{"tier": "tin"}, auto(), "last"},
+		"its kind":                {rule(func(r *certshim.Rule) { r.Kinds = []string{"Ingress"} }), nil, auto(), "first"},
+		"another kind":            {rule(func(r *certshim.Rule) { r.Kinds = []string{"Gateway"} }), nil, auto(), "last"},
+		"its domain":              {rule(func(r *certshim.Rule) { r.HostSuffixes = []string{"example.com"} }), nil, auto("example.com", "*.a.example.com"), "first"},
+		"its domain, with a dot":  {rule(func(r *certshim.Rule) { r.HostSuffixes = []string{".example.com"} }), nil, auto("a.example.com"), "first"},
+		"a domain in upper case":  {rule(func(r *certshim.Rule) { r.HostSuffixes = []string{"Example.COM"} }), nil, also(auto("a.example.com"), "alt-names", "B.Example.com"), "first"},
+		"an address, spelt oddly": {rule(func(r *certshim.Rule) { r.HostSuffixes = []string{"example.com", "2001:db8::1"} }), nil, also(auto("a.example.com"), "ip-sans", "2001:0DB8:0::1"), "first"},
+		"an address is no domain": {rule(func(r *certshim.Rule) { r.HostSuffixes = []string{"example.com", "0.0.1"} }), nil, also(auto("a.example.com"), "ip-sans", "10.0.0.1"), "last"},
+		"a domain like it":        {rule(func(r *certshim.Rule) { r.HostSuffixes = []string{"ample.com"} }), nil, auto("a.example.com"), "last"},
+		"one host of two":         {rule(func(r *certshim.Rule) { r.HostSuffixes = []string{"example.com"} }), nil, auto("a.example.com", "a.example.org"), "last"},
+		"a host by annotation":    {rule(func(r *certshim.Rule) { r.HostSuffixes = []string{"example.com"} }), nil, also(auto(), "alt-names", "a.example.org"), "last"},
+		"an address":              {rule(func(r *certshim.Rule) { r.HostSuffixes = []string{"example.com"} }), nil, also(auto(), "ip-sans", "10.0.0.1"), "last"},
+		"one of two conditions":   {rule(func(r *certshim.Rule) { r.Kinds, r.Namespaces = []string{"Ingress"}, []string{"a"} }), nil, auto(), "last"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			policy := shippedPolicy(t)

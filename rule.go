@@ -7,6 +7,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/certshim/certshim/annotations"
+	"github.com/certshim/certshim/names"
 	"github.com/certshim/certshim/resolver"
 )
 
@@ -67,8 +68,12 @@ func outside(hosts, suffixes []string) string {
 	return ""
 }
 
-// under says whether a host is a domain or below it; a wildcard is below its domain.
+// under says whether a host is a domain or below it; a wildcard is below its domain. Nothing is
+// below an IP address, and an IP address below nothing.
 func under(host, domain string) bool {
-	host, domain = strings.ToLower(host), strings.ToLower(strings.TrimPrefix(domain, "."))
+	if names.IsIP(host) || names.IsIP(domain) {
+		return names.IP(host) == names.IP(domain)
+	}
+	host, domain = names.DNS(host), names.DNS(strings.TrimPrefix(domain, "."))
 	return host == domain || strings.HasSuffix(host, "."+domain)
 }

@@ -7,8 +7,8 @@ import (
 
 	"github.com/certshim/certshim/annotations"
 	"github.com/certshim/certshim/certificate"
+	"github.com/certshim/certshim/names"
 	"github.com/certshim/certshim/resolver"
-	"github.com/certshim/certshim/source"
 )
 
 // Value says where a value of a Certificate came from. A list that came from several places
@@ -54,11 +54,11 @@ func explain(q input, a *asked, rule *Rule, used *consulted, in certificate.Inpu
 	return e.values
 }
 
-func (e *explainer) add(field string, from resolver.Origin, names ...string) {
-	if len(names) == 0 {
-		names = []string{""}
+func (e *explainer) add(field string, from resolver.Origin, by ...string) {
+	if len(by) == 0 {
+		by = []string{""}
 	}
-	for _, name := range names {
+	for _, name := range by {
 		e.values = append(e.values, Value{Field: field, From: from, Name: name})
 	}
 }
@@ -150,7 +150,7 @@ func (e *explainer) names(field annotations.Field) {
 func (e *explainer) hasHosts(path string, field annotations.Field) bool {
 	for _, entry := range e.object.Entries {
 		if entry.Path == path && slices.ContainsFunc(entry.Hosts, func(host string) bool {
-			isIP := source.IsIP(host)
+			isIP := names.IsIP(host)
 			return isIP && field == annotations.FieldIPAddresses || !isIP && field == annotations.FieldDNSNames
 		}) {
 			return true

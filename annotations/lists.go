@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/certshim/certshim/declaration"
+	"github.com/certshim/certshim/names"
 )
 
 // parseItem parses one item of a list into the field that it belongs to, or says why it is invalid.
@@ -14,13 +15,14 @@ type parseItem func(r *reading, item string) listItem
 // listItem is the result of parsing an item: either into or message is set.
 type listItem struct {
 	into       *[]string
-	value      string // appended to into
+	value      string     // appended to into
+	form       names.Form // in which values of into are compared
 	message    string
 	suggestion string
 }
 
-// list parses items separated by commas. Items are trimmed, empty ones and duplicates dropped. A
-// bad item doesn't affect the good ones.
+// list parses items separated by commas. Items are trimmed, empty ones are dropped, and of equal
+// ones the first stays. A bad item doesn't affect the good ones.
 func list(judge parseItem) parse {
 	return func(r *reading, value string) {
 		if tooMany(r, value) {
@@ -59,9 +61,26 @@ func (c *collector) add(part string, judge parseItem) {
 		c.refuseItem(part, found)
 		return
 	}
-	if !slices.Contains(*found.into, found.value) { // at most maxItems
+	if c.isNew(found) {
 		*found.into = append(*found.into, found.value)
 	}
+}
+
+// written is a value of a list, in the form in which equal values are equal.
+type written struct {
+	into *[]string
+	form string
+}
+
+// isNew reports whether an item equals none that its list has, from this key or another.
+func (r *reading) isNew(item listItem) bool {
+	if r.written == nil {
+		r.written = map[written]bool{}
+	}
+	value := written{item.into, item.form(item.value)}
+	known := r.written[value]
+	r.written[value] = true
+	return !known
 }
 
 func (c *collector) refuseItem(part string, found listItem) {
@@ -84,7 +103,7 @@ func (c *collector) finish() {
 func word(field func(*Request) *[]string, words []string) parseItem {
 	return func(r *reading, part string) listItem {
 		if slices.Contains(words, part) {
-			return listItem{into: field(&r.request), value: part}
+			return listItem{into: field(&r.request), value: part, form: names.Exact}
 		}
 		return listItem{message: "unknown value", suggestion: declaration.Nearest(trim(part), words)}
 	}
@@ -93,7 +112,7 @@ func word(field func(*Request) *[]string, words []string) parseItem {
 // sections parses names of listeners. A name that no listener can have is only warned about: it
 // excludes nothing.
 func sections(r *reading, value string) {
-	names(r, value, &r.request.Ignore.Sections)
+	appendNames(r, value, &r.request.Ignore.Sections)
 }
 
 // ignore parses "true" for the whole object, or names of listeners or Secrets.
@@ -107,13 +126,13 @@ func ignore(r *reading, value string) {
 	case suggestion != "" && value != "1":
 		r.warn(r.raw, "taken as the name of a listener or a Secret", suggestion)
 	}
-	names(r, value, &r.request.Ignore.Sections, &r.request.Ignore.Secrets)
+	appendNames(r, value, &r.request.Ignore.Sections, &r.request.Ignore.Secrets)
 }
 
-// names appends the items of a list to each of the lists.
-func names(r *reading, value string, lists ...*[]string) {
+// appendNames appends the items of a list to each of the lists.
+func appendNames(r *reading, value string, lists ...*[]string) {
 	var found []string
-	list(func(_ *reading, part string) listItem { return listItem{into: &found, value: part} })(r, value)
+	list(func(_ *reading, part string) listItem { return listItem{into: &found, value: part, form: names.Exact} })(r, value)
 	for _, into := range lists {
 		for _, name := range found {
 			if !slices.Contains(*into, name) {

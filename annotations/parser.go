@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/certshim/certshim/problem"
@@ -109,6 +110,8 @@ type reading struct {
 
 	row *Row
 	raw string // the value of the row's key, untrimmed
+	// written has the values of all lists.
+	written map[written]bool
 }
 
 func (r *reading) read(row *Row, written string, extra bool) {
@@ -139,6 +142,26 @@ func (r *reading) refuse(value, message string, suggestion ...string) {
 // warn reports that a value is used, but probably not as intended.
 func (r *reading) warn(value, message string, suggestion ...string) {
 	r.addProblem(problem.Warning, value, message, suggestion)
+}
+
+// warnLines is warn with lines that would be right, ready to paste.
+func (r *reading) warnLines(value, message, lines string) {
+	p := problemOf(problem.Warning, r.row.Key, value, message)
+	p.Lines = lines
+	r.problems.Add(p)
+}
+
+// warnInvisible warns of free text with control characters, line breaks, or characters that
+// change how it is shown, such as those that turn its direction. It is written all the same, as
+// cert-manager does. The grammars of names other than the common name have no such characters.
+func (r *reading) warnInvisible(text string) {
+	if strings.ContainsFunc(text, isInvisible) {
+		r.warn(r.raw, "a character that can't be seen, or that changes how the text is shown, goes into the certificate")
+	}
+}
+
+func isInvisible(c rune) bool {
+	return unicode.In(c, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp)
 }
 
 func (r *reading) addProblem(severity problem.Severity, value, message string, suggestion []string) {

@@ -1,11 +1,12 @@
 package annotations
 
 import (
-	"net"
 	"net/mail"
 	"net/url"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/certshim/certshim/names"
 )
 
 const (
@@ -16,8 +17,8 @@ const (
 
 // altName parses a DNS name, or an IP address, which is added to the IP addresses.
 func altName(r *reading, part string) listItem {
-	if net.ParseIP(part) != nil {
-		return listItem{into: &r.request.IPAddresses, value: part}
+	if names.IsIP(part) {
+		return listItem{into: &r.request.IPAddresses, value: part, form: names.IP}
 	}
 	if why := badDNSName(part); why != "" {
 		return listItem{message: why, suggestion: nearestDNSName(part)}
@@ -28,7 +29,7 @@ func altName(r *reading, part string) listItem {
 	if looksLikeIP(part) {
 		r.warn(part, "taken as a DNS name: it is no IP address as Go reads them, without leading zeros")
 	}
-	return listItem{into: &r.request.DNSNames, value: part}
+	return listItem{into: &r.request.DNSNames, value: part, form: names.DNS}
 }
 
 // badDNSName says what is wrong with a name for spec.dnsNames, or returns "". A wildcard must be
@@ -69,12 +70,7 @@ func inDNSLabel(c rune) bool {
 
 // nearestDNSName suggests the host of a URL or host:port, or the name without its trailing dot.
 func nearestDNSName(part string) string {
-	name := strings.TrimSuffix(part, ".")
-	if _, rest, found := strings.Cut(name, "://"); found {
-		name = rest
-	}
-	name, _, _ = strings.Cut(name, "/")
-	name, _, _ = strings.Cut(name, ":")
+	name := names.Stripped(part)
 	if name == part || badDNSName(name) != "" {
 		return ""
 	}
@@ -86,10 +82,10 @@ func looksLikeIP(name string) bool {
 }
 
 func ipAddress(r *reading, part string) listItem {
-	if net.ParseIP(part) == nil {
+	if !names.IsIP(part) {
 		return listItem{message: "not an IP address"}
 	}
-	return listItem{into: &r.request.IPAddresses, value: part}
+	return listItem{into: &r.request.IPAddresses, value: part, form: names.IP}
 }
 
 func emailAddress(r *reading, part string) listItem {
@@ -100,7 +96,7 @@ func emailAddress(r *reading, part string) listItem {
 	case address.Address != part:
 		return listItem{message: "more than the bare address", suggestion: address.Address}
 	}
-	return listItem{into: &r.request.EmailAddresses, value: part}
+	return listItem{into: &r.request.EmailAddresses, value: part, form: names.Email}
 }
 
 func uri(r *reading, part string) listItem {
@@ -111,7 +107,7 @@ func uri(r *reading, part string) listItem {
 	case !parsed.IsAbs() || parsed.Host == "" && parsed.Opaque == "" && parsed.Path == "":
 		return listItem{message: "not an absolute URI"}
 	}
-	return listItem{into: &r.request.URIs, value: part}
+	return listItem{into: &r.request.URIs, value: part, form: names.URI}
 }
 
 func commonName(r *reading, value string) {
@@ -119,6 +115,7 @@ func commonName(r *reading, value string) {
 		r.refuse(r.raw, "longer than 64 bytes")
 		return
 	}
+	r.warnInvisible(value)
 	r.request.CommonName = value
 }
 

@@ -11,7 +11,7 @@ func nameRows() []Row {
 	return []Row{
 		{
 			Key: cm.CommonNameAnnotationKey, On: everywhere, Field: FieldCommonName, Grammar: "text of at most 64 bytes",
-			Doc: "The common name (CN).", Example: "www.example.com", Difference: "White space is trimmed; a name that is too long is refused at once.",
+			Doc: "The common name (CN).", Example: "www.example.com", Difference: "White space is trimmed; a name that is too long is refused at once; one that is the same as another name but for its spelling is written as that is.",
 			parse: commonName,
 		},
 		{
@@ -40,26 +40,26 @@ func nameRows() []Row {
 }
 
 func subjectRows() []Row {
-	in := func(key, doc, example string, field func(*Subject) *[]string) Row {
+	in := func(key, what, doc, example string, field func(*Subject) *[]string) Row {
 		return Row{
 			Key: key, On: everywhere, Field: FieldSubject, Grammar: `one CSV record: items separated by commas, "in quotes" where they hold one`,
 			Doc: doc, Example: example,
 			Difference: "White space at both ends of the value and before a quote is dropped, as are empty items and repeats; around other items it stays, with a warning.",
-			parse:      csvRecord(field),
+			parse:      csvRecord(what, field),
 		}
 	}
 	return []Row{
-		in(cm.SubjectOrganizationsAnnotationKey, "Organizations (O).", `"Example, Inc.",Example Labs`, func(s *Subject) *[]string { return &s.Organizations }),
-		in(cm.SubjectOrganizationalUnitsAnnotationKey, "Organizational units (OU).", `Platform`, func(s *Subject) *[]string { return &s.OrganizationalUnits }),
-		in(cm.SubjectCountriesAnnotationKey, "Countries (C), codes of two letters.", `DE,FR`, func(s *Subject) *[]string { return &s.Countries }),
-		in(cm.SubjectProvincesAnnotationKey, "Provinces or states (ST).", `Bavaria`, func(s *Subject) *[]string { return &s.Provinces }),
-		in(cm.SubjectLocalitiesAnnotationKey, "Localities (L).", `Munich`, func(s *Subject) *[]string { return &s.Localities }),
-		in(cm.SubjectPostalCodesAnnotationKey, "Postal codes.", `80331`, func(s *Subject) *[]string { return &s.PostalCodes }),
-		in(cm.SubjectStreetAddressesAnnotationKey, "Street addresses.", `"Main Street 1, Back"`, func(s *Subject) *[]string { return &s.StreetAddresses }),
+		in(cm.SubjectOrganizationsAnnotationKey, organizations, "Organizations (O).", `"Example, Inc.",Example Labs`, func(s *Subject) *[]string { return &s.Organizations }),
+		in(cm.SubjectOrganizationalUnitsAnnotationKey, "organizational units", "Organizational units (OU).", `Platform`, func(s *Subject) *[]string { return &s.OrganizationalUnits }),
+		in(cm.SubjectCountriesAnnotationKey, "countries", "Countries (C), codes of two letters.", `DE,FR`, func(s *Subject) *[]string { return &s.Countries }),
+		in(cm.SubjectProvincesAnnotationKey, "provinces", "Provinces or states (ST).", `Bavaria`, func(s *Subject) *[]string { return &s.Provinces }),
+		in(cm.SubjectLocalitiesAnnotationKey, "localities", "Localities (L).", `Munich`, func(s *Subject) *[]string { return &s.Localities }),
+		in(cm.SubjectPostalCodesAnnotationKey, "postal codes", "Postal codes.", `80331`, func(s *Subject) *[]string { return &s.PostalCodes }),
+		in(cm.SubjectStreetAddressesAnnotationKey, "street addresses", "Street addresses.", `"Main Street 1, Back"`, func(s *Subject) *[]string { return &s.StreetAddresses }),
 		{
 			Key: cm.SubjectSerialNumberAnnotationKey, On: everywhere, Field: FieldSubject, Grammar: anyText,
 			Doc: "The serial number in the subject.", Example: "4711", Difference: "White space is trimmed.",
-			parse: text(func(q *Request) *string { return &q.Subject.SerialNumber }),
+			parse: serialNumber,
 		},
 	}
 }

@@ -1,12 +1,11 @@
 package certificate
 
 import (
-	"slices"
 	"time"
 
 	"github.com/certshim/certshim/annotations"
+	"github.com/certshim/certshim/names"
 	"github.com/certshim/certshim/problem"
-	"github.com/certshim/certshim/source"
 )
 
 // build returns the apply configuration of the Certificate that a source asks for, without
@@ -114,13 +113,13 @@ func ownerReference(in *Input) map[string]any {
 
 func spec(in *Input) map[string]any {
 	request := in.Request
-	names := namesOf(in.Ask.Hosts, request)
+	asked := sansOf(in.Ask.Hosts, request)
 	spec := fields{"secretName": in.Ask.Secret}
-	spec.list("dnsNames", names.dns)
-	spec.list("ipAddresses", names.ips)
-	spec.list("uris", unique(request.URIs))
-	spec.list("emailAddresses", unique(request.EmailAddresses))
-	spec.text("commonName", request.CommonName)
+	spec.list("dnsNames", asked.dns)
+	spec.list("ipAddresses", asked.ips)
+	spec.list("uris", asked.uris)
+	spec.list("emailAddresses", asked.emails)
+	spec.text("commonName", names.Common(request.CommonName, asked.dns, asked.ips))
 	spec.duration("duration", request.Duration)
 	spec.duration("renewBefore", request.RenewBefore)
 	spec.count("renewBeforePercentage", request.RenewBeforePercentage)
@@ -137,7 +136,7 @@ func spec(in *Input) map[string]any {
 // write too.
 func usages(request annotations.Request) []string {
 	if len(request.Usages) > 0 {
-		return unique(request.Usages)
+		return names.Unique(names.Exact, request.Usages)
 	}
 	return []string{"digital signature", "key encipherment"}
 }
@@ -181,49 +180,24 @@ func secretTemplate(template annotations.SecretTemplate) fields {
 	return out
 }
 
-type names struct{ dns, ips []string }
+// sans are the subject alternative names of a Certificate.
+type sans struct{ dns, ips, uris, emails []string }
 
-// namesOf puts the hosts before the names from annotations, separates IP addresses from DNS
-// names, and drops duplicates.
-func namesOf(hosts []string, request annotations.Request) names {
-	n := names{dns: make([]string, 0, len(hosts))}
+// sansOf puts the hosts before the names from annotations, separates IP addresses from DNS
+// names, and writes each name once, as it is written first.
+func sansOf(hosts []string, request annotations.Request) sans {
+	dns, ips := make([]string, 0, len(hosts)), []string(nil)
 	for _, host := range hosts {
-		if source.IsIP(host) {
-			n.ips = append(n.ips, host)
+		if names.IsIP(host) {
+			ips = append(ips, host)
 		} else {
-			n.dns = append(n.dns, host)
+			dns = append(dns, host)
 		}
 	}
-	return names{dns: unique(n.dns, request.DNSNames), ips: unique(n.ips, request.IPAddresses)}
-}
-
-// unique joins lists and drops duplicates, keeping the first of each.
-func unique(lists ...[]string) []string {
-	const few = 16
-	total := 0
-	for _, list := range lists {
-		total += len(list)
+	return sans{
+		dns: names.Unique(names.DNS, dns, request.DNSNames), ips: names.Unique(names.IP, ips, request.IPAddresses),
+		uris: names.Unique(names.URI, request.URIs), emails: names.Unique(names.Email, request.EmailAddresses),
 	}
-	if total == 0 {
-		return nil
-	}
-	out := make([]string, 0, total)
-	var seen map[string]bool
-	if total > few {
-		seen = make(map[string]bool, total)
-	}
-	for _, list := range lists {
-		for _, item := range list {
-			if seen[item] || seen == nil && slices.Contains(out, item) {
-				continue
-			}
-			if seen != nil {
-				seen[item] = true
-			}
-			out = append(out, item)
-		}
-	}
-	return out
 }
 
 // leaveOut removes the fields that the served CRD doesn't have: one unknown field would make the

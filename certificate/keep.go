@@ -6,6 +6,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/certshim/certshim/annotations"
+	"github.com/certshim/certshim/names"
 )
 
 // keepsValues reports whether live values must be kept: some annotations are invalid, or some
@@ -23,31 +24,48 @@ func (d *decider) keepValues() {
 	}
 	if len(d.in.Ask.Broken) > 0 || slices.ContainsFunc(d.in.Request.Unread, isName) {
 		keepNames(spec, live)
+		respellCommonName(spec)
 	}
 	for _, field := range d.in.Request.Unread {
 		d.keepField(field, spec, live)
 	}
 }
 
+// nameField is a SAN field, and how its names are compared.
+type nameField struct {
+	field annotations.Field
+	form  names.Form
+}
+
 // nameFields are the SAN fields. An alt-name may belong to either of the first two.
-func nameFields() []annotations.Field {
-	return []annotations.Field{
-		annotations.FieldDNSNames, annotations.FieldIPAddresses,
-		annotations.FieldURIs, annotations.FieldEmailAddresses,
+func nameFields() []nameField {
+	return []nameField{
+		{annotations.FieldDNSNames, names.DNS}, {annotations.FieldIPAddresses, names.IP},
+		{annotations.FieldURIs, names.URI}, {annotations.FieldEmailAddresses, names.Email},
 	}
 }
 
-func isName(field annotations.Field) bool { return slices.Contains(nameFields(), field) }
+func isName(field annotations.Field) bool {
+	return slices.ContainsFunc(nameFields(), func(f nameField) bool { return f.field == field })
+}
 
 // keepNames puts the live names before the new ones, so that none is lost and an unchanged list
-// keeps its order.
+// keeps its order. The live ones stay as they are: while something is broken, no other certificate
+// is asked for than has to be.
 func keepNames(spec, live map[string]any) {
-	for _, field := range nameFields() {
-		name := specName(field)
-		all := unique(textsOf(live[name]), textsOf(spec[name]))
+	for _, f := range nameFields() {
+		name := specName(f.field)
+		all := names.Add(f.form, textsOf(live[name]), textsOf(spec[name]))
 		if len(all) > 0 {
 			spec[name] = anyList(all)
 		}
+	}
+}
+
+// respellCommonName writes the common name as the names that were kept are written.
+func respellCommonName(spec map[string]any) {
+	if name := text(spec, "commonName"); name != "" {
+		spec["commonName"] = names.Common(name, textsOf(spec["dnsNames"]), textsOf(spec["ipAddresses"]))
 	}
 }
 

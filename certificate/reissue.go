@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/certshim/certshim/names"
 	"github.com/certshim/certshim/resolver"
 )
 
@@ -28,12 +29,12 @@ func reissue(s settlement, live map[string]any) Reissue {
 }
 
 func signedAlike(before, after map[string]any) bool {
-	for _, name := range []string{"dnsNames", "ipAddresses", "uris", "emailAddresses", "usages"} {
-		if !sameSet(before[name], after[name]) {
+	for _, name := range []string{"dnsNames", "uris", "emailAddresses", "usages"} {
+		if !sameSet(before[name], after[name], names.Exact) {
 			return false
 		}
 	}
-	return sameSubject(before, after) && sameKey(before, after) &&
+	return sameSet(before["ipAddresses"], after["ipAddresses"], names.IP) && sameSubject(before, after) && sameKey(before, after) &&
 		sameIssuer(before, after) && sameDuration(before, after)
 }
 
@@ -47,7 +48,7 @@ func sameSubject(before, after map[string]any) bool {
 		"organizations", "organizationalUnits", "countries", "provinces",
 		"localities", "postalCodes", "streetAddresses",
 	} {
-		if !sameSet(a[name], b[name]) {
+		if !sameSet(a[name], b[name], names.Exact) {
 			return false
 		}
 	}
@@ -99,9 +100,18 @@ func sameDuration(before, after map[string]any) bool {
 	return errA != nil || errB != nil || a == b
 }
 
-func sameSet(a, b any) bool {
-	x, y := textsOf(a), textsOf(b)
+// sameSet compares as cert-manager does: IP addresses as such, and everything else by its text, so
+// that another spelling of a DNS name is another name to it. Repeats count.
+func sameSet(a, b any, form names.Form) bool {
+	x, y := formsOf(textsOf(a), form), formsOf(textsOf(b), form)
 	slices.Sort(x)
 	slices.Sort(y)
 	return slices.Equal(x, y)
+}
+
+func formsOf(list []string, form names.Form) []string {
+	for i := range list {
+		list[i] = form(list[i])
+	}
+	return list
 }

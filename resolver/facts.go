@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/certshim/certshim/names"
 	"github.com/certshim/certshim/problem"
 )
 
@@ -15,8 +16,10 @@ import (
 type Facts struct {
 	DNSNames, IPAddresses, URIs, Emails, OtherNames int
 	// Wildcard is a name that begins with "*.", or "".
-	Wildcard              string
-	CommonName            string
+	Wildcard   string
+	CommonName string
+	// CommonNameIsSAN goes by the text, as cert-manager does for a request; it has IP addresses in
+	// the form of [names.IP].
 	CommonNameIsSAN       bool
 	Key                   string // algorithm; default RSA
 	KeySize               int    // default as for the algorithm
@@ -39,10 +42,10 @@ func FactsOf(spec map[string]any) Facts {
 		if f.Wildcard == "" && strings.HasPrefix(name, "*.") {
 			f.Wildcard = name
 		}
-		f.CommonNameIsSAN = f.CommonNameIsSAN || strings.EqualFold(name, f.CommonName)
+		f.CommonNameIsSAN = f.CommonNameIsSAN || name == f.CommonName
 	}
 	for name := range texts(spec["ipAddresses"]) {
-		f.CommonNameIsSAN = f.CommonNameIsSAN || name == f.CommonName
+		f.CommonNameIsSAN = f.CommonNameIsSAN || names.IP(name) == f.CommonName
 	}
 	f.readKey(spec)
 	return f

@@ -143,9 +143,41 @@ tls:
 			spec: `tls: [{hosts: [a.example.com], secretName: one}, {hosts: [a.example.com], secretName: two}]`,
 			want: []string{"one: a.example.com <tls[0]", "two: a.example.com <tls[1]"}, entries: 2,
 		},
-		"hosts keep their case and are each asked for once": {
-			spec: `tls: [{hosts: [A.example.com, a.example.com, A.example.com, "10.0.0.1", "::1"], secretName: web-tls}]`,
-			want: []string{"web-tls: A.example.com a.example.com 10.0.0.1 ::1 <tls[0]"}, entries: 1,
+		"a host is asked for once, in the spelling that comes first": {
+			spec: `tls: [{hosts: [a.example.com, b.example.com, a.example.com, "10.0.0.1", "::ffff:10.0.0.1", "::01", "::1"], secretName: web-tls}]`,
+			want: []string{"web-tls: a.example.com b.example.com 10.0.0.1 ::01 <tls[0]"}, entries: 1,
+		},
+		"upper case is refused, with the lower-case form": {
+			spec: `tls: [{hosts: [Shop.Example.COM, a.example.com], secretName: web-tls}]`,
+			want: []string{"web-tls: a.example.com !tls[0]"}, entries: 1,
+			problems: []string{`e spec.tls[0].hosts[0]: the host has upper-case letters, which the API server refuses (value "Shop.Example.COM"); allowed: an IP address, or a DNS name that may begin with *.; did you mean "shop.example.com"?`},
+		},
+		"the host in a URL is suggested": {
+			spec: `tls: [{hosts: ["https://Shop.example.com/", "shop.example.com:8443", "shop.example.com."], secretName: web-tls}]`,
+			want: []string{"web-tls:  !tls[0]"}, entries: 1,
+			problems: []string{
+				`e spec.tls[0].hosts[0]: the host has a character that a DNS name can't have; an international name is written as xn--… (value "https://Shop.example.com/"); allowed: an IP address, or a DNS name that may begin with *.; did you mean "shop.example.com"?`,
+				`e spec.tls[0].hosts[1]: the host has a character that a DNS name can't have; an international name is written as xn--… (value "shop.example.com:8443"); allowed: an IP address, or a DNS name that may begin with *.; did you mean "shop.example.com"?`,
+				`e spec.tls[0].hosts[2]: the host has an empty label (value "shop.example.com."); allowed: an IP address, or a DNS name that may begin with *.; did you mean "shop.example.com"?`,
+			},
+		},
+		"a bad Secret name and a bad host are both told": {
+			spec: `tls: [{hosts: ["a_b.example.com", c.example.com], secretName: A_B}]`, named: []string{"A_B"}, entries: 1,
+			problems: []string{
+				`e spec.tls[0].hosts[0]: the host has a character that a DNS name can't have; an international name is written as xn--… (value "a_b.example.com"); allowed: an IP address, or a DNS name that may begin with *.`,
+				`e spec.tls[0].secretName: it isn't the name of a Secret (value "A_B"); allowed: lower-case letters, digits, '-' and '.', at most 253`,
+			},
+		},
+		"a bad host of an entry without a Secret": {
+			spec: `tls: [{hosts: [a..b]}]`, named: []string{}, entries: 1,
+			problems: []string{
+				`e spec.tls[0].hosts[0]: the host has an empty label (value "a..b"); allowed: an IP address, or a DNS name that may begin with *.`,
+				`w spec.tls[0].secretName: the TLS entry names no Secret: it gets no certificate of its own`,
+			},
+		},
+		"of an entry that is left out nothing is told": {
+			spec: `tls: [{hosts: [A..B], secretName: web-tls}]`, options: source.Options{IgnoreSecrets: []string{"web-tls"}},
+			want: []string{"web-tls: "}, entries: 1,
 		},
 		"white space is trimmed": {
 			spec: `tls: [{hosts: [" a.example.com "], secretName: " web-tls "}]`,
@@ -243,6 +275,34 @@ listeners:
 				"two: ",
 				"three: ",
 			},
+			problems: []string{
+				`w spec.listeners[1].protocol: the listener "https" names a Secret, but its protocol isn't one of TLS: it gets no certificate (value "https"); allowed: HTTPS, TLS; did you mean "HTTPS"?`,
+				`w spec.listeners[3].protocol: the listener "extra" names a Secret, but its protocol isn't one of TLS: it gets no certificate (value "example.com/TLS"); allowed: HTTPS, TLS`,
+			},
+		},
+		"an extra protocol is one that is allowed": {
+			spec:    `listeners: [{name: a, hostname: a.example.com, protocol: example.com/tls, tls: {certificateRefs: [{name: one}]}}]`,
+			options: source.Options{ExtraProtocols: []string{"example.com/TLS"}},
+			want:    []string{"one: "},
+			problems: []string{
+				`w spec.listeners[0].protocol: the listener "a" names a Secret, but its protocol isn't one of TLS: it gets no certificate (value "example.com/tls"); allowed: HTTPS, TLS, example.com/TLS; did you mean "example.com/TLS"?`,
+			},
+		},
+		"a listener of another protocol that is left out": {
+			spec:    `listeners: [{name: a, hostname: a.example.com, protocol: Https, tls: {certificateRefs: [{name: one}]}}]`,
+			options: source.Options{IgnoreSections: []string{"a"}}, want: []string{"one: "},
+		},
+		"every bad part of a listener is told": {
+			spec:  `listeners: [{name: a, hostname: A.example.com, protocol: HTTPS, tls: {mode: terminate, certificateRefs: [{name: A_B, group: v1, kind: secret, namespace: other}]}}]`,
+			named: []string{"A_B"}, entries: 1,
+			problems: []string{
+				`e spec.listeners[0].hostname: the host has upper-case letters, which the API server refuses (value "A.example.com"); allowed: an IP address, or a DNS name that may begin with *.; did you mean "a.example.com"?`,
+				`e spec.listeners[0].tls.certificateRefs[0].group: only a Secret can be referenced (value "v1"); allowed: "" (the core group)`,
+				`e spec.listeners[0].tls.certificateRefs[0].kind: only a Secret can be referenced (value "secret"); allowed: Secret; did you mean "Secret"?`,
+				`e spec.listeners[0].tls.certificateRefs[0].name: it isn't the name of a Secret (value "A_B"); allowed: lower-case letters, digits, '-' and '.', at most 253`,
+				`e spec.listeners[0].tls.certificateRefs[0].namespace: the Secret is in another namespace; only Secrets of the object's own namespace are kept, whatever a ReferenceGrant allows (value "other")`,
+				`e spec.listeners[0].tls.mode: the listener "a" has an unknown mode (value "terminate"); allowed: Terminate, Passthrough; did you mean "Terminate"?`,
+			},
 		},
 		"an extra protocol counts": {
 			spec:    `listeners: [{name: extra, hostname: a.example.com, protocol: example.com/TLS, tls: {certificateRefs: [{name: web-tls}]}}]`,
@@ -309,8 +369,8 @@ listeners:
 			problems: []string{
 				`e spec.listeners[0].tls.certificateRefs[1].group: only a Secret can be referenced (value "v1"); allowed: "" (the core group)`,
 				`e spec.listeners[0].tls.certificateRefs[2].kind: only a Secret can be referenced (value "ConfigMap"); allowed: Secret`,
-				`e spec.listeners[0].tls.certificateRefs[3].namespace: the Secret is in another namespace, and no ReferenceGrant there lets a Gateway of namespace "shop" name it; only Secrets of the own namespace are kept (value "other")`,
-				`e spec.listeners[0].tls.certificateRefs[4].namespace: the Secret is in another namespace, and no ReferenceGrant there lets a Gateway of namespace "shop" name it; only Secrets of the own namespace are kept`,
+				`e spec.listeners[0].tls.certificateRefs[3].namespace: the Secret is in another namespace; only Secrets of the object's own namespace are kept, whatever a ReferenceGrant allows (value "other")`,
+				`e spec.listeners[0].tls.certificateRefs[4].namespace: the Secret is in another namespace; only Secrets of the object's own namespace are kept, whatever a ReferenceGrant allows`,
 				`e spec.listeners[0].tls.certificateRefs[5].name: it isn't the name of a Secret; allowed: lower-case letters, digits, '-' and '.', at most 253`,
 			},
 		},

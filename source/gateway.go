@@ -3,6 +3,7 @@ package source
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -175,11 +176,12 @@ func listenerAsks(object *Object, options Options) Asks {
 // listener judges one listener. One that doesn't terminate TLS is none of ours, and no
 // mistake either; it shrinks its Certificate, as in cert-manager's shim.
 func (j *judge) listener(entry Entry) {
-	switch {
-	case !j.terminatesTLS(entry.Protocol):
+	if entry.Mode == passthrough {
 		j.leave(entry)
 		return
-	case entry.Mode == passthrough:
+	}
+	if !j.terminatesTLS(entry.Protocol) {
+		j.otherProtocol(entry)
 		j.leave(entry)
 		return
 	}
@@ -188,13 +190,29 @@ func (j *judge) listener(entry Entry) {
 		j.leave(entry)
 		return
 	}
-	j.refuseListener(&entry)
-	j.refs(entry)
+	checked := j.hosts(entry)
+	if !j.goodListener(entry) {
+		checked.Hosts, checked.broken = nil, true
+	}
+	j.refs(checked)
 }
 
-// refuseListener reports what is wrong with a listener as a whole, and takes the hosts
-// of one that is wrong, so that it is broken for each of its Secrets.
-func (j *judge) refuseListener(entry *Entry) {
+// otherProtocol warns of a listener that names a Secret although its protocol isn't one of TLS.
+func (j *judge) otherProtocol(entry Entry) {
+	if len(entry.Secrets) == 0 || j.ignored(entry) {
+		return
+	}
+	known := j.protocols()
+	j.asks.Problems.Add(problem.Problem{
+		Severity: problem.Warning, Path: entry.Path + ".protocol", Value: entry.Protocol, Reason: problem.BadConfig,
+		Message: "the listener " + problem.Quote(entry.Section) + " names a Secret, but its protocol isn't one of TLS: it gets no certificate",
+		Allowed: strings.Join(known, ", "), Suggestion: spelt(entry.Protocol, known...),
+	})
+}
+
+// goodListener reports what is wrong with a listener as a whole. One in an unknown mode is broken
+// for each of its Secrets; what else is missing shows in its hosts and references.
+func (j *judge) goodListener(entry Entry) bool {
 	name := "the listener " + problem.Quote(entry.Section)
 	switch {
 	case len(entry.Hosts) == 0:
@@ -204,14 +222,20 @@ func (j *judge) refuseListener(entry *Entry) {
 	case len(entry.Secrets) == 0:
 		j.refuse(entry.Path+".tls.certificateRefs", "", name+" has no certificateRefs: it names no Secret")
 	}
-	if entry.HasTLS && entry.Mode != terminate {
-		j.refuseOf(entry.Path+".tls.mode", entry.Mode, name+" has an unknown mode", terminate+", "+passthrough)
-		entry.Hosts = nil
+	if !entry.HasTLS || entry.Mode == terminate {
+		return true
 	}
+	j.refuseOf(entry.Path+".tls.mode", entry.Mode, name+" has an unknown mode", terminate+", "+passthrough, spelt(entry.Mode, terminate, passthrough))
+	return false
 }
 
 func (j *judge) terminatesTLS(protocol string) bool {
 	return protocol == "HTTPS" || protocol == "TLS" || slices.Contains(j.options.ExtraProtocols, protocol)
+}
+
+// protocols are those of listeners that terminate TLS, in words.
+func (j *judge) protocols() []string {
+	return append([]string{"HTTPS", "TLS"}, j.options.ExtraProtocols...)
 }
 
 func orElse(value, fallback string) string {

@@ -1,8 +1,11 @@
 package source
 
 import (
-	"net"
+	"fmt"
+	"slices"
 	"strings"
+
+	"github.com/certshim/certshim/names"
 )
 
 // Lengths of RFC 1035 §2.3.4, in text form.
@@ -11,19 +14,10 @@ const (
 	maxLabel = 63
 )
 
-// IsIP says whether a host is an IP address, as Go's ParseIP takes it. That one allocates for
-// what is none, which nearly all hosts are: they have no colon, and no digit at their end.
-func IsIP(host string) bool {
-	if host == "" || strings.IndexByte(host, ':') < 0 && (host[len(host)-1] < '0' || host[len(host)-1] > '9') {
-		return false
-	}
-	return net.ParseIP(host) != nil
-}
-
 // badHost says why a host can't be in a certificate, or "". It is an IP address as Go's
-// ParseIP takes it, or a DNS name in ASCII of any case, which may begin with "*.".
+// ParseIP takes it, or a DNS name in ASCII and lower case, which may begin with "*.".
 func badHost(name string) string {
-	if IsIP(name) {
+	if names.IsIP(name) {
 		return ""
 	}
 	if len(name) > maxName {
@@ -35,7 +29,19 @@ func badHost(name string) string {
 			return why
 		}
 	}
+	if names.DNS(name) != name {
+		return "the host has upper-case letters, which the API server refuses"
+	}
 	return ""
+}
+
+// nearestHost is the host in what people write for one, or "".
+func nearestHost(written string) string {
+	host := names.Host(names.Stripped(written))
+	if badHost(host) != "" {
+		return ""
+	}
+	return host
 }
 
 func badLabel(label string) string {
@@ -57,4 +63,44 @@ func badLabel(label string) string {
 
 func isLetterDigitHyphen(c byte) bool {
 	return c == '-' || '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
+}
+
+// judged is an entry whose hosts are the valid ones.
+type judged struct {
+	Entry
+	// broken is set where a part of the entry is wrong, for each of its Secrets.
+	broken bool
+}
+
+// hosts judges the hosts of an entry, once for all its Secrets, whatever else is wrong with it.
+func (j *judge) hosts(entry Entry) judged {
+	valid := judged{Entry: entry, broken: len(entry.Hosts) == 0}
+	if len(entry.Hosts) > 2*MaxHosts {
+		j.refuse(entry.Path, "", fmt.Sprintf("the entry has more than %d hosts; the others are left out", 2*MaxHosts))
+		valid.Hosts, valid.broken = entry.Hosts[:2*MaxHosts], true
+	}
+	bad := j.badHosts(entry, valid.Hosts)
+	if len(bad) > 0 {
+		valid.broken = true
+		// The object is shared with others and stays as it is.
+		valid.Hosts = slices.DeleteFunc(slices.Clone(valid.Hosts), func(name string) bool { return bad[name] })
+	}
+	return valid
+}
+
+// badHosts tells which hosts of an entry can't be in a certificate; nil for none.
+func (j *judge) badHosts(entry Entry, hosts []string) map[string]bool {
+	var bad map[string]bool
+	for n, name := range hosts {
+		why := badHost(name)
+		if why == "" {
+			continue
+		}
+		j.refuseOf(j.hostPath(entry, n), name, why, "an IP address, or a DNS name that may begin with *.", nearestHost(name))
+		if bad == nil {
+			bad = map[string]bool{}
+		}
+		bad[name] = true
+	}
+	return bad
 }

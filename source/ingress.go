@@ -56,6 +56,11 @@ func (ingress) Asks(object *Object, options Options) Asks {
 // ingressEntry judges one item of spec.tls. One that has hosts and no Secret gets the
 // ingress controller's default certificate, which may be meant, or a Secret forgotten.
 func (j *judge) ingressEntry(entry Entry) {
+	if j.ignored(entry) {
+		j.leave(entry)
+		return
+	}
+	checked := j.hosts(entry)
 	switch {
 	case len(entry.Secrets) > 0:
 	case len(entry.Hosts) == 0:
@@ -65,10 +70,10 @@ func (j *judge) ingressEntry(entry Entry) {
 		j.warn(entry.Path+".secretName", "the TLS entry names no Secret: it gets no certificate of its own")
 		return
 	}
-	if len(entry.Hosts) == 0 && !j.ignored(entry) {
+	if len(entry.Hosts) == 0 {
 		j.warn(entry.Path+".hosts", "the TLS entry has no hosts: it gets no certificate, and one that exists keeps its names")
 	}
-	j.refs(entry)
+	j.refs(checked)
 }
 
 func (j *judge) warn(path, message string) {

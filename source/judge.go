@@ -8,6 +8,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/util/validation"
 
+	"github.com/certshim/certshim/names"
 	"github.com/certshim/certshim/problem"
 )
 
@@ -27,10 +28,10 @@ type judge struct {
 	hostPath func(entry Entry, n int) string
 }
 
-// host is a host of one Secret.
+// host is a host of one Secret, in the form in which equal hosts are equal.
 type host struct {
 	ask  int
-	name string
+	form string
 }
 
 func newJudge(object *Object, options Options) *judge {
@@ -55,14 +56,17 @@ func (j *judge) done() Asks {
 }
 
 // refs judges each reference of an entry by itself: a bad one costs only itself.
-func (j *judge) refs(entry Entry) {
+func (j *judge) refs(entry judged) {
 	for _, ref := range entry.Secrets {
-		switch {
-		case slices.Contains(j.options.IgnoreSecrets, ref.Name):
+		if slices.Contains(j.options.IgnoreSecrets, ref.Name) {
 			j.leaveRef(ref)
-		case !j.goodName(ref):
-		case !j.goodRef(ref), len(entry.Hosts) == 0:
-			j.broken(entry, ref)
+			continue
+		}
+		goodName, goodRef := j.goodName(ref), j.goodRef(ref)
+		switch {
+		case !goodName:
+		case !goodRef, len(entry.Hosts) == 0:
+			j.broken(entry.Entry, ref)
 		default:
 			j.take(entry, ref)
 		}
@@ -78,53 +82,61 @@ func (j *judge) goodName(ref SecretRef) bool {
 	if !strings.HasSuffix(path, ".secretName") {
 		path += ".name"
 	}
-	j.refuseOf(path, ref.Name, "it isn't the name of a Secret", "lower-case letters, digits, '-' and '.', at most 253")
+	j.refuseOf(path, ref.Name, "it isn't the name of a Secret", "lower-case letters, digits, '-' and '.', at most 253", "")
 	return false
 }
 
-// goodRef checks that a reference is to a Secret of the object's own namespace.
+// goodRef checks that a reference is to a Secret of the object's own namespace. It tells every
+// part that is wrong.
 func (j *judge) goodRef(ref SecretRef) bool {
-	switch {
-	case ref.Group != "" && ref.Group != "core":
-		j.refuseOf(ref.Path+".group", ref.Group, "only a Secret can be referenced", `"" (the core group)`)
-	case ref.Kind != secretKind:
-		j.refuseOf(ref.Path+".kind", ref.Kind, "only a Secret can be referenced", secretKind)
-	case ref.Namespace != nil && *ref.Namespace != j.object.Namespace:
-		j.refuse(ref.Path+".namespace", *ref.Namespace, fmt.Sprintf(
-			"the Secret is in another namespace, and no ReferenceGrant there lets a %s of namespace %s name it; only Secrets of the own namespace are kept",
-			j.object.Kind, problem.Quote(j.object.Namespace)))
-	default:
-		return true
+	group := ref.Group == "" || ref.Group == "core"
+	if !group {
+		j.refuseOf(ref.Path+".group", ref.Group, "only a Secret can be referenced", `"" (the core group)`, "")
 	}
-	return false
+	kind := ref.Kind == secretKind
+	if !kind {
+		j.refuseOf(ref.Path+".kind", ref.Kind, "only a Secret can be referenced", secretKind, spelt(ref.Kind, secretKind))
+	}
+	own := ref.Namespace == nil || *ref.Namespace == j.object.Namespace
+	if !own {
+		j.refuse(ref.Path+".namespace", *ref.Namespace,
+			"the Secret is in another namespace; only Secrets of the object's own namespace are kept, whatever a ReferenceGrant allows")
+	}
+	return group && kind && own
 }
 
-// take adds the hosts of a valid entry to the ask of a Secret.
-func (j *judge) take(entry Entry, ref SecretRef) {
-	i := j.ask(ref.Name)
-	wrong := false
-	for n, name := range entry.Hosts {
-		if len(j.asks.Asks[i].Hosts) >= MaxHosts || n >= 2*MaxHosts {
-			j.refuse(entry.Path, "", fmt.Sprintf("the Secret %s has more than %d hosts; the others are left out", problem.Quote(ref.Name), MaxHosts))
-			wrong = true
-			break
+// spelt is the one of some words that a text is but for its case, or "".
+func spelt(text string, words ...string) string {
+	for _, word := range words {
+		if strings.EqualFold(text, word) {
+			return word
 		}
-		if why := badHost(name); why != "" {
-			j.refuseOf(j.hostPath(entry, n), name, why, "an IP address, or a DNS name that may begin with *.")
-			wrong = true
+	}
+	return ""
+}
+
+// take adds the hosts of a valid entry to the ask of a Secret, each once.
+func (j *judge) take(entry judged, ref SecretRef) {
+	i := j.ask(ref.Name)
+	for _, name := range entry.Hosts {
+		written := host{i, names.Host(name)}
+		if j.seen[written] {
 			continue
 		}
-		if !j.seen[host{i, name}] {
-			j.seen[host{i, name}] = true
-			j.asks.Asks[i].Hosts = append(j.asks.Asks[i].Hosts, name)
+		if len(j.asks.Asks[i].Hosts) >= MaxHosts {
+			j.refuse(entry.Path, "", fmt.Sprintf("the Secret %s has more than %d hosts; the others are left out", problem.Quote(ref.Name), MaxHosts))
+			entry.broken = true
+			break
 		}
+		j.seen[written] = true
+		j.asks.Asks[i].Hosts = append(j.asks.Asks[i].Hosts, name)
 	}
-	if wrong {
-		j.broken(entry, ref)
+	if entry.broken {
+		j.broken(entry.Entry, ref)
 		return
 	}
 	entries := &j.asks.Asks[i].Entries
-	*entries = addEntry(*entries, entry)
+	*entries = addEntry(*entries, entry.Entry)
 }
 
 // broken marks a Secret as one whose Certificate loses no name now.
@@ -200,29 +212,29 @@ func (j *judge) unknownIgnore(name, message string, known []string) {
 
 // sections are the names of an object's listeners.
 func (j *judge) sections() []string {
-	var names []string
+	var sections []string
 	for _, entry := range j.object.Entries {
 		if entry.Section != "" {
-			names = append(names, entry.Section)
+			sections = append(sections, entry.Section)
 		}
 	}
-	return names
+	return sections
 }
 
 // allowedNames shows the first few names, as an Event is short.
-func allowedNames(names []string) string {
+func allowedNames(known []string) string {
 	const most = 8
-	if len(names) > most {
-		return strings.Join(names[:most], ", ") + ", …"
+	if len(known) > most {
+		return strings.Join(known[:most], ", ") + ", …"
 	}
-	return strings.Join(names, ", ")
+	return strings.Join(known, ", ")
 }
 
-func (j *judge) refuse(path, value, message string) { j.refuseOf(path, value, message, "") }
+func (j *judge) refuse(path, value, message string) { j.refuseOf(path, value, message, "", "") }
 
-func (j *judge) refuseOf(path, value, message, allowed string) {
+func (j *judge) refuseOf(path, value, message, allowed, suggestion string) {
 	j.asks.Problems.Add(problem.Problem{
-		Severity: problem.Error, Path: path, Value: value, Allowed: allowed,
+		Severity: problem.Error, Path: path, Value: value, Allowed: allowed, Suggestion: suggestion,
 		Reason: problem.BadConfig, Message: message,
 	})
 }

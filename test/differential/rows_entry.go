@@ -85,7 +85,7 @@ func badEntryRows() []Row {
 		},
 		{
 			Name: "host-refused",
-			Says: "A host that no certificate can have is refused by itself, the others go on.",
+			Says: "A host that no certificate can have, or that has upper-case letters, which the API server refuses, is refused by itself; the others go on.",
 			Hits: func(s *situation) bool {
 				return s.anyCounting(func(entry *Entry) bool { return slices.ContainsFunc(entry.Hosts, badHost) })
 			},
@@ -266,7 +266,13 @@ func merge(s *situation) {
 }
 
 // badHost says whether a host is neither an IP address nor a DNS name, wildcards included.
+// badHost says whether no object on a server can have a host, but for IP addresses.
 func badHost(host string) bool {
+	return badName(host) || net.ParseIP(host) == nil && strings.ToLower(host) != host
+}
+
+// badName says whether no certificate can have a name.
+func badName(host string) bool {
 	if net.ParseIP(host) != nil {
 		return false
 	}

@@ -84,6 +84,7 @@ func keepRows() []Row {
 				}
 			},
 		},
+		commonNameRow(),
 		{
 			Name: "others-labels-stay",
 			Says: "A label that somebody else put on the Certificate stays.",
@@ -134,7 +135,7 @@ var nameFields = []string{"dnsNames", "ipAddresses", "uris", "emailAddresses"}
 // keepNames puts the names that were there before those that are wanted.
 func keepNames(after, before map[string]any) {
 	for _, field := range nameFields {
-		all := once(append(list(before, "spec", field), list(after, "spec", field)...))
+		all := add(field, list(before, "spec", field), list(after, "spec", field))
 		set(after, anys(all), "spec", field)
 	}
 }

@@ -2,6 +2,8 @@ package differential
 
 import (
 	"maps"
+	"net/netip"
+	"net/url"
 	"slices"
 	"strings"
 )
@@ -11,16 +13,16 @@ func nameRows() []Row {
 	return []Row{
 		{
 			Name: "names-once",
-			Says: "A DNS name or IP address that hosts and annotations both give is written once.",
+			Says: "A name that hosts and annotations give more than once, in the same or another spelling, is written once, as it comes first.",
 			Hits: func(s *situation) bool {
 				return s.anyWanted(func(_ string, certificate map[string]any) bool {
-					return repeats(list(certificate, "spec", "dnsNames")) || repeats(list(certificate, "spec", "ipAddresses"))
+					return slices.ContainsFunc(nameFields, func(field string) bool { return repeats(field, list(certificate, "spec", field)) })
 				})
 			},
 			Then: func(s *situation) {
 				s.rewrite(func(certificate map[string]any) {
-					for _, field := range []string{"dnsNames", "ipAddresses"} {
-						set(certificate, anys(once(list(certificate, "spec", field))), "spec", field)
+					for _, field := range nameFields {
+						set(certificate, anys(once(field, list(certificate, "spec", field))), "spec", field)
 					}
 				})
 			},
@@ -49,17 +51,77 @@ func (s *situation) anyWanted(match func(string, map[string]any) bool) bool {
 	})
 }
 
-func once(names []string) []string {
-	var out []string
-	for _, name := range names {
-		if !slices.Contains(out, name) {
+// spelling is a name of a field in the one spelling in which it is compared.
+func spelling(field, name string) string {
+	switch field {
+	case "dnsNames":
+		return strings.ToLower(name)
+	case "ipAddresses":
+		if address, err := netip.ParseAddr(name); err == nil {
+			return address.Unmap().String()
+		}
+	case "emailAddresses":
+		local, domain, _ := strings.Cut(name, "@")
+		return local + "@" + strings.ToLower(domain)
+	case "uris":
+		if parsed, err := url.Parse(name); err == nil {
+			parsed.Host = strings.ToLower(parsed.Host)
+			return parsed.String()
+		}
+	}
+	return name
+}
+
+// add appends names that a list lacks, in any spelling.
+func add(field string, all, more []string) []string {
+	out := slices.Clone(all)
+	for _, name := range more {
+		if !slices.ContainsFunc(out, func(other string) bool { return spelling(field, other) == spelling(field, name) }) {
 			out = append(out, name)
 		}
 	}
 	return out
 }
 
-func repeats(names []string) bool { return len(once(names)) < len(names) }
+func once(field string, names []string) []string { return add(field, nil, names) }
+
+func repeats(field string, names []string) bool { return len(once(field, names)) < len(names) }
+
+// commonNameRow is about the last step: the common name follows the names, kept ones included.
+func commonNameRow() Row {
+	return Row{
+		Name: "common-name-spelt",
+		Says: "A common name that is one of the names but for its spelling is written as that is, an IP address in its shortest form.",
+		Hits: func(s *situation) bool {
+			return !s.unread["commonName"] && s.anyWanted(func(_ string, certificate map[string]any) bool {
+				return respelt(certificate) != get(certificate, "spec", "commonName")
+			})
+		},
+		Then: func(s *situation) {
+			s.rewrite(func(certificate map[string]any) { set(certificate, respelt(certificate), "spec", "commonName") })
+		},
+	}
+}
+
+// respelt is the common name of a Certificate as its equal is written, nil for none.
+func respelt(certificate map[string]any) any {
+	name, found := get(certificate, "spec", "commonName").(string)
+	if !found {
+		return nil
+	}
+	for _, field := range []string{"ipAddresses", "dnsNames"} {
+		for _, other := range list(certificate, "spec", field) {
+			switch {
+			case spelling(field, other) != spelling(field, name):
+			case field == "ipAddresses":
+				return spelling(field, name)
+			default:
+				return other
+			}
+		}
+	}
+	return name
+}
 
 // toolLabels are the labels of a Certificate by which other tools know their objects.
 func toolLabels(certificate map[string]any) []string {

@@ -318,10 +318,10 @@ func addressesApart(s *situation) {
 
 // uris are the absolute ones of a list.
 func uris(value string) []string {
-	return slices.DeleteFunc(items(value), func(item string) bool {
+	return once("uris", slices.DeleteFunc(items(value), func(item string) bool {
 		parsed, err := url.Parse(item)
 		return err != nil || !parsed.IsAbs()
-	})
+	}))
 }
 
 func injects(value string) bool {
@@ -407,7 +407,7 @@ func badItems(key, value string) []string {
 	return slices.DeleteFunc(items(value), func(item string) bool {
 		switch key {
 		case altNamesKey:
-			return isIP(item) || !badHost(strings.ReplaceAll(item, "_", "x"))
+			return isIP(item) || !badName(strings.ReplaceAll(item, "_", "x"))
 		case ipSansKey:
 			return isIP(item)
 		case uriSansKey:

@@ -101,14 +101,14 @@ func pools() []pool {
 	csvBad := []string{"a\nb", `a"b`, `"a`}
 	durationBad := []string{"90d", "2160", "1H", "2562048h", "x"}
 	out := []pool{
-		{key: commonNameKey, good: []string{"a.example.com", "An Example", "ö"}, odd: []string{" a.example.com ", strings.Repeat("a", 65)}},
+		{key: commonNameKey, good: []string{"a.example.com", "An Example", "ö"}, odd: []string{" a.example.com ", "A.Example.com", "0:0::1", strings.Repeat("a", 65)}},
 		{key: altNamesKey, good: []string{"x.example.com", "x.example.com,*.y.example.com", "a.example.com", "z.example.com,b.example.com"},
-			odd: []string{" x.example.com", "x.example.com,", "10.0.0.7", "x.example.com,x.example.com", "https://x", "b c"}},
+			odd: []string{" x.example.com", "x.example.com,", "10.0.0.7", "x.example.com,x.example.com", "X.example.com,x.example.com", "https://x", "b c"}},
 		{key: ipSansKey, good: []string{"10.0.0.1", "10.0.0.1,2001:db8::1"},
-			odd: []string{"10.0.0.1, ::1", "10.0.0.1,10.0.0.1", "nope", "010.0.0.1"}},
+			odd: []string{"10.0.0.1, ::1", "10.0.0.1,10.0.0.1", "::ffff:10.0.0.1,10.0.0.1", "::1,0:0::1", "nope", "010.0.0.1"}},
 		{key: emailSansKey, good: []string{"a@example.com", "a@example.com,b@example.com"},
-			odd: []string{" a@example.com", "", "a@example.com,a@example.com", "Bob <b@example.com>", "nope"}},
-		{key: uriSansKey, odd: []string{"spiffe://example.com/a", "https://example.com/b,spiffe://c/d", "example.com/a"}, bad: []string{""}},
+			odd: []string{" a@example.com", "", "a@example.com,a@example.com", "a@Example.com,a@example.com", "Bob <b@example.com>", "nope"}},
+		{key: uriSansKey, odd: []string{"spiffe://example.com/a", "spiffe://Example.com/a,spiffe://example.com/a", "https://example.com/b,spiffe://c/d", "example.com/a"}, bad: []string{""}},
 		{key: serialKey, good: []string{"1234", "x y"}, odd: []string{" 7 "}},
 		{key: durationKey, good: []string{"2160h", "24h", "1h", "90m", "8760h0m0s"}, odd: []string{"", " 24h", "59m", "-1h", "0"}, bad: durationBad},
 		{key: renewBeforeKey, good: []string{"8h", "5m", "30m"}, odd: []string{"", "8h ", "1m", "0", "9000h"}, bad: durationBad},
