@@ -31,7 +31,7 @@ func TestACommaInACompanysName(t *testing.T) {
 		{"subject-streetaddresses", "Main Street 1,Co", []string{"Main Street 1", "Co"}, nil},
 	} {
 		request, problems := parse(map[string]string{p + tt.key: tt.value})
-		items := append(request.Subject.Organizations, request.Subject.StreetAddresses...)
+		items := slices.Concat(request.Subject.Organizations, request.Subject.StreetAddresses)
 		if !slices.Equal(items, tt.want) {
 			t.Errorf("%s: read as %q, want %q", tt.value, items, tt.want)
 		}
@@ -50,7 +50,7 @@ func TestACommaInACompanysName(t *testing.T) {
 			t.Fatalf("%s: %v", tt.value, err)
 		}
 		request, problems = parse(pasted)
-		items = append(request.Subject.Organizations, request.Subject.StreetAddresses...)
+		items = slices.Concat(request.Subject.Organizations, request.Subject.StreetAddresses)
 		if !slices.Equal(items, tt.quoted) || len(problems) > 0 {
 			t.Errorf("%s: the line %v is read as %q, want %q; told %v", tt.value, pasted, items, tt.quoted, problems)
 		}
