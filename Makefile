@@ -24,9 +24,11 @@ build: ## bin/certshim, static
 	CGO_ENABLED=0 go build -tags $(TAGS) -trimpath -ldflags "$(LDFLAGS)" -o $(BIN)/certshim ./cmd/certshim
 
 demo: build controlplane certmanager ## the main job, for real: annotated objects to signed Secrets (KEEP=1 stays up)
+	@echo "building the demonstration (seconds, or a minute the first time)"
 	@cd test && go run ./demo $(if $(KEEP),-keep)
 
 demo-external: build controlplane certmanager external-issuers ## the same with AWS Private CA and ACME, by the real programs (KEEP=1 stays up)
+	@echo "building the demonstration (seconds, or a minute the first time)"
 	@cd test && go run ./demo -external $(if $(KEEP),-keep)
 
 test: ## all tests, with the race detector where a C compiler is found

@@ -50,6 +50,7 @@ type settings struct {
 	certManager, webhook bool
 	flags, environment   []string
 	logs                 string
+	up                   func(part string)
 }
 
 // WithoutGatewayAPI leaves out the Gateway API's CRDs; crds.Install brings them later.
@@ -76,6 +77,10 @@ func WithCertManagerEnv(variables ...string) Option {
 // WithLogs puts the logs into an existing folder, where they stay. By default they go with the cluster.
 func WithLogs(folder string) Option { return func(s *settings) { s.logs = folder } }
 
+// WithProgress calls a function as soon as each part of the cluster is up, with the part's name. Parts start at the
+// same time, so the calls may come at the same time too.
+func WithProgress(up func(part string)) Option { return func(s *settings) { s.up = up } }
+
 // Start starts a cluster for one test and stops it at the end of that test. The logs go to the test's artifacts.
 func Start(t testing.TB, options ...Option) *Cluster {
 	t.Helper()
@@ -95,7 +100,9 @@ func Start(t testing.TB, options ...Option) *Cluster {
 // StartMain starts a cluster that many tests share, from a TestMain or a program, and returns when everything in it is
 // ready. The caller calls Stop. What had started when something failed is stopped again.
 func StartMain(ctx context.Context, options ...Option) (*Cluster, error) {
-	chosen := settings{certManager: true, webhook: true, bundles: []crds.Bundle{crds.CertManager, crds.Gateway}}
+	chosen := settings{
+		certManager: true, webhook: true, bundles: []crds.Bundle{crds.CertManager, crds.Gateway}, up: func(string) {},
+	}
 	for _, option := range options {
 		option(&chosen)
 	}
@@ -108,6 +115,7 @@ func StartMain(ctx context.Context, options ...Option) (*Cluster, error) {
 	if err != nil {
 		return nil, fmt.Errorf("control plane: %w", err)
 	}
+	chosen.up("etcd and kube-apiserver")
 	cluster := &Cluster{ControlPlane: controlPlane, Kubeconfig: controlPlane.Kubeconfig, bundles: chosen.bundles}
 	if err := cluster.equip(ctx, chosen); err != nil {
 		return nil, errors.Join(err, cluster.Stop())
@@ -126,18 +134,23 @@ func (c *Cluster) equip(ctx context.Context, chosen settings) error {
 	if err := crds.Install(ctx, c.Config, chosen.bundles...); err != nil {
 		return err
 	}
+	chosen.up("the CRDs")
 	group, ctx := errgroup.WithContext(ctx)
-	if chosen.certManager {
+	start := func(part string, into **process.Process, run func() (*process.Process, error)) {
 		group.Go(func() (err error) {
-			c.CertManager, err = c.run(ctx, "certmanager", "certmanager", c.Kubeconfig, chosen.environment, chosen.flags)
+			if *into, err = run(); err == nil {
+				chosen.up(part)
+			}
 			return err
 		})
 	}
-	if chosen.webhook {
-		group.Go(func() (err error) {
-			c.Webhook, err = c.Run(ctx, "webhook", "webhook")
-			return err
+	if chosen.certManager {
+		start("cert-manager's controllers", &c.CertManager, func() (*process.Process, error) {
+			return c.run(ctx, "certmanager", "certmanager", c.Kubeconfig, chosen.environment, chosen.flags)
 		})
+	}
+	if chosen.webhook {
+		start("cert-manager's webhook", &c.Webhook, func() (*process.Process, error) { return c.Run(ctx, "webhook", "webhook") })
 	}
 	return group.Wait()
 }

@@ -27,12 +27,17 @@ func main() {
 func play(ctx context.Context, withExternal, keep bool) (err error) {
 	screen := newScreen(os.Stdout)
 	began := time.Now()
-	set, scenes, cast := setStage, scenes, ""
+	set, scenes := setStage, scenes
 	if withExternal {
-		set, scenes, cast = setExternalStage, externalScenes, " aws-privateca-issuer, the ACME server pebble,"
+		set, scenes = setExternalStage, externalScenes
+	} else if err := preview(ctx, screen); err != nil {
+		return err
 	}
-	screen.title("Starting etcd, kube-apiserver, cert-manager's controllers and webhook," + cast + " and certshim")
+	screen.title("A cluster on this machine, of the real programs")
+	screen.waiting("etcd and kube-apiserver start")
+	stop := screen.reassure("still starting")
 	stage, err := set(ctx, screen)
+	stop()
 	if err != nil {
 		return err
 	}
@@ -52,6 +57,21 @@ func play(ctx context.Context, withExternal, keep bool) (err error) {
 	if keep {
 		screen.invite(stage.invitation()...)
 		<-ctx.Done()
+		return nil
 	}
+	screen.next(nextSteps(withExternal)...)
 	return nil
+}
+
+// nextSteps are commands to go on with after the demonstration.
+func nextSteps(withExternal bool) []string {
+	again := "make demo KEEP=1                  # the same, and it stays up to try things out"
+	if withExternal {
+		again = "make demo-external KEEP=1         # the same, and it stays up to try things out"
+	}
+	return []string{
+		again,
+		"bin/certshim plan -f FOLDER       # what your own manifests lead to, without a cluster",
+		"less docs/install.md              # certshim in a cluster of yours",
+	}
 }

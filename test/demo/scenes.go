@@ -24,9 +24,11 @@ func scenes() []scene {
 		{"A Gateway, and a ListenerSet that takes its issuer", signing("gateway.yaml",
 			want{"edge-tls", "team", []string{"api.example.com", "v2.api.example.com"}},
 			want{"team-a-tls", "team", []string{"team-a.example.com"}})},
-		{"A bad annotation: told once, in one Event, and nothing is made", badAnnotation},
+		{"A bad annotation: one Event says what is wrong, and nothing is made", badAnnotation},
+		{"An issuer that the cluster doesn't have yet: the Certificate is made, and a Warning says what it waits for", missingIssuer},
 		{"An edit reaches the Certificate", edit},
 		{"An annotation that is removed takes its field along", removal},
+		{"What is left to do: nothing, says certshim plan, but for what is wrong", settled},
 	}
 }
 
@@ -74,6 +76,21 @@ func badAnnotation(ctx context.Context, s *stage) error {
 		return err
 	}
 	return s.awaitEvent(ctx, "Ingress", "bad")
+}
+
+func missingIssuer(ctx context.Context, s *stage) error {
+	if err := s.kubectl(ctx, "apply -f examples/external-issuer.yaml"); err != nil {
+		return err
+	}
+	if _, err := s.await(ctx, cluster.Certificates(), namespace, "external-tls", exists); err != nil {
+		return err
+	}
+	s.happened("Certificate", "external-tls exists; nobody can sign it yet")
+	return s.awaitEvent(ctx, "Ingress", "external")
+}
+
+func settled(ctx context.Context, s *stage) error {
+	return s.plan(ctx, "--all-namespaces --default-issuer-name=company --default-issuer-kind=ClusterIssuer")
 }
 
 func edit(ctx context.Context, s *stage) error {

@@ -39,7 +39,7 @@ type stage struct {
 
 // setStage starts a cluster, and certshim in it.
 func setStage(ctx context.Context, screen *screen) (*stage, error) {
-	running, err := cluster.StartMain(ctx)
+	running, err := cluster.StartMain(ctx, cluster.WithProgress(screen.up))
 	if err != nil {
 		return nil, err
 	}
@@ -48,12 +48,13 @@ func setStage(ctx context.Context, screen *screen) (*stage, error) {
 	if err != nil {
 		return nil, errors.Join(err, running.Stop())
 	}
+	screen.up("certshim")
 	return newStage(screen, running, func() error { return errors.Join(certshim.Stop(), running.Stop()) })
 }
 
 // setExternalStage starts a cluster with real external issuers, and certshim in it.
 func setExternalStage(ctx context.Context, screen *screen) (*stage, error) {
-	running, err := external.Start(ctx, "")
+	running, err := external.StartWithProgress(ctx, "", screen.up)
 	if err != nil {
 		return nil, err
 	}
@@ -80,10 +81,12 @@ func (s *stage) invitation() []string {
 	lines := []string{
 		"export KUBECONFIG=" + s.kubeconfig(),
 		"bin/kubectl get certificates,secrets -n shop",
-		"bin/kubectl get events -n shop --field-selector type=Warning",
+		"bin/kubectl events -n shop --types=Warning",
 	}
 	if s.external == nil {
-		return append(lines, "bin/kubectl annotate ingress web -n shop cert-manager.io/common-name=web.example.com")
+		return append(lines,
+			"bin/certshim plan -n shop --default-issuer-name=company --default-issuer-kind=ClusterIssuer",
+			"bin/kubectl annotate ingress web -n shop cert-manager.io/common-name=web.example.com")
 	}
 	return append(lines,
 		"bin/kubectl annotate ingress external -n shop 'cert-manager.io/usages=server auth'",
@@ -113,13 +116,41 @@ func (s *stage) until(ctx context.Context, what string, condition func(context.C
 
 // kubectl runs a command as a person would type it, and shows it.
 func (s *stage) kubectl(ctx context.Context, line string) error {
-	cmd := exec.CommandContext(ctx, filepath.Join(s.root, "bin", "kubectl"), strings.Fields(line)...)
-	cmd.Dir = s.root
-	cmd.Env = append(os.Environ(), "KUBECONFIG="+s.kubeconfig())
-	out, err := cmd.CombinedOutput()
-	s.command("kubectl "+line, string(out))
+	return run(ctx, s.screen, s.root, s.kubeconfig(), "kubectl "+line)
+}
+
+// plan runs certshim plan on the cluster.
+func (s *stage) plan(ctx context.Context, line string) error {
+	return run(ctx, s.screen, s.root, s.kubeconfig(), "certshim plan "+line)
+}
+
+// preview runs certshim plan on files, before there is a cluster.
+func preview(ctx context.Context, screen *screen) error {
+	binary, err := cluster.Binary("certshim")
 	if err != nil {
-		return fmt.Errorf("kubectl %s: %w", line, err)
+		return err
+	}
+	screen.title("Before there is a cluster: certshim plan shows what manifests lead to, and what is wrong with them")
+	return run(ctx, screen, filepath.Dir(filepath.Dir(binary)), "", "certshim plan -f examples/issuer.yaml -f examples/bad-annotation.yaml")
+}
+
+// foundProblems is the exit status of certshim plan where it reports an error in a manifest.
+const foundProblems = 1
+
+// run runs a program of bin/ in the root of the repository, and shows it.
+func run(ctx context.Context, screen *screen, root, kubeconfig, line string) error {
+	words := strings.Fields(line)
+	cmd := exec.CommandContext(ctx, filepath.Join(root, "bin", words[0]), words[1:]...)
+	cmd.Dir = root
+	cmd.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig)
+	out, err := cmd.CombinedOutput()
+	screen.command(line, string(out))
+	var ended *exec.ExitError
+	if errors.As(err, &ended) && words[0] == "certshim" && ended.ExitCode() == foundProblems {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", line, err)
 	}
 	return nil
 }

@@ -31,6 +31,11 @@ type Stage struct {
 // Start starts everything and returns when it is ready. The logs go into the folder, where they stay; if none is given, they
 // go with the cluster. The flags are certshim's. The caller calls Stop.
 func Start(ctx context.Context, logs string, certshimFlags ...string) (*Stage, error) {
+	return StartWithProgress(ctx, logs, func(string) {}, certshimFlags...)
+}
+
+// StartWithProgress is Start, and calls the function as soon as each part is up, with the part's name.
+func StartWithProgress(ctx context.Context, logs string, up func(part string), certshimFlags ...string) (*Stage, error) {
 	if err := Build(ctx); err != nil {
 		return nil, err
 	}
@@ -39,7 +44,7 @@ func Start(ctx context.Context, logs string, certshimFlags ...string) (*Stage, e
 		return nil, err
 	}
 	s := &Stage{Router: routing}
-	s.Cluster, err = cluster.StartMain(ctx, cluster.WithLogs(logs),
+	s.Cluster, err = cluster.StartMain(ctx, cluster.WithLogs(logs), cluster.WithProgress(up),
 		cluster.WithCertManagerFlags(
 			"--controllers=*,-certificaterequests-approver,orders,challenges,certificaterequests-issuer-acme",
 			"--dns01-check-retry-period=1s"),
@@ -47,14 +52,14 @@ func Start(ctx context.Context, logs string, certshimFlags ...string) (*Stage, e
 	if err != nil {
 		return nil, errors.Join(err, routing.Close())
 	}
-	if err := s.furnish(ctx, certshimFlags); err != nil {
+	if err := s.furnish(ctx, up, certshimFlags); err != nil {
 		return nil, errors.Join(err, s.Stop())
 	}
 	return s, nil
 }
 
 // furnish starts what runs in the cluster.
-func (s *Stage) furnish(ctx context.Context, certshimFlags []string) error {
+func (s *Stage) furnish(ctx context.Context, up func(part string), certshimFlags []string) error {
 	client, err := kubernetes.NewForConfig(s.Config)
 	if err != nil {
 		return err
@@ -63,17 +68,22 @@ func (s *Stage) furnish(ctx context.Context, certshimFlags []string) error {
 	if s.Pebble, err = StartPebble(ctx, s.Logs, s.Router.Port()); err != nil {
 		return err
 	}
+	up("the ACME server pebble")
 	if s.AWSPCA, err = StartAWSPCA(ctx, s.Cluster); err != nil {
 		return err
 	}
+	up("aws-privateca-issuer")
 	if err := s.startApprover(ctx); err != nil {
 		return err
 	}
+	up("cert-manager's approver")
 	kubeconfig, err := s.Deploy(ctx)
 	if err != nil {
 		return err
 	}
-	s.certshim, err = s.StartCertshim(ctx, kubeconfig, certshimFlags...)
+	if s.certshim, err = s.StartCertshim(ctx, kubeconfig, certshimFlags...); err == nil {
+		up("certshim")
+	}
 	return err
 }
 
