@@ -29,13 +29,13 @@ func (c *consulted) holds() bool { return c.finding.Hold && c.finding.State == r
 
 // consult takes what is known of the issuer that is named, and judges whether the one that is
 // used may be. What is advice blocks nothing.
-func consult(q input, rule *Rule, n named, now resolver.Ref) *consulted {
+func consult(q input, by limits, n named, now resolver.Ref) *consulted {
 	c := &consulted{named: n, standing: n.standing, issuer: n.Issuer}
 	if !c.clear() {
 		return c
 	}
 	c.finding = find(q, keyOf(q, n.Issuer))
-	if c.judge(q, rule); !c.clear() {
+	if c.judge(q, by); !c.clear() {
 		return c
 	}
 	c.missing, c.fault = c.finding.Existence == resolver.Missing, c.finding.Fault
@@ -46,18 +46,19 @@ func consult(q input, rule *Rule, n named, now resolver.Ref) *consulted {
 	issuer := resolver.Issuer{Ref: now, Scope: scope, From: n.From}
 	if finding := find(q, keyOf(q, issuer)); finding.Existence != resolver.Missing {
 		c.issuer, c.finding = issuer, finding
-		c.judge(q, rule)
+		c.judge(q, by)
 	}
 	return c
 }
 
-// judge says whether the source may use an issuer: by its rule, and by the issuer itself.
-func (c *consulted) judge(q input, rule *Rule) {
+// judge says whether the source may use an issuer: by its rules, and by the issuer itself.
+func (c *consulted) judge(q input, by limits) {
 	key := keyOf(q, c.issuer)
+	rule, forbidden := by.forbidsIssuer(c.issuer.Ref)
 	switch {
-	case !rule.allowsIssuer(c.issuer.Ref):
-		c.standing = refuse("the policy " + rule.Name + " doesn't allow its issuer")
-		c.problem = issuerProblem(q, c.named, problem.Error, problem.IssuerNotAllowed, "the policy "+rule.Name+" doesn't let this object use "+inWords(key))
+	case forbidden:
+		c.standing = refuse(rule.text() + " doesn't allow its issuer")
+		c.problem = issuerProblem(q, c.named, problem.Error, problem.IssuerNotAllowed, rule.text()+" doesn't let this object use "+inWords(key))
 	case !c.finding.Allows(q.object.Namespace):
 		c.standing = refuse("this namespace may not use its issuer")
 		c.problem = issuerProblem(q, c.named, problem.Error, problem.IssuerNotAllowed, "sources of this namespace may not use "+inWords(key))

@@ -19,6 +19,7 @@
 //	observed.go  what a decision may read, and the three values of an answer
 //	outcome.go   what the operator decides, and what follows for one source
 //	rule.go      the operator's rules for some of the sources
+//	limit.go     which issuers and names those rules allow
 //	input.go  the input of a decision, and whether a step lets the next one go on
 //	admit.go     whether the object's parent admits it, and what it inherits
 //	ask.go       what the object asks for: annotations and TLS entries

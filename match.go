@@ -13,6 +13,9 @@ import (
 type matched struct {
 	// rule that matches, or nil.
 	rule *Rule
+	// limits are those of rule, and of the rules before it that are for some of the source's
+	// names, and not for all of its hosts: a foreign host takes no source out of its limits.
+	limits limits
 	// unknown is set where it can't be known which rule matches, mayLimit where that rule may
 	// forbid what the source asks for.
 	unknown, mayLimit bool
@@ -33,18 +36,32 @@ func (m matched) standing(a *asked) standing {
 // none can be known: it may be that one or any behind it.
 func match(q input, a *asked) matched {
 	m := matcher{input: q, asked: a}
+	var found matched
 	for i := range q.policy.Rules {
 		rule := &q.policy.Rules[i]
-		fits, known := m.fits(rule)
+		share, known := m.fits(rule)
 		if !known {
-			return matched{unknown: true, mayLimit: slices.ContainsFunc(q.policy.Rules[i:], Rule.limits)}
+			return matched{unknown: true, mayLimit: len(found.limits) > 0 || slices.ContainsFunc(q.policy.Rules[i:], Rule.limits)}
 		}
-		if fits {
-			return matched{rule: rule}
+		if share > none && rule.limits() {
+			found.limits = append(found.limits, limit{Rule: rule, inPart: share == part})
+		}
+		if share == whole {
+			found.rule = rule
+			break
 		}
 	}
-	return matched{}
+	return found
 }
+
+// share is how much of a source a rule is for.
+type share int
+
+const (
+	none share = iota
+	part
+	whole
+)
 
 // matcher tries rules on one source.
 type matcher struct {
@@ -54,21 +71,27 @@ type matcher struct {
 	usual *named
 }
 
-// fits says whether a rule matches, and whether that can be known. What costs least, and
-// needs no Namespace, is looked at first.
-func (m *matcher) fits(rule *Rule) (fits, known bool) {
+// fits says how much of the source a rule is for, and whether that can be known. What costs
+// least, and needs no Namespace, is looked at first.
+func (m *matcher) fits(rule *Rule) (fits share, known bool) {
 	inNamespace := len(rule.Namespaces) == 0 || slices.Contains(rule.Namespaces, m.object.Namespace)
 	ofKind := len(rule.Kinds) == 0 || m.object.GroupKind().NamedIn(rule.Kinds)
-	if !inNamespace || !ofKind || !m.isUnder(rule.HostSuffixes) {
-		return false, true
+	if !inNamespace || !ofKind {
+		return none, true
+	}
+	if fits = m.under(rule.HostSuffixes); fits == none || fits == part && !rule.limits() {
+		return none, true
 	}
 	if rule.Selector != nil {
 		set, known := m.labels()
 		if !known || !rule.Selector.Matches(labels.Set(set)) {
-			return false, known
+			return none, known
 		}
 	}
-	return m.hasIssuer(rule.Issuers)
+	if has, known := m.hasIssuer(rule.Issuers); !has || !known {
+		return none, known
+	}
+	return fits, true
 }
 
 // labels of the source's Namespace; in a plan without it, those that every one has.
@@ -95,13 +118,23 @@ func (m *matcher) hasIssuer(issuers []resolver.Ref) (has, known bool) {
 	}), !m.usual.unknown
 }
 
-// isUnder says whether the source has hosts, and all of them are under one of the suffixes.
-func (m *matcher) isUnder(suffixes []string) bool {
+// under says how much of the source is under the suffixes: all of it, if it has hosts and all of
+// them are, and a part, if any of its names is.
+func (m *matcher) under(suffixes []string) share {
 	if len(suffixes) == 0 {
-		return true
+		return whole
 	}
+	found := none
 	request := m.asked.request
-	return len(m.asked.Asks.Asks) > 0 && !slices.ContainsFunc(m.asked.Asks.Asks, func(ask source.Ask) bool {
-		return outside(ask.Hosts, suffixes) != ""
-	}) && outside(request.DNSNames, suffixes) == "" && outside(request.IPAddresses, suffixes) == ""
+	for _, ask := range m.asked.Asks.Asks {
+		if slices.ContainsFunc(namesIn(ask, request), func(n askedName) bool { return n.isUnder(suffixes) }) {
+			found = part
+		}
+	}
+	elsewhere := slices.ContainsFunc(m.asked.Asks.Asks, func(ask source.Ask) bool { return outside(ask.Hosts, suffixes) != "" }) ||
+		outside(request.DNSNames, suffixes) != "" || outside(request.IPAddresses, suffixes) != ""
+	if len(m.asked.Asks.Asks) > 0 && !elsewhere {
+		found = whole
+	}
+	return found
 }

@@ -32,9 +32,12 @@ type Rule struct {
 	Values  resolver.Values
 	Subject annotations.Subject
 	// AllowedIssuers and AllowedHosts, suffixes, limit what sources may ask for; nil is all,
-	// empty is none.
+	// empty is none. A URI is allowed by its host and an e-mail address by its domain, unless
+	// AllowedURIs or AllowedEmails say which are.
 	AllowedIssuers []resolver.Ref
 	AllowedHosts   []string
+	AllowedURIs    []string
+	AllowedEmails  []string
 }
 
 // ReadsNamespaces says whether decisions need Namespaces: a rule goes by their labels, or
@@ -43,7 +46,9 @@ func (p *Policy) ReadsNamespaces() bool {
 	return p.NamespaceDefaults || slices.ContainsFunc(p.Rules, func(r Rule) bool { return r.Selector != nil })
 }
 
-func (r Rule) limits() bool { return r.AllowedIssuers != nil || r.AllowedHosts != nil }
+func (r Rule) limits() bool {
+	return r.AllowedIssuers != nil || r.AllowedHosts != nil || r.AllowedURIs != nil || r.AllowedEmails != nil
+}
 
 // defaultIssuer is the one of a rule, which may be nil; its name is empty where there is none.
 func (r *Rule) defaultIssuer() resolver.Defaults {
@@ -53,9 +58,9 @@ func (r *Rule) defaultIssuer() resolver.Defaults {
 	return resolver.Defaults{Name: r.Issuer.Name, Kind: r.Issuer.Kind, Group: r.Issuer.Group}
 }
 
-// allowsIssuer says whether a rule, which may be nil, lets its sources use an issuer.
+// allowsIssuer says whether a rule lets its sources use an issuer.
 func (r *Rule) allowsIssuer(issuer resolver.Ref) bool {
-	return r == nil || r.AllowedIssuers == nil || slices.Contains(r.AllowedIssuers, issuer)
+	return r.AllowedIssuers == nil || slices.Contains(r.AllowedIssuers, issuer)
 }
 
 // outside is a host that is under none of the suffixes, or "".

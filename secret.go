@@ -1,9 +1,6 @@
 package certshim
 
 import (
-	"strings"
-
-	"github.com/certshim/certshim/annotations"
 	"github.com/certshim/certshim/certificate"
 	"github.com/certshim/certshim/problem"
 	"github.com/certshim/certshim/resolver"
@@ -69,17 +66,42 @@ func (s *secrets) decide(ask source.Ask) secretDecision {
 		d.decision = certificate.Refused(s.object, ask, d.existing, d.issuer.why)
 		return d
 	}
-	if name, p := forbiddenHost(s.match.rule, ask, s.asked.request); name != "" {
-		d.problems.Add(p)
-		d.decision = certificate.Refused(s.object, ask, d.existing, "the policy "+s.match.rule.Name+" doesn't allow a host of it")
+	if s.forbids(&d, ask, namesIn(ask, s.asked.request), "doesn't allow a name of it") {
 		return d
 	}
 	in := s.inputFor(ask, d.existing, d.issuer)
 	d.decision = certificate.Decide(in)
+	if s.forbids(&d, ask, kept(d.decision), "doesn't allow a name that it keeps") {
+		return d
+	}
 	if s.policy.Explain {
 		d.values = explain(s.input, s.asked, s.match.rule, d.issuer, in, d.decision.Config)
 	}
 	return d
+}
+
+// forbids decides that nothing is to be made or changed where the operator doesn't allow one of
+// the names, and says whether it did.
+func (s *secrets) forbids(d *secretDecision, ask source.Ask, names []askedName, why string) bool {
+	if len(s.match.limits) == 0 {
+		return false
+	}
+	name, by, forbidden := s.match.limits.forbidsName(names)
+	if forbidden {
+		d.problems.Add(nameProblem(by, pathOf(ask), name))
+		d.decision = certificate.Refused(s.object, ask, d.existing, by.text()+" "+why)
+	}
+	return forbidden
+}
+
+// kept are the names of a Certificate that is to be written, those included that an entry or an
+// annotation that can't be read leaves there: the issuer signs them anew.
+func kept(decided certificate.Decision) []askedName {
+	if decided.Action != certificate.Create && decided.Action != certificate.Apply {
+		return nil
+	}
+	spec, _ := decided.Config["spec"].(map[string]any)
+	return namesOf(spec)
 }
 
 // issuerFor decides the issuer of a Secret by the Certificate that it has, if any.
@@ -92,7 +114,7 @@ func (s *secrets) issuerFor(existing *certificate.Observed) *consulted {
 	if current.Name == "" {
 		current = s.firstIssuer()
 	}
-	c := consult(s.input, s.match.rule, name(s.input, s.asked, s.naming, current), now)
+	c := consult(s.input, s.match.limits, name(s.input, s.asked, s.naming, current), now)
 	s.issuers, s.lastOf = append(s.issuers, c), now
 	return c
 }
@@ -134,40 +156,4 @@ func (s *secrets) hold(issuer *consulted) string {
 		return "the resolver of its issuer has not answered yet"
 	}
 	return ""
-}
-
-// forbiddenHost is a name of a Certificate that the rule, which may be nil, doesn't allow, or
-// "": a host, or what annotations add as such.
-func forbiddenHost(rule *Rule, ask source.Ask, request annotations.Request) (string, problem.Problem) {
-	if rule == nil || rule.AllowedHosts == nil {
-		return "", problem.Problem{}
-	}
-	var commonName []string
-	if request.CommonName != "" {
-		commonName = []string{request.CommonName}
-	}
-	for _, names := range []struct {
-		key   string
-		names []string
-	}{
-		{"", ask.Hosts},
-		{annotations.Prefix + "alt-names", request.DNSNames},
-		{annotations.Prefix + "ip-sans", request.IPAddresses},
-		{annotations.Prefix + "common-name", commonName},
-	} {
-		if name := outside(names.names, rule.AllowedHosts); name != "" {
-			return name, hostProblem(rule, pathOf(ask), names.key, name)
-		}
-	}
-	return "", problem.Problem{}
-}
-
-func hostProblem(rule *Rule, path, key, name string) problem.Problem {
-	if key != "" {
-		path = "metadata.annotations[" + key + "]"
-	}
-	return problem.Problem{
-		Severity: problem.Error, Path: path, Key: key, Value: name, Allowed: strings.Join(rule.AllowedHosts, ", "),
-		Reason: problem.HostNotAllowed, Message: "the policy " + rule.Name + " doesn't allow this host here",
-	}
 }

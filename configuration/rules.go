@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"net"
+	"net/url"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/labels"
@@ -35,9 +36,14 @@ type Rule struct {
 	// Values of new Certificates for what their source doesn't say.
 	Values RuleValues `yaml:"values,omitempty"`
 	// AllowedIssuers and AllowedHosts limit what sources may ask for, where they are given: an
-	// empty list allows nothing.
+	// empty list allows nothing. AllowedHosts are domains, with all that is under them, and IP
+	// addresses; they allow URIs by their host, and e-mail addresses by their domain, unless
+	// AllowedURIs or AllowedEmails are given. AllowedURIs are URIs, with all that is below them,
+	// AllowedEmails addresses, or domains as in AllowedHosts.
 	AllowedIssuers []Issuer `yaml:"allowedIssuers,omitempty"`
 	AllowedHosts   []string `yaml:"allowedHosts,omitempty"`
+	AllowedURIs    []string `yaml:"allowedURIs,omitempty"`
+	AllowedEmails  []string `yaml:"allowedEmails,omitempty"`
 }
 
 // RuleValues are what a resolver may set, and the subject, which none may.
@@ -81,7 +87,8 @@ func (r Rule) rule() (certshim.Rule, declaration.Mistakes) {
 	rule := certshim.Rule{
 		Name: r.Name, Namespaces: r.Namespaces, Kinds: r.Kinds, HostSuffixes: r.HostSuffixes,
 		Issuers: references(r.Issuers), AllowedIssuers: references(r.AllowedIssuers),
-		Values: r.Values.Values, Subject: annotations.Subject(r.Values.Subject), AllowedHosts: r.AllowedHosts,
+		Values: r.Values.Values, Subject: annotations.Subject(r.Values.Subject),
+		AllowedHosts: r.AllowedHosts, AllowedURIs: r.AllowedURIs, AllowedEmails: r.AllowedEmails,
 	}
 	all := r.mistakes()
 	if r.NamespaceSelector != "" {
@@ -106,6 +113,8 @@ func (r Rule) mistakes() declaration.Mistakes {
 	all.AddUnder("kinds", checkKinds(r.Kinds))
 	all.AddUnder("hostSuffixes", checkDomains(r.HostSuffixes))
 	all.AddUnder("allowedHosts", checkDomains(r.AllowedHosts))
+	all.AddUnder("allowedURIs", checkURIs(r.AllowedURIs))
+	all.AddUnder("allowedEmails", checkEmails(r.AllowedEmails))
 	all.AddEach("", resolver.Statement{Values: r.Values.Values}.Check(resolver.Grant{Values: resolver.ValueFields()}))
 	for i, allowed := range r.AllowedIssuers {
 		all.Addf(allowed.Name == "", fmt.Sprintf("allowedIssuers[%d].name", i), empty)
@@ -117,9 +126,40 @@ func (r Rule) mistakes() declaration.Mistakes {
 func checkDomains(domains []string) declaration.Mistakes {
 	var all declaration.Mistakes
 	for i, domain := range domains {
-		bare := strings.TrimPrefix(domain, ".")
-		all.Addf(len(validation.IsDNS1123Subdomain(strings.ToLower(bare))) > 0 && net.ParseIP(bare) == nil, fmt.Sprintf("[%d]", i),
+		all.Addf(!isDomain(domain), fmt.Sprintf("[%d]", i),
 			"%s, must be a domain such as example.com, which stands for all that is under it, too", problem.Quote(domain))
+	}
+	return all
+}
+
+func isDomain(domain string) bool {
+	bare := strings.TrimPrefix(domain, ".")
+	return len(validation.IsDNS1123Subdomain(strings.ToLower(bare))) == 0 || net.ParseIP(bare) != nil
+}
+
+// checkURIs wants URIs that others can be below.
+func checkURIs(uris []string) declaration.Mistakes {
+	var all declaration.Mistakes
+	for i, uri := range uris {
+		parsed, err := url.Parse(uri)
+		bad := err != nil || !parsed.IsAbs() || parsed.Host == "" && parsed.Opaque == "" || parsed.RawQuery != "" || parsed.Fragment != "" ||
+			strings.ContainsAny(uri, "*\\ ")
+		all.Addf(bad, fmt.Sprintf("[%d]", i),
+			"%s, must be a URI such as spiffe://example.com/ns/shop, which stands for all that is below it, too", problem.Quote(uri))
+	}
+	return all
+}
+
+// checkEmails wants addresses, or domains of such.
+func checkEmails(emails []string) declaration.Mistakes {
+	var all declaration.Mistakes
+	for i, email := range emails {
+		local, domain := "x", email
+		if at := strings.LastIndexByte(email, '@'); at >= 0 {
+			local, domain = email[:at], email[at+1:]
+		}
+		all.Addf(local == "" || strings.ContainsAny(local, "* ") || !isDomain(domain), fmt.Sprintf("[%d]", i),
+			"%s, must be an address such as web@example.com, or a domain such as example.com, which stands for all that is under it, too", problem.Quote(email))
 	}
 	return all
 }

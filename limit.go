@@ -1,0 +1,260 @@
+package certshim
+
+import (
+	"net/url"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/certshim/certshim/annotations"
+	"github.com/certshim/certshim/problem"
+	"github.com/certshim/certshim/resolver"
+	"github.com/certshim/certshim/source"
+)
+
+// limit is a rule that limits a source.
+type limit struct {
+	*Rule
+	// inPart is set where only some of the source's names are the rule's: then its limits hold,
+	// and nothing else of it.
+	inPart bool
+}
+
+// limits are all rules that limit a source. What it asks for has to be allowed by each.
+type limits []limit
+
+// text names the rule in a sentence.
+func (l limit) text() string {
+	if l.inPart {
+		return "the policy " + l.Name + ", which is for some of its names,"
+	}
+	return "the policy " + l.Name
+}
+
+// forbidsIssuer is the first rule that doesn't let its sources use an issuer.
+func (all limits) forbidsIssuer(issuer resolver.Ref) (limit, bool) {
+	i := slices.IndexFunc(all, func(l limit) bool { return !l.allowsIssuer(issuer) })
+	if i < 0 {
+		return limit{}, false
+	}
+	return all[i], true
+}
+
+// forbidsName is the first of some names that a rule doesn't allow, and that rule.
+func (all limits) forbidsName(names []askedName) (askedName, limit, bool) {
+	for _, l := range all {
+		if i := slices.IndexFunc(names, func(n askedName) bool { return !l.allowsName(n) }); i >= 0 {
+			return names[i], l, true
+		}
+	}
+	return askedName{}, limit{}, false
+}
+
+// allowsName says whether the rule allows a name. A name that is of no host is of none that
+// AllowedHosts allow.
+func (r *Rule) allowsName(n askedName) bool {
+	switch {
+	case n.kind == uriName && r.AllowedURIs != nil:
+		return slices.ContainsFunc(r.AllowedURIs, func(allowed string) bool { return coversURI(allowed, n.value) })
+	case n.kind == emailName && r.AllowedEmails != nil:
+		return slices.ContainsFunc(r.AllowedEmails, func(allowed string) bool { return coversEmail(allowed, n.value) })
+	case r.AllowedHosts == nil:
+		return true
+	}
+	return n.isUnder(r.AllowedHosts)
+}
+
+// allowed is what the rule allows in place of a name, in words.
+func (r *Rule) allowed(n askedName) string {
+	list := r.AllowedHosts
+	switch {
+	case n.kind == uriName && r.AllowedURIs != nil:
+		list = r.AllowedURIs
+	case n.kind == emailName && r.AllowedEmails != nil:
+		list = r.AllowedEmails
+	}
+	if len(list) == 0 {
+		return "none"
+	}
+	return strings.Join(list, ", ")
+}
+
+// nameKind says how a name is to be read.
+type nameKind int
+
+const (
+	hostName nameKind = iota
+	uriName
+	emailName
+)
+
+func (k nameKind) text() string {
+	return [...]string{hostName: "host", uriName: "URI", emailName: "e-mail address"}[k]
+}
+
+// askedName is a name that a Certificate is to have. key is the annotation that asks for it, ""
+// for a host of an entry.
+type askedName struct {
+	kind       nameKind
+	value, key string
+}
+
+// text is what the name is, in words.
+func (n askedName) text() string {
+	if n.key == annotations.Prefix+"common-name" {
+		return "common name"
+	}
+	return n.kind.text()
+}
+
+// host is the host that a name is of, or "" if there is none.
+func (n askedName) host() string {
+	host := n.value
+	switch n.kind {
+	case uriName:
+		host = hostOfURI(n.value)
+	case emailName:
+		host = n.value[strings.LastIndexByte(n.value, '@')+1:]
+	}
+	if !isHost(host) {
+		return ""
+	}
+	return host
+}
+
+// isUnder says whether the name is of a host under one of the suffixes.
+func (n askedName) isUnder(suffixes []string) bool {
+	host := n.host()
+	return host != "" && outside([]string{host}, suffixes) == ""
+}
+
+// namesIn are the names that an entry and the annotations ask for.
+func namesIn(ask source.Ask, request annotations.Request) []askedName {
+	var names []askedName
+	add := func(kind nameKind, key string, values []string) {
+		for _, value := range values {
+			names = append(names, askedName{kind: kind, value: value, key: key})
+		}
+	}
+	add(hostName, "", ask.Hosts)
+	add(hostName, annotations.Prefix+"alt-names", request.DNSNames)
+	add(hostName, annotations.Prefix+"ip-sans", request.IPAddresses)
+	if request.CommonName != "" {
+		add(kindOf(request.CommonName), annotations.Prefix+"common-name", []string{request.CommonName})
+	}
+	add(uriName, annotations.Prefix+"uri-sans", request.URIs)
+	add(emailName, annotations.Prefix+"email-sans", request.EmailAddresses)
+	return names
+}
+
+// namesOf are the names in the spec of a Certificate.
+func namesOf(spec map[string]any) []askedName {
+	var names []askedName
+	add := func(kind nameKind, list any) {
+		items, _ := list.([]any)
+		for _, item := range items {
+			value, _ := item.(string)
+			names = append(names, askedName{kind: kind, value: value})
+		}
+	}
+	add(hostName, spec["dnsNames"])
+	add(hostName, spec["ipAddresses"])
+	add(uriName, spec["uris"])
+	add(emailName, spec["emailAddresses"])
+	if name, _ := spec["commonName"].(string); name != "" {
+		names = append(names, askedName{kind: kindOf(name), value: name})
+	}
+	return names
+}
+
+// kindOf says what a common name looks like: it may be any text.
+func kindOf(commonName string) nameKind {
+	switch {
+	case strings.Contains(commonName, "://"):
+		return uriName
+	case strings.Contains(commonName, "@"):
+		return emailName
+	}
+	return hostName
+}
+
+// isHost says whether a text is an IP address, or a DNS name as certificates have them: with
+// wildcards and underscores.
+func isHost(text string) bool {
+	if source.IsIP(text) {
+		return true
+	}
+	name := strings.ReplaceAll(strings.ToLower(strings.TrimPrefix(text, "*.")), "_", "x")
+	return len(validation.IsDNS1123Subdomain(name)) == 0
+}
+
+// hostOfURI is the host of a URI, or "".
+func hostOfURI(uri string) string {
+	parsed, err := url.Parse(uri)
+	if err != nil || strings.HasPrefix(parsed.Hostname(), "*") {
+		return ""
+	}
+	return parsed.Hostname()
+}
+
+// coversURI says whether a URI is the one that is allowed, or below it. One whose path climbs
+// back is below nothing.
+func coversURI(allowed, uri string) bool {
+	above, err := url.Parse(allowed)
+	if err != nil {
+		return false
+	}
+	below, err := url.Parse(uri)
+	if err != nil || climbs(below.Path) || climbs(below.Opaque) {
+		return false
+	}
+	rest, is := strings.CutPrefix(canonicalURI(below), strings.TrimSuffix(canonicalURI(above), "/"))
+	next := "/?#"
+	if above.Opaque != "" {
+		next += ":"
+	}
+	return is && (rest == "" || strings.ContainsRune(next, rune(rest[0])))
+}
+
+// canonicalURI is a URI with its scheme and host in lower case.
+func canonicalURI(uri *url.URL) string {
+	canonical := *uri
+	canonical.Scheme, canonical.Host = strings.ToLower(uri.Scheme), strings.ToLower(uri.Host)
+	return canonical.String()
+}
+
+// climbs says whether a path has an element that isn't a name: "." or "..", after a slash as some
+// programs write it, too.
+func climbs(path string) bool {
+	elements := strings.FieldsFunc(path, func(r rune) bool { return r == '/' || r == '\\' })
+	return slices.ContainsFunc(elements, func(element string) bool {
+		if plain, err := url.PathUnescape(element); err == nil {
+			element = plain
+		}
+		return element == "." || element == ".."
+	})
+}
+
+// coversEmail says whether an address is the one that is allowed, or of the domain that is.
+func coversEmail(allowed, address string) bool {
+	at := strings.LastIndexByte(address, '@')
+	if at < 0 || !isHost(address[at+1:]) {
+		return false
+	}
+	if allowedAt := strings.LastIndexByte(allowed, '@'); allowedAt >= 0 {
+		return address[:at] == allowed[:allowedAt] && strings.EqualFold(address[at:], allowed[allowedAt:])
+	}
+	return under(address[at+1:], allowed)
+}
+
+// nameProblem says that a rule doesn't allow a name. path is that of the entry.
+func nameProblem(l limit, path string, n askedName) problem.Problem {
+	if n.key != "" {
+		path = "metadata.annotations[" + n.key + "]"
+	}
+	return problem.Problem{
+		Severity: problem.Error, Path: path, Key: n.key, Value: n.value, Allowed: l.allowed(n),
+		Reason: problem.HostNotAllowed, Message: l.text() + " doesn't allow this " + n.text() + " here",
+	}
+}
