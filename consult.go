@@ -42,12 +42,18 @@ func consult(q input, by limits, n named, now resolver.Ref) *consulted {
 	if !c.missing || now.Name == "" || now == n.Ref {
 		return c
 	}
-	scope, _ := q.policy.Registry.Scope(resolver.GroupKind{Group: now.Group, Kind: now.Kind}, q.observed.Served())
-	issuer := resolver.Issuer{Ref: now, Scope: scope, From: n.From}
-	if finding := find(q, keyOf(q, issuer)); finding.Existence != resolver.Missing {
-		c.issuer, c.finding = issuer, finding
-		c.judge(q, by)
+	if present := consultPresent(q, by, n, now); present.finding.Existence != resolver.Missing {
+		c.issuer, c.finding, c.standing, c.problem = present.issuer, present.finding, present.standing, present.problem
 	}
+	return c
+}
+
+// consultPresent judges the issuer of a Certificate that keeps it, whichever is named.
+func consultPresent(q input, by limits, n named, now resolver.Ref) *consulted {
+	scope, _ := q.policy.Registry.Scope(resolver.GroupKind{Group: now.Group, Kind: now.Kind}, q.observed.Served())
+	c := &consulted{named: n, issuer: resolver.Issuer{Ref: now, Scope: scope, From: n.From}}
+	c.finding = find(q, keyOf(q, c.issuer))
+	c.judge(q, by)
 	return c
 }
 

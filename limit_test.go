@@ -2,6 +2,7 @@ package certshim_test
 
 import (
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -195,5 +196,78 @@ func TestAForbiddenNameThatIsKept(t *testing.T) {
 	}
 	if outcome := c.ask(ingressWith(keys, "a.example.com", "c.example.com")); action(t, outcome) != certificate.Apply {
 		t.Errorf("once it can be read: %s, %v", action(t, outcome), outcome.Problems.All())
+	}
+}
+
+// The issuer that would sign is judged, whichever is named: by the operator's policy, and by what a
+// plugin says of it.
+func TestTheIssuerThatSignsIsJudged(t *testing.T) {
+	ref := func(name string) resolver.Ref {
+		return resolver.Ref{Group: "cert-manager.io", Kind: "ClusterIssuer", Name: name}
+	}
+	allowing := func(refs ...resolver.Ref) func(*cluster) {
+		return func(c *cluster) {
+			policy := shippedPolicy(t)
+			policy.Rules = []certshim.Rule{{Name: "tenant", AllowedIssuers: refs}}
+			c.SetPolicy(policy)
+		}
+	}
+	infra := there(resolver.Ready)
+	infra.Namespaces = []string{"infra"}
+	for name, row := range map[string]struct {
+		before func(*cluster)
+		named  string
+		want   certificate.Action
+	}{
+		"the present one is allowed":             {allowing(ref("old"), ref("new")), "new", certificate.Apply},
+		"the present one isn't allowed":          {allowing(ref("new")), "new", certificate.Keep},
+		"the one that is named isn't allowed":    {allowing(ref("old")), "new", certificate.Keep},
+		"it is named and not allowed":            {allowing(ref("new")), "old", certificate.Keep},
+		"the present one is for another":         {func(c *cluster) { c.say(clusterIssuer("old"), infra) }, "new", certificate.Keep},
+		"the one that is named is for another":   {func(c *cluster) { c.issuer(clusterIssuer("new"), "True"); c.say(clusterIssuer("new"), infra) }, "new", certificate.Keep},
+		"the present one is missing, not judged": {func(c *cluster) { allowing(ref("new"))(c); c.dropIssuer(clusterIssuer("old")) }, "new", certificate.Apply},
+		"the one that is named is there":         {func(c *cluster) { allowing(ref("new"))(c); c.issuer(clusterIssuer("new"), "True") }, "new", certificate.Apply},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newIssued(t, shippedPolicy(t), clusterIssuer("old"))
+			c.carryOut(c.ask(ingressWith(issuerKeys("", "old", "", ""))))
+			row.before(c)
+			outcome := c.ask(ingressWith(issuerKeys("", row.named, "", ""), "shop.example.com", "www.example.com"))
+			if got := action(t, outcome); got != row.want {
+				t.Fatalf("%s: %v", got, outcome.Problems.All())
+			}
+			told := slices.ContainsFunc(outcome.Problems.All(), func(p problem.Problem) bool { return p.Reason == problem.IssuerNotAllowed })
+			if told != (row.want == certificate.Keep) {
+				t.Errorf("problems %v", outcome.Problems.All())
+			}
+		})
+	}
+}
+
+// An issuer that somebody else applies stays, and is judged before it gets another name to sign.
+func TestAnIssuerThatOthersApplyIsJudged(t *testing.T) {
+	c := newCluster(t, shippedPolicy(t))
+	keys := issuerKeys("", "ca", "", "")
+	live := stored(t, c.ask(ingressWith(keys)).Certificates[0].Config)
+	entries := live["metadata"].(map[string]any)["managedFields"].([]any)
+	ours := entries[0].(map[string]any)["fieldsV1"].(map[string]any)["f:spec"].(map[string]any)
+	live["metadata"].(map[string]any)["managedFields"] = append(entries, map[string]any{
+		"manager": "gitops", "operation": "Apply", "apiVersion": "cert-manager.io/v1", "fieldsType": "FieldsV1", "time": "2026-01-01T11:00:00Z",
+		"fieldsV1": map[string]any{"f:spec": map[string]any{"f:issuerRef": ours["f:issuerRef"]}},
+	})
+	delete(ours, "f:issuerRef")
+	live["spec"].(map[string]any)["issuerRef"].(map[string]any)["name"] = "theirs"
+	c.store(live)
+	policy := shippedPolicy(t)
+	policy.Rules = []certshim.Rule{{Name: "tenant", AllowedIssuers: []resolver.Ref{{Group: "cert-manager.io", Kind: "ClusterIssuer", Name: "ca"}}}}
+	for _, row := range []struct {
+		policy *certshim.Policy
+		want   certificate.Action
+	}{{shippedPolicy(t), certificate.Apply}, {policy, certificate.Keep}} {
+		c.SetPolicy(row.policy)
+		outcome := c.decide(c.put(ingressWith(keys, "shop.example.com", "www.example.com")), live)
+		if outcome.Certificates[0].Action != row.want {
+			t.Errorf("want %s, got %+v", row.want, outcome.Certificates[0])
+		}
 	}
 }

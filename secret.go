@@ -1,6 +1,8 @@
 package certshim
 
 import (
+	"maps"
+
 	"github.com/certshim/certshim/certificate"
 	"github.com/certshim/certshim/problem"
 	"github.com/certshim/certshim/resolver"
@@ -71,7 +73,7 @@ func (s *secrets) decide(ask source.Ask) secretDecision {
 	}
 	in := s.inputFor(ask, d.existing, d.issuer)
 	d.decision = certificate.Decide(in)
-	if s.forbids(&d, ask, kept(d.decision), "doesn't allow a name that it keeps") {
+	if s.forbids(&d, ask, kept(d.existing, d.decision), "doesn't allow a name that it keeps") || s.forbidsKeptIssuer(&d, ask) {
 		return d
 	}
 	if s.policy.Explain {
@@ -96,12 +98,38 @@ func (s *secrets) forbids(d *secretDecision, ask source.Ask, names []askedName, 
 
 // kept are the names of a Certificate that is to be written, those included that an entry or an
 // annotation that can't be read leaves there: the issuer signs them anew.
-func kept(decided certificate.Decision) []askedName {
+// What others apply stays as it is, too.
+func kept(existing *certificate.Observed, decided certificate.Decision) []askedName {
 	if decided.Action != certificate.Create && decided.Action != certificate.Apply {
 		return nil
 	}
 	spec, _ := decided.Config["spec"].(map[string]any)
-	return namesOf(spec)
+	if existing == nil || len(decided.Yielded) == 0 {
+		return namesOf(spec)
+	}
+	written := map[string]any{}
+	live, _ := existing.Live["spec"].(map[string]any)
+	maps.Copy(written, live)
+	maps.Copy(written, spec)
+	return namesOf(written)
+}
+
+// forbidsKeptIssuer is forbids for the issuer of a Certificate that somebody else applies, and
+// that therefore stays.
+func (s *secrets) forbidsKeptIssuer(d *secretDecision, ask source.Ask) bool {
+	if d.decision.Action != certificate.Apply || len(d.decision.Yielded) == 0 || d.existing.Issuer == d.issuer.issuer.Ref {
+		return false
+	}
+	if spec, _ := d.decision.Config["spec"].(map[string]any); spec["issuerRef"] != nil {
+		return false
+	}
+	present := consultPresent(s.input, s.match.limits, d.issuer.named, d.existing.Issuer)
+	if present.clear() {
+		return false
+	}
+	d.problems.Add(present.problem)
+	d.decision = certificate.Refused(s.object, ask, d.existing, present.why)
+	return true
 }
 
 // issuerFor decides the issuer of a Secret by the Certificate that it has, if any.
