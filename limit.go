@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/certshim/certshim/annotations"
+	"github.com/certshim/certshim/names"
 	"github.com/certshim/certshim/problem"
 	"github.com/certshim/certshim/resolver"
 	"github.com/certshim/certshim/source"
@@ -42,10 +43,10 @@ func (all limits) forbidsIssuer(issuer resolver.Ref) (limit, bool) {
 }
 
 // forbidsName is the first of some names that a rule doesn't allow, and that rule.
-func (all limits) forbidsName(names []askedName) (askedName, limit, bool) {
+func (all limits) forbidsName(asked []askedName) (askedName, limit, bool) {
 	for _, l := range all {
-		if i := slices.IndexFunc(names, func(n askedName) bool { return !l.allowsName(n) }); i >= 0 {
-			return names[i], l, true
+		if i := slices.IndexFunc(asked, func(n askedName) bool { return !l.allowsName(n) }); i >= 0 {
+			return asked[i], l, true
 		}
 	}
 	return askedName{}, limit{}, false
@@ -131,10 +132,10 @@ func (n askedName) isUnder(suffixes []string) bool {
 
 // namesIn are the names that an entry and the annotations ask for.
 func namesIn(ask source.Ask, request annotations.Request) []askedName {
-	var names []askedName
+	var asked []askedName
 	add := func(kind nameKind, key string, values []string) {
 		for _, value := range values {
-			names = append(names, askedName{kind: kind, value: value, key: key})
+			asked = append(asked, askedName{kind: kind, value: value, key: key})
 		}
 	}
 	add(hostName, "", ask.Hosts)
@@ -145,17 +146,17 @@ func namesIn(ask source.Ask, request annotations.Request) []askedName {
 	}
 	add(uriName, annotations.Prefix+"uri-sans", request.URIs)
 	add(emailName, annotations.Prefix+"email-sans", request.EmailAddresses)
-	return names
+	return asked
 }
 
 // namesOf are the names in the spec of a Certificate.
 func namesOf(spec map[string]any) []askedName {
-	var names []askedName
+	var asked []askedName
 	add := func(kind nameKind, list any) {
 		items, _ := list.([]any)
 		for _, item := range items {
 			value, _ := item.(string)
-			names = append(names, askedName{kind: kind, value: value})
+			asked = append(asked, askedName{kind: kind, value: value})
 		}
 	}
 	add(hostName, spec["dnsNames"])
@@ -163,9 +164,9 @@ func namesOf(spec map[string]any) []askedName {
 	add(uriName, spec["uris"])
 	add(emailName, spec["emailAddresses"])
 	if name, _ := spec["commonName"].(string); name != "" {
-		names = append(names, askedName{kind: kindOf(name), value: name})
+		asked = append(asked, askedName{kind: kindOf(name), value: name})
 	}
-	return names
+	return asked
 }
 
 // kindOf says what a common name looks like: it may be any text.
@@ -182,7 +183,7 @@ func kindOf(commonName string) nameKind {
 // isHost says whether a text is an IP address, or a DNS name as certificates have them: with
 // wildcards and underscores.
 func isHost(text string) bool {
-	if source.IsIP(text) {
+	if names.IsIP(text) {
 		return true
 	}
 	name := strings.ReplaceAll(strings.ToLower(strings.TrimPrefix(text, "*.")), "_", "x")
