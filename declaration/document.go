@@ -18,10 +18,13 @@ import (
 type Document struct {
 	file string
 	root *yaml.Node
+	// rest is what is wrong with what follows the document.
+	rest error
 }
 
 // Read parses a file that holds one document, a mapping. What says, for errors, what the file
-// must hold, such as "an IssuerType".
+// must hold, such as "an IssuerType". That another document follows is an error of
+// [Document.Decode], so that a file of something else is told by [Document.Identify].
 func Read(content []byte, file, what string) (*Document, error) {
 	d := &Document{file: file}
 	wrong := func(line int, format string, args ...any) (*Document, error) {
@@ -41,9 +44,9 @@ func Read(content []byte, file, what string) (*Document, error) {
 	}
 	switch err := decoder.Decode(&second); {
 	case err == nil:
-		return wrong(second.Line, "a second document, must be one a file")
+		_, d.rest = wrong(second.Line, "a second document, must be one a file")
 	case !errors.Is(err, io.EOF):
-		return nil, d.unreadable(err)
+		d.rest = d.unreadable(err)
 	}
 	return d, nil
 }
@@ -81,6 +84,9 @@ func (d *Document) Identify(apiVersion, kind string) error {
 // has all mistakes of the document, in the order of their lines; one of check that only follows
 // from a field that couldn't be read isn't among them.
 func (d *Document) Decode(into any, check func() Mistakes) error {
+	if d.rest != nil {
+		return d.rest
+	}
 	s := shape{}
 	s.value(d.root, reflect.TypeOf(into).Elem(), "")
 	if err := d.root.Decode(into); err != nil {

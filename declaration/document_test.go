@@ -213,6 +213,7 @@ func TestIdentify(t *testing.T) {
 		"apiVersion: example.com/v1\nkind: Recipe\n":        "",
 		"kind: Recipe\nkind: x\napiVersion: example.com/v1": "",
 		"\napiVersion: v1\nkind: Secret\n":                  `r.yaml:2: apiVersion "v1", kind "Secret" can't be read here; must be example.com/v1, Recipe`,
+		"kind: Secret\n---\nkind: Secret\n":                 `r.yaml:1: apiVersion "", kind "Secret" can't be read here; must be example.com/v1, Recipe`,
 		"kind: [a]\n":                                       `r.yaml:1: apiVersion "", kind "" can't be read here; must be example.com/v1, Recipe`,
 	} {
 		document, err := declaration.Read([]byte(text), "r.yaml", "a recipe")

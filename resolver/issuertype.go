@@ -93,9 +93,9 @@ type Variant struct {
 // ReadAnnotation is an annotation that an issuer's controller reads from a Certificate: an exact
 // key, or a prefix that ends in "/" or ".".
 type ReadAnnotation struct {
-	Key     string `yaml:"key"`
-	Doc     string `yaml:"doc"`
-	Example string `yaml:"example"`
+	Key     string `json:"key"               yaml:"key"`
+	Doc     string `json:"doc"               yaml:"doc"`
+	Example string `json:"example,omitempty" yaml:"example"`
 }
 
 // Copied reports whether the annotation can be copied from a source: it must be an exact key

@@ -15,8 +15,8 @@ const indexText = `# Issuers
 
 certshim takes an issuer of any kind, as cert-manager does. Of the types below it knows more: which group a kind belongs to,
 whether an issuer is ready, and what its issuers can't sign. ` + "`certshim issuers`" + ` lists them beside what is installed
-in your cluster, and ` + "`certshim issuers NAME`" + ` prints the annotations for one of its issuers. [Your own](schema.md)
-are declared in a file. Of issuers of other kinds it knows whether they are there, and ready by their condition Ready, if
+in your cluster, which come first; ` + "`certshim issuers NAME`" + ` prints the annotations for one of its issuers, and
+` + "`certshim issuers TYPE`" + ` what these pages say, for your own types too. [Your own](schema.md) are declared in a file. Of issuers of other kinds it knows whether they are there, and ready by their condition Ready, if
 it [may read them](../permissions.md).
 
 What certshim does with an issuer:
@@ -92,34 +92,46 @@ func (t *IssuerType) renderIdentity(b *strings.Builder) {
 
 func (t *IssuerType) renderExample(b *strings.Builder) {
 	b.WriteString("## Naming one\n\n```yaml\nmetadata:\n  annotations:\n")
+	example := t.Example
+	if len(example) == 0 {
+		example = t.placeholders()
+	}
 	for _, key := range []string{FieldName, FieldClusterName, FieldKind, FieldGroup} {
-		if value, given := t.Example[CertManagerGroup+"/"+key]; given {
+		if value, given := example[CertManagerGroup+"/"+key]; given {
 			fmt.Fprintf(b, "    %s/%s: %s\n", CertManagerGroup, key, value)
 		}
 	}
 	b.WriteString("```\n\n")
 }
 
+// placeholders are the annotations of an example where the declaration has none.
+func (t *IssuerType) placeholders() map[string]string {
+	prefix := CertManagerGroup + "/"
+	return map[string]string{prefix + FieldName: "name-of-the-issuer", prefix + FieldKind: t.Kinds[0].Kind, prefix + FieldGroup: t.Group}
+}
+
 func (t *IssuerType) renderReadiness(b *strings.Builder) {
-	b.WriteString("## Readiness\n\n")
-	rule := t.Readiness
+	b.WriteString("## Readiness\n\n" + t.Readiness.text() + "\n\n")
+}
+
+// text says when an issuer is ready.
+func (r ReadinessRule) text() string {
 	switch {
-	case rule.Exists:
-		b.WriteString("An issuer that is there counts as ready: it has no status that tells.\n\n")
-	case rule.CEL != nil:
-		fmt.Fprintf(b, "Ready where `%s` is true.\n\n", rule.CEL.Ready)
-	default:
-		condition := ConditionRule{}
-		if rule.Condition != nil {
-			condition = *rule.Condition
-		}
-		condition = condition.filled()
-		generation := map[GenerationRule]string{
-			GenerationIfSet:    " A condition that names an older generation than the issuer's tells nothing.",
-			GenerationRequired: " A condition that names no generation, or an older one than the issuer's, tells nothing.",
-		}[condition.ObservedGeneration]
-		fmt.Fprintf(b, "Ready where its condition `%s` is `%s`.%s\n\n", condition.Type, condition.Status, generation)
+	case r.Exists:
+		return "An issuer that is there counts as ready: it has no status that tells."
+	case r.CEL != nil:
+		return fmt.Sprintf("Ready where `%s` is true.", r.CEL.Ready)
 	}
+	condition := ConditionRule{}
+	if r.Condition != nil {
+		condition = *r.Condition
+	}
+	condition = condition.filled()
+	generation := map[GenerationRule]string{
+		GenerationIfSet:    " A condition that names an older generation than the issuer's tells nothing.",
+		GenerationRequired: " A condition that names no generation, or an older one than the issuer's, tells nothing.",
+	}[condition.ObservedGeneration]
+	return fmt.Sprintf("Ready where its condition `%s` is `%s`.%s", condition.Type, condition.Status, generation)
 }
 
 func (t *IssuerType) renderLimits(b *strings.Builder) {
@@ -129,58 +141,19 @@ func (t *IssuerType) renderLimits(b *strings.Builder) {
 		return
 	}
 	b.WriteString("| rule | issuers | what it allows | otherwise |\n|---|---|---|---|\n")
-	var rows []limit
-	rows = t.Constraints.limits(rows, "all")
-	for _, variant := range t.Variants {
-		rows = variant.Constraints.limits(rows, variant.shown())
-	}
-	for _, r := range rows {
+	for _, r := range t.Limits() {
 		otherwise := "a Warning"
-		if r.verdict == Refuse {
+		if r.Verdict == Refuse {
 			otherwise = "no Certificate is made"
 		}
-		fmt.Fprintf(b, "| %s | %s | %s | %s |\n", r.rule, strings.Join(r.holds, "; "), r.allows, otherwise)
+		fmt.Fprintf(b, "| %s | %s | %s | %s |\n", r.Rule, strings.Join(r.Issuers, "; "), r.Allows, otherwise)
 	}
 	b.WriteString("\n")
-}
-
-// limit is a row about one rule and the issuers to which it applies.
-type limit struct {
-	rule, allows string
-	verdict      Verdict
-	holds        []string
-}
-
-// limits adds the rules to rows; a rule that is there already applies to more issuers.
-func (c Constraints) limits(rows []limit, holds string) []limit {
-	for _, name := range c.names() {
-		allows, verdict := c.text(name)
-		i := slices.IndexFunc(rows, func(r limit) bool { return r.rule == name && r.allows == allows && r.verdict == verdict })
-		if i < 0 {
-			rows = append(rows, limit{rule: name, allows: allows, verdict: verdict})
-			i = len(rows) - 1
-		}
-		rows[i].holds = append(rows[i].holds, holds)
-	}
-	return rows
 }
 
 // shown returns the variant's name, or else its expression.
 func (v Variant) shown() string {
 	return cmp.Or(v.Name, "`"+strings.ReplaceAll(v.When, "|", "\\|")+"`")
-}
-
-// Words describes the rules, one per line, as in "sans: DNS".
-func (c Constraints) Words() []string {
-	var words []string
-	for _, name := range c.names() {
-		allows, verdict := c.text(name)
-		if verdict == Refuse {
-			allows += " (else refused)"
-		}
-		words = append(words, name+": "+allows)
-	}
-	return words
 }
 
 // Words describes the recommended values and the reason; it is empty without values.
@@ -255,6 +228,14 @@ func (r DurationRule) text() string {
 }
 
 func (t *IssuerType) renderValues(b *strings.Builder) {
+	if lines := t.valueTexts(); len(lines) > 0 {
+		b.WriteString("## Values\n\n")
+		items(b, lines)
+	}
+}
+
+// valueTexts say which values are recommended and set, and for which issuers they aren't.
+func (t *IssuerType) valueTexts() []string {
 	lines := valueLines(t.Recommend, t.Defaults, "")
 	for _, variant := range t.Variants {
 		where := " (" + variant.shown() + ")"
@@ -263,10 +244,7 @@ func (t *IssuerType) renderValues(b *strings.Builder) {
 			lines = append(lines, "not"+where+": "+strings.Join(variant.Drop, ", "))
 		}
 	}
-	if len(lines) > 0 {
-		b.WriteString("## Values\n\n")
-		items(b, lines)
-	}
+	return lines
 }
 
 func valueLines(recommend Recommendation, defaults Values, where string) []string {
@@ -331,29 +309,33 @@ func (t *IssuerType) renderAnnotations(b *strings.Builder) {
 }
 
 func (t *IssuerType) renderApproval(b *strings.Builder) {
-	b.WriteString("## Approval\n\n")
+	b.WriteString("## Approval\n\n" + t.approvalText() + "\n\n")
+}
+
+// approvalText says who approves requests, and what that takes.
+func (t *IssuerType) approvalText() string {
 	signers := "`" + strings.Join(t.Signers(), "`, `") + "`"
-	switch t.Approval.By {
-	case ByItself:
-		fmt.Fprintf(b, "It approves its requests itself. No other approver may act: leave %s out of `approveSignerNames` of cert-manager's chart.\n\n", signers)
-	case ByNobody:
-		b.WriteString("It doesn't wait for approval.\n\n")
-	default:
-		if t.Group == CertManagerGroup {
-			b.WriteString("cert-manager's own approver approves its requests.\n\n")
-			return
-		}
-		fmt.Fprintf(b, "Its requests wait until they are approved. cert-manager's own approver does that for the signers that `approveSignerNames` of its chart lists; add %s.\n\n", signers)
+	switch {
+	case t.Approval.By == ByItself:
+		return fmt.Sprintf("It approves its requests itself. No other approver may act: leave %s out of `approveSignerNames` of cert-manager's chart.", signers)
+	case t.Approval.By == ByNobody:
+		return "It doesn't wait for approval."
+	case t.Group == CertManagerGroup:
+		return "cert-manager's own approver approves its requests."
 	}
+	return fmt.Sprintf("Its requests wait until they are approved. cert-manager's own approver does that for the signers that `approveSignerNames` of its chart lists; add %s.", signers)
 }
 
 func (t *IssuerType) renderPermissions(b *strings.Builder) {
 	b.WriteString("## Permissions\n\n")
-	file := "deploy/issuers.yaml"
-	if t.Group == CertManagerGroup {
-		file = "deploy/rbac.yaml"
+	which := "which `deploy/issuers.yaml` has"
+	switch {
+	case t.Group == CertManagerGroup:
+		which = "which `deploy/rbac.yaml` has"
+	case t.Level != LevelShipped:
+		which = "which `certshim issuers " + t.ID + " -o rbac` prints as a ClusterRole"
 	}
-	fmt.Fprintf(b, "certshim watches its issuers, and nothing else of it. Without this rule, which `%s` has, it says nothing of whether they are there and ready.\n\n```yaml\n", file)
+	fmt.Fprintf(b, "certshim watches its issuers, and nothing else of it. Without this rule, %s, it says nothing of whether they are there and ready.\n\n```yaml\n", which)
 	b.WriteString(RenderRule(t.Rule()))
 	b.WriteString("```\n\n")
 }

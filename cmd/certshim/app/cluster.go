@@ -37,8 +37,8 @@ type reading struct {
 	// all are the namespaces that the controller works on, and own those of them whose sources
 	// are asked for. The empty name is every namespace.
 	all, own []string
-	// read are the kinds that need not be read any more.
-	read map[resolver.GroupKind]bool
+	// read are the kinds that need not be read any more, and forbidden those that may not be.
+	read, forbidden map[resolver.GroupKind]bool
 }
 
 // newReading asks the cluster what it serves. The namespace is the one whose sources are asked
@@ -61,6 +61,7 @@ func newReading(ctx context.Context, flags *connectionFlags, policy *certshim.Po
 	r := &reading{
 		planInventory: newPlanInventory(policy, c), connection: connection, served: facts.Served, policy: policy,
 		all: c.Namespaces, own: []string{namespace}, read: map[resolver.GroupKind]bool{},
+		forbidden: map[resolver.GroupKind]bool{},
 	}
 	switch {
 	case len(r.all) == 0:
@@ -237,6 +238,9 @@ func (r *reading) list(ctx context.Context, resource schema.GroupVersionResource
 			return nil
 		})
 		if err != nil {
+			if apierrors.IsForbidden(err) {
+				r.forbidden[kind] = true
+			}
 			r.Know(kind, inventory.Unreadable)
 			return err
 		}

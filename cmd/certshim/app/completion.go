@@ -132,3 +132,23 @@ func (o *planOptions) sourceNames(ctx context.Context, written string) []string 
 	}
 	return slices.Compact(names)
 }
+
+// completeIssuers completes the argument of issuers: a type, a kind, or an issuer of the cluster.
+func (o *issuersOptions) completeIssuers(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+	if o.prepare(cmd) != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	words := o.typeWords()
+	ctx, cancel := context.WithTimeout(cmd.Context(), completionTimeout)
+	defer cancel()
+	if o.offline {
+		return words, cobra.ShellCompDirectiveNoFileComp
+	}
+	if known, err := o.readIssuers(ctx, o.namespace); err == nil {
+		for key := range known.AllIssuers() {
+			words = append(words, key.Name)
+		}
+	}
+	slices.Sort(words)
+	return slices.Compact(words), cobra.ShellCompDirectiveNoFileComp
+}

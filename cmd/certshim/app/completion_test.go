@@ -3,6 +3,7 @@ package app_test
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -50,6 +51,10 @@ func TestCompletion(t *testing.T) {
 		"controller --log-level ":              "debug info warn error :4",
 		"controller --log-format ":             "text json :4",
 		"controller --metrics-listen-address ": ":4",
+		"issuers -o ":                          "table json yaml rbac :4",
+		"issuers test -o ":                     "table json junit :4",
+		"plugin test -o ":                      "table json junit :4",
+		"annotations -o ":                      "table json yaml markdown :4",
 		"version -o ":                          "json yaml :4",
 	} {
 		words := strings.Split(strings.Replace(line, "CLUSTER", server, 1), " ")
@@ -57,5 +62,21 @@ func TestCompletion(t *testing.T) {
 		if got := strings.Join(strings.Fields(stdout), " "); exit != 0 || got != want {
 			t.Errorf("%q: exit status %d, got %q, want %q", line, exit, got, want)
 		}
+	}
+}
+
+// An issuer is completed by the names of types, their kinds and groups, and by what the cluster has.
+func TestCompletionOfIssuers(t *testing.T) {
+	_, server := serveDocuments(t, someIssuers)
+	stdout, _, _ := run(t, nil, "__complete", "issuers", server, "")
+	words := strings.Fields(stdout)
+	for _, want := range []string{"team", "odd", "company", "AWSPCAIssuer", "aws-privateca-issuer", "awspca.cert-manager.io", ":4"} {
+		if !slices.Contains(words, want) {
+			t.Errorf("%s is missing in %v", want, words)
+		}
+	}
+	stdout, _, _ = run(t, nil, "__complete", "issuers", "--offline", server, "")
+	if slices.Contains(strings.Fields(stdout), "team") {
+		t.Errorf("offline: got %s", stdout)
 	}
 }

@@ -28,8 +28,8 @@ type servedResource struct {
 type documentServer struct {
 	resources []servedResource
 	objects   []*unstructured.Unstructured
-	// down are paths that answer 503.
-	down map[string]bool
+	// down are paths that answer 503, and forbidden those that answer 403.
+	down, forbidden map[string]bool
 }
 
 func serves(version, plural, kind string, namespaced bool) servedResource {
@@ -40,7 +40,7 @@ func serves(version, plural, kind string, namespaced bool) servedResource {
 // documents.
 func serveDocuments(t *testing.T, documents string) (server *documentServer, flag string) {
 	t.Helper()
-	s := &documentServer{down: map[string]bool{}, resources: []servedResource{
+	s := &documentServer{down: map[string]bool{}, forbidden: map[string]bool{}, resources: []servedResource{
 		serves("v1", "namespaces", "Namespace", false),
 		serves("networking.k8s.io/v1", "ingresses", "Ingress", true),
 		serves("gateway.networking.k8s.io/v1", "gateways", "Gateway", true),
@@ -73,6 +73,11 @@ func (s *documentServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch path := objectPath.FindStringSubmatch(r.URL.Path); {
 	case s.down[r.URL.Path]:
 		w.WriteHeader(http.StatusServiceUnavailable)
+		return
+	case s.forbidden[r.URL.Path]:
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusForbidden)
+		_, _ = w.Write([]byte(`{"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Forbidden", "code": 403}`))
 		return
 	case r.URL.Path == "/api":
 		answer = metav1.APIVersions{Versions: []string{"v1"}}

@@ -24,9 +24,6 @@ func newPlugin(streams Streams) *cobra.Command {
 	return cmd
 }
 
-// formatJUnit is for CI systems.
-const formatJUnit = "junit"
-
 type pluginTestOptions struct {
 	streams Streams
 	fixture string
@@ -52,6 +49,7 @@ minutes, most of it waiting for a watch that should say nothing.
 	}
 	cmd.Flags().StringVar(&o.fixture, "fixture", "", "file that says which issuers the plugin knows")
 	cmd.Flags().StringVarP(&o.format, "output", "o", formatTable, "table, json, or junit for CI systems")
+	complete(cmd, "output", testFormats()...)
 	cmd.Flags().BoolVar(&o.quick, "quick", false, "make fewer calls, and wait a few seconds for silence instead of a minute")
 	// It fails only for a flag that there isn't.
 	_ = cmd.MarkFlagRequired("fixture")
@@ -59,8 +57,8 @@ minutes, most of it waiting for a watch that should say nothing.
 }
 
 func (o *pluginTestOptions) run(cmd *cobra.Command, socket string) error {
-	if formats := []string{formatTable, formatJSON, formatJUnit}; !slices.Contains(formats, o.format) {
-		return badFormat(o.format, formats...)
+	if !slices.Contains(testFormats(), o.format) {
+		return badFormat(o.format, testFormats()...)
 	}
 	data, err := os.ReadFile(o.fixture)
 	if err != nil {
