@@ -14,7 +14,7 @@ type admission struct {
 	annotations map[string]string
 	// inherited is set where the issuer's name is the parent's.
 	inherited bool
-	// problem is told of an object that wants a certificate; none if it has no reason.
+	// problem is reported on an object that wants a certificate; none if it has no reason.
 	problem problem.Problem
 }
 

@@ -422,7 +422,7 @@ func compare(t *testing.T, want []string, out certshim.Outcome) {
 		for _, p := range d.Problems.All() {
 			p.Object = out.Source.Object()
 			if !slices.Contains(out.Problems.All(), p) {
-				t.Errorf("told of the Certificate alone: %v", p)
+				t.Errorf("a problem about the Certificate alone: %v", p)
 			}
 		}
 	}

@@ -81,7 +81,7 @@ func TestDecideAnnotations(t *testing.T) {
 		"problems of an object without a trigger are nobody's": {
 			annotations: "cert-manager.io/duration: 90d, cert-manager.io/durashun: 1h", tls: "{hosts: ['*']}", want: []string{"ignored: " + noIssuer},
 		},
-		"near misses of a trigger are told": {
+		"near misses of a trigger are reported": {
 			annotations: `cert-manager.io/clusterissuer: ca, cert-manager.io/issuer: "", kubernetes.io/tls-acme: "yes"`, tls: webTLS,
 			want: []string{
 				"ignored: " + noIssuer,
@@ -90,7 +90,7 @@ func TestDecideAnnotations(t *testing.T) {
 				`warning BadConfig kubernetes.io/tls-acme: not a true value: asks for nothing (value "yes"); allowed: true, or false; did you mean "true"?`,
 			},
 		},
-		"marked to be ignored: nothing else is told": {
+		"marked to be ignored: nothing else is reported": {
 			annotations: `cert-manager.io/issuer: ca, certshim.io/ignore: "true", cert-manager.io/duration: x`, tls: "{hosts: ['*'], secretName: web-tls}",
 			want: []string{"ignored: it is marked to be ignored"},
 		},
@@ -221,7 +221,7 @@ func TestDecideExisting(t *testing.T) {
 				`error BadIssuer cert-manager.io/cluster-issuer: issuer and cluster-issuer are both set: keep one of them (value "b")`,
 			},
 		},
-		"the trigger is gone: kept, and told": {
+		"the trigger is gone: kept, and reported": {
 			tls:         webTLS,
 			certificate: func(web inventory.Key) map[string]any { return foreign("web-tls", "web-tls", ownedBy(web)) },
 			want: []string{
@@ -229,7 +229,7 @@ func TestDecideExisting(t *testing.T) {
 				`warning NoLongerKept metadata.annotations: Certificate web-tls stays as it is and is no longer kept up to date: ` + noIssuer + ` (value "web-tls")`,
 			},
 		},
-		"marked to be ignored: kept, and told": {
+		"marked to be ignored: kept, and reported": {
 			annotations: named + `, certshim.io/ignore: "true"`,
 			certificate: func(web inventory.Key) map[string]any { return foreign("web-tls", "web-tls", ownedBy(web)) },
 			want: []string{
@@ -237,7 +237,7 @@ func TestDecideExisting(t *testing.T) {
 				`warning NoLongerKept metadata.annotations: Certificate web-tls stays as it is and is no longer kept up to date: it is marked to be ignored (value "web-tls")`,
 			},
 		},
-		"the source is being deleted: nothing is done or told": {
+		"the source is being deleted: nothing is done or reported": {
 			annotations: named + ", cert-manager.io/duration: x", tls: webTLS,
 			object:      deleting,
 			certificate: func(web inventory.Key) map[string]any { return foreign("old-tls", "old-tls", ownedBy(web)) },
@@ -528,7 +528,7 @@ func TestEditInPlaceBesideAClass(t *testing.T) {
 		out := c.decide(c.add(manifest))
 		written := out.Certificates[0].Config["metadata"].(map[string]any)["annotations"].(map[string]any)
 		if written[want] == nil || written[class] != nil && written[name] != nil || len(out.Problems.All()) != 1 {
-			t.Errorf("%s: written %v, told %v", out.Source.Kind, written, out.Problems.All())
+			t.Errorf("%s: written %v, problems %v", out.Source.Kind, written, out.Problems.All())
 		}
 	}
 }

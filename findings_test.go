@@ -198,7 +198,7 @@ func TestARedirectToAMissingIssuerWaits(t *testing.T) {
 		change func(*cluster)
 		want   certificate.Action
 		issuer string
-		// unready is set where the new one isn't ready, which is told at the write.
+		// unready is set where the new one isn't ready, which is reported at the write.
 		unready bool
 	}{
 		"the new one is there":     {func(c *cluster) { c.issuer(clusterIssuer("new"), "True") }, certificate.Apply, "new", false},
@@ -217,7 +217,7 @@ func TestARedirectToAMissingIssuerWaits(t *testing.T) {
 			}
 			notReady := slices.ContainsFunc(outcome.Problems.All(), func(p problem.Problem) bool { return p.Reason == problem.IssuerNotReady })
 			if notReady != row.unready {
-				t.Errorf("that it isn't ready is told: %v", notReady)
+				t.Errorf("reported as not ready: %v", notReady)
 			}
 		})
 	}
@@ -263,7 +263,7 @@ func TestAResolverThatHasNotAnsweredHoldsCreations(t *testing.T) {
 	c.say(clusterIssuer("ca"), held)
 	outcome := c.ask(object)
 	if action(t, outcome) != certificate.Wait || !outcome.Problems.Empty() || outcome.HeldBy != "plugin/corp-ca" {
-		t.Errorf("a moment of silence is told: %+v", outcome)
+		t.Errorf("a moment of silence is reported: %+v", outcome)
 	}
 	held.Overdue = true
 	c.say(clusterIssuer("ca"), held)

@@ -20,7 +20,7 @@ import (
 	"github.com/certshim/certshim/source"
 )
 
-var updateWrongIssuers = flag.Bool("update", false, "write the golden files anew")
+var updateWrongIssuers = flag.Bool("update", false, "rewrite the golden files")
 
 func shippedPolicy(t testing.TB) *certshim.Policy {
 	t.Helper()
@@ -163,6 +163,6 @@ func golden(t *testing.T, file, got string) {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s differs; `go test -update` writes it anew (-want +got):\n%s", file, diff)
+		t.Errorf("%s differs; `go test -update` rewrites it (-want +got):\n%s", file, diff)
 	}
 }

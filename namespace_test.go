@@ -91,7 +91,7 @@ func TestNamespacesCountOnlyWhereTheOperatorWantsIt(t *testing.T) {
 	}
 }
 
-// What is wrong on a Namespace is told as on an object, but for where it stands, and only to
+// A mistake on a Namespace is reported like one on an object, except for its place, and only to
 // the objects that need it.
 func TestEachWrongIssuerOnANamespace(t *testing.T) {
 	policy := byNamespaces(t)

@@ -35,7 +35,7 @@ func TestTheIssuerIsDecidedForEachSecret(t *testing.T) {
 		t.Errorf("issuer %+v, %+v", out.Issuer, out.Certificates)
 	}
 	if p := oneProblem(t, out); p.Reason != problem.IssuerNotFound || !strings.Contains(p.Message, "web-tls with Issuer old") || strings.Contains(p.Message, "other-tls") {
-		t.Errorf("told %s", p.Error())
+		t.Errorf("problem %s", p.Error())
 	}
 }
 

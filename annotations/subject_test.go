@@ -37,13 +37,13 @@ func TestACommaInACompanysName(t *testing.T) {
 		}
 		i := slices.IndexFunc(problems, func(p problem.Problem) bool { return p.Lines != "" })
 		if (i >= 0) != (tt.quoted != nil) {
-			t.Errorf("%s: told %v", tt.value, problems)
+			t.Errorf("%s: problems %v", tt.value, problems)
 		}
 		if i < 0 {
 			continue
 		}
 		if got := problems[i]; got.Severity != problem.Warning || !strings.Contains(got.Message, "a comma without quotes separates them") || len(problems) != 1 {
-			t.Errorf("%s: told %v", tt.value, problems)
+			t.Errorf("%s: problems %v", tt.value, problems)
 		}
 		var pasted map[string]string
 		if err := yaml.Unmarshal([]byte(problems[i].Lines), &pasted); err != nil {
@@ -52,7 +52,7 @@ func TestACommaInACompanysName(t *testing.T) {
 		request, problems = parse(pasted)
 		items = slices.Concat(request.Subject.Organizations, request.Subject.StreetAddresses)
 		if !slices.Equal(items, tt.quoted) || len(problems) > 0 {
-			t.Errorf("%s: the line %v is read as %q, want %q; told %v", tt.value, pasted, items, tt.quoted, problems)
+			t.Errorf("%s: the line %v is read as %q, want %q; problems %v", tt.value, pasted, items, tt.quoted, problems)
 		}
 	}
 }
@@ -60,11 +60,11 @@ func TestACommaInACompanysName(t *testing.T) {
 func TestALongRecordIsNotRepeated(t *testing.T) {
 	_, problems := parse(map[string]string{p + "subject-organizations": strings.Repeat("a", 200) + ", Inc."})
 	if len(problems) != 1 || problems[0].Lines != "" || !strings.Contains(problems[0].Message, "2 organizations") {
-		t.Errorf("told %v", problems)
+		t.Errorf("problems %v", problems)
 	}
 }
 
-// What can't be seen, or changes what is seen, is told wherever it goes into a certificate, and
+// What can't be seen, or changes what is seen, is reported wherever it goes into a certificate, and
 // refused where the grammar of the name has no such characters.
 func TestCharactersThatCannotBeSeen(t *testing.T) {
 	values := map[string]string{
@@ -88,7 +88,7 @@ func TestCharactersThatCannotBeSeen(t *testing.T) {
 				want = problem.Warning
 			}
 			if len(problems) != 1 || problems[0].Severity != want || (len(request.Unread) == 0) != free[key] {
-				t.Errorf("%s in %s: told %v, unread %v", name, key, problems, request.Unread)
+				t.Errorf("%s in %s: problems %v, unread %v", name, key, problems, request.Unread)
 			}
 		}
 	}
@@ -112,6 +112,6 @@ func TestNamesInTwoSpellingsAreReadOnce(t *testing.T) {
 		}
 	}
 	if len(problems) > 0 {
-		t.Errorf("told %v", problems)
+		t.Errorf("problems %v", problems)
 	}
 }

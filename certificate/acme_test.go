@@ -32,7 +32,7 @@ func TestEditInPlaceAndAClass(t *testing.T) {
 			}
 			isWarning := func(p problem.Problem) bool { return p.Severity == problem.Warning }
 			if found := decision.Problems.All(); len(found) != 1 || !slices.ContainsFunc(found, isWarning) {
-				t.Errorf("told %v, want one warning", found)
+				t.Errorf("problems %v, want one warning", found)
 			}
 		})
 	}

@@ -186,7 +186,7 @@ func TestLabelsOfOtherToolsAreNotCopied(t *testing.T) {
 	}
 	only := certificate.Build(input(func(in *certificate.Input) { in.Source.Labels = map[string]string{"helm.sh/chart": "x"} }))
 	if labels, there := only["metadata"].(map[string]any)["labels"]; there {
-		t.Errorf("an empty map is owned for ever: %v", labels)
+		t.Errorf("an empty map stays owned: %v", labels)
 	}
 }
 

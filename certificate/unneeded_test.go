@@ -108,7 +108,7 @@ func TestLiveWinsForWhatIsUnneeded(t *testing.T) {
 		t.Errorf("%s: %s", d.Action, d.Reason)
 	}
 	if d := certificate.NoLongerKept(input().Source, stale, "x"); !d.Problems.Empty() {
-		t.Errorf("told %v", d.Problems.All())
+		t.Errorf("problems %v", d.Problems.All())
 	}
 	if d := certificate.Refused(input().Source, input().Ask, &stale, "its issuer isn't known"); d.Action != certificate.Refuse {
 		t.Errorf("%s: %s", d.Action, d.Reason)

@@ -88,7 +88,7 @@ func TestFeedsAreAttachedTogether(t *testing.T) {
 			before := looks.Load()
 			<-time.After(2 * Patience)
 			if looks.Load() == before {
-				t.Error("nobody was told to look")
+				t.Error("nobody was woken to look")
 			}
 			w.Attach(t.Context())
 			if !w.Attached(resourceOf("a")) || !slices.Equal(seen, []string{"one"}) {

@@ -258,7 +258,7 @@ func TestTheFieldsOfCertificatesFollowTheirCRD(t *testing.T) {
 		case <-d.Changed():
 			d.FollowChange()
 		case <-time.After(time.Minute):
-			t.Fatal("a change of a CRD isn't told")
+			t.Fatal("a change of a CRD isn't reported")
 		}
 	}
 	changed()

@@ -33,7 +33,7 @@ type Resource struct {
 	Handler cache.ResourceEventHandler
 	// Forget drops all its objects, when it is no longer watched.
 	Forget func()
-	// Advisory objects only add to what is told: [Feeds.Ready] doesn't wait for them.
+	// Advisory objects only add to problems: [Feeds.Ready] doesn't wait for them.
 	Advisory bool
 	// Note is logged when the feed starts.
 	Note string

@@ -12,7 +12,7 @@ import (
 
 // Plugin is a resolver plugin: a program beside this one, on a socket.
 type Plugin struct {
-	// Name is a DNS label: it stands in metrics, logs and in what is told of an issuer.
+	// Name is a DNS label: it is used in metrics, logs and problems of issuers.
 	Name string `yaml:"name"`
 	// Socket is the path of the Unix domain socket on which the plugin listens.
 	Socket string `yaml:"socket"`
@@ -88,7 +88,7 @@ func (g Grant) mistakes() declaration.Mistakes {
 	for i, kind := range g.Kinds {
 		at := fmt.Sprintf("kinds[%d]", i)
 		all.AddEach("", resolver.CheckKind(at, kind.Group, kind.Versions, kind.entry()))
-		all.Addf(slices.ContainsFunc(g.Kinds[:i], kind.same), at, "%s of group %s stands there twice", kind.Kind, kind.Group)
+		all.Addf(slices.ContainsFunc(g.Kinds[:i], kind.same), at, "%s of group %s is listed twice", kind.Kind, kind.Group)
 	}
 	all.AddUnder("", g.fieldMistakes())
 	return all

@@ -49,7 +49,7 @@ func TestPluginsInTheConfiguration(t *testing.T) {
 		"resource":       {"resource: corpissuers, ", "", "resolvers.plugins[0].grant.kinds[0].resource:"},
 		"versions":       {"versions: [v1], ", "", "resolvers.plugins[0].grant.kinds[0].versions: it names no version"},
 		"kind":           {"kind: CorpIssuer", "kind: corpIssuer", "resolvers.plugins[0].grant.kinds[0].kind:"},
-		"a kind twice":   {"      observe:", "      - {group: pki.corp.example, kind: CorpIssuer, resource: cis, versions: [v1], scope: Cluster}\n      observe:", "c.yaml:13: resolvers.plugins[0].grant.kinds[1]: CorpIssuer of group pki.corp.example stands there twice"},
+		"a kind twice":   {"      observe:", "      - {group: pki.corp.example, kind: CorpIssuer, resource: cis, versions: [v1], scope: Cluster}\n      observe:", "c.yaml:13: resolvers.plugins[0].grant.kinds[1]: CorpIssuer of group pki.corp.example is listed twice"},
 		"annotation":     {"[pki.corp.example/]", "[cert-manager.io/]", "never copied"},
 	} {
 		_, err := configuration.Load([]byte(strings.Replace(pluginConfiguration, c.old, c.changed, 1)), "c.yaml")

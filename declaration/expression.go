@@ -47,7 +47,7 @@ func NewExpressions(variables ...string) *Expressions {
 }
 
 // Compile makes an expression ready to be evaluated. What it gives must be of a type, as far as
-// that can be told from the expression.
+// that the expression alone shows.
 func (e *Expressions) Compile(source string, gives Result) (*Expression, error) {
 	switch {
 	case source == "":

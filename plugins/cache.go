@@ -19,7 +19,7 @@ const (
 	failureTTL = 30 * time.Second
 	// maxStale is the age at which a statement that wasn't renewed is dropped.
 	maxStale = time.Hour
-	// overdue is how long an answer may take before users are told.
+	// overdue is how long an answer may take before an Event says so.
 	overdue = 30 * time.Second
 	// maxIssuers is the limit of entries; beyond it, the least recently used tenth is evicted.
 	maxIssuers = 10_000

@@ -278,7 +278,7 @@ func TestAMendedPluginIsAskedAgain(t *testing.T) {
 	troubles := slices.Clone(r.troubles)
 	r.lock.Unlock()
 	if len(troubles) != 1 || !strings.HasPrefix(troubles[0], `corp-ca Rejected "`) || !strings.Contains(troubles[0], "duration") {
-		t.Errorf("of its lie was told %q", troubles)
+		t.Errorf("about its lie %q was reported", troubles)
 	}
 	stop()
 	start(t, faulty.New(faulty.None), socket)
@@ -403,7 +403,7 @@ func TestAPanicIsTroubleOfTheResolver(t *testing.T) {
 		}
 		select {
 		case <-deadline:
-			t.Fatal("nothing was told")
+			t.Fatal("nothing was reported")
 		case <-time.After(5 * time.Millisecond):
 		}
 	}

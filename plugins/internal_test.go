@@ -155,7 +155,7 @@ func TestAnotherTryAfterARejection(t *testing.T) {
 	b.overstepped(now)
 	b.reconnected()
 	if d := b.remaining(now); d != 0 {
-		t.Errorf("who connects anew waits for %s", d)
+		t.Errorf("who connects again waits for %s", d)
 	}
 	b.overstepped(now)
 	if d := b.remaining(now); d != 2*time.Minute {

@@ -161,7 +161,7 @@ tls:
 				`e spec.tls[0].hosts[2]: the host has an empty label (value "shop.example.com."); allowed: an IP address, or a DNS name that may begin with *.; did you mean "shop.example.com"?`,
 			},
 		},
-		"a bad Secret name and a bad host are both told": {
+		"a bad Secret name and a bad host are both reported": {
 			spec: `tls: [{hosts: ["a_b.example.com", c.example.com], secretName: A_B}]`, named: []string{"A_B"}, entries: 1,
 			problems: []string{
 				`e spec.tls[0].hosts[0]: the host has a character that a DNS name can't have; an international name is written as xn--… (value "a_b.example.com"); allowed: an IP address, or a DNS name that may begin with *.`,
@@ -175,7 +175,7 @@ tls:
 				`w spec.tls[0].secretName: the TLS entry names no Secret: it gets no certificate of its own`,
 			},
 		},
-		"of an entry that is left out nothing is told": {
+		"an entry that is left out has no problems": {
 			spec: `tls: [{hosts: [A..B], secretName: web-tls}]`, options: source.Options{IgnoreSecrets: []string{"web-tls"}},
 			want: []string{"web-tls: "}, entries: 1,
 		},
@@ -292,7 +292,7 @@ listeners:
 			spec:    `listeners: [{name: a, hostname: a.example.com, protocol: Https, tls: {certificateRefs: [{name: one}]}}]`,
 			options: source.Options{IgnoreSections: []string{"a"}}, want: []string{"one: "},
 		},
-		"every bad part of a listener is told": {
+		"every bad part of a listener is reported": {
 			spec:  `listeners: [{name: a, hostname: A.example.com, protocol: HTTPS, tls: {mode: terminate, certificateRefs: [{name: A_B, group: v1, kind: secret, namespace: other}]}}]`,
 			named: []string{"A_B"}, entries: 1,
 			problems: []string{
@@ -337,7 +337,7 @@ listeners:
 				`e spec.listeners[3].tls.mode: the listener "mode" has an unknown mode (value "Foo"); allowed: Terminate, Passthrough`,
 			},
 		},
-		"two faults of one listener are told in one pass": {
+		"two faults of one listener are reported in one pass": {
 			spec: `listeners: [{name: "", protocol: HTTPS, tls: {mode: Foo, certificateRefs: [{name: web-tls}]}}]`,
 			want: []string{"web-tls:  !listeners[0]"}, entries: 1,
 			problems: []string{
@@ -374,7 +374,7 @@ listeners:
 				`e spec.listeners[0].tls.certificateRefs[5].name: it isn't the name of a Secret; allowed: lower-case letters, digits, '-' and '.', at most 253`,
 			},
 		},
-		"a bad hostname is told at the hostname, once for all its Secrets": {
+		"a bad hostname is reported at the hostname, once for all its Secrets": {
 			spec: `listeners: [{name: a, hostname: a..example.com, protocol: HTTPS, tls: {certificateRefs: [{name: one}, {name: two}]}}]`,
 			want: []string{
 				"one:  !listeners[0]",
@@ -382,7 +382,7 @@ listeners:
 			}, entries: 1,
 			problems: []string{`e spec.listeners[0].hostname: the host has an empty label (value "a..example.com"); allowed: an IP address, or a DNS name that may begin with *.`},
 		},
-		"a listener without a name is told by its path": {
+		"a listener without a name is reported by its path": {
 			spec: `listeners: [{hostname: -a, protocol: HTTPS, tls: {certificateRefs: [{name: web-tls}]}}]`,
 			want: []string{"web-tls:  !listeners[0]"}, entries: 1,
 			problems: []string{`e spec.listeners[0].hostname: a label of the host begins or ends with '-' (value "-a"); allowed: an IP address, or a DNS name that may begin with *.`},

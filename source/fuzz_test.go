@@ -96,7 +96,7 @@ func lawOfHosts(t *testing.T, ask source.Ask) {
 	}
 }
 
-// lawOfNames: whatever an object names is named, and every broken entry is told.
+// lawOfNames: whatever an object names is named, and every broken entry has a problem.
 func lawOfNames(t *testing.T, object *source.Object, asks source.Asks) {
 	t.Helper()
 	for _, entry := range object.Entries {
@@ -109,7 +109,7 @@ func lawOfNames(t *testing.T, object *source.Object, asks source.Asks) {
 	for _, ask := range asks.Asks {
 		for _, entry := range ask.Broken {
 			if !slices.ContainsFunc(asks.Problems.All(), func(p problem.Problem) bool { return strings.HasPrefix(p.Path, entry.Path) }) {
-				t.Errorf("nothing is told of %s", entry.Path)
+				t.Errorf("no problem for %s", entry.Path)
 			}
 		}
 	}

@@ -52,7 +52,7 @@ func TestHosts(t *testing.T) {
 				return
 			}
 			if len(got) != 1 || !strings.Contains(got[0], want) || len(ask.Hosts) > 0 || len(ask.Broken) != 1 {
-				t.Errorf("hosts %v, told %v, want %q", ask.Hosts, got, want)
+				t.Errorf("hosts %v, problems %v, want %q", ask.Hosts, got, want)
 			}
 		})
 	}

@@ -183,7 +183,7 @@ func (j *judge) ignored(entry Entry) bool {
 	return len(entry.Secrets) > 0
 }
 
-// unknownIgnores warns of names that leave nothing out. A name that may be either is told
+// unknownIgnores warns of names that leave nothing out. A name that may be either is reported
 // only if it is neither.
 func (j *judge) unknownIgnores() {
 	if len(j.options.IgnoreSections)+len(j.options.IgnoreSecrets) == 0 {

@@ -27,7 +27,7 @@ func watchCases() []Case {
 		{ID: "W3", Level: Must, Title: "tells of no change where there is none", run: quiet, needs: needsWatch, catches: []string{"storm", "no-heartbeat"},
 			Hint: "send changed only if an answer is different now"},
 		{ID: "W4", Level: Must, Title: "serves several watchers, of which one may go", run: severalWatchers, needs: needsWatch, catches: []string{"no-heartbeat", "one-beat", "deaf", "first-watcher"},
-			Hint: "each stream is told of everything, and ends alone"},
+			Hint: "each stream gets every change, and ends alone"},
 		{ID: "W5", Level: Must, Title: "answers UNIMPLEMENTED to Watch where it has none", run: noWatch, needs: needsNoWatch, catches: []string{"hidden-watch"},
 			Hint: "leave Watch to the generated code if watches is false"},
 		{ID: "W6", Level: Must, Title: "stays small where a watcher doesn't read", run: staysSmall, needs: needsWatchOfProcess, catches: []string{"hoard"},
@@ -173,11 +173,11 @@ func tellsChange(ctx context.Context, p *probe) error {
 		}
 	}
 	if len(different) == 0 {
-		return errors.New("it told of a change, and answers as before")
+		return errors.New("it reported a change, and answers as before")
 	}
 	for _, q := range different {
 		if !tells(told, q.Issuer) {
-			return fmt.Errorf("%s is different, and it told of %v only", label(q), told)
+			return fmt.Errorf("%s is different, and it reported %v only", label(q), told)
 		}
 	}
 	return nil
@@ -189,7 +189,7 @@ func (w *watch) changed(within time.Duration) (*api.Changed, error) {
 	for {
 		message, err := w.next(time.Until(end))
 		if err != nil {
-			return nil, fmt.Errorf("no change was told: %w", err)
+			return nil, fmt.Errorf("no change was reported: %w", err)
 		}
 		if message.GetChanged() != nil {
 			return message.GetChanged(), nil
@@ -213,7 +213,7 @@ func quiet(ctx context.Context, p *probe) error {
 	defer w.stop()
 	changed, err := w.changed(p.options.Quiet)
 	if err == nil {
-		return fmt.Errorf("nothing changed, and it told of %v", changed)
+		return fmt.Errorf("nothing changed, and it reported %v", changed)
 	}
 	return nil
 }
@@ -235,9 +235,9 @@ func gathersStorm(ctx context.Context, p *probe) error {
 	case err != nil:
 		return err
 	case told == 0:
-		return errors.New("it told of no change")
+		return errors.New("it reported no change")
 	case told > most:
-		return fmt.Errorf("it told of the changes in %d messages, must be at most %d in that time", told, most)
+		return fmt.Errorf("it reported the changes in %d messages, must be at most %d in that time", told, most)
 	}
 	return nil
 }

@@ -143,7 +143,7 @@ func (b *bench) watchArrivals(ctx context.Context) (*arrivals, error) {
 		return nil, err
 	}
 	// A watch that begins soon after its CRD was installed may end when the API server takes the
-	// CRD in anew.
+	// CRD in again.
 	events, err := watchtools.NewRetryWatcherWithContext(ctx, list.GetResourceVersion(), &cache.ListWatch{
 		WatchFuncWithContext: func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
 			return certificates.Watch(ctx, options)

@@ -17,7 +17,7 @@ import (
 
 // A reader reads all Ingresses and Certificates, keeps watching them, and does nothing with
 // them. It is a process of its own, this program with -read, so that its CPU and its memory
-// can be told from the bench's.
+// can be distinguished from the bench's.
 type reader struct {
 	name string
 	run  func(context.Context, *rest.Config) error

@@ -154,7 +154,7 @@ func (w *Watch) catchUp(items []unstructured.Unstructured) {
 	}
 }
 
-// follow records what comes, and opens the watch anew when the server has closed it.
+// follow records what comes, and opens the watch again when the server has closed it.
 func (w *Watch) follow(ctx context.Context, events watch.Interface) {
 	for {
 		for event := range events.ResultChan() {

@@ -29,7 +29,7 @@ type component struct {
 	folder *folder
 	// ready returns nil as soon as the program serves.
 	ready func(context.Context) error
-	// started is told the process id at each start.
+	// started gets the process id at each start.
 	started func(pid int) error
 
 	current atomic.Pointer[os.Process]

@@ -361,7 +361,7 @@ func (w *world) told(t *testing.T) map[string][]string {
 	return told
 }
 
-// compareProblems holds what the controller has told to the plan.
+// compareProblems compares what the controller reported with the plan.
 func (w *world) compareProblems(t *testing.T, planned outcomes, before, after map[string][]string) {
 	t.Helper()
 	compared := 0
@@ -374,18 +374,18 @@ func (w *world) compareProblems(t *testing.T, planned outcomes, before, after ma
 			compared++
 			want = append(want, p.note())
 			if !slices.Contains(after[name], p.note()) {
-				t.Errorf("%s: planned, and not told: %s\ntold: %q", name, p.note(), after[name])
+				t.Errorf("%s: planned, and not reported: %s\nreported: %q", name, p.note(), after[name])
 			}
 		}
 		for _, note := range after[name] {
 			reason, _, _ := strings.Cut(note, ": ")
 			known := slices.Contains(want, note) || slices.Contains(before[name], note)
 			if !known && !slices.Contains(saidAfterwards, problem.Reason(reason)) {
-				t.Errorf("%s: told, and not planned: %s\nplanned: %q", name, note, want)
+				t.Errorf("%s: reported, and not planned: %s\nplanned: %q", name, note, want)
 			}
 		}
 	}
-	t.Logf("%d problems were planned and told", compared)
+	t.Logf("%d problems were planned and reported", compared)
 	if compared < cases/3 {
 		t.Errorf("only %d problems were compared", compared)
 	}

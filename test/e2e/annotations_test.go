@@ -28,7 +28,7 @@ var everyAnnotation = []struct {
 	// with are other annotations that it needs.
 	with          annotations
 	first, second step
-	// after is what stands there when the annotation is gone; nil means nothing.
+	// after is the value when the annotation is gone; nil means none.
 	after any
 }{
 	{key: "cert-manager.io/common-name", path: "spec|commonName", first: step{"a.example.com", "a.example.com"}, second: step{"b.example.com", "b.example.com"}},

@@ -60,7 +60,7 @@ func TestPoliciesByTheLabelsOfNamespaces(t *testing.T) {
 }
 
 // The annotations of a Namespace name the issuer of its objects that name none, from the
-// moment at which they change, and what is wrong with them is told to those objects alone.
+// moment at which they change, and what is wrong with them is reported on these objects only.
 func TestTheIssuerOfANamespace(t *testing.T) {
 	d := startDeployed(t)
 	file := filepath.Join(t.TempDir(), "certshim.yaml")
@@ -98,6 +98,6 @@ func TestTheIssuerOfANamespace(t *testing.T) {
 		t.Errorf("the issuer is %v while the Namespace is wrong", got)
 	}
 	if got := warningsAbout(events.State(), "named"); len(got) > 0 {
-		t.Errorf("told of an object that names its issuer: %v", got)
+		t.Errorf("reported on an object that names its issuer: %v", got)
 	}
 }

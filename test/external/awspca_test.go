@@ -158,7 +158,7 @@ func onlyRequest(t *testing.T, requests *cluster.Watch) *unstructured.Unstructur
 	return only
 }
 
-// awaitRefusedApproval waits until the approver has been told that it may not approve requests to the issuer, which is
+// awaitRefusedApproval waits until the approver has learned that it may not approve requests to the issuer, which is
 // given as the webhook names it.
 func awaitRefusedApproval(t *testing.T, issuer string) {
 	t.Helper()

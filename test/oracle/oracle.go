@@ -50,7 +50,7 @@ type Result struct {
 	// Deleted are names, in the namespace of the source.
 	Deleted []string
 	Events  []Event
-	// Err is what the sync returned; the shim logs it and tries again, for ever.
+	// Err is what the sync returned; the shim logs it and tries again, forever.
 	Err error
 	// Panic is the recovered value and the stack of a sync that panicked, else empty.
 	Panic string

@@ -98,7 +98,7 @@ func (r *reloader) look() *certshim.Policy {
 func (b build) spokenFor(c configuration.Configuration, registry *resolver.Registry) []resolver.GroupKind {
 	var kinds []resolver.GroupKind
 	for _, r := range c.SwitchedOn(b.compiled) {
-		plugin, _ := compiledPlugin(r.Resolver, registry) // the error was told at the start
+		plugin, _ := compiledPlugin(r.Resolver, registry) // the error was reported at the start
 		for _, kind := range plugin.Kinds {
 			kinds = append(kinds, kind.GroupKind)
 		}

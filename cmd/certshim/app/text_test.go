@@ -31,7 +31,7 @@ func TestPrintLineIsOneLine(t *testing.T) {
 	}
 }
 
-// Lines to paste are told apart where they stand in one.
+// Lines to paste stay apart when they become one line.
 func TestPrintLineSeparatesTheLinesOfABlock(t *testing.T) {
 	var out bytes.Buffer
 	printLine(&out, "no; write\n  a: b\n  c: d\nor\n  e: f")

@@ -43,8 +43,8 @@ type Issuance struct {
 
 	arn   string
 	input issueInput
-	// told is whether GetCertificate has said once that it is in progress.
-	told bool
+	// reported is whether GetCertificate has said once that it is in progress.
+	reported bool
 }
 
 // New returns a service with a new CA.
@@ -117,8 +117,8 @@ func (s *Server) certificate(input certificateInput) (any, error) {
 		if issuance.arn != input.CertificateArn {
 			continue
 		}
-		if !issuance.told {
-			issuance.told = true
+		if !issuance.reported {
+			issuance.reported = true
 			return nil, faultf("RequestInProgressException", "%s is being issued", issuance.arn)
 		}
 		return map[string]any{

@@ -6,6 +6,6 @@
 // answer is worked out from its arguments: the one program known is cert-manager's acmesolver, which gives the key of a
 // challenge for its domain and token (solver.go). Everything else is 404 without a rule and 503 without an answer.
 //
-// It reads the cluster anew for each request, so that it never answers what was true a moment ago. It imports client-go
+// It reads the cluster for each request, so that its answer is never outdated. It imports client-go
 // and the API types.
 package router

@@ -675,7 +675,7 @@ type HandshakeResponse struct {
 	// The plugin's own version: 1 to 64 bytes, any form.
 	Version string `protobuf:"bytes,2,opt,name=version,proto3" json:"version,omitempty"`
 	// Something that is new in every run of the process, such as a random hex string: 1 to 64
-	// bytes. A changed instance tells certshim to ask for everything anew.
+	// bytes. A changed instance tells certshim to ask for everything again.
 	Instance string `protobuf:"bytes,3,opt,name=instance,proto3" json:"instance,omitempty"`
 	// The kinds that it answers for: those of its own that are granted. Each has group, kind
 	// and scope. A kind that isn't granted is an error and the plugin is not used; none at all
