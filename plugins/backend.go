@@ -32,7 +32,8 @@ type Session interface {
 // Reply is the answer to one query: a statement, or why there is none.
 type Reply struct {
 	Statement resolver.Statement
-	// Failed means that the resolver couldn't answer for this issuer.
+	// Failed means that the resolver couldn't answer for this issuer, or, if it is an [Error]
+	// whose fault is [resolver.Rejected], that its answer makes no sense.
 	Failed error
 }
 

@@ -7,7 +7,8 @@ import (
 )
 
 // After that many failures in a row, a resolver isn't asked for a while. After each rejected
-// answer, the pause is longer than before.
+// introduction or batch, the pause is longer than before; so is that of an issuer after each
+// rejected answer.
 const (
 	failuresInARow = 5
 	breakerPause   = 30 * time.Second

@@ -17,6 +17,8 @@ const (
 	defaultTTL = 5 * time.Minute
 	missingTTL = time.Minute
 	failureTTL = 30 * time.Second
+	// lastFailure is the longest pause after calls about one issuer that failed.
+	lastFailure = 2 * time.Minute
 	// maxStale is the age at which a statement that wasn't renewed is dropped.
 	maxStale = time.Hour
 	// overdue is how long an answer may take before an Event says so.
@@ -44,7 +46,11 @@ type entry struct {
 	overdue          bool
 	// freshUntil is when the statement becomes stale, due when it is asked for again.
 	freshUntil, due time.Time
-	used            atomic.Int64
+	// failures counts the answers that were rejected, and calls about this issuer alone that failed,
+	// since the last good one; fault is that of the latest.
+	failures int
+	fault    resolver.Fault
+	used     atomic.Int64
 }
 
 func newCache() *cache { return &cache{entries: map[resolver.IssuerKey]*entry{}} }
@@ -58,7 +64,7 @@ func (c *cache) find(key resolver.IssuerKey) (resolver.Finding, bool) {
 		return resolver.Finding{State: resolver.Never}, false
 	}
 	e.used.Store(c.tick.Load())
-	return resolver.Finding{Statement: e.statement, State: e.state, Overdue: e.overdue}, true
+	return resolver.Finding{Statement: e.statement, State: e.state, Fault: e.fault, Overdue: e.overdue}, true
 }
 
 // add adds an issuer; it returns false if the cache has it already.
@@ -98,6 +104,7 @@ func (c *cache) put(key resolver.IssuerKey, s resolver.Statement, now time.Time,
 	ttl := lifetime(s)
 	changed := e.state == resolver.Never || !same(e.statement, s)
 	e.statement, e.state, e.answered, e.overdue = s, resolver.Fresh, now, false
+	e.failures, e.fault = 0, resolver.NoFault
 	e.freshUntil, e.due = now.Add(ttl), now.Add(time.Duration(float64(ttl)*spread))
 	return changed
 }
@@ -124,6 +131,56 @@ func (c *cache) postpone(key resolver.IssuerKey, at time.Time) {
 	if e := c.entries[key]; e != nil {
 		e.due = at
 	}
+}
+
+// failed keeps the cached statement of an issuer about which no answer can be used, and puts off
+// the next question: for longer after each further one.
+func (c *cache) failed(key resolver.IssuerKey, fault resolver.Fault, now time.Time) {
+	c.lock.Lock()
+	defer c.lock.Unlock()
+	e := c.entries[key]
+	if e == nil {
+		return
+	}
+	first, last := failureTTL, lastFailure
+	if fault == resolver.Rejected {
+		first, last = firstRejection, lastRejection
+	}
+	e.due = now.Add(min(first<<min(e.failures, 10), last))
+	e.failures, e.fault = e.failures+1, fault
+}
+
+// apart divides issuers into batches: one about which no answer could be used is asked about
+// alone.
+func (c *cache) apart(keys []resolver.IssuerKey) [][]resolver.IssuerKey {
+	c.lock.RLock()
+	defer c.lock.RUnlock()
+	var sound []resolver.IssuerKey
+	var parts [][]resolver.IssuerKey
+	for _, key := range keys {
+		if e := c.entries[key]; e != nil && e.failures > 0 {
+			parts = append(parts, []resolver.IssuerKey{key})
+			continue
+		}
+		sound = append(sound, key)
+	}
+	if len(sound) > 0 {
+		parts = slices.Insert(parts, 0, sound)
+	}
+	return parts
+}
+
+// rejected counts the issuers whose last answer was rejected.
+func (c *cache) rejected() int {
+	c.lock.RLock()
+	defer c.lock.RUnlock()
+	n := 0
+	for _, e := range c.entries {
+		if e.fault == resolver.Rejected {
+			n++
+		}
+	}
+	return n
 }
 
 // markStale marks the matching findings as stale, and returns their keys, the oldest first.

@@ -43,7 +43,9 @@ type member struct {
 	queue   *queue
 	breaker *breaker
 	limit   *rate.Limiter
-	log     *slog.Logger
+	// size is how many issuers a batch may have: fewer after one that failed as a whole.
+	size atomic.Int32
+	log  *slog.Logger
 	// up is set while the resolver is connected and healthy.
 	up    atomic.Bool
 	fault atomic.Value // resolver.Fault
@@ -56,6 +58,7 @@ func newMember(p Plugin, h *Host) *member {
 		limit: rate.NewLimiter(batchesPerSec, workers), log: h.log.With("resolver", p.Name),
 	}
 	h.metrics.begin(p.Name)
+	m.size.Store(maxBatch)
 	m.fault.Store(resolver.Unreachable)
 	return m
 }
@@ -67,10 +70,14 @@ func (m *member) find(key resolver.IssuerKey) resolver.Finding {
 		m.queue.add(key)
 	}
 	f.By = m.by
-	if f.State != resolver.Fresh {
-		f.Fault, _ = m.fault.Load().(resolver.Fault)
-		f.Hold = m.Hold && f.State == resolver.Never
+	if f.State == resolver.Fresh {
+		f.Fault = resolver.NoFault
+		return f
 	}
+	if f.Fault == resolver.NoFault {
+		f.Fault, _ = m.fault.Load().(resolver.Fault)
+	}
+	f.Hold = m.Hold && f.State == resolver.Never
 	return f
 }
 
@@ -235,24 +242,36 @@ func (m *member) renewAll() {
 
 // work asks about one batch after another.
 func (m *member) work(ctx context.Context, session Session) {
-	for {
-		for d := m.breaker.remaining(m.host.now()); d > 0; d = m.breaker.remaining(m.host.now()) {
-			if !pause(ctx, d) {
-				return
-			}
-		}
-		if m.limit.Wait(ctx) != nil {
-			return
-		}
-		keys := m.queue.take(ctx, maxBatch)
+	for m.awaitBreaker(ctx) {
+		keys := m.queue.take(ctx, int(m.size.Load()))
 		if len(keys) == 0 {
 			return
 		}
-		m.batch(ctx, session, keys)
+		if m.breaker.remaining(m.host.now()) > 0 {
+			// It opened while this worker waited for something to ask.
+			m.queue.giveBack(keys)
+			continue
+		}
+		for _, part := range m.cache.apart(keys) {
+			// Where the context ends the call fails, and the issuers are queued again.
+			_ = m.limit.Wait(ctx)
+			m.batch(ctx, session, part)
+		}
 	}
 }
 
-// batch asks about some issuers and accepts all answers or none.
+// awaitBreaker waits until the resolver may be asked; false means that the context ended.
+func (m *member) awaitBreaker(ctx context.Context) bool {
+	for d := m.breaker.remaining(m.host.now()); d > 0; d = m.breaker.remaining(m.host.now()) {
+		if !pause(ctx, d) {
+			return false
+		}
+	}
+	return ctx.Err() == nil
+}
+
+// batch asks about some issuers. Each answer is judged by itself; only a call that fails, or whose
+// answers aren't those to its questions, says nothing of any.
 func (m *member) batch(ctx context.Context, session Session, keys []resolver.IssuerKey) {
 	defer m.queue.done(keys...)
 	queries := m.queries(keys)
@@ -263,14 +282,15 @@ func (m *member) batch(ctx context.Context, session Session, keys []resolver.Iss
 		replies, err = session.Ask(ctx, queries)
 		return err
 	})
-	if err == nil {
-		err = m.check(queries, replies)
+	if err == nil && len(replies) != len(queries) {
+		err = Reject(WrongIDs, fmt.Errorf("it gave %d answers to %d questions", len(replies), len(queries)))
 	}
 	if err != nil {
 		m.batchFailed(ctx, keys, err)
 		return
 	}
 	m.breaker.succeeded()
+	m.size.Store(min(maxBatch, 2*m.size.Load()))
 	m.store(queries, replies)
 }
 
@@ -286,20 +306,16 @@ func (m *member) queries(keys []resolver.IssuerKey) []resolver.Query {
 	return queries
 }
 
-// check rejects a batch if one statement is malformed or exceeds the grant.
-func (m *member) check(queries []resolver.Query, replies []Reply) error {
-	if len(replies) != len(queries) {
-		return Reject(WrongIDs, fmt.Errorf("it gave %d answers to %d questions", len(replies), len(queries)))
+// judge rejects a statement that is malformed or exceeds the grant.
+func (m *member) judge(reply Reply) (resolver.Statement, error) {
+	if reply.Failed != nil {
+		return resolver.Statement{}, reply.Failed
 	}
-	for _, reply := range replies {
-		if reply.Failed != nil {
-			continue
-		}
-		if err := reply.Statement.Check(m.Grant); err != nil {
-			return Reject(causeIn(reply.Statement), err)
-		}
+	statement := reply.Statement.Presentable()
+	if err := statement.Check(m.Grant); err != nil {
+		return resolver.Statement{}, Reject(causeIn(statement), err)
 	}
-	return nil
+	return statement, nil
 }
 
 // causeIn distinguishes a statement that a larger grant would allow from a malformed one. Keys
@@ -312,15 +328,23 @@ func causeIn(s resolver.Statement) Cause {
 	return PastGrant
 }
 
-// batchFailed keeps the cached statements, and queues the issuers again.
+// batchFailed keeps the cached statements, and queues the issuers again, for smaller batches: it
+// may be one of them that makes every call fail. That one waits, once it is alone.
 func (m *member) batchFailed(ctx context.Context, keys []resolver.IssuerKey, err error) {
-	m.queue.add(keys...)
+	fault := faultOf(err)
+	if ctx.Err() != nil || len(keys) > 1 || fault == resolver.Unreachable {
+		m.queue.add(keys...)
+	}
 	if ctx.Err() != nil {
 		return
 	}
+	m.size.Store(int32(max(1, len(keys)/2)))
 	m.noteFault(err)
-	if faultOf(err) != resolver.Rejected {
+	if fault != resolver.Rejected {
 		m.breaker.failed(m.host.now())
+	}
+	if len(keys) == 1 && fault != resolver.Unreachable {
+		m.cache.failed(keys[0], fault, m.host.now())
 	}
 }
 
@@ -330,17 +354,35 @@ func (m *member) store(queries []resolver.Query, replies []Reply) {
 	var changed []resolver.IssuerKey
 	for i, reply := range replies {
 		key := queries[i].Issuer
-		if reply.Failed != nil {
+		statement, err := m.judge(reply)
+		switch {
+		case faultOf(err) == resolver.Rejected:
+			m.cache.failed(key, resolver.Rejected, now)
+			m.noteRejected(key, err, now)
+			continue
+		case err != nil:
 			m.cache.postpone(key, now.Add(failureTTL))
-			m.noteFailure(key, reply.Failed, now)
+			m.noteFailure(key, err, now)
 			continue
 		}
 		// The renewal is due after 70 to 90% of the lifetime.
-		if m.cache.put(key, reply.Statement, now, 0.7+0.2*rand.Float64()) {
+		if m.cache.put(key, statement, now, 0.7+0.2*rand.Float64()) {
 			changed = append(changed, key)
 		}
 	}
 	m.host.notify(changed)
+}
+
+// noteRejected counts and logs that an answer about an issuer was rejected, each cause once in a
+// while.
+func (m *member) noteRejected(key resolver.IssuerKey, err error, now time.Time) {
+	cause := causeOf(err)
+	m.host.metrics.rejected.WithLabelValues(m.Name, string(cause)).Inc()
+	if text := cut(err.Error()); m.quiet.allows(string(resolver.Rejected)+string(cause), now) {
+		m.log.Warn("a resolver's answer about an issuer is refused; its earlier one stays in use",
+			"kind", key.Kind, "namespace", key.Namespace, "name", key.Name, "cause", cause, "error", text)
+		m.host.reportTrouble(m.Name, resolver.Rejected, text)
+	}
 }
 
 // noteFailure logs that a resolver couldn't answer for an issuer, once in a while.

@@ -25,7 +25,7 @@ type metrics struct {
 	duration *prometheus.HistogramVec
 	rejected *prometheus.CounterVec
 
-	up, answers, oldest, queued, open, evicted *prometheus.Desc
+	up, answers, refused, oldest, queued, open, evicted *prometheus.Desc
 }
 
 const (
@@ -52,6 +52,7 @@ func newMetrics() *metrics {
 		}, []string{labelResolver, "cause"}),
 		up:      describe("up", "Whether the resolver is connected and says that it can answer."),
 		answers: describe("answers", "Issuers in use, by how old the resolver's answer is.", "state"),
+		refused: describe("refused_issuers", "Issuers in use about which the resolver's last answer was refused."),
 		oldest:  describe("oldest_answer_seconds", "Age of the oldest answer in use."),
 		queued:  describe("queue_depth", "Issuers that are queued to be asked about."),
 		open:    describe("breaker_open", "Whether the resolver isn't asked for a while, after failures or a rejected answer."),
@@ -85,7 +86,7 @@ func (h *Host) Describe(c chan<- *prometheus.Desc) {
 	m.requests.Describe(c)
 	m.duration.Describe(c)
 	m.rejected.Describe(c)
-	for _, desc := range []*prometheus.Desc{m.up, m.answers, m.oldest, m.queued, m.open, m.evicted} {
+	for _, desc := range []*prometheus.Desc{m.up, m.answers, m.refused, m.oldest, m.queued, m.open, m.evicted} {
 		c <- desc
 	}
 }
@@ -111,6 +112,7 @@ func (m *member) collect(d *metrics, c chan<- prometheus.Metric) {
 	for _, state := range []resolver.State{resolver.Never, resolver.Fresh, resolver.Stale} {
 		gauge(d.answers, float64(states[state]), string(state))
 	}
+	gauge(d.refused, float64(m.cache.rejected()))
 	age := 0.0
 	if !oldest.IsZero() {
 		age = m.host.now().Sub(oldest).Seconds()

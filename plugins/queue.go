@@ -86,6 +86,12 @@ func (q *queue) takeNow(most int) []resolver.IssuerKey {
 	return taken
 }
 
+// giveBack queues issuers from take that nobody asked about.
+func (q *queue) giveBack(keys []resolver.IssuerKey) {
+	q.add(keys...)
+	q.done(keys...)
+}
+
 // done marks issuers from take as no longer in flight.
 func (q *queue) done(keys ...resolver.IssuerKey) {
 	q.lock.Lock()

@@ -155,6 +155,13 @@ func (f Finding) WithoutReadiness() Finding {
 	return f
 }
 
+// Presentable returns the statement with a reason and a message that can be shown: what can't be
+// is replaced or left out, as it costs nothing else of the statement.
+func (s Statement) Presentable() Statement {
+	s.Reason, s.Message = presentable(s.Reason, s.Message)
+	return s
+}
+
 // Allows reports whether sources of a namespace may use the issuer.
 func (s Statement) Allows(namespace string) bool {
 	return s.Namespaces == nil || slices.Contains(s.Namespaces, namespace)

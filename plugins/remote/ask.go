@@ -69,15 +69,22 @@ func read(response *api.ResolveResponse, replies []plugins.Reply, first uint32) 
 			return plugins.Reject(plugins.WrongIDs, fmt.Errorf("the plugin answered id %d twice", answer.GetId()))
 		}
 		seen[i] = true
-		if size := proto.Size(answer); size > maxAnswer {
-			return plugins.Reject(plugins.Malformed, fmt.Errorf("an answer has %d bytes, must have at most %d", size, maxAnswer))
-		}
-		var err error
-		if replies[i].Statement, replies[i].Failed, err = wire.ReadAnswer(answer); err != nil {
-			return plugins.Reject(plugins.Malformed, err)
-		}
+		replies[i] = readAnswer(answer)
 	}
 	return nil
+}
+
+// readAnswer decodes an answer. One that makes no sense says nothing of its issuer, and costs the
+// others of its batch nothing.
+func readAnswer(answer *api.Answer) plugins.Reply {
+	if size := proto.Size(answer); size > maxAnswer {
+		return plugins.Reply{Failed: plugins.Reject(plugins.Malformed, fmt.Errorf("an answer has %d bytes, must have at most %d", size, maxAnswer))}
+	}
+	statement, failed, err := wire.ReadAnswer(answer)
+	if err != nil {
+		return plugins.Reply{Failed: plugins.Reject(plugins.Malformed, err)}
+	}
+	return plugins.Reply{Statement: statement, Failed: failed}
 }
 
 // Watch reads the stream of changes; it ends after a silence of three heartbeats. The first

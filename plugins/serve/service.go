@@ -91,7 +91,7 @@ func (s *service) one(ctx context.Context, query *api.Query) (statement resolver
 	if err != nil && resolver.CheckMessage(err.Error()) != nil {
 		err = fmt.Errorf("the resolver's error can't be shown")
 	}
-	return statement, err
+	return statement.Presentable(), err
 }
 
 // Watch sends changes until the caller or the server ends it.
