@@ -4,8 +4,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/certshim/certshim"
 	"github.com/certshim/certshim/certificate"
@@ -281,6 +283,74 @@ func TestAResolverThatHasNotAnsweredHoldsCreations(t *testing.T) {
 	c.say(clusterIssuer("ca"), held)
 	if outcome := c.ask(object); action(t, outcome) != certificate.None || !outcome.Problems.Empty() || outcome.HeldBy != "" {
 		t.Errorf("an existing one: %s", action(t, outcome))
+	}
+}
+
+// Whether an issuer exists is the cluster's to say: a plugin that calls one missing that is there
+// lifts no rule.
+func TestAPluginThatDeniesAnIssuerHasNotAnswered(t *testing.T) {
+	denied := resolver.Finding{State: resolver.Fresh, By: "plugin/corp-ca", Hold: true, Statement: resolver.Statement{Existence: resolver.Missing}}
+	object := ingressWith(issuerKeys("", "ca", "", ""))
+	c := newIssued(t, shippedPolicy(t), clusterIssuer("ca"))
+	c.say(clusterIssuer("ca"), denied)
+	if outcome := c.ask(object); action(t, outcome) != certificate.Wait || outcome.HeldBy != "plugin/corp-ca" || !outcome.Problems.Empty() {
+		t.Errorf("held: %+v", outcome)
+	}
+	late := denied
+	late.Overdue = true
+	c.say(clusterIssuer("ca"), late)
+	if p := oneProblem(t, c.ask(object)); p.Reason != problem.IssuerResolverUnavailable || !strings.Contains(p.Message, "says that it isn't there, which it is") {
+		t.Errorf("it is told as %+v", p)
+	}
+	proceeds := denied
+	proceeds.Hold = false
+	c.say(clusterIssuer("ca"), proceeds)
+	if outcome := c.ask(object); action(t, outcome) != certificate.Create || !outcome.Problems.Empty() {
+		t.Errorf("not held: %+v", outcome)
+	}
+	c.say(clusterIssuer("ca"), denied)
+	c.dropIssuer(clusterIssuer("ca"))
+	if p := oneProblem(t, c.ask(object)); p.Reason != problem.IssuerNotFound {
+		t.Errorf("where both say so: %+v", p)
+	}
+	c = newCluster(t, shippedPolicy(t))
+	c.say(clusterIssuer("ca"), denied)
+	if p := oneProblem(t, c.ask(object)); p.Reason != problem.IssuerNotFound {
+		t.Errorf("where the cluster can't be read: %+v", p)
+	}
+}
+
+// What changes in a plugin's answer is decided anew for every source of the issuer, whether it had a
+// problem or not.
+func TestAnotherAnswerOfAPluginReachesAllItsSources(t *testing.T) {
+	c := newIssued(t, shippedPolicy(t), clusterIssuer("ca"), clusterIssuer("other"))
+	c.say(clusterIssuer("ca"), there(resolver.Ready))
+	ask := func(name, issuer, duration string) certshim.Outcome {
+		object := also(ingressWith(issuerKeys("", issuer, "", "")), "duration", duration)
+		object.SetName(name)
+		if err := unstructured.SetNestedSlice(object.Object, []any{map[string]any{"hosts": []any{name + ".example.com"}, "secretName": name}}, "spec", "tls"); err != nil {
+			t.Fatal(err)
+		}
+		return c.ask(object)
+	}
+	for _, source := range [][3]string{{"bad", "ca", "90d"}, {"long", "ca", "720h"}, {"short", "ca", "24h"}, {"else", "other", "720h"}} {
+		c.carryOut(ask(source[0], source[1], source[2]))
+	}
+	for _, source := range [][3]string{{"long", "ca", "720h"}, {"short", "ca", "24h"}, {"else", "other", "720h"}} {
+		if outcome := ask(source[0], source[1], source[2]); action(t, outcome) != certificate.None || !outcome.Problems.Empty() {
+			t.Fatalf("%s isn't settled: %+v", source[0], outcome)
+		}
+	}
+	narrow := limited(resolver.Constraints{Durations: &resolver.DurationRule{Max: 100 * time.Hour, Verdict: resolver.Refuse}})
+	for _, finding := range []resolver.Finding{narrow, there(resolver.Ready), {State: resolver.Never, Hold: true}, narrow} {
+		c.woken()
+		c.say(clusterIssuer("ca"), finding)
+		if got := c.woken(); !slices.Equal(got, []string{"bad", "long", "short"}) {
+			t.Errorf("%+v wakes %v", finding, got)
+		}
+	}
+	if p := oneProblem(t, ask("long", "ca", "720h")); p.Reason != problem.IssuerCannotIssue {
+		t.Errorf("got %+v", p)
 	}
 }
 

@@ -121,10 +121,14 @@ func (t *issuerProblems) tellHeld(c *consulted) {
 		return
 	}
 	t.heldBy = c.finding.By
-	if c.finding.Overdue {
-		t.problems.Add(issuerProblem(t.input, c.named, problem.Warning, problem.IssuerResolverUnavailable,
-			"the resolver "+c.finding.By+" has not answered yet: new Certificates wait for it"))
+	if !c.finding.Overdue {
+		return
 	}
+	message := "the resolver " + c.finding.By + " has not answered yet: new Certificates wait for it"
+	if c.finding.Fault == resolver.Denied {
+		message = "the resolver " + c.finding.By + " says that it isn't there, which it is: new Certificates wait until it answers"
+	}
+	t.problems.Add(issuerProblem(t.input, c.named, problem.Warning, problem.IssuerResolverUnavailable, message))
 }
 
 func (t *issuerProblems) waits(c *consulted) bool {

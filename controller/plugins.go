@@ -31,6 +31,7 @@ func (noPlugins) Run(ctx context.Context, _ resolver.Callbacks)    { <-ctx.Done(
 func (c *Controller) askPlugins(ctx context.Context) {
 	c.config.Plugins.Run(ctx, resolver.Callbacks{
 		Observed: c.inventory.Observed,
+		Exists:   c.inventory.Exists,
 		Changed:  func(keys []resolver.IssuerKey) { c.wake(c.inventory.PluginSays(keys)) },
 		Trouble:  c.tellTrouble,
 	})

@@ -124,6 +124,14 @@ func (i *Inventory) PluginSays(keys []resolver.IssuerKey) Wake {
 	return c.wake
 }
 
+// Exists says whether an issuer is there, as far as that can be known.
+func (i *Inventory) Exists(key resolver.IssuerKey) resolver.Existence {
+	i.lock.RLock()
+	defer i.lock.RUnlock()
+	finding, _ := i.finding(key)
+	return finding.Existence
+}
+
 // Observed is what a plugin sees of an issuer, as JSON, or nil.
 func (i *Inventory) Observed(key resolver.IssuerKey) []byte {
 	i.lock.RLock()

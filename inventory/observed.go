@@ -266,10 +266,7 @@ func (v issuersSeen) Find(key resolver.IssuerKey) (resolver.Finding, bool) {
 	finding, spoken := v.finding(key)
 	v.lock.RUnlock()
 	if said, plugged := v.plugged(key); plugged {
-		if finding.Existence != resolver.MayExist {
-			said.Existence, said.Fault = finding.Existence, finding.Fault
-		}
-		finding, spoken = said, true
+		finding, spoken = said.In(finding.Existence, finding.Fault), true
 	}
 	return finding.WithoutReadiness(), spoken
 }

@@ -150,6 +150,20 @@ func (c *cache) failed(key resolver.IssuerKey, fault resolver.Fault, now time.Ti
 	e.failures, e.fault = e.failures+1, fault
 }
 
+// denied is failed for an issuer that is there and was called missing. If it was called so before,
+// and nothing stood against that, the statement falls; then it returns true.
+func (c *cache) denied(key resolver.IssuerKey, now time.Time) bool {
+	c.failed(key, resolver.Denied, now)
+	c.lock.Lock()
+	defer c.lock.Unlock()
+	e := c.entries[key]
+	if e == nil || e.statement.Existence != resolver.Missing {
+		return false
+	}
+	e.statement, e.state, e.missed = resolver.Statement{}, resolver.Never, now
+	return true
+}
+
 // apart divides issuers into batches: one about which no answer could be used is asked about
 // alone.
 func (c *cache) apart(keys []resolver.IssuerKey) [][]resolver.IssuerKey {

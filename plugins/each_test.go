@@ -17,6 +17,8 @@ import (
 // scripted is a backend whose answers a test writes. It notes the batches that it is asked.
 type scripted struct {
 	answer func(queries []resolver.Query) ([]Reply, error)
+	// exists is what the cluster says.
+	exists func(resolver.IssuerKey) resolver.Existence
 	lock   sync.Mutex
 	asked  [][]string
 }
@@ -75,7 +77,7 @@ func hosting(t *testing.T, s *scripted, names ...string) *Host {
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan struct{})
-	go func() { h.Run(ctx, resolver.Callbacks{}); close(ended) }()
+	go func() { h.Run(ctx, resolver.Callbacks{Exists: s.exists}); close(ended) }()
 	t.Cleanup(func() { stop(); <-ended })
 	for _, name := range names {
 		h.Find(keyOf(name))
@@ -226,6 +228,63 @@ func TestThePauseHoldsForAllWorkers(t *testing.T) {
 		synctest.Wait()
 		if n := s.times(""); n != 1 {
 			t.Errorf("asked %d times within the pause: %v", n, s.asked)
+		}
+	})
+}
+
+// What calls an issuer missing that is there is no answer: the last good one stays, and without one
+// the issuer is unanswered.
+func TestAnIssuerThatIsThereCantBeMissing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var lock sync.Mutex
+		says, there := map[string]resolver.Statement{"known": isThere, "new": isGone, "gone": isGone}, map[string]bool{"known": true, "new": true}
+		s := &scripted{exists: func(key resolver.IssuerKey) resolver.Existence {
+			lock.Lock()
+			defer lock.Unlock()
+			if there[key.Name] {
+				return resolver.Exists
+			}
+			return resolver.Missing
+		}}
+		s.answer = each(func(name string) Reply {
+			lock.Lock()
+			defer lock.Unlock()
+			return Reply{Statement: says[name]}
+		})
+		h := hosting(t, s, "known", "new", "gone")
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		if f := finding(h, "new"); f.State != resolver.Never || !f.Hold || f.Fault != resolver.Denied {
+			t.Errorf("without an answer before: %+v", f)
+		}
+		if f := finding(h, "gone"); f.State != resolver.Fresh || f.Existence != resolver.Missing || !f.Hold {
+			t.Errorf("one that isn't there: %+v", f)
+		}
+		lock.Lock()
+		says["known"], there["gone"] = isGone, true
+		lock.Unlock()
+		time.Sleep(10 * time.Minute)
+		synctest.Wait()
+		if f := finding(h, "known"); f.State != resolver.Stale || f.Ready != resolver.Ready || f.Fault != resolver.Denied {
+			t.Errorf("the last good answer doesn't stay: %+v", f)
+		}
+		for _, name := range []string{"new", "gone"} {
+			if f := finding(h, name); f.State != resolver.Never || !f.Overdue {
+				t.Errorf("%s, which is there by now: %+v", name, f)
+			}
+		}
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if f := finding(h, "known"); f.State != resolver.Never || !f.Hold {
+			t.Errorf("after an hour: %+v", f)
+		}
+		lock.Lock()
+		says["known"] = isThere
+		lock.Unlock()
+		time.Sleep(3 * time.Minute)
+		synctest.Wait()
+		if f := finding(h, "known"); f.State != resolver.Fresh || f.Fault != resolver.NoFault {
+			t.Errorf("once it answers: %+v", f)
 		}
 	})
 }

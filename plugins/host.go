@@ -146,6 +146,15 @@ func (h *Host) observe(key resolver.IssuerKey, how resolver.Observe) []byte {
 	return cluster.Observed(key)
 }
 
+// exists says whether the cluster has an issuer.
+func (h *Host) exists(key resolver.IssuerKey) resolver.Existence {
+	cluster := h.cluster.Load()
+	if cluster == nil || cluster.Exists == nil {
+		return resolver.MayExist
+	}
+	return cluster.Exists(key)
+}
+
 func (h *Host) notify(keys []resolver.IssuerKey) {
 	if cluster := h.cluster.Load(); cluster != nil && cluster.Changed != nil && len(keys) > 0 {
 		cluster.Changed(keys)

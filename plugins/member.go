@@ -70,6 +70,8 @@ func (m *member) find(key resolver.IssuerKey) resolver.Finding {
 		m.queue.add(key)
 	}
 	f.By = m.by
+	// What says that an issuer is missing counts only while the cluster doesn't say otherwise.
+	f.Hold = m.Hold && (f.State == resolver.Never || f.Existence == resolver.Missing)
 	if f.State == resolver.Fresh {
 		f.Fault = resolver.NoFault
 		return f
@@ -77,7 +79,6 @@ func (m *member) find(key resolver.IssuerKey) resolver.Finding {
 	if f.Fault == resolver.NoFault {
 		f.Fault, _ = m.fault.Load().(resolver.Fault)
 	}
-	f.Hold = m.Hold && f.State == resolver.Never
 	return f
 }
 
@@ -306,14 +307,18 @@ func (m *member) queries(keys []resolver.IssuerKey) []resolver.Query {
 	return queries
 }
 
-// judge rejects a statement that is malformed or exceeds the grant.
-func (m *member) judge(reply Reply) (resolver.Statement, error) {
+// judge rejects a statement that is malformed or exceeds the grant, or denies an issuer that is
+// there.
+func (m *member) judge(key resolver.IssuerKey, reply Reply) (resolver.Statement, error) {
 	if reply.Failed != nil {
 		return resolver.Statement{}, reply.Failed
 	}
 	statement := reply.Statement.Presentable()
 	if err := statement.Check(m.Grant); err != nil {
 		return resolver.Statement{}, Reject(causeIn(statement), err)
+	}
+	if statement.Existence == resolver.Missing && m.host.exists(key) == resolver.Exists {
+		return resolver.Statement{}, &Error{Fault: resolver.Denied, Err: errors.New("it says that the issuer is missing, which is in the cluster")}
 	}
 	return statement, nil
 }
@@ -354,11 +359,17 @@ func (m *member) store(queries []resolver.Query, replies []Reply) {
 	var changed []resolver.IssuerKey
 	for i, reply := range replies {
 		key := queries[i].Issuer
-		statement, err := m.judge(reply)
+		statement, err := m.judge(key, reply)
 		switch {
 		case faultOf(err) == resolver.Rejected:
 			m.cache.failed(key, resolver.Rejected, now)
 			m.noteRejected(key, err, now)
+			continue
+		case faultOf(err) == resolver.Denied:
+			if m.cache.denied(key, now) {
+				changed = append(changed, key)
+			}
+			m.noteFailure(key, err, now)
 			continue
 		case err != nil:
 			m.cache.postpone(key, now.Add(failureTTL))

@@ -77,8 +77,8 @@ type Finding struct {
 	Fault Fault
 	// By names the resolver: catalogue/step-issuer, plugin/corp-ca.
 	By string
-	// Hold asks to create no new Certificate until the resolver has answered once, since its
-	// grant allows it to change Certificates.
+	// Hold asks to create no new Certificate while State is Never, since the resolver's grant
+	// allows it to change Certificates.
 	Hold bool
 	// Overdue means that it hasn't answered for so long that users should be told.
 	Overdue bool
@@ -112,7 +112,10 @@ const (
 	Timeout      Fault = "Timeout"
 	WrongVersion Fault = "Version"
 	Rejected     Fault = "Rejected"
-	Broken       Fault = "Broken"
+	// Denied means that it says of an issuer which the cluster has that it is missing: whether an
+	// issuer exists is the cluster's to say, so that this is no answer.
+	Denied Fault = "Denied"
+	Broken Fault = "Broken"
 )
 
 // Issuers is what is known about the issuers of a cluster: a snapshot in memory that doesn't
@@ -142,11 +145,27 @@ type Findings interface {
 type Callbacks struct {
 	// Observed returns the visible part of an issuer's object as JSON, or nil.
 	Observed func(IssuerKey) []byte
+	// Exists says whether the cluster has an issuer, [MayExist] where that can't be known.
+	Exists func(IssuerKey) Existence
 	// Changed receives the issuers whose findings changed.
 	Changed func([]IssuerKey)
 	// Trouble receives a fault of a resolver itself, [WrongVersion], [Rejected] or [Broken], and
 	// a text that is safe to show. Repeated faults are reported at intervals.
 	Trouble func(name string, fault Fault, text string)
+}
+
+// In returns the finding about an issuer whose existence the cluster knows, if it isn't
+// [MayExist]. A resolver that calls one missing that is there has not answered: to go by the
+// statement would be to go without rules.
+func (f Finding) In(existence Existence, fault Fault) Finding {
+	if existence == MayExist {
+		return f
+	}
+	if existence == Exists && f.Existence == Missing {
+		return Finding{Statement: Statement{Existence: Exists}, State: Never, Fault: Denied, By: f.By, Hold: f.Hold, Overdue: f.Overdue}
+	}
+	f.Existence, f.Fault = existence, fault
+	return f
 }
 
 // WithoutReadiness returns the finding in the form of [Issuers.Find].

@@ -21,7 +21,7 @@
 //   - An answer can only narrow and recommend: it has no field for a name, a host, a Secret, a
 //     label or a value. certshim checks the rules itself.
 //   - An answer that goes past what the operator granted (Handshake says what that is) is
-//     refused, together with the rest of its batch. The last good answers stay in use.
+//     refused, and no other of its batch. The last good answers stay in use.
 //   - A plugin that is slow, wrong or gone changes no Certificate that exists.
 //   - Calls are concurrent: at most 4 are in flight. Asking changes nothing, and the same
 //     question in the same state of the world has the same answer.
