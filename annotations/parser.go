@@ -1,7 +1,7 @@
 package annotations
 
 import (
-	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"unicode"
@@ -10,10 +10,11 @@ import (
 	"github.com/certshim/certshim/problem"
 )
 
-// Limits on what is read. The API server accepts at most 256 KiB of annotations per object, but
-// documents from elsewhere have no limit.
+// Limits on what is read.
 const (
-	maxValue    = 256 << 10
+	// maxValue is the longest value, in bytes. The API server accepts 256 KiB of annotations per
+	// object, but no key needs more than some KiB.
+	maxValue    = 64 << 10
 	maxItems    = 1000
 	maxPerKey   = 10 // problems reported per key
 	maxSearches = 32 // unknown keys per object that are compared with the known ones
@@ -49,6 +50,7 @@ func (p *Parser) Parse(in map[string]string) (Request, problem.List) {
 	r.checkTogether()
 	r.request.Auto = p.auto(in)
 	r.request.Extra = p.extra(in)
+	p.refuseTooLong(&r)
 	p.near.report(in, &r.problems)
 	return r.request, r.problems
 }
@@ -91,7 +93,7 @@ func (p *Parser) auto(in map[string]string) bool {
 func (p *Parser) extra(in map[string]string) map[string]string {
 	var out map[string]string
 	for _, key := range p.options.ExtraKeys {
-		if value, there := in[key]; there {
+		if value, there := in[key]; there && !TooLong(value) {
 			if out == nil {
 				out = make(map[string]string, len(p.options.ExtraKeys))
 			}
@@ -99,6 +101,19 @@ func (p *Parser) extra(in map[string]string) map[string]string {
 		}
 	}
 	return out
+}
+
+// refuseTooLong reports keys that would be copied and are too long for that.
+func (p *Parser) refuseTooLong(r *reading) {
+	for _, key := range slices.Sorted(maps.Keys(r.in)) {
+		if TooLong(r.in[key]) && (p.isExtra(key) || p.forIssuer(key)) {
+			r.markUnread(FieldAnnotations)
+			r.request.NotCopied = append(r.request.NotCopied, key)
+			if !slices.ContainsFunc(p.rows, func(row Row) bool { return row.Key == key && row.Instead == "" }) {
+				r.problems.Add(problemOf(problem.Error, key, shortened(r.in[key]), tooLong))
+			}
+		}
+	}
 }
 
 // reading is the state of one Parse: the rows fill in the request and add problems.
@@ -124,8 +139,8 @@ func (r *reading) read(row *Row, written string, extra bool) {
 		}
 	case value == "":
 		r.warn(written, "empty value: the same as no annotation")
-	case len(written) > maxValue:
-		r.refuse(written[:problem.MaxValue+1], fmt.Sprintf("longer than %d bytes", maxValue))
+	case TooLong(written):
+		r.refuse(shortened(written), tooLong)
 	case !utf8.ValidString(written):
 		r.refuse(written, "not valid UTF-8")
 	default:

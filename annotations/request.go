@@ -33,6 +33,9 @@ type Request struct {
 	// problem of severity error. While there is one, no new Certificate is created, and an
 	// existing one keeps its live value of that field.
 	Unread []Field
+	// NotCopied are the keys whose annotation is to be copied and can't be. An existing Certificate
+	// keeps its value.
+	NotCopied []string
 }
 
 // Field is the path of a Certificate field that annotations set. The private key and the subject

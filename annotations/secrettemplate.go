@@ -109,18 +109,13 @@ func notJSON(err error) error { return fmt.Errorf("not JSON: %w", err) }
 // badAnnotations returns what cert-manager's webhook rejects, in the order of the keys.
 func badAnnotations(in map[string]string) []string {
 	var wrong []string
-	size := 0
 	for _, key := range slices.Sorted(maps.Keys(in)) {
-		size += len(key) + len(in[key])
 		if strings.HasPrefix(key, Prefix) && key != cm.AllowsInjectionFromSecretAnnotation {
 			wrong = append(wrong, fmt.Sprintf("the annotation %q is cert-manager's own", key))
 		}
 		for _, why := range validation.IsQualifiedName(strings.ToLower(key)) {
 			wrong = append(wrong, fmt.Sprintf("the annotation key %q: %s", key, why))
 		}
-	}
-	if size > maxValue {
-		wrong = append(wrong, fmt.Sprintf("its annotations have more than %d bytes", maxValue))
 	}
 	return wrong
 }

@@ -193,7 +193,7 @@ func copiedAnnotations(in *Input) map[string]string {
 	}
 	out := map[string]string{}
 	for _, key := range keys {
-		if value, there := in.Source.Annotations[key]; there && resolver.CheckCopiedKey(key) == nil {
+		if value, there := in.Source.Annotations[key]; there && resolver.CheckCopiedKey(key) == nil && !annotations.TooLong(value) {
 			out[key] = value
 		}
 	}

@@ -92,13 +92,13 @@ func keepWhole(spec, live map[string]any, name string) {
 	}
 }
 
-// keepAnnotations keeps the results of earlier ACME annotations.
+// keepAnnotations keeps the results of earlier ACME annotations, and the copies of what can't be copied.
 func (d *decider) keepAnnotations() {
 	metadata, _ := d.seen.Live["metadata"].(map[string]any)
 	live, _ := metadata["annotations"].(map[string]any)
 	config, _ := d.config["metadata"].(map[string]any)
 	wanted, _ := config["annotations"].(map[string]any)
-	for _, name := range []string{overrideClass, overrideClassName, overrideName, temporary} {
+	for _, name := range append([]string{overrideClass, overrideClassName, overrideName, temporary}, d.in.Request.NotCopied...) {
 		value, found := live[name]
 		if _, there := wanted[name]; !found || there {
 			continue

@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"strings"
 	"sync"
 	"time"
 
@@ -50,6 +51,7 @@ func (p *pace) due(name types.NamespacedName, now time.Time) time.Duration {
 		delete(p.slots, name)
 		return 0
 	}
-	p.slots[name] = slot
+	// A name that waits keeps no object alive that it was read from.
+	p.slots[types.NamespacedName{Namespace: strings.Clone(name.Namespace), Name: strings.Clone(name.Name)}] = slot
 	return slot.Sub(now)
 }

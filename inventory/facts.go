@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/certshim/certshim/resolver"
 	"github.com/certshim/certshim/source"
@@ -50,6 +51,13 @@ type fact struct {
 	kind            resolver.GroupKind
 	namespace, name string
 	fields          fieldSet
+}
+
+// cloned is a fact that shares no string with the object that it was read from.
+func (f fact) cloned() fact {
+	f.kind.Group, f.kind.Kind = strings.Clone(f.kind.Group), strings.Clone(f.kind.Kind)
+	f.namespace, f.name = strings.Clone(f.namespace), strings.Clone(f.name)
+	return f
 }
 
 func issuerFact(question question, key resolver.IssuerKey) fact {
@@ -146,6 +154,7 @@ func (r *readers) ask(f fact) *answered {
 	a := r.facts[f]
 	if a == nil {
 		r.numbers++
+		f = f.cloned()
 		a = &answered{fact: f, number: r.numbers}
 		r.facts[f] = a
 		if f.isNear() {

@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/certshim/certshim/certificate"
 	"github.com/certshim/certshim/source"
@@ -56,6 +57,8 @@ func (i *Inventory) make(n name) *secret {
 	s := i.secrets[n]
 	if s == nil {
 		s = &secret{}
+		// The name shares the packed string of the version that it was read from.
+		n.name = strings.Clone(n.name)
 		i.secrets[n] = s
 	}
 	return s

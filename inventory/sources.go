@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"fmt"
 	"slices"
 	"unique"
 
@@ -48,6 +49,7 @@ func (i *Inventory) Sources(kind source.Kind) Intake {
 func reduce(kind source.Kind, policy *certshim.Policy, object *unstructured.Unstructured) (*Source, error) {
 	metadata, _ := object.Object["metadata"].(map[string]any)
 	keep(metadata["annotations"], policy.Parser.Keeps)
+	shorten(metadata["annotations"], policy.Parser)
 	if labels := policy.Certificate.Labels; labels != nil {
 		keep(metadata["labels"], labels.Copies)
 	}
@@ -59,7 +61,28 @@ func reduce(kind source.Kind, policy *certshim.Policy, object *unstructured.Unst
 			Namespace: object.GetNamespace(), Name: object.GetName(), UID: string(object.GetUID()),
 		}, ResourceVersion: object.GetResourceVersion()}
 	}
-	return packSource(reduced, err), err
+	packed := packSource(reduced, err)
+	if err == nil && len(packed.packed) > maxSource {
+		err = errTooLarge
+		packed = packSource(&source.Object{Ref: reduced.Ref, ResourceVersion: reduced.ResourceVersion}, err)
+	}
+	return packed, err
+}
+
+// maxSource is how much is kept of a source at most, in bytes. Of one that asks for more nothing is
+// kept but its identity, so that memory goes by the number of objects, whatever they hold.
+const maxSource = 256 << 10
+
+var errTooLarge = fmt.Errorf("its annotations and TLS entries are longer than %d bytes in all", maxSource)
+
+// shorten leaves of values what decisions read.
+func shorten(field any, parser *annotations.Parser) {
+	all, _ := field.(map[string]any)
+	for key, value := range all {
+		if text, isText := value.(string); isText {
+			all[key] = parser.Shorten(key, text)
+		}
+	}
 }
 
 // keep leaves out what no decision reads: kubectl's copy of the whole object is one such

@@ -1,4 +1,15 @@
 package app
 
+import (
+	"io"
+	"log/slog"
+)
+
 // NewReloadMetric lets the test of the documentation see the metric.
 var NewReloadMetric = newReloadMetric
+
+// NewLogger is the logger of a command with that --log-format.
+func NewLogger(w io.Writer, format string) (*slog.Logger, error) {
+	flags := logFlags{format: format}
+	return flags.logger(w)
+}

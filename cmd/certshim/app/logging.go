@@ -48,7 +48,7 @@ func (l *logFlags) logger(w io.Writer) (*slog.Logger, error) {
 	if err != nil {
 		return nil, err
 	}
-	log := slog.New(handler)
+	log := slog.New(boundedHandler{Handler: handler})
 	return log, l.routeKlog(log)
 }
 

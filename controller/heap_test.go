@@ -1,0 +1,51 @@
+package controller
+
+import (
+	"fmt"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/certshim/certshim/inventory"
+)
+
+// liveHeap is how much memory is in use once all garbage is collected.
+func liveHeap() int {
+	var stats runtime.MemStats
+	runtime.GC()
+	runtime.GC()
+	runtime.ReadMemStats(&stats)
+	return int(stats.HeapAlloc)
+}
+
+// No problem that is told, remembered or waiting, and no key in a queue or an index, keeps an old
+// version of an object in memory.
+func TestEditsPinNoOldVersions(t *testing.T) {
+	const objects, edits, size = 20, 12, 240_000
+	c := newTestController(t, &script{})
+	serving(c, inventory.Whole)
+	// Each edit is bad in another way, and names another Secret and another issuer.
+	edit := func(i, n int) {
+		wrong := map[string]any{
+			"cert-manager.io/issuer":   fmt.Sprint("ca-", n),
+			"cert-manager.io/duration": fmt.Sprint("y", n),
+		}
+		for _, key := range []string{"subject-organizations", "subject-localities", "subject-provinces", "subject-streetaddresses"} {
+			wrong["cert-manager.io/"+key] = strings.Repeat("k", size/4) + fmt.Sprint(n)
+		}
+		c.reconcile(t.Context(), see(t, c, named(ingress(wrong, fmt.Sprint("tls-", i, "-", n%2), "tls"), fmt.Sprint("web-", i))))
+	}
+	round := func(n int) {
+		for i := range objects {
+			edit(i, n)
+		}
+	}
+	before := liveHeap()
+	for n := range edits {
+		round(n)
+	}
+	if grown := liveHeap() - before; grown < objects*size || grown > objects*size*3/2 {
+		t.Errorf("after %d edits %d objects of %d kB take %d kB", edits, objects, size>>10, grown>>10)
+	}
+	runtime.KeepAlive(c)
+}
