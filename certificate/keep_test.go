@@ -108,6 +108,11 @@ func TestUnreadAnnotationsKeepWhatTheyLedTo(t *testing.T) {
 	if diff := cmp.Diff(map[string]any{class: "nginx"}, got(decideLive(in, live(t, map[string]any{class: "nginx", "example.com/a": "1"})))); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
+	in.Request.NotCopied = []string{"example.com/a"}
+	if diff := cmp.Diff(map[string]any{class: "nginx", "example.com/a": "1"}, got(decideLive(in, live(t, map[string]any{class: "nginx", "example.com/a": "1", "example.com/b": "2"})))); diff != "" {
+		t.Errorf("a copy whose annotation is too long now: -want +got:\n%s", diff)
+	}
+	in.Request.NotCopied = nil
 	in.Request.ACME.IngressClass = "new"
 	if diff := cmp.Diff(map[string]any{class: "new", name: "web"}, got(decideLive(in, live(t, map[string]any{class: "nginx", name: "web"})))); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
