@@ -33,6 +33,9 @@ func (b Bundle) location() (location, error) {
 	return location{}, fmt.Errorf("unknown bundle %q", string(b))
 }
 
+// Definitions returns the definitions of the bundle, as its module has them.
+func (b Bundle) Definitions(ctx context.Context) ([]*unstructured.Unstructured, error) { return b.read(ctx) }
+
 // read returns the definitions of the bundle. What else lies in the folder, such as an admission policy, is left out.
 func (b Bundle) read(ctx context.Context) ([]*unstructured.Unstructured, error) {
 	location, err := b.location()

@@ -1,0 +1,114 @@
+package schema_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"sigs.k8s.io/yaml"
+
+	"github.com/certshim/certshim/cmd/certshim/app/schema"
+)
+
+func TestServed(t *testing.T) {
+	tests := map[string]struct {
+		apiVersion, kind string
+		// want is the field and what is to be written; empty if nothing is wrong.
+		want string
+	}{
+		"Ingress":                      {"networking.k8s.io/v1", "Ingress", ""},
+		"Gateway":                      {"gateway.networking.k8s.io/v1", "Gateway", ""},
+		"Gateway of v1beta1":           {"gateway.networking.k8s.io/v1beta1", "Gateway", ""},
+		"Gateway of v1alpha2":          {"gateway.networking.k8s.io/v1alpha2", "Gateway", "apiVersion gateway.networking.k8s.io/v1"},
+		"ListenerSet of v1beta1":       {"gateway.networking.k8s.io/v1beta1", "ListenerSet", "apiVersion gateway.networking.k8s.io/v1"},
+		"a version that was":           {"networking.k8s.io/v1beta1", "Ingress", "apiVersion networking.k8s.io/v1"},
+		"a version that never was":     {"networking.k8s.io/v7", "Ingress", "apiVersion networking.k8s.io/v1"},
+		"a group that was":             {"extensions/v1beta1", "Ingress", "apiVersion networking.k8s.io/v1"},
+		"a group cut short":            {"networking/v1", "Ingress", "apiVersion networking.k8s.io/v1"},
+		"a group without a version":    {"networking.k8s.io", "Ingress", "apiVersion networking.k8s.io/v1"},
+		"a version without a group":    {"v1", "Ingress", "apiVersion networking.k8s.io/v1"},
+		"a misspelt group":             {"network.k8s.io/v1", "Ingress", "apiVersion networking.k8s.io/v1"},
+		"a nearly right group":         {"networking.k8.io/v1", "Ingress", "apiVersion networking.k8s.io/v1"},
+		"a misspelt kind":              {"networking.k8s.io/v1", "Ingres", "kind Ingress"},
+		"a kind in lower case":         {"networking.k8s.io/v1", "ingress", "kind Ingress"},
+		"group and kind":               {"networking/v1", "ingress", "apiVersion networking.k8s.io/v1"},
+		"another kind of the group":    {"networking.k8s.io/v1", "NetworkPolicy", ""},
+		"another kind, another word":   {"networking.k8s.io/v1", "IngressClass", ""},
+		"another kind, misspelt":       {"networking.k8s.io/v1", "IngressClas", ""},
+		"another kind's version":       {"gateway.networking.k8s.io/v1alpha2", "TLSRoute", ""},
+		"an X kind of its own group":   {"gateway.networking.x-k8s.io/v1alpha1", "XListenerSet", ""},
+		"an X kind of the wrong group": {"gateway.networking.k8s.io/v1", "XListenerSet", "kind ListenerSet"},
+		"Istio's Gateway":              {"networking.istio.io/v1", "Gateway", ""},
+		"Knative's Ingress":            {"networking.internal.knative.dev/v1alpha1", "Ingress", ""},
+		"OpenShift's Ingress":          {"config.openshift.io/v1", "Ingress", ""},
+		"a Deployment":                 {"apps/v1", "Deployment", ""},
+		"a Service":                    {"v1", "Service", ""},
+		"an old Certificate":           {"cert-manager.io/v1alpha2", "Certificate", "apiVersion cert-manager.io/v1"},
+		"a misspelt issuer":            {"cert-manager.io/v1", "ClusterIssuers", "kind ClusterIssuer"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			got := ""
+			if fault := schema.Served(tt.apiVersion, tt.kind); fault != nil {
+				got = fault.Field + " " + fault.Right
+			}
+			if got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestUnknown(t *testing.T) {
+	const ingress, gateway, listenerSet = "networking.k8s.io/v1 Ingress", "gateway.networking.k8s.io/v1 Gateway", "gateway.networking.k8s.io/v1 ListenerSet"
+	tests := map[string]struct {
+		kind, text string
+		// want has the path of each, and the right one.
+		want []string
+	}{
+		"nothing": {ingress, `{metadata: {name: a, labels: {x/y: z}, managedFields: [{fieldsV1: {"f:x": {}}}]}, spec: {tls: [{hosts: [a], secretName: b}], ingressClassName: x,
+			rules: [{host: a, http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: a, port: {number: 80}}}}]}}]}, status: {loadBalancer: {}}}`, nil},
+		"misspelt":               {ingress, `{metadata: {annotation: {a: b}}}`, []string{"metadata.annotation → metadata.annotations"}},
+		"no blank":               {ingress, `{metadata: {"annotations:cert-manager.io/cluster-issuer": le}}`, []string{`metadata["annotations:cert-manager.io/cluster-issuer"] → metadata.annotations["cert-manager.io/cluster-issuer"]`}},
+		"annotation outdented":   {ingress, `{metadata: {cert-manager.io/cluster-issuer: le}}`, []string{`metadata["cert-manager.io/cluster-issuer"] → metadata.annotations["cert-manager.io/cluster-issuer"]`}},
+		"misplaced":              {ingress, `{spec: {annotations: {a: b}}}`, []string{"spec.annotations → metadata.annotations"}},
+		"misplaced in a list":    {ingress, `{spec: {secretName: b}}`, []string{"spec.secretName → spec.tls[].secretName"}},
+		"at the top":             {ingress, `{annotations: {a: b}, tls: []}`, []string{"annotations → metadata.annotations", "tls → spec.tls"}},
+		"case":                   {ingress, `{spec: {tls: [{}, {secretname: b}], TLS: []}}`, []string{"spec.TLS → spec.tls", "spec.tls[1].secretname → spec.tls[1].secretName"}},
+		"what was in v1beta1":    {ingress, `{spec: {rules: [{http: {paths: [{backend: {serviceName: a}}]}}]}}`, []string{"spec.rules[0].http.paths[0].backend.serviceName → "}},
+		"a listener":             {gateway, `{spec: {listeners: [{hostName: a, tls: {certificateRef: {name: b}}}]}}`, []string{"spec.listeners[0].hostName → spec.listeners[0].hostname", "spec.listeners[0].tls.certificateRef → spec.listeners[0].tls.certificateRefs"}},
+		"a set's parents":        {listenerSet, `{spec: {parentRefs: [{name: a}]}}`, []string{"spec.parentRefs → spec.parentRef"}},
+		"the older Gateway":      {"gateway.networking.k8s.io/v1beta1 Gateway", `{spec: {Listeners: []}}`, []string{"spec.Listeners → spec.listeners"}},
+		"a Certificate":          {"cert-manager.io/v1 Certificate", `{spec: {secretname: a, dnsName: [b], privateKey: {algoritm: RSA}}}`, []string{"spec.dnsName → spec.dnsNames", "spec.privateKey.algoritm → spec.privateKey.algorithm", "spec.secretname → spec.secretName"}},
+		"an issuer":              {"cert-manager.io/v1 ClusterIssuer", `{spec: {acme: {solvers: [{http01: {ingress: {ingressclassname: a}}}]}, vault: {auth: {}}}}`, []string{"spec.acme.solvers[0].http01.ingress.ingressclassname → spec.acme.solvers[0].http01.ingress.ingressClassName"}},
+		"another kind":           {"v1 Service", `{spec: {what: ever}}`, nil},
+		"what has another type":  {ingress, `{metadata: [a], spec: {tls: {a: b}, rules: [1, [x]]}}`, nil},
+		"nothing that is nearly": {ingress, `{spec: {zebra: 1}}`, []string{"spec.zebra → "}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			var object map[string]any
+			if err := yaml.Unmarshal([]byte(tt.text), &object); err != nil {
+				t.Fatal(err)
+			}
+			apiVersion, kind, _ := strings.Cut(tt.kind, " ")
+			var got []string
+			for _, field := range schema.Unknown(object, apiVersion, kind) {
+				got = append(got, field.Path+" → "+field.Right)
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestUnknownFieldsAreBounded(t *testing.T) {
+	object := map[string]any{}
+	for i := range 1000 {
+		object[string(rune('α'+i))] = nil
+	}
+	if n := len(schema.Unknown(object, "networking.k8s.io/v1", "Ingress")); n != 20 {
+		t.Errorf("%d are told", n)
+	}
+}
