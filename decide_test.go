@@ -454,6 +454,13 @@ func TestInheritance(t *testing.T) {
 				`error ParentNotFound spec.parentRef: its parent is a Service of group "gateway.networking.k8s.io", not a Gateway`,
 			},
 		},
+		"no parent": {
+			set: set(own, "{}"),
+			want: []string{
+				"ignored: it has no parentRef with a name: it attaches to no Gateway",
+				"error ParentNotFound spec.parentRef: it has no parentRef with a name: it attaches to no Gateway",
+			},
+		},
 		"a parent whose name is a trap": {
 			set: set(own, `{name: "edge\nERROR", kind: "Gate\nway"}`),
 			want: []string{

@@ -36,7 +36,7 @@ func Read(content []byte, file, what string) (*Document, error) {
 	case errors.Is(err, io.EOF):
 		return wrong(1, "the file is empty, must hold %s", what)
 	case err != nil:
-		return nil, d.unreadable(err)
+		return nil, d.unreadable(content, err)
 	}
 	d.root = first.Content[0]
 	if d.root.Kind != yaml.MappingNode {
@@ -46,13 +46,13 @@ func Read(content []byte, file, what string) (*Document, error) {
 	case err == nil:
 		_, d.rest = wrong(second.Line, "a second document, must be one a file")
 	case !errors.Is(err, io.EOF):
-		d.rest = d.unreadable(err)
+		d.rest = d.unreadable(content, err)
 	}
 	return d, nil
 }
 
 // unreadable says why a text is no YAML, with the usual cause.
-func (d *Document) unreadable(err error) error {
+func (d *Document) unreadable(content []byte, err error) error {
 	text := strings.TrimPrefix(err.Error(), "yaml: ")
 	where, what, found := strings.Cut(text, ": ")
 	number, numbered := strings.CutPrefix(where, "line ")
@@ -60,8 +60,29 @@ func (d *Document) unreadable(err error) error {
 	if !found || !numbered || failed != nil {
 		return Mistake{File: d.file, Line: 1, Err: fmt.Errorf("no YAML: %s", text)}
 	}
-	return Mistake{File: d.file, Line: line, Err: fmt.Errorf(
-		"no YAML: %s; look for its indentation, by spaces alone, and for quotes and brackets there and below", what)}
+	hint := TabHint(content, line-1)
+	if hint == "" {
+		hint = "; look for its indentation, by spaces alone, and for quotes and brackets there and below"
+	}
+	return Mistake{File: d.file, Line: line, Err: fmt.Errorf("no YAML: %s%s", what, hint)}
+}
+
+// TabHint is the hint, to be put behind what a YAML reader says of a line, if that is indented by
+// a tab; else empty. The lines count from 0.
+func TabHint(content []byte, line int) string {
+	for range line {
+		_, rest, found := bytes.Cut(content, []byte("\n"))
+		if !found {
+			break
+		}
+		content = rest
+	}
+	first, _, _ := bytes.Cut(content, []byte("\n"))
+	indentation := first[:len(first)-len(bytes.TrimLeft(first, " \t"))]
+	if !bytes.Contains(indentation, []byte("\t")) {
+		return ""
+	}
+	return "; the line is indented by a tab, must be by spaces"
 }
 
 // Identify wants the document to be of an apiVersion and kind.

@@ -126,7 +126,7 @@ func TestEveryMistakeOfADocumentHasItsPlace(t *testing.T) {
 		"null":                {"---\n", []string{"r.yaml:1: not a mapping, must be a recipe"}},
 		"two documents":       {"serves: 1\n---\nserves: 2\n", []string{"r.yaml:2: a second document, must be one a file"}},
 		"a second, broken":    {"serves: 1\n---\n{\n", []string{"r.yaml:3: no YAML: "}},
-		"a tab":               {"serves: 1\n\tname: a\n", []string{"r.yaml:2: no YAML: found a tab character that violates indentation; look for its indentation"}},
+		"a tab":               {"serves: 1\n\tname: a\n", []string{"r.yaml:2: no YAML: found a tab character that violates indentation; the line is indented by a tab"}},
 		"an unknown alias":    {"serves: *a\n", []string{`r.yaml:1: no YAML: unknown anchor 'a' referenced`}},
 		"misspelt":            {"serves: 1\nlables: {}\n", []string{`r.yaml:2: unknown field "lables", did you mean "labels"?`}},
 		"misspelt, inside":    {"serves: 1\nsteps: [{do: a, wiat: 1s}]\n", []string{`r.yaml:2: unknown field "steps[0].wiat", did you mean "wait"?`}},

@@ -53,6 +53,10 @@ const (
 	Refused Reason = "Refused"
 	// WebhookDown is an admission webhook that has not answered for minutes.
 	WebhookDown Reason = "WebhookDown"
+	// UnknownField is a field of a manifest that its kind doesn't have.
+	UnknownField Reason = "UnknownField"
+	// NotServed is a manifest whose version or kind no API server serves.
+	NotServed Reason = "NotServed"
 )
 
 // Explained is a reason and the sentence that says when it occurs.
@@ -94,6 +98,8 @@ var reasons = []Explained{
 	{Reason: FieldNotServed, Sentence: "The Certificate CRD in this cluster lacks a field that an annotation asks for. It is left out."},
 	{Reason: Refused, Sentence: "The API server refuses what the object asks for, by admission or validation. It is tried again slowly.", Answered: true},
 	{Reason: WebhookDown, Sentence: "An admission webhook has not answered for minutes, so that nothing can be written.", Answered: true},
+	{Reason: UnknownField, Sentence: "A field of a manifest is unknown to its kind. API servers refuse it, or drop it. Only plan -f says so."},
+	{Reason: NotServed, Sentence: "No API server serves what a manifest says it is, in this version or under this name. It isn't planned. Only plan -f says so."},
 }
 
 // Reasons lists every reason in the order in which the reference page shows them.

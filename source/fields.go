@@ -1,7 +1,6 @@
 package source
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -19,10 +18,23 @@ type fields struct {
 }
 
 func (f *fields) wrong(path, want string, got any) {
-	f.errs = append(f.errs, fmt.Errorf("%s: must be %s, not %s", path, want, typeName(got)))
+	hint := ""
+	if want == "a string" && isScalar(got) {
+		hint = ": put it in quotes"
+	}
+	f.errs = append(f.errs, fmt.Errorf("%s: must be %s, not %s%s", path, want, typeName(got), hint))
 }
 
-func (f *fields) err() error { return errors.Join(f.errs...) }
+func (f *fields) err() error { return problem.Join(f.errs...) }
+
+// isScalar says whether a value is one that YAML takes for a string if it stands in quotes.
+func isScalar(value any) bool {
+	switch value.(type) {
+	case map[string]any, []any:
+		return false
+	}
+	return true
+}
 
 // mapping reads an object; it is nil where there is none.
 func (f *fields) mapping(value any, path string) map[string]any {

@@ -88,7 +88,12 @@ func (listenerSet) Switches() []Switch { return []Switch{SwitchGatewayAPI, Switc
 
 // Parent is the Gateway that the set attaches to.
 func (listenerSet) Parent(object *Object) (parent *Parent, wrong string) {
-	if parent = object.Parent; parent != nil && (parent.Group != GatewayGroup || parent.Kind != GatewayKind) {
+	parent = object.Parent
+	switch {
+	case parent == nil:
+	case parent.Name == "":
+		wrong = "it has no parentRef with a name: it attaches to no Gateway"
+	case parent.Group != GatewayGroup || parent.Kind != GatewayKind:
 		wrong = fmt.Sprintf("its parent is a %s of group %q, not a Gateway", problem.Name(parent.Kind), parent.Group)
 	}
 	return parent, wrong

@@ -43,6 +43,8 @@ func (f failure) Unwrap() error { return f.error }
 func Main(options ...Option) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	// From the first signal on they have their usual effect again: the second one kills.
+	context.AfterFunc(ctx, stop)
 	return Run(ctx, os.Args, Streams{In: os.Stdin, Out: os.Stdout, ErrOut: os.Stderr}, options...)
 }
 

@@ -34,16 +34,22 @@ func newDocuments(policy *certshim.Policy, c configuration.Configuration, namesp
 	return &documents{planInventory: newPlanInventory(policy, c), namespace: namespace, policy: policy, namespaces: c.Namespaces}
 }
 
-// add takes a document in. It says whether there was one of the same object before, which it
-// replaces. An error names the field that can't be read.
-func (d *documents) add(object *unstructured.Unstructured, at manifest.Position) (replaced bool, err error) {
+// add takes a document in, unless no API server would. It says whether there was one of the same
+// object before, which it replaces. An error names the fields that can't be read.
+func (d *documents) add(document manifest.Document) (replaced bool, err error) {
+	if fault, is := notServed(document); is {
+		d.faults = append(d.faults, fault)
+		return false, nil
+	}
+	object := document.Object
 	kind := resolver.GroupKind(object.GroupVersionKind().GroupKind())
 	if reader, isSource := d.policy.Kinds.Lookup(kind.Group, kind.Kind); isSource {
-		return d.addSource(reader, object, at)
+		return d.addSource(reader, document)
 	}
+	d.faults = append(d.faults, unknownFields(document)...)
 	switch kind {
 	case inventory.CertificateKind():
-		return d.addNamed(kind, d.WholeCertificates(), object, at)
+		return d.addNamed(kind, d.WholeCertificates(), object, document.At)
 	case inventory.NamespaceKind():
 		addServerLabel(object)
 		return false, put(d.Namespaces(), object)
@@ -63,20 +69,32 @@ func (d *documents) add(object *unstructured.Unstructured, at manifest.Position)
 }
 
 func (d *documents) ignore(object *unstructured.Unstructured) {
-	d.ignored.Documents++
-	d.ignored.Kinds[strings.TrimSpace(object.GetAPIVersion()+" "+object.GetKind())]++
+	d.ignored.count(strings.TrimSpace(object.GetAPIVersion() + " " + object.GetKind()))
 }
 
 // addSource takes a source in, under a name of its own if the server is to make one.
-func (d *documents) addSource(reader source.Kind, object *unstructured.Unstructured, at manifest.Position) (bool, error) {
-	kind := source.GroupKindOf(reader)
+func (d *documents) addSource(reader source.Kind, document manifest.Document) (replaced bool, err error) {
+	kind, object := source.GroupKindOf(reader), document.Object
 	if object.GetName() == "" && object.GetGenerateName() != "" {
 		object.SetName(object.GetGenerateName() + "*")
 		for n := 2; d.isKnown(kind, object); n++ {
 			object.SetName(fmt.Sprintf("%s*(%d)", object.GetGenerateName(), n))
 		}
 	}
-	return d.addNamed(resolver.GroupKind(kind), d.sourcesOf(reader), object, at)
+	key := d.keyOf(kind, object)
+	// Before it is taken in: the inventory keeps what decisions read alone.
+	unknown := unknownFields(document)
+	replaced, err = d.addNamed(resolver.GroupKind(kind), d.sourcesOf(reader), object, document.At)
+	delete(d.unknown, key)
+	switch {
+	case err != nil:
+		// What can't be read is told, and decides nothing; that it is there still counts.
+		d.others[key] = true
+		d.faults = append(d.faults, unknown...)
+	case len(unknown) > 0:
+		d.unknown[key] = unknown
+	}
+	return replaced, err
 }
 
 // keyOf names the object of a document, in the namespace that kubectl would give it.
@@ -99,11 +117,9 @@ func (d *documents) addNamed(kind resolver.GroupKind, intake inventory.Intake, o
 	}
 	key := d.keyOf(source.GroupKind(kind), object)
 	_, replaced = d.places[key]
+	d.places[key] = at
 	if d.watches(key.Namespace()) {
 		err = put(intake, object)
-	}
-	if err == nil {
-		d.places[key] = at
 	}
 	return replaced, err
 }
@@ -112,12 +128,10 @@ func (d *documents) watches(namespace string) bool {
 	return len(d.namespaces) == 0 || slices.Contains(d.namespaces, namespace)
 }
 
-// put takes an object in, unless it can't be read.
+// put takes an object in. Of one that can't be read no more is known than that it is there.
 func put(intake inventory.Intake, object *unstructured.Unstructured) error {
 	packed, err := intake.Pack(object)
-	if err == nil {
-		intake.Put(packed)
-	}
+	intake.Put(packed)
 	return err
 }
 

@@ -1,17 +1,21 @@
 package app
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/certshim/certshim/cmd/certshim/app/manifest"
 )
 
-// input are the files of -f, as kubectl reads them: files, folders, and - for standard input.
+// input are the files of -f, as kubectl reads them: files, folders, patterns, and - for
+// standard input.
 type input struct {
 	paths     []string
 	recursive bool
@@ -19,11 +23,13 @@ type input struct {
 }
 
 // each calls do for every document, and with every error: one of a document, or of a file
-// that can't be read. It goes on after both.
-func (in input) each(do func(manifest.Document, error)) {
+// that can't be read. It goes on after both, until the context ends.
+func (in input) each(ctx context.Context, do func(manifest.Document, error)) {
 	for _, path := range in.paths {
 		if path == "-" {
-			readStream("-", in.stdin, do)
+			stdin, stop := untilDone(ctx, in.stdin)
+			readStream(ctx, "-", stdin, do)
+			stop()
 			continue
 		}
 		files, err := in.files(path)
@@ -31,59 +37,105 @@ func (in input) each(do func(manifest.Document, error)) {
 			do(manifest.Document{}, err)
 		}
 		for _, file := range files {
-			readFile(file, do)
+			if ctx.Err() == nil {
+				readFile(ctx, file, do)
+			}
 		}
 	}
 }
 
-// files gives a file itself, or a folder's manifests: of its subfolders too with -R.
+// untilDone reads on until the context ends, also where a read doesn't return.
+func untilDone(ctx context.Context, from io.Reader) (to io.Reader, stop func() bool) {
+	reader, writer := io.Pipe()
+	go func() {
+		_, err := io.Copy(writer, from)
+		_ = writer.CloseWithError(err) // never fails
+	}()
+	return reader, context.AfterFunc(ctx, func() { _ = writer.CloseWithError(context.Cause(ctx)) })
+}
+
+// files gives a file itself, a folder's manifests, of its subfolders too with -R, or those of
+// everything that a pattern matches.
 func (in input) files(path string) ([]string, error) {
 	info, err := os.Stat(path)
-	if err != nil {
-		return nil, fmt.Errorf("read -f: %w", err)
-	}
-	if !info.IsDir() {
+	switch {
+	case err == nil && info.IsDir():
+		return in.folder(path)
+	case err == nil:
 		return []string{path}, nil
+	case strings.HasPrefix(path, "http://") || strings.HasPrefix(path, "https://"):
+		return nil, fmt.Errorf("read -f %s: URLs aren't read; download it: curl -fsSL %s | certshim plan -f -", path, path)
+	case errors.Is(err, fs.ErrNotExist) && strings.ContainsAny(path, "*?["):
+		return in.matches(path)
 	}
+	return nil, fmt.Errorf("read -f: %w", err)
+}
+
+// matches gives the manifests of what a pattern matches, as kubectl has it.
+func (in input) matches(pattern string) ([]string, error) {
+	paths, err := filepath.Glob(pattern)
+	if err != nil {
+		return nil, fmt.Errorf("read -f %s: %w", pattern, err)
+	}
+	if len(paths) == 0 {
+		return nil, fmt.Errorf("read -f %s: no file matches the pattern", pattern)
+	}
+	var all []string
+	for _, path := range paths {
+		files, failed := in.files(path)
+		all, err = append(all, files...), errors.Join(err, failed)
+	}
+	return all, err
+}
+
+// folder gives the manifests in it: of its subfolders too with -R.
+func (in input) folder(path string) ([]string, error) {
 	var files []string
-	err = filepath.WalkDir(path, func(name string, entry fs.DirEntry, err error) error {
+	deeper := false
+	err := filepath.WalkDir(path, func(name string, entry fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return err
 		case entry.IsDir() && name != path && !in.recursive:
+			deeper = true
 			return fs.SkipDir
 		case !entry.IsDir() && isManifest(name):
 			files = append(files, name)
 		}
 		return nil
 	})
-	if err != nil {
+	switch {
+	case err != nil:
 		return files, fmt.Errorf("read -f %s: %w", path, err)
+	case len(files) > 0:
+		return files, nil
+	case deeper:
+		return nil, fmt.Errorf("read -f %s: no file ends in .yaml, .yml or .json; its subfolders are read with -R", path)
 	}
-	if len(files) == 0 {
-		return nil, fmt.Errorf("read -f %s: no file ends in .yaml, .yml or .json", path)
-	}
-	return files, nil
+	return nil, fmt.Errorf("read -f %s: no file ends in .yaml, .yml or .json", path)
 }
 
 func isManifest(name string) bool {
 	return slices.Contains([]string{".yaml", ".yml", ".json"}, filepath.Ext(name))
 }
 
-func readFile(name string, do func(manifest.Document, error)) {
-	file, err := os.Open(name)
+func readFile(ctx context.Context, name string, do func(manifest.Document, error)) {
+	file, err := openRegular(name)
 	if err != nil {
-		do(manifest.Document{}, err)
+		do(manifest.Document{}, fmt.Errorf("read -f: %w", err))
 		return
 	}
-	readStream(name, file, do)
+	readStream(ctx, name, file, do)
 	if err := file.Close(); err != nil {
 		do(manifest.Document{}, err)
 	}
 }
 
-func readStream(name string, from io.Reader, do func(manifest.Document, error)) {
+func readStream(ctx context.Context, name string, from io.Reader, do func(manifest.Document, error)) {
 	for document, err := range (manifest.Reader{Name: name}).Documents(from) {
+		if ctx.Err() != nil {
+			return
+		}
 		do(document, err)
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/xml"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 
@@ -156,7 +155,7 @@ func (r issuerTestResult) print(streams Streams) {
 
 // readIssuerType reads a declaration of the operator's own.
 func readIssuerType(file string) (resolver.IssuerType, error) {
-	content, err := os.ReadFile(file)
+	content, err := readRegular(file)
 	if err != nil {
 		return resolver.IssuerType{}, fmt.Errorf("read an issuer type: %w", err)
 	}

@@ -32,6 +32,8 @@ type plan struct {
 	sources   []planned
 	ignored   ignored
 	noHeaders bool
+	// faults are of documents that aren't planned.
+	faults []located
 	// missing says which sources that were named aren't there, and notes what else there is to
 	// say of what was read.
 	missing, notes []string
@@ -43,6 +45,8 @@ type planned struct {
 	outcome certshim.Outcome
 	// at is where the source stands in the input; zero for one of a cluster.
 	at manifest.Position
+	// lines are those of its problems that are known better.
+	lines places
 	// live has the Certificates that exist, by name, as far as they were read.
 	live map[string]map[string]any
 	// applied is set if certshim applied one of its Certificates, of which the plan thinks
@@ -79,20 +83,18 @@ func writes(c certificate.Decision) bool {
 // problems gives all problems, a source's together.
 func (p *plan) problems() []problem.Problem {
 	var all []problem.Problem
+	for _, fault := range p.faults {
+		all = append(all, fault.problem)
+	}
 	for _, one := range p.sources {
 		all = append(all, one.outcome.Problems.All()...)
 	}
 	return all
 }
 
-// problemLine says what is wrong, and with which object of which file, by the reason under
-// which the documentation explains it.
+// problemLine says what is wrong, and where.
 func (one planned) problemLine(p problem.Problem) string {
-	place := p.Object.String()
-	if one.at != (manifest.Position{}) {
-		place = one.at.String() + ": " + place
-	}
-	return string(p.Severity) + ": " + place + ": " + string(p.Reason) + ": " + p.Error()
+	return lineOf(p, one.lines.of(p, one.at))
 }
 
 // summary says in one line what was found.

@@ -15,6 +15,16 @@ type report struct {
 	Kind       string           `json:"kind"`
 	Sources    []reportedSource `json:"sources"`
 	Ignored    ignored          `json:"ignored"`
+	// Problems are those of documents that aren't planned; they are left out if there are none.
+	Problems []documentProblem `json:"problems,omitempty"`
+}
+
+// documentProblem is a problem with its object, and where that stands in the input.
+type documentProblem struct {
+	Object problem.Object `json:"object"`
+	File   string         `json:"file"`
+	Line   int            `json:"line"`
+	reportedProblem
 }
 
 type reportedSource struct {
@@ -77,7 +87,19 @@ func (p *plan) writeReport(w io.Writer) error {
 	for _, one := range p.sources {
 		r.Sources = append(r.Sources, one.report())
 	}
+	for _, fault := range p.faults {
+		r.Problems = append(r.Problems, documentProblem{
+			Object: fault.problem.Object, File: fault.at.File, Line: fault.at.Line, reportedProblem: reportProblem(fault.problem),
+		})
+	}
 	return writeJSON(w, r)
+}
+
+func reportProblem(p problem.Problem) reportedProblem {
+	return reportedProblem{
+		Severity: p.Severity, Path: p.Path, Key: p.Key, Value: p.Value, Allowed: p.Allowed,
+		Suggestion: p.Suggestion, Lines: p.Lines, Reason: p.Reason, Message: p.Message,
+	}
 }
 
 func (one planned) report() reportedSource {
@@ -93,10 +115,7 @@ func (one planned) report() reportedSource {
 		r.Certificates = append(r.Certificates, reportCertificate(c, outcome.Values[c.Name]))
 	}
 	for _, p := range outcome.Problems.All() {
-		r.Problems = append(r.Problems, reportedProblem{
-			Severity: p.Severity, Path: p.Path, Key: p.Key, Value: p.Value, Allowed: p.Allowed,
-			Suggestion: p.Suggestion, Lines: p.Lines, Reason: p.Reason, Message: p.Message,
-		})
+		r.Problems = append(r.Problems, reportProblem(p))
 	}
 	return r
 }

@@ -1,7 +1,6 @@
 package app
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,15 +8,14 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/certshim/certshim"
 	"github.com/certshim/certshim/certificate"
-	"github.com/certshim/certshim/cmd/certshim/app/manifest"
 	"github.com/certshim/certshim/configuration"
 	"github.com/certshim/certshim/inventory"
+	"github.com/certshim/certshim/problem"
 )
 
 type planOptions struct {
@@ -38,6 +36,7 @@ type planOptions struct {
 	labels        labels.Selector
 	selected      selection
 	unreadable    bool
+	ignoreOther   bool
 	// within is the one namespace of a cluster that is looked at, or empty.
 	within string
 }
@@ -71,8 +70,9 @@ kubectl apply --server-side --field-manager=certshim.
 	}
 	flags := cmd.Flags()
 	o.settings = newSettings(flags, bindPolicy)
-	flags.StringSliceVarP(&o.input.paths, "filename", "f", nil, "files, folders, or - for standard input")
+	flags.StringSliceVarP(&o.input.paths, "filename", "f", nil, "files, folders, patterns, or - for standard input")
 	flags.BoolVarP(&o.input.recursive, "recursive", "R", false, "read the subfolders of -f too")
+	flags.BoolVar(&o.ignoreOther, "ignore-other", false, "with -f, leave out what isn't YAML or has no apiVersion and kind, such as values files")
 	flags.StringVarP(&o.namespace, "namespace", "n", "", "namespace to look at; with -f, the one of objects that have none")
 	flags.BoolVarP(&o.allNamespaces, "all-namespaces", "A", false, "look at all namespaces of the cluster")
 	flags.StringVarP(&o.selector, "selector", "l", "", "look at sources with these labels")
@@ -126,8 +126,11 @@ func (o *planOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p := plan{ignored: known.ignored, notes: known.notes, noHeaders: o.noHeaders}
+	p := plan{ignored: known.ignored, notes: known.notes, faults: known.faults, noHeaders: o.noHeaders}
 	for _, key := range known.sorted() {
+		if ctx.Err() != nil {
+			return stopped(ctx)
+		}
 		if !o.wants(key, known) {
 			continue
 		}
@@ -143,13 +146,10 @@ func (o *planOptions) run(ctx context.Context) error {
 
 // read fills the inventory.
 func (o *planOptions) read(ctx context.Context) (*planInventory, error) {
-	if !o.offline() {
-		return o.readCluster(ctx)
+	if o.offline() {
+		return o.readInput(ctx)
 	}
-	d := newDocuments(o.policy, o.configuration, cmp.Or(o.namespace, metav1.NamespaceDefault))
-	d.labels = o.labels
-	o.input.each(func(document manifest.Document, err error) { o.take(d, document, err) })
-	return d.finish()
+	return o.readCluster(ctx)
 }
 
 func (o *planOptions) readCluster(ctx context.Context) (*planInventory, error) {
@@ -171,28 +171,6 @@ func (o *planOptions) clusterNamespace() (string, error) {
 		return o.namespace, nil
 	}
 	return o.connection.namespace()
-}
-
-// take adds a document to the inventory, and says what is wrong with it.
-func (o *planOptions) take(known *documents, d manifest.Document, err error) {
-	if err == nil {
-		for _, w := range d.Warnings {
-			printLine(o.streams.ErrOut, "warning: "+w.Error())
-		}
-		var replaced bool
-		if replaced, err = known.add(d.Object, d.At); err != nil {
-			named := strings.TrimSpace(d.Object.GetKind() + " " + d.Object.GetName())
-			err = &manifest.BrokenError{At: d.At, Err: fmt.Errorf("%s: %w", named, err)}
-		}
-		if replaced {
-			printLine(o.streams.ErrOut, fmt.Sprintf("warning: %s: %s %s/%s occurs twice, the last one counts",
-				d.At, d.Object.GetKind(), d.Object.GetNamespace(), d.Object.GetName()))
-		}
-	}
-	if err != nil {
-		o.unreadable = true
-		printLine(o.streams.ErrOut, "error: "+err.Error())
-	}
 }
 
 // wants says whether a source is among those that were asked for.
@@ -218,7 +196,11 @@ func (o *planOptions) decide(ctx context.Context, key inventory.Key, known *plan
 		}
 	}
 	object, _ := look.Object()
-	one := planned{object: object, outcome: outcome, at: known.places[key], live: map[string]map[string]any{}}
+	one := planned{object: object, outcome: outcome, at: known.places[key], lines: places{}, live: map[string]map[string]any{}}
+	for _, unknown := range known.unknown[key] {
+		one.outcome.Problems.Add(unknown.problem)
+		one.lines[placeKey(unknown.problem)] = unknown.at.Line
+	}
 	for _, c := range outcome.Certificates {
 		if existing, presence := look.Certificate(c.Namespace, c.Name); presence == certshim.Present {
 			one.live[c.Name] = existing.Live
@@ -253,6 +235,10 @@ func (o *planOptions) print(p plan) error {
 		return err
 	}
 	failed := false
+	for _, fault := range p.faults {
+		failed = failed || fault.problem.Severity == problem.Error
+		printLine(o.streams.ErrOut, fault.line())
+	}
 	for _, one := range p.sources {
 		failed = failed || one.outcome.Problems.HasErrors()
 		for _, found := range one.outcome.Problems.All() {

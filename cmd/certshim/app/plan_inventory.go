@@ -18,12 +18,17 @@ import (
 // itself has to say of the documents.
 type planInventory struct {
 	*inventory.Inventory
-	// labels are those of the sources that are asked for, and others the sources that have not.
+	// labels are those of the sources that are asked for, and others the sources that have not, or
+	// that can't be read.
 	labels labels.Selector
 	others map[inventory.Key]bool
 	// places has where the sources and Certificates of documents stand.
 	places  map[inventory.Key]manifest.Position
 	ignored ignored
+	// unknown are the fields of sources that their kinds don't have, and faults what is wrong with
+	// documents that aren't planned.
+	unknown map[inventory.Key][]located
+	faults  []located
 	// notes are for whoever asked, in whole lines.
 	notes []string
 	// live reads from a cluster what decisions need of a Certificate; nil for documents.
@@ -36,6 +41,11 @@ type ignored struct {
 	Kinds     map[string]int `json:"kinds"`
 }
 
+func (i *ignored) count(kind string) {
+	i.Documents++
+	i.Kinds[kind]++
+}
+
 // newPlanInventory is empty. As in the controller, nothing is known outside of the namespaces that the
 // configuration limits it to.
 func newPlanInventory(policy *certshim.Policy, c configuration.Configuration) *planInventory {
@@ -45,6 +55,7 @@ func newPlanInventory(policy *certshim.Policy, c configuration.Configuration) *p
 		others:    map[inventory.Key]bool{},
 		places:    map[inventory.Key]manifest.Position{},
 		ignored:   ignored{Kinds: map[string]int{}},
+		unknown:   map[inventory.Key][]located{},
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"os"
 	"slices"
 	"strings"
 
@@ -60,7 +59,7 @@ func (o *pluginTestOptions) run(cmd *cobra.Command, socket string) error {
 	if !slices.Contains(testFormats(), o.format) {
 		return badFormat(o.format, testFormats()...)
 	}
-	data, err := os.ReadFile(o.fixture)
+	data, err := readRegular(o.fixture)
 	if err != nil {
 		return fmt.Errorf("read --fixture: %w", err)
 	}

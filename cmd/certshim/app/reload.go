@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"slices"
 	"time"
 
@@ -113,7 +112,7 @@ func fingerprint(paths []string) [sha256.Size]byte {
 		files, err := typeFiles(path)
 		_, _ = fmt.Fprintf(sum, "%q %v\n", path, err)
 		for _, file := range files {
-			content, err := os.ReadFile(file)
+			content, err := readRegular(file)
 			_, _ = fmt.Fprintf(sum, "%q %q %v\n", file, content, err)
 		}
 	}

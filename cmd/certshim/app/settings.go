@@ -2,7 +2,6 @@ package app
 
 import (
 	"fmt"
-	"os"
 
 	"github.com/spf13/pflag"
 
@@ -31,7 +30,7 @@ func newSettings(flags *pflag.FlagSet, bind func(*pflag.FlagSet, *configuration.
 func (s *settings) configuration(given *pflag.FlagSet) (configuration.Configuration, error) {
 	c := configuration.Default()
 	if s.file != "" {
-		text, err := os.ReadFile(s.file)
+		text, err := readRegular(s.file)
 		if err != nil {
 			return c, fmt.Errorf("read --config: %w", err)
 		}

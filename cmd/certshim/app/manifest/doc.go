@@ -6,5 +6,6 @@
 // as a [*BrokenError] with file and line, and the next one is read all the same. The text
 // of one document is held at a time, and its size is bounded.
 //
-// It may import: the standard library, apimachinery, a YAML reader. It knows no kind.
+// It may import: the standard library, apimachinery, YAML readers, declaration for its hints. It
+// knows no kind.
 package manifest

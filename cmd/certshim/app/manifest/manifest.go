@@ -28,12 +28,29 @@ type Document struct {
 	Object *unstructured.Unstructured
 	// Warnings are about the text, such as a key that occurs twice.
 	Warnings []*BrokenError
+
+	// text has the object at the place, such as items[2].
+	text  *text
+	place string
+}
+
+// Find gives the line of a field, or of the part of the way to it that is there. The steps are
+// keys and indexes.
+func (d Document) Find(steps ...string) Position {
+	at := d.At
+	if d.text != nil {
+		at.Line = d.text.lineOf(append(stepsOf(d.place), steps...))
+	}
+	return at
 }
 
 // BrokenError is a document, or a part of one, that can't be read.
 type BrokenError struct {
 	At  Position
 	Err error
+	// Other is set for text that need not be meant for an object of Kubernetes: it is neither YAML
+	// nor JSON, or has no apiVersion or kind.
+	Other bool
 }
 
 // Error gives file:line: what is wrong.
@@ -90,7 +107,9 @@ func (r Reader) read(c chunk, limit int, yield func(Document, error) bool) bool 
 	}
 	for _, v := range c.values() {
 		if v.err != nil {
-			if !yield(Document{}, r.broken(v.line, v.err)) {
+			broken := r.broken(v.line, v.err)
+			broken.Other = true
+			if !yield(Document{}, broken) {
 				return false
 			}
 			continue
@@ -116,15 +135,16 @@ func (r Reader) objects(v value) iter.Seq2[Document, error] {
 			warnings = append(warnings, r.broken(v.line+w.line, w.err))
 		}
 		for item := range flatten(v.content, "") {
-			err := item.check()
-			if err != nil {
-				if !yield(Document{}, r.broken(v.line, err)) {
+			if err := item.check(); err != nil {
+				broken := r.broken(v.line, err)
+				broken.Other = isOther(err)
+				if !yield(Document{}, broken) {
 					return
 				}
 				continue
 			}
 			object := &unstructured.Unstructured{Object: item.object}
-			d := Document{At: Position{File: r.Name, Line: v.line}, Object: object, Warnings: warnings}
+			d := Document{At: Position{File: r.Name, Line: v.line}, Object: object, Warnings: warnings, text: v.text, place: item.place}
 			warnings = nil
 			if !yield(d, nil) {
 				return
@@ -132,6 +152,12 @@ func (r Reader) objects(v value) iter.Seq2[Document, error] {
 		}
 	}
 }
+
+// otherError says why a value isn't an object of Kubernetes.
+type otherError string
+
+// Error says it.
+func (e otherError) Error() string { return string(e) }
 
 // item is what stands where an object is wanted, and its place in a list.
 type item struct {
@@ -149,7 +175,7 @@ func flatten(content any, place string) iter.Seq[item] {
 func flattenInto(content any, place string, yield func(item) bool) bool {
 	object, isObject := content.(map[string]any)
 	if !isObject {
-		return yield(item{place: place, err: fmt.Errorf("%s, must be an object with apiVersion and kind", describe(content))})
+		return yield(item{place: place, err: otherError(describe(content) + ", must be an object with apiVersion and kind")})
 	}
 	kind, _ := object["kind"].(string)
 	content, hasItems := object["items"]
@@ -189,7 +215,7 @@ func (i item) check() error {
 	}
 	for _, key := range []string{"apiVersion", "kind"} {
 		if text, isText := i.object[key].(string); !isText || text == "" {
-			return fmt.Errorf("%s%s is %s, must be the %s of an object", i.place, key, describe(i.object[key]), key)
+			return otherError(fmt.Sprintf("%s%s is %s, must be the %s of an object", i.place, key, describe(i.object[key]), key))
 		}
 	}
 	metadata, isObject := i.object["metadata"].(map[string]any)
@@ -202,6 +228,11 @@ func (i item) check() error {
 		}
 	}
 	return nil
+}
+
+func isOther(err error) bool {
+	var other otherError
+	return errors.As(err, &other)
 }
 
 func (i item) prefix() string {

@@ -81,7 +81,7 @@ func TestDocumentsAndTheirLines(t *testing.T) {
 			[]string{"f:3: invalid YAML: found unexpected end of stream", "7 ConfigMap/a"},
 		},
 		"an open quote in the first line": {"\"open\nc: d\n", []string{"f:1: invalid YAML: found unexpected end of stream"}},
-		"a tab":                           {"# c\na:\n\tb: c\n", []string{"f:3: invalid YAML: found character that cannot start any token"}},
+		"a tab":                           {"# c\na:\n\tb: c\n", []string{"f:3: invalid YAML: found character that cannot start any token; the line is indented by a tab, must be by spaces"}},
 		"an unknown anchor":               {"a: 1\nb: *x\n", []string{"f:2: invalid YAML: unknown anchor 'x' referenced"}},
 		"a key twice":                     {a + "data: {}\ndata: {}\n", []string{"1 ConfigMap/a", `warning f:5: the key "data" occurs twice, its last value counts`}},
 		"a key over a merged one":         {"x: &x {kind: A}\n<<: *x\nkind: B\napiVersion: v1\n", []string{"1 B/"}},

@@ -13,6 +13,8 @@ import (
 
 	utiljson "k8s.io/apimachinery/pkg/util/json"
 	"sigs.k8s.io/yaml"
+
+	"github.com/certshim/certshim/declaration"
 )
 
 // value is what one document holds, before anything is known of it.
@@ -21,6 +23,7 @@ type value struct {
 	content  any
 	warnings []remark
 	err      error
+	text     *text
 }
 
 // remark is something noticed a number of lines below a value's first.
@@ -71,6 +74,7 @@ func (c chunk) json() []value {
 			return append(values, value{line: c.lineAt(jsonOffset(err, len(c.text))), err: fmt.Errorf("invalid JSON: %w", err)})
 		}
 		v := value{line: c.lineAt(int(decoder.InputOffset()) - len(raw))}
+		v.text = &text{line: v.line, content: raw}
 		v.err = utiljson.Unmarshal(raw, &v.content)
 		values = append(values, v)
 	}
@@ -95,20 +99,21 @@ func jsonOffset(err error, end int) int {
 // yaml reads one YAML document, as kubectl does: a key that occurs twice is no error, its
 // last value counts.
 func (c chunk) yaml() []value {
-	text, err := toJSON(c.text, yaml.YAMLToJSONStrict)
+	asJSON, err := toJSON(c.text, yaml.YAMLToJSONStrict)
 	var warnings []remark
 	if err != nil {
 		strict := err
-		if text, err = toJSON(c.text, yaml.YAMLToJSON); err != nil {
-			return []value{{line: c.line + errorLine(c.text, err), err: errors.New(withoutLine(err))}}
+		if asJSON, err = toJSON(c.text, yaml.YAMLToJSON); err != nil {
+			below := errorLine(c.text, err)
+			return []value{{line: c.line + below, err: errors.New(withoutLine(err) + declaration.TabHint(c.text, below))}}
 		}
 		// To the strict reader, a key over one that is merged in by << occurs twice.
 		if !bytes.Contains(c.text, []byte("<<")) {
 			warnings = repeatedKeys(strict)
 		}
 	}
-	v := value{line: c.line, warnings: warnings}
-	if v.err = utiljson.Unmarshal(text, &v.content); v.err == nil && v.content == nil {
+	v := value{line: c.line, warnings: warnings, text: &text{line: c.line, content: c.text}}
+	if v.err = utiljson.Unmarshal(asJSON, &v.content); v.err == nil && v.content == nil {
 		return nil
 	}
 	return []value{v}
