@@ -362,7 +362,7 @@ func checkOurs(t *testing.T, page, command string, arguments []string) {
 		stdin.Write(example)
 	}
 	_, stderr, exit := run(t, stdin.Bytes(), arguments...)
-	needs := regexp.MustCompile(`no cluster:|read the kubeconfig:|read --config: open|read -f: stat (manifests|chart)`)
+	needs := regexp.MustCompile(`no cluster:|read the kubeconfig:|read --config: stat|read -f: stat (manifests|chart)`)
 	if exit == 2 && !needs.MatchString(stderr) {
 		t.Errorf("%s: %q ends with %d: %s", page, command, exit, stderr)
 	}

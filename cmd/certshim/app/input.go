@@ -20,15 +20,17 @@ type input struct {
 	paths     []string
 	recursive bool
 	stdin     io.Reader
+	// values counts what was read so far, empty lists included.
+	values int
 }
 
 // each calls do for every document, and with every error: one of a document, or of a file
 // that can't be read. It goes on after both, until the context ends.
-func (in input) each(ctx context.Context, do func(manifest.Document, error)) {
+func (in *input) each(ctx context.Context, do func(manifest.Document, error)) {
 	for _, path := range in.paths {
 		if path == "-" {
 			stdin, stop := untilDone(ctx, in.stdin)
-			readStream(ctx, "-", stdin, do)
+			in.readStream(ctx, "-", stdin, do)
 			stop()
 			continue
 		}
@@ -38,7 +40,7 @@ func (in input) each(ctx context.Context, do func(manifest.Document, error)) {
 		}
 		for _, file := range files {
 			if ctx.Err() == nil {
-				readFile(ctx, file, do)
+				in.readFile(ctx, file, do)
 			}
 		}
 	}
@@ -56,7 +58,7 @@ func untilDone(ctx context.Context, from io.Reader) (to io.Reader, stop func() b
 
 // files gives a file itself, a folder's manifests, of its subfolders too with -R, or those of
 // everything that a pattern matches.
-func (in input) files(path string) ([]string, error) {
+func (in *input) files(path string) ([]string, error) {
 	info, err := os.Stat(path)
 	switch {
 	case err == nil && info.IsDir():
@@ -72,7 +74,7 @@ func (in input) files(path string) ([]string, error) {
 }
 
 // matches gives the manifests of what a pattern matches, as kubectl has it.
-func (in input) matches(pattern string) ([]string, error) {
+func (in *input) matches(pattern string) ([]string, error) {
 	paths, err := filepath.Glob(pattern)
 	if err != nil {
 		return nil, fmt.Errorf("read -f %s: %w", pattern, err)
@@ -89,7 +91,7 @@ func (in input) matches(pattern string) ([]string, error) {
 }
 
 // folder gives the manifests in it: of its subfolders too with -R.
-func (in input) folder(path string) ([]string, error) {
+func (in *input) folder(path string) ([]string, error) {
 	var files []string
 	deeper := false
 	err := filepath.WalkDir(path, func(name string, entry fs.DirEntry, err error) error {
@@ -119,20 +121,21 @@ func isManifest(name string) bool {
 	return slices.Contains([]string{".yaml", ".yml", ".json"}, filepath.Ext(name))
 }
 
-func readFile(ctx context.Context, name string, do func(manifest.Document, error)) {
+func (in *input) readFile(ctx context.Context, name string, do func(manifest.Document, error)) {
 	file, err := openRegular(name)
 	if err != nil {
 		do(manifest.Document{}, fmt.Errorf("read -f: %w", err))
 		return
 	}
-	readStream(ctx, name, file, do)
+	in.readStream(ctx, name, file, do)
 	if err := file.Close(); err != nil {
 		do(manifest.Document{}, err)
 	}
 }
 
-func readStream(ctx context.Context, name string, from io.Reader, do func(manifest.Document, error)) {
-	for document, err := range (manifest.Reader{Name: name}).Documents(from) {
+func (in *input) readStream(ctx context.Context, name string, from io.Reader, do func(manifest.Document, error)) {
+	reader := manifest.Reader{Name: name, Count: func() { in.values++ }}
+	for document, err := range reader.Documents(from) {
 		if ctx.Err() != nil {
 			return
 		}

@@ -17,18 +17,15 @@ import (
 func (o *planOptions) readInput(ctx context.Context) (*planInventory, error) {
 	d := newDocuments(o.policy, o.configuration, cmp.Or(o.namespace, metav1.NamespaceDefault))
 	d.labels = o.labels
-	read := 0
 	o.input.each(ctx, func(document manifest.Document, err error) {
-		if ctx.Err() != nil {
-			return
+		if ctx.Err() == nil {
+			o.take(d, document, err)
 		}
-		read++
-		o.take(d, document, err)
 	})
 	if ctx.Err() != nil {
 		return nil, stopped(ctx)
 	}
-	if read == 0 {
+	if o.input.values == 0 && !o.unreadable {
 		return nil, errors.New("there is no document in the input: nothing was read")
 	}
 	return d.finish()

@@ -111,7 +111,7 @@ func checkData(t *testing.T, format, text string) {
 	switch format {
 	case "json", "yaml":
 		_, stderr, exit := run(t, []byte(text), "plan", "-f", "-")
-		if exit != 0 {
+		if exit != 0 && text != "" {
 			t.Fatalf("what %s prints is no manifest: %s\n%s", format, stderr, text)
 		}
 	case "report":

@@ -69,6 +69,9 @@ type Reader struct {
 	Name string
 	// MaxDocument limits the text of one document, in bytes; 0 means [MaxDocument].
 	MaxDocument int
+	// Count, if it is set, is called for every value of the stream, readable or not; an empty list
+	// is one, and an empty document isn't.
+	Count func()
 }
 
 // Documents gives every object in the order of the stream, lists flattened, empty
@@ -103,9 +106,11 @@ func (r Reader) read(c chunk, limit int, yield func(Document, error) bool) bool 
 		return true
 	}
 	if c.cut {
+		r.count()
 		return yield(Document{}, r.broken(c.line, fmt.Errorf("the document is larger than %d bytes", limit)))
 	}
 	for _, v := range c.values() {
+		r.count()
 		if v.err != nil {
 			broken := r.broken(v.line, v.err)
 			broken.Other = true
@@ -121,6 +126,12 @@ func (r Reader) read(c chunk, limit int, yield func(Document, error) bool) bool 
 		}
 	}
 	return true
+}
+
+func (r Reader) count() {
+	if r.Count != nil {
+		r.Count()
+	}
 }
 
 func (r Reader) broken(line int, err error) *BrokenError {
