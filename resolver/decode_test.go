@@ -46,7 +46,7 @@ func TestDecodeTellsWhatIsWrongWithItsLine(t *testing.T) {
 		"a duration of no unit":            {corp + "  constraints:\n    durations: {max: 90}\n", []string{`f.yaml:10: spec.constraints.durations.max: "90", must be a duration`}},
 		"an alias":                         {corp + "  notes: &a [x]\n  title: *a\n", []string{"f.yaml:10: spec.title: an alias"}},
 		"a kind of name":                   {corp + "  constraints:\n    sans:\n      verdict: Warn\n      allowed: [dns]\n", []string{`f.yaml:12: spec.constraints.sans.allowed[0]: "dns" is none of DNS, IP, URI, Email, OtherName, did you mean "DNS"?`}},
-		"a common name's rule":             {corp + "  constraints:\n    commonName: {must: required}\n", []string{`f.yaml:10: spec.constraints.commonName.must: "required" is none of Optional, Required, Forbidden, MustBeSAN, did you mean "Required"?`}},
+		"a common name's rule":             {corp + "  constraints:\n    commonName: {must: required}\n", []string{`f.yaml:10: spec.constraints.commonName.must: "required" is none of Optional, Required, Forbidden, MustBeSAN, RequiredSAN, did you mean "Required"?`}},
 		"a verdict":                        {corp + "  constraints:\n    ca: {allowed: false, verdict: Deny}\n", []string{`f.yaml:10: spec.constraints.ca.verdict: "Deny" is none of Warn, Refuse`}},
 		"falling durations":                {corp + "  constraints:\n    durations: {steps: [2h, 1h]}\n", []string{"f.yaml:10: spec.constraints.durations.steps[1]: 1h is not longer than", "must ascend"}},
 		"crossed durations":                {corp + "  constraints:\n    durations: {min: 4000h, max: 2160h}\n", []string{"spec.constraints.durations.min: the shortest duration, 4000h, is more than the longest, 2160h"}},

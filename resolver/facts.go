@@ -16,8 +16,10 @@ import (
 type Facts struct {
 	DNSNames, IPAddresses, URIs, Emails, OtherNames int
 	// Wildcard is a name that begins with "*.", or "".
-	Wildcard   string
-	CommonName string
+	Wildcard string
+	// WithinWildcard is a DNS name that one of the wildcards covers, or "".
+	WithinWildcard string
+	CommonName     string
 	// CommonNameIsSAN goes by the text, as cert-manager does for a request; it has IP addresses in
 	// the form of [names.IP].
 	CommonNameIsSAN       bool
@@ -47,8 +49,27 @@ func FactsOf(spec map[string]any) Facts {
 	for name := range texts(spec["ipAddresses"]) {
 		f.CommonNameIsSAN = f.CommonNameIsSAN || names.IP(name) == f.CommonName
 	}
+	if f.Wildcard != "" {
+		f.WithinWildcard = withinWildcard(spec["dnsNames"])
+	}
 	f.readKey(spec)
 	return f
+}
+
+// withinWildcard is a name of a list that a wildcard of it covers, which stands for one label.
+func withinWildcard(list any) string {
+	domains := map[string]bool{}
+	for name := range texts(list) {
+		if domain, wild := strings.CutPrefix(name, "*."); wild {
+			domains[names.DNS(domain)] = true
+		}
+	}
+	for name := range texts(list) {
+		if label, domain, _ := strings.Cut(name, "."); label != "*" && domains[names.DNS(domain)] {
+			return name
+		}
+	}
+	return ""
 }
 
 // readKey fills in cert-manager's defaults: RSA with 2048 bits, ECDSA with 256.
@@ -214,6 +235,10 @@ func (r SANRule) breaks(f Facts) Violation {
 	if r.Max > 0 && total > r.Max {
 		return Violation{Field: "dnsNames", Message: "the issuer doesn't sign so many names", Value: fmt.Sprint(total), Allowed: fmt.Sprintf("at most %d names", r.Max)}
 	}
+	if r.NoneWithinWildcards && f.WithinWildcard != "" {
+		_, domain, _ := strings.Cut(f.WithinWildcard, ".")
+		return Violation{Field: "dnsNames", Message: "the issuer doesn't sign a name beside a wildcard that covers it, *." + domain, Value: f.WithinWildcard, Allowed: "one of the two"}
+	}
 	return Violation{}
 }
 
@@ -227,11 +252,11 @@ func joinKinds(kinds []SANKind) string {
 
 func (r CommonNameRule) breaks(f Facts) (message, allowed string) {
 	switch {
-	case r.Must == NameRequired && f.CommonName == "":
+	case (r.Must == NameRequired || r.Must == NameRequiredSAN) && f.CommonName == "":
 		return "the issuer needs a common name", "a common name"
 	case r.Must == NameForbidden && f.CommonName != "":
 		return "the issuer takes no common name", "none"
-	case r.Must == NameMustBeSAN && f.CommonName != "" && !f.CommonNameIsSAN:
+	case (r.Must == NameMustBeSAN || r.Must == NameRequiredSAN) && f.CommonName != "" && !f.CommonNameIsSAN:
 		return "the issuer takes a common name only if it is one of the DNS names or IP addresses, too", "one of the names"
 	case r.MaxBytes > 0 && len(f.CommonName) > r.MaxBytes:
 		return "the issuer takes no common name of this length", fmt.Sprintf("at most %d bytes", r.MaxBytes)

@@ -30,6 +30,11 @@ func TestViolations(t *testing.T) {
 		"an IP as requests have it":  {resolver.Constraints{CommonName: &resolver.CommonNameRule{Must: resolver.NameMustBeSAN}}, object{"commonName": "2001:db8::1", "ipAddresses": []any{"2001:0db8::1"}}, "", ""},
 		"an IP as nobody has it":     {resolver.Constraints{CommonName: &resolver.CommonNameRule{Must: resolver.NameMustBeSAN}}, object{"commonName": "2001:0db8::1", "ipAddresses": []any{"2001:0db8::1"}}, "2001:0db8::1", "commonName"},
 		"a common name, an IP":       {resolver.Constraints{CommonName: &resolver.CommonNameRule{Must: resolver.NameMustBeSAN}}, object{"commonName": "192.0.2.1", "ipAddresses": []any{"192.0.2.1"}}, "", ""},
+		"a needed one that is none":  {resolver.Constraints{CommonName: &resolver.CommonNameRule{Must: resolver.NameRequiredSAN}}, object{"dnsNames": []any{"y"}}, "", "commonName"},
+		"a needed one of its own":    {resolver.Constraints{CommonName: &resolver.CommonNameRule{Must: resolver.NameRequiredSAN}}, object{"commonName": "x", "dnsNames": []any{"y"}}, "x", "commonName"},
+		"a needed one, a DNS name":   {resolver.Constraints{CommonName: &resolver.CommonNameRule{Must: resolver.NameRequiredSAN}}, object{"commonName": "y", "dnsNames": []any{"y"}}, "", ""},
+		"within a wildcard":          {noneWithin(), object{"dnsNames": []any{"WWW.Example.com", "*.example.com"}}, "WWW.Example.com", "sans"},
+		"the domain of a wildcard":   {noneWithin(), object{"dnsNames": []any{"example.com", "*.example.com", "a.b.example.com", "*.b.example.org"}}, "", ""},
 		"no common name, must be":    {resolver.Constraints{CommonName: &resolver.CommonNameRule{Must: resolver.NameMustBeSAN}}, object{"dnsNames": []any{"y"}}, "", ""},
 		"a long common name":         {resolver.Constraints{CommonName: &resolver.CommonNameRule{Must: resolver.NameOptional, MaxBytes: 2}}, object{"commonName": "abc"}, "abc", "commonName"},
 		"the default key":            {resolver.Constraints{Keys: &resolver.KeyRule{Allowed: []resolver.Key{{Algorithm: "RSA", Sizes: []int{2048}}}}}, object{}, "", ""},
@@ -120,4 +125,8 @@ func TestAllowedCertificatesAllocateNothing(t *testing.T) {
 	if n := testing.AllocsPerRun(100, func() { known.Statement(seen).Constraints.Violations(facts) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
+}
+
+func noneWithin() resolver.Constraints {
+	return resolver.Constraints{SANs: &resolver.SANRule{Allowed: []resolver.SANKind{resolver.DNSName}, NoneWithinWildcards: true}}
 }

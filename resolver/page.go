@@ -196,6 +196,9 @@ func (r SANRule) text() string {
 	if r.Max > 0 {
 		text += fmt.Sprintf("; at most %d", r.Max)
 	}
+	if r.NoneWithinWildcards {
+		text += "; none beside a wildcard that covers it"
+	}
 	return text
 }
 
@@ -203,6 +206,7 @@ func (r CommonNameRule) text() string {
 	text := map[CommonNameMust]string{
 		NameRequired: "a common name is needed", NameForbidden: "no common name",
 		NameMustBeSAN: "a common name that is one of the DNS names or IP addresses", NameOptional: "any",
+		NameRequiredSAN: "a common name is needed, and is one of the DNS names or IP addresses",
 	}[r.Must]
 	if r.MaxBytes > 0 {
 		text += fmt.Sprintf("; at most %d bytes", r.MaxBytes)

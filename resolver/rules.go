@@ -43,7 +43,10 @@ const (
 type SANRule struct {
 	Allowed []SANKind `yaml:"allowed,omitempty"`
 	Max     int       `yaml:"max,omitempty"`
-	Verdict Verdict   `yaml:"verdict,omitempty"`
+	// NoneWithinWildcards means that a DNS name may not stand beside a wildcard that covers it. A
+	// plugin can't state it.
+	NoneWithinWildcards bool    `yaml:"noneWithinWildcards,omitempty"`
+	Verdict             Verdict `yaml:"verdict,omitempty"`
 }
 
 // WildcardRule says whether names may begin with "*.".
@@ -61,6 +64,9 @@ const (
 	NameRequired  CommonNameMust = "Required"
 	NameForbidden CommonNameMust = "Forbidden"
 	NameMustBeSAN CommonNameMust = "MustBeSAN"
+	// NameRequiredSAN requires a common name that is one of the other names. A plugin can't state
+	// it.
+	NameRequiredSAN CommonNameMust = "RequiredSAN"
 )
 
 // CommonNameRule limits the common name; a MaxBytes of 0 is no limit.

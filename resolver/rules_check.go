@@ -81,7 +81,7 @@ func (r SANRule) mistakes() declaration.Mistakes {
 
 func (r CommonNameRule) mistakes() declaration.Mistakes {
 	var all declaration.Mistakes
-	if musts := []CommonNameMust{NameOptional, NameRequired, NameForbidden, NameMustBeSAN}; r.Must != "" && !slices.Contains(musts, r.Must) {
+	if musts := []CommonNameMust{NameOptional, NameRequired, NameForbidden, NameMustBeSAN, NameRequiredSAN}; r.Must != "" && !slices.Contains(musts, r.Must) {
 		all.Add("must", declaration.NoneOf(r.Must, musts))
 	}
 	if r.MaxBytes < 0 {
