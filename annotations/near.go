@@ -35,13 +35,27 @@ func newNear(rows []Row, options Options) near {
 	return n
 }
 
-// report adds a warning for every unknown key that resembles a known one.
+// report adds a warning for every unknown key that resembles a known one, or has one of
+// cert-manager's prefixes.
 func (n *near) report(in map[string]string, problems *problem.List) {
 	for _, key := range n.unknown(in) {
-		if meant := n.nearest(key); meant != "" {
+		prefix, meant := n.prefixOf(key), n.nearest(key)
+		name := strings.TrimPrefix(key, prefix)
+		switch {
+		case slices.Contains(challengeKeys(), name):
+			p := unknownKey(key, in[key], "")
+			p.Message += ": the issuer decides how a challenge is solved"
+			problems.Add(p)
+		case meant != "" || prefix == Prefix || prefix == ACMEPrefix:
 			problems.Add(unknownKey(key, in[key], meant))
 		}
 	}
+}
+
+// challengeKeys are keys by which releases before 0.11 chose the solver of a challenge, after their
+// prefix.
+func challengeKeys() []string {
+	return []string{"acme-challenge-type", "acme-dns01-provider", "acme-http01-provider"}
 }
 
 func unknownKey(key, value, meant string) problem.Problem {
@@ -95,6 +109,13 @@ func aliases() map[string]string {
 		"dns-names":                      "alt-names",
 		"dns-sans":                       "alt-names",
 		"email-addresses":                "email-sans",
+		"ingress-class":                  "http01-ingress-class",
+		"key-algorithm":                  "private-key-algorithm",
+		"key-encoding":                   "private-key-encoding",
+		"key-size":                       "private-key-size",
+		"key-usages":                     "usages",
+		"private-key-algo":               "private-key-algorithm",
+		"privatekey-algorithm":           "private-key-algorithm",
 		"http01-ingress-class-name":      "http01-ingress-ingressclassname",
 		"http01-ingress-classname":       "http01-ingress-ingressclassname",
 		"ignore-listeners":               "ignore-tls-listeners",

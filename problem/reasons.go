@@ -9,7 +9,8 @@ type Reason string
 const (
 	// BadConfig is cert-manager's own word for a source that can't be understood.
 	BadConfig Reason = "BadConfig"
-	// UnknownAnnotation is an unknown key that resembles a known one.
+	// UnknownAnnotation is an unknown key that resembles a known one, or has one of cert-manager's
+	// prefixes.
 	UnknownAnnotation Reason = "UnknownAnnotation"
 	// NothingToDo is a trigger annotation on an object that asks for no certificate.
 	NothingToDo Reason = "NothingToDo"
@@ -23,7 +24,7 @@ const (
 	IssuerNotReady Reason = "IssuerNotReady"
 	// IssuerNotAllowed is an issuer that the namespace may not use.
 	IssuerNotAllowed Reason = "IssuerNotAllowed"
-	// HostNotAllowed is a host that the operator's policy doesn't allow here.
+	// HostNotAllowed is a name, mostly a host, that the operator's policy doesn't allow here.
 	HostNotAllowed Reason = "HostNotAllowed"
 	// IssuerResolverUnavailable is an issuer whose resolver hasn't answered yet.
 	IssuerResolverUnavailable Reason = "IssuerResolverUnavailable"
@@ -76,14 +77,14 @@ type Explained struct {
 // reasons has every reason in the order in which the reference page shows them.
 var reasons = []Explained{
 	{Reason: BadConfig, Sentence: "An annotation, a TLS entry or a listener can't be understood as it is written."},
-	{Reason: UnknownAnnotation, Sentence: "An annotation key is unknown, and nearly the same as a known one."},
+	{Reason: UnknownAnnotation, Sentence: "An annotation key is unknown, and nearly the same as a known one, or one of cert-manager.io or acme.cert-manager.io: it does nothing."},
 	{Reason: NothingToDo, Sentence: "The object names an issuer but asks for no certificate: no TLS entry or listener counts."},
 	{Reason: BadIssuer, Sentence: "The issuer annotations don't name an issuer that can exist; the message has the lines that would."},
 	{Reason: IssuerNotFound, Sentence: "The issuer isn't there. The Certificate is made all the same, and is signed once it is; an existing one stays with its present issuer until then.", Settles: true},
 	{Reason: IssuerKindNotInstalled, Sentence: "The cluster has no issuers of this kind: its CRD isn't installed. What is done is the same as for IssuerNotFound.", Settles: true},
 	{Reason: IssuerNotReady, Sentence: "The issuer can't sign now. The Certificate is made all the same, and is signed once the issuer is ready."},
 	{Reason: IssuerNotAllowed, Sentence: "The namespace may not use the issuer. No Certificate is made, and one that exists stays as it is."},
-	{Reason: HostNotAllowed, Sentence: "The operator's policy doesn't allow this host here. No Certificate is made, and one that exists stays as it is."},
+	{Reason: HostNotAllowed, Sentence: "The operator's policy doesn't allow this name here: a host, a URI or an e-mail address. No Certificate is made, and one that exists stays as it is."},
 	{Reason: IssuerResolverUnavailable, Sentence: "The resolver of the issuer, a plugin, has not answered since the start, and the operator lets it set values: new Certificates wait for it.", Settles: true},
 	{Reason: IssuerCannotIssue, Sentence: "The issuer can never sign what is asked for. No Certificate is made from it, and one that exists is not changed to it."},
 	{Reason: IssuerMayRefuse, Sentence: "The issuer will probably refuse what is asked for, or sign something else."},
