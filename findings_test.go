@@ -76,6 +76,40 @@ func TestAMissingIssuerBlocksNothing(t *testing.T) {
 	}
 }
 
+// An issuer of the name that is of another group is what was probably meant.
+func TestAMissingIssuerThatIsOfAnotherGroup(t *testing.T) {
+	pool := resolver.IssuerKey{GroupKind: resolver.GroupKind{Group: "cas-issuer.jetstack.io", Kind: "GoogleCASClusterIssuer"}, Name: "pool-issuer"}
+	const lines = "  cert-manager.io/issuer: pool-issuer\n  cert-manager.io/issuer-kind: GoogleCASClusterIssuer\n  cert-manager.io/issuer-group: cas-issuer.jetstack.io"
+	c := newIssued(t, shippedPolicy(t))
+	object := ingressWith(issuerKeys("", "pool-issuer", "", ""))
+	if p := oneProblem(t, c.ask(object)); p.Lines != "" {
+		t.Errorf("before it is there: %+v", p)
+	}
+	c.woken()
+	if c.issuer(pool, "True"); !slices.Equal(c.woken(), []string{"web"}) {
+		t.Error("once it is there, nobody is woken")
+	}
+	outcome := c.ask(object)
+	if p := oneProblem(t, outcome); action(t, outcome) != certificate.Create || p.Reason != problem.IssuerNotFound || p.Lines != lines ||
+		!strings.Contains(p.Message, "there is a GoogleCASClusterIssuer pool-issuer of group cas-issuer.jetstack.io") {
+		t.Errorf("got %+v", p)
+	}
+	policy := shippedPolicy(t)
+	policy.Offline = true
+	offline := newCluster(t, policy)
+	if outcome := offline.ask(object); !outcome.Problems.Empty() {
+		t.Errorf("offline, without one: %v", outcome.Problems.All())
+	}
+	offline.issuer(pool, "True")
+	if p := oneProblem(t, offline.ask(object)); p.Severity != problem.Warning || p.Lines != lines || !strings.Contains(p.Message, "the input has no ClusterIssuer pool-issuer") {
+		t.Errorf("offline: %+v", p)
+	}
+	offline.issuer(clusterIssuer("pool-issuer"), "True")
+	if outcome := offline.ask(object); !outcome.Problems.Empty() {
+		t.Errorf("offline, with both: %v", outcome.Problems.All())
+	}
+}
+
 func corpKind() resolver.GroupKind {
 	return resolver.GroupKind{Group: "pki.corp.example", Kind: "CorpClusterIssuer"}
 }

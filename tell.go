@@ -25,8 +25,11 @@ func (t *issuerProblems) tell(issuers []*consulted) {
 		if c.problem.Reason != "" {
 			t.problems.Add(c.problem)
 		}
-		if c.missing && !toldBefore(c, issuers[:i]) {
+		switch {
+		case c.missing && !toldBefore(c, issuers[:i]):
 			t.tellMissing(c)
+		case i == 0 && t.policy.Offline:
+			t.tellOfAnother(c)
 		}
 		t.tellHeld(c)
 	}
@@ -55,9 +58,54 @@ func (t *issuerProblems) tellMissing(c *consulted) {
 		reason = problem.IssuerKindNotInstalled
 		message = fmt.Sprintf("the cluster has no issuers of kind %s in group %s, whose CRD isn't installed", key.Kind, key.Group)
 	}
+	found := namesakes(t.input, c.named.Issuer)
+	if len(found) > 0 {
+		message += "; there is a " + inWords(keyOf(t.input, found[0]))
+	}
 	p := issuerProblem(t.input, c.named, problem.Warning, reason, message+meanwhile(held))
-	p.Lines = pasteLines(near(t.input, c.named.Issuer))
+	p.Lines = pasteLines(append(found, near(t.input, c.named.Issuer)...))
 	t.problems.Add(p)
+}
+
+// tellOfAnother says of an issuer that isn't among the documents of a plan, and may be in the
+// cluster, that there is one of its name and another kind.
+func (t *issuerProblems) tellOfAnother(c *consulted) {
+	if c.named.Name == "" || c.finding.Existence != resolver.MayExist {
+		return
+	}
+	found := namesakes(t.input, c.named.Issuer)
+	for _, beside := range near(t.input, c.named.Issuer) {
+		if beside.Name == c.named.Name && beside.Kind != c.named.Kind {
+			found = append(found, beside)
+		}
+	}
+	if len(found) == 0 {
+		return
+	}
+	p := issuerProblem(t.input, c.named, problem.Warning, problem.IssuerNotFound,
+		"the input has no "+inWords(keyOf(t.input, c.named.Issuer))+", and a "+inWords(keyOf(t.input, found[0])))
+	p.Lines = pasteLines(found)
+	t.problems.Add(p)
+}
+
+// namesakes are issuers of the same name and of kinds of other groups.
+func namesakes(q input, issuer resolver.Issuer) []resolver.Issuer {
+	issuers := q.observed.Issuers()
+	if issuers == nil {
+		return nil
+	}
+	var found []resolver.Issuer
+	for _, known := range q.policy.Registry.Kinds() {
+		if known.Group == issuer.Group || known.Former {
+			continue
+		}
+		ref := resolver.Ref{Group: known.Group, Kind: known.GroupKind.Kind, Name: issuer.Name}
+		other := resolver.Issuer{Ref: ref, Scope: known.Scope, From: resolver.FromAnnotation}
+		if issuers.Near(known.GroupKind, keyOf(q, other).Namespace, issuer.Name, true) == issuer.Name {
+			found = append(found, other)
+		}
+	}
+	return found
 }
 
 // held are the Certificates that stay with their present issuer instead of this one, in words.
