@@ -40,6 +40,8 @@ type Configuration struct {
 	Workers int `yaml:"workers"`
 	// MetricsListenAddress serves /metrics, /healthz and /readyz; "0" serves nothing.
 	MetricsListenAddress string `yaml:"metricsListenAddress"`
+	// HealthzListenAddress serves /healthz and /readyz alone; "0" serves nothing.
+	HealthzListenAddress string `yaml:"healthzListenAddress"`
 }
 
 // Issuer names an issuer. Without kind and group it is an Issuer of cert-manager's.
@@ -138,5 +140,6 @@ func Default() Configuration {
 		},
 		Workers:              64,
 		MetricsListenAddress: "0.0.0.0:9402",
+		HealthzListenAddress: "0.0.0.0:9403",
 	}
 }

@@ -18,8 +18,8 @@ func TestLoadConfiguration(t *testing.T) {
 	}{
 		"misspelt":         {head + "takeoverr: {}\n", `c.yaml:3: unknown field "takeoverr", did you mean "takeover"?`},
 		"misspelt inside":  {head + "takeover:\n  changesPerMin: 1\n", `c.yaml:4: unknown field "takeover.changesPerMin", did you mean "changesPerMinute"?`},
-		"nothing near":     {head + "zzzzzz: 1\n", `c.yaml:3: unknown field "zzzzzz"; the fields here are annotations, apiVersion, defaultIssuer, gatewayAPI, kind, kubernetesAPI, labels, leaderElection, metricsListenAddress, namespaceDefaults, namespaces, policies, resolvers, takeover, workers`},
-		"two at once":      {head + "worker: 1\nfoo: 1\n", "c.yaml:3: unknown field \"worker\", did you mean \"workers\"?\nc.yaml:4: unknown field \"foo\"; the fields here are annotations, apiVersion, defaultIssuer, gatewayAPI, kind, kubernetesAPI, labels, leaderElection, metricsListenAddress, namespaceDefaults, namespaces, policies, resolvers, takeover, workers"},
+		"nothing near":     {head + "zzzzzz: 1\n", `c.yaml:3: unknown field "zzzzzz"; the fields here are annotations, apiVersion, defaultIssuer, gatewayAPI, healthzListenAddress, kind, kubernetesAPI, labels, leaderElection, metricsListenAddress, namespaceDefaults, namespaces, policies, resolvers, takeover, workers`},
+		"two at once":      {head + "worker: 1\nfoo: 1\n", "c.yaml:3: unknown field \"worker\", did you mean \"workers\"?\nc.yaml:4: unknown field \"foo\"; the fields here are annotations, apiVersion, defaultIssuer, gatewayAPI, healthzListenAddress, kind, kubernetesAPI, labels, leaderElection, metricsListenAddress, namespaceDefaults, namespaces, policies, resolvers, takeover, workers"},
 		"wrong type":       {head + "workers: many\n", `c.yaml:3: workers: "many", must be a whole number`},
 		"repeated":         {head + "workers: 1\nworkers: 2\n", `c.yaml:4: repeated field "workers", which is there already at line 3`},
 		"no duration":      {head + "leaderElection:\n  leaseDuration: 15\n", `c.yaml:4: leaderElection.leaseDuration: "15", must be a duration as Go writes them, whose largest unit is h: 2160h are 90 days`},
@@ -31,7 +31,7 @@ func TestLoadConfiguration(t *testing.T) {
 		"shape and values at once": {head + "worker: 1\nworkers: 0\nannotations: {autoKinds: [Ingress, Gatewy]}\n",
 			"c.yaml:3: unknown field \"worker\", did you mean \"workers\"?\nc.yaml:4: workers: 0, must be 1 to 90\n" +
 				"c.yaml:5: annotations.autoKinds[1]: \"Gatewy\" is none of Ingress, Gateway, ListenerSet, did you mean \"Gateway\"?"},
-		"a misplaced field": {head + "autoKinds: []\n", `c.yaml:3: unknown field "autoKinds"; the fields here are annotations, apiVersion, defaultIssuer, gatewayAPI, kind, kubernetesAPI, labels, leaderElection, metricsListenAddress, namespaceDefaults, namespaces, policies, resolvers, takeover, workers; did you mean "annotations.autoKinds"?`},
+		"a misplaced field": {head + "autoKinds: []\n", `c.yaml:3: unknown field "autoKinds"; the fields here are annotations, apiVersion, defaultIssuer, gatewayAPI, healthzListenAddress, kind, kubernetesAPI, labels, leaderElection, metricsListenAddress, namespaceDefaults, namespaces, policies, resolvers, takeover, workers; did you mean "annotations.autoKinds"?`},
 		"no namespace": {head + "namespaces: [shop, Shop, a.b]\n", `c.yaml:3: namespaces[1]: "Shop" is no namespace, which has lower-case letters, digits and '-', such as shop` + "\n" +
 			`c.yaml:3: namespaces[2]: "a.b" is no namespace, which has lower-case letters, digits and '-', such as shop`},
 		"labels":          {head + "labels: {include: [\"a b\", team], exclude: [team]}\n", "c.yaml:3: labels: label key \"a b\": name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')\nc.yaml:3: labels: label key \"team\": both excluded and included"},

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -15,33 +16,75 @@ import (
 // off is the listen address that serves nothing.
 const off = "0"
 
-// serve opens the listener for /metrics, /healthz and /readyz, and serves in the background
-// until the context ends.
+// Limits of the listeners, which anybody may reach who reaches the pod: what is asked is answered or
+// refused, and whoever doesn't read, or says nothing, is hung up on.
+const (
+	maxMetricsConnections = 64
+	maxHealthConnections  = 512
+	maxScrapes            = 4
+	scrapeTimeout         = 10 * time.Second
+	maxHeader             = 8 << 10
+)
+
+// serve opens the listeners for metrics and for health, and serves in the background until the
+// context ends. Health has one of its own, which whoever fills the other can't fill.
 func (c *Controller) serve(ctx context.Context) error {
-	if c.config.MetricsListenAddress == off {
-		return nil
+	for _, one := range []struct {
+		what, address string
+		server        *http.Server
+		connections   int
+	}{
+		{"metrics and health", c.config.MetricsListenAddress, c.metricsServer(), maxMetricsConnections},
+		{"health", c.config.HealthzListenAddress, c.healthServer(), maxHealthConnections},
+	} {
+		if one.address == off {
+			continue
+		}
+		listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", one.address)
+		if err != nil {
+			return fmt.Errorf("can't listen for %s: %w", one.what, err)
+		}
+		go c.serveOn(ctx, newBoundedListener(listener, one.connections), one.server, one.what)
 	}
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.config.MetricsListenAddress)
-	if err != nil {
-		return fmt.Errorf("can't listen for metrics and health: %w", err)
-	}
-	go c.serveOn(ctx, listener)
 	return nil
 }
 
 // serveOn serves until the context ends, and closes the listener.
-func (c *Controller) serveOn(ctx context.Context, listener net.Listener) {
-	server := &http.Server{Handler: c.handler(), ReadHeaderTimeout: 5 * time.Second}
+func (c *Controller) serveOn(ctx context.Context, listener net.Listener, server *http.Server, what string) {
 	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
 	defer stop()
 	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-		c.log.Error("metrics and health are no longer served", "error", err)
+		c.log.Error(what+" can't be served any more", "error", err)
 	}
 }
 
-func (c *Controller) handler() http.Handler {
+func (c *Controller) metricsServer() *http.Server {
+	return &http.Server{
+		Handler: c.metricsHandler(), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 5 * time.Second,
+		WriteTimeout: 2 * scrapeTimeout, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: maxHeader,
+	}
+}
+
+func (c *Controller) healthServer() *http.Server {
+	server := &http.Server{
+		Handler: c.healthHandler(), ReadHeaderTimeout: 2 * time.Second, ReadTimeout: 2 * time.Second,
+		WriteTimeout: 2 * time.Second, MaxHeaderBytes: maxHeader,
+	}
+	server.SetKeepAlivesEnabled(false)
+	return server
+}
+
+// metricsHandler serves health as well, for those who probe there.
+func (c *Controller) metricsHandler() http.Handler {
+	mux := c.healthHandler()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(c.registry, promhttp.HandlerOpts{
+		MaxRequestsInFlight: maxScrapes, Timeout: scrapeTimeout,
+	}))
+	return mux
+}
+
+func (c *Controller) healthHandler() *http.ServeMux {
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(c.registry, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { ok(w) })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
 		if !c.ready.Load() {
@@ -55,3 +98,36 @@ func (c *Controller) handler() http.Handler {
 
 // ok answers a probe; one that hung up meanwhile needs no answer.
 func ok(w http.ResponseWriter) { _, _ = io.WriteString(w, "ok\n") }
+
+// boundedListener lets only so many connections be open at once. Others wait in the kernel.
+type boundedListener struct {
+	net.Listener
+	places chan struct{}
+}
+
+func newBoundedListener(inner net.Listener, most int) *boundedListener {
+	return &boundedListener{inner, make(chan struct{}, most)}
+}
+
+// Accept is of [net.Listener].
+func (l *boundedListener) Accept() (net.Conn, error) {
+	l.places <- struct{}{}
+	connection, err := l.Listener.Accept()
+	if err != nil {
+		<-l.places
+		return nil, err
+	}
+	return &boundedConnection{connection, sync.OnceFunc(func() { <-l.places })}, nil
+}
+
+// boundedConnection gives its place back when it is closed.
+type boundedConnection struct {
+	net.Conn
+	leave func()
+}
+
+// Close is of [net.Conn].
+func (c *boundedConnection) Close() error {
+	defer c.leave()
+	return c.Conn.Close()
+}

@@ -8,8 +8,13 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
+	"sync"
 	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/certshim/certshim/problem"
 	"github.com/certshim/certshim/source"
@@ -24,7 +29,19 @@ func ask(t *testing.T, handler http.Handler, method, path string) (code int, bod
 
 func TestProbes(t *testing.T) {
 	c := newTestController(t, &script{})
-	handler := c.handler()
+	for name, handler := range map[string]http.Handler{"metrics": c.metricsHandler(), "health": c.healthHandler()} {
+		t.Run(name, func(t *testing.T) {
+			c.ready.Store(false)
+			probe(t, c, handler)
+		})
+	}
+	if code, _ := ask(t, c.healthHandler(), "GET", "/metrics"); code != http.StatusNotFound {
+		t.Errorf("the listener for health answers /metrics with %d", code)
+	}
+}
+
+func probe(t *testing.T, c *Controller, handler http.Handler) {
+	t.Helper()
 	if code, body := ask(t, handler, "GET", "/readyz"); code != http.StatusServiceUnavailable || !strings.Contains(body, "not all known yet") {
 		t.Errorf("at the start /readyz answers %d: %s", code, body)
 	}
@@ -47,7 +64,7 @@ func TestProbes(t *testing.T) {
 }
 
 func TestNothingElseIsServed(t *testing.T) {
-	handler := newTestController(t, &script{}).handler()
+	handler := newTestController(t, &script{}).metricsHandler()
 	for _, path := range []string{"/metrics", "/healthz", "/readyz"} {
 		for _, method := range []string{"POST", "PUT", "PATCH", "DELETE"} {
 			if code, _ := ask(t, handler, method, path); code != http.StatusMethodNotAllowed {
@@ -68,7 +85,7 @@ func TestMetrics(t *testing.T) {
 	c := newTestController(t, &script{})
 	hasAll := func(series ...string) {
 		t.Helper()
-		_, body := ask(t, c.handler(), "GET", "/metrics")
+		_, body := ask(t, c.metricsHandler(), "GET", "/metrics")
 		for _, line := range series {
 			if !strings.Contains("\n"+body, "\n"+line+"\n") {
 				t.Errorf("missing: %s", line)
@@ -92,7 +109,7 @@ func TestMetrics(t *testing.T) {
 
 func TestTheListenerIsOff(t *testing.T) {
 	c := newTestController(t, &script{})
-	c.config.MetricsListenAddress = off
+	c.config.MetricsListenAddress, c.config.HealthzListenAddress = off, off
 	if err := c.serve(t.Context()); err != nil {
 		t.Error(err)
 	}
@@ -104,10 +121,16 @@ func TestAnAddressThatIsTakenIsNamed(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = taken.Close() }()
-	c := newTestController(t, &script{})
-	c.config.MetricsListenAddress = taken.Addr().String()
-	if err := c.serve(t.Context()); err == nil || !strings.Contains(err.Error(), "metrics and health") || !strings.Contains(err.Error(), taken.Addr().String()) {
-		t.Errorf("error: %v", err)
+	for what, set := range map[string]func(*Controller, string){
+		"metrics and health": func(c *Controller, address string) { c.config.MetricsListenAddress = address },
+		"listen for health":  func(c *Controller, address string) { c.config.HealthzListenAddress = address },
+	} {
+		c := newTestController(t, &script{})
+		c.config.MetricsListenAddress, c.config.HealthzListenAddress = off, off
+		set(c, taken.Addr().String())
+		if err := c.serve(t.Context()); err == nil || !strings.Contains(err.Error(), what) || !strings.Contains(err.Error(), taken.Addr().String()) {
+			t.Errorf("%s: error %v", what, err)
+		}
 	}
 }
 
@@ -123,7 +146,7 @@ func TestServingEndsWithTheContext(t *testing.T) {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		c.serveOn(ctx, listener)
+		c.serveOn(ctx, listener, c.healthServer(), "health")
 	}()
 	response, err := http.Get("http://" + listener.Addr().String() + "/healthz")
 	if err != nil {
@@ -140,4 +163,91 @@ func TestServingEndsWithTheContext(t *testing.T) {
 	if log.Len() > 0 {
 		t.Errorf("an orderly end is logged: %s", log.String())
 	}
+}
+
+// Two thousand connections that ask for metrics and never read take a bounded number of places, and leave
+// the probes alone.
+func TestHealthAnswersWhileTheMetricsListenerIsFull(t *testing.T) {
+	c := newTestController(t, &script{})
+	listen := func() net.Listener {
+		listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return listener
+	}
+	metrics, health := newBoundedListener(listen(), maxMetricsConnections), newBoundedListener(listen(), maxHealthConnections)
+	ctx, stop := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { c.serveOn(ctx, metrics, c.metricsServer(), "metrics") })
+	running.Go(func() { c.serveOn(ctx, health, c.healthServer(), "health") })
+	before := runtime.NumGoroutine()
+	var flood []net.Conn
+	for range 2000 {
+		connection, err := (&net.Dialer{Timeout: 10 * time.Second}).DialContext(ctx, "tcp", metrics.Addr().String())
+		if err != nil {
+			// The kernel keeps no more waiting.
+			break
+		}
+		flood = append(flood, connection)
+		_, _ = io.WriteString(connection, strings.Repeat("GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n", 100))
+	}
+	for range 3 {
+		answer, err := http.Get("http://" + health.Addr().String() + "/healthz")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if body, err := io.ReadAll(answer.Body); string(body) != "ok\n" || answer.Body.Close() != nil || !answer.Close {
+			t.Errorf("it answers %q, closes: %v: %v", body, answer.Close, err)
+		}
+	}
+	if open := len(metrics.places); len(flood) < 2*maxMetricsConnections || open != maxMetricsConnections {
+		t.Errorf("of %d connections %d are open", len(flood), open)
+	}
+	// A connection takes two goroutines, and a request in it two more.
+	if n := runtime.NumGoroutine() - before; n > 5*maxMetricsConnections {
+		t.Errorf("%d goroutines more", n)
+	}
+	for _, connection := range flood {
+		_ = connection.Close()
+	}
+	stop()
+	running.Wait()
+	if len(health.places) > 0 {
+		t.Errorf("%d places are never given back", len(health.places))
+	}
+}
+
+// Whoever doesn't read, says nothing or says too much is hung up on, and scrapes don't pile up.
+func TestListenersHaveLimits(t *testing.T) {
+	c := newTestController(t, &script{})
+	for name, server := range map[string]*http.Server{"metrics": c.metricsServer(), "health": c.healthServer()} {
+		if server.ReadHeaderTimeout == 0 || server.ReadTimeout == 0 || server.WriteTimeout == 0 || server.MaxHeaderBytes != maxHeader {
+			t.Errorf("%s: a limit is missing: %+v", name, server)
+		}
+	}
+	if c.metricsServer().IdleTimeout == 0 {
+		t.Error("idle connections stay for ever")
+	}
+	collecting, release := make(chan struct{}, maxScrapes+1), make(chan struct{})
+	c.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "slow"}, func() float64 {
+		collecting <- struct{}{}
+		<-release
+		return 0
+	}))
+	handler := c.metricsHandler()
+	var scrapes sync.WaitGroup
+	for range maxScrapes {
+		scrapes.Go(func() {
+			handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/metrics", nil))
+		})
+	}
+	for range maxScrapes {
+		<-collecting
+	}
+	if code, _ := ask(t, handler, http.MethodGet, "/metrics"); code != http.StatusServiceUnavailable {
+		t.Errorf("one more scrape is answered by %d", code)
+	}
+	close(release)
+	scrapes.Wait()
 }

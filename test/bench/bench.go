@@ -64,7 +64,7 @@ func (b *bench) certshim(ctx context.Context, flags ...string) (*controller, err
 	if err != nil {
 		return nil, err
 	}
-	return b.build(ctx, path, flags...)
+	return b.build(ctx, path, append(flags, "--healthz-listen-address=0")...)
 }
 
 // build starts a build of certshim.

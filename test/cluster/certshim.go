@@ -56,7 +56,7 @@ func (c *Cluster) StartCertshim(ctx context.Context, kubeconfig string, flags ..
 	certshim, err := process.Start(ctx, process.Program{
 		Path: path,
 		Args: append([]string{
-			"controller", "--kubeconfig=" + kubeconfig, "--leader-elect=false", "--metrics-listen-address=" + address,
+			"controller", "--kubeconfig=" + kubeconfig, "--leader-elect=false", "--metrics-listen-address=" + address, "--healthz-listen-address=0",
 		}, flags...),
 		Log: log,
 	})

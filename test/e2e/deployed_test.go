@@ -76,7 +76,7 @@ func (d *deployed) launchWith(ctx context.Context, name string, env []string, fl
 		return err
 	}
 	args := append([]string{
-		"controller", "--metrics-listen-address=" + address,
+		"controller", "--metrics-listen-address=" + address, "--healthz-listen-address=0",
 		"--leader-election-namespace=" + account,
 	}, flags...)
 	p, err := process.Start(ctx, process.Program{

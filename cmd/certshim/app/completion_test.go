@@ -51,6 +51,7 @@ func TestCompletion(t *testing.T) {
 		"controller --log-level ":              "debug info warn error :4",
 		"controller --log-format ":             "text json :4",
 		"controller --metrics-listen-address ": ":4",
+		"controller --healthz-listen-address ": ":4",
 		"issuers -o ":                          "table json yaml rbac :4",
 		"issuers test -o ":                     "table json junit :4",
 		"plugin test -o ":                      "table json junit :4",

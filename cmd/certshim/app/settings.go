@@ -85,6 +85,7 @@ func bindController(flags *pflag.FlagSet, c *configuration.Configuration) {
 	flags.Float32Var(&c.KubernetesAPI.QPS, "kube-api-qps", c.KubernetesAPI.QPS, "requests a second to the API server; -1 is no limit, 0 none where the server has priority and fairness, else 20")
 	flags.IntVar(&c.KubernetesAPI.Burst, "kube-api-burst", c.KubernetesAPI.Burst, "requests at once to the API server; 0 is 50, where --kube-api-qps limits at all")
 	flags.StringVar(&c.MetricsListenAddress, "metrics-listen-address", c.MetricsListenAddress, "where /metrics, /healthz and /readyz are served; 0 serves nothing")
+	flags.StringVar(&c.HealthzListenAddress, "healthz-listen-address", c.HealthzListenAddress, "where /healthz and /readyz are served alone; 0 serves nothing")
 	flags.BoolVar(&c.LeaderElect.Enabled, "leader-elect", c.LeaderElect.Enabled, "let one replica work at a time")
 	flags.StringVar(&c.LeaderElect.Namespace, "leader-election-namespace", c.LeaderElect.Namespace, "namespace of the Lease; empty means the one this process runs in")
 	flags.DurationVar(&c.LeaderElect.LeaseDuration, "leader-election-lease-duration", c.LeaderElect.LeaseDuration, "how long a replica waits before it takes the Lease of one that is silent")
