@@ -91,7 +91,7 @@ func pluginOf(s configuration.Plugin) plugins.Plugin {
 
 // unasked says, a line each, what can't be known where no resolver is asked: of the plans'
 // issuers, those for which one speaks.
-func (b build) unasked(c configuration.Configuration, sources []planned) []string {
+func (b build) unasked(c configuration.Configuration, issuers []resolver.GroupKind) []string {
 	speaks := map[resolver.GroupKind]string{}
 	for _, r := range c.SwitchedOn(b.compiled) {
 		for _, kind := range r.Describe().Kinds {
@@ -104,10 +104,9 @@ func (b build) unasked(c configuration.Configuration, sources []planned) []strin
 		}
 	}
 	var lines []string
-	for _, one := range sources {
-		issuer := one.outcome.Issuer
-		who, some := speaks[resolver.GroupKind{Group: issuer.Group, Kind: issuer.Kind}]
-		if !some || issuer.Name == "" {
+	for _, issuer := range issuers {
+		who, some := speaks[issuer]
+		if !some {
 			continue
 		}
 		line := fmt.Sprintf("note: %s isn't asked, so that it isn't known what it says of issuers of kind %s: rules, defaults, readiness, namespaces", who, issuer.Kind)

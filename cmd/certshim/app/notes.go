@@ -12,9 +12,9 @@ import (
 )
 
 // notes are what there is to say of a plan as a whole, a line each.
-func (o *planOptions) notes(p plan) []string {
-	notes := slices.Concat(p.notes, o.build.unasked(o.configuration, p.sources))
-	if note := o.otherSettings(p.sources); note != "" {
+func (o *planOptions) notes(p *plan) []string {
+	notes := slices.Concat(p.notes, o.build.unasked(o.configuration, p.issuers))
+	if note := o.otherSettings(p); note != "" {
 		notes = append(notes, note)
 	}
 	if note := o.nothingFound(p); note != "" {
@@ -30,19 +30,16 @@ func isOwnApplied(c certificate.Observed, owner *source.Object) bool {
 
 // otherSettings says where the controller of a cluster seems to run with settings that the plan
 // doesn't have: what it applied would be left so by a plan with the same ones.
-func (o *planOptions) otherSettings(sources []planned) string {
+func (o *planOptions) otherSettings(p *plan) string {
 	const give = "give plan the controller's configuration file by --config, or its flags"
-	if o.offline() {
+	switch {
+	case o.offline():
 		return ""
-	}
-	for _, one := range sources {
-		switch {
-		case one.applied:
-			return fmt.Sprintf("note: certshim applied the Certificates of %s otherwise than this plan would: unless its controller doesn't run, or is another version, it has other settings%s; %s",
-				one.object.Object(), o.than(), give)
-		case o.settings.file == "" && one.lacksDefaultIssuer():
-			return fmt.Sprintf("note: this plan has no default issuer, which %s asks for; if the controller has one, %s", one.object.Object(), give)
-		}
+	case p.applied != nil:
+		return fmt.Sprintf("note: certshim applied the Certificates of %s otherwise than this plan would: unless its controller doesn't run, or is another version, it has other settings%s; %s",
+			p.applied.Object(), o.than(), give)
+	case p.undefaulted != nil && o.settings.file == "":
+		return fmt.Sprintf("note: this plan has no default issuer, which %s asks for; if the controller has one, %s", p.undefaulted.Object(), give)
 	}
 	return ""
 }
@@ -74,8 +71,8 @@ func (o *planOptions) where() string {
 
 // nothingFound says, as kubectl does, that nothing in the cluster is what was asked for, or
 // nothing in the input has the labels.
-func (o *planOptions) nothingFound(p plan) string {
-	if len(p.sources) > 0 || len(p.missing) > 0 || o.offline() && o.selector == "" {
+func (o *planOptions) nothingFound(p *plan) string {
+	if p.sources > 0 || len(p.missing) > 0 || o.offline() && o.selector == "" {
 		return ""
 	}
 	words := []string{"No resources found"}

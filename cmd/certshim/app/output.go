@@ -11,6 +11,7 @@ import (
 	"github.com/certshim/certshim/certificate"
 	"github.com/certshim/certshim/cmd/certshim/app/manifest"
 	"github.com/certshim/certshim/problem"
+	"github.com/certshim/certshim/resolver"
 	"github.com/certshim/certshim/source"
 )
 
@@ -27,16 +28,71 @@ func formats() []string {
 	return []string{formatTable, formatYAML, formatJSON, formatDiff, formatReport}
 }
 
-// plan is what a run found out.
+// plan is what a run found out, but for what is written as it goes: the plan of a large input is
+// larger than the input.
 type plan struct {
-	sources   []planned
-	ignored   ignored
-	noHeaders bool
+	ignored ignored
 	// faults are of documents that aren't planned.
 	faults []located
 	// missing says which sources that were named aren't there, and notes what else there is to
 	// say of what was read.
 	missing, notes []string
+
+	sources, silent int
+	actions         map[string]int
+	severities      map[problem.Severity]int
+	// lines are the problems.
+	lines []string
+	// named are the sources that were asked for by name and are there.
+	named map[namedSource]bool
+	// issuers are the kinds that are named.
+	issuers []resolver.GroupKind
+	// applied is the first source of whose Certificates the plan thinks otherwise than certshim
+	// did, and undefaulted the first that lacks a default issuer.
+	applied, undefaulted *source.Object
+}
+
+func newPlanOf(known *planInventory) *plan {
+	p := &plan{
+		ignored: known.ignored, faults: known.faults, notes: known.notes,
+		actions: map[string]int{}, severities: map[problem.Severity]int{}, named: map[namedSource]bool{},
+	}
+	for _, fault := range p.faults {
+		p.tell(fault.problem, fault.at)
+	}
+	return p
+}
+
+// add takes in what is kept of a source.
+func (p *plan) add(one planned, selected selection) {
+	p.sources++
+	if one.outcome.Ignored != "" && len(one.outcome.Certificates) == 0 {
+		p.silent++
+	}
+	for _, c := range one.outcome.Certificates {
+		p.actions[string(c.Action)]++
+	}
+	for _, found := range one.outcome.Problems.All() {
+		p.tell(found, one.lines.of(found, one.at))
+	}
+	if named := (namedSource{one.object.GroupKind(), one.object.Name}); slices.Contains(selected.named, named) {
+		p.named[named] = true
+	}
+	issuer := resolver.GroupKind{Group: one.outcome.Issuer.Group, Kind: one.outcome.Issuer.Kind}
+	if one.outcome.Issuer.Name != "" && !slices.Contains(p.issuers, issuer) {
+		p.issuers = append(p.issuers, issuer)
+	}
+	if p.applied == nil && one.applied {
+		p.applied = one.object
+	}
+	if p.undefaulted == nil && one.lacksDefaultIssuer() {
+		p.undefaulted = one.object
+	}
+}
+
+func (p *plan) tell(found problem.Problem, at manifest.Position) {
+	p.severities[found.Severity]++
+	p.lines = append(p.lines, lineOf(found, at))
 }
 
 // planned is one source and what follows from it.
@@ -54,19 +110,25 @@ type planned struct {
 	applied bool
 }
 
-// write writes the plan in one of [formats].
-func (p *plan) write(w io.Writer, format string) error {
+// planWriter writes sources one after another in a format.
+type planWriter interface {
+	write(planned) error
+	// close writes what follows after the last one.
+	close(*plan) error
+}
+
+func newPlanWriter(w io.Writer, format string, noHeaders bool) planWriter {
 	switch format {
 	case formatYAML:
-		return p.writeYAML(w)
+		return yamlWriter{w}
 	case formatJSON:
-		return p.writeJSON(w)
+		return &jsonWriter{jsonItems{w: w, indent: "    "}}
 	case formatDiff:
-		return p.writeDiff(w)
+		return diffWriter{w}
 	case formatReport:
-		return p.writeReport(w)
+		return &reportWriter{jsonItems{w: w, indent: "    "}}
 	default:
-		return p.writeTable(w)
+		return &tableWriter{w: w, noHeaders: noHeaders}
 	}
 }
 
@@ -80,44 +142,14 @@ func writes(c certificate.Decision) bool {
 	return (c.Action == certificate.Create || c.Action == certificate.Apply) && c.Config != nil
 }
 
-// problems gives all problems, a source's together.
-func (p *plan) problems() []problem.Problem {
-	var all []problem.Problem
-	for _, fault := range p.faults {
-		all = append(all, fault.problem)
-	}
-	for _, one := range p.sources {
-		all = append(all, one.outcome.Problems.All()...)
-	}
-	return all
-}
-
-// problemLine says what is wrong, and where.
-func (one planned) problemLine(p problem.Problem) string {
-	return lineOf(p, one.lines.of(p, one.at))
-}
-
 // summary says in one line what was found.
 func (p *plan) summary() string {
-	actions, silent := map[string]int{}, 0
-	for _, one := range p.sources {
-		if one.outcome.Ignored != "" && len(one.outcome.Certificates) == 0 {
-			silent++
-		}
-		for _, c := range one.outcome.Certificates {
-			actions[string(c.Action)]++
-		}
-	}
-	parts := []string{count(len(p.sources), "source") + counts(actions)}
-	if silent > 0 {
-		parts = append(parts, fmt.Sprintf("%d asking for nothing", silent))
-	}
-	severities := map[problem.Severity]int{}
-	for _, one := range p.problems() {
-		severities[one.Severity]++
+	parts := []string{count(p.sources, "source") + counts(p.actions)}
+	if p.silent > 0 {
+		parts = append(parts, fmt.Sprintf("%d asking for nothing", p.silent))
 	}
 	for _, severity := range problem.Severities() {
-		if n := severities[severity]; n > 0 {
+		if n := p.severities[severity]; n > 0 {
 			parts = append(parts, countSeverity(n, severity))
 		}
 	}

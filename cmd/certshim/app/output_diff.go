@@ -11,29 +11,31 @@ import (
 	"github.com/certshim/certshim/certificate"
 )
 
-// writeDiff writes what changes as one unified diff: of each Certificate as it is, and as
-// it would be, under a line that says whose it is and why. What the server fills in, status
-// and managedFields, is left out.
-func (p *plan) writeDiff(w io.Writer) error {
-	for _, one := range p.sources {
-		for _, c := range one.outcome.Certificates {
-			if !writes(c) && c.Action != certificate.Delete {
-				continue
-			}
-			text, err := unifiedDiff(c, one.live[c.Name])
-			if err != nil {
-				return err
-			}
-			if text == "" {
-				continue
-			}
-			if err := writeLines(w, "# "+heading(one, c)+"\n"+text); err != nil {
-				return fmt.Errorf("write the diff: %w", err)
-			}
+// diffWriter writes what changes as one unified diff: of each Certificate as it is, and as it
+// would be, under a line that says whose it is and why. What the server fills in, status and
+// managedFields, is left out.
+type diffWriter struct{ w io.Writer }
+
+func (d diffWriter) write(one planned) error {
+	for _, c := range one.outcome.Certificates {
+		if !writes(c) && c.Action != certificate.Delete {
+			continue
+		}
+		text, err := unifiedDiff(c, one.live[c.Name])
+		if err != nil {
+			return err
+		}
+		if text == "" {
+			continue
+		}
+		if err := writeLines(d.w, "# "+heading(one, c)+"\n"+text); err != nil {
+			return fmt.Errorf("write the diff: %w", err)
 		}
 	}
 	return nil
 }
+
+func (diffWriter) close(*plan) error { return nil }
 
 // writeLines writes lines that are safe on a terminal.
 func writeLines(w io.Writer, text string) error {

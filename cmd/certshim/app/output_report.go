@@ -1,7 +1,8 @@
 package app
 
 import (
-	"io"
+	"bytes"
+	"strings"
 
 	"github.com/certshim/certshim"
 	"github.com/certshim/certshim/certificate"
@@ -9,12 +10,12 @@ import (
 	"github.com/certshim/certshim/resolver"
 )
 
-// report is the PlanReport of -o report, a stable interface for other programs.
-type report struct {
-	APIVersion string           `json:"apiVersion"`
-	Kind       string           `json:"kind"`
-	Sources    []reportedSource `json:"sources"`
-	Ignored    ignored          `json:"ignored"`
+// reportHead and reportTail are the PlanReport of -o report around its sources, a stable interface
+// for other programs.
+const reportHead = "{\n  \"apiVersion\": \"certshim.io/v1alpha1\",\n  \"kind\": \"PlanReport\",\n  \"sources\": ["
+
+type reportTail struct {
+	Ignored ignored `json:"ignored"`
 	// Problems are those of documents that aren't planned; they are left out if there are none.
 	Problems []documentProblem `json:"problems,omitempty"`
 }
@@ -82,17 +83,23 @@ type reportedProblem struct {
 	Message string         `json:"message"`
 }
 
-func (p *plan) writeReport(w io.Writer) error {
-	r := report{APIVersion: "certshim.io/v1alpha1", Kind: "PlanReport", Sources: []reportedSource{}, Ignored: p.ignored}
-	for _, one := range p.sources {
-		r.Sources = append(r.Sources, one.report())
-	}
+// reportWriter writes the PlanReport.
+type reportWriter struct{ jsonItems }
+
+func (r *reportWriter) write(one planned) error { return r.add(reportHead, one.report()) }
+
+func (r *reportWriter) close(p *plan) error {
+	tail := reportTail{Ignored: p.ignored}
 	for _, fault := range p.faults {
-		r.Problems = append(r.Problems, documentProblem{
+		tail.Problems = append(tail.Problems, documentProblem{
 			Object: fault.problem.Object, File: fault.at.File, Line: fault.at.Line, reportedProblem: reportProblem(fault.problem),
 		})
 	}
-	return writeJSON(w, r)
+	var text bytes.Buffer
+	if err := writeJSON(&text, tail); err != nil {
+		return err
+	}
+	return r.end(reportHead, ","+strings.TrimPrefix(text.String(), "{"))
 }
 
 func reportProblem(p problem.Problem) reportedProblem {

@@ -1,12 +1,12 @@
 package app
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
-	"text/tabwriter"
+	"unicode/utf8"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -14,26 +14,74 @@ import (
 	"github.com/certshim/certshim/resolver"
 )
 
-// writeTable has a row for each Certificate, and one for each source that has a problem
-// and no Certificate. A source that asks for nothing has none.
-func (p *plan) writeTable(w io.Writer) error {
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	if !p.noHeaders && slices.ContainsFunc(p.sources, planned.shows) {
-		row(table, "NAMESPACE", "SOURCE", "CERTIFICATE", "ACTION", "ISSUER", "NAMES", "REASON")
+// tableWriter has a row for each Certificate, and one for each source that has a problem and no
+// Certificate. A source that asks for nothing has none. It keeps the rows until all widths are
+// known.
+type tableWriter struct {
+	w         io.Writer
+	noHeaders bool
+	widths    []int
+	// blocks are the rows, their cells ended by tabs; no cell has one.
+	blocks []*bytes.Buffer
+}
+
+// blockSize is how much of the rows is kept in one piece.
+const blockSize = 1 << 20
+
+func (t *tableWriter) write(one planned) error {
+	if len(t.blocks) == 0 && !t.noHeaders && one.shows() {
+		t.row("NAMESPACE", "SOURCE", "CERTIFICATE", "ACTION", "ISSUER", "NAMES", "REASON")
 	}
-	for _, one := range p.sources {
-		where := one.object.Kind + "/" + one.object.Name
-		for _, c := range one.outcome.Certificates {
-			row(table, one.object.Namespace, where, c.Name, string(c.Action), issuerCell(one.outcome.Issuer), names(c.Config), reason(c))
-		}
-		if len(one.outcome.Certificates) == 0 && one.shows() {
-			row(table, one.object.Namespace, where, "-", "-", issuerCell(one.outcome.Issuer), "-", nothing(one))
-		}
+	where := one.object.Kind + "/" + one.object.Name
+	for _, c := range one.outcome.Certificates {
+		t.row(one.object.Namespace, where, c.Name, string(c.Action), issuerCell(one.outcome.Issuer), names(c.Config), reason(c))
 	}
-	if err := table.Flush(); err != nil {
-		return fmt.Errorf("write the table: %w", err)
+	if len(one.outcome.Certificates) == 0 && one.shows() {
+		t.row(one.object.Namespace, where, "-", "-", issuerCell(one.outcome.Issuer), "-", nothing(one))
 	}
 	return nil
+}
+
+// row keeps cells that are safe on a terminal.
+func (t *tableWriter) row(cells ...string) {
+	if last := len(t.blocks) - 1; last < 0 || t.blocks[last].Len() > blockSize {
+		t.blocks = append(t.blocks, &bytes.Buffer{})
+	}
+	block := t.blocks[len(t.blocks)-1]
+	for i, cell := range cells {
+		cell = printable(cmp.Or(cell, "-"))
+		if i == len(t.widths) {
+			t.widths = append(t.widths, 0)
+		}
+		t.widths[i] = max(t.widths[i], utf8.RuneCountInString(cell))
+		block.WriteString(cell + "\t")
+	}
+	block.WriteByte('\n')
+}
+
+func (t *tableWriter) close(*plan) error {
+	for _, block := range t.blocks {
+		for line := range strings.Lines(block.String()) {
+			if err := t.print(strings.Split(strings.TrimSuffix(line, "\t\n"), "\t")); err != nil {
+				return fmt.Errorf("write the table: %w", err)
+			}
+		}
+		block.Reset()
+	}
+	return nil
+}
+
+// print writes a row, its columns two blanks apart.
+func (t *tableWriter) print(cells []string) error {
+	var b strings.Builder
+	for i, cell := range cells {
+		b.WriteString(cell)
+		if i < len(cells)-1 {
+			b.WriteString(strings.Repeat(" ", t.widths[i]+2-utf8.RuneCountInString(cell)))
+		}
+	}
+	_, err := fmt.Fprintln(t.w, b.String())
+	return err
 }
 
 // shows says whether the table has a row of the source.
@@ -46,15 +94,6 @@ func nothing(one planned) string {
 		return one.outcome.Ignored
 	}
 	return "nothing asks for a certificate"
-}
-
-// row writes cells that are safe on a terminal; tabwriter keeps the first error itself.
-func row(table io.Writer, cells ...string) {
-	safe := make([]string, len(cells))
-	for i, cell := range cells {
-		safe[i] = printable(cmp.Or(cell, "-"))
-	}
-	_, _ = fmt.Fprintln(table, strings.Join(safe, "\t"))
 }
 
 // issuerCell is Kind/name, with the group where it isn't cert-manager's.
@@ -91,4 +130,13 @@ func reason(c certificate.Decision) string {
 		return c.Reason + " (reissue: " + string(c.Reissue) + ")"
 	}
 	return c.Reason
+}
+
+// row writes cells that are safe on a terminal; tabwriter keeps the first error itself.
+func row(table io.Writer, cells ...string) {
+	safe := make([]string, len(cells))
+	for i, cell := range cells {
+		safe[i] = printable(cmp.Or(cell, "-"))
+	}
+	_, _ = fmt.Fprintln(table, strings.Join(safe, "\t"))
 }

@@ -1,9 +1,11 @@
 package app
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 
@@ -126,22 +128,59 @@ func (o *planOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p := plan{ignored: known.ignored, notes: known.notes, faults: known.faults, noHeaders: o.noHeaders}
-	for _, key := range known.sorted() {
-		if ctx.Err() != nil {
-			return stopped(ctx)
+	p := newPlanOf(known)
+	out := bufio.NewWriter(o.streams.Out)
+	w := newPlanWriter(out, o.format, o.noHeaders)
+	for one, err := range o.decisions(ctx, known) {
+		if err == nil {
+			err = w.write(one)
 		}
-		if !o.wants(key, known) {
-			continue
-		}
-		one, err := o.decide(ctx, key, known)
 		if err != nil {
 			return err
 		}
-		p.sources = append(p.sources, one)
+		p.add(one, o.selected)
 	}
-	p.missing = o.selected.missing(p.sources, known.Keys(), o.where())
-	return o.print(p)
+	p.missing = o.selected.missing(p.named, known.Keys(), o.where())
+	if err := errors.Join(w.close(p), out.Flush()); err != nil {
+		return err
+	}
+	return o.tell(p)
+}
+
+// decisions gives what becomes of each source. Of a cluster, whose answers may fail on the way,
+// all are made before the first is given.
+func (o *planOptions) decisions(ctx context.Context, known *planInventory) iter.Seq2[planned, error] {
+	each := func(yield func(planned, error) bool) {
+		for _, key := range known.sorted() {
+			if ctx.Err() != nil {
+				yield(planned{}, stopped(ctx))
+				return
+			}
+			if !o.wants(key, known) {
+				continue
+			}
+			if one, err := o.decide(ctx, key, known); !yield(one, err) || err != nil {
+				return
+			}
+		}
+	}
+	if known.live == nil {
+		return each
+	}
+	var all []planned
+	for one, err := range each {
+		if err != nil {
+			return func(yield func(planned, error) bool) { yield(one, err) }
+		}
+		all = append(all, one)
+	}
+	return func(yield func(planned, error) bool) {
+		for _, one := range all {
+			if !yield(one, nil) {
+				return
+			}
+		}
+	}
 }
 
 // read fills the inventory.
@@ -228,22 +267,10 @@ func (o *planOptions) readLive(ctx context.Context, look *inventory.Look, outcom
 	return read, nil
 }
 
-// print writes the plan in its format, the problems and the summary, and gives the error
-// that stands for the exit status.
-func (o *planOptions) print(p plan) error {
-	if err := p.write(o.streams.Out, o.format); err != nil {
-		return err
-	}
-	failed := false
-	for _, fault := range p.faults {
-		failed = failed || fault.problem.Severity == problem.Error
-		printLine(o.streams.ErrOut, fault.line())
-	}
-	for _, one := range p.sources {
-		failed = failed || one.outcome.Problems.HasErrors()
-		for _, found := range one.outcome.Problems.All() {
-			printLine(o.streams.ErrOut, one.problemLine(found))
-		}
+// tell says what is wrong and sums up, and gives the error that stands for the exit status.
+func (o *planOptions) tell(p *plan) error {
+	for _, line := range p.lines {
+		printLine(o.streams.ErrOut, line)
 	}
 	for _, line := range p.missing {
 		printLine(o.streams.ErrOut, "error: "+line)
@@ -255,7 +282,7 @@ func (o *planOptions) print(p plan) error {
 	switch {
 	case o.unreadable:
 		return errUnreadable
-	case failed || len(p.missing) > 0:
+	case p.severities[problem.Error] > 0 || len(p.missing) > 0:
 		return errProblems
 	}
 	return nil

@@ -87,12 +87,12 @@ func (s selection) has(key inventory.Key) bool {
 	return slices.ContainsFunc(s.kinds, func(k source.Kind) bool { return source.GroupKindOf(k) == key.Kind() })
 }
 
-// missing says of each named source that isn't among some that it isn't there, and which one of
+// missing says of each named source that isn't found that it isn't there, and which one of
 // those that were read may be meant.
-func (s selection) missing(sources []planned, read []inventory.Key, where string) []string {
+func (s selection) missing(found map[namedSource]bool, read []inventory.Key, where string) []string {
 	var lines []string
 	for _, n := range s.named {
-		if slices.ContainsFunc(sources, func(one planned) bool { return one.object.GroupKind() == n.kind && one.object.Name == n.name }) {
+		if found[n] {
 			continue
 		}
 		lines = append(lines, fmt.Sprintf("there is no %s %q %s%s", n.kind.Kind, n.name, where, n.hint(read)))

@@ -16,10 +16,6 @@ type located struct {
 	at      manifest.Position
 }
 
-func (l located) line() string {
-	return lineOf(l.problem, l.at)
-}
-
 // notServed says what is wrong with a document that is meant for a kind that is read, and that no
 // API server takes for one.
 func notServed(d manifest.Document) (located, bool) {
