@@ -3,8 +3,9 @@
 //
 // Start reading at [Run]. The command plan, for example, begins in plan.go with its flags and
 // steps. documents.go, from input.go (files, folders, standard input), or cluster.go (lists) fill
-// an inventory (known.go), which certshim.Decide reads; output.go, and one output_*.go for each
-// format, write the outcomes. settings.go has the flags that plan and controller share, and
+// an inventory (plan_inventory.go), which certshim.Decide reads; output.go, and one output_*.go for
+// each format, write the outcomes one after another. strict.go says what an API server would refuse,
+// by the facts of the package schema. settings.go has the flags that plan and controller share, and
 // policy.go makes a policy of them.
 //
 // It may import every other room. It holds no rule about what a Certificate should be.

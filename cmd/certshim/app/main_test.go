@@ -16,8 +16,14 @@ import (
 
 var update = flag.Bool("update", false, "write what the commands print into testdata")
 
+// asProgram is set in the environment of a test binary that is to be the program.
+const asProgram = "CERTSHIM_TEST_AS_PROGRAM"
+
 func TestMain(m *testing.M) {
 	program := func() { os.Exit(app.Main()) }
+	if os.Getenv(asProgram) != "" {
+		program()
+	}
 	testscript.Main(m, map[string]func(){"certshim": program, "kubectl-certshim": program})
 }
 

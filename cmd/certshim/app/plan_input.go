@@ -15,6 +15,7 @@ import (
 
 // readInput fills the inventory with the documents of -f.
 func (o *planOptions) readInput(ctx context.Context) (*planInventory, error) {
+	limitGarbage() // a large input is mostly garbage once it is read
 	d := newDocuments(o.policy, o.configuration, cmp.Or(o.namespace, metav1.NamespaceDefault))
 	d.labels = o.labels
 	o.input.each(ctx, func(document manifest.Document, err error) {
