@@ -16,7 +16,7 @@ const indexText = `# Issuers
 certshim takes an issuer of any kind, as cert-manager does. Of the types below it knows more: which group a kind belongs to,
 whether an issuer is ready, and what its issuers can't sign. ` + "`certshim issuers`" + ` lists them beside what is installed
 in your cluster, which come first; ` + "`certshim issuers NAME`" + ` prints the annotations for one of its issuers, and
-` + "`certshim issuers TYPE`" + ` what these pages say, for your own types too. [Your own](schema.md) are declared in a file. Of issuers of other kinds it knows whether they are there, and ready by their condition Ready, if
+` + "`certshim issuers TYPE`" + ` what these pages say, for your own types too. [Your own](../resolvers.md) are declared in a file, or by code. Of issuers of other kinds it knows whether they are there, and ready by their condition Ready, if
 it [may read them](../permissions.md).
 
 What certshim does with an issuer:

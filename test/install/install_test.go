@@ -8,17 +8,15 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
-	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"k8s.io/client-go/kubernetes/scheme"
 
-	"github.com/certshim/certshim/resolver"
 	"github.com/certshim/certshim/test/cluster"
 	"github.com/certshim/certshim/test/process"
 )
@@ -175,41 +173,33 @@ func (p *pod) certshimYAML(t *testing.T) string {
 	return ""
 }
 
-// The issuers that an overlay's file declares may be listed and watched.
-func TestDeclaredIssuersMayBeRead(t *testing.T) {
-	const file = "examples/deploy/issuers/corp-ca.yaml"
-	content, err := os.ReadFile(filepath.Join(repository(t), file))
-	if err != nil {
-		t.Fatal(err)
-	}
-	declared, err := resolver.Decode(content, file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, overlay := range []string{"examples/deploy/issuers", "examples/deploy/plugin"} {
-		granted := map[string]bool{}
-		for _, object := range render(t, overlay) {
-			if role, ok := object.(*rbacv1.ClusterRole); ok {
-				note(granted, role.Rules)
+// The permissions in an overlay are those that certshim prints for its issuers.
+func TestIssuersOfOverlaysMayBeRead(t *testing.T) {
+	for overlay, arguments := range map[string][]string{
+		"issuers": {"--issuers=corp-ca.yaml"},
+		"plugin":  {"CorpIssuer", "CorpClusterIssuer", "--config=certshim.yaml"},
+	} {
+		t.Run(overlay, func(t *testing.T) {
+			folder := filepath.Join(repository(t), "examples/deploy", overlay)
+			print := exec.CommandContext(t.Context(), filepath.Join(repository(t), "bin/certshim"),
+				append([]string{"issuers", "-o=rbac", "--offline"}, arguments...)...)
+			print.Dir = folder
+			want, err := print.Output()
+			if err != nil {
+				t.Fatal(err)
 			}
-		}
-		for _, kind := range declared.Kinds {
-			if !granted[declared.Group+"/"+kind.Resource] {
-				t.Errorf("%s: no rule to list and watch %s of %s", overlay, kind.Resource, declared.Group)
+			file, err := os.ReadFile(filepath.Join(folder, "rbac.yaml"))
+			if err != nil {
+				t.Fatal(err)
 			}
-		}
+			if diff := cmp.Diff(string(want), comments.ReplaceAllString(string(file), "")); diff != "" {
+				t.Errorf("rbac.yaml (-certshim issuers -o rbac, +file)\n%s", diff)
+			}
+		})
 	}
 }
 
-func note(granted map[string]bool, rules []rbacv1.PolicyRule) {
-	for _, rule := range rules {
-		for _, group := range rule.APIGroups {
-			for _, resource := range rule.Resources {
-				granted[group+"/"+resource] = slices.Contains(rule.Verbs, "list") && slices.Contains(rule.Verbs, "watch")
-			}
-		}
-	}
-}
+var comments = regexp.MustCompile(`(?m)\A(#.*\n)+`)
 
 // The image that `make image` builds is the one that deploy/ runs.
 func TestDeployRunsTheImageThatMakeBuilds(t *testing.T) {
