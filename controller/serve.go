@@ -54,7 +54,7 @@ func (c *Controller) serveOn(ctx context.Context, listener net.Listener, server 
 	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
 	defer stop()
 	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-		c.log.Error(what+" can't be served any more", "error", err)
+		c.log.Error("a listener is no longer served", "listener", what, "error", err)
 	}
 }
 
