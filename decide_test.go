@@ -180,7 +180,8 @@ func TestDecideExisting(t *testing.T) {
 			annotations: named + ", cert-manager.io/cluster-issuer: b", tls: webTLS,
 			certificate: func(web inventory.Key) map[string]any { return foreign("old-tls", "old-tls", ownedBy(web)) },
 			want: []string{
-				"refuse web-tls: its issuer isn't known", "delete old-tls: the source no longer names its Secret",
+				"refuse web-tls: its issuer isn't known",
+				"keep old-tls: nothing names it any more, but it stays until there is Certificate web-tls",
 				`error BadIssuer cert-manager.io/cluster-issuer: issuer and cluster-issuer are both set: keep one of them (value "b")`,
 			},
 		},

@@ -2,6 +2,7 @@ package certshim
 
 import (
 	"maps"
+	"slices"
 
 	"github.com/certshim/certshim/certificate"
 	"github.com/certshim/certshim/problem"
@@ -29,6 +30,22 @@ type secretDecision struct {
 func (s *secretDecision) moves() bool {
 	return s.decision.Action == certificate.Create ||
 		s.decision.Action == certificate.Apply && s.existing.Issuer != s.issuer.issuer.Ref
+}
+
+// awaited says whether the source asks for a Certificate that isn't there for it, and isn't made
+// now. It lacks none where the Certificate of another source has all that it asks for.
+func (s *secretDecision) awaited(ask source.Ask) bool {
+	if len(ask.Hosts)+len(ask.Broken) == 0 {
+		return false
+	}
+	switch s.decision.Action {
+	case certificate.Wait:
+		return true
+	case certificate.Refuse:
+		return !slices.ContainsFunc(s.decision.Problems.All(), func(p problem.Problem) bool { return p.Reason == problem.SecretShared })
+	default:
+		return false
+	}
 }
 
 // claims says which source comes first for a Secret that has no Certificate, nil for none.

@@ -53,6 +53,8 @@ type outcomeBuilder struct {
 	problems problem.List
 	// unread is set where it can't be known which Certificates there are.
 	unread bool
+	// awaits is a Certificate that the source asks for and doesn't get now, or empty.
+	awaits string
 }
 
 func (r *outcomeBuilder) outcome() Outcome {
@@ -81,6 +83,9 @@ func (r *outcomeBuilder) decideEach(by *secrets, only string) {
 		s := by.decide(ask)
 		decided = append(decided, s)
 		r.unread = r.unread || s.unread
+		if r.awaits == "" && s.awaited(ask) {
+			r.awaits = s.name
+		}
 		r.problems.Merge(s.problems)
 		r.add(s.decision)
 		if r.policy.Explain && s.values != nil {
@@ -104,7 +109,7 @@ func (r *outcomeBuilder) unneeded(a *asked) {
 	}
 	for _, owned := range r.observed.CertificatesOf(r.object.Ref) {
 		if !a.Named[owned.Secret] && !a.Named[owned.Name] {
-			r.add(certificate.DecideUnneeded(r.object, owned))
+			r.add(certificate.DecideUnneeded(r.object, owned, r.awaits))
 		}
 	}
 }

@@ -7,8 +7,9 @@ import (
 
 // DecideUnneeded decides about a Certificate whose Secret the source, read without error, no
 // longer names. It deletes only a Certificate whose controller reference has the source's uid,
-// group, kind and name.
-func DecideUnneeded(object *source.Object, seen Observed) Decision {
+// group, kind and name, and none while the source waits for another: awaits is the name of a
+// Certificate that it asks for and doesn't get now, or empty.
+func DecideUnneeded(object *source.Object, seen Observed, awaits string) Decision {
 	seen = current(seen)
 	d := decided(seen)
 	switch {
@@ -16,6 +17,8 @@ func DecideUnneeded(object *source.Object, seen Observed) Decision {
 		d.Action, d.Reason = Wait, "the Certificate is being deleted"
 	case !Owns(object, seen.Owner):
 		d.Action, d.Reason = Keep, "nothing names it any more, but "+otherOwnerInWords(object, seen)
+	case awaits != "":
+		d.Action, d.Reason = Keep, "nothing names it any more, but it stays until there is Certificate "+problem.Name(awaits)
 	default:
 		d.Action, d.Reason = Delete, "the source no longer names its Secret"
 		d.Guard = Guard{UID: seen.UID, ResourceVersion: seen.ResourceVersion}

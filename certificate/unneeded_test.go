@@ -24,24 +24,26 @@ func TestDecideUnneeded(t *testing.T) {
 	tests := map[string]struct {
 		object *source.Object
 		change func(map[string]any)
+		awaits string
 		action certificate.Action
 		reason string
 	}{
-		"ours":              {object, nil, certificate.Delete, "the source no longer names its Secret"},
-		"being deleted":     {object, deleting, certificate.Wait, "the Certificate is being deleted"},
-		"an earlier source": {object, notOurs, certificate.Keep, "nothing names it any more, but Certificate web-tls belongs to an earlier Ingress of this name, with uid old"},
+		"ours":              {object, nil, "", certificate.Delete, "the source no longer names its Secret"},
+		"another is due":    {object, nil, "new-tls", certificate.Keep, "nothing names it any more, but it stays until there is Certificate new-tls"},
+		"being deleted":     {object, deleting, "new-tls", certificate.Wait, "the Certificate is being deleted"},
+		"an earlier source": {object, notOurs, "new-tls", certificate.Keep, "nothing names it any more, but Certificate web-tls belongs to an earlier Ingress of this name, with uid old"},
 		"our uid, but another kind": {
-			object, ownedBy(certificate.Owner{Group: "networking.k8s.io", Kind: "Service", Name: "web", UID: "source-uid"}), certificate.Keep,
+			object, ownedBy(certificate.Owner{Group: "networking.k8s.io", Kind: "Service", Name: "web", UID: "source-uid"}), "", certificate.Keep,
 			"nothing names it any more, but Certificate web-tls has an owner reference with this object's uid, but to Service web",
 		},
 		"nobody's": {
-			object, func(o map[string]any) { delete(o["metadata"].(map[string]any), "ownerReferences") }, certificate.Keep,
+			object, func(o map[string]any) { delete(o["metadata"].(map[string]any), "ownerReferences") }, "", certificate.Keep,
 			"nothing names it any more, but Certificate web-tls exists and has no controller owner",
 		},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			d := certificate.DecideUnneeded(tt.object, seen(t, tt.change))
+			d := certificate.DecideUnneeded(tt.object, seen(t, tt.change), tt.awaits)
 			if d.Action != tt.action || d.Reason != tt.reason || d.Name != "web-tls" || d.Namespace != "shop" || d.Reissue != certificate.ReissueNo {
 				t.Errorf("%s/%s %s: %s", d.Namespace, d.Name, d.Action, d.Reason)
 			}
@@ -104,7 +106,7 @@ func TestRefused(t *testing.T) {
 func TestLiveWinsForWhatIsUnneeded(t *testing.T) {
 	stale := seen(t, nil)
 	stale.Live = liveOf(t, input(), notOurs)
-	if d := certificate.DecideUnneeded(input().Source, stale); d.Action != certificate.Keep {
+	if d := certificate.DecideUnneeded(input().Source, stale, ""); d.Action != certificate.Keep {
 		t.Errorf("%s: %s", d.Action, d.Reason)
 	}
 	if d := certificate.NoLongerKept(input().Source, stale, "x"); !d.Problems.Empty() {

@@ -31,6 +31,8 @@ type situation struct {
 	in *Input
 	// before are the Certificates that existed.
 	before certificates
+	// asked are the Secrets for which the source asks, by a valid entry or a broken one.
+	asked []string
 	// broken are the Secrets of which an entry is meant to count, and doesn't.
 	broken map[string]bool
 	// unread are the fields whose annotation can't be read.
@@ -66,6 +68,7 @@ func Expected(in *Input, rows []Row) (Expectation, error) {
 		return Expectation{}, err
 	}
 	hit := map[string]bool{}
+	s.findAsked()
 	s.findBroken()
 	for _, row := range rows {
 		if row.AsIf != nil && row.Hits(s) {

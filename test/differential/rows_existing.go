@@ -119,11 +119,21 @@ func keepRows() []Row {
 		},
 		{
 			Name: "unneeded-goes-anyway",
-			Says: "A Certificate whose Secret the source no longer names goes, whatever is wrong with the rest of the source.",
+			Says: "A Certificate whose Secret the source no longer names goes, whatever is wrong with a source that wants no new one.",
 			Hits: func(s *situation) bool { return len(s.unneeded()) > 0 },
 			Then: func(s *situation) {
 				for _, name := range s.unneeded() {
 					delete(s.after, name)
+				}
+			},
+		},
+		{
+			Name: "unneeded-waits",
+			Says: "A Certificate whose Secret the source no longer names stays until the source has each Certificate that it asks for.",
+			Hits: func(s *situation) bool { return len(s.tooEarly()) > 0 },
+			Then: func(s *situation) {
+				for _, name := range s.tooEarly() {
+					s.leave(name)
 				}
 			},
 		},
@@ -283,10 +293,15 @@ func (s *situation) misowned() []string {
 // unneeded are the Certificates of a source that upstream left before it came to deleting,
 // and that the source doesn't name.
 func (s *situation) unneeded() []string {
-	var out []string
-	if !s.answer.stopped && !s.issuerRefused {
+	if !s.answer.stopped && !s.issuerRefused || s.awaits() {
 		return nil
 	}
+	return s.unnamed()
+}
+
+// unnamed are the Certificates of a source that it doesn't name.
+func (s *situation) unnamed() []string {
+	var out []string
 	for _, certificate := range s.in.Existing {
 		name, secret := certificate.GetName(), text(at(certificate.Object, "spec"), "secretName")
 		named := s.in.Object.names()
@@ -296,6 +311,36 @@ func (s *situation) unneeded() []string {
 		}
 	}
 	return out
+}
+
+// tooEarly are those that would go although the source waits for another.
+func (s *situation) tooEarly() []string {
+	if !s.awaits() {
+		return nil
+	}
+	return slices.DeleteFunc(s.unnamed(), func(name string) bool { return s.after[name] != nil })
+}
+
+// awaits says whether the source asks for a Certificate that it doesn't have in the end.
+func (s *situation) awaits() bool {
+	return slices.ContainsFunc(s.asked, func(name string) bool {
+		return s.after[name] == nil || s.live(name) != nil && (s.elsewhere(name) || slices.Contains(s.misowned(), name))
+	})
+}
+
+// findAsked finds the Secrets that an entry names which is meant to count.
+func (s *situation) findAsked() {
+	ignored := items(s.in.Object.Annotations[ownIgnoreKey])
+	for _, entry := range s.in.Object.clone().Entries {
+		if !s.counts(&entry) || slices.Contains(ignored, entry.Name) {
+			continue
+		}
+		for _, ref := range entry.Refs {
+			if ref.Name != "" && !badSecretName(ref.Name) && !slices.Contains(ignored, ref.Name) {
+				s.asked = append(s.asked, ref.Name)
+			}
+		}
+	}
 }
 
 func isShims(entry metav1.ManagedFieldsEntry) bool { return entry.Manager == shimManager }
