@@ -9,6 +9,20 @@ import (
 	"k8s.io/client-go/tools/pager"
 )
 
+// Get reads one object as it is now, from etcd, decoded and transformed as a feed of the resource
+// does it.
+func Get(ctx context.Context, clients Clients, r Resource, namespace, name string) (any, error) {
+	client, err := clients.Dynamic(r.Paths, nil)
+	if err != nil {
+		return nil, err
+	}
+	object, err := client.Resource(r.GVR).Namespace(namespace).Get(ctx, name, metav1.GetOptions{})
+	if err != nil || r.Transform == nil {
+		return object, err
+	}
+	return r.Transform(object)
+}
+
 // List gives every object of a resource in a namespace, or in all with an empty name, one after
 // another as the pages come: decoded and transformed as a feed of the resource does it. An
 // error of each ends it.

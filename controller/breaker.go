@@ -9,78 +9,139 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// The shared backoff while a webhook is down, and how long it may be before that is reported.
+// The backoff while a webhook is down, and how long it may be before that is reported.
 const (
 	firstPause   = time.Second
 	longestPause = 30 * time.Second
 	reportAfter  = 5 * time.Minute
 )
 
-// breaker holds back all writes while an admission webhook doesn't answer: they would all
-// fail alike. After each pause one write tries whether it is back.
+// breaker holds back the writes of a namespace while an admission webhook that is asked about
+// them doesn't answer: they would all fail alike. After each pause one write tries whether the
+// webhook is back. Namespaces in which none has failed go on: a webhook may select others.
 type breaker struct {
-	lock    sync.Mutex
-	pending map[key]bool
+	lock sync.Mutex
+	// outages are those of webhooks, by name.
+	outages map[string]*outage
+	// pending counts for each source the outages for whose end it waits.
+	pending map[key]int
 	gauge   prometheus.Gauge
-	since   time.Time
-	next    time.Time
-	pause   time.Duration
+}
+
+// outage is the time in which a webhook doesn't answer.
+type outage struct {
+	// namespaces in which a write has failed.
+	namespaces map[string]bool
+	pending    map[key]bool
+	since      time.Time
+	// last is when a write failed last.
+	last  time.Time
+	next  time.Time
+	pause time.Duration
 	// probe is the source whose write tries whether the webhook is back.
 	probe    key
 	reported bool
 }
 
 func newBreaker(gauge prometheus.Gauge) *breaker {
-	return &breaker{pending: map[key]bool{}, gauge: gauge}
+	return &breaker{outages: map[string]*outage{}, pending: map[key]int{}, gauge: gauge}
 }
 
 // wait is how long a write has to wait. It is 0 while all is well, and for the one write
 // that is to try.
-func (b *breaker) wait(k key, now time.Time) time.Duration {
+func (b *breaker) wait(k key, now time.Time) (longest time.Duration) {
 	b.lock.Lock()
 	defer b.lock.Unlock()
-	if b.since.IsZero() {
-		return 0
+	b.endOld(now)
+	meets := b.in(k.Namespace())
+	for _, o := range meets {
+		b.holdBack(o, k)
+		longest = max(longest, o.next.Sub(now))
 	}
-	b.pending[k] = true
-	b.gauge.Set(float64(len(b.pending)))
-	if now.Before(b.next) {
-		return b.next.Sub(now)
+	if longest > 0 {
+		return longest
 	}
-	b.next, b.probe = now.Add(b.pause), k
+	for _, o := range meets {
+		o.next, o.probe = now.Add(o.pause), k
+	}
 	return 0
+}
+
+// in gives the outages that are known to concern a namespace.
+func (b *breaker) in(namespace string) []*outage {
+	var found []*outage
+	for _, o := range b.outages {
+		if o.namespaces[namespace] {
+			found = append(found, o)
+		}
+	}
+	return found
 }
 
 // failed notes a write that the webhook didn't answer. It gives the pause, and whether
 // it is time to report it.
-func (b *breaker) failed(k key, now time.Time) (pause time.Duration, report bool) {
+func (b *breaker) failed(webhook string, k key, now time.Time) (pause time.Duration, report bool) {
 	b.lock.Lock()
 	defer b.lock.Unlock()
+	b.endOld(now)
+	o := b.outages[webhook]
 	switch {
-	case b.since.IsZero():
-		b.since, b.pause, b.next = now, firstPause, now.Add(firstPause)
-	case b.probe == k:
-		b.pause = min(2*b.pause, longestPause)
-		b.next, b.probe = now.Add(b.pause), key{}
+	case o == nil:
+		o = &outage{
+			namespaces: map[string]bool{}, pending: map[key]bool{},
+			since: now, pause: firstPause, next: now.Add(firstPause),
+		}
+		b.outages[webhook] = o
+	case o.probe == k:
+		o.pause = min(2*o.pause, longestPause)
+		o.next, o.probe = now.Add(o.pause), key{}
 	}
-	b.pending[k] = true
-	b.gauge.Set(float64(len(b.pending)))
-	report = !b.reported && now.Sub(b.since) >= reportAfter
-	b.reported = b.reported || report
-	return max(b.next.Sub(now), firstPause), report
+	o.last, o.namespaces[k.Namespace()] = now, true
+	b.holdBack(o, k)
+	report = !o.reported && now.Sub(o.since) >= reportAfter
+	o.reported = o.reported || report
+	return max(o.next.Sub(now), firstPause), report
 }
 
-// answered notes that a write got through to its end, be it refused. It gives those that
-// were waiting for that.
-func (b *breaker) answered() []key {
+// answered notes that a write was made. The webhooks that had not answered in its namespace are
+// back; it gives those that were waiting for them.
+func (b *breaker) answered(k key) []key {
 	b.lock.Lock()
 	defer b.lock.Unlock()
-	if b.since.IsZero() {
-		return nil
+	released := map[key]bool{}
+	for webhook, o := range b.outages {
+		if o.namespaces[k.Namespace()] {
+			maps.Copy(released, o.pending)
+			b.end(webhook)
+		}
 	}
-	released := slices.Collect(maps.Keys(b.pending))
-	b.since, b.next, b.probe, b.reported = time.Time{}, time.Time{}, key{}, false
-	clear(b.pending)
-	b.gauge.Set(0)
-	return released
+	return slices.Collect(maps.Keys(released))
+}
+
+// endOld ends the outages in which nothing has failed for long: nobody asks any more, or all
+// that do are refused for other reasons. What was held back comes again by itself.
+func (b *breaker) endOld(now time.Time) {
+	for webhook, o := range b.outages {
+		if now.Sub(o.last) >= reportAfter {
+			b.end(webhook)
+		}
+	}
+}
+
+func (b *breaker) holdBack(o *outage, k key) {
+	if !o.pending[k] {
+		o.pending[k] = true
+		b.pending[k]++
+		b.gauge.Set(float64(len(b.pending)))
+	}
+}
+
+func (b *breaker) end(webhook string) {
+	for k := range b.outages[webhook].pending {
+		if b.pending[k]--; b.pending[k] == 0 {
+			delete(b.pending, k)
+		}
+	}
+	delete(b.outages, webhook)
+	b.gauge.Set(float64(len(b.pending)))
 }

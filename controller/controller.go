@@ -47,6 +47,8 @@ type Controller struct {
 	inventory  *inventory.Inventory
 	queue      *queue
 	breaker    *breaker
+	failures   *failures
+	creates    *creates
 	pace       *pace
 	connection *cluster.Connection
 	discovery  *cluster.Discovery
@@ -59,6 +61,7 @@ type Controller struct {
 	// undeclared are the issuer kinds that sources name and nobody declares.
 	undeclared []usedKind
 	writer     cluster.Writer
+	readSource readSource
 	// tenure is the time in which this replica may write.
 	tenure *tenure
 
@@ -102,7 +105,7 @@ func New(config Config, base *rest.Config, log *slog.Logger, registry *prometheu
 	c.queue = newQueue()
 	c.metrics = newMetrics(registry, config.Version, func() float64 { return float64(c.queue.Len()) })
 	registry.MustRegister(newIssuersMetric(c.inventory))
-	c.breaker = newBreaker(c.metrics.pendingWrites)
+	c.breaker, c.failures, c.creates = newBreaker(c.metrics.pendingWrites), newFailures(), newCreates()
 	c.waiting = newWaiting(c.metrics.held)
 	return c, nil
 }
@@ -153,6 +156,9 @@ func (c *Controller) connect(ctx context.Context) error {
 	connection.Gate(c.tenure.until)
 	if c.writer, err = connection.Writer(); err != nil {
 		return err
+	}
+	c.readSource = func(ctx context.Context, r cluster.Resource, ref source.Ref) (any, error) {
+		return cluster.Get(ctx, connection, r, ref.Namespace, ref.Name)
 	}
 	c.recorder = newRecorder(connection.Events, c.metrics, c.log)
 	c.reporter = newReporter(c.recorder, c.metrics, c.queue.after)

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/certshim/certshim/certificate"
@@ -21,16 +22,24 @@ const takeOver = "takeover"
 // slowRetry is when a refused write is tried again, give or take a quarter.
 const slowRetry = 5 * time.Minute
 
+// quietTries is how often a write is tried again, within some seconds, that the API server
+// refuses as its own error.
+const quietTries = 3
+
 // result is what became of one decision.
 type result struct {
 	answer cluster.Answer
-	// after is when to come back at the latest; 0 means not at all, or by backoff.
+	// after is when to come back at the latest; 0 means not at all, or by backoff, which soon
+	// prefers.
 	after time.Duration
+	soon  bool
 	// held says that nothing was sent though something is to be written.
 	held bool
 	// problem, if it has a reason, is to be reported on the source.
 	problem problem.Problem
 	err     error
+	// written is set once the write was made.
+	written bool
 }
 
 // execute carries out one decision. It sends nothing for those that write nothing.
@@ -38,16 +47,27 @@ func (c *Controller) execute(ctx context.Context, look *inventory.Look, ref sour
 	if !writes(d) {
 		return result{answer: cluster.Done}
 	}
-	name := types.NamespacedName{Namespace: d.Namespace, Name: d.Name}
-	if wait, allowed := c.mayWrite(look, name, d); !allowed {
+	if wait, allowed := c.mayWrite(look, ref, d); !allowed {
 		return result{answer: cluster.Done, after: wait, held: true}
 	}
-	err := c.send(ctx, look, name, d)
-	r := c.judge(look.Key(), d, err)
-	if r.answer == cluster.Done {
-		c.say(ref, d)
+	var r result
+	if d.Action == certificate.Delete {
+		r = c.delete(ctx, look, d)
+	} else {
+		r = c.judge(look.Key(), d, c.send(ctx, look, d))
+	}
+	if r.written {
+		c.wrote(ref, d)
 	}
 	return r
+}
+
+// wrote notes a write that was made, and tells of it.
+func (c *Controller) wrote(ref source.Ref, d certificate.Decision) {
+	if d.Action == certificate.Create {
+		c.creates.made(ref.UID, d.Name, time.Now())
+	}
+	c.say(ref, d)
 }
 
 // writes says whether a decision leads to a request.
@@ -57,35 +77,42 @@ func writes(d certificate.Decision) bool {
 
 // mayWrite holds a write back while what it was decided by has changed, its like is underway,
 // its issuer may yet turn out to be missing or a webhook is down, and until its turn in a
-// take-over.
-func (c *Controller) mayWrite(look *inventory.Look, name types.NamespacedName, d certificate.Decision) (wait time.Duration, allowed bool) {
-	now := time.Now()
-	switch {
-	case d.Action != certificate.Apply && look.Stale(), look.MovesBlindly(d):
+// take-over. A create waits as [creates] says.
+func (c *Controller) mayWrite(look *inventory.Look, ref source.Ref, d certificate.Decision) (wait time.Duration, allowed bool) {
+	now, name := time.Now(), nameOf(d)
+	if d.Action != certificate.Apply && look.Stale() || look.MovesBlindly(d) {
 		// The source is queued already, or will be once the issuers are read.
 		return 0, false
-	case d.Action == certificate.Delete:
-	default:
-		if wait := c.inventory.Underway(name, d.Want, now); wait > 0 {
-			return wait, false
+	}
+	if d.Action != certificate.Delete {
+		wait = c.inventory.Underway(name, d.Want, now)
+	}
+	if d.Action == certificate.Create && wait == 0 {
+		if c.creates.blocked(look.Key()) {
+			return 0, false
 		}
+		wait = c.creates.wait(ref.UID, d.Name, now)
 	}
-	if wait := c.breaker.wait(look.Key(), now); wait > 0 {
-		return wait, false
+	if wait == 0 {
+		wait = c.breaker.wait(look.Key(), now)
 	}
-	if !d.Paced {
-		return 0, true
-	}
-	if c.pace.never() {
+	switch {
+	case wait > 0 || !d.Paced:
+	case c.pace.never():
 		return 0, false
+	default:
+		wait = c.pace.due(name, now)
 	}
-	wait = c.pace.due(name, now)
 	return wait, wait == 0
 }
 
+func nameOf(d certificate.Decision) types.NamespacedName {
+	return types.NamespacedName{Namespace: d.Namespace, Name: d.Name}
+}
+
 // send is the only place from which Certificates are written.
-func (c *Controller) send(ctx context.Context, look *inventory.Look, name types.NamespacedName, d certificate.Decision) error {
-	guard := d.Guard
+func (c *Controller) send(ctx context.Context, look *inventory.Look, d certificate.Decision) error {
+	guard, name := d.Guard, nameOf(d)
 	switch {
 	case d.Action == certificate.Delete:
 		return c.count(string(d.Action), c.writer.Delete(ctx, name, guard))
@@ -117,31 +144,52 @@ func (c *Controller) count(action string, err error) error {
 
 // judge says who acts next after the API server's answer.
 func (c *Controller) judge(k key, d certificate.Decision, err error) result {
-	r := result{answer: cluster.AnswerOf(err), err: err}
-	if r.answer != cluster.WebhookDown && r.answer != cluster.Failed && r.answer != cluster.Unsent {
-		c.queue.inLine(c.breaker.answered()...)
-	}
+	now := time.Now()
+	r := result{answer: cluster.AnswerOf(err), err: err, written: err == nil}
 	c.permission(r)
 	switch r.answer {
+	case cluster.Done:
+		c.release(k, d, now)
 	case cluster.Refused:
-		r.after = slowRetry*3/4 + rand.N(slowRetry/2)
-		r.problem = problem.Problem{
-			Severity: problem.Error, Reason: problem.Refused,
-			Message: fmt.Sprintf("the API server refuses Certificate %q: %s", d.Name, err),
-		}
+		c.refused(k, d, &r)
 	case cluster.WebhookDown:
 		var report bool
-		if r.after, report = c.breaker.failed(k, time.Now()); report {
+		if r.after, report = c.breaker.failed(cluster.WebhookOf(err), k, now); report {
 			r.problem = problem.Problem{
 				Severity: problem.Error, Reason: problem.WebhookDown,
 				Message: "no Certificate has been written for minutes: " + err.Error(),
 			}
 		}
-	case cluster.Done, cluster.Conflict, cluster.Outdated, cluster.Terminating, cluster.Gone,
+	case cluster.Conflict, cluster.Outdated, cluster.Terminating, cluster.Gone,
 		cluster.Forbidden, cluster.Unsent, cluster.Failed:
 	}
 	return r
 }
+
+// release queues what waits for a write to succeed. That one was deleted doesn't show that the
+// webhook is back, which may not be asked about that.
+func (c *Controller) release(k key, d certificate.Decision, now time.Time) {
+	c.failures.forget(k)
+	c.queue.inLine(c.failures.release(now)...)
+	if d.Action != certificate.Delete {
+		c.queue.inLine(c.breaker.answered(k)...)
+	}
+}
+
+// refused reports what the API server refuses. What it refuses as its own error, as it does for a
+// moment after the CRD has changed, is tried again soon, and reported only if that doesn't help.
+func (c *Controller) refused(k key, d certificate.Decision, r *result) {
+	r.after = aboutSlowRetry()
+	if r.soon = apierrors.IsInternalError(r.err); r.soon && c.queue.NumRequeues(k) < quietTries {
+		return
+	}
+	r.problem = problem.Problem{
+		Severity: problem.Error, Reason: problem.Refused,
+		Message: fmt.Sprintf("the API server refuses Certificate %q: %s", d.Name, r.err),
+	}
+}
+
+func aboutSlowRetry() time.Duration { return slowRetry*3/4 + rand.N(slowRetry/2) }
 
 // permission logs a missing permission once, and once that it is there again.
 func (c *Controller) permission(r result) {

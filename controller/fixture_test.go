@@ -168,6 +168,9 @@ func newTestController(t *testing.T, writer cluster.Writer, change ...func(*Conf
 		t.Fatal(err)
 	}
 	c.writer = writer
+	c.readSource = func(_ context.Context, _ cluster.Resource, ref source.Ref) (any, error) {
+		return nil, gone(ref)
+	}
 	c.recorder = newRecorder(nil, c.metrics, c.log)
 	c.reporter = newReporter(c.recorder, c.metrics, c.queue.after)
 	c.reporter.patience = 0
@@ -355,6 +358,11 @@ func serve(c *Controller, lists ...*metav1.APIResourceList) inventory.Served {
 
 func status(code int32, message string, causes ...metav1.StatusCause) error {
 	return &apierrors.StatusError{ErrStatus: metav1.Status{Code: code, Message: message, Details: &metav1.StatusDetails{Causes: causes}}}
+}
+
+// gone is the answer of a server that serves Ingresses and doesn't have this one.
+func gone(ref source.Ref) error {
+	return apierrors.NewNotFound(schema.GroupResource{Group: "networking.k8s.io", Resource: "ingresses"}, ref.Name)
 }
 
 // noPermission is the answer of the server's authorizer.

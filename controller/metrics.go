@@ -49,7 +49,7 @@ func newMetrics(registry prometheus.Registerer, version string, queueDepth func(
 		problems:        counter("problems_total", "Problems that were found, each counted once until it vanishes.", "reason", "severity"),
 		currentProblems: gauges("current_problems", "Problems that objects have now.", "reason", "severity"),
 		writes:          counter("writes_total", "Requests that write Certificates, by action and by what the API server's answer means.", "action", "result"),
-		liveReads:       counter("live_reads_total", "Certificates read from the API server because the cache was not enough.").WithLabelValues(),
+		liveReads:       counter("live_reads_total", "Certificates read from the API server because the cache was not enough, and sources read before a Certificate of theirs is deleted.").WithLabelValues(),
 		events:          counter("events_total", "Events, by what became of them.", "result"),
 		reconciles:      counter("reconciles_total", "Objects that were looked at.").WithLabelValues(),
 		synced:          gauges("informer_synced", "Whether the objects of a served resource are known.", "resource"),

@@ -41,14 +41,14 @@ func (c *Controller) reconcile(ctx context.Context, k key) requeue {
 	}
 	if names := needLive(outcome.Certificates); len(names) > 0 {
 		if err := c.readLive(ctx, look, names); err != nil {
-			return c.failed(outcome.Source, err)
+			return c.failed(k, outcome.Source, err)
 		}
 		outcome = c.decide(look)
 	}
 	next, problems, conflicts := c.executeAll(ctx, look, outcome, nil)
 	if len(conflicts) > 0 {
 		if err := c.readLive(ctx, look, conflicts); err != nil {
-			return c.failed(outcome.Source, err)
+			return c.failed(k, outcome.Source, err)
 		}
 		outcome = c.decide(look)
 		again, more, still := c.executeAll(ctx, look, outcome, conflicts)
@@ -100,7 +100,7 @@ func needLive(decisions []certificate.Decision) []types.NamespacedName {
 	var names []types.NamespacedName
 	for _, d := range decisions {
 		if d.NeedsLive {
-			names = append(names, types.NamespacedName{Namespace: d.Namespace, Name: d.Name})
+			names = append(names, nameOf(d))
 		}
 	}
 	return names
@@ -125,15 +125,24 @@ func (c *Controller) readLive(ctx context.Context, look *inventory.Look, names [
 	return nil
 }
 
-// executeAll carries out the decisions, one after another; one that fails stops no other.
-// With only, it carries out no decision but those about these Certificates.
+// executeAll carries out the decisions, one after another; one that fails stops no other, except
+// that nothing is deleted while a create isn't done. With only, it carries out no decision but
+// those about these Certificates.
 func (c *Controller) executeAll(ctx context.Context, look *inventory.Look, outcome certshim.Outcome, only []types.NamespacedName) (next requeue, problems problem.List, conflicts []types.NamespacedName) {
+	unmade := false
 	for _, d := range outcome.Certificates {
-		name := types.NamespacedName{Namespace: d.Namespace, Name: d.Name}
-		if only != nil && !slices.Contains(only, name) {
+		name := nameOf(d)
+		switch {
+		case only != nil && !slices.Contains(only, name):
+			continue
+		case d.Action == certificate.Delete && unmade:
+			if len(conflicts) > 0 {
+				conflicts = append(conflicts, name)
+			}
 			continue
 		}
 		r := c.execute(ctx, look, outcome.Source, d)
+		unmade = unmade || d.Action == certificate.Create && !r.written
 		if r.problem.Reason != "" {
 			problems.Add(r.problem)
 		}
@@ -141,20 +150,23 @@ func (c *Controller) executeAll(ctx context.Context, look *inventory.Look, outco
 		case cluster.Conflict:
 			conflicts = append(conflicts, name)
 		case cluster.Outdated, cluster.Forbidden, cluster.Unsent, cluster.Failed:
-			next.merge(c.failed(outcome.Source, r.err))
+			next.merge(c.failed(look.Key(), outcome.Source, r.err))
 		case cluster.Done, cluster.Refused, cluster.Terminating, cluster.Gone, cluster.WebhookDown:
 		}
 		if r.answer == cluster.Terminating {
 			c.reporter.ends(d.Namespace, time.Now())
 		}
-		next.merge(requeue{after: r.after, held: r.held})
+		next.merge(requeue{retry: r.soon, after: r.after, held: r.held})
 	}
 	return next, problems, conflicts
 }
 
 // failed asks for another try. What an API server that can't be reached says is no news at
 // every try.
-func (c *Controller) failed(ref source.Ref, err error) requeue {
+func (c *Controller) failed(k key, ref source.Ref, err error) requeue {
+	if answer := cluster.AnswerOf(err); answer == cluster.Failed || answer == cluster.Forbidden {
+		c.failures.add(k, time.Now())
+	}
 	c.log.Debug("a write failed; it is tried again", "source", ref.Kind, "namespace", ref.Namespace, "name", ref.Name, "error", err)
 	return requeue{retry: true}
 }

@@ -12,7 +12,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/certshim/certshim/certificate"
 	"github.com/certshim/certshim/cluster"
@@ -164,7 +163,7 @@ func TestTakeOverPatchesFirst(t *testing.T) {
 		decision.Unchanged = unchanged
 		show(t, c, &unstructured.Unstructured{Object: map[string]any{"metadata": map[string]any{"namespace": "shop", "name": "tls", "uid": "u"}}})
 		look := lookAt(t, c, see(t, c, ingress(issuer, "tls")))
-		if err := c.send(t.Context(), look, types.NamespacedName{Namespace: "shop", Name: "tls"}, decision); err != nil {
+		if err := c.send(t.Context(), look, decision); err != nil {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff(want, writer.requests); diff != "" {
@@ -450,12 +449,12 @@ func TestRefusedHeldBackAndRefusedAgainIsToldOnce(t *testing.T) {
 	c := newTestController(t, &script{answers: []error{refused, refused}})
 	k := see(t, c, ingress(issuer, "tls"))
 	c.reconcile(t.Context(), k)
-	c.breaker.failed(at("shop", "other"), time.Now())
+	c.breaker.failed(hook, at("shop", "other"), time.Now())
 	c.reconcile(t.Context(), k)
 	if got := currently(c.reporter, "Refused", "error"); got != 1 {
 		t.Errorf("while it is held back the gauge is %v", got)
 	}
-	c.breaker.answered()
+	c.breaker.answered(k)
 	c.reconcile(t.Context(), k)
 	if told := warnings(c); !slices.Equal(told, []problem.Reason{problem.Refused}) {
 		t.Errorf("told: %v", told)

@@ -98,11 +98,11 @@ func TestMetrics(t *testing.T) {
 	web := at("shop", "web")
 	c.queue.soon(web, at("shop", "api"))
 	c.queue.inLine(at("shop", "listed"))
-	c.breaker.failed(web, noon)
+	c.breaker.failed(hook, web, noon)
 	c.reporter.report(web, found{source: source.Ref{Name: "web"}, problems: []problem.Problem{bad("a"), bad("b")}}, noon)
 	hasAll(`certshim_queue_depth 3`, `certshim_pending_writes 1`, `certshim_current_problems{reason="BadConfig",severity="error"} 2`)
 	c.reporter.report(web, found{source: source.Ref{Name: "web"}, problems: []problem.Problem{bad("b")}}, noon)
-	c.breaker.answered()
+	c.breaker.answered(web)
 	hasAll(`certshim_pending_writes 0`, `certshim_current_problems{reason="BadConfig",severity="error"} 1`,
 		`certshim_problems_total{reason="BadConfig",severity="error"} 2`)
 }

@@ -95,10 +95,13 @@ func (c *Controller) attachFeeds(ctx context.Context, firstReady chan struct{}) 
 	}
 }
 
-// feedChanged takes the status of a feed: to the metrics, and what can't be known any more to the
+// feedChanged takes the status of a feed: to the metrics, to the creates that wait for it, and what can't be known any more to the
 // inventory, before its objects are forgotten.
 func (c *Controller) feedChanged(status cluster.Status) {
 	c.metrics.report(status)
+	for _, k := range c.creates.feedChanged(status) {
+		c.queue.after(k, listPause)
+	}
 	if status.Ended {
 		c.wake(c.inventory.Know(status.Kind, inventory.Unread))
 	}

@@ -156,6 +156,10 @@ func packEntry(p *packer, entry source.Entry) {
 	p.truth(entry.HasTLS)
 }
 
+// Object is the source. Where it can't be read, unreadable says why, and the object has only its
+// reference.
+func (s *Source) Object() (object *source.Object, unreadable string) { return s.unpack() }
+
 // unpack gives the object as it was packed, or, with an object that has only its
 // reference, why it could not be read.
 func (s *Source) unpack() (object *source.Object, unreadable string) {

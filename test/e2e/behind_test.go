@@ -12,12 +12,16 @@ import (
 	"github.com/certshim/certshim/test/cluster"
 )
 
-// gate holds back what certshim's watch of Certificates shows, while it is shut.
-type gate struct{ sync.Mutex }
+// gate holds back what certshim's watch of a resource shows, while it is shut.
+type gate struct {
+	sync.Mutex
+	// of is how the path of the resource ends.
+	of string
+}
 
 func (g *gate) note(response *http.Response) error {
 	request := response.Request.URL
-	if strings.HasSuffix(request.Path, "/certificates") && request.Query().Get("watch") == "true" {
+	if strings.HasSuffix(request.Path, g.of) && request.Query().Get("watch") == "true" {
 		response.Body = gated{response.Body, g}
 	}
 	return nil
@@ -39,7 +43,7 @@ func (g gated) Read(p []byte) (int, error) {
 // what it has just written: the Certificate that it remembers then looks right.
 func TestAChangeTakenBackWhileTheWatchIsBehind(t *testing.T) {
 	d := startDeployed(t, cluster.WithoutCertManager(), cluster.WithoutWebhook())
-	var g gate
+	g := gate{of: "/certificates"}
 	if err := d.launchWith(t.Context(), "certshim", nil, "--leader-elect=false", "--kubeconfig="+d.proxied(t, nil, g.note)); err != nil {
 		t.Fatal(err)
 	}

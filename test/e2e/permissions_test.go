@@ -58,12 +58,22 @@ func (d *deployed) exercise(t *testing.T, without permission, through *refusals)
 	d.Apply(t, namespace, listenerSet("team", "edge", annotations{"example.com/team": "a"}, "c.example.com"))
 	d.Apply(t, namespace, listenerSet("picked", "selecting", annotations{"example.com/team": "a"}, "d.example.com"))
 	d.startThrough(t, through, without, "--leader-elect=false")
-	if without.resource == "certificates" && (without.verb == "delete" || without.verb == "get") {
-		certificates := d.Watch(t, cluster.Certificates(), namespace)
-		certificates.Object(t, "web-tls", "to be made", exists)
-		d.patch(t, cluster.Certificates(), namespace, "web-tls", `{"spec":{"dnsNames":["other.example.com"]}}`)
-		d.patch(t, ingresses, namespace, "web", `{"spec":{"tls":[{"hosts":["a.example.com"],"secretName":"other"}]}}`)
+	if without.verb == "delete" || without.verb == "get" && without.group != "apiextensions.k8s.io" {
+		d.rename(t, namespace)
 	}
+}
+
+// rename edits a Certificate, and names another Secret in a source of each kind.
+func (d *deployed) rename(t *testing.T, namespace string) {
+	t.Helper()
+	certificates := d.Watch(t, cluster.Certificates(), namespace)
+	for _, name := range []string{"web", "edge", "team"} {
+		certificates.Object(t, name+"-tls", "to be made", exists)
+	}
+	d.patch(t, cluster.Certificates(), namespace, "web-tls", `{"spec":{"dnsNames":["other.example.com"]}}`)
+	d.patch(t, ingresses, namespace, "web", `{"spec":{"tls":[{"hosts":["a.example.com"],"secretName":"other"}]}}`)
+	d.Apply(t, namespace, strings.Replace(gateway("edge", annotations{issuerKey: "ca"}, "b.example.com"), "edge-tls", "edge-other", 1))
+	d.Apply(t, namespace, strings.Replace(listenerSet("team", "edge", annotations{"example.com/team": "a"}, "c.example.com"), "team-tls", "team-other", 1))
 }
 
 const selecting = `

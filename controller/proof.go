@@ -1,0 +1,88 @@
+package controller
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/certshim/certshim"
+	"github.com/certshim/certshim/certificate"
+	"github.com/certshim/certshim/cluster"
+	"github.com/certshim/certshim/inventory"
+	"github.com/certshim/certshim/problem"
+	"github.com/certshim/certshim/source"
+)
+
+// readSource reads one source from the API server. What it gives is what the inventory packs.
+type readSource func(ctx context.Context, r cluster.Resource, ref source.Ref) (packed any, err error)
+
+// prove reads the source before one of its Certificates is deleted: two watches may be seconds
+// apart, so that what is in memory may be a source from before it named the Secret. The deletion
+// is proven if the source is gone, or another object by now, or if the decision about the source
+// as it is now deletes the same Certificate. Otherwise the watch is behind, and wakes the source
+// once it isn't.
+func (c *Controller) prove(ctx context.Context, look *inventory.Look, d certificate.Decision) (proven bool, err error) {
+	remembered, _ := look.Object()
+	ref := remembered.Ref
+	kind, known := look.Policy().Kinds.Lookup(ref.Group, ref.Kind)
+	if !known {
+		return false, nil
+	}
+	c.metrics.liveReads.Inc()
+	packed, err := c.readSource(ctx, c.sources(kind), ref)
+	if cluster.AnswerOf(err) == cluster.Gone {
+		return true, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	live, unreadable := packed.(*inventory.Source).Object()
+	switch {
+	case live.UID != ref.UID:
+		return true, nil
+	case unreadable != "":
+		return false, nil
+	}
+	return c.repeats(certshim.Decide(look.Policy(), live, look), d), nil
+}
+
+// repeats says whether an outcome has a deletion too, and no create that isn't sent yet.
+func (c *Controller) repeats(outcome certshim.Outcome, deletion certificate.Decision) bool {
+	deletes := false
+	for _, d := range outcome.Certificates {
+		switch d.Action {
+		case certificate.Create:
+			if c.inventory.Underway(nameOf(d), d.Want, time.Now()) == 0 {
+				return false
+			}
+		case certificate.Delete:
+			deletes = deletes || d.Name == deletion.Name && d.Guard == deletion.Guard
+		}
+	}
+	return deletes
+}
+
+// delete removes a Certificate if that is proven.
+func (c *Controller) delete(ctx context.Context, look *inventory.Look, d certificate.Decision) result {
+	proven, err := c.prove(ctx, look, d)
+	switch {
+	case apierrors.IsForbidden(err):
+		return result{answer: cluster.Refused, after: aboutSlowRetry(), problem: unproven(d, err)}
+	case err != nil:
+		return result{answer: cluster.Failed, err: err}
+	case look.Stale():
+		return result{answer: cluster.Done}
+	case !proven:
+		return result{answer: cluster.Done, after: aboutSlowRetry()}
+	}
+	return c.judge(look.Key(), d, c.send(ctx, look, d))
+}
+
+func unproven(d certificate.Decision, err error) problem.Problem {
+	return problem.Problem{
+		Severity: problem.Warning, Path: "spec", Value: d.Name, Reason: problem.NoLongerKept,
+		Message: fmt.Sprintf("Certificate %s stays although nothing seems to name it any more: the object can't be read again to be sure: %s", problem.Name(d.Name), err),
+	}
+}

@@ -1,0 +1,117 @@
+package controller
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/certshim/certshim/cluster"
+	"github.com/certshim/certshim/problem"
+	"github.com/certshim/certshim/source"
+)
+
+// renamed is a controller that has made Certificate old for an Ingress, and by whose memory the
+// Ingress names new instead. The API server answers what it has as the Ingress.
+func renamed(t *testing.T, annotations map[string]any, now func() (*unstructured.Unstructured, error)) (*Controller, *script, key) {
+	t.Helper()
+	c := newTestController(t, nil)
+	c.writer = newStore(t, c)
+	c.reconcile(t.Context(), see(t, c, ingress(issuer, "old")))
+	k := see(t, c, ingress(annotations, "new"))
+	queued(c)
+	writer := &script{}
+	c.writer = writer
+	c.readSource = func(_ context.Context, r cluster.Resource, _ source.Ref) (any, error) {
+		object, err := now()
+		if err != nil {
+			return nil, err
+		}
+		return r.Transform(object)
+	}
+	return c, writer, k
+}
+
+func TestADeletionIsProvenByTheSourceAsItIsNow(t *testing.T) {
+	forbidden := status(403, `ingresses.networking.k8s.io "web" is forbidden: User "x" cannot get resource "ingresses"`)
+	changed := func(change func(*unstructured.Unstructured), secrets ...string) func() (*unstructured.Unstructured, error) {
+		return func() (*unstructured.Unstructured, error) {
+			object := ingress(issuer, secrets...)
+			object.SetResourceVersion("9")
+			change(object)
+			return object, nil
+		}
+	}
+	fails := func(err error) func() (*unstructured.Unstructured, error) {
+		return func() (*unstructured.Unstructured, error) { return nil, err }
+	}
+	same := func(*unstructured.Unstructured) {}
+	for name, tt := range map[string]struct {
+		now     func() (*unstructured.Unstructured, error)
+		deletes bool
+		retry   bool
+		told    []problem.Reason
+	}{
+		"it names the new Secret alone":     {now: changed(same, "new"), deletes: true},
+		"it names the old one again":        {now: changed(same, "old")},
+		"it names both":                     {now: changed(same, "new", "old")},
+		"it names yet another new one":      {now: changed(same, "newest")},
+		"it has no trigger any more":        {now: changed(func(u *unstructured.Unstructured) { u.SetAnnotations(nil) }, "new")},
+		"it is being deleted":               {now: changed(func(u *unstructured.Unstructured) { now := metav1.Now(); u.SetDeletionTimestamp(&now) }, "new")},
+		"it can't be understood":            {now: changed(func(u *unstructured.Unstructured) { u.Object["spec"] = "text" })},
+		"it is another by now":              {now: changed(func(u *unstructured.Unstructured) { u.SetUID(types.UID("another")) }, "new"), deletes: true},
+		"it is another and names it":        {now: changed(func(u *unstructured.Unstructured) { u.SetUID(types.UID("another")) }, "old"), deletes: true},
+		"it is gone":                        {now: fails(gone(source.Ref{Name: "web"})), deletes: true},
+		"its kind isn't served":             {now: fails(status(404, "the server could not find the requested resource")), retry: true},
+		"the server fails":                  {now: fails(status(500, "oops")), retry: true},
+		"the server can't be reached":       {now: fails(errors.New("connection refused")), retry: true},
+		"the server doesn't know us":        {now: fails(status(401, "Unauthorized")), retry: true},
+		"the permission to read it is gone": {now: fails(forbidden), told: []problem.Reason{problem.NoLongerKept}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, writer, k := renamed(t, issuer, tt.now)
+			if next := c.reconcile(t.Context(), k); next.retry != tt.retry || (next.after > 0) == (tt.retry || tt.deletes) {
+				t.Errorf("requeue %+v", next)
+			}
+			if got := slices.Contains(writer.requests, "delete old"); got != tt.deletes {
+				t.Errorf("requests %v", writer.requests)
+			}
+			if got := warnings(c); !slices.Equal(got, tt.told) {
+				t.Errorf("told %v", got)
+			}
+		})
+	}
+}
+
+// The old Certificate is what serves as long as the new one isn't there, whatever the reason.
+func TestNothingIsDeletedBeforeTheNewIsMade(t *testing.T) {
+	now := func() (*unstructured.Unstructured, error) { return ingress(issuer, "new"), nil }
+	for name, answer := range map[string]error{
+		"refused":         status(422, "invalid"),
+		"failed":          status(500, "oops"),
+		"no permission":   noPermission(),
+		"exists already":  status(409, "exists"),
+		"webhook is down": status(500, `Internal error occurred: failed calling webhook "w": refused`),
+	} {
+		c, writer, k := renamed(t, issuer, now)
+		writer.answers = []error{answer}
+		c.reconcile(t.Context(), k)
+		if !slices.Equal(writer.requests, []string{"apply new"}) {
+			t.Errorf("%s: requests %v", name, writer.requests)
+		}
+		if name != "webhook is down" {
+			c.reconcile(t.Context(), k)
+			if !slices.Equal(writer.requests, []string{"apply new", "apply new", "delete old"}) {
+				t.Errorf("%s, then made: requests %v", name, writer.requests)
+			}
+		}
+	}
+	c, writer, k := renamed(t, map[string]any{"cert-manager.io/issuer": "ca", "cert-manager.io/duration": "90d"}, now)
+	if c.reconcile(t.Context(), k); len(writer.requests) > 0 {
+		t.Errorf("the new one is refused for a bad value: requests %v", writer.requests)
+	}
+}
