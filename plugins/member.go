@@ -298,7 +298,7 @@ func (m *member) batch(ctx context.Context, session Session, keys []resolver.Iss
 func (m *member) queries(keys []resolver.IssuerKey) []resolver.Query {
 	queries := make([]resolver.Query, 0, len(keys))
 	for _, key := range keys {
-		q := resolver.Query{Issuer: key, Scope: m.scopes[key.GroupKind]}
+		q := resolver.Query{Issuer: key, Scope: m.scopes[key.GroupKind], Grant: m.Grant}
 		if observed := m.host.observe(key, m.Observe); len(observed) <= resolver.MaxObserved {
 			q.Observed = observed
 		}

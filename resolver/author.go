@@ -30,7 +30,7 @@ type Description struct {
 	Name, Version string
 	Kinds         []DescribedKind
 	// Grant limits the statements of a compiled-in resolver. Behind a socket, the grant in the
-	// operator's configuration applies instead.
+	// operator's configuration applies instead. [Query] has the one that counts.
 	Grant Grant
 }
 
@@ -47,6 +47,9 @@ type Query struct {
 	// Observed is the part of the issuer's object that the operator exposes, as JSON. It is
 	// empty if the object doesn't exist, isn't known, or is larger than [MaxObserved].
 	Observed []byte
+	// Grant is what the operator allows the statement to have, see [Statement.Check]; behind a
+	// socket, as of the last handshake. What is beyond it is refused, so leave it out.
+	Grant Grant
 }
 
 // MaxObserved is the size limit of an observed object, in bytes.

@@ -28,7 +28,7 @@ func TestDecodeTellsWhatIsWrongWithItsLine(t *testing.T) {
 		"another kind":                     {"apiVersion: v1\nkind: Secret\n", []string{`f.yaml:1: apiVersion "v1", kind "Secret"`}},
 		"two documents":                    {corp + "---\na: b\n", []string{"f.yaml:9: a second document"}},
 		"no YAML":                          {corp + "  : :\n\t", []string{"f.yaml:"}},
-		"a tab":                            {corp + "\ttitle: x\n", []string{"f.yaml:9: no YAML:", "by spaces alone"}},
+		"a tab":                            {corp + "\ttitle: x\n", []string{"f.yaml:9: no YAML:", "must be by spaces"}},
 		"a misspelt field":                 {corp + "  constrains: {}\n", []string{`f.yaml:9: unknown field "spec.constrains", did you mean "constraints"?`}},
 		"a misspelt rule":                  {corp + "  constraints:\n    san: {allowed: [DNS]}\n", []string{`f.yaml:10: unknown field "spec.constraints.san", did you mean "sans"?`}},
 		"a field that isn't":               {corp + "  readiness: {timeout: 3}\n", []string{`f.yaml:9: unknown field "spec.readiness.timeout"; the fields here are cel, condition, exists`}},

@@ -267,8 +267,7 @@ func (s *resolution) completeGroup() {
 			s.suggest(Ref{Group: group, Kind: s.ref.Kind, Name: s.ref.Name})
 		}
 	default:
-		s.refuseNear(FieldKind, s.ref.Kind, "no known group has this kind: write issuer-group too, or the kind that is meant; kubectl api-resources shows both", "", s.meantKind(s.ref.Kind))
-		s.suggestKind(s.ref.Kind)
+		s.rejectUnknownKind()
 	}
 }
 

@@ -3,6 +3,7 @@ package resolver_test
 import (
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -430,6 +431,35 @@ func TestAPartOfAGroupIsMeant(t *testing.T) {
 		answer := registry.Resolve(resolver.Lookup{Name: "i", Kind: "ClusterIssuer", Group: group}, nil)
 		if got := answer.Problems.All(); len(got) != 1 || got[0].Severity != problem.Warning || got[0].Suggestion != want {
 			t.Errorf("%s: got %+v, want %q", group, got, want)
+		}
+	}
+}
+
+// One letter in a short name is no typo, and a kind of which nothing is installed nothing to paste:
+// it may be another CA.
+func TestTheNearestKindMayBeAnotherCA(t *testing.T) {
+	registry := newRegistry(t, resolver.Defaults{})
+	kmp, step := cluster{{Group: "kmp.cert-manager.io", Kind: "KMPClusterIssuer"}: resolver.Cluster}, cluster{{Group: "certmanager.step.sm", Kind: "StepIssuer"}: resolver.Namespaced}
+	for _, row := range []struct {
+		kind   string
+		served resolver.Served
+		paste  bool
+	}{
+		{"CMPClusterIssuer", nil, false},
+		{"CMPClusterIssuer", kmp, false},
+		{"KMPClusterIsuer", cluster{}, true},
+		{"SteqIssuer", step, true},
+		{"SteqIssuer", cluster{}, false},
+		{"StepIsuer", cluster{}, true},
+		{"ClusterIsuer", cluster{}, true},
+	} {
+		answer := registry.Resolve(resolver.Lookup{Name: "corp", Kind: row.kind}, row.served)
+		problems := answer.Problems.All()
+		if answer.OK || len(problems) != 1 {
+			t.Fatalf("%s: %+v", row.kind, answer)
+		}
+		if p := problems[0]; len(answer.Suggestions) > 0 != row.paste || (p.Suggestion != "") != row.paste || strings.Contains(p.Message, "the nearest kind is ") == row.paste {
+			t.Errorf("%s: suggested %v, %+v", row.kind, answer.Suggestions, p)
 		}
 	}
 }

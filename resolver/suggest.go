@@ -97,6 +97,39 @@ func (s *resolution) meantKind(kind string) string {
 	return declaration.NearestOther(kind, s.kindNames())
 }
 
+// rejectUnknownKind rejects a kind that no known group has.
+func (s *resolution) rejectUnknownKind() {
+	message := "no known group has this kind: write issuer-group too, or the kind that is meant; kubectl api-resources shows both"
+	near := s.meantKind(s.ref.Kind)
+	if near != "" && !s.isTypo(s.ref.Kind, near) {
+		// It may well be another CA: that is nothing to paste.
+		s.refuse(FieldKind, s.ref.Kind, message+"; the nearest kind is "+near, "")
+		return
+	}
+	s.refuseNear(FieldKind, s.ref.Kind, message, "", near)
+	s.suggestKind(s.ref.Kind)
+}
+
+// isTypo reports whether a kind is surely meant as a known one: it differs behind the product's name
+// (StepIsuer), or it is installed, and its name isn't so short that one letter makes another.
+func (s *resolution) isTypo(kind, known string) bool {
+	const short = 3
+	name := strings.TrimSuffix(strings.TrimSuffix(known, IssuerKind), "Cluster")
+	if strings.HasPrefix(kind, name) || strings.Contains(kind, known) {
+		return true
+	}
+	return len(name) > short && slices.ContainsFunc(s.groupsOf(known), func(group string) bool { return s.isInstalled(group, known) })
+}
+
+// isInstalled reports whether the cluster serves a kind, as far as that is known.
+func (s *resolution) isInstalled(group, kind string) bool {
+	if s.served == nil {
+		return true
+	}
+	_, served := s.served.Scope(GroupKind{Group: group, Kind: kind})
+	return served
+}
+
 // suggestKind suggests the groups of a kind, or of the kind that it resembles; failing that,
 // cert-manager's own issuers of that name.
 func (s *resolution) suggestKind(kind string) {

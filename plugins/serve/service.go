@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc"
@@ -35,6 +36,8 @@ type service struct {
 	heartbeat time.Duration
 	instance  string
 	hub       *hub
+	// grant is that of the last handshake, nil before the first.
+	grant atomic.Pointer[resolver.Grant]
 }
 
 func newService(stopping context.Context, s Server) *service {
@@ -46,6 +49,8 @@ func newService(stopping context.Context, s Server) *service {
 
 // Handshake introduces the resolver, with those of its kinds that are granted.
 func (s *service) Handshake(_ context.Context, request *api.HandshakeRequest) (*api.HandshakeResponse, error) {
+	grant := wire.ReadGrant(request)
+	s.grant.Store(&grant)
 	d := s.resolver.Describe()
 	_, watches := s.resolver.(resolver.Watcher)
 	response := &api.HandshakeResponse{Name: d.Name, Version: d.Version, Instance: s.instance, Watches: watches}
@@ -87,7 +92,11 @@ func (s *service) one(ctx context.Context, query *api.Query) (statement resolver
 	if i < 0 {
 		return statement, fmt.Errorf("the kind %s of group %s isn't mine", problem.Quote(key.Kind), problem.Quote(key.Group))
 	}
-	statement, err = s.resolver.Resolve(ctx, resolver.Query{Issuer: key, Scope: kinds[i].Scope, Observed: query.GetObservedJson()})
+	asked := resolver.Query{Issuer: key, Scope: kinds[i].Scope, Observed: query.GetObservedJson()}
+	if grant := s.grant.Load(); grant != nil {
+		asked.Grant = *grant
+	}
+	statement, err = s.resolver.Resolve(ctx, asked)
 	if err != nil && resolver.CheckMessage(err.Error()) != nil {
 		err = fmt.Errorf("the resolver's error can't be shown")
 	}

@@ -35,6 +35,17 @@ func Grant(g resolver.Grant) *api.HandshakeRequest {
 	return request
 }
 
+// ReadGrant decodes a grant, without what this version doesn't know.
+func ReadGrant(h *api.HandshakeRequest) resolver.Grant {
+	grant := resolver.Grant{MayRefuse: h.GetMayRefuse(), Annotations: h.GetGrantedAnnotations()}
+	for _, field := range h.GetGrantedDefaults() {
+		if known := valueFields[field]; known != "" {
+			grant.Values = append(grant.Values, known)
+		}
+	}
+	return grant
+}
+
 // ReadChange decodes a change.
 func ReadChange(c *api.Changed) resolver.Change {
 	var change resolver.Change
