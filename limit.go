@@ -113,6 +113,7 @@ func (n askedName) text() string {
 func (n askedName) host() string {
 	host := n.value
 	switch n.kind {
+	case hostName:
 	case uriName:
 		host = hostOfURI(n.value)
 	case emailName:
