@@ -2,7 +2,9 @@ package configuration
 
 import (
 	"fmt"
+	"net"
 	"slices"
+	"strconv"
 
 	"k8s.io/apimachinery/pkg/util/validation"
 
@@ -34,6 +36,7 @@ func (c *Configuration) mistakes() declaration.Mistakes {
 	if c.LeaderElect.Enabled {
 		all.AddUnder("leaderElection", c.LeaderElect.mistakes())
 	}
+	all.Add("metricsListenAddress", checkAddress(c.MetricsListenAddress))
 	all.Addf(c.Workers < 1 || c.Workers > MaxWorkers, "workers", "%d, must be 1 to %d", c.Workers, MaxWorkers)
 	return all
 }
@@ -70,6 +73,28 @@ func checkNamespaces(namespaces []string) declaration.Mistakes {
 			"%s is no namespace, which has lower-case letters, digits and '-', such as shop", problem.Quote(namespace))
 	}
 	return all
+}
+
+// checkAddress wants host:port with a port that is a number, or 0 for none.
+func checkAddress(address string) error {
+	const must, none = "must be host:port such as 0.0.0.0:9402 or :9402, or 0 for none", "0"
+	if address == none {
+		return nil
+	}
+	_, port, err := net.SplitHostPort(address)
+	if err == nil && isPort(port) {
+		return nil
+	}
+	hint := ""
+	if isPort(address) {
+		hint = fmt.Sprintf("; did you mean %q?", ":"+address)
+	}
+	return fmt.Errorf("%s, %s%s", problem.Quote(address), must, hint)
+}
+
+func isPort(text string) bool {
+	_, err := strconv.ParseUint(text, 10, 16)
+	return err == nil
 }
 
 // checkKinds wants kinds of sources.

@@ -34,6 +34,14 @@ func TestLoadConfiguration(t *testing.T) {
 		"a misplaced field": {head + "autoKinds: []\n", `c.yaml:3: unknown field "autoKinds"; the fields here are annotations, apiVersion, defaultIssuer, gatewayAPI, healthzListenAddress, kind, kubernetesAPI, labels, leaderElection, metricsListenAddress, namespaceDefaults, namespaces, policies, resolvers, takeover, workers; did you mean "annotations.autoKinds"?`},
 		"no namespace": {head + "namespaces: [shop, Shop, a.b]\n", `c.yaml:3: namespaces[1]: "Shop" is no namespace, which has lower-case letters, digits and '-', such as shop` + "\n" +
 			`c.yaml:3: namespaces[2]: "a.b" is no namespace, which has lower-case letters, digits and '-', such as shop`},
+		"an address": {head + "metricsListenAddress: 9402\n", `c.yaml:3: metricsListenAddress: "9402", must be host:port such as 0.0.0.0:9402 or :9402, or 0 for none; did you mean ":9402"?`},
+		"no port":    {head + "metricsListenAddress: localhost:https\n", `c.yaml:3: metricsListenAddress: "localhost:https", must be host:port such as 0.0.0.0:9402 or :9402, or 0 for none`},
+		"all types at once": {head + "workers: many\nmetricsListenAddress: [a]\nleaderElection: {leaseDuration: 1d}\nnamespaces: shop\npolicies: [{name: a, values: {duration: 30d}}]\nworkerz: 1\n",
+			"c.yaml:3: workers: \"many\", must be a whole number\nc.yaml:4: metricsListenAddress: a list, must be text\n" +
+				"c.yaml:5: leaderElection.leaseDuration: \"1d\", must be a duration as Go writes them, whose largest unit is h: 2160h are 90 days; did you mean \"24h\"?\n" +
+				"c.yaml:6: namespaces: \"shop\", must be a list, such as [shop]\n" +
+				"c.yaml:7: policies[0].values.duration: \"30d\", must be a duration as Go writes them, whose largest unit is h: 2160h are 90 days; did you mean \"720h\"?\n" +
+				"c.yaml:8: unknown field \"workerz\", did you mean \"workers\"?"},
 		"labels":          {head + "labels: {include: [\"a b\", team], exclude: [team]}\n", "c.yaml:3: labels: label key \"a b\": name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')\nc.yaml:3: labels: label key \"team\": both excluded and included"},
 		"recommendations": {head + "resolvers: {recommendations: show}\n", `c.yaml:3: resolvers.recommendations: "show" is none of Show, Apply, did you mean "Show"?`},
 		"the Lease": {head + "leaderElection:\n  leaseName: ''\n  leaseDuration: 1s\n  renewDeadline: 2s\n  retryPeriod: 0s\n",

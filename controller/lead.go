@@ -121,7 +121,7 @@ func leaseNamespace(set string) (string, error) {
 	}
 	own, err := os.ReadFile(namespaceFile)
 	if errors.Is(err, os.ErrNotExist) {
-		return "", errors.New("leader election needs a namespace outside of a pod: set leaderElection.namespace, or leaderElection.enabled: false")
+		return "", errors.New("leader election needs a namespace outside of a pod: name one by --leader-election-namespace, or run a single replica by --leader-elect=false (leaderElection.namespace and leaderElection.enabled in the configuration file)")
 	}
 	return strings.TrimSpace(string(own)), err
 }

@@ -1,11 +1,16 @@
 package app
 
 import (
+	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/spf13/pflag"
 
 	"github.com/certshim/certshim/configuration"
+	"github.com/certshim/certshim/declaration"
+	"github.com/certshim/certshim/problem"
 )
 
 // settings is where the operator's configuration comes from: the file, and over it the
@@ -26,24 +31,78 @@ func newSettings(flags *pflag.FlagSet, bind func(*pflag.FlagSet, *configuration.
 	return s
 }
 
-// configuration reads the file, lays the given flags over it, and checks the whole.
+// configuration reads the file, lays the given flags over it, and checks the whole. What is wrong
+// in the file is told by its lines, and what the flags make wrong by theirs.
 func (s *settings) configuration(given *pflag.FlagSet) (configuration.Configuration, error) {
-	c := configuration.Default()
-	if s.file != "" {
-		text, err := readRegular(s.file)
-		if err != nil {
-			return c, fmt.Errorf("read --config: %w", err)
-		}
-		if c, err = configuration.Load(text, s.file); err != nil {
-			return c, err
-		}
+	c, err := s.read()
+	var before []error
+	if err != nil {
+		before = problem.Each(c.Validate())
 	}
 	target := pflag.NewFlagSet("configuration", pflag.ContinueOnError)
 	s.bind(target, &c)
-	if err := copyGiven(target, given); err != nil {
-		return c, err
+	if failed := copyGiven(target, given); failed != nil {
+		return c, errors.Join(err, failed)
 	}
-	return c, c.Validate()
+	for _, mistake := range problem.Each(c.Validate()) {
+		known := slices.ContainsFunc(before, func(other error) bool { return other.Error() == mistake.Error() })
+		if named, isOfFlag := byFlag(mistake, given); isOfFlag || !known {
+			err = problem.Join(err, named)
+		}
+	}
+	return c, err
+}
+
+// read reads the file over the defaults.
+func (s *settings) read() (configuration.Configuration, error) {
+	if s.file == "" {
+		return configuration.Default(), nil
+	}
+	text, err := readRegular(s.file)
+	if err != nil {
+		return configuration.Default(), fmt.Errorf("read --config: %w", err)
+	}
+	return configuration.Load(text, s.file)
+}
+
+// byFlag names the flag in place of the field where a flag was given for it.
+func byFlag(err error, given *pflag.FlagSet) (named error, isOfFlag bool) {
+	var mistake declaration.Mistake
+	if !errors.As(err, &mistake) {
+		return err, false
+	}
+	field, _, _ := strings.Cut(mistake.Path, "[")
+	given.Visit(func(flag *pflag.Flag) {
+		if flagFields()[flag.Name] == field {
+			mistake.Path, isOfFlag = "--"+flag.Name, true
+		}
+	})
+	return mistake, isOfFlag
+}
+
+// flagFields are the fields of the file that flags stand for.
+func flagFields() map[string]string {
+	return map[string]string{
+		"default-issuer-name":            "defaultIssuer.name",
+		"default-issuer-kind":            "defaultIssuer.kind",
+		"default-issuer-group":           "defaultIssuer.group",
+		"auto-certificate-annotations":   "annotations.auto",
+		"extra-certificate-annotations":  "annotations.extra",
+		"issuers":                        "resolvers.types",
+		"enable-gateway-api":             "gatewayAPI.enabled",
+		"enable-gateway-api-listenerset": "gatewayAPI.listenerSets",
+		"gateway-api-extra-protocols":    "gatewayAPI.extraProtocols",
+		"namespace":                      "namespaces",
+		"concurrent-workers":             "workers",
+		"kube-api-qps":                   "kubernetesAPI.qps",
+		"kube-api-burst":                 "kubernetesAPI.burst",
+		"metrics-listen-address":         "metricsListenAddress",
+		"leader-elect":                   "leaderElection.enabled",
+		"leader-election-namespace":      "leaderElection.namespace",
+		"leader-election-lease-duration": "leaderElection.leaseDuration",
+		"leader-election-renew-deadline": "leaderElection.renewDeadline",
+		"leader-election-retry-period":   "leaderElection.retryPeriod",
+	}
 }
 
 // copyGiven sets in one set of flags what was given in the other.
