@@ -209,6 +209,36 @@ func TestAnAuthorRunsItInATest(t *testing.T) {
 	gotest.Run(t, l.socket, f, l.options())
 }
 
+// A name that the plugin doesn't know is asked about once; what follows from it is skipped.
+func TestAFixtureThatNamesNoIssuer(t *testing.T) {
+	f, err := plugintest.ReadFixture([]byte(strings.Replace(fixture, "shop, ready: ready, ", "shop, ready: raedy, ", 1)), "fixture.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := newLab(t, faulty.None)
+	report, err := plugintest.Check(t.Context(), l.socket, f, l.options(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, result := range report.Results {
+		mistaken := strings.Contains(result.Detail, `CorpIssuer "raedy" of namespace "shop"`)
+		switch result.ID {
+		case "R1":
+			if result.Outcome != plugintest.Failed || !mistaken || strings.Count(result.Detail, "is the fixture right?") != 1 {
+				t.Errorf("%s %s: %s", result.ID, result.Outcome, result.Detail)
+			}
+		case "H5", "R4", "R8":
+			if result.Outcome != plugintest.Skipped || !mistaken {
+				t.Errorf("%s %s: %s", result.ID, result.Outcome, result.Detail)
+			}
+		default:
+			if result.Outcome == plugintest.Failed {
+				t.Errorf("%s failed: %s", result.ID, result.Detail)
+			}
+		}
+	}
+}
+
 func TestAFixtureIsReadStrictly(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
 		"unknown field": {fixture + "isuers: []\n", "fixture.yaml:" + strconv.Itoa(1+strings.Count(fixture, "\n")) + `: unknown field "isuers", did you mean "issuers"?`},
