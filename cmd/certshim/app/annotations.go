@@ -16,7 +16,7 @@ func newAnnotations(streams Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "annotations",
 		Short: "List the annotations that this build knows",
-		Args:  cobra.NoArgs,
+		Args:  noArgs,
 		RunE: func(*cobra.Command, []string) error {
 			return printAnnotations(streams, format)
 		},

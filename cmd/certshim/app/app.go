@@ -3,9 +3,11 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -92,6 +94,7 @@ listenerset-shim.
 
 ` + exitHelp,
 		Annotations:   map[string]string{cobra.CommandDisplayNameAnnotation: name},
+		Version:       readVersion().Version,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
@@ -99,6 +102,7 @@ listenerset-shim.
 	root.SetIn(streams.In)
 	root.SetOut(streams.Out)
 	root.SetErr(streams.ErrOut)
+	root.SetVersionTemplate(versionLine(readVersion()))
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return errors.Join(err, errors.New("see '"+cmd.CommandPath()+" --help'"))
 	})
@@ -111,6 +115,19 @@ listenerset-shim.
 		cmd.Example = strings.ReplaceAll(cmd.Example, "certshim "+cmd.Name(), name+" "+cmd.Name())
 	}
 	return root
+}
+
+// noArgs is for commands without arguments. A value of true or false is most often that of a flag,
+// which takes it after = alone.
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	err := fmt.Errorf("%s takes no arguments, not %q", cmd.CommandPath(), args[0])
+	if _, failed := strconv.ParseBool(args[0]); failed == nil {
+		return errors.Join(err, errors.New("a flag that is true or false takes its value after =, such as --leader-elect=false"))
+	}
+	return err
 }
 
 // complete makes the shell complete a flag that takes one of a few words.

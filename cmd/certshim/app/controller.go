@@ -37,7 +37,7 @@ be switched off there: --controllers=*,-ingress-shim,-gateway-shim.
 
 ` + exitHelp,
 		Example: `  certshim controller --kubeconfig ~/.kube/config --leader-elect=false`,
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return o.run(cmd) },
 	}
 	o.settings = newSettings(cmd.Flags(), bindController)

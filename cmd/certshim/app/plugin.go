@@ -2,10 +2,13 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"slices"
 	"strings"
+	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -16,7 +19,7 @@ func newPlugin(streams Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "plugin",
 		Short: "Work on resolver plugins",
-		Args:  cobra.NoArgs,
+		Args:  noArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newPluginTest(streams))
@@ -37,28 +40,43 @@ func newPluginTest(streams Streams) *cobra.Command {
 		Short: "Test whether a resolver plugin keeps the protocol",
 		Long: `Runs the conformance cases against a plugin that listens on SOCKET, with no cluster. The
 fixture says which issuers the plugin knows. A case of level MUST that fails makes the exit
-status 1; one that is skipped proves nothing and is counted by itself. It takes two to three
-minutes, most of it waiting for a watch that should say nothing.
+status 1; one that is skipped proves nothing and is counted by itself. It waits some seconds for
+the socket, and takes two to three minutes, most of it waiting for a watch that should say
+nothing. The last line of the table is the verdict, which goes to standard error beside data.
 
 ` + exitHelp,
 		Example: `  certshim plugin test /run/corp-ca/plugin.sock --fixture fixture.yaml
   certshim plugin test /run/corp-ca/plugin.sock --fixture fixture.yaml -o junit > report.xml`,
-		Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd, args[0]) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := o.check(args); err != nil {
+				return err
+			}
+			return o.run(cmd, args[0])
+		},
 	}
 	cmd.Flags().StringVar(&o.fixture, "fixture", "", "file that says which issuers the plugin knows")
 	cmd.Flags().StringVarP(&o.format, "output", "o", formatTable, "table, json, or junit for CI systems")
 	complete(cmd, "output", testFormats()...)
 	cmd.Flags().BoolVar(&o.quick, "quick", false, "make fewer calls, and wait a few seconds for silence instead of a minute")
-	// It fails only for a flag that there isn't.
-	_ = cmd.MarkFlagRequired("fixture")
 	return cmd
 }
 
-func (o *pluginTestOptions) run(cmd *cobra.Command, socket string) error {
-	if !slices.Contains(testFormats(), o.format) {
-		return badFormat(o.format, testFormats()...)
+// check tells everything that is wrong with the command line.
+func (o *pluginTestOptions) check(args []string) error {
+	var err error
+	if len(args) != 1 {
+		err = fmt.Errorf("name one SOCKET on which the plugin listens, not %d: certshim plugin test SOCKET --fixture FILE", len(args))
 	}
+	if o.fixture == "" {
+		err = errors.Join(err, errors.New("--fixture is needed: the file that says which issuers the plugin knows"))
+	}
+	if !slices.Contains(testFormats(), o.format) {
+		err = errors.Join(err, badFormat(o.format, testFormats()...))
+	}
+	return err
+}
+
+func (o *pluginTestOptions) run(cmd *cobra.Command, socket string) error {
 	data, err := readRegular(o.fixture)
 	if err != nil {
 		return fmt.Errorf("read --fixture: %w", err)
@@ -81,21 +99,51 @@ func (o *pluginTestOptions) run(cmd *cobra.Command, socket string) error {
 	if err := o.write(report); err != nil {
 		return err
 	}
-	printLine(o.streams.ErrOut, report.Verdict())
+	verdict := o.streams.Out
+	if o.format != formatTable {
+		verdict = o.streams.ErrOut
+	}
+	printLine(verdict, report.Verdict())
 	if !report.Conformant() {
 		return errProblems
 	}
 	return nil
 }
 
-// listens spares the author forty cases that fail for one reason.
+// A plugin that was just started has so long until it must listen.
+const (
+	socketPatience = 5 * time.Second
+	socketPeriod   = 50 * time.Millisecond
+)
+
+// listens waits until the plugin does, which spares the author forty cases that fail for one
+// reason. Where it may not connect, waiting doesn't help.
 func (o *pluginTestOptions) listens(ctx context.Context, socket string) error {
-	var dialer net.Dialer
-	connection, err := dialer.DialContext(ctx, "unix", socket)
-	if err != nil {
-		return fmt.Errorf("no plugin can be reached: %w; start it before the test, and run the test as its user or in its group", err)
+	patience, cancel := context.WithTimeout(ctx, socketPatience)
+	defer cancel()
+	for {
+		var dialer net.Dialer
+		connection, err := dialer.DialContext(ctx, "unix", socket)
+		if err == nil {
+			return connection.Close()
+		}
+		wait := errors.Is(err, syscall.ENOENT) || errors.Is(err, syscall.ECONNREFUSED)
+		if !wait || !restFor(patience, socketPeriod) {
+			return fmt.Errorf("no plugin can be reached: %w; start it before the test, and run the test as its user or in its group", err)
+		}
 	}
-	return connection.Close()
+}
+
+// restFor waits; it is false once the context has ended.
+func restFor(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
 }
 
 // write prints the report as a whole; as a table it is there already.

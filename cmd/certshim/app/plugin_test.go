@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/certshim/certshim/cmd/certshim/app"
 	"github.com/certshim/certshim/plugins/plugintest"
@@ -45,7 +46,12 @@ func testPlugin(t *testing.T, fault faulty.Fault, arguments ...string) (status i
 }
 
 func TestPluginTestSaysWhatAnAuthorCanActOn(t *testing.T) {
-	status, out, verdict := testPlugin(t, faulty.LieAnnotation)
+	status, out, problems := testPlugin(t, faulty.LieAnnotation)
+	lines := strings.Split(strings.TrimSpace(out), "\n")
+	verdict := lines[len(lines)-1]
+	if problems != "" {
+		t.Errorf("on standard error: %s", problems)
+	}
 	if status != 1 || !strings.HasPrefix(verdict, "NOT conformant") || !strings.Contains(verdict, "1 failed: R12") {
 		t.Errorf("status %d, verdict %q", status, verdict)
 	}
@@ -67,6 +73,40 @@ func TestPluginTestOfNone(t *testing.T) {
 	status := app.Run(t.Context(), []string{"certshim", "plugin", "test", filepath.Join(folder, "p.sock"), "--fixture", fixture}, streams)
 	if status != 2 || stdout.String() != "" || !strings.Contains(stderr.String(), "no such file or directory; start it before the test") {
 		t.Errorf("status %d, out %q, error %q", status, stdout.String(), stderr.String())
+	}
+}
+
+// The kit waits for a plugin that was just started.
+func TestPluginTestWaitsForTheSocket(t *testing.T) {
+	folder := t.TempDir()
+	socket, fixture := filepath.Join(folder, "p.sock"), filepath.Join(folder, "fixture.yaml")
+	if err := os.WriteFile(fixture, []byte(pluginFixture), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	started := make(chan func(), 1)
+	time.AfterFunc(200*time.Millisecond, func() {
+		stop, err := faulty.New(faulty.None).Start(socket)
+		if err != nil {
+			t.Error(err)
+		}
+		started <- stop
+	})
+	stdout, stderr, exit := run(t, nil, "plugin", "test", socket, "--fixture", fixture, "--quick")
+	if exit == 2 || !strings.Contains(stdout, "H1   passed") {
+		t.Errorf("exit status %d: %s%s", exit, stdout, stderr)
+	}
+	if stop := <-started; stop != nil {
+		stop()
+	}
+}
+
+func TestPluginTestSaysWhatIsMissing(t *testing.T) {
+	_, stderr, exit := run(t, nil, "plugin", "test", "-o", "csv")
+	want := "error: name one SOCKET on which the plugin listens, not 0: certshim plugin test SOCKET --fixture FILE\n" +
+		"error: --fixture is needed: the file that says which issuers the plugin knows\n" +
+		"error: --output is \"csv\", must be one of table, json, junit\n"
+	if exit != 2 || stderr != want {
+		t.Errorf("exit status %d, got\n%s", exit, stderr)
 	}
 }
 

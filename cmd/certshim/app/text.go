@@ -35,9 +35,15 @@ func printable(text string) string {
 	return b.String()
 }
 
-// printError writes each line of an error as one.
+// printError writes each line of an error as one. What cobra suggests in lines of its own is put
+// behind the mistake.
 func printError(w io.Writer, err error) {
-	for line := range strings.SplitSeq(err.Error(), "\n") {
+	const suggestion = "\n\nDid you mean this?\n\t"
+	text, meant, suggested := strings.Cut(err.Error(), suggestion)
+	if suggested {
+		text += "; did you mean " + strings.Join(strings.Fields(meant), " or ") + "?"
+	}
+	for line := range strings.SplitSeq(text, "\n") {
 		if line = strings.TrimSpace(line); line != "" {
 			printLine(w, "error: "+line)
 		}

@@ -48,7 +48,7 @@ func newVersion(streams Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "version",
 		Short: "Print the version of this build",
-		Args:  cobra.NoArgs,
+		Args:  noArgs,
 		RunE: func(*cobra.Command, []string) error {
 			return printVersion(streams, readVersion(), format)
 		},
@@ -58,10 +58,14 @@ func newVersion(streams Streams) *cobra.Command {
 	return cmd
 }
 
+func versionLine(v buildVersion) string {
+	return fmt.Sprintf("certshim %s (%s, %s)\n", v.Version, v.GoVersion, v.Platform)
+}
+
 func printVersion(streams Streams, v buildVersion, format string) error {
 	switch format {
 	case "":
-		_, err := fmt.Fprintf(streams.Out, "certshim %s (%s, %s)\n", v.Version, v.GoVersion, v.Platform)
+		_, err := fmt.Fprint(streams.Out, versionLine(v))
 		return err
 	case formatJSON:
 		return writeJSON(streams.Out, v)
