@@ -37,6 +37,7 @@ func (c *Configuration) mistakes() declaration.Mistakes {
 		all.AddUnder("leaderElection", c.LeaderElect.mistakes())
 	}
 	all.Add("metricsListenAddress", checkAddress(c.MetricsListenAddress))
+	all.Add("healthzListenAddress", checkAddress(c.HealthzListenAddress))
 	all.Addf(c.Workers < 1 || c.Workers > MaxWorkers, "workers", "%d, must be 1 to %d", c.Workers, MaxWorkers)
 	return all
 }

@@ -97,6 +97,7 @@ func flagFields() map[string]string {
 		"kube-api-qps":                   "kubernetesAPI.qps",
 		"kube-api-burst":                 "kubernetesAPI.burst",
 		"metrics-listen-address":         "metricsListenAddress",
+		"healthz-listen-address":         "healthzListenAddress",
 		"leader-elect":                   "leaderElection.enabled",
 		"leader-election-namespace":      "leaderElection.namespace",
 		"leader-election-lease-duration": "leaderElection.leaseDuration",
