@@ -21,38 +21,46 @@ func (alone) CertificatesOf(source.Ref) []certificate.Observed { return nil }
 func (alone) CertificatesWriting(string, string) []certificate.Observed { return nil }
 
 // First is nobody.
-func (alone) First(string, string, func(*source.Object) bool) *source.Ref { return nil }
-
-// Stands says whether a source would get a Secret if nobody else asked for it or had it: that
-// is what [Observed] asks for by First.
-func Stands(policy *Policy, object *source.Object, observed Observed, secret string) bool {
-	r := rivals{policy: policy, observed: observed}
-	return r.stands(object, secret)
+func (alone) First(string, string, func(*source.Object) certificate.Claim) *certificate.Rival {
+	return nil
 }
 
-// rivals judges the sources of the Secrets of one decision.
+// Rival is nobody.
+func (alone) Rival(certificate.Owner, string, string, func(*source.Object) certificate.Claim) *certificate.Rival {
+	return nil
+}
+
+// Claim says what a source asks for of a Secret, and whether it would get it, if nobody else
+// asked for it or had it: that is what [Observed] asks for by First and Rival.
+func Claim(policy *Policy, object *source.Object, observed Observed, secret string) certificate.Claim {
+	r := rivals{policy: policy, observed: observed}
+	return r.claim(object, secret)
+}
+
+// rivals judges the other sources of the Secrets of one decision.
 type rivals struct {
 	policy   *Policy
 	observed Observed
 	asks     asksBySource
 }
 
-// stands says whether a source would get a Secret, or may get it once more is known, if it were
-// alone: whoever would be refused for a mistake of its own keeps the Secret from nobody.
-func (r *rivals) stands(object *source.Object, secret string) bool {
+// claim decides about a source as if it were alone. Its claim stands unless it would be refused:
+// whoever is refused for a mistake of its own keeps the Secret from nobody.
+func (r *rivals) claim(object *source.Object, secret string) certificate.Claim {
+	var claim certificate.Claim
 	kind, known := r.policy.Kinds.Lookup(object.Group, object.Kind)
 	if !known {
-		return false
+		return claim
 	}
 	if r.asks == nil {
 		r.asks = asksBySource{}
 	}
 	q := input{policy: r.policy, object: object, kind: kind, observed: alone{r.observed}}
-	nobody := func(string) *source.Ref { return nil }
-	for _, d := range decide(q, r.asks, nobody, secret).Certificates {
+	only := single{secret: secret, tell: func(c certificate.Claim) { claim = c }}
+	for _, d := range decide(q, r.asks, nil, &only).Certificates {
 		if d.Name == secret {
-			return d.Action != certificate.Refuse
+			claim.Stands = d.Action != certificate.Refuse
 		}
 	}
-	return false
+	return claim
 }

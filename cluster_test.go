@@ -221,9 +221,9 @@ type counted struct {
 	c *cluster
 }
 
-func (o counted) First(namespace, secret string, stands func(*source.Object) bool) *source.Ref {
+func (o counted) First(namespace, secret string, claim func(*source.Object) certificate.Claim) *certificate.Rival {
 	o.c.firsts++
-	return o.Look.First(namespace, secret, stands)
+	return o.Look.First(namespace, secret, claim)
 }
 
 func (o counted) Issuers() resolver.Issuers { return countedIssuers{o.Look.Issuers(), o.c} }
@@ -261,8 +261,8 @@ func (c *cluster) decide(key inventory.Key, live ...map[string]any) certshim.Out
 	if !maps.Equal(before, object.Annotations) {
 		c.t.Error("the source's annotations changed")
 	}
-	c.wake(look.Keep(out, func(object *source.Object, secret string) bool {
-		return certshim.Stands(look.Policy(), object, look, secret)
+	c.wake(look.Keep(out, func(object *source.Object, secret string) certificate.Claim {
+		return certshim.Claim(look.Policy(), object, look, secret)
 	}))
 	return out
 }

@@ -14,8 +14,5 @@ func Decide(policy *Policy, object *source.Object, observed Observed) Outcome {
 		return Outcome{Source: object.Ref, Ignored: fmt.Sprintf("%s of group %q is no kind of source", object.Kind, object.Group)}
 	}
 	r := rivals{policy: policy, observed: observed}
-	first := func(secret string) *source.Ref {
-		return observed.First(object.Namespace, secret, func(other *source.Object) bool { return r.stands(other, secret) })
-	}
-	return decide(input{policy: policy, object: object, kind: kind, observed: observed}, nil, first, every)
+	return decide(input{policy: policy, object: object, kind: kind, observed: observed}, nil, r.claim, nil)
 }

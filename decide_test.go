@@ -330,7 +330,7 @@ func TestTheFirstKeepsTheSecret(t *testing.T) {
 			want := []string{createIt}
 			if tt.first != "" {
 				why := tt.first + " asks for Secret web-tls too, and comes first"
-				want = []string{"refuse web-tls: " + why, "error SecretTaken spec.tls[0]: " + why + ` (value "web-tls")`}
+				want = []string{"refuse web-tls: " + why, "error SecretTaken spec.tls[0]: " + tt.first + ` comes first for Secret web-tls; its certificate lacks a.example.com (value "web-tls")`}
 			}
 			compare(t, want, c.decide(self))
 		})
@@ -371,7 +371,7 @@ func TestTheFirstKeepsTheSecret(t *testing.T) {
 		compare(t, []string{"none web-tls: it is up to date"}, c.decide(web))
 		compare(t, []string{
 			"refuse web-tls: Certificate web-tls belongs to Ingress web",
-			`error SecretTaken spec.tls[0]: Certificate web-tls belongs to Ingress web (value "web-tls")`,
+			`error SecretTaken spec.tls[0]: Ingress web comes first for Secret web-tls; its certificate lacks b.example.com (value "web-tls")`,
 		}, c.decide(late))
 	})
 }
@@ -556,7 +556,7 @@ func TestPolicyReachesTheCertificate(t *testing.T) {
 	}
 	c.Serve(inventory.Served{}, fields)
 	out := c.ask(object)
-	compare(t, []string{createIt, "error FieldNotServed spec.duration: the Certificate CRD of this cluster doesn't have the field; it is left out"}, out)
+	compare(t, []string{createIt, "error FieldNotServed spec.duration (Certificate web-tls): the Certificate CRD of this cluster doesn't have the field; it is left out"}, out)
 	if diff := cmp.Diff(map[string]any{"app": "web"}, out.Certificates[0].Config["metadata"].(map[string]any)["labels"]); diff != "" {
 		t.Error(diff)
 	}

@@ -109,5 +109,7 @@ func wokenIsThe(t *testing.T, name string, c *cluster, key inventory.Key) {
 
 // taken says whether somebody else has the Secret.
 func taken(out certshim.Outcome) bool {
-	return slices.ContainsFunc(out.Problems.All(), func(p problem.Problem) bool { return p.Reason == problem.SecretTaken })
+	return slices.ContainsFunc(out.Problems.All(), func(p problem.Problem) bool {
+		return p.Reason == problem.SecretTaken || p.Reason == problem.SecretShared
+	})
 }

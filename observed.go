@@ -33,11 +33,15 @@ type Observed interface {
 	// their name, Secret and owner, and the flag Deleting.
 	CertificatesWriting(namespace, secret string) []certificate.Observed
 	// First gives the source that comes first for a Secret that has no Certificate: the
-	// oldest by [source.CompareAge] of those that name it and for which stands holds. It is
+	// oldest by [source.CompareAge] of those that name it and whose claim stands. It is
 	// nil for none, and may be nil where it would be the source that is decided about. It may
-	// call stands for any source that names the Secret, and remembers the answer while that
+	// call claim for any source that names the Secret, and remembers the answer while that
 	// source and what it read stay as they are.
-	First(namespace, secret string, stands func(*source.Object) bool) *source.Ref
+	First(namespace, secret string, claim func(*source.Object) certificate.Claim) *certificate.Rival
+	// Rival gives the source that is the controller owner of a Secret's Certificate, with its
+	// claim. It is nil for one that isn't known as a source, or doesn't name the Secret, and
+	// calls claim as First does.
+	Rival(owner certificate.Owner, namespace, secret string, claim func(*source.Object) certificate.Claim) *certificate.Rival
 	// Source of another kind: the Gateway of a ListenerSet.
 	Source(kind source.GroupKind, namespace, name string) (*source.Object, Presence)
 	// NamespaceLabels of a Namespace.

@@ -48,8 +48,8 @@ func (s *secretDecision) awaited(ask source.Ask) bool {
 	}
 }
 
-// claims says which source comes first for a Secret that has no Certificate, nil for none.
-type claims func(secret string) *source.Ref
+// claims says what another source asks for of a Secret.
+type claims func(other *source.Object, secret string) certificate.Claim
 
 // secrets decides about the Secrets of one source. The issuer is decided for each of them,
 // and once for those that have the same.
@@ -58,7 +58,9 @@ type secrets struct {
 	asked  *asked
 	match  matched
 	naming *naming
-	first  claims
+	claim  claims
+	// only is the Secret that is decided about alone, nil for all.
+	only *single
 
 	// issuers are those that were decided, the last one for Certificates of the issuer lastOf.
 	issuers []*consulted
@@ -77,6 +79,7 @@ func (s *secrets) decide(ask source.Ask) secretDecision {
 		return d
 	}
 	d.issuer = s.issuerFor(d.existing)
+	s.tellClaim(ask, d.issuer)
 	switch {
 	case d.issuer.unknown:
 		d.decision = certificate.Undecided(s.object, ask, d.existing, d.issuer.why)
@@ -184,12 +187,23 @@ func (s *secrets) inputFor(ask source.Ask, existing *certificate.Observed, issue
 		in.Statement.Values = rule.Values.Under(in.Statement.Values)
 		in.Subject = rule.Subject
 	}
-	if existing == nil {
-		if first := s.first(ask.Secret); first != nil && *first != s.object.Ref {
+	claim := func(other *source.Object) certificate.Claim { return s.claim(other, ask.Secret) }
+	switch {
+	case existing == nil:
+		if first := s.observed.First(s.object.Namespace, ask.Secret, claim); first != nil && first.Source != s.object.Ref {
 			in.First = first
 		}
+	case existing.Owner != certificate.Owner{} && !certificate.Owns(s.object, existing.Owner):
+		in.Owner = s.observed.Rival(existing.Owner, s.object.Namespace, ask.Secret, claim)
 	}
 	return in
+}
+
+// tellClaim says what is asked for of the Secret that others want to know of.
+func (s *secrets) tellClaim(ask source.Ask, issuer *consulted) {
+	if s.only != nil {
+		s.only.tell(certificate.NewClaim(ask, s.asked.request, issuer.issuer.Ref))
+	}
 }
 
 // hold says why new Certificates wait, to know which rule counts or for a resolver, or "".

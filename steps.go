@@ -6,13 +6,17 @@ import (
 	"github.com/certshim/certshim/source"
 )
 
-// every stands for all Secrets of a source.
-const every = ""
+// single is one Secret of a source of whose claim others want to know.
+type single struct {
+	secret string
+	tell   func(certificate.Claim)
+}
 
 // decide is the way of one source, a step a line: is it admitted, what does it ask for, which
 // rule matches, who names its issuer, and then what becomes of each of its Secrets, or of one.
-// asks may be nil; else it has, or gets, what the source asks for.
-func decide(q input, asks asksBySource, first claims, only string) Outcome {
+// asks may be nil; else it has, or gets, what the source asks for. claim says what others ask
+// for, and only is nil for all Secrets.
+func decide(q input, asks asksBySource, claim claims, only *single) Outcome {
 	out := Outcome{Source: q.object.Ref}
 	if q.policy.Explain {
 		out.Values = map[string][]Value{}
@@ -40,8 +44,8 @@ func decide(q input, asks asksBySource, first claims, only string) Outcome {
 		r.undecided(asked, standing.why)
 		return r.outcome()
 	}
-	decider := secrets{input: q, asked: asked, match: matched, naming: findNaming(q, asked, matched.rule), first: first}
-	r.decideEach(&decider, only)
+	decider := secrets{input: q, asked: asked, match: matched, naming: findNaming(q, asked, matched.rule), claim: claim, only: only}
+	r.decideEach(&decider)
 	r.unneeded(asked)
 	return r.outcome()
 }
@@ -63,13 +67,14 @@ func (r *outcomeBuilder) outcome() Outcome {
 }
 
 func (r *outcomeBuilder) add(decided certificate.Decision) {
+	decided.Problems = decided.Problems.About(decided.Name)
 	r.out.Certificates = append(r.out.Certificates, decided)
 	r.problems.Merge(decided.Problems)
 }
 
 // decideEach decides about every Secret that the source names, or about one, and says what is
 // to be said of their issuers. A source that names none hears of its issuer, too.
-func (r *outcomeBuilder) decideEach(by *secrets, only string) {
+func (r *outcomeBuilder) decideEach(by *secrets) {
 	asks := by.asked.Asks.Asks
 	if len(asks) == 0 {
 		by.issuerFor(nil)
@@ -77,7 +82,7 @@ func (r *outcomeBuilder) decideEach(by *secrets, only string) {
 	decided := make([]secretDecision, 0, len(asks))
 	r.out.Certificates = make([]certificate.Decision, 0, len(asks))
 	for _, ask := range asks {
-		if only != every && ask.Secret != only {
+		if by.only != nil && ask.Secret != by.only.secret {
 			continue
 		}
 		s := by.decide(ask)
@@ -86,7 +91,7 @@ func (r *outcomeBuilder) decideEach(by *secrets, only string) {
 		if r.awaits == "" && s.awaited(ask) {
 			r.awaits = s.name
 		}
-		r.problems.Merge(s.problems)
+		r.problems.Merge(s.problems.About(s.name))
 		r.add(s.decision)
 		if r.policy.Explain && s.values != nil {
 			r.out.Values[s.name] = s.values

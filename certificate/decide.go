@@ -66,7 +66,11 @@ func (d *decider) decide(action Action, reason string) bool {
 
 // addError adds an error about this Secret to the source's problems.
 func (d *decider) addError(reason problem.Reason, message string) {
-	d.out.Problems.Add(problem.Problem{Severity: problem.Error, Path: d.path(), Value: d.in.Ask.Secret, Reason: reason, Message: message})
+	d.addProblem(problem.Error, reason, message)
+}
+
+func (d *decider) addProblem(severity problem.Severity, reason problem.Reason, message string) {
+	d.out.Problems.Add(problem.Problem{Severity: severity, Path: d.path(), Value: d.in.Ask.Secret, Reason: reason, Message: message})
 }
 
 // path returns the path where the source first names the Secret.
@@ -111,8 +115,8 @@ func otherSourceIsFirst(d *decider) bool {
 	if first == nil {
 		return false
 	}
-	why := fmt.Sprintf("%s %s asks for Secret %s too, and comes first", first.Kind, problem.Name(first.Name), d.in.Ask.Secret)
-	d.addError(problem.SecretTaken, why)
+	why := fmt.Sprintf("%s %s asks for Secret %s too, and comes first", first.Source.Kind, problem.Name(first.Source.Name), d.in.Ask.Secret)
+	d.addShared(*first)
 	return d.decide(Refuse, why)
 }
 
@@ -145,7 +149,11 @@ func notOurs(d *decider) bool {
 		return false
 	}
 	why, reason := otherOwner(d.in.Source, d.seen)
-	d.addError(reason, why)
+	if owner := d.in.Owner; owner != nil {
+		d.addShared(*owner)
+	} else {
+		d.addError(reason, why)
+	}
 	return d.decide(Refuse, why)
 }
 

@@ -46,7 +46,7 @@ func writers(names ...string) func(*certificate.Input) {
 }
 
 func firstIs(kind, name string) func(*certificate.Input) {
-	return func(in *certificate.Input) { in.First = &source.Ref{Kind: kind, Name: name} }
+	return func(in *certificate.Input) { in.First = &certificate.Rival{Source: source.Ref{Kind: kind, Name: name}, Claim: certificate.NewClaim(in.Ask, in.Request, in.Issuer.Ref)} }
 }
 
 type decideTest struct {
@@ -84,7 +84,7 @@ func TestDecideWithoutCertificate(t *testing.T) {
 		},
 		"another source comes first": {
 			in: input(firstIs(stranger, "edge")), action: certificate.Refuse, reason: late,
-			told: []string{"SecretTaken e spec.tls[0]: " + late + ` (value "web-tls")`},
+			told: []string{`SecretShared i spec.tls[0]: Gateway edge comes first for Secret web-tls; its certificate has all that this object asks for (value "web-tls")`},
 		},
 		"nothing valid asks": {
 			in: input(noHosts, unread("spec.duration"), firstIs(stranger, "edge")), action: certificate.Refuse, reason: "no valid entry asks for it",

@@ -40,5 +40,8 @@ type Input struct {
 	Writers []Observed
 	// First is another source that comes before this one for the Secret, or nil. It counts only
 	// while no Certificate exists; after that, the controller owner comes first.
-	First *source.Ref
+	First *Rival
+	// Owner is the other source that is the controller owner of Existing and names the Secret, or
+	// nil. It counts for what is said.
+	Owner *Rival
 }

@@ -89,8 +89,8 @@ func (c *Controller) decide(look *inventory.Look) certshim.Outcome {
 		return certshim.Unreadable(object, unreadable)
 	}
 	outcome := certshim.Decide(look.Policy(), object, look)
-	c.wake(look.Keep(outcome, func(object *source.Object, secret string) bool {
-		return certshim.Stands(look.Policy(), object, look, secret)
+	c.wake(look.Keep(outcome, func(object *source.Object, secret string) certificate.Claim {
+		return certshim.Claim(look.Policy(), object, look, secret)
 	}))
 	c.waiting.set(look.Key(), outcome.HeldBy)
 	return outcome

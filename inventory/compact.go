@@ -86,6 +86,17 @@ type Source struct {
 	place   int
 }
 
+// isOwner says whether a controller reference names the source: by kind and name, and by uid
+// where both have one.
+func (s *Source) isOwner(owner certificate.Owner) bool {
+	if s.name() != owner.Name {
+		return false
+	}
+	uid := s.uid()
+	kind := s.of.Value().kind.Value()
+	return kind.Group == owner.Group && kind.Kind == owner.Kind && (uid == owner.UID || uid == "" || owner.UID == "")
+}
+
 // readAs is a kind of source, and the version in which it is read; all sources share a few.
 type readAs struct {
 	kind    unique.Handle[source.GroupKind]
@@ -254,6 +265,13 @@ func (c *Certificate) unpack() certificate.Observed {
 	o.Held = certificate.DecodeHeld(u.text())
 	o.Have, o.Flags, o.Issuer = c.have, c.flags, c.issuer.Value()
 	return o
+}
+
+// owner is the controller owner.
+func (c *Certificate) owner() certificate.Owner {
+	u := unpacker(c.body())
+	u.text()
+	return certificate.Owner{UID: u.text(), Group: u.text(), Kind: u.text(), Name: u.text()}
 }
 
 func (c *Certificate) fullName() name { return name{c.namespace, c.name()} }

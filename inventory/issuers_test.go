@@ -267,7 +267,7 @@ func TestACertificateDoesNotMoveToAKindThatIsNotReadYet(t *testing.T) {
 		look := s.Look(k)
 		defer look.Close()
 		outcome := decide(look)
-		look.Keep(outcome, look.stands)
+		look.Keep(outcome, look.claim)
 		return look.MovesBlindly(outcome.Certificates[0])
 	}
 	if !blind() {

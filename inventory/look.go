@@ -116,25 +116,30 @@ func text(fields map[string]any, name string) string {
 }
 
 // Keep notes what the decision read, in place of what the last one did: from now on a change
-// of any of that wakes the source. Where other sources go by who comes first for one of its
-// Secrets, stands judges the source's own claim, as for First of [certshim.Observed].
-func (l *Look) Keep(outcome certshim.Outcome, stands func(object *source.Object, secret string) bool) Wake {
+// of any of that wakes the source. Where other sources go by its claim on one of its Secrets,
+// claim judges that, as for First of [certshim.Observed].
+func (l *Look) Keep(outcome certshim.Outcome, claim func(object *source.Object, secret string) certificate.Claim) Wake {
 	rivalled, need := l.note(outcome)
 	if need && l.options.OnNeed != nil {
 		l.options.OnNeed()
 	}
 	for _, secret := range rivalled {
-		object, unreadable := l.item.unpack()
-		l.recordStanding(l.item, secret, unreadable == "" && l.judge(func() bool { return stands(object, secret) }))
+		l.judge(l.item, secret, func(object *source.Object) certificate.Claim { return claim(object, secret) })
 	}
 	return l.wake
 }
 
-// judge asks about another source, or this one alone, and notes nothing that is read for it.
-func (l *Look) judge(stands func() bool) bool {
-	l.aside = true
-	defer func() { l.aside = false }()
-	return stands()
+// judge asks what another source, or this one alone, asks for of a Secret, and remembers it. What
+// is read for that isn't noted.
+func (l *Look) judge(item *Source, secretName string, claim func(*source.Object) certificate.Claim) certificate.Claim {
+	var said certificate.Claim
+	if object, unreadable := item.unpack(); unreadable == "" {
+		l.aside = true
+		defer func() { l.aside = false }()
+		said = claim(object)
+	}
+	l.record(item, secretName, said)
+	return said
 }
 
 // note gives the Secrets whose other claimants go by the claim of this source, and says
@@ -161,19 +166,22 @@ func (l *Look) note(outcome certshim.Outcome) (rivalled []string, need bool) {
 // note marks what the last decision of a source read about the Secret, and says whether
 // another source goes by its claim.
 func (s *secret) note(item *Source, read mark) (rivalled bool) {
+	var others mark
 	for n := range s.claims {
-		c := &s.claims[n]
-		if c.source == item {
+		if c := &s.claims[n]; c.source != item {
+			others |= c.read
+		} else {
 			c.read, c.doubted = read, true
-		} else if c.read&readFirst != 0 {
-			rivalled = true
 		}
 	}
-	return rivalled
+	if others&readFirst != 0 {
+		return true
+	}
+	return others&readOwner != 0 && s.certificate != nil && item.isOwner(s.certificate.owner())
 }
 
-// recordStanding notes whether a claim stands, and wakes who goes by who comes first if that changes.
-func (l *Look) recordStanding(item *Source, secretName string, is bool) {
+// record notes what a source asks for, and wakes who goes by it if that changes.
+func (l *Look) record(item *Source, secretName string, said certificate.Claim) {
 	l.lock.Lock()
 	defer l.lock.Unlock()
 	c := l.changing()
@@ -184,12 +192,11 @@ func (l *Look) recordStanding(item *Source, secretName string, is bool) {
 	}
 	c.secret(n, func(s *secret) {
 		claim := s.claimOf(item)
-		claim.standing, claim.doubted = refused, false
-		if is {
-			claim.standing = stands
-		}
+		claim.said, claim.doubted = &said, false
 	})
-	l.wake.Later = append(l.wake.Later, c.wake.Later...)
+	// This source's own decision goes by what was found out already.
+	others := slices.DeleteFunc(c.wake.Later, func(k Key) bool { return k == l.key })
+	l.wake.Later = append(l.wake.Later, others...)
 }
 
 // all are the facts that were read.

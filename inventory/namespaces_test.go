@@ -91,7 +91,7 @@ func TestWhatGoesByNamespacesWaitsUntilTheyAreKnown(t *testing.T) {
 			unread := func() bool {
 				look := s.Look(ingressKey("auto"))
 				defer look.Close()
-				look.Keep(decide(look), look.stands)
+				look.Keep(decide(look), look.claim)
 				return look.Unread()
 			}
 			first := unread()
@@ -118,5 +118,5 @@ func TestAChangeOfANamespaceMissesNoDecisionInTheMaking(t *testing.T) {
 	if diff := cmp.Diff([]string{"auto"}, namesOf(wake)); diff != "" || !look.Stale() {
 		t.Errorf("stale %v, (-want +got) %s", look.Stale(), diff)
 	}
-	look.Keep(outcome, look.stands)
+	look.Keep(outcome, look.claim)
 }

@@ -111,51 +111,85 @@ func (l *Look) CertificatesWriting(namespace, secretName string) []certificate.O
 }
 
 // First is of [certshim.Observed].
-func (l *Look) First(namespace, secretName string, stand func(*source.Object) bool) *source.Ref {
+func (l *Look) First(namespace, secretName string, claim func(*source.Object) certificate.Claim) *certificate.Rival {
 	n := nameOf(namespace, secretName)
 	after := (*Source)(nil)
 	for {
-		older, standing := l.older(n, after)
-		if older == nil {
+		older := l.older(n, after)
+		if older.source == nil {
 			return nil
 		}
-		object, unreadable := older.unpack()
-		if standing == undecided {
-			standing = refused
-			if unreadable == "" && l.judge(func() bool { return stand(object) }) {
-				standing = stands
-			}
-			l.recordStanding(older, secretName, standing == stands)
+		if rival := l.rival(older, secretName, claim); rival.Claim.Stands {
+			return rival
 		}
-		if standing == stands {
-			return &object.Ref
-		}
-		after = older
+		after = older.source
 	}
 }
 
 // older gives the next claim on a Secret, behind one that doesn't stand, that comes before this
-// source's and isn't known not to stand.
-func (l *Look) older(n name, after *Source) (*Source, claimState) {
+// source's and isn't known not to stand; without a source if there is none.
+func (l *Look) older(n name, after *Source) claim {
 	l.lock.RLock()
 	defer l.lock.RUnlock()
 	l.asksOf(n, readFirst)
 	s := l.secrets[n]
 	if s == nil {
-		return nil, undecided
+		return claim{}
 	}
 	from := slices.IndexFunc(s.claims, func(c claim) bool { return c.source == after }) + 1
 	for _, c := range s.claims[from:] {
-		switch {
-		case c.source.Key() == l.key:
-			return nil, undecided
-		case c.doubted || c.standing == undecided:
-			return c.source, undecided
-		case c.standing == stands:
-			return c.source, stands
+		if c.source.Key() == l.key {
+			return claim{}
+		}
+		if said := c.certain(); said == nil || said.Stands {
+			return c
 		}
 	}
-	return nil, undecided
+	return claim{}
+}
+
+// Rival is of [certshim.Observed].
+func (l *Look) Rival(owner certificate.Owner, namespace, secretName string, claim func(*source.Object) certificate.Claim) *certificate.Rival {
+	found := l.owning(owner, nameOf(namespace, secretName))
+	if found.source == nil {
+		return nil
+	}
+	return l.rival(found, secretName, claim)
+}
+
+// owning gives the claim of a Certificate's owner, but not this source's own; without a source if
+// there is none.
+func (l *Look) owning(owner certificate.Owner, n name) claim {
+	l.lock.RLock()
+	defer l.lock.RUnlock()
+	l.asksOf(n, readOwner)
+	if s := l.secrets[n]; s != nil {
+		if c := s.claimOwning(owner); c != nil && c.source.Key() != l.key {
+			return *c
+		}
+	}
+	l.asksOfMissing(owner, n.namespace.Value())
+	return claim{}
+}
+
+// asksOfMissing notes that an owner was asked for that isn't there, if it is a kind of source. If
+// it may come yet, nothing is decided before.
+func (l *Look) asksOfMissing(owner certificate.Owner, namespace string) {
+	kind := source.GroupKind{Group: owner.Group, Kind: owner.Kind}
+	if _, isSource := l.policy.Kinds.Lookup(owner.Group, owner.Kind); !isSource || l.source(NewKey(kind, namespace, owner.Name)) != nil {
+		return
+	}
+	l.asks(sourceFact(kind, namespace, owner.Name))
+	l.absent(resolver.GroupKind(kind), namespace)
+}
+
+// rival gives another source with its claim, which is judged if need be.
+func (l *Look) rival(c claim, secretName string, judge func(*source.Object) certificate.Claim) *certificate.Rival {
+	object, _ := c.source.unpack()
+	if said := c.certain(); said != nil {
+		return &certificate.Rival{Source: object.Ref, Claim: *said}
+	}
+	return &certificate.Rival{Source: object.Ref, Claim: l.judge(c.source, secretName, judge)}
 }
 
 // Source is of [certshim.Observed].

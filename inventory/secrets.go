@@ -22,11 +22,19 @@ type secret struct {
 // claim is that a source names a Secret, in whatever form.
 type claim struct {
 	source *Source
-	read   mark
-	// standing says whether the source would get the Secret if nobody else asked for it; it
-	// is no longer certain once doubted.
-	standing claimState
-	doubted  bool
+	// said is what the source asks for of the Secret, nil while nobody wanted to know; it is no
+	// longer certain once doubted.
+	said    *certificate.Claim
+	read    mark
+	doubted bool
+}
+
+// certain gives what the source asks for, nil where it has to be judged.
+func (c *claim) certain() *certificate.Claim {
+	if c.doubted {
+		return nil
+	}
+	return c.said
 }
 
 // mark says what a decision read about a Secret.
@@ -39,17 +47,10 @@ const (
 	readBody
 	// readWriters: which other Certificates write the Secret?
 	readWriters
-	// readFirst: which source comes first?
+	// readFirst: which source comes first, and what does it ask for?
 	readFirst
-)
-
-// claimState is what is known of a claim.
-type claimState uint8
-
-const (
-	undecided claimState = iota
-	stands
-	refused
+	// readOwner: what does the source ask for whose the Certificate is?
+	readOwner
 )
 
 // make gives the entry of a Secret, a new one if need be.
@@ -75,18 +76,42 @@ func (i *Inventory) tidy(n name) {
 type aboutSecret struct {
 	certificate *Certificate
 	writers     []*Certificate
-	first       *Source
+	// first is the oldest claim that stands, as far as that is known, and owner what the source
+	// asks for whose the Certificate is; nil where that isn't known.
+	first claim
+	owner *certificate.Claim
 }
 
 func (s *secret) about() aboutSecret {
-	return aboutSecret{s.certificate, slices.Clone(s.writers), s.first()}
+	about := aboutSecret{certificate: s.certificate, writers: slices.Clone(s.writers), first: s.first()}
+	if owner := s.ownerClaim(); owner != nil {
+		about.owner = owner.said
+	}
+	return about
 }
 
-// first is the oldest source whose claim stands, as far as that is known.
-func (s *secret) first() *Source {
+func (s *secret) first() claim {
+	for _, c := range s.claims {
+		if c.said != nil && c.said.Stands {
+			return c
+		}
+	}
+	return claim{}
+}
+
+// ownerClaim is the claim of the source whose the Certificate is, or nil.
+func (s *secret) ownerClaim() *claim {
+	if s.certificate == nil {
+		return nil
+	}
+	return s.claimOwning(s.certificate.owner())
+}
+
+// claimOwning is the claim of the source that a controller reference names, or nil.
+func (s *secret) claimOwning(owner certificate.Owner) *claim {
 	for n := range s.claims {
-		if s.claims[n].standing == stands {
-			return s.claims[n].source
+		if c := &s.claims[n]; c.source.isOwner(owner) {
+			return c
 		}
 	}
 	return nil
@@ -114,7 +139,7 @@ func (c *change) secret(n name, mutate func(*secret)) {
 		if c.own != nil && c.own.name != n {
 			others.own = nil
 		}
-		youngerThan := min(s.behind(before.first), s.behind(s.first()))
+		youngerThan := min(s.behind(before.first.source), s.behind(s.first().source))
 		for at, claim := range s.claims {
 			reads := claim.read & changed
 			if reads&^readFirst != 0 || reads != 0 && at >= youngerThan {
@@ -152,8 +177,11 @@ func (s *secret) find(item *Source) (at int, there bool) {
 // differences are the questions that have another answer.
 func differences(before, now aboutSecret) mark {
 	var changed mark
-	if before.first != now.first && !sameSource(before.first, now.first) {
+	if !sameSource(before.first.source, now.first.source) || !sameClaim(before.first.said, now.first.said) {
 		changed |= readFirst
+	}
+	if !sameAsk(before.owner, now.owner) {
+		changed |= readOwner
 	}
 	if !slices.EqualFunc(before.writers, now.writers, sameIdentity) {
 		changed |= readWriters
@@ -172,7 +200,22 @@ func differences(before, now aboutSecret) mark {
 
 // sameSource says whether two versions are of one source.
 func sameSource(a, b *Source) bool {
-	return a != nil && b != nil && a.Key() == b.Key() && a.uid() == b.uid()
+	return a == b || a != nil && b != nil && a.Key() == b.Key() && a.uid() == b.uid()
+}
+
+func sameClaim(a, b *certificate.Claim) bool {
+	return a == b || a != nil && b != nil && *a == *b
+}
+
+// sameAsk says whether two claims ask for the same; whether they stand doesn't matter to those who
+// go by what the owner of a Certificate asks for.
+func sameAsk(a, b *certificate.Claim) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	x, y := *a, *b
+	x.Stands, y.Stands = true, true
+	return x == y
 }
 
 // sameIdentity says whether two versions of a Certificate are alike for those whose it isn't.

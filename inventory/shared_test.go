@@ -41,9 +41,9 @@ func TestOneOfManySourcesOfASecretReadsNoneOfTheOthers(t *testing.T) {
 		return testing.AllocsPerRun(100, func() {
 			look := s.Look(ingressKey(sharer(n)))
 			defer look.Close()
-			look.Keep(decide(look), func(*source.Object, string) bool {
+			look.Keep(decide(look), func(*source.Object, string) certificate.Claim {
 				t.Fatal("another source is judged")
-				return false
+				return certificate.Claim{}
 			})
 		})
 	}
@@ -64,8 +64,8 @@ func TestEachClaimIsJudgedOnce(t *testing.T) {
 	look := func(n int) {
 		look := s.Look(ingressKey(sharer(n)))
 		defer look.Close()
-		stands := func(object *source.Object) bool { judged[object.Name]++; return look.stands(object, "tls") }
-		look.First("shop", "tls", stands)
+		claim := func(object *source.Object) certificate.Claim { judged[object.Name]++; return look.claim(object, "tls") }
+		look.First("shop", "tls", claim)
 	}
 	for range 3 {
 		look(49)

@@ -109,7 +109,7 @@ func (s *shop) decide(k Key) (outcome certshim.Outcome, wake Wake) {
 	}
 	defer look.Close()
 	outcome = decide(look)
-	return outcome, look.Keep(outcome, look.stands)
+	return outcome, look.Keep(outcome, look.claim)
 }
 
 // looked looks at whoever a change wakes, and whoever that wakes, and names all of them.

@@ -376,7 +376,7 @@ func (r *trial) look(k Key) {
 	}
 	delete(r.changed, k)
 	r.last[k], r.unread[k] = outcome, look.Unread()
-	r.wake(look.Keep(outcome, look.stands))
+	r.wake(look.Keep(outcome, look.claim))
 	for _, d := range outcome.Certificates {
 		r.write(look, outcome, d)
 	}
@@ -387,8 +387,8 @@ func decide(look *Look) certshim.Outcome {
 	return certshim.Decide(look.Policy(), object, look)
 }
 
-func (l *Look) stands(object *source.Object, secret string) bool {
-	return certshim.Stands(l.policy, object, l, secret)
+func (l *Look) claim(object *source.Object, secret string) certificate.Claim {
+	return certshim.Claim(l.policy, object, l, secret)
 }
 
 // write does what was decided, as the API server would.

@@ -122,11 +122,14 @@ func (w *writes) shown(n name, item *Certificate) *expectation {
 
 func (w *writes) gone(uid string) { delete(w.written, uid) }
 
-// doubt notes which writes for a source, still to be shown, its latest outcome doesn't repeat.
+// doubt notes which writes for a source, still to be shown, its latest outcome doesn't repeat. One
+// that needs the live Certificate is no decision yet.
 func (w *writes) doubt(by Key, outcome certshim.Outcome) {
 	for _, n := range w.by[by] {
 		expected := w.expected[n]
-		repeats := func(d certificate.Decision) bool { return d.Name == n.name && d.Want == expected.want }
+		repeats := func(d certificate.Decision) bool {
+			return d.Name == n.name && d.Want == expected.want && !d.NeedsLive
+		}
 		expected.doubted = expected.doubted || !slices.ContainsFunc(outcome.Certificates, repeats)
 	}
 }

@@ -24,7 +24,7 @@ func (s *shop) write(k Key) certificate.Observed {
 	look := s.Look(k)
 	defer look.Close()
 	outcome := decide(look)
-	look.Keep(outcome, look.stands)
+	look.Keep(outcome, look.claim)
 	look.Expect(typedName(outcome.Certificates[0].Name), outcome.Certificates[0].Want, noon)
 	return written(outcome, 0)
 }

@@ -71,12 +71,25 @@ func (l List) For(o Object) List {
 	return out
 }
 
+// About returns a copy of the list in which problems without a Certificate get one.
+func (l List) About(certificate string) List {
+	var out List
+	for _, p := range l.All() {
+		if p.Certificate == "" {
+			p.Certificate = certificate
+		}
+		out.Add(p)
+	}
+	return out
+}
+
 func compare(a, b Problem) int {
 	return cmp.Or(
 		cmp.Compare(slices.Index(Severities(), a.Severity), slices.Index(Severities(), b.Severity)),
 		cmp.Compare(a.Object.String(), b.Object.String()),
 		cmp.Compare(a.Path, b.Path),
 		cmp.Compare(a.Key, b.Key),
+		cmp.Compare(a.Certificate, b.Certificate),
 		cmp.Compare(a.Reason, b.Reason),
 		cmp.Compare(a.Message, b.Message),
 		cmp.Compare(a.Value, b.Value),

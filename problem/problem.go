@@ -1,6 +1,7 @@
 package problem
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -56,6 +57,8 @@ type Problem struct {
 	Severity Severity `json:"severity"`
 	// Object is the one whose author can fix the problem, usually the source.
 	Object Object `json:"object,omitzero"`
+	// Certificate is the name of the one that the problem is about, which is its Secret's, or empty.
+	Certificate string `json:"certificate,omitempty"`
 	// Path is the field that is wrong, such as spec.tls[0].hosts, or empty.
 	Path string `json:"path,omitempty"`
 	// Key is the annotation, flag or configuration key that is wrong, or empty.
@@ -144,11 +147,13 @@ func OneLine(text string) string {
 	return b.String()
 }
 
+// place is the key or path, and the Certificate, unless the message has its name.
 func (p Problem) place() string {
-	if p.Key != "" {
-		return p.Key
+	place := cmp.Or(p.Key, p.Path)
+	if p.Certificate == "" || strings.Contains(p.Message, Name(p.Certificate)) {
+		return place
 	}
-	return p.Path
+	return strings.TrimSpace(place + " (Certificate " + Name(p.Certificate) + ")")
 }
 
 // Shown returns the value quoted and cut to at most [MaxValue] bytes, at a character boundary.

@@ -190,3 +190,17 @@ func TestIdentity(t *testing.T) {
 		t.Error("problems of two objects are one")
 	}
 }
+
+func TestAProblemNamesItsCertificateOnce(t *testing.T) {
+	for p, want := range map[problem.Problem]string{
+		{Key: "k", Message: "m", Certificate: "web-tls"}:                       "k (Certificate web-tls): m",
+		{Path: "spec.tls[0]", Message: "m", Certificate: "web-tls"}:            "spec.tls[0] (Certificate web-tls): m",
+		{Message: "m", Certificate: "A\nB"}:                                    `(Certificate "A\nB"): m`,
+		{Path: "p", Message: "Secret web-tls is gone", Certificate: "web-tls"}: "p: Secret web-tls is gone",
+		{Path: "p", Message: "m"}:                                              "p: m",
+	} {
+		if got := p.Error(); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}

@@ -31,7 +31,7 @@ var untoldByDocuments = []problem.Reason{problem.IssuerNotFound, problem.IssuerK
 
 // What a controller says otherwise, by what it has done meanwhile: who has a Secret goes by whose
 // Certificate was made, and what the API server refuses is known once it was sent.
-var saidAfterwards = []problem.Reason{problem.SecretTaken, problem.CertificateNotOurs, problem.Refused}
+var saidAfterwards = []problem.Reason{problem.SecretTaken, problem.SecretShared, problem.CertificateNotOurs, problem.Refused}
 
 // outcomes are what a plan reports, by the kind, namespace and name of the source.
 type outcomes map[string]reportedSource

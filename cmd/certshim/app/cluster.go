@@ -179,8 +179,8 @@ func (r *reading) readNeeds(ctx context.Context) error {
 func (r *reading) survey() inventory.Needs {
 	for _, key := range r.Keys() {
 		look := r.Look(key)
-		look.Keep(decide(look), func(object *source.Object, secret string) bool {
-			return certshim.Stands(look.Policy(), object, look, secret)
+		look.Keep(decide(look), func(object *source.Object, secret string) certificate.Claim {
+			return certshim.Claim(look.Policy(), object, look, secret)
 		})
 		look.Close()
 	}

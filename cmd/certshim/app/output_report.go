@@ -71,12 +71,14 @@ type reportedValue struct {
 
 // reportedProblem is a problem without its object, which the source around it is.
 type reportedProblem struct {
-	Severity   problem.Severity `json:"severity"`
-	Path       string           `json:"path,omitempty"`
-	Key        string           `json:"key,omitempty"`
-	Value      string           `json:"value,omitempty"`
-	Allowed    string           `json:"allowed,omitempty"`
-	Suggestion string           `json:"suggestion,omitempty"`
+	Severity problem.Severity `json:"severity"`
+	// Certificate is the one that the problem is about; it is left out of one about the whole object.
+	Certificate string `json:"certificate,omitempty"`
+	Path        string `json:"path,omitempty"`
+	Key         string `json:"key,omitempty"`
+	Value       string `json:"value,omitempty"`
+	Allowed     string `json:"allowed,omitempty"`
+	Suggestion  string `json:"suggestion,omitempty"`
 	// Lines are annotations that would be right, as YAML.
 	Lines   string         `json:"lines,omitempty"`
 	Reason  problem.Reason `json:"reason"`
@@ -104,7 +106,7 @@ func (r *reportWriter) close(p *plan) error {
 
 func reportProblem(p problem.Problem) reportedProblem {
 	return reportedProblem{
-		Severity: p.Severity, Path: p.Path, Key: p.Key, Value: p.Value, Allowed: p.Allowed,
+		Severity: p.Severity, Certificate: p.Certificate, Path: p.Path, Key: p.Key, Value: p.Value, Allowed: p.Allowed,
 		Suggestion: p.Suggestion, Lines: p.Lines, Reason: p.Reason, Message: p.Message,
 	}
 }

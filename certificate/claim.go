@@ -1,0 +1,153 @@
+package certificate
+
+import (
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+
+	"github.com/certshim/certshim/annotations"
+	"github.com/certshim/certshim/names"
+	"github.com/certshim/certshim/problem"
+	"github.com/certshim/certshim/resolver"
+	"github.com/certshim/certshim/source"
+)
+
+// Claim is what one source asks for of a Secret, as far as others see it that name the same one.
+// It is comparable, and keeps nothing of the source alive.
+type Claim struct {
+	// Stands is set if the source would get the Secret, or may get it once more is known, if
+	// nobody else asked for it or had it.
+	Stands bool
+	// Known is set if it is known which names the source asks for.
+	Known bool
+	// Issuer of its Certificate; without a name where that isn't known.
+	Issuer resolver.Ref
+	// names are sorted lines, each with the kind of a name and the form in which equal names
+	// are equal.
+	names string
+}
+
+// Rival is another source of a Secret, and what it asks for of it.
+type Rival struct {
+	Source source.Ref
+	Claim  Claim
+}
+
+// NewClaim returns the claim of a source that asks for a Secret with these annotations. The
+// caller sets what else is known.
+func NewClaim(ask source.Ask, request annotations.Request, issuer resolver.Ref) Claim {
+	var lines []string
+	for line := range sansOf(ask.Hosts, request).lines() {
+		lines = append(lines, line)
+	}
+	slices.Sort(lines)
+	return Claim{
+		Known: true, names: strings.Join(lines, "\n"),
+		Issuer: resolver.Ref{Group: strings.Clone(issuer.Group), Kind: strings.Clone(issuer.Kind), Name: strings.Clone(issuer.Name)},
+	}
+}
+
+// The kinds of names, as they begin a line of a claim.
+const (
+	dnsLine   = "d "
+	ipLine    = "i "
+	uriLine   = "u "
+	emailLine = "e "
+)
+
+// lines gives each name as a line of a claim, and as it is written.
+func (s sans) lines() iter.Seq2[string, string] {
+	return func(yield func(line, name string) bool) {
+		for _, kind := range []struct {
+			begin string
+			form  names.Form
+			names []string
+		}{
+			{dnsLine, names.DNS, s.dns}, {ipLine, names.IP, s.ips}, {uriLine, names.URI, s.uris}, {emailLine, names.Email, s.emails},
+		} {
+			for _, name := range kind.names {
+				if !yield(kind.begin+kind.form(name), name) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// lacks gives the names, as they are written, that a certificate of the claim has not: neither
+// themselves nor, for a DNS name, as the wildcard above it.
+func (c Claim) lacks(asked sans) []string {
+	held := strings.Split(c.names, "\n")
+	has := func(line string) bool {
+		_, found := slices.BinarySearch(held, line)
+		return found
+	}
+	var lacking []string
+	for line, name := range asked.lines() {
+		if !has(line) && !has(wildcardOf(line)) {
+			lacking = append(lacking, name)
+		}
+	}
+	return lacking
+}
+
+// wildcardOf gives the line of the wildcard that a DNS name fits (RFC 9525 §6.3), or the line
+// itself.
+func wildcardOf(line string) string {
+	name, isDNS := strings.CutPrefix(line, dnsLine)
+	_, domain, found := strings.Cut(name, ".")
+	if !isDNS || !found {
+		return line
+	}
+	return dnsLine + "*." + domain
+}
+
+// addShared reports that another source has the Secret, as badly as it is: a name that its
+// certificate lacks is an error, another issuer is a warning, and so is what can't be known. It
+// says the same before and after the Certificate is made.
+func (d *decider) addShared(rival Rival) {
+	why := fmt.Sprintf("%s %s comes first for Secret %s", rival.Source.Kind, problem.Name(rival.Source.Name), d.in.Ask.Secret)
+	other := rival.Claim
+	lacking := other.lacks(sansOf(d.in.Ask.Hosts, d.in.Request))
+	switch {
+	case !other.Known:
+		d.addProblem(problem.Warning, problem.SecretTaken, why+"; what it asks for can't be known now")
+		return
+	case len(lacking) > 0:
+		d.addProblem(problem.Error, problem.SecretTaken, why+"; its certificate lacks "+firstOf(lacking))
+	}
+	switch mine := d.in.Issuer.Ref; {
+	case other.Issuer.Name == "":
+		d.addProblem(problem.Warning, problem.SecretTaken, why+"; its issuer can't be known now")
+	case other.Issuer != mine:
+		d.addProblem(problem.Warning, problem.SecretTaken, why+"; its certificate is of "+issuerText(other.Issuer)+", not of "+issuerText(mine))
+	case len(lacking) > 0:
+	case d.isIncomplete():
+		d.addProblem(problem.Warning, problem.SecretTaken, why+"; whether its certificate has all names can't be said while some can't be read")
+	default:
+		d.addProblem(problem.Info, problem.SecretShared, why+"; its certificate has all that this object asks for")
+	}
+}
+
+// isIncomplete reports whether the source means to ask for more than can be read.
+func (d *decider) isIncomplete() bool {
+	return len(d.in.Ask.Hosts) == 0 || len(d.in.Ask.Broken) > 0 || len(d.in.Request.Unread) > 0
+}
+
+func issuerText(issuer resolver.Ref) string {
+	text := problem.Name(issuer.Kind) + " " + problem.Name(issuer.Name)
+	if issuer.Group != group {
+		text += " of group " + problem.Name(issuer.Group)
+	}
+	return text
+}
+
+// firstOf shows the first few of a list, as an Event is short.
+func firstOf(list []string) string {
+	const most = 5
+	if len(list) <= most {
+		return strings.Join(list, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(list[:most], ", "), len(list)-most)
+}
