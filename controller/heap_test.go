@@ -44,7 +44,7 @@ func TestEditsPinNoOldVersions(t *testing.T) {
 	for n := range edits {
 		round(n)
 	}
-	if grown := liveHeap() - before; grown < objects*size || grown > objects*size*3/2 {
+	if grown := liveHeap() - before; grown < objects*size/2 || grown > objects*size*3/2 {
 		t.Errorf("after %d edits %d objects of %d kB take %d kB", edits, objects, size>>10, grown>>10)
 	}
 	runtime.KeepAlive(c)

@@ -59,6 +59,7 @@ func (c *Controller) repeats(outcome certshim.Outcome, deletion certificate.Deci
 			}
 		case certificate.Delete:
 			deletes = deletes || d.Name == deletion.Name && d.Guard == deletion.Guard
+		default:
 		}
 	}
 	return deletes

@@ -24,6 +24,7 @@ func TestNoLogLineIsLong(t *testing.T) {
 				t.Fatal(err)
 			}
 			long := strings.Repeat(unit, 240_000/len(unit))
+			//nolint:sloglint // The message is long, too.
 			log.With("component", long).WithGroup("source").Info(long, "reason", "BadConfig", "problem", long, "error", errors.New(long), "values", []string{long}, slog.Group("in", "it", long))
 			line := out.String()
 			if len(line) > 4096 || len(line) < 500 || strings.Count(line, "\n") != 1 || !strings.HasSuffix(line, "\n") || !utf8.ValidString(line) || !strings.Contains(line, "…") {

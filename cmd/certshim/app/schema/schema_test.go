@@ -79,7 +79,7 @@ func TestUnknown(t *testing.T) {
 		"a listener":             {gateway, `{spec: {listeners: [{hostName: a, tls: {certificateRef: {name: b}}}]}}`, []string{"spec.listeners[0].hostName → spec.listeners[0].hostname", "spec.listeners[0].tls.certificateRef → spec.listeners[0].tls.certificateRefs"}},
 		"a set's parents":        {listenerSet, `{spec: {parentRefs: [{name: a}]}}`, []string{"spec.parentRefs → spec.parentRef"}},
 		"the older Gateway":      {"gateway.networking.k8s.io/v1beta1 Gateway", `{spec: {Listeners: []}}`, []string{"spec.Listeners → spec.listeners"}},
-		"a Certificate":          {"cert-manager.io/v1 Certificate", `{spec: {secretname: a, dnsName: [b], privateKey: {algoritm: RSA}}}`, []string{"spec.dnsName → spec.dnsNames", "spec.privateKey.algoritm → spec.privateKey.algorithm", "spec.secretname → spec.secretName"}},
+		"a Certificate":          {"cert-manager.io/v1 Certificate", `{spec: {secretname: a, dnsName: [b], privateKey: {algorythm: RSA}}}`, []string{"spec.dnsName → spec.dnsNames", "spec.privateKey.algorythm → spec.privateKey.algorithm", "spec.secretname → spec.secretName"}},
 		"an issuer":              {"cert-manager.io/v1 ClusterIssuer", `{spec: {acme: {solvers: [{http01: {ingress: {ingressclassname: a}}}]}, vault: {auth: {}}}}`, []string{"spec.acme.solvers[0].http01.ingress.ingressclassname → spec.acme.solvers[0].http01.ingress.ingressClassName"}},
 		"another kind":           {"v1 Service", `{spec: {what: ever}}`, nil},
 		"what has another type":  {ingress, `{metadata: [a], spec: {tls: {a: b}, rules: [1, [x]]}}`, nil},
