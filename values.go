@@ -89,7 +89,7 @@ func (e *explainer) field(name string) {
 func (e *explainer) filled(name string) {
 	field := "spec." + name
 	switch {
-	case !e.in.NewIssuer():
+	case !e.in.Anew(name):
 		e.add(field, FromCertificate)
 	case e.rule != nil && (name == "subject" || slices.Contains(e.rule.Values.Set(), resolver.ValueField(name))):
 		e.add(field, FromPolicy, e.rule.Name)

@@ -6,9 +6,10 @@ import (
 )
 
 // After predicts a Certificate once a configuration is applied over the live one: values that
-// only our Apply entry holds and the configuration leaves out are removed, the rest stays. The
-// live object isn't changed; without managedFields nothing is removed. The result is for
-// display: if removing our last value empties a map or list, it is removed too.
+// our Apply entry holds, that nobody else applies and that the configuration leaves out are
+// removed, the rest stays. The live object isn't changed; without managedFields nothing is
+// removed. The result is for display: if removing our last value empties a map or list, it is
+// removed too.
 func After(live, config map[string]any) map[string]any {
 	out := runtime.DeepCopyJSON(live)
 	wanted := leaves(config)
@@ -21,14 +22,15 @@ func After(live, config map[string]any) map[string]any {
 	return out
 }
 
-// givenUp returns the values that we hold and no longer want, and that nobody else holds.
+// givenUp returns the values that we hold and no longer want, and that nobody else applies: an
+// update that set the same value once is no wish that it stays.
 func givenUp(live map[string]any, wanted *fieldpath.Set) *fieldpath.Set {
 	own, others := fieldpath.NewSet(), fieldpath.NewSet()
 	for _, e := range managedFields(live) {
 		switch {
 		case e.ours():
 			own = own.Union(e.fields())
-		case e.mainResource():
+		case e.mainResource() && e.operation == byApply && !e.takeable():
 			others = others.Union(e.fields())
 		}
 	}

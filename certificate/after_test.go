@@ -48,8 +48,8 @@ spec:
 		theirs = `{"f:metadata": {"f:labels": {"f:foreign": {}}}, "f:spec": {"f:renewBefore": {}, "f:privateKey": {"f:algorithm": {}}}}`
 	)
 	tests := map[string]struct{ managers, want string }{
-		"ours goes, what another manager holds too stays": {
-			managed("certshim", "Apply", ours) + managed("kubectl-edit", "Update", theirs), `
+		"ours goes, what another manager applies too stays": {
+			managed("certshim", "Apply", ours) + managed("helm", "Apply", theirs), `
 metadata:
   name: web-tls
   labels: {team: shop, foreign: label}
@@ -60,6 +60,20 @@ spec:
   secretName: web-tls
   dnsNames: [a.example.com]
   renewBefore: 1h
+  privateKey: {algorithm: RSA}
+`,
+		},
+		"ours goes, also what somebody updated to the same value": {
+			managed("certshim", "Apply", ours) + managed("kubectl-edit", "Update", theirs), `
+metadata:
+  name: web-tls
+  labels: {team: shop, foreign: label}
+  ownerReferences:
+  - {apiVersion: networking.k8s.io/v1, kind: Ingress, name: web, uid: u, controller: true}
+  - {apiVersion: v1, kind: ConfigMap, name: other, uid: o}
+spec:
+  secretName: web-tls
+  dnsNames: [a.example.com]
   privateKey: {algorithm: RSA}
 `,
 		},

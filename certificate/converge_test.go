@@ -212,7 +212,7 @@ func (w *world) wroteOnlyItsOwn(d certificate.Decision, before map[string]any) {
 		w.failf("it was foreseen as\n%v\nand is\n%v", foreseen, content(after))
 	}
 	for _, path := range []string{"isCA", "duration", "usages", "dnsNames"} {
-		if certificate.HeldByOthers(before, "spec", path) && !reflect.DeepEqual(spec(before)[path], spec(after)[path]) {
+		if certificate.AppliedByOthers(before, "spec", path) && !reflect.DeepEqual(spec(before)[path], spec(after)[path]) {
 			w.failf("%s of another manager changes from %v to %v", path, spec(before)[path], spec(after)[path])
 		}
 	}

@@ -16,6 +16,7 @@ func Decide(in Input) Decision {
 		d.forNew()
 	} else {
 		d.seen = current(*in.Existing)
+		d.out.Have, d.out.Version = d.seen.Have, d.seen.ResourceVersion
 		d.forExisting()
 	}
 	return d.out
@@ -23,6 +24,9 @@ func Decide(in Input) Decision {
 
 // reasonDiffers is the reason for applying a Certificate that is ours already.
 const reasonDiffers = "it differs from what is asked for"
+
+// reasonPutBack is the reason for applying one by force.
+const reasonPutBack = "somebody changed fields of it, which are put back"
 
 // forNew goes through the checks where there is no Certificate yet. Each either decides and
 // returns true, or returns false and leaves it to the next. Mistakes of the source come before
@@ -55,7 +59,7 @@ func current(o Observed) Observed {
 	}
 	live := Observe(o.Live)
 	live.Live = o.Live
-	live.Flags |= o.Flags & TakenOver
+	live.Flags |= o.Flags & ofThisProcess
 	return live
 }
 
@@ -207,7 +211,7 @@ func upToDate(d *decider) bool {
 }
 
 func liveNeeded(d *decider) bool {
-	const unclear = ShimEntries | OthersHold | UnservedEntries | Untracked
+	const unclear = ShimEntries | OthersHold | UnservedEntries | Untracked | Disturbed
 	if d.seen.Live != nil || d.seen.Flags&unclear == 0 && d.seen.Flags.Has(Applied) && !d.keepsValues() {
 		return false
 	}
@@ -259,8 +263,10 @@ func applyOver(d *decider) bool {
 		return d.decide(Apply, reasonDiffers)
 	}
 	d.keepValues()
-	s := settle(d.config, d.seen.Live)
+	s := settle(d.config, d.seen.Live, d.seen.Flags.Has(Disturbed))
 	d.out.Config, d.out.Want, d.out.Yielded = s.config, Want(s.config), s.yielded
+	d.out.Force, d.out.PutBack = s.force, s.putBack
+	d.out.Paced = s.differs && (s.shimHeld || s.contested && !d.sawItChange())
 	d.out.Problems.Merge(s.problems)
 	d.out.Reissue = reissue(s, d.seen.Live)
 	if s.entries != nil {
@@ -277,8 +283,9 @@ func (d *decider) takeOver(s settlement) bool {
 	}
 	d.out.TakeOver, d.out.Guard.ResourceVersion = patch, d.seen.ResourceVersion
 	d.out.Unchanged = !s.differs
-	d.out.Paced = s.differs && s.shimHeld
 	switch {
+	case s.force:
+		return d.decide(Apply, reasonPutBack)
 	case d.seen.Flags.Has(Untracked):
 		return d.decide(Apply, reasonDiffers)
 	case s.differs:
@@ -292,5 +299,11 @@ func (d *decider) applySettled(s settlement) bool {
 		return d.decide(None, "it is up to date, except for fields that others hold or that are kept")
 	}
 	d.out.Unchanged, d.out.Guard.ResourceVersion = !s.differs, d.seen.ResourceVersion
+	if s.force {
+		return d.decide(Apply, reasonPutBack)
+	}
 	return d.decide(Apply, reasonDiffers)
 }
+
+// sawItChange says whether what differs now was as wanted before, in the time of this process.
+func (d *decider) sawItChange() bool { return d.seen.Flags&(Settled|TakenOver) != 0 }

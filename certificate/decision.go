@@ -52,9 +52,18 @@ type Decision struct {
 	TakeOver []byte
 	// Unchanged is true if Config equals the live values, so that TakeOver alone suffices.
 	Unchanged bool
-	// Paced is true for a change that cert-manager's shim had ignored, which is subject to
-	// takeover.changesPerMinute.
+	// Force is true if Config has to take fields from those who updated them. Guard then has the
+	// resourceVersion of the Certificate by which that was decided.
+	Force bool
+	// PutBack are the fields that somebody else changed and that Config gives their values again.
+	PutBack []PutBack
+	// Paced is true for a change that is subject to takeover.changesPerMinute: of fields that
+	// cert-manager's shim holds, or others, if this process hasn't seen them change.
 	Paced bool
+	// Have and Version are the digest of what we own and the resourceVersion of the Certificate
+	// that was decided about.
+	Have    Digest
+	Version string
 	// NeedsLive is true if the decision needs [Observed.Live]: read the Certificate and decide
 	// again. Action is then Wait.
 	NeedsLive bool

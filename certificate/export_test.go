@@ -2,16 +2,16 @@ package certificate
 
 import "sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 
-// HeldByOthers says whether a field manager other than ours, and other than those we take
-// over from, holds the field at a path of the live object, or anything below it.
-func HeldByOthers(live map[string]any, path ...string) bool {
+// AppliedByOthers says whether a field manager other than ours, and other than those we take
+// over from, applies the field at a path of the live object, or anything below it.
+func AppliedByOthers(live map[string]any, path ...string) bool {
 	var at fieldpath.Path
 	for _, name := range path {
 		at = child(at, fieldpath.FieldNameElement(name))
 	}
 	below := func(held fieldpath.Path) bool { return within(held, at) }
 	for _, e := range managedFields(live) {
-		if e.mainResource() && !e.ours() && !e.takeable() && !where(e.fields(), below).Empty() {
+		if e.operation == byApply && e.mainResource() && !e.ours() && !e.takeable() && !where(e.fields(), below).Empty() {
 			return true
 		}
 	}

@@ -18,6 +18,11 @@ var (
 	pathSecretName = fieldpath.MakePathOrDie("spec", "secretName")
 	pathIssuerRef  = fieldpath.MakePathOrDie("spec", "issuerRef")
 	pathPrivateKey = fieldpath.MakePathOrDie("spec", "privateKey")
+
+	pathAlgorithm = fieldpath.MakePathOrDie("spec", "privateKey", "algorithm")
+	pathKeySize   = fieldpath.MakePathOrDie("spec", "privateKey", "size")
+
+	pathFromResolver = fieldpath.MakePathOrDie("metadata", "annotations", FromResolver)
 )
 
 // child returns the path of an element below another.
@@ -47,10 +52,17 @@ func where(set *fieldpath.Set, keep func(fieldpath.Path) bool) *fieldpath.Set {
 // parseFields reads a fieldsV1. Paths into lists of the spec are cut to the list, since those
 // lists are atomic. Like the API server, it skips elements that it can't read.
 func parseFields(fields any) *fieldpath.Set {
-	read, set := fieldpath.NewSet(), fieldpath.NewSet()
-	if text, err := json.Marshal(fields); err == nil {
-		_ = read.FromJSON(bytes.NewReader(text))
+	text, err := json.Marshal(fields)
+	if err != nil {
+		return fieldpath.NewSet()
 	}
+	return readFields(text)
+}
+
+// readFields is parseFields of JSON.
+func readFields(text []byte) *fieldpath.Set {
+	read, set := fieldpath.NewSet(), fieldpath.NewSet()
+	_ = read.FromJSON(bytes.NewReader(text))
 	for path := range read.All() {
 		if item := slices.IndexFunc(path, isItem); item > 0 && within(path, pathSpec) {
 			path = path[:item]

@@ -7,6 +7,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/json"
+	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 
 	"github.com/certshim/certshim/annotations"
 	"github.com/certshim/certshim/resolver"
@@ -25,12 +26,16 @@ const copiedPrefix = "annotations/"
 type Held struct {
 	// Spec maps the listed fields to their values.
 	Spec map[string]any `json:"spec,omitempty"`
+	// Lost are the listed fields, and parts of them (privateKey.size), that our entry doesn't own
+	// any more: somebody else changed or removed them.
+	Lost []string `json:"lost,omitempty"`
 	// Keys are the copied annotations.
 	Keys []string `json:"keys,omitempty"`
 }
 
-// observeHeld reads the values of a Certificate, in JSON, that a list names.
-func observeHeld(list string, object []byte) *Held {
+// observeHeld reads the values of a Certificate, in JSON, that a list names; own is our entry, or
+// nil.
+func observeHeld(list string, object []byte, own *seenEntry) *Held {
 	if list == "" {
 		return nil
 	}
@@ -42,14 +47,59 @@ func observeHeld(list string, object []byte) *Held {
 	held := &Held{Spec: map[string]any{}}
 	for item := range strings.SplitSeq(list, ",") {
 		key, copied := strings.CutPrefix(item, copiedPrefix)
-		switch value, there := live.Spec[item]; {
+		value, there := live.Spec[item]
+		if there && canBeHeld(item) {
+			held.Spec[item] = value
+		}
+		switch {
 		case copied:
 			held.Keys = append(held.Keys, key)
-		case there && canBeHeld(item):
-			held.Spec[item] = value
+		case own != nil && canBeHeld(item):
+			held.Lost = append(held.Lost, lost(item, value, own)...)
 		}
 	}
 	return held
+}
+
+// lost returns what our entry doesn't own of a field with a value, which is nil if it isn't there.
+func lost(field string, value any, own *seenEntry) []string {
+	fields := readFields(own.fields)
+	parts, _ := value.(map[string]any)
+	if len(parts) == 0 {
+		if fields.Has(fieldpath.MakePathOrDie("spec", field)) {
+			return nil
+		}
+		return []string{field}
+	}
+	var out []string
+	for _, part := range slices.Sorted(maps.Keys(parts)) {
+		if !fields.Has(fieldpath.MakePathOrDie("spec", field, part)) {
+			out = append(out, field+"."+part)
+		}
+	}
+	return out
+}
+
+// values are those that stay, and those that were lost as they would be set anew. A part that
+// would not be set is somebody else's addition.
+func (h *Held) values(anew map[string]any) map[string]any {
+	out := runtime.DeepCopyJSON(h.Spec)
+	for _, path := range h.Lost {
+		field, part, isPart := strings.Cut(path, ".")
+		stays, _ := out[field].(map[string]any)
+		parts, _ := anew[field].(map[string]any)
+		switch {
+		case isPart && parts[part] == nil:
+			if delete(stays, part); len(stays) == 0 {
+				delete(out, field)
+			}
+		case anew[field] == nil:
+			delete(out, field)
+		default:
+			out[field] = runtime.DeepCopyJSONValue(anew[field])
+		}
+	}
+	return out
 }
 
 // subjectField can be held too: only the operator can set it, not a resolver.
@@ -85,15 +135,31 @@ func DecodeHeld(packed string) *Held {
 
 // fillValues returns what to set in a spec where the source says nothing: for a new Certificate,
 // or one that moves to another issuer, the values of the resolver and the operator; else those
-// that the Certificate holds.
+// that the Certificate holds, but for what somebody else has changed since.
 func fillValues(in *Input) map[string]any {
 	if in.NewIssuer() {
 		return in.newValues()
 	}
-	if held := current(*in.Existing).Held; held != nil {
+	held := current(*in.Existing).Held
+	switch {
+	case held == nil:
+		return nil
+	case len(held.Lost) == 0, in.Hold != "":
 		return held.Spec
 	}
-	return nil
+	return held.values(in.newValues())
+}
+
+// Anew reports whether the value of a field comes from today's policy or resolver: the Certificate
+// is new, moves to another issuer, or somebody else has changed the field.
+func (in *Input) Anew(field string) bool {
+	if in.NewIssuer() {
+		return true
+	}
+	held := current(*in.Existing).Held
+	return in.Hold == "" && held != nil && slices.ContainsFunc(held.Lost, func(path string) bool {
+		return path == field || strings.HasPrefix(path, field+".")
+	})
 }
 
 // NewIssuer reports whether the Certificate is created or moves to another issuer.

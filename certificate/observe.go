@@ -66,8 +66,8 @@ func observe(object []byte) (*observation, error) {
 	if o.token(); !errors.Is(o.err, io.EOF) {
 		return o, cmp.Or(o.err, errors.New("something follows the object"))
 	}
-	o.out.Held = observeHeld(o.held, object)
 	o.ownership()
+	o.out.Held = observeHeld(o.held, object, o.own())
 	return o, nil
 }
 

@@ -123,18 +123,18 @@ func TestManagedFieldsOfOddForms(t *testing.T) {
 	}
 }
 
-func TestHeldByOthers(t *testing.T) {
+func TestAppliedByOthers(t *testing.T) {
 	in := input()
-	live := liveOf(t, in, nil, ownOf(in, "10:00"), shim+" Update 10:00 spec>duration", "helm Apply/status 10:00 spec>usages", "helm Apply 10:00 spec>privateKey>size spec>isCA")
+	live := liveOf(t, in, nil, ownOf(in, "10:00"), shim+" Update 10:00 spec>duration", "helm Apply/status 10:00 spec>usages", "helm Apply 10:00 spec>privateKey>size spec>isCA", "helm Update 10:00 spec>subject")
 	for _, tt := range []struct {
 		path []string
 		want bool
 	}{
 		{[]string{"spec", "isCA"}, true}, {[]string{"spec", "privateKey", "size"}, true}, {[]string{"spec", "privateKey"}, true}, {[]string{"spec"}, true},
 		{[]string{"spec", "privateKey", "encoding"}, false}, {[]string{"spec", "duration"}, false}, {[]string{"spec", "usages"}, false},
-		{[]string{"spec", "secretName"}, false}, {[]string{"status"}, false},
+		{[]string{"spec", "secretName"}, false}, {[]string{"spec", "subject"}, false}, {[]string{"status"}, false},
 	} {
-		if got := certificate.HeldByOthers(live, tt.path...); got != tt.want {
+		if got := certificate.AppliedByOthers(live, tt.path...); got != tt.want {
 			t.Errorf("%v: %v", tt.path, got)
 		}
 	}

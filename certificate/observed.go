@@ -54,7 +54,16 @@ const (
 	// TakenOver is set by the controller, never by [Observe], once this process has written the
 	// Certificate. Newer entries of a shim then mean that the shim still runs.
 	TakenOver
+	// Settled is set by the inventory, never by [Observe], once this process has found the
+	// Certificate as it is wanted, or made it so: it sees what changes from then on.
+	Settled
+	// Disturbed is set by the inventory, never by [Observe], if a Certificate that was settled
+	// owns something else now without our doing.
+	Disturbed
 )
+
+// ofThisProcess are the flags that only this process knows of.
+const ofThisProcess = TakenOver | Settled | Disturbed
 
 // Has reports whether all of the given flags are set.
 func (f Flags) Has(want Flags) bool { return f&want == want }

@@ -230,7 +230,7 @@ func (s *server) execute(d certificate.Decision) error {
 			return err
 		}
 	}
-	return s.apply(certificate.FieldManager, d.Config, false)
+	return s.apply(certificate.FieldManager, d.Config, d.Force)
 }
 
 // entries returns the managedFields.

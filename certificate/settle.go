@@ -1,7 +1,6 @@
 package certificate
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -19,8 +18,12 @@ type settlement struct {
 	config map[string]any
 	// wanted are its leaves, and owned is what our Apply entry will own.
 	wanted, owned *fieldpath.Set
-	// yielded are the fields left to others.
+	// given is the part of our entry that is no longer wanted and that nobody applies. An apply
+	// removes it unless an Update entry shares it.
+	given *fieldpath.Set
+	// yielded are the fields left to others, putBack those that are taken back from them.
 	yielded  []Conflict
+	putBack  []PutBack
 	problems problem.List
 	// entries are the managedFields after a take-over, nil if none is needed.
 	entries []any
@@ -28,28 +31,47 @@ type settlement struct {
 	shimHeld bool
 	// differs is true if live values differ from the wanted ones.
 	differs bool
+	// contested is true if others hold a field with another value than the wanted one, and lose it.
+	contested bool
+	// force is true if the apply has to take fields from others.
+	force bool
 }
 
-// settle applies the conflict policy. Fields of cert-manager's shims, of an earlier update of
-// ours or of an unknown writer are taken over. Fields that anyone else holds with a different
-// value are left to them; equal values are owned together. The identity of a Certificate, its
-// secretName and our owner reference, is never left to others.
-func settle(config, live map[string]any) settlement {
+// settle decides whose each wanted field is that has another value. It goes by how somebody came
+// to hold it, never by who it is, but for cert-manager's shims:
+//
+//  1. Fields of a shim, of an earlier update of ours or of an unknown writer are taken over.
+//  2. What somebody applies is a standing wish, and is left to them.
+//  3. What somebody updated, once, is put back by force.
+//  4. What nobody holds is applied.
+//
+// Equal values are owned together. What ties a Certificate to its source is never left to others.
+// disturbed is true if what we own is known to have changed without our doing.
+func settle(config, live map[string]any, disturbed bool) settlement {
 	s := settlement{config: runtime.DeepCopyJSON(config)}
-	s.yieldConflicts(config, live)
+	s.yieldToAppliers(config, live)
 	s.wanted = leaves(s.config)
-	s.owned = s.wanted.Union(ownEntry(managedFields(live)).fields())
+	own := ownEntry(managedFields(live)).fields()
+	s.owned = s.wanted.Union(own)
+	s.given = givenUp(live, s.wanted)
+	changed := differing(s.wanted, s.config, live)
 	// An apply also removes what our entry owns and the configuration leaves out.
-	s.differs = !differing(s.wanted, s.config, live).Empty() || !s.owned.Equals(s.wanted)
+	s.differs = !changed.Empty() || !s.owned.Equals(s.wanted)
+	s.takeBack(changed, live)
+	if disturbed && len(s.putBack) == 0 {
+		s.takeBackFromNobody(changed.Union(own.Difference(s.wanted)), own, live)
+	}
+	s.tellPutBack()
+	s.warnKeySize(live)
 	s.takeOver(live)
 	return s
 }
 
-// yieldConflicts removes what others hold with a different value from the configuration.
-func (s *settlement) yieldConflicts(config, live map[string]any) {
+// yieldToAppliers removes what others apply with a different value from the configuration.
+func (s *settlement) yieldToAppliers(config, live map[string]any) {
 	changed := differing(leaves(config), config, live)
 	for _, e := range managedFields(live) {
-		if e.takeable() || e.ours() {
+		if e.takeable() || e.ours() || e.operation != byApply {
 			continue
 		}
 		held := e.fields()
@@ -59,14 +81,13 @@ func (s *settlement) yieldConflicts(config, live map[string]any) {
 			}
 		}
 	}
-	slices.SortFunc(s.yielded, func(a, b Conflict) int {
-		return cmp.Or(cmp.Compare(a.Field, b.Field), cmp.Compare(a.Manager, b.Manager), cmp.Compare(a.Operation, b.Operation))
-	})
+	slices.SortFunc(s.yielded, compareConflicts)
 }
 
-// identity reports whether a field ties a Certificate to its source.
+// identity reports whether a field ties a Certificate to its source, or records what certshim
+// did to it.
 func identity(path fieldpath.Path) bool {
-	return path.Equals(pathSecretName) || within(path, pathOwners)
+	return path.Equals(pathSecretName) || within(path, pathOwners) || path.Equals(pathFromResolver)
 }
 
 // conflicts reports whether changing a value would conflict with the holder of a set.

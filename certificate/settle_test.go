@@ -94,10 +94,24 @@ func TestTakeOver(t *testing.T) {
 			entries: []string{entryOf(shim, "Update", "10:00", in)},
 			want:    []string{own()}, paced: true,
 		},
-		"values of nobody known differ: without a pace": {
+		"values of nobody known differ": {
 			change:  set("duration", "3h0m0s"),
 			entries: []string{entryOf("before-first-apply", "Update", "10:00", in)},
-			want:    []string{own()},
+			want:    []string{own()}, paced: true,
+		},
+		"a field that we give up is taken from whoever updated it, so that the apply removes it": {
+			change: func(object map[string]any) {
+				set("commonName", "a.example.com")(object)
+				set("revisionHistoryLimit", int64(3))(object)
+			},
+			entries: []string{
+				ownOf(in, "11:00", "spec>commonName", "spec>revisionHistoryLimit"),
+				"helm Apply 11:00 spec>revisionHistoryLimit", "kubectl-edit Update 11:00 spec>commonName spec>isCA spec>revisionHistoryLimit",
+			},
+			want: []string{
+				ownOf(in, "11:00", "spec>commonName", "spec>revisionHistoryLimit"),
+				"helm Apply 11:00 spec>revisionHistoryLimit", "kubectl-edit Update 11:00 spec>isCA spec>revisionHistoryLimit",
+			},
 		},
 		"a field that the shim lacks": {
 			change:  func(object map[string]any) { delete(object["spec"].(map[string]any), "duration") },
@@ -117,7 +131,7 @@ func TestTakeOver(t *testing.T) {
 				without(ownOf(in, "09:00"), "spec>secretName", "metadata>ownerReferences>{source-uid}"),
 				"kubectl-edit Update 10:00 metadata>ownerReferences>{source-uid} metadata>ownerReferences>{another} spec>isCA spec>secretName",
 			},
-			want: []string{ownOf(in, "10:00"), "kubectl-edit Update 10:00 metadata>ownerReferences>{another} spec>isCA"},
+			want: []string{ownOf(in, "10:00"), "kubectl-edit Update 10:00 metadata>ownerReferences>{another} spec>isCA"}, paced: true,
 		},
 		"an entry of a version that is no longer served": {
 			entries: []string{entryOf(shim, "Update@v1alpha2", "10:00", in, "spec>isCA"), "kubectl-edit Update@v1alpha3 08:00 spec>dnsNames", "old Update/status@v1alpha2 08:00 status>conditions"},
@@ -206,7 +220,7 @@ func takenOverOnce(t *testing.T, in certificate.Input, live map[string]any, entr
 	}
 }
 
-// Fields that other managers hold with different values stay theirs, and the rest is applied.
+// Fields that other managers apply with different values stay theirs, and the rest is applied.
 func TestYield(t *testing.T) {
 	in := input(withKey, withDuration, func(in *certificate.Input) {
 		in.Request.Extra = map[string]string{"example.com/a": "1"}
@@ -250,24 +264,24 @@ func TestYield(t *testing.T) {
 		},
 		"a list is one field": {
 			change:  set("dnsNames", []any{"x.example.com", "y.example.com"}),
-			entries: []string{own("spec>dnsNames"), `ki"ck Update 11:00 spec>dnsNames`},
-			yielded: []conflict{{Field: ".spec.dnsNames", Manager: `ki"ck`, Operation: "Update"}},
+			entries: []string{own("spec>dnsNames"), `ki"ck Apply 11:00 spec>dnsNames`},
+			yielded: []conflict{{Field: ".spec.dnsNames", Manager: `ki"ck`, Operation: "Apply"}},
 			left:    []string{"dnsNames"}, action: certificate.None,
-			told: []string{`FieldConflict w spec.dnsNames: field manager "ki\"ck" of Certificate web-tls holds .spec.dnsNames with the value "x.example.com,y.example.com", by Update; it stays theirs (value "a.example.com")`},
+			told: []string{`FieldConflict w spec.dnsNames: field manager "ki\"ck" of Certificate web-tls holds .spec.dnsNames with the value "x.example.com,y.example.com", by Apply; it stays theirs (value "a.example.com")`},
 		},
 		"the name of the issuer: the whole reference stays": {
 			change:  set("issuerRef", map[string]any{"group": "cert-manager.io", "kind": "Issuer", "name": "theirs"}),
-			entries: []string{own("spec>issuerRef>name"), "kubectl-edit Update 11:00 spec>issuerRef>name"},
-			yielded: []conflict{{Field: ".spec.issuerRef.name", Manager: "kubectl-edit", Operation: "Update"}},
+			entries: []string{own("spec>issuerRef>name"), "kubectl-edit Apply 11:00 spec>issuerRef>name"},
+			yielded: []conflict{{Field: ".spec.issuerRef.name", Manager: "kubectl-edit", Operation: "Apply"}},
 			changed: map[string]any{"issuerRef": map[string]any{"group": "cert-manager.io", "kind": "Issuer"}}, action: certificate.None,
-			told: []string{`FieldConflict w spec.issuerRef.name: field manager "kubectl-edit" of Certificate web-tls holds .spec.issuerRef.name with the value "theirs", by Update; it stays theirs (value "ca")`},
+			told: []string{`FieldConflict w spec.issuerRef.name: field manager "kubectl-edit" of Certificate web-tls holds .spec.issuerRef.name with the value "theirs", by Apply; it stays theirs (value "ca")`},
 		},
 		"the kind of the issuer, and we want another name: the name stays as it is": {
 			change:  set("issuerRef", map[string]any{"group": "cert-manager.io", "kind": "ClusterIssuer", "name": "old"}),
-			entries: []string{own("spec>issuerRef>kind"), "kubectl-edit Update 11:00 spec>issuerRef>kind"},
-			yielded: []conflict{{Field: ".spec.issuerRef.kind", Manager: "kubectl-edit", Operation: "Update"}},
+			entries: []string{own("spec>issuerRef>kind"), "kubectl-edit Apply 11:00 spec>issuerRef>kind"},
+			yielded: []conflict{{Field: ".spec.issuerRef.kind", Manager: "kubectl-edit", Operation: "Apply"}},
 			changed: map[string]any{"issuerRef": map[string]any{"group": "cert-manager.io", "name": "old"}}, action: certificate.None,
-			told: []string{`FieldConflict w spec.issuerRef.kind: field manager "kubectl-edit" of Certificate web-tls holds .spec.issuerRef.kind with the value "ClusterIssuer", by Update; it stays theirs (value "Issuer")`},
+			told: []string{`FieldConflict w spec.issuerRef.kind: field manager "kubectl-edit" of Certificate web-tls holds .spec.issuerRef.kind with the value "ClusterIssuer", by Apply; it stays theirs (value "Issuer")`},
 		},
 		"a part of the private key: nothing is added to it": {
 			change:  set("privateKey", map[string]any{"algorithm": "RSA"}),
@@ -304,18 +318,18 @@ func TestYield(t *testing.T) {
 			},
 			entries: []string{
 				own("metadata>labels>app", "metadata>annotations>example.com/a", "spec>secretTemplate>labels>team"),
-				"kubectl Update 11:00 metadata>labels>app metadata>annotations>example.com/a spec>secretTemplate>labels>team",
+				"kubectl Apply 11:00 metadata>labels>app metadata>annotations>example.com/a spec>secretTemplate>labels>team",
 			},
 			yielded: []conflict{
-				{Field: ".metadata.annotations.example.com/a", Manager: "kubectl", Operation: "Update"},
-				{Field: ".metadata.labels.app", Manager: "kubectl", Operation: "Update"},
-				{Field: ".spec.secretTemplate.labels.team", Manager: "kubectl", Operation: "Update"},
+				{Field: ".metadata.annotations.example.com/a", Manager: "kubectl", Operation: "Apply"},
+				{Field: ".metadata.labels.app", Manager: "kubectl", Operation: "Apply"},
+				{Field: ".spec.secretTemplate.labels.team", Manager: "kubectl", Operation: "Apply"},
 			},
 			left: []string{"secretTemplate"}, action: certificate.None,
 			told: []string{
-				`FieldConflict w metadata.annotations.example.com/a: field manager "kubectl" of Certificate web-tls holds .metadata.annotations.example.com/a with the value "2", by Update; it stays theirs (value "1")`,
-				`FieldConflict w metadata.labels.app: field manager "kubectl" of Certificate web-tls holds .metadata.labels.app with the value "theirs", by Update; it stays theirs (value "web")`,
-				`FieldConflict w spec.secretTemplate.labels.team: field manager "kubectl" of Certificate web-tls holds .spec.secretTemplate.labels.team with the value "b", by Update; it stays theirs (value "a")`,
+				`FieldConflict w metadata.annotations.example.com/a: field manager "kubectl" of Certificate web-tls holds .metadata.annotations.example.com/a with the value "2", by Apply; it stays theirs (value "1")`,
+				`FieldConflict w metadata.labels.app: field manager "kubectl" of Certificate web-tls holds .metadata.labels.app with the value "theirs", by Apply; it stays theirs (value "web")`,
+				`FieldConflict w spec.secretTemplate.labels.team: field manager "kubectl" of Certificate web-tls holds .spec.secretTemplate.labels.team with the value "b", by Apply; it stays theirs (value "a")`,
 			},
 		},
 		"a field that somebody holds and that isn't there": {
@@ -383,8 +397,8 @@ func TestConflictFieldsAreTheServers(t *testing.T) {
 	}
 	conflict := s.apply("certshim", certificate.Build(in), false)
 	d := decideLive(in, s.object())
-	want := fmt.Sprintf("Apply failed with %d conflicts: conflicts with \"kubectl-edit\" using cert-manager.io/v1:", len(d.Yielded))
-	for _, c := range d.Yielded {
+	want := fmt.Sprintf("Apply failed with %d conflicts: conflicts with \"kubectl-edit\" using cert-manager.io/v1:", len(d.PutBack))
+	for _, c := range d.PutBack {
 		want += "\n- " + c.Field
 	}
 	if conflict == nil || conflict.Error() != want {

@@ -69,16 +69,18 @@ func (s *settlement) remainder(e entry, live map[string]any) (map[string]any, bo
 	return e.with(kept), took
 }
 
-// taken returns the fields of an entry that become ours alone.
+// taken returns the fields of an entry that become ours alone. A field that we give up is among
+// them, since it would stay with whoever updated it.
 func (s *settlement) taken(e entry, live map[string]any) *fieldpath.Set {
-	wanted := e.fields().Intersection(s.wanted)
+	held := e.fields()
+	given, wanted := held.Intersection(s.given), held.Intersection(s.wanted)
 	switch {
 	case !e.mainResource():
 		return fieldpath.NewSet()
 	case e.takeable():
-		return wanted
+		return wanted.Union(given)
 	}
-	return where(differing(wanted, s.config, live), identity)
+	return where(differing(wanted, s.config, live), identity).Union(given)
 }
 
 // isContainer reports whether a path has no value of its own but only holds others. It is false

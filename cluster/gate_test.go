@@ -82,7 +82,8 @@ func TestAWriteAfterTheLeaseIsNotSent(t *testing.T) {
 	name := types.NamespacedName{Namespace: "shop", Name: "tls"}
 	requests := map[string]func(context.Context) error{
 		http.MethodPatch: func(ctx context.Context) error {
-			return writer.Apply(ctx, name, map[string]any{"kind": "Certificate"}, CreateOnly())
+			_, err := writer.Apply(ctx, name, map[string]any{"kind": "Certificate"}, CreateOnly(), false)
+			return err
 		},
 		"takeover":        func(ctx context.Context) error { _, err := writer.Patch(ctx, name, []byte(`[]`)); return err },
 		http.MethodDelete: func(ctx context.Context) error { return writer.Delete(ctx, name, certificate.Guard{UID: "u"}) },

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"fmt"
 	"maps"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -16,8 +17,10 @@ import (
 type Writer interface {
 	// Get reads it as it is now.
 	Get(ctx context.Context, name types.NamespacedName) (map[string]any, error)
-	// Apply sends an apply configuration, never forced. The guard goes into its metadata.
-	Apply(ctx context.Context, name types.NamespacedName, config map[string]any, guard certificate.Guard) error
+	// Apply sends an apply configuration and gives the resourceVersion that the Certificate has
+	// then. The guard goes into its metadata. With force it takes fields from others, for which
+	// the guard must have a resourceVersion.
+	Apply(ctx context.Context, name types.NamespacedName, config map[string]any, guard certificate.Guard, force bool) (resourceVersion string, err error)
 	// Patch sends a JSON patch of managedFields and gives the new resourceVersion.
 	Patch(ctx context.Context, name types.NamespacedName, patch []byte) (resourceVersion string, err error)
 	// Delete removes exactly the object of the guard.
@@ -56,16 +59,25 @@ func (w dynamicWriter) Get(ctx context.Context, name types.NamespacedName) (map[
 	return object.Object, nil
 }
 
-func (w dynamicWriter) Apply(ctx context.Context, name types.NamespacedName, config map[string]any, guard certificate.Guard) error {
+func (w dynamicWriter) Apply(ctx context.Context, name types.NamespacedName, config map[string]any, guard certificate.Guard, force bool) (string, error) {
+	if force && (guard.UID == "" || guard.ResourceVersion == "") {
+		return "", fmt.Errorf("apply Certificate %s by force: no resourceVersion says by which state that was decided", name)
+	}
 	body, err := encode(guarded(config, guard))
 	if err != nil {
-		return err
+		return "", err
 	}
 	// An apply is held against the schema anyway, and refused for a field that is not in it.
 	// Validation would decode it once more, for warnings, which costs the server 5 %.
 	options := metav1.PatchOptions{FieldManager: certificate.FieldManager, FieldValidation: metav1.FieldValidationIgnore}
-	_, err = w.blind.Namespace(name.Namespace).Patch(ctx, name.Name, types.ApplyPatchType, body, options)
-	return err
+	if force {
+		options.Force = &force
+	}
+	object, err := w.blind.Namespace(name.Namespace).Patch(ctx, name.Name, types.ApplyPatchType, body, options)
+	if err != nil {
+		return "", err
+	}
+	return object.GetResourceVersion(), nil
 }
 
 func (w dynamicWriter) Patch(ctx context.Context, name types.NamespacedName, patch []byte) (string, error) {

@@ -30,7 +30,7 @@ func TestWhatAnApplyAsksForIsCheapForTheServer(t *testing.T) {
 		}
 		got = apiRequest{r.Method, r.URL.Path, r.URL.Query().Encode(), r.Header.Get("Content-Type"), string(body)}
 		w.Header().Set("Content-Type", "application/json")
-		_, _ = io.WriteString(w, `{"apiVersion":"cert-manager.io/v1","kind":"Certificate","metadata":{"name":"tls"}}`)
+		_, _ = io.WriteString(w, `{"apiVersion":"cert-manager.io/v1","kind":"Certificate","metadata":{"name":"tls","resourceVersion":"8"}}`)
 	}))
 	defer server.Close()
 	writer, err := connected(t, server.URL).Writer()
@@ -43,8 +43,8 @@ func TestWhatAnApplyAsksForIsCheapForTheServer(t *testing.T) {
 		"spec":     map[string]any{"secretName": "tls", "dnsNames": []any{"a.example.com", "b.example.com"}},
 	}
 	name := types.NamespacedName{Namespace: "web", Name: "tls"}
-	if err := writer.Apply(t.Context(), name, config, CreateOnly()); err != nil {
-		t.Fatal(err)
+	if version, err := writer.Apply(t.Context(), name, config, CreateOnly(), false); err != nil || version != "8" {
+		t.Fatalf("%v, the resourceVersion is %q", err, version)
 	}
 	lines := strings.Split(got.body, "\n")
 	for _, line := range []string{`"secretName": "tls"`, `"a.example.com",`, `"resourceVersion": "1"`} {
@@ -59,6 +59,17 @@ func TestWhatAnApplyAsksForIsCheapForTheServer(t *testing.T) {
 	}
 	if got != want {
 		t.Errorf("sent is %+v, want %+v", got, want)
+	}
+
+	guard := certificate.Guard{UID: "u", ResourceVersion: "7"}
+	if _, err := writer.Apply(t.Context(), name, config, guard, true); err != nil || !strings.Contains(got.query, "force=true") {
+		t.Errorf("by force: %v, sent is %+v", err, got)
+	}
+	for _, guard := range []certificate.Guard{{}, {UID: "u"}, {ResourceVersion: "7"}} {
+		got = apiRequest{}
+		if _, err := writer.Apply(t.Context(), name, config, guard, true); err == nil || got.method != "" {
+			t.Errorf("by force, guarded only by %+v: %v, sent is %+v", guard, err, got)
+		}
 	}
 }
 

@@ -50,6 +50,7 @@ type Controller struct {
 	failures   *failures
 	creates    *creates
 	pace       *pace
+	disputes   *disputes
 	connection *cluster.Connection
 	discovery  *cluster.Discovery
 	// facts are what the cluster said of itself at last: a snapshot, replaced as a whole.
@@ -95,7 +96,7 @@ func New(config Config, base *rest.Config, log *slog.Logger, registry *prometheu
 	}
 	c := &Controller{
 		config: config, base: base, log: log, registry: registry,
-		pace: newPace(config.Takeover.ChangesPerMinute),
+		pace: newPace(config.Takeover.ChangesPerMinute), disputes: newDisputes(),
 		look: make(chan struct{}, 1),
 	}
 	c.inventory = inventory.New(config.Policy, inventory.Options{

@@ -50,14 +50,21 @@ func (c *Controller) execute(ctx context.Context, look *inventory.Look, ref sour
 	if wait, allowed := c.mayWrite(look, ref, d); !allowed {
 		return result{answer: cluster.Done, after: wait, held: true}
 	}
-	var r result
 	if d.Action == certificate.Delete {
-		r = c.delete(ctx, look, d)
-	} else {
-		r = c.judge(look.Key(), d, c.send(ctx, look, d))
+		r := c.delete(ctx, look, d)
+		if r.written {
+			c.wrote(ref, d)
+		}
+		return r
 	}
-	if r.written {
+	changed, err := c.send(ctx, look, d)
+	r := c.judge(look.Key(), d, err)
+	switch {
+	case !r.written:
+	case changed:
 		c.wrote(ref, d)
+	default:
+		c.sayVain(ctx, ref, d, time.Now())
 	}
 	return r
 }
@@ -68,6 +75,7 @@ func (c *Controller) wrote(ref source.Ref, d certificate.Decision) {
 		c.creates.made(ref.UID, d.Name, time.Now())
 	}
 	c.say(ref, d)
+	c.sayPutBack(ref, d, time.Now())
 }
 
 // writes says whether a decision leads to a request.
@@ -96,6 +104,9 @@ func (c *Controller) mayWrite(look *inventory.Look, ref source.Ref, d certificat
 	if wait == 0 {
 		wait = c.breaker.wait(look.Key(), now)
 	}
+	if later, may := c.disputes.mayApply(d, now); !may {
+		return later, false
+	}
 	switch {
 	case wait > 0 || !d.Paced:
 	case c.pace.never():
@@ -110,31 +121,39 @@ func nameOf(d certificate.Decision) types.NamespacedName {
 	return types.NamespacedName{Namespace: d.Namespace, Name: d.Name}
 }
 
-// send is the only place from which Certificates are written.
-func (c *Controller) send(ctx context.Context, look *inventory.Look, d certificate.Decision) error {
-	guard, name := d.Guard, nameOf(d)
+// send is the only place from which Certificates are written. It says whether that changed
+// anything.
+func (c *Controller) send(ctx context.Context, look *inventory.Look, d certificate.Decision) (changed bool, err error) {
+	guard, name, before := d.Guard, nameOf(d), d.Version
+	if len(d.PutBack) > 0 {
+		c.disputes.tries(guard.UID, time.Now())
+	}
 	switch {
 	case d.Action == certificate.Delete:
-		return c.count(string(d.Action), c.writer.Delete(ctx, name, guard))
+		return true, c.count(string(d.Action), c.writer.Delete(ctx, name, guard))
 	case d.Action == certificate.Create:
 		guard = cluster.CreateOnly()
 	case d.TakeOver != nil:
 		version, err := c.writer.Patch(ctx, name, d.TakeOver)
 		if c.count(takeOver, err) != nil {
-			return err
+			return false, err
 		}
-		c.inventory.Wrote(guard.UID)
+		c.inventory.Wrote(name, guard.UID, version)
 		if d.Unchanged {
-			return nil
+			return true, nil
 		}
-		guard.ResourceVersion = version
+		guard.ResourceVersion, before = version, version
 	}
 	look.Expect(name, d.Want, time.Now())
-	err := c.count(string(d.Action), c.writer.Apply(ctx, name, d.Config, guard))
-	if err != nil {
+	version, err := c.writer.Apply(ctx, name, d.Config, guard, d.Force)
+	if c.count(string(d.Action), err) != nil {
 		c.inventory.ExpectNothing(name)
+		return false, err
 	}
-	return err
+	if guard.UID != "" {
+		c.inventory.Wrote(name, guard.UID, version)
+	}
+	return version == "" || version != before, nil
 }
 
 func (c *Controller) count(action string, err error) error {

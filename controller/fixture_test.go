@@ -35,6 +35,8 @@ type script struct {
 	guards   []certificate.Guard
 	answers  []error
 	live     map[string]any
+	// version is what an apply leaves.
+	version string
 }
 
 func (s *script) answer(request string) error {
@@ -55,9 +57,13 @@ func (s *script) Get(_ context.Context, name types.NamespacedName) (map[string]a
 	return s.live, nil
 }
 
-func (s *script) Apply(_ context.Context, name types.NamespacedName, _ map[string]any, guard certificate.Guard) error {
+func (s *script) Apply(_ context.Context, name types.NamespacedName, _ map[string]any, guard certificate.Guard, force bool) (string, error) {
 	s.guards = append(s.guards, guard)
-	return s.answer("apply " + name.Name)
+	how := "apply "
+	if force {
+		how = "force "
+	}
+	return s.version, s.answer(how + name.Name)
 }
 
 func (s *script) Patch(_ context.Context, name types.NamespacedName, _ []byte) (string, error) {
@@ -88,12 +94,12 @@ func (s *store) Get(_ context.Context, name types.NamespacedName) (map[string]an
 	return nil, apierrors.NewNotFound(schema.GroupResource{}, name.Name)
 }
 
-func (s *store) Apply(_ context.Context, name types.NamespacedName, config map[string]any, _ certificate.Guard) error {
+func (s *store) Apply(_ context.Context, name types.NamespacedName, config map[string]any, _ certificate.Guard, _ bool) (string, error) {
 	s.lock.Lock()
 	s.applied[name.Name] = config
 	s.lock.Unlock()
 	show(s.t, s.controller, stored(config))
-	return nil
+	return "", nil
 }
 
 func (s *store) Patch(context.Context, types.NamespacedName, []byte) (string, error) {

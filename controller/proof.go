@@ -78,7 +78,8 @@ func (c *Controller) delete(ctx context.Context, look *inventory.Look, d certifi
 	case !proven:
 		return result{answer: cluster.Done, after: aboutSlowRetry()}
 	}
-	return c.judge(look.Key(), d, c.send(ctx, look, d))
+	_, err = c.send(ctx, look, d)
+	return c.judge(look.Key(), d, err)
 }
 
 func unproven(d certificate.Decision, err error) problem.Problem {

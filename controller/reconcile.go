@@ -65,12 +65,17 @@ func (c *Controller) reconcile(ctx context.Context, k key) requeue {
 // report tells of the problems that a source has now. It gives the time after which the source is
 // to be looked at for them again.
 func (c *Controller) report(look *inventory.Look, outcome certshim.Outcome, problems problem.List, next requeue) time.Duration {
-	f := found{source: outcome.Source, problems: problems.For(outcome.Source.Object()).All(), held: next.held || next.retry}
+	f := found{source: outcome.Source, problems: lasting(problems.For(outcome.Source.Object()).All()), held: next.held || next.retry}
 	if len(f.problems) > 0 {
 		object, _ := look.Object()
 		f.leaving = object.Deleting || c.inventory.Ends(outcome.Source.Namespace)
 	}
 	return c.reporter.report(look.Key(), f, time.Now())
+}
+
+// lasting leaves out what passes with the write that puts it right, and is told with that.
+func lasting(problems []problem.Problem) []problem.Problem {
+	return slices.DeleteFunc(problems, func(p problem.Problem) bool { return p.Reason == problem.EditPutBack })
 }
 
 // forget drops what is remembered of a source that is gone. One may be gone because objects are

@@ -88,8 +88,10 @@ func (i *Inventory) putCertificate(item *Certificate) Wake {
 	i.lock.Lock()
 	defer i.lock.Unlock()
 	c, n := i.changing(), item.fullName()
+	old := c.certificateAt(n)
+	i.writes.carryOver(n, old, item)
 	c.own = i.writes.shown(n, item)
-	c.replaceCertificate(n, c.certificateAt(n), item)
+	c.replaceCertificate(n, old, item)
 	return c.wake
 }
 

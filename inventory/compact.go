@@ -56,6 +56,13 @@ func (c *compact) uid() string {
 	return u.text()
 }
 
+func (c *compact) resourceVersion() string {
+	u := unpacker(c.packed)
+	u.text()
+	u.text()
+	return u.text()
+}
+
 // body is what follows the head: all by which two versions of an object differ for us.
 func (c *compact) body() string {
 	u := unpacker(c.packed)
@@ -236,6 +243,8 @@ type Certificate struct {
 	compact
 	have  certificate.Digest
 	flags certificate.Flags
+	// known are flags that belong to the inventory that holds it: what only this process knows.
+	known certificate.Flags
 	// issuer is shared by all Certificates that have the same.
 	issuer unique.Handle[resolver.Ref]
 	// next of the Certificates of one owner; it belongs to the inventory that holds it.

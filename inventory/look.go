@@ -148,6 +148,7 @@ func (l *Look) note(outcome certshim.Outcome) (rivalled []string, need bool) {
 	l.lock.Lock()
 	defer l.lock.Unlock()
 	l.writes.doubt(l.key, outcome)
+	l.settled(outcome.Certificates)
 	item := l.source(l.key)
 	if item == nil {
 		return nil, false

@@ -33,25 +33,29 @@ func (l *Look) Certificate(namespace, certificateName string) (certificate.Obser
 
 // certificateSeen is the newest known state of a Certificate.
 func (l *Look) certificateSeen(n name) (certificate.Observed, bool) {
+	item := l.certificateAt(n)
 	if live, read := l.live[n]; read {
 		if live == nil {
 			return certificate.Observed{}, false
 		}
-		return l.withOwn(*live), true
+		return l.withKnown(*live, item), true
 	}
-	item := l.certificateAt(n)
 	if item == nil {
 		return certificate.Observed{}, false
 	}
 	o := item.unpack()
 	o.Live = l.whole[n]
-	return l.withOwn(o), true
+	return l.withKnown(o, item), true
 }
 
-// withOwn adds what only this process knows: that it wrote the Certificate itself.
-func (l *Look) withOwn(o certificate.Observed) certificate.Observed {
-	if l.writes.written[o.UID] {
+// withKnown adds what only this process knows of a Certificate; item is what is kept of it, or
+// nil.
+func (l *Look) withKnown(o certificate.Observed, item *Certificate) certificate.Observed {
+	if _, wrote := l.writes.written[o.UID]; wrote {
 		o.Flags |= certificate.TakenOver
+	}
+	if item != nil && item.uid() == o.UID {
+		o.Flags |= item.known
 	}
 	return o
 }

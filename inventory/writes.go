@@ -25,8 +25,9 @@ type writes struct {
 	expected map[name]*expectation
 	// by has their names by the source that they are made for.
 	by map[Key][]name
-	// written are the uids of the Certificates that this process wrote.
-	written map[string]bool
+	// written has the Certificates that this process wrote, by uid, with the resourceVersion that
+	// the last write left if that is known.
+	written map[string]string
 }
 
 // expectation is one write that the watch has not shown yet.
@@ -43,7 +44,7 @@ type expectation struct {
 }
 
 func newWrites() writes {
-	return writes{expected: map[name]*expectation{}, by: map[Key][]name{}, written: map[string]bool{}}
+	return writes{expected: map[name]*expectation{}, by: map[Key][]name{}, written: map[string]string{}}
 }
 
 // Expect announces a write that this look led to, before it is sent; the answer to it says
@@ -80,12 +81,42 @@ func (i *Inventory) Underway(certificate types.NamespacedName, want certificate.
 	return max(0, watchDelay-now.Sub(expected.at))
 }
 
-// Wrote notes that this process has written the Certificate with that uid: what a shim writes
-// from now on, it writes beside us.
-func (i *Inventory) Wrote(uid string) {
+// Wrote notes that this process has written a Certificate, and the resourceVersion that it left:
+// what a shim writes from now on, it writes beside us.
+func (i *Inventory) Wrote(at types.NamespacedName, uid, version string) {
 	i.lock.Lock()
 	defer i.lock.Unlock()
-	i.writes.written[strings.Clone(uid)] = true
+	i.writes.written[strings.Clone(uid)] = strings.Clone(version)
+	if item := i.certificateAt(nameOf(at.Namespace, at.Name)); item != nil && item.uid() == uid && item.resourceVersion() == version {
+		item.known &^= certificate.Disturbed
+	}
+}
+
+// carryOver gives a version of a Certificate what this process knows of the one before, which may
+// be nil. If what we own is something else now without our doing, it was disturbed.
+func (w *writes) carryOver(n name, old, item *Certificate) {
+	if old == nil || old.uid() != item.uid() {
+		return
+	}
+	version, wrote := w.written[item.uid()]
+	expected := w.expected[n]
+	item.known = old.known
+	switch {
+	case version != "" && version == item.resourceVersion(), expected != nil && expected.want == item.have:
+		item.known &^= certificate.Disturbed
+	case old.have != item.have && (wrote || old.known.Has(certificate.Settled)):
+		item.known |= certificate.Disturbed
+	}
+}
+
+// settled notes the Certificates that a decision found as they are wanted.
+func (i *Inventory) settled(decisions []certificate.Decision) {
+	for _, d := range decisions {
+		item := i.certificateAt(nameOf(d.Namespace, d.Name))
+		if d.Action == certificate.None && item != nil && item.have == d.Have {
+			item.known = certificate.Settled
+		}
+	}
 }
 
 func (w *writes) forget(n name) {
@@ -108,7 +139,9 @@ func (w *writes) shown(n name, item *Certificate) *expectation {
 	if expected == nil {
 		return nil
 	}
-	w.written[strings.Clone(item.uid())] = true
+	if _, noted := w.written[item.uid()]; !noted {
+		w.written[strings.Clone(item.uid())] = ""
+	}
 	const unsettled = certificate.ShimEntries | certificate.UnservedEntries | certificate.Deleting
 	if expected.want != item.have || item.flags&unsettled != 0 {
 		return nil

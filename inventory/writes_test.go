@@ -212,7 +212,7 @@ func TestLiveCoversWhatIsKnown(t *testing.T) {
 	if diff := cmp.Diff([][]string{{}, {}}, [][]string{listed(look.CertificatesOf(object.Ref)), listed(look.CertificatesWriting("shop", "a"))}); diff != "" {
 		t.Error("after: (-want +got)", diff)
 	}
-	look.Wrote("cert-b")
+	look.Wrote(typedName("b"), "cert-b", "9")
 	if o, _ := look.Certificate("shop", "b"); !o.Flags.Has(certificate.TakenOver) {
 		t.Error("what this process wrote is not marked")
 	}

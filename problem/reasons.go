@@ -46,6 +46,10 @@ const (
 	NoLongerKept Reason = "NoLongerKept"
 	// FieldConflict is a field of our Certificate that another field manager holds.
 	FieldConflict Reason = "FieldConflict"
+	// EditPutBack is a field of our Certificate that somebody else changed.
+	EditPutBack Reason = "EditPutBack"
+	// ChangedOnAdmission is a field of our Certificate that admission gives another value.
+	ChangedOnAdmission Reason = "ChangedOnAdmission"
 	// OtherShimActive is a sign that cert-manager's own shim still writes.
 	OtherShimActive Reason = "OtherShimActive"
 	// FieldNotServed is a field that the installed Certificate CRD doesn't have.
@@ -94,7 +98,9 @@ var reasons = []Explained{
 	{Reason: SecretShared, Sentence: "Another object has the Secret, and its Certificate has all that this one asks for: nothing is lacking.", Announced: true},
 	{Reason: CertificateNotOurs, Sentence: "A Certificate of that name exists and this object is not its controller owner. It is left alone."},
 	{Reason: NoLongerKept, Sentence: "The object no longer asks for its Certificate, or is marked to be ignored: the Certificate stays, and is not kept up to date.", Settles: true},
-	{Reason: FieldConflict, Sentence: "Another field manager holds a field with another value. It stays theirs; the rest is applied."},
+	{Reason: FieldConflict, Sentence: "Another field manager applies a field with another value. It stays theirs; the rest is applied."},
+	{Reason: EditPutBack, Sentence: "Somebody changed a field that the object asks for, without applying it. It gets its value again."},
+	{Reason: ChangedOnAdmission, Sentence: "An admission webhook or policy gives a field another value whenever it is applied. It isn't applied again."},
 	{Reason: OtherShimActive, Sentence: "cert-manager's own shim still writes this Certificate. certshim steps back until the shim is switched off."},
 	{Reason: FieldNotServed, Sentence: "The Certificate CRD in this cluster lacks a field that an annotation asks for. It is left out."},
 	{Reason: Refused, Sentence: "The API server refuses what the object asks for, by admission or validation. It is tried again slowly.", Answered: true},

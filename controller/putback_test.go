@@ -1,0 +1,202 @@
+package controller
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/certshim/certshim/certificate"
+	"github.com/certshim/certshim/problem"
+	"github.com/certshim/certshim/source"
+)
+
+var nameOfTLS = types.NamespacedName{Namespace: "shop", Name: "tls"}
+
+// putsBack is a decision that takes the duration back from kubectl-edit.
+func putsBack() certificate.Decision {
+	return certificate.Decision{
+		Namespace: "shop", Name: "tls", Action: certificate.Apply, Force: true, Version: "7",
+		Config: map[string]any{"metadata": map[string]any{"name": "tls"}, "spec": map[string]any{"duration": "2h0m0s"}},
+		Guard:  certificate.Guard{UID: "u", ResourceVersion: "7"},
+		PutBack: []certificate.PutBack{{
+			Conflict: certificate.Conflict{Field: ".spec.duration", Manager: "kubectl-edit", Operation: "Update"},
+			Problem:  problem.Problem{Severity: problem.Warning, Reason: problem.EditPutBack, Message: "it is put back"},
+		}},
+	}
+}
+
+// Ten an hour are put back at once, then one every six minutes.
+func TestPutBackSlowsDown(t *testing.T) {
+	d, decision, now := newDisputes(), putsBack(), noon
+	try := func() time.Duration {
+		wait, may := d.mayApply(decision, now)
+		if may {
+			d.tries("u", now)
+		}
+		return wait
+	}
+	for i := range promptPutBacks {
+		if wait := try(); wait != 0 {
+			t.Fatalf("the %dth waits %s", i+1, wait)
+		}
+		now = now.Add(time.Second)
+	}
+	for range 20 {
+		wait := try()
+		if wait <= putBackInterval-2*time.Second || wait > putBackInterval {
+			t.Fatalf("after ten within the hour the next waits %s", wait)
+		}
+		now = now.Add(wait)
+		if wait := try(); wait != 0 {
+			t.Fatalf("it waits %s more", wait)
+		}
+	}
+	decision.Guard.UID = "another"
+	if wait := try(); wait != 0 {
+		t.Errorf("another Certificate waits %s", wait)
+	}
+	decision.Guard.UID = "u"
+	now = now.Add(peace)
+	if wait := try(); wait != 0 {
+		t.Errorf("after an hour it waits %s", wait)
+	}
+	decision.PutBack = nil
+	if wait := try(); wait != 0 {
+		t.Errorf("a change of the source waits %s", wait)
+	}
+}
+
+// One Event for each field and manager, until an hour passes without.
+func TestPutBackIsToldOncePerFight(t *testing.T) {
+	d := newDisputes()
+	edit := certificate.Conflict{Field: ".spec.duration", Manager: "kubectl-edit", Operation: "Update"}
+	helm := certificate.Conflict{Field: ".spec.duration", Manager: "helm", Operation: "Update"}
+	now := noon
+	for i, step := range []struct {
+		after time.Duration
+		uid   string
+		by    certificate.Conflict
+		news  bool
+	}{
+		{0, "u", edit, true},
+		{time.Minute, "u", edit, false},
+		{0, "u", helm, true},
+		{0, "v", edit, true},
+		{59 * time.Minute, "u", edit, false},
+		{59 * time.Minute, "u", edit, false},
+		{time.Hour, "u", edit, true},
+		{time.Second, "u", edit, false},
+	} {
+		now = now.Add(step.after)
+		if news := d.isNews(step.uid, step.by, now); news != step.news {
+			t.Errorf("step %d: news %v", i, news)
+		}
+	}
+}
+
+func TestDisputesAreBounded(t *testing.T) {
+	d := newDisputes()
+	for i := range 3 * maxDisputes {
+		uid, now := fmt.Sprint("u", i), noon.Add(time.Duration(i)*time.Second)
+		d.tries(uid, now)
+		if len(d.of) > maxDisputes {
+			t.Fatalf("%d Certificates are remembered", len(d.of))
+		}
+	}
+	for i := range 3 * maxDisputedFields {
+		d.isNews("u", certificate.Conflict{Field: fmt.Sprint(i)}, noon)
+	}
+	for range 3 * promptPutBacks {
+		d.tries("u", noon)
+	}
+	if known := d.of["u"]; len(known.told) > maxDisputedFields || len(known.putBack) > promptPutBacks {
+		t.Errorf("of one Certificate %d changes and %d times are remembered", len(known.told), len(known.putBack))
+	}
+}
+
+func TestPutBackIsForcedAndTold(t *testing.T) {
+	writer := &script{version: "8"}
+	c := newTestController(t, writer)
+	look := lookAt(t, c, see(t, c, ingress(issuer, "tls")))
+	ref := source.Ref{Namespace: "shop", Name: "web", Kind: "Ingress", UID: "s"}
+	for range 2 {
+		if r := c.execute(t.Context(), look, ref, putsBack()); r.err != nil {
+			t.Fatal(r.err)
+		}
+		c.inventory.ExpectNothing(nameOfTLS)
+	}
+	if diff := cmp.Diff([]string{"force tls", "force tls"}, writer.requests); diff != "" {
+		t.Errorf("requests (-want +got):\n%s", diff)
+	}
+	if got := toldOf(c, problem.EditPutBack); got != 1 {
+		t.Errorf("told %v times", got)
+	}
+}
+
+// What was changed in the meantime is decided about again, and nothing is told.
+func TestPutBackOfWhatChangedMeanwhile(t *testing.T) {
+	outdated := apierrors.NewConflict(schema.GroupResource{Resource: "certificates"}, "tls", errors.New("modified"))
+	writer := &script{version: "8", answers: []error{outdated}}
+	c := newTestController(t, writer)
+	look := lookAt(t, c, see(t, c, ingress(issuer, "tls")))
+	if r := c.execute(t.Context(), look, source.Ref{}, putsBack()); r.answer != "outdated" {
+		t.Errorf("the answer is taken as %q", r.answer)
+	}
+	if got := toldOf(c, problem.EditPutBack); got != 0 {
+		t.Errorf("told %v times", got)
+	}
+}
+
+// An apply after which the Certificate has the same resourceVersion changed nothing, because
+// admission gave a field another value: that is told once, and not tried again until something
+// changes.
+func TestApplyInVain(t *testing.T) {
+	live := map[string]any{"metadata": map[string]any{"name": "tls"}, "spec": map[string]any{"duration": "3h0m0s"}}
+	writer := &script{version: "7", live: live}
+	c := newTestController(t, writer)
+	look := lookAt(t, c, see(t, c, ingress(issuer, "tls")))
+	decision := putsBack()
+	decision.PutBack, decision.Force, decision.Want, decision.Have = nil, false, certificate.Digest{Sum: 1}, certificate.Digest{Sum: 2}
+	execute := func() {
+		t.Helper()
+		if r := c.execute(t.Context(), look, source.Ref{Namespace: "shop", Name: "web"}, decision); r.err != nil || r.after != 0 {
+			t.Fatalf("%+v", r)
+		}
+		c.inventory.ExpectNothing(nameOfTLS)
+	}
+	for range 3 {
+		execute()
+	}
+	decision.Have.Sum++
+	execute()
+	decision.Want.Sum++
+	execute()
+	if diff := cmp.Diff([]string{"apply tls", "get tls", "apply tls", "get tls", "apply tls", "get tls"}, writer.requests); diff != "" {
+		t.Errorf("requests (-want +got):\n%s", diff)
+	}
+	if got := toldOf(c, problem.ChangedOnAdmission); got != 1 {
+		t.Errorf("told %v times", got)
+	}
+	if l, found := c.recorder.normals.take(); found {
+		t.Errorf("an Event %s tells of a write that changed nothing", l.reason)
+	}
+
+	writer.live["spec"] = map[string]any{"duration": "2h0m0s"}
+	decision.Want.Sum++
+	execute()
+	if got := toldOf(c, problem.ChangedOnAdmission); got != 1 {
+		t.Error("the Certificate was as wanted before, and that is told as a change by admission")
+	}
+}
+
+// toldOf is how often a reason was told.
+func toldOf(c *Controller, reason problem.Reason) float64 {
+	return testutil.ToFloat64(c.metrics.problems.WithLabelValues(string(reason), string(problem.Warning)))
+}

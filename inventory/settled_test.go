@@ -1,0 +1,81 @@
+package inventory
+
+import (
+	"testing"
+
+	"github.com/certshim/certshim/certificate"
+)
+
+// known is what a look at the source web sees of its Certificate that only this process knows.
+func (s *shop) known() certificate.Flags {
+	look := s.Look(ingressKey("web"))
+	defer look.Close()
+	o, _ := look.Certificate("shop", "tls")
+	return o.Flags & (certificate.TakenOver | certificate.Settled | certificate.Disturbed)
+}
+
+// Once a Certificate was found as it is wanted, or was made so, a change of what we own that isn't
+// our own write is known as such.
+func TestChangesOfWhatWeOwnAreSeen(t *testing.T) {
+	const settled, disturbed, ours = certificate.Settled, certificate.Disturbed, certificate.TakenOver
+	found := func(s *shop) certificate.Observed {
+		outcome, _ := s.decide(ingressKey("web"))
+		o := written(outcome, 0)
+		s.show(o)
+		s.decide(ingressKey("web"))
+		return o
+	}
+	change := func(o certificate.Observed, version string) certificate.Observed {
+		o.Have.Sum++
+		o.ResourceVersion = version
+		return o
+	}
+	for name, row := range map[string]struct {
+		happens func(s *shop)
+		want    certificate.Flags
+	}{
+		"found as wanted": {func(s *shop) { found(s) }, settled},
+		"found otherwise": {func(s *shop) {
+			outcome, _ := s.decide(ingressKey("web"))
+			s.show(change(written(outcome, 0), "2"))
+			s.decide(ingressKey("web"))
+			s.show(change(change(written(outcome, 0), "2"), "3"))
+		}, 0},
+		"changed then":                  {func(s *shop) { s.show(change(found(s), "2")) }, settled | disturbed},
+		"only its status changes":       {func(s *shop) { o := found(s); o.ResourceVersion = "2"; s.show(o) }, settled},
+		"changed, and its status later": {func(s *shop) { o := change(found(s), "2"); s.show(o); o.ResourceVersion = "3"; s.show(o) }, settled | disturbed},
+		"changed and as wanted again": {func(s *shop) {
+			o := found(s)
+			s.show(change(o, "2"))
+			o.ResourceVersion = "3"
+			s.show(o)
+			s.decide(ingressKey("web"))
+		}, settled},
+		"replaced by another":     {func(s *shop) { o := change(found(s), "2"); o.UID = "another"; s.show(o) }, 0},
+		"written by this process": {func(s *shop) { s.show(s.write(ingressKey("web"))) }, ours},
+		"written and then changed": {func(s *shop) {
+			o := s.write(ingressKey("web"))
+			s.show(o)
+			s.show(change(o, "2"))
+		}, ours | disturbed},
+		"changed by admission while it is written": {func(s *shop) {
+			o := found(s)
+			s.show(change(o, "2"))
+			s.Wrote(typedName("tls"), o.UID, "2")
+		}, ours | settled},
+		"changed by admission, and the answer comes first": {func(s *shop) {
+			o := found(s)
+			s.Wrote(typedName("tls"), o.UID, "2")
+			s.show(change(o, "2"))
+		}, ours | settled},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newShop(t, Options{})
+			s.put(tlsIngress("web", byCA, "tls"))
+			row.happens(s)
+			if got := s.known(); got != row.want {
+				t.Errorf("flags %b, want %b", got, row.want)
+			}
+		})
+	}
+}
