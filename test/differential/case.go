@@ -14,8 +14,10 @@ const (
 	certshimManager = "certshim"
 	shimManager     = "cert-manager-ingress-shim"
 	otherManager    = "kubectl-edit"
+	applierManager  = "argocd-controller"
 
-	editedLabel = "edited.example.com/by"
+	editedLabel    = "edited.example.com/by"
+	editedDuration = "3333h0m0s"
 )
 
 // Input lives through what happened before, and gives what both sides find now.
@@ -76,7 +78,7 @@ func madeByCertshim(in *Input) ([]*unstructured.Unstructured, error) {
 		if decision.Config == nil {
 			continue
 		}
-		certificate, err := applied(nil, decision.Config, certshimManager)
+		certificate, err := applied(nil, decision.Config, certshimManager, false)
 		if err != nil {
 			return nil, err
 		}
@@ -145,13 +147,25 @@ func (e Edit) on(existing []*unstructured.Unstructured) ([]*unstructured.Unstruc
 	}
 	var out []*unstructured.Unstructured
 	for _, certificate := range existing {
-		edited, err := updated(certificate, otherManager, e.edit)
+		edited, err := e.onOne(certificate)
 		if err != nil {
 			return nil, err
 		}
 		out = append(out, edited)
 	}
 	return out, nil
+}
+
+func (e Edit) onOne(certificate *unstructured.Unstructured) (*unstructured.Unstructured, error) {
+	if e != appliesDuration {
+		return updated(certificate, otherManager, e.edit)
+	}
+	config := &unstructured.Unstructured{Object: map[string]any{
+		"metadata": map[string]any{"name": certificate.GetName(), "namespace": certificate.GetNamespace()},
+		"spec":     map[string]any{"duration": editedDuration},
+	}}
+	config.SetGroupVersionKind(certificateGVK)
+	return applied(certificate, config.Object, applierManager, true)
 }
 
 func (e Edit) edit(certificate *unstructured.Unstructured) {
@@ -172,7 +186,13 @@ func (e Edit) edit(certificate *unstructured.Unstructured) {
 	case changesOwnerKind:
 		owners[0].Kind = "Service"
 		certificate.SetOwnerReferences(owners)
-	case removesAll: // on does that
+	case removesAll, appliesDuration: // that is done elsewhere
+	case changesUsages:
+		set(content, []any{"code signing"}, "spec", "usages")
+	case changesDuration:
+		set(content, editedDuration, "spec", "duration")
+	case changesHistory:
+		set(content, int64(77), "spec", "revisionHistoryLimit")
 	case datesOwnerVersion:
 		owners[0].APIVersion += "beta1"
 		certificate.SetOwnerReferences(owners)

@@ -316,6 +316,7 @@ func (g generator) history(c *Case) {
 	if g.chance(0.2) {
 		c.Edits = []Edit{pick(g, []Edit{
 			addsLabel, addsKeystore, changesSecretName, removesOwner, changesOwnerUID, changesOwnerKind, datesOwnerVersion, removesAll,
+			changesUsages, changesDuration, changesHistory, appliesDuration,
 		})}
 	}
 }

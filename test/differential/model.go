@@ -90,6 +90,10 @@ const (
 	changesOwnerKind  Edit = "changes the owner's kind"
 	datesOwnerVersion Edit = "puts a dead version into the ownerReference"
 	removesAll        Edit = "deletes it"
+	changesUsages     Edit = "changes the usages"
+	changesDuration   Edit = "changes the duration"
+	changesHistory    Edit = "changes the revisionHistoryLimit"
+	appliesDuration   Edit = "applies another duration"
 )
 
 func (c *Case) clone() *Case {

@@ -114,7 +114,7 @@ func execute(decision certificate.Decision, in *Input, after certificates) error
 		if i >= 0 {
 			return fmt.Errorf("it exists")
 		}
-		made, err := applied(nil, decision.Config, certshimManager)
+		made, err := applied(nil, decision.Config, certshimManager, false)
 		if err != nil {
 			return err
 		}
@@ -142,7 +142,7 @@ func takenOver(live *unstructured.Unstructured, decision certificate.Decision) (
 	if decision.Unchanged {
 		return live, nil
 	}
-	return applied(live, decision.Config, certshimManager)
+	return applied(live, decision.Config, certshimManager, decision.Force)
 }
 
 var registries sync.Map // of *resolver.Registry, by defaults

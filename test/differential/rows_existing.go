@@ -28,6 +28,16 @@ func existingRows() []Row {
 				}
 			},
 		},
+		{
+			Name: "edits-put-back",
+			Says: "A field that the source asks for and that somebody edited on the Certificate is put back at once.",
+			Hits: func(s *situation) bool { return len(s.putBack()) > 0 },
+			Then: func(s *situation) {
+				for _, name := range s.putBack() {
+					set(s.after[name], get(s.fresh.created[name], usagesPath...), usagesPath...)
+				}
+			},
+		},
 		arrives("addresses-arrive", "A changed IP address arrives at once.", "spec", "ipAddresses"),
 		arrives("emails-arrive", "A changed e-mail address arrives at once.", "spec", "emailAddresses"),
 		arrives("subject-arrives", "A changed subject arrives at once.", "spec", "subject"),
@@ -50,11 +60,32 @@ func (s *situation) renamed() []string {
 	})
 }
 
+// usagesPath is a field that somebody edits and that upstream doesn't compare.
+var usagesPath = []string{"spec", "usages"}
+
+// putBack are the Certificates whose usages somebody edited and upstream left as they are.
+func (s *situation) putBack() []string {
+	return slices.DeleteFunc(s.wanted(), func(name string) bool {
+		return s.elsewhere(name) || s.after[name] == nil || !s.editedByHand(name, usagesPath) ||
+			reflect.DeepEqual(get(s.fresh.created[name], usagesPath...), get(s.after[name], usagesPath...))
+	})
+}
+
+// editedByHand says whether somebody updated a field.
+func (s *situation) editedByHand(name string, path []string) bool {
+	last := len(path) - 1
+	_, edited := held(s.live(name), path[:last]...)[path[last]]
+	return edited
+}
+
 // arrives is about a field that upstream doesn't compare, or doesn't write.
 func arrives(name, says string, path ...string) Row {
 	differs := func(s *situation, name string) bool {
 		_, exists := s.before[name]
-		return exists && s.after[name] != nil && !reflect.DeepEqual(get(s.after[name], path...), get(s.fresh.created[name], path...))
+		if !exists || slices.Equal(path, usagesPath) && s.editedByHand(name, path) {
+			return false
+		}
+		return s.after[name] != nil && !reflect.DeepEqual(get(s.after[name], path...), get(s.fresh.created[name], path...))
 	}
 	return Row{
 		Name: name, Says: says,
@@ -88,14 +119,30 @@ func keepRows() []Row {
 		{
 			Name: "others-labels-stay",
 			Says: "A label that somebody else put on the Certificate stays.",
-			Hits: func(s *situation) bool { return s.anyHeld("metadata", "labels") },
-			Then: func(s *situation) { s.restoreHeld("metadata", "labels") },
+			Hits: func(s *situation) bool { return s.anyHeld(labelsPath) },
+			Then: func(s *situation) { s.restoreHeld(labelsPath) },
+		},
+		{
+			Name: "others-compared-stay",
+			Says: "A field that the shims compare, that somebody else set and that no annotation asks for, stays.",
+			Hits: func(s *situation) bool { return s.anyHeld(specPath, comparedFields...) },
+			Then: func(s *situation) { s.restoreHeld(specPath, comparedFields...) },
 		},
 		{
 			Name: "others-fields-stay",
-			Says: "A field of the spec that somebody else set and no annotation asks for stays.",
-			Hits: func(s *situation) bool { return s.anyHeld("spec") },
-			Then: func(s *situation) { s.restoreHeld("spec") },
+			Says: "A field of the spec that the shims don't compare, that somebody else set and that no annotation asks for, stays.",
+			Hits: func(s *situation) bool { return s.anyHeld(specPath, otherFields...) },
+			Then: func(s *situation) { s.restoreHeld(specPath, otherFields...) },
+		},
+		{
+			Name: "applied-stays",
+			Says: "A field that somebody else applies stays theirs, also if the source asks for another value.",
+			Hits: func(s *situation) bool { return len(s.applied()) > 0 },
+			Then: func(s *situation) {
+				for _, name := range s.applied() {
+					set(s.after[name], editedDuration, "spec", "duration")
+				}
+			},
 		},
 		{
 			Name: "shim-leaves-behind",
@@ -148,6 +195,24 @@ func keepNames(after, before map[string]any) {
 		all := add(field, list(before, "spec", field), list(after, "spec", field))
 		set(after, anys(all), "spec", field)
 	}
+}
+
+// Fields that somebody sets where no annotation does: those that upstream compares, and others.
+var (
+	comparedFields = []string{"duration", "revisionHistoryLimit"}
+	otherFields    = []string{"isCA"}
+
+	specPath, labelsPath = []string{"spec"}, []string{"metadata", "labels"}
+)
+
+// applied are the Certificates whose duration somebody applies, and to which upstream gave another.
+func (s *situation) applied() []string {
+	return slices.DeleteFunc(s.wanted(), func(name string) bool {
+		if s.elsewhere(name) || s.after[name] == nil || get(s.after[name], "spec", "duration") == editedDuration {
+			return true
+		}
+		return !slices.ContainsFunc(s.live(name).GetManagedFields(), func(entry metav1.ManagedFieldsEntry) bool { return entry.Manager == applierManager })
+	})
 }
 
 // losers are the Certificates of a broken entry that would lose a name.
@@ -218,25 +283,26 @@ func held(live *unstructured.Unstructured, path ...string) map[string]any {
 	return out
 }
 
-// missing are the fields that others hold and that a Certificate has lost.
-func (s *situation) missing(name string, path []string) map[string]any {
+// missing are the fields at a path that others hold and that a Certificate has lost: those named,
+// or any.
+func (s *situation) missing(name string, path []string, fields []string) map[string]any {
 	if s.elsewhere(name) || s.after[name] == nil {
 		return nil
 	}
 	out := held(s.live(name), path...)
 	maps.DeleteFunc(out, func(field string, _ any) bool {
-		return get(s.after[name], append(slices.Clone(path), field)...) != nil
+		return len(fields) > 0 && !slices.Contains(fields, field) || get(s.after[name], append(slices.Clone(path), field)...) != nil
 	})
 	return out
 }
 
-func (s *situation) anyHeld(path ...string) bool {
-	return slices.ContainsFunc(s.wanted(), func(name string) bool { return len(s.missing(name, path)) > 0 })
+func (s *situation) anyHeld(path []string, fields ...string) bool {
+	return slices.ContainsFunc(s.wanted(), func(name string) bool { return len(s.missing(name, path, fields)) > 0 })
 }
 
-func (s *situation) restoreHeld(path ...string) {
+func (s *situation) restoreHeld(path []string, fields ...string) {
 	for _, name := range s.wanted() {
-		for field, value := range s.missing(name, path) {
+		for field, value := range s.missing(name, path, fields) {
 			set(s.after[name], value, append(slices.Clone(path), field)...)
 		}
 	}

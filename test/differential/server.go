@@ -56,12 +56,12 @@ func object(properties map[string]spec.Schema) spec.Schema {
 }
 
 // applied is a Certificate after a server-side apply; live is nil for one that is made.
-func applied(live *unstructured.Unstructured, config map[string]any, manager string) (*unstructured.Unstructured, error) {
+func applied(live *unstructured.Unstructured, config map[string]any, manager string, force bool) (*unstructured.Unstructured, error) {
 	if live == nil {
 		live = &unstructured.Unstructured{}
 		live.SetGroupVersionKind(certificateGVK)
 	}
-	out, err := fields().Apply(live.DeepCopy(), copyOf(config), manager, false)
+	out, err := fields().Apply(live.DeepCopy(), copyOf(config), manager, force)
 	if err != nil {
 		return nil, fmt.Errorf("apply: %w", err)
 	}

@@ -68,16 +68,16 @@ func TestForeignFieldsSurvive(t *testing.T) {
 	})
 }
 
-func TestFieldHeldBySomebodyElseStaysTheirs(t *testing.T) {
+func TestFieldAppliedBySomebodyElseStaysTheirs(t *testing.T) {
 	namespace := shared.Namespace(t)
 	certificates := shared.Watch(t, cluster.Certificates(), namespace)
 	events := shared.Watch(t, cluster.Events(), namespace)
 	shared.Apply(t, namespace, ingress("web", annotations{issuerKey: "ca", "cert-manager.io/duration": "2000h"}, "a.example.com"))
 	certificates.Object(t, "web-tls", "to be made", exists)
-	shared.patch(t, cluster.Certificates(), namespace, "web-tls", `{"spec":{"duration":"3000h0m0s"}}`)
+	shared.applyAs(t, namespace, "web-tls", "helm", `{"spec":{"duration":"3000h0m0s"}}`)
 
 	event := awaitWarning(t, events, "web", "FieldConflict")
-	wantIn(t, fmt.Sprint(field(event, "note")), "kubectl-edit", "spec.duration")
+	wantIn(t, fmt.Sprint(field(event, "note")), "helm", "spec.duration", "by Apply")
 
 	commonName := "a.example.com"
 	shared.annotate(t, ingresses, namespace, "web", "cert-manager.io/common-name", &commonName)

@@ -97,7 +97,8 @@ func TestPlanAgainstACluster(t *testing.T) {
 }
 
 func (d *deployed) planDrift(t *testing.T, namespace string) {
-	d.patch(t, cluster.Certificates(), namespace, "web-tls", `{"spec":{"duration":"3000h0m0s","revisionHistoryLimit":3}}`)
+	d.patch(t, cluster.Certificates(), namespace, "web-tls", `{"spec":{"revisionHistoryLimit":3}}`)
+	d.applyAs(t, namespace, "web-tls", "helm", `{"spec":{"duration":"3000h0m0s"}}`)
 	before := d.certificate(t, namespace, "web-tls").GetResourceVersion()
 	renewBefore := "100h"
 	d.annotate(t, ingresses, namespace, "web", "cert-manager.io/renew-before", &renewBefore)
@@ -105,7 +106,7 @@ func (d *deployed) planDrift(t *testing.T, namespace string) {
 	d.planOf(t, "-n", namespace, "-o", "diff").says(t, 0,
 		"# Ingress/"+namespace+"/web: apply, it differs from what is asked for (reissue: no)",
 		"+  renewBefore: 100h0m0s", "not: -  duration", "not: -  revisionHistoryLimit", "not: managedFields",
-		`field manager "kubectl-edit" of Certificate web-tls holds .spec.duration with the value "3000h0m0s"`, "it stays theirs",
+		`field manager "helm" of Certificate web-tls holds .spec.duration with the value "3000h0m0s"`, "it stays theirs",
 		"3 sources: 2 none, 1 apply")
 	d.planOf(t, "-n", namespace, "-o", "yaml").says(t, 0, "renewBefore: 100h0m0s", "not: duration: 2000h0m0s")
 
