@@ -34,7 +34,9 @@ func (b Bundle) location() (location, error) {
 }
 
 // Definitions returns the definitions of the bundle, as its module has them.
-func (b Bundle) Definitions(ctx context.Context) ([]*unstructured.Unstructured, error) { return b.read(ctx) }
+func (b Bundle) Definitions(ctx context.Context) ([]*unstructured.Unstructured, error) {
+	return b.read(ctx)
+}
 
 // read returns the definitions of the bundle. What else lies in the folder, such as an admission policy, is left out.
 func (b Bundle) read(ctx context.Context) ([]*unstructured.Unstructured, error) {
