@@ -186,6 +186,28 @@ func TestAKindThatIsNotInstalledBlocksNothing(t *testing.T) {
 	}
 }
 
+// What a ClusterIssuer says of itself may be kept from those who can't read it; what an Issuer
+// of their own namespace says is theirs.
+func TestTheStatusOfAClusterIssuerCanBeHidden(t *testing.T) {
+	policy := shippedPolicy(t)
+	policy.HideIssuerStatus = true
+	for name, row := range map[string]struct {
+		issuer resolver.IssuerKey
+		keys   map[string]string
+		quoted bool
+	}{
+		"a ClusterIssuer": {clusterIssuer("ca"), issuerKeys("", "ca", "", ""), false},
+		"an Issuer":       {issuerHere("ca"), issuerKeys("ca", "", "", ""), true},
+	} {
+		c := newIssued(t, policy)
+		c.issuer(row.issuer, "False", "Sealed", "the vault is sealed")
+		p := oneProblem(t, c.ask(ingressWith(row.keys)))
+		if p.Reason != problem.IssuerNotReady || strings.Contains(p.Message, "sealed") != row.quoted {
+			t.Errorf("%s: got %+v", name, p)
+		}
+	}
+}
+
 func TestAnIssuerThatIsNotReadyIsToldOnceAtTheWrite(t *testing.T) {
 	c, object := newIssued(t, shippedPolicy(t)), ingressWith(issuerKeys("", "ca", "", ""))
 	c.issuer(clusterIssuer("ca"), "False", "Sealed", "the vault is sealed")

@@ -26,6 +26,9 @@ type Policy struct {
 	// NamespaceDefaults lets the issuer annotations of a Namespace name the issuer of its
 	// sources that name none, where no rule does; the default of the Registry is the last.
 	NamespaceDefaults bool
+	// HideIssuerStatus leaves out what an issuer that belongs to no namespace says of itself:
+	// the authors of sources may not read it in the cluster.
+	HideIssuerStatus bool
 	// Explain fills in [Outcome.Values], which takes time.
 	Explain bool
 	// Offline means that what isn't observed may still exist: a ListenerSet whose

@@ -212,7 +212,8 @@ func (t *issuerProblems) tellReadiness(c *consulted) {
 		return
 	}
 	text := inWords(key) + " isn't ready; its Certificates wait for it"
-	if why := strings.Trim(reason+": "+message, ": "); why != "" {
+	hidden := t.policy.HideIssuerStatus && key.Namespace == ""
+	if why := strings.Trim(reason+": "+message, ": "); why != "" && !hidden {
 		text += ". It says " + problem.Quote(why)
 	}
 	t.problems.Add(issuerProblem(t.input, c.named, problem.Warning, problem.IssuerNotReady, text))

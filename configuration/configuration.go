@@ -25,12 +25,15 @@ type Configuration struct {
 	DefaultIssuer Issuer `yaml:"defaultIssuer"`
 	// NamespaceDefaults lets cert-manager's issuer annotations on a Namespace name the default
 	// issuer of its objects; Namespaces are watched then.
-	NamespaceDefaults bool        `yaml:"namespaceDefaults"`
-	Annotations       Annotations `yaml:"annotations"`
-	Labels            Labels      `yaml:"labels"`
-	GatewayAPI        GatewayAPI  `yaml:"gatewayAPI"`
-	Takeover          Takeover    `yaml:"takeover"`
-	Resolvers         Resolvers   `yaml:"resolvers,omitempty"`
+	NamespaceDefaults bool `yaml:"namespaceDefaults"`
+	// TellIssuerStatus quotes in Events why a ClusterIssuer isn't ready, which names its
+	// credentials' errors to whoever reads Events.
+	TellIssuerStatus bool        `yaml:"tellIssuerStatus"`
+	Annotations      Annotations `yaml:"annotations"`
+	Labels           Labels      `yaml:"labels"`
+	GatewayAPI       GatewayAPI  `yaml:"gatewayAPI"`
+	Takeover         Takeover    `yaml:"takeover"`
+	Resolvers        Resolvers   `yaml:"resolvers,omitempty"`
 	// Policies are rules for some of the sources; the first that matches counts.
 	Policies      []Rule         `yaml:"policies,omitempty"`
 	KubernetesAPI KubernetesAPI  `yaml:"kubernetesAPI"`
@@ -125,13 +128,14 @@ type LeaderElection struct {
 // Default is what holds where neither file nor flag says anything.
 func Default() Configuration {
 	return Configuration{
-		APIVersion:    APIVersion,
-		Kind:          Kind,
-		DefaultIssuer: Issuer{Kind: "Issuer", Group: "cert-manager.io"},
-		Annotations:   Annotations{Auto: []string{"kubernetes.io/tls-acme"}, AutoKinds: []string{"Ingress"}},
-		GatewayAPI:    GatewayAPI{Enabled: true, ListenerSets: true},
-		Takeover:      Takeover{ChangesPerMinute: 10},
-		Resolvers:     Resolvers{Recommendations: ShowRecommendations},
+		APIVersion:       APIVersion,
+		Kind:             Kind,
+		DefaultIssuer:    Issuer{Kind: "Issuer", Group: "cert-manager.io"},
+		TellIssuerStatus: true,
+		Annotations:      Annotations{Auto: []string{"kubernetes.io/tls-acme"}, AutoKinds: []string{"Ingress"}},
+		GatewayAPI:       GatewayAPI{Enabled: true, ListenerSets: true},
+		Takeover:         Takeover{ChangesPerMinute: 10},
+		Resolvers:        Resolvers{Recommendations: ShowRecommendations},
 		LeaderElect: LeaderElection{
 			Enabled: true, LeaseName: "certshim",
 			LeaseDuration: 15 * time.Second,

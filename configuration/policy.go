@@ -53,6 +53,7 @@ func (c Configuration) Policy(s Surroundings) (*certshim.Policy, error) {
 	return &certshim.Policy{
 		Rules:             rules,
 		NamespaceDefaults: c.NamespaceDefaults,
+		HideIssuerStatus:  !c.TellIssuerStatus,
 		Parser: annotations.NewParser(annotations.Options{
 			AutoKeys: c.Annotations.Auto, ExtraKeys: c.Annotations.Extra, IssuerKeys: slices.Concat(registry.CopyKeys(), c.issuerKeys(s)),
 		}),
