@@ -37,23 +37,47 @@ func (c *Controller) follow(ctx context.Context) {
 // usedKind is an issuer kind that sources name and nobody declares.
 type usedKind struct {
 	resolver.GroupKind
-	// at is when it was named last.
+	// at is when it was named last, and by has the namespaces of the sources that name it now.
 	at time.Time
+	by map[string]bool
+	// watched is set while it has one of the places.
+	watched bool
 }
 
 // stillUsed are the kinds that are in use or were shortly before, in the order of first use.
 func stillUsed(used []usedKind, needs inventory.Needs, registry *resolver.Registry, now time.Time) []usedKind {
-	for kind := range needs.IssuerKinds {
-		if registry.Knows(kind) {
-			continue
+	for kind := range needs.Undeclared {
+		if !slices.ContainsFunc(used, func(u usedKind) bool { return u.GroupKind == kind }) {
+			used = append(used, usedKind{GroupKind: kind})
 		}
-		at := slices.IndexFunc(used, func(u usedKind) bool { return u.GroupKind == kind })
-		if at < 0 {
-			at, used = len(used), append(used, usedKind{GroupKind: kind})
+	}
+	for i := range used {
+		u := &used[i]
+		if u.by = needs.Undeclared[u.GroupKind]; u.by != nil {
+			u.at = now
 		}
-		used[at].at = now
 	}
 	return slices.DeleteFunc(used, func(u usedKind) bool { return now.Sub(u.at) >= keepUnused || registry.Knows(u.GroupKind) })
+}
+
+// inTurn gives kinds in the order in which they get a place. None that is in use loses its own;
+// then namespaces take turns, so that the n-th kind of one comes after n-1 of each other; what is
+// no longer in use comes last.
+func inTurn(used []*usedKind) []*usedKind {
+	turns, named := map[*usedKind]int{}, map[string]int{}
+	for _, u := range used {
+		turn := len(used)
+		for namespace := range u.by {
+			turn = min(turn, named[namespace])
+			named[namespace]++
+		}
+		if u.watched && u.by != nil {
+			turn = -1
+		}
+		turns[u] = turn
+	}
+	slices.SortStableFunc(used, func(a, b *usedKind) int { return turns[a] - turns[b] })
+	return used
 }
 
 // desired are the resources to watch, of those that the cluster serves.
@@ -104,14 +128,22 @@ func (c *Controller) issuers(kind resolver.GroupKind, known *resolver.Known, res
 
 // undeclaredIssuers are those of kinds that sources name and nobody declares.
 func (c *Controller) undeclaredIssuers(s inventory.Served) []cluster.Resource {
-	var all []cluster.Resource
-	for _, used := range c.undeclared {
-		resource, custom := s.CustomKind(used.GroupKind)
-		if !custom || len(all) == maxUndeclared {
-			continue
+	var custom []*usedKind
+	for i := range c.undeclared {
+		used := &c.undeclared[i]
+		if _, is := s.CustomKind(used.GroupKind); is {
+			custom = append(custom, used)
+		} else {
+			used.watched = false
 		}
-		scope, _ := s.Scope(used.GroupKind)
-		all = append(all, c.issuers(used.GroupKind, resolver.Undeclared(), resource, scope))
+	}
+	var all []cluster.Resource
+	for place, used := range inTurn(custom) {
+		if used.watched = place < maxUndeclared; used.watched {
+			resource, _ := s.CustomKind(used.GroupKind)
+			scope, _ := s.Scope(used.GroupKind)
+			all = append(all, c.issuers(used.GroupKind, resolver.Undeclared(), resource, scope))
+		}
 	}
 	return all
 }

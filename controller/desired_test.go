@@ -43,11 +43,22 @@ func watchedKinds(c *Controller, s inventory.Served, needs inventory.Needs, now 
 	return kinds
 }
 
-// needing is that decisions ask for issuers of these kinds.
+// needing is that sources of namespace shop ask for issuers of these kinds.
 func needing(kinds ...resolver.GroupKind) inventory.Needs {
-	needs := inventory.Needs{IssuerKinds: map[resolver.GroupKind]bool{}}
-	for _, kind := range kinds {
-		needs.IssuerKinds[kind] = true
+	return needingIn(map[string][]resolver.GroupKind{"shop": kinds})
+}
+
+// needingIn is that sources of these namespaces ask for issuers of these kinds.
+func needingIn(namespaces map[string][]resolver.GroupKind) inventory.Needs {
+	needs := inventory.Needs{IssuerKinds: map[resolver.GroupKind]bool{}, Undeclared: map[resolver.GroupKind]map[string]bool{}}
+	for namespace, kinds := range namespaces {
+		for _, kind := range kinds {
+			needs.IssuerKinds[kind] = true
+			if needs.Undeclared[kind] == nil {
+				needs.Undeclared[kind] = map[string]bool{}
+			}
+			needs.Undeclared[kind][namespace] = true
+		}
 	}
 	return needs
 }
@@ -127,16 +138,44 @@ func TestOnlyCustomKindsAreWatchedUndeclared(t *testing.T) {
 	}
 }
 
-// However many kinds sources name, those that were named first are watched, and few others.
-func TestUndeclaredKindsAreBounded(t *testing.T) {
-	c := newTestController(t, &script{})
+// manyKinds are more custom kinds than can be watched undeclared.
+func manyKinds(c *Controller, more int) (inventory.Served, []resolver.GroupKind) {
 	var resources []metav1.APIResource
 	var kinds []resolver.GroupKind
-	for i := range maxUndeclared + 5 {
+	for i := range maxUndeclared + more {
 		kinds = append(kinds, resolver.GroupKind{Group: strangeKind.Group, Kind: fmt.Sprint("Issuer", i)})
 		resources = append(resources, metav1.APIResource{Name: fmt.Sprint("issuers", i), Kind: kinds[i].Kind})
 	}
-	s := serve(c, listOf(strangeKind.Group+"/v1", resources...))
+	return serve(c, listOf(strangeKind.Group+"/v1", resources...)), kinds
+}
+
+// The places are shared by namespace, and a kind in use keeps its own.
+func TestNamespacesShareThePlacesOfUndeclaredKinds(t *testing.T) {
+	c := newTestController(t, &script{})
+	s, kinds := manyKinds(c, 5)
+	now := time.Now()
+	many, few := kinds[:maxUndeclared+3], kinds[maxUndeclared+3:]
+	together := map[string][]resolver.GroupKind{"many": many, "few": few}
+	first := watchedKinds(c, s, needingIn(together), now)
+	if len(first) != maxUndeclared || !slices.Contains(first, few[0]) || !slices.Contains(first, few[1]) {
+		t.Errorf("with a namespace that names very many: %v", first)
+	}
+	watchedKinds(c, s, needingIn(nil), now.Add(keepUnused))
+	alone := watchedKinds(c, s, needingIn(map[string][]resolver.GroupKind{"many": many}), now)
+	if late := watchedKinds(c, s, needingIn(together), now); !slices.Equal(late, alone) {
+		t.Errorf("one in use is thrown out: %v, then %v", alone, late)
+	}
+	// Two that are no longer in use make room before their time is over.
+	together["many"] = slices.DeleteFunc(slices.Clone(many), func(k resolver.GroupKind) bool { return k == alone[3] || k == alone[7] })
+	if got := watchedKinds(c, s, needingIn(together), now); !slices.Contains(got, few[0]) || len(got) != maxUndeclared || slices.Contains(got, alone[3]) {
+		t.Errorf("with room: %v", got)
+	}
+}
+
+// However many kinds sources name, those that were named first are watched, and few others.
+func TestUndeclaredKindsAreBounded(t *testing.T) {
+	c := newTestController(t, &script{})
+	s, kinds := manyKinds(c, 5)
 	watchedKinds(c, s, needing(kinds[0]), time.Now())
 	first := watchedKinds(c, s, needing(kinds...), time.Now())
 	if len(first) != maxUndeclared || first[0] != kinds[0] {

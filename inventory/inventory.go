@@ -159,17 +159,36 @@ type Needs struct {
 	Namespaces bool
 	// IssuerKinds are the kinds of issuers that decisions ask for, in no order.
 	IssuerKinds map[resolver.GroupKind]bool
+	// Undeclared has, for each of these kinds that nobody declares, the namespaces of the sources
+	// that ask for it.
+	Undeclared map[resolver.GroupKind]map[string]bool
 }
 
 // Needs gives what the last decision of any source asks for.
 func (i *Inventory) Needs() Needs {
 	i.lock.RLock()
 	defer i.lock.RUnlock()
-	needs := Needs{IssuerKinds: map[resolver.GroupKind]bool{}}
-	for f := range i.readers.facts {
+	needs := Needs{IssuerKinds: map[resolver.GroupKind]bool{}, Undeclared: map[resolver.GroupKind]map[string]bool{}}
+	for f, readers := range i.readers.facts {
 		needs.add(f)
+		if f.question == asksIssuer && !i.policy.Registry.Knows(f.kind) {
+			needs.addUndeclared(readers)
+		}
 	}
 	return needs
+}
+
+func (n *Needs) addUndeclared(a *answered) {
+	namespaces := n.Undeclared[a.kind]
+	if namespaces == nil {
+		namespaces = map[string]bool{}
+		n.Undeclared[a.kind] = namespaces
+	}
+	for _, set := range a.readings {
+		for _, member := range set.members {
+			namespaces[member.namespace.Value()] = true
+		}
+	}
 }
 
 func (n *Needs) add(f fact) {

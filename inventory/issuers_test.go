@@ -222,7 +222,7 @@ func TestIssuersOfAKindThatNobodyDeclares(t *testing.T) {
 	s.Know(strangeKind, Unread)
 	k := ingressKey("web")
 	s.put(tlsIngress("web", byStrange, "tls"))
-	if outcome, _ := s.decide(k); !outcome.Problems.Empty() || needs != 1 || !s.Needs().IssuerKinds[strangeKind] {
+	if outcome, _ := s.decide(k); !outcome.Problems.Empty() || needs != 1 || !s.Needs().IssuerKinds[strangeKind] || !s.Needs().Undeclared[strangeKind]["shop"] {
 		t.Errorf("while nothing is known of it: %v; %d times needed, %v", outcome.Problems.All(), needs, s.Needs())
 	}
 	if s.decide(k); needs != 1 {
