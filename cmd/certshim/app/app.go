@@ -43,11 +43,17 @@ func (f failure) Unwrap() error { return f.error }
 // Main runs the command line of this process until it ends or is told to, and gives the
 // exit status. Options are what a build of one's own has beside the usual.
 func Main(options ...Option) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := untilSignal()
 	defer stop()
-	// From the first signal on they have their usual effect again: the second one kills.
-	context.AfterFunc(ctx, stop)
 	return Run(ctx, os.Args, Streams{In: os.Stdin, Out: os.Stdout, ErrOut: os.Stderr}, options...)
+}
+
+// untilSignal gives a context that ends with the first signal. From then on signals have their
+// usual effect again: the second one kills.
+func untilSignal() (context.Context, context.CancelFunc) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	return ctx, stop
 }
 
 // Run runs one command line, args[0] being the name of the program, and gives the exit

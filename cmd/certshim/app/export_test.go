@@ -8,6 +8,9 @@ import (
 // NewReloadMetric lets the test of the documentation see the metric.
 var NewReloadMetric = newReloadMetric
 
+// UntilSignal lets the test of signals be a program that doesn't end by the first.
+var UntilSignal = untilSignal
+
 // NewLogger is the logger of a command with that --log-format.
 func NewLogger(w io.Writer, format string) (*slog.Logger, error) {
 	flags := logFlags{format: format}

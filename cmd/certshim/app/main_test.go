@@ -24,6 +24,9 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asProgram) != "" {
 		program()
 	}
+	if os.Getenv(asDeaf) != "" {
+		deaf()
+	}
 	testscript.Main(m, map[string]func(){"certshim": program, "kubectl-certshim": program})
 }
 

@@ -1,15 +1,17 @@
 package app_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
-	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/certshim/certshim/cmd/certshim/app"
 )
@@ -27,13 +29,23 @@ func TestAPlanCanBeStopped(t *testing.T) {
 	}
 }
 
-// The first signal asks a command to end, which it can't while nobody reads what it writes; the
-// second one kills.
+// asDeaf is set in the environment of a test binary that is to be a command that doesn't end
+// when it is asked to.
+const asDeaf = "CERTSHIM_TEST_AS_DEAF"
+
+func deaf() {
+	ctx, stop := app.UntilSignal()
+	defer stop()
+	fmt.Println("runs")
+	<-ctx.Done()
+	fmt.Println("asked")
+	<-time.After(time.Hour)
+}
+
+// The first signal asks a command to end; if it can't, the second one kills.
 func TestTheSecondSignalKills(t *testing.T) {
-	const sources = 2000
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "plan", "-f", "-", "-o", "yaml")
-	cmd.Env = append(os.Environ(), asProgram+"=1")
-	cmd.Stdin = strings.NewReader(strings.Repeat("---\napiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {generateName: a, annotations: {cert-manager.io/issuer: ca}}\nspec: {tls: [{hosts: [a.example.com], secretName: a-tls}]}\n", sources))
+	cmd := exec.CommandContext(t.Context(), os.Args[0])
+	cmd.Env = append(os.Environ(), asDeaf+"=1")
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -41,9 +53,14 @@ func TestTheSecondSignalKills(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	// It writes, and so has its signals in hand.
-	if _, err := io.ReadFull(stdout, make([]byte, 1)); err != nil {
-		t.Fatal(err)
+	says := bufio.NewScanner(stdout)
+	for _, want := range []string{"runs", "asked"} {
+		if !says.Scan() || says.Text() != want {
+			t.Fatalf("it says %q, want %q", says.Text(), want)
+		}
+		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
