@@ -62,6 +62,8 @@ const (
 	UnknownField Reason = "UnknownField"
 	// NotServed is a manifest whose version or kind no API server serves.
 	NotServed Reason = "NotServed"
+	// HostWithoutTLS is a host of an Ingress's rule that none of its TLS entries covers.
+	HostWithoutTLS Reason = "HostWithoutTLS"
 )
 
 // Explained is a reason and the sentence that says when it occurs.
@@ -107,6 +109,7 @@ var reasons = []Explained{
 	{Reason: WebhookDown, Sentence: "An admission webhook has not answered for minutes, so that nothing can be written.", Answered: true},
 	{Reason: UnknownField, Sentence: "A field of a manifest is unknown to its kind. API servers refuse it, or drop it. Only plan -f says so."},
 	{Reason: NotServed, Sentence: "No API server serves what a manifest says it is, in this version or under this name. It isn't planned. Only plan -f says so."},
+	{Reason: HostWithoutTLS, Sentence: "A rule of an Ingress that has TLS entries is for a host that none of them covers: no certificate is asked for it. Only plan -f says so."},
 }
 
 // Reasons lists every reason in the order in which the reference page shows them.

@@ -83,9 +83,16 @@ func (d *documents) addSource(reader source.Kind, document manifest.Document) (r
 	}
 	key := d.keyOf(kind, object)
 	// Before it is taken in: the inventory keeps what decisions read alone.
-	unknown := unknownFields(document)
+	unknown, hosts := unknownFields(document), []located(nil)
+	if isIngress(kind) {
+		hosts = hostsWithoutTLS(document)
+	}
 	replaced, err = d.addNamed(resolver.GroupKind(kind), d.sourcesOf(reader), object, document.At)
 	delete(d.unknown, key)
+	delete(d.hosts, key)
+	if err == nil && len(hosts) > 0 {
+		d.hosts[key] = hosts
+	}
 	switch {
 	case err != nil:
 		// What can't be read is told, and decides nothing; that it is there still counts.

@@ -237,9 +237,9 @@ func (o *planOptions) decide(ctx context.Context, key inventory.Key, known *plan
 	object, _ := look.Object()
 	one := planned{object: object, outcome: outcome, at: known.places[key], lines: places{}, live: map[string]map[string]any{}}
 	for _, unknown := range known.unknown[key] {
-		one.outcome.Problems.Add(unknown.problem)
-		one.lines[placeKey(unknown.problem)] = unknown.at.Line
+		one.addLocated(unknown)
 	}
+	one.addHosts(known.hosts[key])
 	for _, c := range outcome.Certificates {
 		if existing, presence := look.Certificate(c.Namespace, c.Name); presence == certshim.Present {
 			one.live[c.Name] = existing.Live

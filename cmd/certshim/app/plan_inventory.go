@@ -29,6 +29,8 @@ type planInventory struct {
 	// documents that aren't planned.
 	unknown map[inventory.Key][]located
 	faults  []located
+	// hosts are those of Ingresses' rules that no TLS entry covers.
+	hosts map[inventory.Key][]located
 	// notes are for whoever asked, in whole lines.
 	notes []string
 	// live reads from a cluster what decisions need of a Certificate; nil for documents.
@@ -56,6 +58,7 @@ func newPlanInventory(policy *certshim.Policy, c configuration.Configuration) *p
 		places:    map[inventory.Key]manifest.Position{},
 		ignored:   ignored{Kinds: map[string]int{}},
 		unknown:   map[inventory.Key][]located{},
+		hosts:     map[inventory.Key][]located{},
 	}
 }
 

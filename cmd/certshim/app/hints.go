@@ -1,0 +1,107 @@
+package app
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/certshim/certshim/certificate"
+	"github.com/certshim/certshim/cmd/certshim/app/manifest"
+	"github.com/certshim/certshim/problem"
+	"github.com/certshim/certshim/source"
+)
+
+// mostHosts is how many hosts without TLS of an Ingress are told.
+const mostHosts = 20
+
+// hostsWithoutTLS gives the hosts of an Ingress's rules that none of its TLS entries covers. An
+// Ingress without TLS entries serves HTTP alone, and a TLS entry without hosts is for all of them.
+func hostsWithoutTLS(d manifest.Document) []located {
+	spec, _ := d.Object.Object["spec"].(map[string]any)
+	covered, all := hostsWithTLS(spec)
+	if all || len(covered) == 0 {
+		return nil
+	}
+	var found []located
+	told := map[string]bool{}
+	rules, _ := spec["rules"].([]any)
+	for i, item := range rules {
+		rule, _ := item.(map[string]any)
+		host, _ := rule["host"].(string)
+		if host == "" || told[host] || covers(covered, host) || len(found) == mostHosts {
+			continue
+		}
+		told[host] = true
+		found = append(found, located{at: d.Find("spec", "rules", strconv.Itoa(i), "host"), problem: hostWithoutTLS(d.Object, i, host)})
+	}
+	return found
+}
+
+func hostWithoutTLS(ingress *unstructured.Unstructured, rule int, host string) problem.Problem {
+	return problem.Problem{
+		Severity: problem.Info, Object: objectOf(ingress), Path: fmt.Sprintf("spec.rules[%d].host", rule), Value: host,
+		Reason: problem.HostWithoutTLS, Message: "no TLS entry covers the host of this rule, so that no certificate is asked for it",
+	}
+}
+
+// hostsWithTLS gives the hosts of TLS entries, and whether an entry has none.
+func hostsWithTLS(spec map[string]any) (hosts map[string]bool, all bool) {
+	hosts = map[string]bool{}
+	entries, _ := spec["tls"].([]any)
+	for _, item := range entries {
+		entry, _ := item.(map[string]any)
+		names, _ := entry["hosts"].([]any)
+		addTexts(hosts, names)
+		all = all || len(names) == 0
+	}
+	return hosts, all
+}
+
+func addTexts(to map[string]bool, from []any) {
+	for _, item := range from {
+		if text, is := item.(string); is {
+			to[text] = true
+		}
+	}
+}
+
+// covers says whether a host is one of the names, or one label below a wildcard among them.
+func covers(names map[string]bool, host string) bool {
+	_, parent, _ := strings.Cut(host, ".")
+	return names[host] || names["*."+parent]
+}
+
+// addHosts says which hosts have no TLS entry, but for those that get a certificate all the same,
+// by an annotation.
+func (one *planned) addHosts(hosts []located) {
+	if len(hosts) == 0 || one.outcome.Ignored != "" {
+		return
+	}
+	named := map[string]bool{}
+	for _, c := range one.outcome.Certificates {
+		addTexts(named, dnsNames(c))
+	}
+	for _, hint := range hosts {
+		if !covers(named, hint.problem.Value) {
+			one.addLocated(hint)
+		}
+	}
+}
+
+func dnsNames(c certificate.Decision) []any {
+	spec, _ := c.Config["spec"].(map[string]any)
+	names, _ := spec["dnsNames"].([]any)
+	return names
+}
+
+func (one *planned) addLocated(found located) {
+	one.outcome.Problems.Add(found.problem)
+	one.lines[placeKey(found.problem)] = found.at.Line
+}
+
+// isIngress says whether a kind of source has rules with hosts.
+func isIngress(kind source.GroupKind) bool {
+	return kind == source.GroupKind{Group: source.IngressGroup, Kind: source.IngressKind}
+}
