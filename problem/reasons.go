@@ -64,6 +64,8 @@ const (
 	NotServed Reason = "NotServed"
 	// HostWithoutTLS is a host of an Ingress's rule that none of its TLS entries covers.
 	HostWithoutTLS Reason = "HostWithoutTLS"
+	// SecretInInput is the Secret of a planned Certificate that is among the manifests itself.
+	SecretInInput Reason = "SecretInInput"
 )
 
 // Explained is a reason and the sentence that says when it occurs.
@@ -110,6 +112,7 @@ var reasons = []Explained{
 	{Reason: UnknownField, Sentence: "A field of a manifest is unknown to its kind. API servers refuse it, or drop it. Only plan -f says so."},
 	{Reason: NotServed, Sentence: "No API server serves what a manifest says it is, in this version or under this name. It isn't planned. Only plan -f says so."},
 	{Reason: HostWithoutTLS, Sentence: "A rule of an Ingress that has TLS entries is for a host that none of them covers: no certificate is asked for it. Only plan -f says so."},
+	{Reason: SecretInInput, Sentence: "The Secret of a planned Certificate is among the manifests, too, and isn't one that cert-manager made: two write it. Only plan -f says so."},
 }
 
 // Reasons lists every reason in the order in which the reference page shows them.

@@ -56,6 +56,8 @@ func (d *documents) add(document manifest.Document) (replaced bool, err error) {
 	case resolver.GroupKind{Group: "apiextensions.k8s.io", Kind: "CustomResourceDefinition"}:
 		d.definitions = append(d.definitions, object.Object)
 		return false, nil
+	case resolver.GroupKind(secretKind()):
+		d.addSecret(document)
 	}
 	if declared, is := d.policy.Registry.Known(kind); is {
 		return false, d.addIssuer(kind, declared, declared.Scope, object)

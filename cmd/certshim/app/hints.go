@@ -7,8 +7,10 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"github.com/certshim/certshim/annotations"
 	"github.com/certshim/certshim/certificate"
 	"github.com/certshim/certshim/cmd/certshim/app/manifest"
+	"github.com/certshim/certshim/inventory"
 	"github.com/certshim/certshim/problem"
 	"github.com/certshim/certshim/source"
 )
@@ -104,4 +106,49 @@ func (one *planned) addLocated(found located) {
 // isIngress says whether a kind of source has rules with hosts.
 func isIngress(kind source.GroupKind) bool {
 	return kind == source.GroupKind{Group: source.IngressGroup, Kind: source.IngressKind}
+}
+
+// addSecret notes a Secret of the input, unless it says that cert-manager made it: the rest is
+// applied by somebody else. Of two of a name the last counts.
+func (d *documents) addSecret(document manifest.Document) {
+	object := document.Object
+	key := d.keyOf(secretKind(), object)
+	delete(d.secrets, key)
+	_, annotated := object.GetAnnotations()[annotations.Prefix+"certificate-name"]
+	_, labelled := object.GetLabels()["controller.cert-manager.io/fao"]
+	if object.GetName() != "" && !annotated && !labelled {
+		d.secrets[key] = document.At
+	}
+}
+
+func secretKind() source.GroupKind { return source.GroupKind{Kind: "Secret"} }
+
+// addSecrets says which Secrets of planned Certificates are in the input themselves.
+func (one *planned) addSecrets(secrets map[inventory.Key]manifest.Position) {
+	for _, c := range one.outcome.Certificates {
+		at, is := secrets[inventory.NewKey(secretKind(), c.Namespace, c.Name)]
+		if is && isKept(c) {
+			one.outcome.Problems.Add(problem.Problem{
+				Severity: problem.Info, Object: one.object.Object(), Certificate: c.Name, Path: secretPath(one.object, c.Name),
+				Reason: problem.SecretInInput, Message: fmt.Sprintf("Secret %s is in the input as well, at %s: whoever applies that and cert-manager overwrite each other's", problem.Name(c.Name), at),
+			})
+		}
+	}
+}
+
+// isKept says whether there is a Certificate after a decision that the source asks for.
+func isKept(c certificate.Decision) bool {
+	return c.Action != certificate.Refuse && c.Action != certificate.Delete
+}
+
+// secretPath is where a source names a Secret first, or empty.
+func secretPath(object *source.Object, name string) string {
+	for _, entry := range object.Entries {
+		for _, ref := range entry.Secrets {
+			if ref.Name == name && (ref.Namespace == nil || *ref.Namespace == object.Namespace) {
+				return ref.Path
+			}
+		}
+	}
+	return ""
 }

@@ -240,6 +240,7 @@ func (o *planOptions) decide(ctx context.Context, key inventory.Key, known *plan
 		one.addLocated(unknown)
 	}
 	one.addHosts(known.hosts[key])
+	one.addSecrets(known.secrets)
 	for _, c := range outcome.Certificates {
 		if existing, presence := look.Certificate(c.Namespace, c.Name); presence == certshim.Present {
 			one.live[c.Name] = existing.Live

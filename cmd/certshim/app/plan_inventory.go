@@ -31,6 +31,8 @@ type planInventory struct {
 	faults  []located
 	// hosts are those of Ingresses' rules that no TLS entry covers.
 	hosts map[inventory.Key][]located
+	// secrets has where the Secrets of documents stand that cert-manager didn't make.
+	secrets map[inventory.Key]manifest.Position
 	// notes are for whoever asked, in whole lines.
 	notes []string
 	// live reads from a cluster what decisions need of a Certificate; nil for documents.
@@ -59,6 +61,7 @@ func newPlanInventory(policy *certshim.Policy, c configuration.Configuration) *p
 		ignored:   ignored{Kinds: map[string]int{}},
 		unknown:   map[inventory.Key][]located{},
 		hosts:     map[inventory.Key][]located{},
+		secrets:   map[inventory.Key]manifest.Position{},
 	}
 }
 
