@@ -66,6 +66,8 @@ const (
 	HostWithoutTLS Reason = "HostWithoutTLS"
 	// SecretInInput is the Secret of a planned Certificate that is among the manifests itself.
 	SecretInInput Reason = "SecretInInput"
+	// SameNames is a second Certificate for a set of names of an ACME issuer.
+	SameNames Reason = "SameNames"
 )
 
 // Explained is a reason and the sentence that says when it occurs.
@@ -113,6 +115,7 @@ var reasons = []Explained{
 	{Reason: NotServed, Sentence: "No API server serves what a manifest says it is, in this version or under this name. It isn't planned. Only plan -f says so."},
 	{Reason: HostWithoutTLS, Sentence: "A rule of an Ingress that has TLS entries is for a host that none of them covers: no certificate is asked for it. Only plan -f says so."},
 	{Reason: SecretInInput, Sentence: "The Secret of a planned Certificate is among the manifests, too, and isn't one that cert-manager made: two write it. Only plan -f says so."},
+	{Reason: SameNames, Sentence: "Two Certificates ask one ACME issuer for the same set of names, which public ones limit. Only plan -f says so."},
 }
 
 // Reasons lists every reason in the order in which the reference page shows them.

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/certshim/certshim"
 	"github.com/certshim/certshim/cmd/certshim/app/manifest"
@@ -28,10 +29,15 @@ type documents struct {
 	definitions []map[string]any
 	// strange are issuers, by their names, of kinds that nobody declares.
 	strange []*unstructured.Unstructured
+	// requests are those of Certificates that no source controls.
+	requests map[types.NamespacedName]request
 }
 
 func newDocuments(policy *certshim.Policy, c configuration.Configuration, namespace string) *documents {
-	return &documents{planInventory: newPlanInventory(policy, c), namespace: namespace, policy: policy, namespaces: c.Namespaces}
+	return &documents{
+		planInventory: newPlanInventory(policy, c), namespace: namespace, policy: policy, namespaces: c.Namespaces,
+		requests: map[types.NamespacedName]request{},
+	}
 }
 
 // add takes a document in, unless no API server would. It says whether there was one of the same
@@ -49,6 +55,8 @@ func (d *documents) add(document manifest.Document) (replaced bool, err error) {
 	d.faults = append(d.faults, unknownFields(document)...)
 	switch kind {
 	case inventory.CertificateKind():
+		d.keyOf(source.GroupKind(kind), object) // gives it its namespace
+		d.noteRequest(object)
 		return d.addNamed(kind, d.WholeCertificates(), object, document.At)
 	case inventory.NamespaceKind():
 		addServerLabel(object)
@@ -161,6 +169,7 @@ func (d *documents) addIssuer(kind resolver.GroupKind, known *resolver.Known, sc
 	case object.GetNamespace() == "":
 		object.SetNamespace(d.namespace)
 	}
+	d.noteACME(kind, object)
 	return put(d.Issuers(kind, known, resolver.ObserveNone, nil), object)
 }
 
@@ -173,6 +182,7 @@ func (d *documents) finish() (*planInventory, error) {
 	if err := d.addStrange(facts.Served); err != nil {
 		return nil, err
 	}
+	d.tellEqual()
 	d.Know(inventory.CertificateKind(), inventory.Whole)
 	d.Know(inventory.NamespaceKind(), inventory.Unreadable)
 	for _, kind := range d.policy.Kinds.All() {

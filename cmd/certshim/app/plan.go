@@ -241,6 +241,7 @@ func (o *planOptions) decide(ctx context.Context, key inventory.Key, known *plan
 	}
 	one.addHosts(known.hosts[key])
 	one.addSecrets(known.secrets)
+	one.addEqual(known)
 	for _, c := range outcome.Certificates {
 		if existing, presence := look.Certificate(c.Namespace, c.Name); presence == certshim.Present {
 			one.live[c.Name] = existing.Live

@@ -6,11 +6,13 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/certshim/certshim"
 	"github.com/certshim/certshim/cmd/certshim/app/manifest"
 	"github.com/certshim/certshim/configuration"
 	"github.com/certshim/certshim/inventory"
+	"github.com/certshim/certshim/resolver"
 	"github.com/certshim/certshim/source"
 )
 
@@ -33,6 +35,9 @@ type planInventory struct {
 	hosts map[inventory.Key][]located
 	// secrets has where the Secrets of documents stand that cert-manager didn't make.
 	secrets map[inventory.Key]manifest.Position
+	// acme are the ACME issuers of documents, and equal the first Certificate of each request to one.
+	acme  map[resolver.IssuerKey]bool
+	equal map[request]types.NamespacedName
 	// notes are for whoever asked, in whole lines.
 	notes []string
 	// live reads from a cluster what decisions need of a Certificate; nil for documents.
@@ -62,6 +67,8 @@ func newPlanInventory(policy *certshim.Policy, c configuration.Configuration) *p
 		unknown:   map[inventory.Key][]located{},
 		hosts:     map[inventory.Key][]located{},
 		secrets:   map[inventory.Key]manifest.Position{},
+		acme:      map[resolver.IssuerKey]bool{},
+		equal:     map[request]types.NamespacedName{},
 	}
 }
 
