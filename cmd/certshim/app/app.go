@@ -62,9 +62,9 @@ func untilSignal() (context.Context, context.CancelFunc) {
 func Run(ctx context.Context, args []string, streams Streams, options ...Option) int {
 	root := newRoot(programName(args), streams, newBuild(options))
 	root.SetArgs(args[min(1, len(args)):])
-	err := root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
 	if err != nil && !errors.Is(err, errProblems) && !errors.Is(err, errUnreadable) {
-		printError(streams.ErrOut, err)
+		printError(messagesOf(cmd, streams.ErrOut), err)
 	}
 	return exitStatus(err)
 }

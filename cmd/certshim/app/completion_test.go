@@ -42,6 +42,8 @@ func TestCompletion(t *testing.T) {
 		"plan -f - ingress/":                   ":4",
 		"plan secret/":                         ":4",
 		"plan -o ":                             "table yaml json diff report :4",
+		"plan --color ":                        "auto always never :4",
+		"issuers --color ":                     "auto always never :4",
 		"plan --context ":                      "far near :4",
 		"plan --cluster ":                      "east :4",
 		"plan --user ":                         "alice bob :4",

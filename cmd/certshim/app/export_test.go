@@ -16,3 +16,6 @@ func NewLogger(w io.Writer, format string) (*slog.Logger, error) {
 	flags := logFlags{format: format}
 	return flags.logger(w)
 }
+
+// WantsColour lets a test decide without a terminal.
+var WantsColour = wantsColour

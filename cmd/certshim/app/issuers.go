@@ -27,6 +27,7 @@ type issuersOptions struct {
 	offline       bool
 	installed     bool
 	format        string
+	colour        string
 
 	// completed:
 	configuration configuration.Configuration
@@ -82,6 +83,7 @@ func (o *issuersOptions) bind(cmd *cobra.Command) {
 	flags.BoolVar(&o.offline, "offline", false, "ask no cluster: list what is known")
 	flags.BoolVar(&o.installed, "installed", false, "list only the kinds that the cluster has")
 	flags.StringVarP(&o.format, "output", "o", formatTable, "table, json, yaml or rbac (the permissions that watching them needs)")
+	bindColour(cmd, &o.colour)
 	o.connection.bind(cmd)
 	o.connection.completeNamespaces(cmd)
 	complete(cmd, "output", issuerFormats()...)
@@ -89,6 +91,7 @@ func (o *issuersOptions) bind(cmd *cobra.Command) {
 
 // prepare reads the flags and the configuration, and tells everything that is wrong.
 func (o *issuersOptions) prepare(cmd *cobra.Command) error {
+	o.streams.ErrOut = messages(o.streams.ErrOut, o.colour)
 	var err error
 	if o.configuration, err = o.settings.configuration(cmd.Flags()); err == nil {
 		o.registry, err = newRegistry(o.configuration, o.build)
@@ -97,6 +100,7 @@ func (o *issuersOptions) prepare(cmd *cobra.Command) error {
 	if !slices.Contains(issuerFormats(), o.format) {
 		err = errors.Join(err, badFormat(o.format, issuerFormats()...))
 	}
+	err = errors.Join(err, checkColour(o.colour))
 	if o.allNamespaces && o.namespace != "" {
 		err = errors.Join(err, errors.New("--namespace and --all-namespaces exclude each other"))
 	}

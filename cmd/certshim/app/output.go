@@ -117,18 +117,19 @@ type planWriter interface {
 	close(*plan) error
 }
 
-func newPlanWriter(w io.Writer, format string, noHeaders bool) planWriter {
+// newPlanWriter gives the writer of a format; those that programs read are never in colour.
+func newPlanWriter(w io.Writer, format string, noHeaders, coloured bool) planWriter {
 	switch format {
 	case formatYAML:
 		return yamlWriter{w}
 	case formatJSON:
 		return &jsonWriter{jsonItems{w: w, indent: "    "}}
 	case formatDiff:
-		return diffWriter{w}
+		return diffWriter{w, coloured}
 	case formatReport:
 		return &reportWriter{jsonItems{w: w, indent: "    "}}
 	default:
-		return &tableWriter{w: w, noHeaders: noHeaders}
+		return &tableWriter{w: w, noHeaders: noHeaders, coloured: coloured}
 	}
 }
 

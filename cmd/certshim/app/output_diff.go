@@ -14,7 +14,10 @@ import (
 // diffWriter writes what changes as one unified diff: of each Certificate as it is, and as it
 // would be, under a line that says whose it is and why. What the server fills in, status and
 // managedFields, is left out.
-type diffWriter struct{ w io.Writer }
+type diffWriter struct {
+	w        io.Writer
+	coloured bool
+}
 
 func (d diffWriter) write(one planned) error {
 	for _, c := range one.outcome.Certificates {
@@ -28,8 +31,21 @@ func (d diffWriter) write(one planned) error {
 		if text == "" {
 			continue
 		}
-		if err := writeLines(d.w, "# "+heading(one, c)+"\n"+text); err != nil {
+		if err := d.writeLines("# " + heading(one, c) + "\n" + text); err != nil {
 			return fmt.Errorf("write the diff: %w", err)
+		}
+	}
+	return nil
+}
+
+func (d diffWriter) writeLines(text string) error {
+	if !d.coloured {
+		return writeLines(d.w, text)
+	}
+	for line := range strings.Lines(text) {
+		line = printable(strings.TrimSuffix(line, "\n"))
+		if _, err := fmt.Fprintln(d.w, diffColour(line).paint(line)); err != nil {
+			return err
 		}
 	}
 	return nil

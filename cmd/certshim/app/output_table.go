@@ -20,6 +20,7 @@ import (
 type tableWriter struct {
 	w         io.Writer
 	noHeaders bool
+	coloured  bool
 	widths    []int
 	// blocks are the rows, their cells ended by tabs; no cell has one.
 	blocks []*bytes.Buffer
@@ -75,13 +76,24 @@ func (t *tableWriter) close(*plan) error {
 func (t *tableWriter) print(cells []string) error {
 	var b strings.Builder
 	for i, cell := range cells {
-		b.WriteString(cell)
+		b.WriteString(t.paint(i, cell))
 		if i < len(cells)-1 {
 			b.WriteString(strings.Repeat(" ", t.widths[i]+2-utf8.RuneCountInString(cell)))
 		}
 	}
 	_, err := fmt.Fprintln(t.w, b.String())
 	return err
+}
+
+// actionColumn is where the action stands.
+const actionColumn = 3
+
+// paint colours an action; what colours it takes no room.
+func (t *tableWriter) paint(column int, cell string) string {
+	if !t.coloured || column != actionColumn {
+		return cell
+	}
+	return actionColour(cell).paint(cell)
 }
 
 // shows says whether the table has a row of the source.

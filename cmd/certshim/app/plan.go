@@ -31,6 +31,7 @@ type planOptions struct {
 	selector      string
 	format        string
 	noHeaders     bool
+	colour        string
 
 	// completed:
 	configuration configuration.Configuration
@@ -80,6 +81,7 @@ kubectl apply --server-side --field-manager=certshim.
 	flags.StringVarP(&o.selector, "selector", "l", "", "look at sources with these labels")
 	flags.StringVarP(&o.format, "output", "o", "table", strings.Join(formats(), ", "))
 	flags.BoolVar(&o.noHeaders, "no-headers", false, "leave the table's header line out")
+	bindColour(cmd, &o.colour)
 	o.connection.bind(cmd)
 	complete(cmd, "output", formats()...)
 	o.connection.completeNamespaces(cmd)
@@ -89,6 +91,7 @@ kubectl apply --server-side --field-manager=certshim.
 
 // complete reads the flags and the configuration, and tells everything that is wrong.
 func (o *planOptions) complete(cmd *cobra.Command, args []string) error {
+	o.streams.ErrOut = messages(o.streams.ErrOut, o.colour)
 	var err, failed error
 	o.configuration, failed = o.settings.configuration(cmd.Flags())
 	err = errors.Join(err, failed)
@@ -108,6 +111,7 @@ func (o *planOptions) complete(cmd *cobra.Command, args []string) error {
 	if !slices.Contains(formats(), o.format) {
 		err = errors.Join(err, badFormat(o.format, formats()...))
 	}
+	err = errors.Join(err, checkColour(o.colour))
 	if o.allNamespaces && o.namespace != "" {
 		err = errors.Join(err, errors.New("--namespace and --all-namespaces exclude each other"))
 	}
@@ -130,7 +134,7 @@ func (o *planOptions) run(ctx context.Context) error {
 	}
 	p := newPlanOf(known)
 	out := bufio.NewWriter(o.streams.Out)
-	w := newPlanWriter(out, o.format, o.noHeaders)
+	w := newPlanWriter(out, o.format, o.noHeaders, hasColour(o.colour, o.streams.Out))
 	for one, err := range o.decisions(ctx, known) {
 		if err == nil {
 			err = w.write(one)
