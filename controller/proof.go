@@ -21,53 +21,55 @@ type readSource func(ctx context.Context, r cluster.Resource, ref source.Ref) (p
 // prove reads the source before one of its Certificates is deleted: two watches may be seconds
 // apart, so that what is in memory may be a source from before it named the Secret. The deletion
 // is proven if the source is gone, or another object by now, or if the decision about the source
-// as it is now deletes the same Certificate. Otherwise the watch is behind, and wakes the source
-// once it isn't.
-func (c *Controller) prove(ctx context.Context, look *inventory.Look, d certificate.Decision) (proven bool, err error) {
+// as it is now deletes the same Certificate; that decision is given, as the Certificate may have another
+// resourceVersion by now. Otherwise the watch is behind, and wakes the source once it isn't.
+func (c *Controller) prove(ctx context.Context, look *inventory.Look, d certificate.Decision) (deletion certificate.Decision, proven bool, err error) {
 	remembered, _ := look.Object()
 	ref := remembered.Ref
 	kind, known := look.Policy().Kinds.Lookup(ref.Group, ref.Kind)
 	if !known {
-		return false, nil
+		return d, false, nil
 	}
 	c.metrics.liveReads.Inc()
 	packed, err := c.readSource(ctx, c.sources(kind), ref)
 	if cluster.AnswerOf(err) == cluster.Gone {
-		return true, nil
+		return d, true, nil
 	}
 	if err != nil {
-		return false, err
+		return d, false, err
 	}
 	live, unreadable := packed.(*inventory.Source).Object()
 	switch {
 	case live.UID != ref.UID:
-		return true, nil
+		return d, true, nil
 	case unreadable != "":
-		return false, nil
+		return d, false, nil
 	}
-	return c.repeats(certshim.Decide(look.Policy(), live, look), d), nil
+	deletion, proven = c.repeated(certshim.Decide(look.Policy(), live, look), d)
+	return deletion, proven, nil
 }
 
-// repeats says whether an outcome has a deletion too, and no create that isn't sent yet.
-func (c *Controller) repeats(outcome certshim.Outcome, deletion certificate.Decision) bool {
-	deletes := false
+// repeated finds a deletion in an outcome, unless that has a create that isn't sent yet.
+func (c *Controller) repeated(outcome certshim.Outcome, deletion certificate.Decision) (again certificate.Decision, found bool) {
 	for _, d := range outcome.Certificates {
 		switch d.Action {
 		case certificate.Create:
 			if c.inventory.Underway(nameOf(d), d.Want, time.Now()) == 0 {
-				return false
+				return deletion, false
 			}
 		case certificate.Delete:
-			deletes = deletes || d.Name == deletion.Name && d.Guard == deletion.Guard
+			if d.Name == deletion.Name && d.Guard.UID == deletion.Guard.UID {
+				again, found = d, true
+			}
 		default:
 		}
 	}
-	return deletes
+	return again, found
 }
 
 // delete removes a Certificate if that is proven.
 func (c *Controller) delete(ctx context.Context, look *inventory.Look, d certificate.Decision) result {
-	proven, err := c.prove(ctx, look, d)
+	d, proven, err := c.prove(ctx, look, d)
 	switch {
 	case apierrors.IsForbidden(err):
 		return result{answer: cluster.Refused, after: aboutSlowRetry(), problem: unproven(d, err)}

@@ -87,6 +87,30 @@ func TestADeletionIsProvenByTheSourceAsItIsNow(t *testing.T) {
 	}
 }
 
+// cert-manager writes the status of the old Certificate while the source is read.
+func TestADeletionIsGuardedByTheCertificateAsItIsByThen(t *testing.T) {
+	c := newTestController(t, nil)
+	store := newStore(t, c)
+	c.writer = store
+	c.reconcile(t.Context(), see(t, c, ingress(issuer, "old")))
+	k := see(t, c, ingress(issuer, "new"))
+	writer := &script{}
+	c.writer = writer
+	c.readSource = func(_ context.Context, r cluster.Resource, _ source.Ref) (any, error) {
+		old := stored(store.all()["old"])
+		old.SetResourceVersion("2")
+		show(t, c, old)
+		return r.Transform(ingress(issuer, "new"))
+	}
+	c.reconcile(t.Context(), k)
+	if !slices.Equal(writer.requests, []string{"apply new", "delete old"}) {
+		t.Fatalf("requests %v", writer.requests)
+	}
+	if got := writer.guards[1]; got.ResourceVersion != "2" {
+		t.Errorf("the deletion is guarded by %+v", got)
+	}
+}
+
 // The old Certificate is what serves as long as the new one isn't there, whatever the reason.
 func TestNothingIsDeletedBeforeTheNewIsMade(t *testing.T) {
 	now := func() (*unstructured.Unstructured, error) { return ingress(issuer, "new"), nil }

@@ -38,7 +38,7 @@ func TestAMisspeltIssuerIsToldTheNearest(t *testing.T) {
 	events := shared.Watch(t, cluster.Events(), namespace)
 	shared.Apply(t, namespace, ingress("web", annotations{issuerKey: "corporat"}, "a.example.com"))
 	event := awaitWarning(t, events, "web", "IssuerNotFound")
-	wantIn(t, fmt.Sprint(field(event, "note")), "\n  cert-manager.io/issuer: corporate")
+	wantIn(t, fmt.Sprint(field(event, "note")), "; write cert-manager.io/issuer: corporate")
 }
 
 // The Certificate stays with the issuer it has until the other one is there.

@@ -92,7 +92,7 @@ func TestTheIssuerOfANamespace(t *testing.T) {
 
 	annotate("cert-manager.io/issuer-kind", "Isuer")
 	event := awaitWarning(t, events, "web", "BadIssuer")
-	wantIn(t, fmt.Sprint(field(event, "note")), "on Namespace "+namespace, "  cert-manager.io/issuer: team")
+	wantIn(t, fmt.Sprint(field(event, "note")), "on Namespace "+namespace, "cert-manager.io/issuer: team")
 	d.settled(t, namespace)
 	if got := field(d.certificate(t, namespace, "web-tls"), "spec|issuerRef|name"); got != "team" {
 		t.Errorf("the issuer is %v while the Namespace is wrong", got)
