@@ -5,6 +5,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strings"
 
 	"github.com/certshim/certshim/test/oracle"
 )
@@ -104,6 +105,9 @@ func (g generator) annotate(o *Object) {
 	}
 	if _, sized := o.Annotations[sizeKey]; sized && o.Annotations[algorithmKey] == "ECDSA" {
 		o.Annotations[sizeKey] = pick(g, []string{"256", "384", "521"})
+	}
+	if host := o.firstHost(); g.chance(0.02) && slices.Contains(goodHosts, host) {
+		o.Annotations[commonNameKey] = strings.ToUpper(host)
 	}
 	if g.chance(0.02) {
 		o.Annotations[ownIgnoreKey] = pick(g, []string{"true", "a-tls", "l0", "", "yes"})

@@ -132,4 +132,12 @@ func (o *Object) names() []string {
 	return names
 }
 
+// firstHost gives the first host of the first entry, "" where there is none.
+func (o *Object) firstHost() string {
+	if len(o.Entries) == 0 || len(o.Entries[0].Hosts) == 0 {
+		return ""
+	}
+	return o.Entries[0].Hosts[0]
+}
+
 func ptr[T any](v T) *T { return &v }

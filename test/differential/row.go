@@ -19,7 +19,7 @@ type Row struct {
 // those before it have left it.
 func Rows() []Row {
 	var rows []Row
-	for _, group := range [][]Row{existingRows(), objectRows(), issuerRows(), entryRows(), nameRows(), valueRows(), keepRows()} {
+	for _, group := range [][]Row{existingRows(), objectRows(), issuerRows(), entryRows(), nameRows(), valueRows(), othersRows(), keepRows()} {
 		rows = append(rows, group...)
 	}
 	return rows

@@ -102,20 +102,9 @@ func arrives(name, says string, path ...string) Row {
 	}
 }
 
-// keepRows are about what is not touched, and what goes.
-func keepRows() []Row {
+// othersRows are about what somebody else wrote to a Certificate and keeps.
+func othersRows() []Row {
 	return []Row{
-		{
-			Name: "broken-entry-loses-nothing",
-			Says: "While an entry of a Secret is broken, its Certificate gains names but loses none.",
-			Hits: func(s *situation) bool { return len(s.losers()) > 0 },
-			Then: func(s *situation) {
-				for _, name := range s.losers() {
-					keepNames(s.after[name], s.before[name])
-				}
-			},
-		},
-		commonNameRow(),
 		{
 			Name: "others-labels-stay",
 			Says: "A label that somebody else put on the Certificate stays.",
@@ -144,6 +133,23 @@ func keepRows() []Row {
 				}
 			},
 		},
+	}
+}
+
+// keepRows are about what is not touched, and what goes.
+func keepRows() []Row {
+	return []Row{
+		{
+			Name: "broken-entry-loses-nothing",
+			Says: "While an entry of a Secret is broken, its Certificate gains names but loses none.",
+			Hits: func(s *situation) bool { return len(s.losers()) > 0 },
+			Then: func(s *situation) {
+				for _, name := range s.losers() {
+					keepNames(s.after[name], s.before[name])
+				}
+			},
+		},
+		commonNameRow(),
 		{
 			Name: "shim-leaves-behind",
 			Says: "What cert-manager's shim wrote and nothing asks for any more stays when its Certificate is taken over.",

@@ -76,10 +76,10 @@ func (c *Case) Edit(certificate *unstructured.Unstructured) bool {
 	edited := false
 	for _, edit := range c.Edits {
 		switch edit {
-		case addsLabel, addsKeystore, changesSecretName, removesOwner:
+		case addsLabel, addsKeystore, changesSecretName, removesOwner, changesUsages, changesDuration, changesHistory:
 			edit.edit(certificate)
 			edited = true
-		case changesOwnerUID, changesOwnerKind, datesOwnerVersion, removesAll:
+		case changesOwnerUID, changesOwnerKind, datesOwnerVersion, removesAll, appliesDuration:
 		}
 	}
 	return edited

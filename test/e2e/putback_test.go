@@ -121,7 +121,7 @@ func onlyCertshimHolds(now, made *unstructured.Unstructured) bool {
 		if entry.Subresource != "" || entry.Manager == "certshim" {
 			continue
 		}
-		fields := string(entry.FieldsV1.Raw)
+		fields := entry.FieldsV1.GetRawString()
 		for _, asked := range []string{"f:duration", "f:dnsNames", "f:usages", "f:issuerRef", "f:privateKey", "f:subject", "f:secretTemplate", "f:secretName", "f:example.com/owner", "f:app"} {
 			if strings.Contains(fields, `"`+asked+`"`) {
 				return false
