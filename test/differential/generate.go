@@ -317,6 +317,11 @@ func (g generator) history(c *Case) {
 		c.Object.annotate(issuerKey, "ca")
 		c.Object.annotate(clusterIssuerKey, "ca")
 	}
+	if n := len(c.Object.Entries); g.chance(0.03) && n > 1 {
+		c.Object.Entries = c.Object.Entries[:n-1]
+		c.Object.annotate(issuerKey, "ca")
+		c.Object.annotate(clusterIssuerKey, "ca")
+	}
 	if g.chance(0.2) {
 		c.Edits = []Edit{pick(g, []Edit{
 			addsLabel, addsKeystore, changesSecretName, removesOwner, changesOwnerUID, changesOwnerKind, datesOwnerVersion, removesAll,

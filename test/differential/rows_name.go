@@ -93,7 +93,7 @@ func commonNameRow() Row {
 		Name: "common-name-spelt",
 		Says: "A common name that is one of the names but for its spelling is written as that is, an IP address in its shortest form.",
 		Hits: func(s *situation) bool {
-			return !s.unread["commonName"] && s.anyWanted(func(_ string, certificate map[string]any) bool {
+			return !s.issuerRefused && !s.unread["commonName"] && s.anyWanted(func(_ string, certificate map[string]any) bool {
 				return respelt(certificate) != get(certificate, "spec", "commonName")
 			})
 		},
