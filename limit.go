@@ -187,7 +187,7 @@ func isHost(text string) bool {
 	if names.IsIP(text) {
 		return true
 	}
-	name := strings.ReplaceAll(strings.ToLower(strings.TrimPrefix(text, "*.")), "_", "x")
+	name := strings.ReplaceAll(names.DNS(strings.TrimPrefix(text, "*.")), "_", "x")
 	return len(validation.IsDNS1123Subdomain(name)) == 0
 }
 
@@ -211,19 +211,12 @@ func coversURI(allowed, uri string) bool {
 	if err != nil || climbs(below.Path) || climbs(below.Opaque) {
 		return false
 	}
-	rest, is := strings.CutPrefix(canonicalURI(below), strings.TrimSuffix(canonicalURI(above), "/"))
+	rest, is := strings.CutPrefix(names.URI(below.String()), strings.TrimSuffix(names.URI(above.String()), "/"))
 	next := "/?#"
 	if above.Opaque != "" {
 		next += ":"
 	}
 	return is && (rest == "" || strings.ContainsRune(next, rune(rest[0])))
-}
-
-// canonicalURI is a URI with its scheme and host in lower case.
-func canonicalURI(uri *url.URL) string {
-	canonical := *uri
-	canonical.Scheme, canonical.Host = strings.ToLower(uri.Scheme), strings.ToLower(uri.Host)
-	return canonical.String()
 }
 
 // climbs says whether a path has an element that isn't a name: "." or "..", after a slash as some
@@ -244,8 +237,8 @@ func coversEmail(allowed, address string) bool {
 	if at < 0 || !isHost(address[at+1:]) {
 		return false
 	}
-	if allowedAt := strings.LastIndexByte(allowed, '@'); allowedAt >= 0 {
-		return address[:at] == allowed[:allowedAt] && strings.EqualFold(address[at:], allowed[allowedAt:])
+	if strings.Contains(allowed, "@") {
+		return names.Email(address) == names.Email(allowed)
 	}
 	return under(address[at+1:], allowed)
 }

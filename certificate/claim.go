@@ -85,22 +85,20 @@ func (c Claim) lacks(asked sans) []string {
 	}
 	var lacking []string
 	for line, name := range asked.lines() {
-		if !has(line) && !has(wildcardOf(line)) {
+		if !has(line) && !has(wildcardAbove(line)) {
 			lacking = append(lacking, name)
 		}
 	}
 	return lacking
 }
 
-// wildcardOf gives the line of the wildcard that a DNS name fits (RFC 9525 §6.3), or the line
-// itself.
-func wildcardOf(line string) string {
+// wildcardAbove gives the line of the wildcard that a DNS name fits, or the line itself.
+func wildcardAbove(line string) string {
 	name, isDNS := strings.CutPrefix(line, dnsLine)
-	_, domain, found := strings.Cut(name, ".")
-	if !isDNS || !found {
-		return line
+	if wildcard := names.Wildcard(name); isDNS && wildcard != "" {
+		return dnsLine + wildcard
 	}
-	return dnsLine + "*." + domain
+	return line
 }
 
 // addShared reports that another source has the Secret, as badly as it is: a name that its

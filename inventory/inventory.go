@@ -111,8 +111,8 @@ func (c *change) everySource() {
 	}
 }
 
-// watches says whether the objects of a namespace are read.
-func (i *Inventory) watches(namespace string) bool {
+// Watches says whether the objects of a namespace are read.
+func (i *Inventory) Watches(namespace string) bool {
 	return len(i.options.Namespaces) == 0 || slices.Contains(i.options.Namespaces, namespace)
 }
 

@@ -63,7 +63,7 @@ func (l *Look) withKnown(o certificate.Observed, item *Certificate) certificate.
 // absent says whether what isn't here doesn't exist, or can't be known.
 func (l *Look) absent(kind resolver.GroupKind, namespace string) certshim.Presence {
 	switch {
-	case namespace != "" && !l.watches(namespace):
+	case namespace != "" && !l.Watches(namespace):
 		return certshim.Unknown
 	case l.known[kind] == Whole:
 		return certshim.Absent
@@ -381,7 +381,7 @@ func (i *Inventory) finding(key resolver.IssuerKey) (resolver.Finding, bool) {
 	if item != nil {
 		return known.Found(item.seen), true
 	}
-	return known.NotFound(notServed, i.known[key.GroupKind] == Whole && (key.Namespace == "" || i.watches(key.Namespace))), true
+	return known.NotFound(notServed, i.known[key.GroupKind] == Whole && (key.Namespace == "" || i.Watches(key.Namespace))), true
 }
 
 // answer is what a decision would be told now, in a form that can be compared.
@@ -454,7 +454,7 @@ func (i *Inventory) namespaceAnswer(f fact) any {
 
 // knowledgeOf is how much is known where an object isn't there.
 func (i *Inventory) knowledgeOf(kind resolver.GroupKind, namespace string) Knowledge {
-	if namespace != "" && !i.watches(namespace) {
+	if namespace != "" && !i.Watches(namespace) {
 		return Unreadable
 	}
 	return i.known[kind]

@@ -243,7 +243,7 @@ func namedSecrets(object *source.Object) []string {
 	var secrets []string
 	for _, entry := range object.Entries {
 		for _, ref := range entry.Secrets {
-			if ref.Name != "" && (ref.Namespace == nil || *ref.Namespace == object.Namespace) {
+			if ref.Name != "" && ref.In(object.Namespace) {
 				secrets = append(secrets, ref.Name)
 			}
 		}

@@ -79,6 +79,14 @@ func URI(name string) string {
 	return scheme + Email(rest[:end]) + rest[end:]
 }
 
+// Wildcard gives the wildcard that a DNS name fits (RFC 9525 §6.3), or "" for a single label.
+func Wildcard(name string) string {
+	if _, domain, found := strings.Cut(name, "."); found {
+		return "*." + domain
+	}
+	return ""
+}
+
 // Exact is the form of what has only one spelling.
 func Exact(name string) string { return name }
 

@@ -97,7 +97,7 @@ func (j *judge) goodRef(ref SecretRef) bool {
 	if !kind {
 		j.refuseOf(ref.Path+".kind", ref.Kind, "only a Secret can be referenced", secretKind, spelt(ref.Kind, secretKind))
 	}
-	own := ref.Namespace == nil || *ref.Namespace == j.object.Namespace
+	own := ref.In(j.object.Namespace)
 	if !own {
 		j.refuse(ref.Path+".namespace", *ref.Namespace,
 			"the Secret is in another namespace; only Secrets of the object's own namespace are kept, whatever a ReferenceGrant allows")

@@ -73,6 +73,11 @@ type SecretRef struct {
 	Namespace *string
 }
 
+// In reports whether the Secret of an object in that namespace is in the same one.
+func (r SecretRef) In(namespace string) bool {
+	return r.Namespace == nil || *r.Namespace == namespace
+}
+
 // Parent is the Gateway a ListenerSet attaches to. Group and Kind have the CRD's defaults
 // filled in, Namespace the ListenerSet's own.
 type Parent struct {

@@ -3,7 +3,6 @@ package app
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -23,8 +22,6 @@ type documents struct {
 	// namespace of objects that have none.
 	namespace string
 	policy    *certshim.Policy
-	// namespaces are those that the controller works on; none means all.
-	namespaces []string
 	// definitions are the CRDs.
 	definitions []map[string]any
 	// strange are issuers, by their names, of kinds that nobody declares.
@@ -35,7 +32,7 @@ type documents struct {
 
 func newDocuments(policy *certshim.Policy, c configuration.Configuration, namespace string) *documents {
 	return &documents{
-		planInventory: newPlanInventory(policy, c), namespace: namespace, policy: policy, namespaces: c.Namespaces,
+		planInventory: newPlanInventory(policy, c), namespace: namespace, policy: policy,
 		requests: map[types.NamespacedName]request{},
 	}
 }
@@ -135,14 +132,10 @@ func (d *documents) addNamed(kind resolver.GroupKind, intake inventory.Intake, o
 	key := d.keyOf(source.GroupKind(kind), object)
 	_, replaced = d.places[key]
 	d.places[key] = at
-	if d.watches(key.Namespace()) {
+	if d.Watches(key.Namespace()) {
 		err = put(intake, object)
 	}
 	return replaced, err
-}
-
-func (d *documents) watches(namespace string) bool {
-	return len(d.namespaces) == 0 || slices.Contains(d.namespaces, namespace)
 }
 
 // put takes an object in. Of one that can't be read no more is known than that it is there.

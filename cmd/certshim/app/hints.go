@@ -3,7 +3,6 @@ package app
 import (
 	"fmt"
 	"strconv"
-	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -11,6 +10,7 @@ import (
 	"github.com/certshim/certshim/certificate"
 	"github.com/certshim/certshim/cmd/certshim/app/manifest"
 	"github.com/certshim/certshim/inventory"
+	"github.com/certshim/certshim/names"
 	"github.com/certshim/certshim/problem"
 	"github.com/certshim/certshim/source"
 )
@@ -54,9 +54,9 @@ func hostsWithTLS(spec map[string]any) (hosts map[string]bool, all bool) {
 	entries, _ := spec["tls"].([]any)
 	for _, item := range entries {
 		entry, _ := item.(map[string]any)
-		names, _ := entry["hosts"].([]any)
-		addTexts(hosts, names)
-		all = all || len(names) == 0
+		list, _ := entry["hosts"].([]any)
+		addTexts(hosts, list)
+		all = all || len(list) == 0
 	}
 	return hosts, all
 }
@@ -70,9 +70,9 @@ func addTexts(to map[string]bool, from []any) {
 }
 
 // covers says whether a host is one of the names, or one label below a wildcard among them.
-func covers(names map[string]bool, host string) bool {
-	_, parent, _ := strings.Cut(host, ".")
-	return names[host] || names["*."+parent]
+func covers(hosts map[string]bool, host string) bool {
+	wildcard := names.Wildcard(host)
+	return hosts[host] || wildcard != "" && hosts[wildcard]
 }
 
 // addHosts says which hosts have no TLS entry, but for those that get a certificate all the same,
@@ -94,8 +94,8 @@ func (one *planned) addHosts(hosts []located) {
 
 func dnsNames(c certificate.Decision) []any {
 	spec, _ := c.Config["spec"].(map[string]any)
-	names, _ := spec["dnsNames"].([]any)
-	return names
+	list, _ := spec["dnsNames"].([]any)
+	return list
 }
 
 func (one *planned) addLocated(found located) {
@@ -145,7 +145,7 @@ func isKept(c certificate.Decision) bool {
 func secretPath(object *source.Object, name string) string {
 	for _, entry := range object.Entries {
 		for _, ref := range entry.Secrets {
-			if ref.Name == name && (ref.Namespace == nil || *ref.Namespace == object.Namespace) {
+			if ref.Name == name && ref.In(object.Namespace) {
 				return ref.Path
 			}
 		}

@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/certshim/certshim/inventory"
+	"github.com/certshim/certshim/names"
 	"github.com/certshim/certshim/problem"
 	"github.com/certshim/certshim/resolver"
 	"github.com/certshim/certshim/source"
@@ -25,13 +26,17 @@ type request struct {
 
 // requestOf reads the spec of a Certificate; false if it asks for no DNS name.
 func requestOf(namespace string, spec map[string]any) (request, bool) {
-	names := map[string]bool{}
+	asked := map[string]bool{}
 	for _, field := range []string{"dnsNames", "ipAddresses"} {
 		list, _ := spec[field].([]any)
-		addTexts(names, list)
+		addTexts(asked, list)
+	}
+	forms := map[string]bool{}
+	for name := range asked {
+		forms[names.Host(name)] = true
 	}
 	dns, _ := spec["dnsNames"].([]any)
-	text := strings.ToLower(strings.Join(slices.Sorted(maps.Keys(names)), "\x00"))
+	text := strings.Join(slices.Sorted(maps.Keys(forms)), "\x00")
 	return request{issuer: issuerOf(namespace, spec), names: sha256.Sum256([]byte(text))}, len(dns) > 0
 }
 
@@ -70,7 +75,7 @@ func (d *documents) noteACME(kind resolver.GroupKind, issuer *unstructured.Unstr
 func (d *documents) noteRequest(c *unstructured.Unstructured) {
 	name := types.NamespacedName{Namespace: c.GetNamespace(), Name: c.GetName()}
 	delete(d.requests, name)
-	if name.Name == "" || !d.watches(name.Namespace) || metav1.GetControllerOf(c) != nil {
+	if name.Name == "" || !d.Watches(name.Namespace) || metav1.GetControllerOf(c) != nil {
 		return
 	}
 	spec, _ := c.Object["spec"].(map[string]any)

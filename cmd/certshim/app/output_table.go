@@ -35,7 +35,7 @@ func (t *tableWriter) write(one planned) error {
 	}
 	where := one.object.Kind + "/" + one.object.Name
 	for _, c := range one.outcome.Certificates {
-		t.row(one.object.Namespace, where, c.Name, string(c.Action), issuerCell(one.outcome.Issuer), names(c.Config), reason(c))
+		t.row(one.object.Namespace, where, c.Name, string(c.Action), issuerCell(one.outcome.Issuer), namesCell(c.Config), reason(c))
 	}
 	if len(one.outcome.Certificates) == 0 && one.shows() {
 		t.row(one.object.Namespace, where, "-", "-", issuerCell(one.outcome.Issuer), "-", nothing(one))
@@ -120,8 +120,8 @@ func issuerCell(issuer resolver.Issuer) string {
 	}
 }
 
-// names gives the first name of a Certificate, and how many more there are.
-func names(config map[string]any) string {
+// namesCell gives the first name of a Certificate, and how many more there are.
+func namesCell(config map[string]any) string {
 	var all []string
 	for _, field := range []string{"dnsNames", "ipAddresses", "uris", "emailAddresses"} {
 		found, _, _ := unstructured.NestedStringSlice(config, "spec", field)
