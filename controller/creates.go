@@ -16,7 +16,8 @@ const (
 	vanishing     = time.Minute
 	firstRemake   = 2 * time.Second
 	longestRemake = 5 * time.Minute
-	// maxMade bounds the Certificates that are remembered as just made.
+	// maxMade bounds the Certificates that are remembered as just made. One that is forgotten would
+	// be made again at once.
 	maxMade = 20000
 )
 
@@ -81,7 +82,7 @@ func (c *creates) wait(uid, name string, now time.Time) time.Duration {
 func (c *creates) made(uid, name string, now time.Time) {
 	c.lock.Lock()
 	defer c.lock.Unlock()
-	c.makeRoom(now)
+	makeRoom(c.by, maxMade, func(m made) bool { return m.over(now) })
 	id := c.of(uid, name)
 	c.by[id] = made{at: now, delay: c.by[id].delay}
 }
@@ -94,18 +95,18 @@ func (m made) over(now time.Time) bool {
 	return now.Sub(m.due) >= vanishing
 }
 
-// makeRoom forgets what is over, and as many others as it takes to have room for some time:
-// those would be made again at once.
-func (c *creates) makeRoom(now time.Time) {
-	if len(c.by) < maxMade {
+// makeRoom forgets what is over once there are too many, and as many others as it takes to have
+// room for some time.
+func makeRoom[K comparable, V any](remembered map[K]V, most int, over func(V) bool) {
+	if len(remembered) < most {
 		return
 	}
-	maps.DeleteFunc(c.by, func(_ uint64, m made) bool { return m.over(now) })
-	for id := range c.by {
-		if len(c.by) < maxMade*3/4 {
+	maps.DeleteFunc(remembered, func(_ K, v V) bool { return over(v) })
+	for k := range remembered {
+		if len(remembered) < most*3/4 {
 			return
 		}
-		delete(c.by, id)
+		delete(remembered, k)
 	}
 }
 

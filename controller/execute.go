@@ -51,11 +51,11 @@ func (c *Controller) execute(ctx context.Context, look *inventory.Look, ref sour
 		return result{answer: cluster.Done, after: wait, held: true}
 	}
 	if d.Action == certificate.Delete {
-		r := c.delete(ctx, look, d)
-		if r.written {
-			c.wrote(ref, d)
+		var proven bool
+		var r result
+		if d, r, proven = c.prove(ctx, look, d); !proven {
+			return r
 		}
-		return r
 	}
 	changed, err := c.send(ctx, look, d)
 	r := c.judge(look.Key(), d, err)
@@ -101,11 +101,12 @@ func (c *Controller) mayWrite(look *inventory.Look, ref source.Ref, d certificat
 		}
 		wait = c.creates.wait(ref.UID, d.Name, now)
 	}
-	if wait == 0 {
-		wait = c.breaker.wait(look.Key(), now)
-	}
 	if later, may := c.disputes.mayApply(d, now); !may {
 		return later, false
+	}
+	// Only what is sent may be the one that tries whether a webhook is back.
+	if wait == 0 {
+		wait = c.breaker.wait(look.Key(), now)
 	}
 	switch {
 	case wait > 0 || !d.Paced:

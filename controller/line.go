@@ -2,9 +2,13 @@ package controller
 
 import (
 	"context"
+	"strconv"
 	"sync"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/certshim/certshim/problem"
 	"github.com/certshim/certshim/source"
 )
 
@@ -22,6 +26,31 @@ type notice struct {
 }
 
 func (n notice) size() int { return noticeSize + len(n.note) + len(n.name) }
+
+// newNotice is the notice of a problem. Where it is told for the first time, the name of the Event
+// is the same for every process, so that a restart tells nothing twice.
+func newNotice(ref source.Ref, p problem.Problem, known *remembered, now time.Time) notice {
+	kind, suffix := corev1.EventTypeWarning, ""
+	if p.Severity == problem.Info {
+		kind = corev1.EventTypeNormal
+	}
+	if known.times > 0 {
+		suffix = strconv.FormatInt(now.UnixNano(), 36)
+	}
+	return notice{
+		problem: known.id, kind: kind, reason: string(p.Reason), note: noteOf(p), at: now,
+		name: eventName(ref, p.Identity(), suffix),
+	}
+}
+
+// noteOf is a problem as one line that fits. Of one that is too long the message is cut, which may
+// quote anything, and not what comes after it: how to mend it.
+func noteOf(p problem.Problem) string {
+	if over := len(p.Error()) - maxNote; over > 0 {
+		p.Message = cut(p.Message, max(len(p.Message)-over, maxNote/4))
+	}
+	return cut(p.Error(), maxNote)
+}
 
 // letter is a notice and its object.
 type letter struct {

@@ -84,9 +84,9 @@ func (m *memory) isTelling(id uint64) bool {
 	return r != nil && r.present && r.told
 }
 
-// see takes what a look has found. It gives the problems that have lasted long enough to be told,
-// and the time after which another will have.
-func (m *memory) see(f found, patience time.Duration, now time.Time) (settled []problem.Problem, after time.Duration) {
+// see takes what a look has found. It gives the problems that have lasted long enough to count,
+// what is to be told of them, and the time after which another will have.
+func (m *memory) see(f found, patience time.Duration, now time.Time) (settled, told []problem.Problem, after time.Duration) {
 	m.news = map[class]int{}
 	for i := range m.known {
 		m.known[i].was, m.known[i].present, m.known[i].stays = m.known[i].present, false, false
@@ -105,11 +105,12 @@ func (m *memory) see(f found, patience time.Duration, now time.Time) (settled []
 		}
 	}
 	settled = append(settled, m.seeBeyond(f.problems[len(one):])...)
-	if rest := restOf(settled); len(rest) > 0 {
-		m.note(summary(rest), now)
+	told = toTell(settled)
+	for _, p := range told {
+		m.note(p, now) // a summary, or one of those beyond
 	}
 	m.leave(f.held)
-	return settled, after
+	return settled, told, after
 }
 
 // note notes that a problem is there.
@@ -184,26 +185,14 @@ func (m *memory) tally(seen []problem.Problem) map[class]int {
 	return all
 }
 
-// toTell are the problems that are worth an Event each, and what sums up the rest.
+// toTell are the problems that are worth an Event each, and what sums up the rest, which doesn't
+// replace a single one.
 func toTell(settled []problem.Problem) []problem.Problem {
-	events := eventsOf(settled)
-	if rest := restOf(settled); len(rest) > 0 {
-		return append(events[:maxReported:maxReported], summary(rest))
-	}
-	return events
-}
-
-func eventsOf(problems []problem.Problem) []problem.Problem {
-	return slices.DeleteFunc(slices.Clone(problems), func(p problem.Problem) bool { return !p.IsEvent() })
-}
-
-// restOf are those that are summed up: none where that would replace a single one.
-func restOf(settled []problem.Problem) []problem.Problem {
-	events := eventsOf(settled)
+	events := slices.DeleteFunc(slices.Clone(settled), func(p problem.Problem) bool { return !p.IsEvent() })
 	if len(events) <= maxReported+1 {
-		return nil
+		return events
 	}
-	return events[maxReported:]
+	return append(events[:maxReported:maxReported], summary(events[maxReported:]))
 }
 
 // summary is one problem for many, which are sorted, the worst first.

@@ -18,12 +18,31 @@ import (
 // readSource reads one source from the API server. What it gives is what the inventory packs.
 type readSource func(ctx context.Context, r cluster.Resource, ref source.Ref) (packed any, err error)
 
-// prove reads the source before one of its Certificates is deleted: two watches may be seconds
-// apart, so that what is in memory may be a source from before it named the Secret. The deletion
-// is proven if the source is gone, or another object by now, or if the decision about the source
-// as it is now deletes the same Certificate; that decision is given, as the Certificate may have another
-// resourceVersion by now. Otherwise the watch is behind, and wakes the source once it isn't.
-func (c *Controller) prove(ctx context.Context, look *inventory.Look, d certificate.Decision) (deletion certificate.Decision, proven bool, err error) {
+// prove gives a deletion that may be sent, or what becomes of one that may not.
+func (c *Controller) prove(ctx context.Context, look *inventory.Look, d certificate.Decision) (deletion certificate.Decision, r result, proven bool) {
+	deletion, proven, err := c.decideLive(ctx, look, d)
+	switch {
+	case apierrors.IsForbidden(err):
+		r = result{answer: cluster.Refused, after: aboutSlowRetry(), problem: unproven(d, err)}
+	case err != nil:
+		r = result{answer: cluster.Failed, err: err}
+	case look.Stale():
+		r = result{answer: cluster.Done}
+	case !proven:
+		r = result{answer: cluster.Done, after: aboutSlowRetry()}
+	default:
+		return deletion, result{}, true
+	}
+	return d, r, false
+}
+
+// decideLive reads the source before one of its Certificates is deleted: two watches may be
+// seconds apart, so that what is in memory may be a source from before it named the Secret. The
+// deletion is proven if the source is gone, or another object by now, or if the decision about the
+// source as it is now deletes the same Certificate; that decision is given, as the Certificate may
+// have another resourceVersion by now. Otherwise the watch is behind, and wakes the source once it
+// isn't.
+func (c *Controller) decideLive(ctx context.Context, look *inventory.Look, d certificate.Decision) (deletion certificate.Decision, proven bool, err error) {
 	remembered, _ := look.Object()
 	ref := remembered.Ref
 	kind, known := look.Policy().Kinds.Lookup(ref.Group, ref.Kind)
@@ -65,23 +84,6 @@ func (c *Controller) repeated(outcome certshim.Outcome, deletion certificate.Dec
 		}
 	}
 	return again, found
-}
-
-// delete removes a Certificate if that is proven.
-func (c *Controller) delete(ctx context.Context, look *inventory.Look, d certificate.Decision) result {
-	d, proven, err := c.prove(ctx, look, d)
-	switch {
-	case apierrors.IsForbidden(err):
-		return result{answer: cluster.Refused, after: aboutSlowRetry(), problem: unproven(d, err)}
-	case err != nil:
-		return result{answer: cluster.Failed, err: err}
-	case look.Stale():
-		return result{answer: cluster.Done}
-	case !proven:
-		return result{answer: cluster.Done, after: aboutSlowRetry()}
-	}
-	_, err = c.send(ctx, look, d)
-	return c.judge(look.Key(), d, err)
 }
 
 func unproven(d certificate.Decision, err error) problem.Problem {

@@ -118,29 +118,12 @@ func (d *disputes) isNews(uid string, change certificate.Conflict, now time.Time
 func (d *disputes) make(uid string, now time.Time) *dispute {
 	known := d.of[uid]
 	if known == nil {
-		if len(d.of) >= maxDisputes {
-			d.makeRoom(now)
-		}
+		makeRoom(d.of, maxDisputes, func(known *dispute) bool { return now.Sub(known.last) >= peace })
 		known = &dispute{told: map[certificate.Conflict]time.Time{}}
 		d.of[strings.Clone(uid)] = known
 	}
 	known.last = now
 	return known
-}
-
-// makeRoom forgets the Certificates that nobody changes any more, or else any.
-func (d *disputes) makeRoom(now time.Time) {
-	for uid, known := range d.of {
-		if now.Sub(known.last) >= peace {
-			delete(d.of, uid)
-		}
-	}
-	for uid := range d.of {
-		if len(d.of) < maxDisputes {
-			return
-		}
-		delete(d.of, uid)
-	}
 }
 
 // sayPutBack tells whose changes were put back: once for each field and manager, until they leave it

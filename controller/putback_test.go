@@ -73,6 +73,22 @@ func TestPutBackSlowsDown(t *testing.T) {
 	}
 }
 
+// What isn't sent doesn't find out whether a webhook is back, and takes the turn of none that does.
+func TestAPutBackThatWaitsProbesNoWebhook(t *testing.T) {
+	c := newTestController(t, &script{})
+	look := lookAt(t, c, see(t, c, ingress(issuer, "tls")))
+	now := time.Now()
+	c.breaker.failed("w", look.Key(), now.Add(-2*firstPause))
+	d := certificate.Decision{Namespace: "shop", Name: "tls", Action: certificate.Apply, Guard: certificate.Guard{UID: "u"}}
+	c.disputes.inVain(d, now)
+	if _, may := c.mayWrite(look, source.Ref{}, d); may {
+		t.Fatal("it may be written")
+	}
+	if wait := c.breaker.wait(at("shop", "other"), now); wait != 0 {
+		t.Errorf("another write waits %s to try the webhook", wait)
+	}
+}
+
 // One Event for each field and manager, until an hour passes without.
 func TestPutBackIsToldOncePerFight(t *testing.T) {
 	d := newDisputes()

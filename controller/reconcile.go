@@ -156,10 +156,9 @@ func (c *Controller) executeAll(ctx context.Context, look *inventory.Look, outco
 			conflicts = append(conflicts, name)
 		case cluster.Outdated, cluster.Forbidden, cluster.Unsent, cluster.Failed:
 			next.merge(c.failed(look.Key(), outcome.Source, r.err))
-		case cluster.Done, cluster.Refused, cluster.Terminating, cluster.Gone, cluster.WebhookDown:
-		}
-		if r.answer == cluster.Terminating {
+		case cluster.Terminating:
 			c.reporter.ends(d.Namespace, time.Now())
+		case cluster.Done, cluster.Refused, cluster.Gone, cluster.WebhookDown:
 		}
 		next.merge(requeue{retry: r.soon, after: r.after, held: r.held})
 	}

@@ -4,11 +4,8 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
-	"strconv"
 	"sync"
 	"time"
-
-	corev1 "k8s.io/api/core/v1"
 
 	"github.com/certshim/certshim/problem"
 	"github.com/certshim/certshim/source"
@@ -86,9 +83,9 @@ func (r *reporter) report(k key, f found, now time.Time) time.Duration {
 		m = &memory{}
 		r.sources[k] = m
 	}
-	seen, after := m.see(f, r.patience, now)
+	seen, told, after := m.see(f, r.patience, now)
 	r.count(m, seen)
-	r.tell(k, f.source, m, seen, now)
+	r.tell(k, f.source, m, told, now)
 	if len(m.known) == 0 {
 		delete(r.sources, k)
 	}
@@ -113,10 +110,10 @@ func (r *reporter) ends(namespace string, now time.Time) {
 }
 
 // tell puts what is new into the line, and takes out what waits there and isn't so any more.
-func (r *reporter) tell(k key, ref source.Ref, m *memory, seen []problem.Problem, now time.Time) {
+func (r *reporter) tell(k key, ref source.Ref, m *memory, told []problem.Problem, now time.Time) {
 	ref = cloned(ref)
 	var notices []notice
-	for _, p := range toTell(seen) {
+	for _, p := range told {
 		known := m.find(identity(p))
 		if known.told {
 			continue
@@ -131,31 +128,6 @@ func (r *reporter) tell(k key, ref source.Ref, m *memory, seen []problem.Problem
 	}
 	delete(r.missed, k)
 	r.miss(r.record.warnings.put(k, ref, func(n notice) bool { return n.problem == 0 || m.isTelling(n.problem) }, notices...))
-}
-
-// newNotice is the notice of a problem. Where it is told for the first time, the name of the Event
-// is the same for every process, so that a restart tells nothing twice.
-func newNotice(ref source.Ref, p problem.Problem, known *remembered, now time.Time) notice {
-	kind, suffix := corev1.EventTypeWarning, ""
-	if p.Severity == problem.Info {
-		kind = corev1.EventTypeNormal
-	}
-	if known.times > 0 {
-		suffix = strconv.FormatInt(now.UnixNano(), 36)
-	}
-	return notice{
-		problem: known.id, kind: kind, reason: string(p.Reason), note: noteOf(p), at: now,
-		name: eventName(ref, p.Identity(), suffix),
-	}
-}
-
-// noteOf is a problem as one line that fits. Of one that is too long the message is cut, which may
-// quote anything, and not what comes after it: how to mend it.
-func noteOf(p problem.Problem) string {
-	if over := len(p.Error()) - maxNote; over > 0 {
-		p.Message = cut(p.Message, max(len(p.Message)-over, maxNote/4))
-	}
-	return cut(p.Error(), maxNote)
 }
 
 // miss notes what was dropped, to be told later.

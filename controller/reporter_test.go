@@ -293,6 +293,24 @@ func TestTheMemoryOfAnObjectIsBounded(t *testing.T) {
 	}
 }
 
+// An object may have so many problems that must last a moment that the first one to be told is not
+// among those that are known one by one.
+func TestAProblemBeyondThoseThatAreKnownIsTold(t *testing.T) {
+	reporter, k := newTestReporter(t), at("shop", "web")
+	reporter.patience = settling
+	var problems []problem.Problem
+	for i := range maxKnown {
+		problems = append(problems, problem.Problem{Severity: problem.Error, Reason: problem.IssuerNotFound, Message: fmt.Sprint(i)})
+	}
+	problems = append(problems, bad("beyond"))
+	for range 2 {
+		reporter.report(k, found{source: source.Ref{Name: "web"}, problems: problems}, noon)
+	}
+	if got := taken(reporter); len(got) != 1 {
+		t.Errorf("told are %v", got)
+	}
+}
+
 func TestEventNames(t *testing.T) {
 	web := source.Ref{Name: "web", UID: "u"}
 	long := source.Ref{Name: strings.Repeat("a", 199) + "." + strings.Repeat("b", 53), UID: "u"}
