@@ -134,10 +134,10 @@ func newIssuersMetric(i *inventory.Inventory) issuersMetric {
 	}
 }
 
-// Describe is of [prometheus.Collector].
+// Describe implements [prometheus.Collector].
 func (m issuersMetric) Describe(to chan<- *prometheus.Desc) { to <- m.description }
 
-// Collect is of [prometheus.Collector].
+// Collect implements [prometheus.Collector].
 func (m issuersMetric) Collect(to chan<- prometheus.Metric) {
 	states := map[resolver.Readiness]string{resolver.Ready: "ready", resolver.NotReady: "not_ready", resolver.ReadyUnknown: "unknown"}
 	for issuers, n := range m.inventory.CountIssuers() {

@@ -109,7 +109,7 @@ func newBoundedListener(inner net.Listener, most int) *boundedListener {
 	return &boundedListener{inner, make(chan struct{}, most)}
 }
 
-// Accept is of [net.Listener].
+// Accept implements [net.Listener].
 func (l *boundedListener) Accept() (net.Conn, error) {
 	l.places <- struct{}{}
 	connection, err := l.Listener.Accept()
@@ -126,7 +126,7 @@ type boundedConnection struct {
 	leave func()
 }
 
-// Close is of [net.Conn].
+// Close implements [net.Conn].
 func (c *boundedConnection) Close() error {
 	defer c.leave()
 	return c.Conn.Close()

@@ -13,7 +13,7 @@ import (
 
 var _ certshim.Observed = (*Look)(nil)
 
-// Certificate is of [certshim.Observed].
+// Certificate implements [certshim.Observed].
 func (l *Look) Certificate(namespace, certificateName string) (certificate.Observed, certshim.Presence) {
 	n := nameOf(namespace, certificateName)
 	l.lock.RLock()
@@ -73,7 +73,7 @@ func (l *Look) absent(kind resolver.GroupKind, namespace string) certshim.Presen
 	return certshim.Unknown
 }
 
-// CertificatesOf is of [certshim.Observed]. A source reads those that are its own, always: it
+// CertificatesOf implements [certshim.Observed]. A source reads those that are its own, always: it
 // wakes whenever one of them changes.
 func (l *Look) CertificatesOf(ref source.Ref) []certificate.Observed {
 	l.lock.RLock()
@@ -94,7 +94,7 @@ func sortByName(list []certificate.Observed) {
 	slices.SortFunc(list, func(a, b certificate.Observed) int { return strings.Compare(a.Name, b.Name) })
 }
 
-// CertificatesWriting is of [certshim.Observed].
+// CertificatesWriting implements [certshim.Observed].
 func (l *Look) CertificatesWriting(namespace, secretName string) []certificate.Observed {
 	n := nameOf(namespace, secretName)
 	l.lock.RLock()
@@ -114,7 +114,7 @@ func (l *Look) CertificatesWriting(namespace, secretName string) []certificate.O
 	return found
 }
 
-// First is of [certshim.Observed].
+// First implements [certshim.Observed].
 func (l *Look) First(namespace, secretName string, claim func(*source.Object) certificate.Claim) *certificate.Rival {
 	n := nameOf(namespace, secretName)
 	after := (*Source)(nil)
@@ -152,7 +152,7 @@ func (l *Look) older(n name, after *Source) claim {
 	return claim{}
 }
 
-// Rival is of [certshim.Observed].
+// Rival implements [certshim.Observed].
 func (l *Look) Rival(owner certificate.Owner, namespace, secretName string, claim func(*source.Object) certificate.Claim) *certificate.Rival {
 	found := l.owning(owner, nameOf(namespace, secretName))
 	if found.source == nil {
@@ -196,7 +196,7 @@ func (l *Look) rival(c claim, secretName string, judge func(*source.Object) cert
 	return &certificate.Rival{Source: object.Ref, Claim: l.judge(c.source, secretName, judge)}
 }
 
-// Source is of [certshim.Observed].
+// Source implements [certshim.Observed].
 func (l *Look) Source(kind source.GroupKind, namespace, sourceName string) (*source.Object, certshim.Presence) {
 	l.lock.RLock()
 	l.asks(sourceFact(kind, namespace, sourceName))
@@ -216,7 +216,7 @@ func (l *Look) Source(kind source.GroupKind, namespace, sourceName string) (*sou
 	return object, certshim.Present
 }
 
-// NamespaceLabels is of [certshim.Observed].
+// NamespaceLabels implements [certshim.Observed].
 func (l *Look) NamespaceLabels(namespace string) (map[string]string, certshim.Presence) {
 	item, presence := l.namespace(asksLabels, namespace)
 	if item == nil {
@@ -226,7 +226,7 @@ func (l *Look) NamespaceLabels(namespace string) (map[string]string, certshim.Pr
 	return labels, presence
 }
 
-// NamespaceAnnotations is of [certshim.Observed].
+// NamespaceAnnotations implements [certshim.Observed].
 func (l *Look) NamespaceAnnotations(namespace string) (map[string]string, certshim.Presence) {
 	item, presence := l.namespace(asksAnnotations, namespace)
 	if item == nil {
@@ -250,7 +250,7 @@ func (l *Look) namespace(question question, namespace string) (*Namespace, certs
 	return nil, presence
 }
 
-// HasField is of [certshim.Observed].
+// HasField implements [certshim.Observed].
 func (l *Look) HasField(path string) bool {
 	l.lock.RLock()
 	defer l.lock.RUnlock()
@@ -260,13 +260,13 @@ func (l *Look) HasField(path string) bool {
 	return l.fields.Has(path)
 }
 
-// Served is of [certshim.Observed].
+// Served implements [certshim.Observed].
 func (l *Look) Served() resolver.Served { return servedSeen{l} }
 
 // servedSeen is what is served, as a decision sees it.
 type servedSeen struct{ *Look }
 
-// Scope is of [resolver.Served].
+// Scope implements [resolver.Served].
 func (v servedSeen) Scope(kind resolver.GroupKind) (resolver.Scope, bool) {
 	v.lock.RLock()
 	defer v.lock.RUnlock()
@@ -274,7 +274,7 @@ func (v servedSeen) Scope(kind resolver.GroupKind) (resolver.Scope, bool) {
 	return v.served.Scope(kind)
 }
 
-// Groups is of [resolver.Served].
+// Groups implements [resolver.Served].
 func (v servedSeen) Groups(kind string) []string {
 	v.lock.RLock()
 	defer v.lock.RUnlock()
@@ -282,7 +282,7 @@ func (v servedSeen) Groups(kind string) []string {
 	return v.served.Groups(kind)
 }
 
-// Issuers is of [resolver.Served].
+// Issuers implements [resolver.Served].
 func (v servedSeen) Issuers() []resolver.GroupKind {
 	v.lock.RLock()
 	defer v.lock.RUnlock()
@@ -290,13 +290,13 @@ func (v servedSeen) Issuers() []resolver.GroupKind {
 	return v.served.Issuers()
 }
 
-// Issuers is of [certshim.Observed].
+// Issuers implements [certshim.Observed].
 func (l *Look) Issuers() resolver.Issuers { return issuersSeen{l} }
 
 // issuersSeen is what is known of issuers, as a decision sees it.
 type issuersSeen struct{ *Look }
 
-// Find is of [resolver.Issuers]. What a plugin says counts, but whether the issuer exists is
+// Find implements [resolver.Issuers]. What a plugin says counts, but whether the issuer exists is
 // the cluster's to tell.
 func (v issuersSeen) Find(key resolver.IssuerKey) (resolver.Finding, bool) {
 	v.lock.RLock()
@@ -309,7 +309,7 @@ func (v issuersSeen) Find(key resolver.IssuerKey) (resolver.Finding, bool) {
 	return finding.WithoutReadiness(), spoken
 }
 
-// Readiness is of [resolver.Issuers]. It is asked where something is written. That an issuer is
+// Readiness implements [resolver.Issuers]. It is asked where something is written. That an issuer is
 // ready then is not noted: later it doesn't matter.
 func (v issuersSeen) Readiness(key resolver.IssuerKey) (ready resolver.Readiness, reason, message string) {
 	v.lock.RLock()
@@ -337,7 +337,7 @@ func (v issuersSeen) plugged(key resolver.IssuerKey) (resolver.Finding, bool) {
 	return v.options.Plugins.Find(key)
 }
 
-// Near is of [resolver.Issuers].
+// Near implements [resolver.Issuers].
 func (v issuersSeen) Near(kind resolver.GroupKind, namespace, issuerName string, same bool) string {
 	question := asksNear
 	if same {

@@ -23,7 +23,7 @@ type boundedHandler struct {
 	used int
 }
 
-// Handle is of [slog.Handler].
+// Handle implements [slog.Handler].
 func (h boundedHandler) Handle(ctx context.Context, record slog.Record) error {
 	names := 0
 	values := []string{record.Message}
@@ -45,7 +45,7 @@ func (h boundedHandler) Handle(ctx context.Context, record slog.Record) error {
 	return h.Handler.Handle(ctx, cut)
 }
 
-// WithAttrs is of [slog.Handler].
+// WithAttrs implements [slog.Handler].
 func (h boundedHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
 	const share = maxLogLine / 32
 	all := make([]slog.Attr, len(attrs))
@@ -57,7 +57,7 @@ func (h boundedHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
 	return h
 }
 
-// WithGroup is of [slog.Handler].
+// WithGroup implements [slog.Handler].
 func (h boundedHandler) WithGroup(name string) slog.Handler {
 	h.used += len(name)
 	h.Handler = h.Handler.WithGroup(name)
