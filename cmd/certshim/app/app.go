@@ -91,6 +91,7 @@ func programName(args []string) string {
 }
 
 func newRoot(name string, streams Streams, b build) *cobra.Command {
+	version := false
 	root := &cobra.Command{
 		Use:   "certshim",
 		Short: "Annotated Ingresses, Gateways and ListenerSets to cert-manager Certificates",
@@ -100,15 +101,20 @@ listenerset-shim.
 
 ` + exitHelp,
 		Annotations:   map[string]string{cobra.CommandDisplayNameAnnotation: name},
-		Version:       readVersion().Version,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if version {
+				return printVersion(streams, readVersion(), "")
+			}
+			return cmd.Help()
+		},
 	}
+	// cobra's own flag needs text/template, which keeps the linker from leaving unused methods out.
+	root.Flags().BoolVar(&version, "version", false, "print the version of this build")
 	root.SetIn(streams.In)
 	root.SetOut(streams.Out)
 	root.SetErr(streams.ErrOut)
-	root.SetVersionTemplate(versionLine(readVersion()))
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return errors.Join(err, errors.New("see '"+cmd.CommandPath()+" --help'"))
 	})

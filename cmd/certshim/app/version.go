@@ -58,14 +58,10 @@ func newVersion(streams Streams) *cobra.Command {
 	return cmd
 }
 
-func versionLine(v buildVersion) string {
-	return fmt.Sprintf("certshim %s (%s, %s)\n", v.Version, v.GoVersion, v.Platform)
-}
-
 func printVersion(streams Streams, v buildVersion, format string) error {
 	switch format {
 	case "":
-		_, err := fmt.Fprint(streams.Out, versionLine(v))
+		_, err := fmt.Fprintf(streams.Out, "certshim %s (%s, %s)\n", v.Version, v.GoVersion, v.Platform)
 		return err
 	case formatJSON:
 		return writeJSON(streams.Out, v)
