@@ -22,10 +22,11 @@ var mayReach = map[string][]string{
 	".":             {"names", "problem", "declaration", "annotations", "source", "resolver", "certificate"},
 	"configuration": {"names", "problem", "declaration", "annotations", "source", "resolver", "certificate", "."},
 	"inventory":     {"names", "problem", "declaration", "annotations", "source", "resolver", "certificate", "."},
+	"issuance":      {"names", "problem", "declaration", "resolver"},
 	"cluster":       {"names", "problem", "declaration", "annotations", "source", "resolver", "certificate", ".", "inventory"},
 	"controller":    {"names", "problem", "declaration", "annotations", "source", "resolver", "certificate", ".", "configuration", "inventory", "cluster"},
 	"plugins":       {"names", "problem", "declaration", "resolver"},
-	"cmd":           {"names", "problem", "declaration", "annotations", "source", "resolver", "certificate", ".", "configuration", "inventory", "plugins", "cluster", "controller"},
+	"cmd":           {"names", "problem", "declaration", "annotations", "source", "resolver", "certificate", ".", "configuration", "inventory", "plugins", "cluster", "controller", "issuance"},
 }
 
 // Rooms that stand on the line to the API server.

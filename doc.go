@@ -47,6 +47,7 @@
 //	certshim       (here) Decide
 //	configuration  the operator's file and flags, as a Policy and settings
 //	inventory      what is known of a cluster or of documents, and who depends on it
+//	issuance       cert-manager's side: how far a Certificate has come, and where it hangs
 //	cluster        the API server: connection, discovery, feeds, writes
 //	controller     queue, workers, execution, leader election, Events, metrics
 //	plugins        resolvers that need code; imported by cmd alone

@@ -39,6 +39,8 @@ type reading struct {
 	all, own []string
 	// read are the kinds that need not be read any more, and forbidden those that may not be.
 	read, forbidden map[resolver.GroupKind]bool
+	// lenient goes on where a kind may not be listed; it can't be known then.
+	lenient bool
 }
 
 // newReading asks the cluster what it serves. The namespace is the one whose sources are asked
@@ -79,20 +81,28 @@ func newReading(ctx context.Context, flags *connectionFlags, policy *certshim.Po
 // readAll reads the sources, Certificates and issuers, and what else decisions ask for.
 func (r *reading) readAll(ctx context.Context) error {
 	for _, kind := range r.policy.Kinds.All() {
-		if err := r.readSources(ctx, kind); err != nil {
+		if err := r.permitted(r.readSources(ctx, kind)); err != nil {
 			return err
 		}
 	}
 	if err := r.readIssuers(ctx); err != nil {
 		return err
 	}
-	if err := r.readCertificates(ctx); err != nil {
+	if err := r.permitted(r.readCertificates(ctx)); err != nil {
 		return err
 	}
 	if r.served.Lacks(inventory.CertificateKind()) {
 		r.notes = append(r.notes, noCertificates)
 	}
 	return r.readNeeds(ctx)
+}
+
+// permitted leaves out the error of a kind that may not be listed, where that is no failure.
+func (r *reading) permitted(err error) error {
+	if r.lenient && apierrors.IsForbidden(err) {
+		return nil
+	}
+	return err
 }
 
 // readSources lists those of a kind. A Gateway may be the parent of a ListenerSet of another
@@ -249,6 +259,9 @@ func (r *reading) list(ctx context.Context, resource schema.GroupVersionResource
 	return nil
 }
 
+// errNotPermitted is that of a Certificate that may not be read, where that is no failure.
+var errNotPermitted = errors.New("it may not be read")
+
 // readLive is a [liveReader].
 func (r *reading) readLive(ctx context.Context, name types.NamespacedName) (*certificate.Observed, error) {
 	client, err := r.connection.Dynamic(nil, nil)
@@ -258,6 +271,9 @@ func (r *reading) readLive(ctx context.Context, name types.NamespacedName) (*cer
 	object, err := client.Resource(certificate.Resource()).Namespace(name.Namespace).Get(ctx, name.Name, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
 		return nil, nil
+	}
+	if r.lenient && apierrors.IsForbidden(err) {
+		return nil, errNotPermitted
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read Certificate %s: %w", name, err)

@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/tools/clientcmd/api"
 
+	"github.com/certshim/certshim/certificate"
 	"github.com/certshim/certshim/cluster"
 	"github.com/certshim/certshim/source"
 )
@@ -151,4 +152,33 @@ func (o *issuersOptions) completeIssuers(cmd *cobra.Command, _ []string, _ strin
 	}
 	slices.Sort(words)
 	return slices.Compact(words), cobra.ShellCompDirectiveNoFileComp
+}
+
+// completeObjects completes the argument of explain: a kind, and behind it a name.
+func (o *explainOptions) completeObjects(cmd *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
+	const noFiles = cobra.ShellCompDirectiveNoFileComp
+	ctx, cancel := context.WithTimeout(cmd.Context(), completionTimeout)
+	defer cancel()
+	kind, _, qualified := strings.Cut(word, "/")
+	switch {
+	case len(args) == 1 && !strings.Contains(args[0], "/"):
+		return o.objectNames(ctx, args[0]), noFiles
+	case len(args) > 0:
+		return nil, noFiles
+	case qualified:
+		var words []string
+		for _, name := range o.objectNames(ctx, kind) {
+			words = append(words, kind+"/"+name)
+		}
+		return words, noFiles
+	}
+	return append(kindNames(), "certificate"), noFiles
+}
+
+func (o *explainOptions) objectNames(ctx context.Context, kind string) []string {
+	if !isCertificate(kind) {
+		return o.plan.sourceNames(ctx, strings.ToLower(kind))
+	}
+	namespace, _ := o.plan.clusterNamespace()
+	return o.plan.connection.names(ctx, certificate.Resource(), namespace)
 }

@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"bytes"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"maps"
@@ -21,6 +22,7 @@ import (
 	"github.com/certshim/certshim/cmd/certshim/app"
 	"github.com/certshim/certshim/configuration"
 	"github.com/certshim/certshim/controller"
+	"github.com/certshim/certshim/issuance"
 	"github.com/certshim/certshim/plugins"
 	"github.com/certshim/certshim/problem"
 )
@@ -365,5 +367,35 @@ func checkOurs(t *testing.T, page, command string, arguments []string) {
 	needs := regexp.MustCompile(`no cluster:|read the kubeconfig:|read --config: stat|read -f: stat (manifests|chart)`)
 	if exit == 2 && !needs.MatchString(stderr) {
 		t.Errorf("%s: %q ends with %d: %s", page, command, exit, stderr)
+	}
+}
+
+// The page of hangs has a section for each code, and the changelog their number.
+func TestHangsPageHasEveryCode(t *testing.T) {
+	all := pages(t)
+	var want, got []string
+	for _, code := range issuance.Codes() {
+		want = append(want, string(code.Code))
+	}
+	for _, found := range regexp.MustCompile(`(?m)^## (\w+)$`).FindAllStringSubmatch(all["docs/hangs.md"], -1) {
+		got = append(got, found[1])
+	}
+	slices.Sort(want)
+	slices.Sort(got)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-code +page)\n%s", diff)
+	}
+	if number := fmt.Sprintf("[%d places](docs/hangs.md)", len(want)); !strings.Contains(all["CHANGELOG.md"], number) {
+		t.Errorf("the changelog doesn't say %s", number)
+	}
+}
+
+// The page of explain has every flag that is its own.
+func TestExplainPageHasEveryFlag(t *testing.T) {
+	page := pages(t)["docs/explain.md"]
+	for _, flag := range []string{"--watch", "-o json", "--config", "--color", "-n NAMESPACE"} {
+		if !strings.Contains(page, flag) {
+			t.Errorf("%s is missing", flag)
+		}
 	}
 }

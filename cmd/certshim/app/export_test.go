@@ -1,8 +1,11 @@
 package app
 
 import (
+	"context"
+	"errors"
 	"io"
 	"log/slog"
+	"time"
 )
 
 // NewReloadMetric lets the test of the documentation see the metric.
@@ -19,3 +22,15 @@ func NewLogger(w io.Writer, format string) (*slog.Logger, error) {
 
 // WantsColour lets a test decide without a terminal.
 var WantsColour = wantsColour
+
+// ExplainAt runs explain at a time, and gives its exit status.
+func ExplainAt(ctx context.Context, args []string, streams Streams, now time.Time) int {
+	cmd := newExplainAt(streams, build{}, func() time.Time { return now })
+	cmd.SilenceErrors, cmd.SilenceUsage = true, true
+	cmd.SetArgs(args)
+	err := cmd.ExecuteContext(ctx)
+	if err != nil && !errors.Is(err, errProblems) {
+		printError(streams.ErrOut, err)
+	}
+	return exitStatus(err)
+}

@@ -264,6 +264,9 @@ func (o *planOptions) readLive(ctx context.Context, look *inventory.Look, outcom
 		}
 		name := types.NamespacedName{Namespace: c.Namespace, Name: c.Name}
 		observed, err := live(ctx, name)
+		if errors.Is(err, errNotPermitted) {
+			continue
+		}
 		if err != nil {
 			return false, err
 		}
