@@ -444,8 +444,19 @@ func TestWhatTheIssuerCantSign(t *testing.T) {
 
 	keys := ruled(resolver.Constraints{Keys: &resolver.KeyRule{Allowed: []resolver.Key{{Algorithm: "RSA", Sizes: []int{4096}}}}})
 	sized := also(ingressWith(issuerKeys("", "ca", "", "")), "private-key-size", "3072")
-	if p := oneProblem(t, keys.ask(sized)); p.Key != "cert-manager.io/private-key-size" || p.Value != "RSA 3072" {
+	if p := oneProblem(t, keys.ask(sized)); p.Key != "cert-manager.io/private-key-size" || p.Value != "3072" {
 		t.Errorf("a size: %+v", p)
+	}
+
+	only := ruled(resolver.Constraints{SANs: &resolver.SANRule{Allowed: []resolver.SANKind{resolver.DNSName}}})
+	for key, value := range map[string]string{"email-sans": "ops@example.com", "ip-sans": "192.0.2.1"} {
+		p := oneProblem(t, only.ask(also(ingressWith(issuerKeys("", "ca", "", "")), key, value)))
+		if p.Key != "cert-manager.io/"+key || p.Value != value {
+			t.Errorf("a kind of name: %+v", p)
+		}
+	}
+	if p := oneProblem(t, only.ask(ingressWith(issuerKeys("", "ca", "", ""), "192.0.2.1"))); p.Key != "" || p.Path != "spec.tls[0]" || p.Value != "192.0.2.1" {
+		t.Errorf("an address among the hosts: %+v", p)
 	}
 
 	refuses.say(clusterIssuer("ca"), limited(resolver.Constraints{}))

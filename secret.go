@@ -178,7 +178,7 @@ func (s *secrets) firstIssuer() resolver.Ref {
 func (s *secrets) inputFor(ask source.Ask, existing *certificate.Observed, issuer *consulted) certificate.Input {
 	in := certificate.Input{
 		Policy: s.policy.Certificate, Fields: s.observed.HasField,
-		Source: s.object, Kind: s.kind, Ask: ask, Request: s.asked.request, Issuer: issuer.issuer,
+		Source: s.object, IsRead: s.policy.Parser.ForIssuer, Kind: s.kind, Ask: ask, Request: s.asked.request, Issuer: issuer.issuer,
 		Statement: issuer.finding.Statement, Hold: s.hold(issuer),
 		Existing: existing,
 		Writers:  s.observed.CertificatesWriting(s.object.Namespace, ask.Secret),

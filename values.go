@@ -168,6 +168,8 @@ func (e *explainer) metadata() {
 		_, copied := e.asked.annotations[key]
 		switch {
 		case key == certificate.FromResolver:
+		case e.in.KeepsCopy(key):
+			e.add(field, FromCertificate)
 		case copied:
 			e.add(field, resolver.FromAnnotation, key)
 		case len(e.keys[annotations.FieldAnnotations]) > 0 && !strings.HasPrefix(key, certificate.ParentRefPrefix):

@@ -8,6 +8,7 @@ import (
 
 	"github.com/certshim/certshim"
 	"github.com/certshim/certshim/annotations"
+	"github.com/certshim/certshim/certificate"
 	"github.com/certshim/certshim/resolver"
 )
 
@@ -37,6 +38,35 @@ func TestValuesThatTheCertificateKeeps(t *testing.T) {
 		{Field: "spec.duration", From: certshim.FromCertificate},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+// What was copied for an issuer stays once nobody reads the annotation any more: its resolver, or the
+// file that declares it, was taken away.
+func TestCopiesThatTheCertificateKeeps(t *testing.T) {
+	const profile = "pki.corp.example/profile"
+	policy := func(keys ...string) *certshim.Policy {
+		p := explained(shippedPolicy(t))
+		p.Parser = annotations.NewParser(annotations.Options{IssuerKeys: keys})
+		return p
+	}
+	finding := there(resolver.Ready)
+	finding.CopyAnnotations = []string{profile}
+	c := newIssued(t, policy(profile), issuerHere("ca"))
+	c.say(issuerHere("ca"), finding)
+	set := issuerKeys("ca", "", "", "")
+	set[profile] = "web"
+	made := c.ask(ingressWith(set))
+	c.carryOut(made)
+
+	without := newIssued(t, policy(), issuerHere("ca"))
+	out := without.decide(without.put(ingressWith(set)), stored(t, made.Certificates[0].Config))
+	if d := out.Certificates[0]; d.Action != certificate.None {
+		t.Errorf("%s: %s", d.Action, d.Reason)
+	}
+	field := "metadata.annotations[" + profile + "]"
+	if diff := cmp.Diff([]certshim.Value{{Field: field, From: certshim.FromCertificate}}, valuesOf(out, field)); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 }

@@ -25,7 +25,7 @@ func (p *Parser) Shorten(key, value string) string {
 	switch {
 	case TooLong(value):
 		return strings.Clone(shortened(value)) + cutMark
-	case len(value) > 2*problem.MaxValue && !p.near.known[key] && !p.forIssuer(key):
+	case len(value) > 2*problem.MaxValue && !p.near.known[key] && !p.ForIssuer(key):
 		return strings.Clone(shortened(value))
 	default:
 		return value

@@ -210,10 +210,11 @@ func cutPrefix(key string) (prefix, name string) {
 // Keeps reports whether Parse or NearTriggers may look at a key. A cache that holds only those
 // keys gives the same results.
 func (p *Parser) Keeps(key string) bool {
-	return p.forIssuer(key) || p.near.prefixOf(key) != "" || p.near.known[key] || p.near.nearAuto(key) != ""
+	return p.ForIssuer(key) || p.near.prefixOf(key) != "" || p.near.known[key] || p.near.nearAuto(key) != ""
 }
 
-func (p *Parser) forIssuer(key string) bool {
+// ForIssuer reports whether an annotation may be copied for an issuer.
+func (p *Parser) ForIssuer(key string) bool {
 	return slices.ContainsFunc(p.options.IssuerKeys, func(kept string) bool {
 		isPrefix := strings.HasSuffix(kept, "/") || strings.HasSuffix(kept, ".")
 		return key == kept || (isPrefix && strings.HasPrefix(key, kept))

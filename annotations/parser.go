@@ -106,7 +106,7 @@ func (p *Parser) extra(in map[string]string) map[string]string {
 // refuseTooLong reports keys that would be copied and are too long for that.
 func (p *Parser) refuseTooLong(r *reading) {
 	for _, key := range slices.Sorted(maps.Keys(r.in)) {
-		if TooLong(r.in[key]) && (p.isExtra(key) || p.forIssuer(key)) {
+		if TooLong(r.in[key]) && (p.isExtra(key) || p.ForIssuer(key)) {
 			r.markUnread(FieldAnnotations)
 			r.request.NotCopied = append(r.request.NotCopied, key)
 			if !slices.ContainsFunc(p.rows, func(row Row) bool { return row.Key == key && row.Instead == "" }) {

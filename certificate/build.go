@@ -186,7 +186,16 @@ type sans struct{ dns, ips, uris, emails []string }
 // sansOf puts the hosts before the names from annotations, separates IP addresses from DNS
 // names, and writes each name once, as it is written first.
 func sansOf(hosts []string, request annotations.Request) sans {
-	dns, ips := make([]string, 0, len(hosts)), []string(nil)
+	dns, ips := splitHosts(hosts)
+	return sans{
+		dns: names.Unique(names.DNS, dns, request.DNSNames), ips: names.Unique(names.IP, ips, request.IPAddresses),
+		uris: names.Unique(names.URI, request.URIs), emails: names.Unique(names.Email, request.EmailAddresses),
+	}
+}
+
+// splitHosts separates IP addresses from DNS names.
+func splitHosts(hosts []string) (dns, ips []string) {
+	dns = make([]string, 0, len(hosts))
 	for _, host := range hosts {
 		if names.IsIP(host) {
 			ips = append(ips, host)
@@ -194,10 +203,7 @@ func sansOf(hosts []string, request annotations.Request) sans {
 			dns = append(dns, host)
 		}
 	}
-	return sans{
-		dns: names.Unique(names.DNS, dns, request.DNSNames), ips: names.Unique(names.IP, ips, request.IPAddresses),
-		uris: names.Unique(names.URI, request.URIs), emails: names.Unique(names.Email, request.EmailAddresses),
-	}
+	return dns, ips
 }
 
 // leaveOut removes the fields that the served CRD doesn't have: one unknown field would make the

@@ -212,7 +212,7 @@ func upToDate(d *decider) bool {
 
 func liveNeeded(d *decider) bool {
 	const unclear = ShimEntries | OthersHold | UnservedEntries | Untracked | Disturbed
-	if d.seen.Live != nil || d.seen.Flags&unclear == 0 && d.seen.Flags.Has(Applied) && !d.keepsValues() {
+	if d.seen.Live != nil || d.seen.Flags&unclear == 0 && d.seen.Flags.Has(Applied) && !d.keepsValues() && !d.holdsLargeValues() && !d.spellsTwice() {
 		return false
 	}
 	d.out.Config, d.out.NeedsLive = nil, true
@@ -263,11 +263,20 @@ func applyOver(d *decider) bool {
 		return d.decide(Apply, reasonDiffers)
 	}
 	d.keepValues()
+	respells := d.respells()
+	if respells && d.in.Policy.HoldPaced {
+		d.keepSpelling()
+	}
 	s := settle(d.config, d.seen.Live, d.seen.Flags.Has(Disturbed))
-	d.out.Config, d.out.Want, d.out.Yielded = s.config, Want(s.config), s.yielded
-	d.out.Force, d.out.PutBack = s.force, s.putBack
-	d.out.Paced = s.differs && (s.shimHeld || s.contested && !d.sawItChange())
+	d.out.Yielded = s.yielded
 	d.out.Problems.Merge(s.problems)
+	d.out.Paced = d.isPaced(s, respells)
+	if d.out.Paced && d.in.Policy.HoldPaced {
+		return d.hold(s)
+	}
+	d.out.Config, d.out.Want = s.config, Want(s.config)
+	d.out.Force, d.out.PutBack = s.force, s.putBack
+	d.out.Problems.Merge(s.putBackProblems())
 	d.out.Reissue = reissue(s, d.seen.Live)
 	if s.entries != nil {
 		return d.takeOver(s)
@@ -303,6 +312,29 @@ func (d *decider) applySettled(s settlement) bool {
 		return d.decide(Apply, reasonPutBack)
 	}
 	return d.decide(Apply, reasonDiffers)
+}
+
+// isPaced says whether what differs waits for its turn: what differed before this process looked, as
+// nobody knows why, and another spelling of names. What ties a Certificate of ours to its source and
+// its Secret doesn't wait.
+func (d *decider) isPaced(s settlement, respells bool) bool {
+	switch {
+	case !s.differs, s.astray && d.seen.Flags.Has(Applied):
+		return false
+	}
+	return respells || s.shimHeld || s.contested && !d.sawItChange()
+}
+
+// hold leaves the Certificate as it is, and says in which fields that isn't what is asked for.
+func (d *decider) hold(s settlement) bool {
+	fields, values := s.described(d.seen.Live)
+	d.out.Config, d.out.Paced = nil, false
+	d.out.Problems.Add(problem.Problem{
+		Severity: problem.Warning, Path: d.path(), Reason: problem.ChangesHeld,
+		Message: fmt.Sprintf("Certificate %s isn't what is asked for: %s. It was so before certshim looked, and takeover.changesPerMinute is 0, so that nothing of it changes",
+			problem.Name(d.seen.Name), values),
+	})
+	return d.decide(Keep, "takeover.changesPerMinute is 0, and it differs in "+fields)
 }
 
 // sawItChange says whether what differs now was as wanted before, in the time of this process.

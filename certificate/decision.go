@@ -58,7 +58,8 @@ type Decision struct {
 	// PutBack are the fields that somebody else changed and that Config gives their values again.
 	PutBack []PutBack
 	// Paced is true for a change that is subject to takeover.changesPerMinute: of fields that
-	// cert-manager's shim holds, or others, if this process hasn't seen them change.
+	// cert-manager's shim holds, or others, if this process hasn't seen them change, and of names of
+	// which the Certificate has two spellings.
 	Paced bool
 	// Have and Version are the digest of what we own and the resourceVersion of the Certificate
 	// that was decided about.

@@ -22,8 +22,12 @@ var (
 	pathAlgorithm = fieldpath.MakePathOrDie("spec", "privateKey", "algorithm")
 	pathKeySize   = fieldpath.MakePathOrDie("spec", "privateKey", "size")
 
-	pathFromResolver = fieldpath.MakePathOrDie("metadata", "annotations", FromResolver)
+	pathFromResolver = annotationPath(FromResolver)
 )
+
+func annotationPath(key string) fieldpath.Path {
+	return fieldpath.MakePathOrDie("metadata", "annotations", key)
+}
 
 // child returns the path of an element below another.
 func child(at fieldpath.Path, element fieldpath.PathElement) fieldpath.Path {

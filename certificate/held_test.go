@@ -1,6 +1,7 @@
 package certificate_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -140,10 +141,12 @@ func TestAnotherIssuerBringsItsValues(t *testing.T) {
 // A list written by somebody else can't make us hold fields that resolvers can't set.
 func TestOnlyValuesOfResolversAreHeld(t *testing.T) {
 	observed := certificate.Observe(map[string]any{
-		"metadata": map[string]any{"annotations": map[string]any{fromResolver: "secretName,isCA,usages,duration,annotations/kubernetes.io/x"}},
+		"metadata": map[string]any{"annotations": map[string]any{fromResolver: "secretName,isCA,usages,duration,annotations/kubernetes.io/x", "kubernetes.io/x": "z"}},
 		"spec":     map[string]any{"secretName": "x", "isCA": true, "usages": []any{"any"}},
 	})
-	want := &certificate.Held{Spec: map[string]any{"usages": []any{"any"}}, Keys: []string{"kubernetes.io/x"}}
+	want := &certificate.Held{
+		Spec: map[string]any{"usages": []any{"any"}}, Keys: []string{"kubernetes.io/x"}, Copies: map[string]string{"kubernetes.io/x": "z"},
+	}
 	if diff := cmp.Diff(want, observed.Held); diff != "" {
 		t.Error(diff)
 	}
@@ -151,8 +154,88 @@ func TestOnlyValuesOfResolversAreHeld(t *testing.T) {
 		in.Existing = &observed
 		in.Source.Annotations = map[string]string{"kubernetes.io/x": "y"}
 	})
-	if set := annotationsOf(certificate.Build(in)); len(set) > 0 {
-		t.Errorf("copied are %v", set)
+	for _, isRead := range []func(string) bool{nil, nothing} {
+		in.IsRead = isRead
+		if set := annotationsOf(certificate.Build(in)); len(set) > 0 {
+			t.Errorf("copied are %v", set)
+		}
+	}
+}
+
+func nothing(string) bool { return false }
+
+// nobodyReads is what is left of corporate once its resolver is taken away: nothing of the annotations
+// that it read is known.
+func nobodyReads(in *certificate.Input) { in.IsRead = nothing }
+
+// A copied annotation whose value can't be known from the source keeps the one that the Certificate
+// has, and stays listed.
+func TestCopiesStayWhereTheSourceIsSilent(t *testing.T) {
+	const profile = "pki.corp.example/profile"
+	made := input(corporate)
+	live := liveOf(t, made, nil, ownOf(made, "10:00"))
+	tooLong := func(in *certificate.Input) {
+		corporate(in)
+		in.Source.Annotations[profile] = strings.Repeat("x", 65<<10)
+		in.Request.Unread, in.Request.NotCopied = []annotations.Field{annotations.FieldAnnotations}, []string{profile}
+	}
+	for name, change := range map[string]func(*certificate.Input){"nobody reads it": nobodyReads, "it is too long": tooLong} {
+		for how, decide := range map[string]func(certificate.Input, map[string]any) certificate.Decision{"live": decideLive, "cached": decideSeen} {
+			if d := decide(input(change), live); d.Action != certificate.None {
+				t.Errorf("%s, %s: %s, %s", name, how, d.Action, d.Reason)
+			}
+		}
+	}
+	in := input(nobodyReads, func(in *certificate.Input) { in.Request.CommonName = "shop" })
+	if set := annotationsOf(decideSeen(in, live).Config); set[profile] != "web" {
+		t.Errorf("another field changes: %v", set)
+	}
+	first := input(corporate, nobodyReads)
+	if set := annotationsOf(certificate.Build(first)); set[profile] != nil {
+		t.Errorf("a new Certificate gets a value that isn't known: %v", set)
+	}
+}
+
+// Nobody's value is put back where somebody else has changed it, and it is no longer ours.
+func TestCopyThatSomebodyChanged(t *testing.T) {
+	w := &world{server: newServer(), T: t, in: input(corporate)}
+	w.converge()
+	profile := []string{"metadata", "annotations", "pki.corp.example/profile"}
+	w.must(w.update("kubectl-edit", func(o map[string]any) { setAt(o, profile, "mail") }))
+	silent := w.in
+	w.in = input(nobodyReads)
+	w.settles()
+	if list, _ := annotationsOf(w.object())[fromResolver].(string); getAt(w.object(), profile) != "mail" || strings.Contains(list, "annotations/") {
+		t.Errorf("the value is %v, the list %q", getAt(w.object(), profile), list)
+	}
+	w.in = silent
+	w.settles()
+	if got := getAt(w.object(), profile); got != "web" {
+		t.Errorf("it is read again, and stays %v", got)
+	}
+}
+
+// An annotation that can't be read asks for no other value, and doesn't end that a value is held.
+func TestHeldValueOutlivesAnUnreadAnnotation(t *testing.T) {
+	w := &world{server: newServer(), T: t, in: input(corporate)}
+	w.converge()
+	made := w.object()
+	w.in = input(corporate, unread(annotations.FieldDuration, annotations.FieldCommonName, annotations.FieldPrivateKey))
+	if d := w.decide(); d.Action != certificate.None {
+		t.Errorf("%s: %s", d.Action, d.Reason)
+	}
+	w.in.Ask.Hosts = append(w.in.Ask.Hosts, "b.example.com")
+	w.settles()
+	w.in = input(corporate)
+	w.settles()
+	if diff := cmp.Diff(specOf(made), specOf(w.object())); diff != "" {
+		t.Errorf("(-made +after it was mended):\n%s", diff)
+	}
+	w.must(w.update("kubectl-edit", func(o map[string]any) { setAt(o, []string{"spec", "duration"}, "5h0m0s") }))
+	w.in = input(corporate, unread(annotations.FieldDuration))
+	w.settles()
+	if list, _ := annotationsOf(w.object())[fromResolver].(string); strings.Contains(list, "duration") {
+		t.Errorf("what somebody else set is listed as ours: %q", list)
 	}
 }
 
@@ -161,9 +244,36 @@ func TestHeldSurvivesTheCache(t *testing.T) {
 	if diff := cmp.Diff(held, certificate.DecodeHeld(held.Encode())); diff != "" {
 		t.Error(diff)
 	}
+	large := input(func(in *certificate.Input) {
+		corporate(in)
+		in.Source.Annotations["pki.corp.example/profile"] = strings.Repeat("x", 60<<10)
+	})
+	packed := certificate.Observe(liveOf(t, large, nil)).Held.Encode()
+	if diff := cmp.Diff(&certificate.Held{Large: true}, certificate.DecodeHeld(packed)); diff != "" || len(packed) > 100 {
+		t.Errorf("%d bytes are kept: %s", len(packed), diff)
+	}
 	var none *certificate.Held
 	if none.Encode() != "" || certificate.DecodeHeld("") != nil {
 		t.Error("nothing held isn't nothing")
+	}
+}
+
+// Values that are too long for the cache are read when they are needed.
+func TestLargeHeldValuesAreReadLive(t *testing.T) {
+	in := input(func(in *certificate.Input) {
+		corporate(in)
+		in.Source.Annotations["pki.corp.example/profile"] = strings.Repeat("x", 60<<10)
+	})
+	live := liveOf(t, in, nil, ownOf(in, "10:00"))
+	seen := certificate.Observe(live)
+	seen.Held = certificate.DecodeHeld(seen.Held.Encode())
+	in.Existing = &seen
+	if d := certificate.Decide(in); !d.NeedsLive {
+		t.Errorf("from what is cached: %s, %s", d.Action, d.Reason)
+	}
+	seen.Live = live
+	if d := certificate.Decide(in); d.Action != certificate.None {
+		t.Errorf("from the live Certificate: %s, %s", d.Action, d.Reason)
 	}
 }
 

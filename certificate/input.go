@@ -10,6 +10,9 @@ import (
 type Policy struct {
 	// Labels says which labels of a source are copied.
 	Labels *annotations.Labels
+	// HoldPaced keeps Certificates as they are whose change would be [Decision.Paced]: no change a
+	// minute is allowed.
+	HoldPaced bool
 }
 
 // Fields reports whether the served Certificate CRD has a field, by path
@@ -21,6 +24,9 @@ type Input struct {
 	Policy Policy
 	Fields Fields
 	Source *source.Object
+	// IsRead reports whether the source's annotation of a key is read to be copied for an issuer: only
+	// those are that some resolver is granted. A nil IsRead means that all are.
+	IsRead func(key string) bool
 	// Kind of the source.
 	Kind    source.Kind
 	Ask     source.Ask

@@ -15,6 +15,10 @@ func (d *decider) keepsValues() bool {
 	return len(d.in.Request.Unread) > 0 || len(d.in.Ask.Broken) > 0
 }
 
+// holdsLargeValues reports whether values that came from a policy or resolver are known only from
+// the live Certificate.
+func (d *decider) holdsLargeValues() bool { return d.seen.Held != nil && d.seen.Held.Large }
+
 // keepValues copies the live values that must not be lost into the configuration.
 func (d *decider) keepValues() {
 	live, _ := d.seen.Live["spec"].(map[string]any)

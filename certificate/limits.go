@@ -43,13 +43,33 @@ func (d *decider) refusals() string {
 func (d *decider) addViolation(v resolver.Violation, severity problem.Severity) {
 	p := v.Problem(severity)
 	p.Path = d.path()
-	if key := annotationOf(v.Field); key != "" {
+	if key := annotationOf(v.Field); key != "" && d.isFrom(key, v) {
 		p.Key, p.Path = key, "metadata.annotations["+key+"]"
+		p.Value = d.asWritten(key, v)
 	}
 	if v.Rule == "commonName" && v.Value == "" {
 		p.Lines = d.commonNameLine(p.Key)
 	}
 	d.out.Problems.Add(p)
+}
+
+// isFrom reports whether an annotation sets what breaks a rule, or would. A name may also come from
+// an entry, or from the Certificate.
+func (d *decider) isFrom(key string, v resolver.Violation) bool {
+	return !isName(annotations.Field("spec."+v.Field)) || strings.Contains(d.in.Source.Annotations[key], v.Value)
+}
+
+// asWritten returns what breaks a rule as the source writes it, where that is a single value.
+func (d *decider) asWritten(key string, v resolver.Violation) string {
+	field, _, _ := strings.Cut(v.Field, ".")
+	written := strings.TrimSpace(d.in.Source.Annotations[key])
+	switch field {
+	case "duration", "renewBefore", "privateKey":
+		if written != "" && !d.in.isUnread(field) {
+			return written
+		}
+	}
+	return v.Value
 }
 
 // commonNameLine suggests the first DNS name that is short enough.

@@ -67,6 +67,64 @@ func TestTakingOverACertificateWithTwoSpellings(t *testing.T) {
 	}
 }
 
+// So does one that is ours already, from when each spelling was written, whatever this process saw
+// of it. What the source adds or takes away arrives at once.
+func TestACertificateOfOursWithTwoSpellings(t *testing.T) {
+	in := input(func(in *certificate.Input) {
+		in.Ask.Hosts, in.Request.DNSNames = []string{"api.example.com"}, []string{"API.example.com"}
+		in.Request.IPAddresses = []string{"192.0.2.128", "::ffff:192.0.2.128"}
+		in.Request.URIs = []string{"spiffe://a/b", "spiffe://A/b"}
+		in.Request.EmailAddresses = []string{"a@b.example", "a@B.example"}
+	})
+	both := []any{"api.example.com", "API.example.com"}
+	for name, tt := range map[string]struct {
+		change func(map[string]any)
+		asks   func(*certificate.Input)
+		paced  bool
+	}{
+		"both DNS names":                 {set("dnsNames", both), nil, true},
+		"both addresses":                 {set("ipAddresses", []any{"192.0.2.128", "::ffff:192.0.2.128"}), nil, true},
+		"both URIs":                      {set("uris", []any{"spiffe://a/b", "spiffe://A/b"}), nil, true},
+		"both e-mail addresses":          {set("emailAddresses", []any{"a@b.example", "a@B.example"}), nil, true},
+		"the common name beside another": {set("commonName", "API.example.com"), func(in *certificate.Input) { in.Request.CommonName = "API.example.com" }, true},
+		"one, in another spelling":       {set("dnsNames", both[1:]), nil, false},
+		"a name more":                    {set("dnsNames", both), func(in *certificate.Input) { in.Ask.Hosts = append(in.Ask.Hosts, "b.example.com") }, false},
+		"a name less":                    {set("dnsNames", append([]any{"b.example.com"}, both...)), nil, false},
+		"another common name": {
+			func(o map[string]any) { set("dnsNames", both)(o); set("commonName", "c")(o) }, func(in *certificate.Input) { in.Request.CommonName = "b" }, false,
+		},
+		"the source keeps one": {set("dnsNames", both), func(in *certificate.Input) {
+			in.Request = annotations.Request{DNSNames: []string{"api.example.com"}}
+		}, false},
+	} {
+		asks := input(func(asked *certificate.Input) { *asked = in })
+		if tt.asks != nil {
+			tt.asks(&asks)
+		}
+		live := liveOf(t, asks, tt.change, ownOf(asks, "10:00"))
+		seen := decideSeen(asks, live)
+		if want := name != "the source keeps one"; seen.NeedsLive != want {
+			t.Errorf("%s: reads it live %v, want %v", name, seen.NeedsLive, want)
+		}
+		for _, flag := range []certificate.Flags{0, certificate.Settled, certificate.TakenOver} {
+			asks.Existing = &certificate.Observed{Live: live, Flags: flag}
+			d := certificate.Decide(asks)
+			if d.Action != certificate.Apply || d.Paced != tt.paced || d.Reissue != certificate.ReissueYes {
+				t.Errorf("%s, flags %b: %s, paced %v, reissue %s: %s", name, flag, d.Action, d.Paced, d.Reissue, d.Reason)
+			}
+			asks.Policy.HoldPaced = true
+			want := certificate.Apply
+			if tt.paced {
+				want = certificate.None
+			}
+			if d := certificate.Decide(asks); d.Action != want || len(d.Problems.All()) > 0 {
+				t.Errorf("%s, while no change is allowed: %s: %s, %v", name, d.Action, d.Reason, told(d.Problems))
+			}
+			asks.Policy.HoldPaced = false
+		}
+	}
+}
+
 // What is kept stays in its own spelling, and the common name follows it.
 func TestKeptNamesKeepTheirSpelling(t *testing.T) {
 	live := set("dnsNames", []any{"API.example.com", "api.example.com", "old.example.com"})

@@ -55,14 +55,19 @@ func (s *settlement) takeBackFromNobody(changed, own *fieldpath.Set, live map[st
 	}
 }
 
-// tellPutBack sorts what is put back, and adds what there is to say about it.
-func (s *settlement) tellPutBack() {
+func (s *settlement) sortPutBack() {
 	slices.SortFunc(s.putBack, func(a, b PutBack) int { return compareConflicts(a.Conflict, b.Conflict) })
+}
+
+// putBackProblems is what there is to say about what is put back.
+func (s *settlement) putBackProblems() problem.List {
+	var problems problem.List
 	for _, p := range s.putBack {
 		if p.Problem.Reason != "" {
-			s.problems.Add(p.Problem)
+			problems.Add(p.Problem)
 		}
 	}
+	return problems
 }
 
 func compareConflicts(a, b Conflict) int {

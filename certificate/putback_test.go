@@ -276,6 +276,66 @@ func TestPutBackAtOnceOrPaced(t *testing.T) {
 	}
 }
 
+// Where no change a minute is allowed, what differs at first sight stays, whole, and that is told; what
+// ties a Certificate of ours to its source and its Secret doesn't.
+func TestNoChangesAreAllowed(t *testing.T) {
+	in := input(withDuration)
+	byShim := entryOf(shim, "Update", "10:00", in, shimContainers...)
+	edited := []string{without(ownOf(in, "10:00"), "spec>duration"), "kubectl-edit Update 11:00 spec>duration"}
+	astray := []string{without(ownOf(in, "10:00"), "spec>secretName"), "kubectl-edit Update 11:00 spec>secretName"}
+	const stays = ". It was so before certshim looked, and takeover.changesPerMinute is 0, so that nothing of it changes"
+	for name, tt := range map[string]struct {
+		change  func(map[string]any)
+		entries []string
+		flags   certificate.Flags
+		action  certificate.Action
+		told    []string
+	}{
+		"the shim ignored an edit": {
+			set("duration", "3h0m0s"), []string{byShim}, 0, certificate.Keep,
+			[]string{`ChangesHeld w spec.tls[0]: Certificate web-tls isn't what is asked for: .spec.duration is "3h0m0s"` + stays},
+		},
+		"under the shim it writes another Secret": {
+			func(o map[string]any) { set("secretName", "other")(o); delete(spec(o), "duration") },
+			[]string{without(byShim, "spec>duration")}, 0, certificate.Keep,
+			[]string{`ChangesHeld w spec.tls[0]: Certificate web-tls isn't what is asked for: .spec.duration is "", .spec.secretName is "other"` + stays},
+		},
+		"the shim left nothing to change": {nil, []string{byShim}, 0, certificate.Apply, nil},
+		"somebody edited it while nobody looked": {
+			set("duration", "3h0m0s"), edited, 0, certificate.Keep,
+			[]string{`ChangesHeld w spec.tls[0]: Certificate web-tls isn't what is asked for: .spec.duration is "3h0m0s"` + stays},
+		},
+		"somebody edited it before our eyes": {
+			set("duration", "3h0m0s"), edited, certificate.Settled, certificate.Apply,
+			[]string{`EditPutBack w spec.duration: field manager "kubectl-edit" set .spec.duration of Certificate web-tls to "3h0m0s", by Update; it is put back (value "2h0m0s")`},
+		},
+		"it writes another Secret": {
+			set("secretName", "other"), astray, 0, certificate.Apply,
+			[]string{`EditPutBack w spec.secretName: field manager "kubectl-edit" set .spec.secretName of Certificate web-tls to "other", by Update; it is put back (value "web-tls")`},
+		},
+		"our owner reference is gone astray": {
+			func(o map[string]any) { ownerOf(o)["apiVersion"] = "networking.k8s.io/v1beta1" }, []string{ownOf(in, "10:00")}, 0, certificate.Apply, nil,
+		},
+		"the source changed": {set("duration", "3h0m0s"), []string{ownOf(in, "10:00"), "kubectl-edit Update 11:00 spec>isCA"}, 0, certificate.Apply, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			in := in
+			in.Existing = &certificate.Observed{Live: liveOf(t, in, tt.change, tt.entries...), Flags: tt.flags}
+			in.Policy.HoldPaced = true
+			d := certificate.Decide(in)
+			if d.Action != tt.action || d.Paced || (d.Config == nil) != (tt.action == certificate.Keep) {
+				t.Errorf("%s, paced %v: %s", d.Action, d.Paced, d.Reason)
+			}
+			if diff := cmp.Diff(tt.told, told(d.Problems)); diff != "" {
+				t.Errorf("told (-want +got):\n%s", diff)
+			}
+			if tt.action == certificate.Keep && (len(d.PutBack) > 0 || d.TakeOver != nil || !strings.HasPrefix(d.Reason, "takeover.changesPerMinute is 0, and it differs in .spec.duration")) {
+				t.Errorf("put back %v, patch %s: %s", d.PutBack, d.TakeOver, d.Reason)
+			}
+		})
+	}
+}
+
 // What changed under our own name, or was removed, without our doing counts as put back.
 func TestDisturbed(t *testing.T) {
 	in := input(withDuration)

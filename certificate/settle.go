@@ -29,8 +29,12 @@ type settlement struct {
 	entries []any
 	// shimHeld is true if wanted fields are taken over from one of cert-manager's shims.
 	shimHeld bool
-	// differs is true if live values differ from the wanted ones.
+	// changed are the fields whose live values differ from the wanted ones, removed included. differs
+	// is true if there are any.
+	changed *fieldpath.Set
 	differs bool
+	// astray is true if the Certificate isn't tied to its source or its Secret as it is meant to be.
+	astray bool
 	// contested is true if others hold a field with another value than the wanted one, and lose it.
 	contested bool
 	// force is true if the apply has to take fields from others.
@@ -56,12 +60,14 @@ func settle(config, live map[string]any, disturbed bool) settlement {
 	s.given = givenUp(live, s.wanted)
 	changed := differing(s.wanted, s.config, live)
 	// An apply also removes what our entry owns and the configuration leaves out.
-	s.differs = !changed.Empty() || !s.owned.Equals(s.wanted)
+	s.changed = changed.Union(own.Difference(s.wanted))
+	s.differs = !s.changed.Empty()
+	s.astray = !where(changed, tie).Empty()
 	s.takeBack(changed, live)
 	if disturbed && len(s.putBack) == 0 {
-		s.takeBackFromNobody(changed.Union(own.Difference(s.wanted)), own, live)
+		s.takeBackFromNobody(s.changed, own, live)
 	}
-	s.tellPutBack()
+	s.sortPutBack()
 	s.warnKeySize(live)
 	s.takeOver(live)
 	return s
@@ -86,9 +92,10 @@ func (s *settlement) yieldToAppliers(config, live map[string]any) {
 
 // identity reports whether a field ties a Certificate to its source, or records what certshim
 // did to it.
-func identity(path fieldpath.Path) bool {
-	return path.Equals(pathSecretName) || within(path, pathOwners) || path.Equals(pathFromResolver)
-}
+func identity(path fieldpath.Path) bool { return tie(path) || path.Equals(pathFromResolver) }
+
+// tie reports whether a field ties a Certificate to its source and its Secret.
+func tie(path fieldpath.Path) bool { return path.Equals(pathSecretName) || within(path, pathOwners) }
 
 // conflicts reports whether changing a value would conflict with the holder of a set.
 func conflicts(path fieldpath.Path, held *fieldpath.Set, live map[string]any) bool {
@@ -135,6 +142,21 @@ func unitOf(path fieldpath.Path) fieldpath.Path {
 		}
 	}
 	return path
+}
+
+// described lists the changed fields, and each with its live value.
+func (s *settlement) described(live map[string]any) (fields, values string) {
+	var paths, withValues []string
+	for path := range s.changed.All() {
+		if isContainer(path, live) {
+			continue
+		}
+		paths = append(paths, path.String())
+		withValues = append(withValues, fmt.Sprintf("%s is %s", path, problem.Quote(shown(lookup(live, path)))))
+	}
+	slices.Sort(paths)
+	slices.Sort(withValues)
+	return firstOf(paths), firstOf(withValues)
 }
 
 func nameOf(object map[string]any) string {

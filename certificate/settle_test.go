@@ -131,7 +131,7 @@ func TestTakeOver(t *testing.T) {
 				without(ownOf(in, "09:00"), "spec>secretName", "metadata>ownerReferences>{source-uid}"),
 				"kubectl-edit Update 10:00 metadata>ownerReferences>{source-uid} metadata>ownerReferences>{another} spec>isCA spec>secretName",
 			},
-			want: []string{ownOf(in, "10:00"), "kubectl-edit Update 10:00 metadata>ownerReferences>{another} spec>isCA"}, paced: true,
+			want: []string{ownOf(in, "10:00"), "kubectl-edit Update 10:00 metadata>ownerReferences>{another} spec>isCA"},
 		},
 		"an entry of a version that is no longer served": {
 			entries: []string{entryOf(shim, "Update@v1alpha2", "10:00", in, "spec>isCA"), "kubectl-edit Update@v1alpha3 08:00 spec>dnsNames", "old Update/status@v1alpha2 08:00 status>conditions"},

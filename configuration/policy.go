@@ -61,7 +61,7 @@ func (c Configuration) Policy(s Surroundings) (*certshim.Policy, error) {
 		Kinds:          c.kinds(s),
 		AutoKinds:      c.Annotations.AutoKinds,
 		ExtraProtocols: c.GatewayAPI.ExtraProtocols,
-		Certificate:    certificate.Policy{Labels: labels},
+		Certificate:    certificate.Policy{Labels: labels, HoldPaced: c.Takeover.ChangesPerMinute == 0},
 		Offline:        s.Offline,
 	}, nil
 }

@@ -108,11 +108,7 @@ func (c *Controller) mayWrite(look *inventory.Look, ref source.Ref, d certificat
 	if wait == 0 {
 		wait = c.breaker.wait(look.Key(), now)
 	}
-	switch {
-	case wait > 0 || !d.Paced:
-	case c.pace.never():
-		return 0, false
-	default:
+	if wait == 0 && d.Paced {
 		wait = c.pace.due(name, now)
 	}
 	return wait, wait == 0

@@ -17,7 +17,7 @@ type pace struct {
 	last     time.Time
 }
 
-// newPace allows so many changes a minute; 0 allows none.
+// newPace allows so many changes a minute. With 0 no decision is to be paced.
 func newPace(changesPerMinute int) *pace {
 	p := &pace{slots: map[types.NamespacedName]time.Time{}}
 	if changesPerMinute > 0 {
@@ -25,9 +25,6 @@ func newPace(changesPerMinute int) *pace {
 	}
 	return p
 }
-
-// never says that no such change is allowed at all.
-func (p *pace) never() bool { return p.interval == 0 }
 
 // due is how long the change of a Certificate has to wait; 0 means that it may go, and
 // uses its slot up. A slot that passed unused by more than the interval is lost.

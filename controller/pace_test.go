@@ -52,9 +52,3 @@ func TestAMissedSlotIsLost(t *testing.T) {
 		t.Errorf("two changes at once")
 	}
 }
-
-func TestNoChangesAtAll(t *testing.T) {
-	if !newPace(0).never() || newPace(1).never() {
-		t.Error("0 means none, 1 does not")
-	}
-}

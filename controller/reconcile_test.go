@@ -196,10 +196,6 @@ func TestPacedChangesTakeTheirTurn(t *testing.T) {
 	if delayed != 2 || len(writer.requests) != 1 {
 		t.Errorf("delayed %d, requests %v", delayed, writer.requests)
 	}
-	c.pace = newPace(0)
-	if r := change("z"); r.after != 0 || len(writer.requests) != 1 {
-		t.Errorf("no changes are allowed: %+v, requests %v", r, writer.requests)
-	}
 }
 
 // lookAt looks at a source until the test ends.

@@ -128,6 +128,11 @@ func Unique(form Form, lists ...[]string) []string {
 	return out
 }
 
+// AnySpeltTwice reports whether lists have a name in two spellings.
+func AnySpeltTwice(form Form, lists ...[]string) bool {
+	return len(Unique(form, lists...)) < len(Unique(Exact, lists...))
+}
+
 // Add appends the names of a list that equal none in another, which stays as it is.
 func Add(form Form, list, more []string) []string {
 	seen := newSeen(len(list) + len(more))

@@ -61,6 +61,23 @@ func TestTheFirstSpellingStays(t *testing.T) {
 	}
 }
 
+func TestSpeltTwice(t *testing.T) {
+	for _, tt := range []struct {
+		form  names.Form
+		lists [][]string
+		want  bool
+	}{
+		{names.DNS, [][]string{{"a"}, {"A"}}, true},
+		{names.DNS, [][]string{{"a", "b"}, {"a", "c"}}, false},
+		{names.IP, [][]string{{"192.0.2.1", "::ffff:192.0.2.1"}}, true},
+		{names.DNS, nil, false},
+	} {
+		if got := names.AnySpeltTwice(tt.form, tt.lists...); got != tt.want {
+			t.Errorf("%q: %v, want %v", tt.lists, got, tt.want)
+		}
+	}
+}
+
 func TestAddLeavesTheListAsItIs(t *testing.T) {
 	list := []string{"a", "A", "b"}
 	got := names.Add(names.DNS, list, []string{"B", "c", "C"})

@@ -29,13 +29,15 @@ type Facts struct {
 	CA                    bool
 
 	usages any
+	// spec has the names themselves; nil where only their numbers are known.
+	spec map[string]any
 }
 
 // FactsOf reads the spec of a Certificate, as decoded from JSON or YAML.
 func FactsOf(spec map[string]any) Facts {
 	f := Facts{
 		IPAddresses: countOf(spec["ipAddresses"]), URIs: countOf(spec["uris"]), Emails: countOf(spec["emailAddresses"]),
-		OtherNames: countOf(spec["otherNames"]), DNSNames: countOf(spec["dnsNames"]), usages: spec["usages"],
+		OtherNames: countOf(spec["otherNames"]), DNSNames: countOf(spec["dnsNames"]), usages: spec["usages"], spec: spec,
 		Duration: durationOf(spec["duration"]), RenewBefore: durationOf(spec["renewBefore"]),
 	}
 	f.CommonName, _ = spec["commonName"].(string)
@@ -229,7 +231,7 @@ func (r SANRule) breaks(f Facts) Violation {
 	for _, k := range kinds {
 		total += k.count
 		if k.count > 0 && !slices.Contains(r.Allowed, k.kind) {
-			return Violation{Field: k.field, Message: "the issuer doesn't sign this kind of name", Value: string(k.kind), Allowed: joinKinds(r.Allowed)}
+			return Violation{Field: k.field, Message: "the issuer doesn't sign this kind of name", Value: f.firstOf(k.field, k.kind), Allowed: joinKinds(r.Allowed)}
 		}
 	}
 	if r.Max > 0 && total > r.Max {
@@ -240,6 +242,14 @@ func (r SANRule) breaks(f Facts) Violation {
 		return Violation{Field: "dnsNames", Message: "the issuer doesn't sign a name beside a wildcard that covers it, *." + domain, Value: f.WithinWildcard, Allowed: "one of the two"}
 	}
 	return Violation{}
+}
+
+// firstOf is the first name of a list, or the kind of the names where they aren't known.
+func (f Facts) firstOf(list string, kind SANKind) string {
+	for name := range texts(f.spec[list]) {
+		return name
+	}
+	return string(kind)
 }
 
 func joinKinds(kinds []SANKind) string {

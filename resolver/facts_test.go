@@ -16,9 +16,9 @@ func TestViolations(t *testing.T) {
 		want  string // value of the violation, "" where the rule holds
 		rule  string
 	}{
-		"a kind of name":             {resolver.Constraints{SANs: &resolver.SANRule{Allowed: []resolver.SANKind{resolver.DNSName}}}, object{"uris": []any{"a://b"}}, "URI", "sans"},
+		"a kind of name":             {resolver.Constraints{SANs: &resolver.SANRule{Allowed: []resolver.SANKind{resolver.DNSName}}}, object{"uris": []any{"a://b"}}, "a://b", "sans"},
 		"allowed kinds":              {resolver.Constraints{SANs: &resolver.SANRule{Allowed: []resolver.SANKind{resolver.DNSName, resolver.URI}}}, object{"dnsNames": []any{"a.example.com"}, "uris": []any{"a://b"}}, "", ""},
-		"no names allowed at all":    {resolver.Constraints{SANs: &resolver.SANRule{}}, object{"dnsNames": []any{"a.example.com"}}, "DNS", "sans"},
+		"no names allowed at all":    {resolver.Constraints{SANs: &resolver.SANRule{}}, object{"dnsNames": []any{"a.example.com"}}, "a.example.com", "sans"},
 		"too many names":             {resolver.Constraints{SANs: &resolver.SANRule{Allowed: []resolver.SANKind{resolver.DNSName}, Max: 1}}, object{"dnsNames": []any{"a.example.com", "b.example.com"}}, "2", "sans"},
 		"a wildcard":                 {resolver.Constraints{Wildcards: &resolver.WildcardRule{}}, object{"dnsNames": []any{"a.example.com", "*.example.com"}}, "*.example.com", "wildcards"},
 		"wildcards allowed":          {resolver.Constraints{Wildcards: &resolver.WildcardRule{Allowed: true}}, object{"dnsNames": []any{"*.example.com"}}, "", ""},
