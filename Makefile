@@ -15,7 +15,7 @@ SHELL   := bash
 # Tests build programs, run those of bin/ and ask `go list`: Go's cache of results doesn't see that the answer is another.
 TEST := go test -count=1
 
-.PHONY: help build demo demo-external test test-unit test-differential test-e2e test-external controlplane certmanager external-issuers lint fuzz bench generate verify image clean
+.PHONY: help build demo demo-external test test-unit test-differential test-e2e soak test-external controlplane certmanager external-issuers lint fuzz bench generate verify image clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/  \1\t\2/' | expand -t 20
@@ -46,6 +46,9 @@ test-differential: build ## against cert-manager's own shim code
 test-e2e: build controlplane certmanager ## on the real control plane
 	cd test && $(TEST) $(RACE) -timeout 40m -p 1 $$(go list ./... | grep -vE '/(differential|external)')
 	cd test/controlplane && CGO_ENABLED=0 $(TEST) -timeout 10m ./...
+
+soak: ## what takes hours: 10,000 random histories of a Certificate, each foreseen as the API server answers
+	cd test && $(TEST) -timeout 6h -v ./ownership -run Foreseen -args -histories 10000
 
 test-external: build controlplane certmanager external-issuers ## with real external issuers: AWS Private CA, ACME
 	cd test && $(TEST) $(RACE) -timeout 20m -p 1 -parallel 8 ./external/...

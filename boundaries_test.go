@@ -19,14 +19,15 @@ var mayReach = map[string][]string{
 	"source":        {"names", "problem"},
 	"resolver":      {"names", "problem", "declaration"},
 	"certificate":   {"names", "problem", "declaration", "annotations", "source", "resolver"},
+	"ownership":     {"names", "problem", "declaration", "annotations", "source", "resolver", "certificate"},
 	".":             {"names", "problem", "declaration", "annotations", "source", "resolver", "certificate"},
 	"configuration": {"names", "problem", "declaration", "annotations", "source", "resolver", "certificate", "."},
 	"inventory":     {"names", "problem", "declaration", "annotations", "source", "resolver", "certificate", "."},
 	"issuance":      {"names", "problem", "declaration", "resolver"},
 	"cluster":       {"names", "problem", "declaration", "annotations", "source", "resolver", "certificate", ".", "inventory"},
-	"controller":    {"names", "problem", "declaration", "annotations", "source", "resolver", "certificate", ".", "configuration", "inventory", "cluster"},
+	"controller":    {"names", "problem", "declaration", "annotations", "source", "resolver", "certificate", "ownership", ".", "configuration", "inventory", "cluster"},
 	"plugins":       {"names", "problem", "declaration", "resolver"},
-	"cmd":           {"names", "problem", "declaration", "annotations", "source", "resolver", "certificate", ".", "configuration", "inventory", "plugins", "cluster", "controller", "issuance"},
+	"cmd":           {"names", "problem", "declaration", "annotations", "source", "resolver", "certificate", "ownership", ".", "configuration", "inventory", "plugins", "cluster", "controller", "issuance"},
 }
 
 // Rooms that stand on the line to the API server.

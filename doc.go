@@ -44,6 +44,7 @@
 //	source         what an object asks for: Ingress, Gateway, ListenerSet
 //	resolver       which issuer is meant: the registry and its catalogue
 //	certificate    the Certificate that is wanted, and who owns which field
+//	ownership      whose each field of a Certificate is, and what the next apply makes of it
 //	certshim       (here) Decide
 //	configuration  the operator's file and flags, as a Policy and settings
 //	inventory      what is known of a cluster or of documents, and who depends on it

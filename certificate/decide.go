@@ -91,6 +91,7 @@ func (d *decider) path() string {
 func buildConfig(d *decider) bool {
 	var problems problem.List
 	d.config, problems = build(&d.in)
+	d.out.Asked = d.config
 	d.out.Problems.Merge(problems)
 	return false
 }

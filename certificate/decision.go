@@ -42,6 +42,10 @@ type Decision struct {
 	// Config is the complete apply configuration of Create and Apply, without guards. It is also
 	// set for None, for plan to show, and nil for the other actions.
 	Config map[string]any
+	// Asked is the configuration that the source asks for, before fields are left to others; nil if
+	// the decision doesn't get so far as to build one. What must not be lost is kept in it once
+	// the live Certificate is read.
+	Asked map[string]any
 	// Want is the digest of Config.
 	Want Digest
 	// Guard protects Apply, Delete and TakeOver.

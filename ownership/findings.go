@@ -1,0 +1,251 @@
+package ownership
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/certshim/certshim/problem"
+)
+
+// Find returns what is to be said of a set, sorted by severity, object and kind. What can't be
+// known is no finding.
+func Find(set Set) []Finding {
+	f := newFinder(set)
+	for i := range set.Certificates {
+		f.certificate(&set.Certificates[i])
+	}
+	f.secretsWrittenTwice()
+	f.secretsWantedTwice()
+	f.missing()
+	slices.SortFunc(f.out, compareFindings)
+	return f.out
+}
+
+func compareFindings(a, b Finding) int {
+	return cmp.Or(
+		cmp.Compare(slices.Index(problem.Severities(), a.Severity), slices.Index(problem.Severities(), b.Severity)),
+		compareObjects(a.Object, b.Object), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Message, b.Message),
+	)
+}
+
+func compareObjects(a, b problem.Object) int {
+	return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Group, b.Group))
+}
+
+// place is a name in a namespace.
+type place struct{ namespace, name string }
+
+// object is a source by what people call it.
+type object struct{ group, kind, namespace, name string }
+
+// finder has the set by what is looked up in it.
+type finder struct {
+	set     Set
+	byUID   map[string]*Source
+	byName  map[object]*Source
+	wanted  map[place][]*Source
+	written map[place][]*Certificate
+	names   map[place]bool
+	out     []Finding
+}
+
+func newFinder(set Set) *finder {
+	f := &finder{
+		set: set, byUID: map[string]*Source{}, byName: map[object]*Source{}, wanted: map[place][]*Source{},
+		written: map[place][]*Certificate{}, names: map[place]bool{},
+	}
+	for i := range set.Sources {
+		s := &set.Sources[i]
+		if s.UID != "" {
+			f.byUID[s.UID] = s
+		}
+		f.byName[object{s.Group, s.Kind, s.Namespace, s.Name}] = s
+		for _, secret := range s.Asks {
+			at := place{s.Namespace, secret}
+			f.wanted[at] = append(f.wanted[at], s)
+		}
+	}
+	for i := range set.Certificates {
+		c := &set.Certificates[i]
+		f.names[place{c.Namespace, c.Name}] = true
+		if c.Secret != "" && !c.Deleting {
+			at := place{c.Namespace, c.Secret}
+			f.written[at] = append(f.written[at], c)
+		}
+	}
+	return f
+}
+
+func (f *finder) add(kind Kind, severity problem.Severity, about problem.Object, others []problem.Object, format string, args ...any) {
+	slices.SortFunc(others, compareObjects)
+	f.out = append(f.out, Finding{Kind: kind, Severity: severity, Object: about, Others: others, Message: fmt.Sprintf(format, args...)})
+}
+
+func (c *Certificate) object() problem.Object {
+	return problem.Object{Group: "cert-manager.io", Kind: "Certificate", Namespace: c.Namespace, Name: c.Name}
+}
+
+// certificate adds what is to be said of one Certificate.
+func (f *finder) certificate(c *Certificate) {
+	if c.Deleting {
+		return
+	}
+	if c.Unserved {
+		f.add(UnservedEntry, problem.Error, c.object(), nil,
+			"an entry of its managedFields is of a version that is no longer served, so that every apply fails")
+	}
+	if c.Shim != "" {
+		f.add(ShimWrites, problem.Warning, c.object(), nil, "cert-manager's %s has written it after certshim did, and may still run", c.Shim)
+	}
+	f.issuer(c)
+	f.owner(c)
+	f.orphan(c)
+}
+
+// issuer warns of a reference without a group: cert-manager reads it as its own, and a controller
+// of another group may take the request for its own too.
+func (f *finder) issuer(c *Certificate) {
+	if c.Applied || c.IssuerGroup != "" || c.IssuerName == "" {
+		return
+	}
+	severity := problem.Warning
+	if slices.Contains([]string{"", "Issuer", "ClusterIssuer"}, c.IssuerKind) {
+		severity = problem.Info
+	}
+	f.add(IssuerWithoutGroup, severity, c.object(), nil,
+		"its issuerRef to %s %s has no group; cert-manager reads it as cert-manager.io, and other controllers may take it for theirs",
+		problem.Name(cmp.Or(c.IssuerKind, "Issuer")), problem.Name(c.IssuerName))
+}
+
+// owner compares the controller reference with the object that it means.
+func (f *finder) owner(c *Certificate) {
+	ref := c.Owner
+	if ref == (OwnerReference{}) {
+		return
+	}
+	whose := problem.Name(ref.Kind) + " " + problem.Name(ref.Name)
+	group := groupOf(ref.APIVersion)
+	if s := f.byUID[ref.UID]; s != nil {
+		other := []problem.Object{objectOf(s)}
+		switch {
+		case s.Kind != ref.Kind || s.Name != ref.Name || s.Namespace != c.Namespace:
+			f.add(OwnerOther, problem.Error, c.object(), other, "its controller reference to %s has the uid of another object", whose)
+		case s.APIVersion() != ref.APIVersion:
+			f.add(OwnerOldVersion, problem.Warning, c.object(), other, "its controller reference to %s is of %s, and the object is read as %s",
+				whose, problem.Name(ref.APIVersion), s.APIVersion())
+		}
+		return
+	}
+	if f.set.Complete == nil || !f.set.Complete(group, ref.Kind, c.Namespace) {
+		return
+	}
+	if s := f.byName[object{group, ref.Kind, c.Namespace, ref.Name}]; s != nil {
+		f.add(OwnerGone, problem.Error, c.object(), []problem.Object{objectOf(s)},
+			"its controller reference is to an earlier %s, of uid %s; the one of that name now is another object", whose, problem.Name(ref.UID))
+		return
+	}
+	f.add(OwnerGone, problem.Error, c.object(), nil, "its controller reference is to %s, which isn't there", whose)
+}
+
+// orphan finds a Certificate of ours that nobody asks for any more.
+func (f *finder) orphan(c *Certificate) {
+	if !c.Applied {
+		return
+	}
+	others := objectsOf(f.wanted[place{c.Namespace, c.Secret}])
+	if c.Owner != (OwnerReference{}) {
+		s := f.byUID[c.Owner.UID]
+		if s != nil && !slices.Contains(s.Names, c.Secret) && !slices.Contains(s.Names, c.Name) {
+			f.add(OrphanCertificate, problem.Warning, c.object(), []problem.Object{objectOf(s)}, "the source that owns it doesn't name its Secret")
+		}
+		return
+	}
+	message := "certshim has applied it, and it has no controller reference"
+	if len(c.Origins) > 0 {
+		message += "; it was made for an object of uid " + namesOf(c.Origins)
+	}
+	if len(others) > 0 {
+		message += "; what asks for its Secret doesn't own it"
+	}
+	f.add(OrphanCertificate, problem.Warning, c.object(), others, "%s", message)
+}
+
+func namesOf(list []string) string {
+	out := make([]string, len(list))
+	for i, item := range list {
+		out[i] = problem.Name(item)
+	}
+	return strings.Join(out, ", ")
+}
+
+func (f *finder) secretsWrittenTwice() {
+	for at, writers := range f.written {
+		if len(writers) < 2 {
+			continue
+		}
+		objects := make([]problem.Object, len(writers))
+		for i, c := range writers {
+			objects[i] = c.object()
+		}
+		slices.SortFunc(objects, compareObjects)
+		f.add(SecretWrittenTwice, problem.Error, objects[0], objects[1:], "%d Certificates write Secret %s", len(writers), problem.Name(at.name))
+	}
+}
+
+func (f *finder) secretsWantedTwice() {
+	for at, sources := range f.wanted {
+		if len(sources) < 2 {
+			continue
+		}
+		objects := objectsOf(sources)
+		f.add(SecretWantedTwice, problem.Warning, objects[0], objects[1:], "%d objects ask for Secret %s", len(sources), problem.Name(at.name))
+	}
+}
+
+// missing finds sources without their Certificate.
+func (f *finder) missing() {
+	if f.set.CertificatesComplete == nil {
+		return
+	}
+	for at, sources := range f.wanted {
+		if f.names[at] || !f.set.CertificatesComplete(at.namespace) {
+			continue
+		}
+		var others []problem.Object
+		message := "there is no Certificate %s for the Secret that it asks for"
+		for _, c := range f.written[at] {
+			others = append(others, c.object())
+		}
+		if len(others) > 0 {
+			message += "; a Certificate of another name writes it"
+		}
+		for _, s := range sources {
+			f.add(MissingCertificate, problem.Error, objectOf(s), slices.Clone(others), message, problem.Name(at.name))
+		}
+	}
+}
+
+func objectOf(s *Source) problem.Object {
+	return problem.Object{Group: s.Group, Kind: s.Kind, Namespace: s.Namespace, Name: s.Name}
+}
+
+// objectsOf are the sources, sorted.
+func objectsOf(sources []*Source) []problem.Object {
+	var out []problem.Object
+	for _, s := range sources {
+		out = append(out, objectOf(s))
+	}
+	slices.SortFunc(out, compareObjects)
+	return out
+}
+
+// groupOf is the group of an apiVersion, empty for the core group.
+func groupOf(apiVersion string) string {
+	group, _, found := strings.Cut(apiVersion, "/")
+	if !found {
+		return ""
+	}
+	return group
+}

@@ -1,0 +1,326 @@
+package ownership
+
+import (
+	"encoding/json"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
+	"sigs.k8s.io/structured-merge-diff/v6/value"
+
+	"github.com/certshim/certshim/certificate"
+)
+
+// Of reports whose the fields of a Certificate are. It never fails: what can't be read is nobody's,
+// and counted in [Report.Unread].
+func Of(in Input) Report {
+	r := reporter{in: in, entries: certificate.Entries(in.Live)}
+	r.out = Report{Ours: in.Asked != nil, Heal: heal(in.Live, r.entries), Unread: unread(in.Live)}
+	r.identify()
+	for _, e := range r.entries {
+		r.holders = append(r.holders, holderOf(e))
+		r.out.Entries = append(r.out.Entries, Entry{Holder: r.holders[len(r.holders)-1]})
+	}
+	r.gather()
+	if in.Asked != nil {
+		r.settlement = certificate.Settle(in.Asked, in.Live)
+	}
+	for _, f := range r.fields {
+		r.out.Fields = append(r.out.Fields, r.field(f))
+	}
+	return r.out
+}
+
+// reporter is the state of one [Of].
+type reporter struct {
+	in         Input
+	out        Report
+	entries    []certificate.Entry
+	holders    []Holder
+	fields     []*found
+	byKey      map[string]*found
+	settlement certificate.Settlement
+}
+
+// found is a field that was found, with the entries that hold it.
+type found struct {
+	path    fieldpath.Path
+	name    string
+	holders []int
+}
+
+func (r *reporter) identify() {
+	metadata, _ := r.in.Live["metadata"].(map[string]any)
+	r.out.Namespace, r.out.Name, r.out.UID = text(metadata, "namespace"), text(metadata, "name"), text(metadata, "uid")
+	switch generation := metadata["generation"].(type) {
+	case int64:
+		r.out.Generation = generation
+	case float64:
+		r.out.Generation = int64(generation)
+	}
+}
+
+func holderOf(e certificate.Entry) Holder {
+	h := Holder{
+		Manager: e.Manager, Operation: e.Operation, Subresource: e.Subresource, APIVersion: e.APIVersion, Class: ClassOf(e.Manager),
+	}
+	if changed, err := time.Parse(time.RFC3339, e.Time); err == nil {
+		h.Changed = changed
+	}
+	return h
+}
+
+// gather finds the fields, and who holds each.
+func (r *reporter) gather() {
+	r.byKey = map[string]*found{}
+	for path := range certificate.Leaves(r.in.Live).All() {
+		// A map that is empty isn't a field if something in it is asked for.
+		if inner, _ := certificate.Lookup(r.in.Asked, path).(map[string]any); len(inner) == 0 || isOwner(path) {
+			r.add(path)
+		}
+	}
+	for path := range certificate.Leaves(r.in.Asked).All() {
+		r.add(path)
+	}
+	for path := range finalizers(r.in.Live) {
+		r.add(path)
+	}
+	for i := range r.entries {
+		r.gatherHeld(i)
+	}
+	for _, f := range r.fields {
+		if len(f.holders) == 1 {
+			r.out.Entries[f.holders[0]].Alone++
+		}
+	}
+	slices.SortFunc(r.fields, func(a, b *found) int { return a.path.Compare(b.path) })
+}
+
+// gatherHeld notes what an entry holds. What isn't there is a field only if it is ours.
+func (r *reporter) gatherHeld(entry int) {
+	e, counts := r.entries[entry], &r.out.Entries[entry]
+	for path := range e.Fields.All() {
+		switch {
+		case certificate.IsContainer(path, r.in.Live):
+			continue
+		case !ofMainResource(path):
+			counts.Status += count(path[0].FieldName != nil && *path[0].FieldName == "status")
+			continue
+		}
+		counts.Fields++
+		f := r.byKey[keyOf(path)]
+		if f == nil && e.Ours() {
+			f = r.add(path)
+		}
+		if f != nil {
+			f.holders = append(f.holders, entry)
+		}
+	}
+}
+
+// add adds a field unless it is there.
+func (r *reporter) add(path fieldpath.Path) *found {
+	key := keyOf(path)
+	f := r.byKey[key]
+	if f == nil {
+		f = &found{path: path.Copy(), name: path.String()}
+		r.byKey[key] = f
+		r.fields = append(r.fields, f)
+	}
+	return f
+}
+
+func count(is bool) int {
+	if is {
+		return 1
+	}
+	return 0
+}
+
+// finalizers are the paths of an object's finalizers.
+func finalizers(object map[string]any) func(yield func(fieldpath.Path) bool) {
+	return func(yield func(fieldpath.Path) bool) {
+		metadata, _ := object["metadata"].(map[string]any)
+		items, _ := metadata["finalizers"].([]any)
+		for _, item := range items {
+			if name, isText := item.(string); isText && !yield(finalizer(name)) {
+				return
+			}
+		}
+	}
+}
+
+func finalizer(name string) fieldpath.Path {
+	return fieldpath.MakePathOrDie("metadata", "finalizers", value.NewValueInterface(name))
+}
+
+// isOwner reports whether a path is that of an owner reference, which is one field.
+func isOwner(path fieldpath.Path) bool { return path[len(path)-1].Key != nil }
+
+// ofMainResource reports whether a path is one of the fields that are reported.
+func ofMainResource(path fieldpath.Path) bool {
+	switch root := path[0].FieldName; {
+	case root == nil:
+		return false
+	case *root == "spec":
+		return true
+	case *root != "metadata" || len(path) < 2 || path[1].FieldName == nil:
+		return false
+	}
+	return slices.Contains([]string{"labels", "annotations", "ownerReferences", "finalizers"}, *path[1].FieldName)
+}
+
+// keyOf is a path as text in which, other than in the API server's form, no two are alike.
+func keyOf(path fieldpath.Path) string {
+	var b strings.Builder
+	for _, element := range path {
+		// Only what can't be written as JSON fails; then all such are alike.
+		text, _ := fieldpath.SerializePathElement(element)
+		b.WriteString(strconv.Itoa(len(text)))
+		b.WriteString(text)
+	}
+	return b.String()
+}
+
+// field is what is to be said of one field.
+func (r *reporter) field(f *found) Field {
+	out := Field{
+		Path: f.name, Live: certificate.Lookup(r.in.Live, f.path), Wanted: certificate.Lookup(r.in.Asked, f.path),
+	}
+	for _, i := range f.holders {
+		out.Holders = append(out.Holders, r.holders[i])
+	}
+	if !r.out.Ours {
+		return out
+	}
+	out.Cause = r.settlement.Cause(f.path)
+	out.Should = r.should(f.path, out)
+	out.Stays = out.Wanted != nil && slices.ContainsFunc(f.holders, func(i int) bool { return r.entries[i].Keeps() })
+	out.Fight = r.fight(out)
+	out.Verdict = r.verdict(f, out)
+	return out
+}
+
+func (r *reporter) should(path fieldpath.Path, f Field) Should {
+	if keeper, kept := r.settlement.Keeper(path); kept {
+		return Should{Manager: keeper.Manager, By: ByRule}
+	}
+	if f.Wanted != nil {
+		return Should{Manager: certificate.FieldManager, By: BySource}
+	}
+	return Should{By: ByNobody}
+}
+
+func (r *reporter) fight(f Field) *Fight {
+	if f.Wanted == nil {
+		return nil
+	}
+	for i := range r.in.Fights {
+		if r.in.Fights[i].Path == f.Path {
+			return &r.in.Fights[i]
+		}
+	}
+	return nil
+}
+
+// verdict is the first of [Verdicts] that fits.
+func (r *reporter) verdict(f *found, out Field) Verdict {
+	switch {
+	case r.any(f, certificate.Entry.Unserved):
+		return Unserved
+	case r.isUntracked(f, out):
+		return Untracked
+	case out.Fight != nil:
+		return Contested
+	}
+	switch out.Cause {
+	case certificate.FieldLeftToApplier, certificate.FieldLeftWithUnit:
+		return Yielded
+	case certificate.FieldUnrecorded:
+		return Unowned
+	case "":
+		return r.atRest(f, out)
+	default:
+		return Drifted
+	}
+}
+
+// atRest is the verdict on a field that the next apply leaves as it is.
+func (r *reporter) atRest(f *found, out Field) Verdict {
+	switch {
+	case out.Wanted == nil:
+		return Foreign
+	case len(f.holders) > 1:
+		return Shared
+	}
+	return Ours
+}
+
+// isUntracked reports whether nothing is recorded of a field, or nobody who is known.
+func (r *reporter) isUntracked(f *found, out Field) bool {
+	if len(r.entries) == 0 || len(f.holders) == 0 && out.Wanted == nil {
+		return true
+	}
+	known := func(e certificate.Entry) bool { return !isNobody(e.Manager) }
+	return len(f.holders) > 0 && !r.any(f, known)
+}
+
+func (r *reporter) any(f *found, is func(certificate.Entry) bool) bool {
+	return slices.ContainsFunc(f.holders, func(i int) bool { return is(r.entries[i]) })
+}
+
+// unread is how many entries of managedFields aren't as the API server writes them.
+func unread(live map[string]any) (n int) {
+	metadata, _ := live["metadata"].(map[string]any)
+	if metadata["managedFields"] == nil {
+		return 0
+	}
+	items, isList := metadata["managedFields"].([]any)
+	if !isList {
+		return 1
+	}
+	for _, item := range items {
+		content, _ := item.(map[string]any)
+		id := identity{Operation: text(content, "operation")}
+		_, err := readSet(content["fieldsV1"])
+		n += count(err != nil || wellFormed(id, text(content, "apiVersion"), text(content, "fieldsType")) != nil)
+	}
+	return n
+}
+
+// heal is the JSON patch that rewrites the entries of versions that aren't served any more to the
+// one that is, nil if there are none.
+func heal(live map[string]any, entries []certificate.Entry) []byte {
+	if !slices.ContainsFunc(entries, certificate.Entry.Unserved) {
+		return nil
+	}
+	metadata, _ := live["metadata"].(map[string]any)
+	items, _ := metadata["managedFields"].([]any)
+	healed := make([]any, 0, len(items))
+	for _, item := range items {
+		content, _ := item.(map[string]any)
+		if version := text(content, "apiVersion"); version != "" && version != apiVersion {
+			content = withVersion(content)
+		}
+		healed = append(healed, content)
+	}
+	patch, err := json.Marshal([]any{
+		map[string]any{"op": "replace", "path": "/metadata/managedFields", "value": healed},
+		map[string]any{"op": "replace", "path": "/metadata/resourceVersion", "value": text(metadata, "resourceVersion")},
+	})
+	if err != nil {
+		return nil
+	}
+	return patch
+}
+
+func withVersion(content map[string]any) map[string]any {
+	out := map[string]any{}
+	for name, value := range content {
+		out[name] = value
+	}
+	out["apiVersion"] = apiVersion
+	return out
+}

@@ -1,0 +1,88 @@
+package ownership
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/wait"
+
+	"github.com/certshim/certshim/test/cluster"
+)
+
+// old is a version of Certificates that the cluster serves for a while, as cert-manager before 1.6 did.
+const old = "v1alpha2"
+
+// oneIn is how many histories there are for one that begins with an entry of the old version.
+const oneIn = 5
+
+// age makes the Certificates of some histories while the old version is served, and has another manager write them in
+// it. When it returns the version is no longer served.
+func (p *players) age(t *testing.T, histories int) {
+	t.Helper()
+	ctx := t.Context()
+	inOld := shared.Dynamic.Resource(cluster.Certificates().GroupResource().WithVersion(old)).Namespace(p.namespace)
+	if err := serveOld(ctx, true); err != nil {
+		t.Fatal(err)
+	}
+	served := func(want bool) {
+		t.Helper()
+		err := wait.PollUntilContextTimeout(ctx, 100*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
+			_, err := inOld.List(ctx, metav1.ListOptions{Limit: 1})
+			return (err == nil) == want, nil
+		})
+		if err != nil {
+			t.Fatalf("wait until %s is served: %t: %v", old, want, err)
+		}
+	}
+	served(true)
+	for i := 0; i < histories; i += oneIn {
+		h := &history{target: target{p.client, fmt.Sprintf("h%d", i)}, owners: p.owners}
+		r := rand.New(rand.NewPCG(uint64(i), 9))
+		if err := h.make(ctx, h.config(r, true), i%2 == 0); err != nil {
+			t.Fatal(err)
+		}
+		part := h.config(r, false)
+		part["apiVersion"] = "cert-manager.io/" + old
+		put(part, "metadata/labels/"+old, "yes")
+		if _, err := (target{inOld, h.name}).apply(ctx, part, "helm", true); err != nil && !apierrors.IsInvalid(err) {
+			t.Fatal(err)
+		}
+	}
+	if err := serveOld(ctx, false); err != nil {
+		t.Fatal(err)
+	}
+	served(false)
+}
+
+// serveOld adds the old version to the definition of Certificates, or takes it out.
+func serveOld(ctx context.Context, serve bool) error {
+	client := shared.Dynamic.Resource(schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"})
+	definition, err := client.Get(ctx, "certificates.cert-manager.io", metav1.GetOptions{})
+	if err != nil {
+		return err
+	}
+	versions, _, err := unstructured.NestedSlice(definition.Object, "spec", "versions")
+	if err != nil || len(versions) == 0 {
+		return errors.Join(err, errors.New("the definition has no versions"))
+	}
+	versions = versions[:1]
+	if serve {
+		version := runtime.DeepCopyJSON(versions[0].(map[string]any))
+		version["name"], version["storage"] = old, false
+		versions = append(versions, version)
+	}
+	if err := unstructured.SetNestedSlice(definition.Object, versions, "spec", "versions"); err != nil {
+		return err
+	}
+	_, err = client.Update(ctx, definition, metav1.UpdateOptions{})
+	return err
+}
