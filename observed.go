@@ -42,6 +42,9 @@ type Observed interface {
 	// claim. It is nil for one that isn't known as a source, or doesn't name the Secret, and
 	// calls claim as First does.
 	Rival(owner certificate.Owner, namespace, secret string, claim func(*source.Object) certificate.Claim) *certificate.Rival
+	// OtherNaming gives a source besides the one that is decided about that names a Secret, in
+	// whatever form: the oldest, nil for none.
+	OtherNaming(namespace, secret string) *source.Ref
 	// Source of another kind: the Gateway of a ListenerSet.
 	Source(kind source.GroupKind, namespace, name string) (*source.Object, Presence)
 	// NamespaceLabels of a Namespace.

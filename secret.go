@@ -180,8 +180,8 @@ func (s *secrets) inputFor(ask source.Ask, existing *certificate.Observed, issue
 		Policy: s.policy.Certificate, Fields: s.observed.HasField,
 		Source: s.object, IsRead: s.policy.Parser.ForIssuer, Kind: s.kind, Ask: ask, Request: s.asked.request, Issuer: issuer.issuer,
 		Statement: issuer.finding.Statement, Hold: s.hold(issuer),
-		Existing: existing,
-		Writers:  s.observed.CertificatesWriting(s.object.Namespace, ask.Secret),
+		Existing: existing, Offline: s.policy.Offline,
+		Writers: s.observed.CertificatesWriting(s.object.Namespace, ask.Secret),
 	}
 	if rule := s.match.rule; rule != nil {
 		in.Statement.Values = rule.Values.Under(in.Statement.Values)
@@ -193,6 +193,8 @@ func (s *secrets) inputFor(ask source.Ask, existing *certificate.Observed, issue
 		if first := s.observed.First(s.object.Namespace, ask.Secret, claim); first != nil && first.Source != s.object.Ref {
 			in.First = first
 		}
+	case certificate.Claimable(s.object, *existing):
+		in.Other = s.observed.OtherNaming(s.object.Namespace, ask.Secret)
 	case existing.Owner != certificate.Owner{} && !certificate.Owns(s.object, existing.Owner):
 		in.Owner = s.observed.Rival(existing.Owner, s.object.Namespace, ask.Secret, claim)
 	}

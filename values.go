@@ -159,7 +159,7 @@ func (e *explainer) hasHosts(path string, field annotations.Field) bool {
 	return false
 }
 
-// metadata adds the labels and annotations; the record of what was filled in is none.
+// metadata adds the labels and annotations; those that are certshim's own record are none.
 func (e *explainer) metadata() {
 	metadata, _ := e.config["metadata"].(map[string]any)
 	set, _ := metadata["annotations"].(map[string]any)
@@ -167,7 +167,7 @@ func (e *explainer) metadata() {
 		field := "metadata.annotations[" + key + "]"
 		_, copied := e.asked.annotations[key]
 		switch {
-		case key == certificate.FromResolver:
+		case key == certificate.FromResolver, key == certificate.TieKey:
 		case e.in.KeepsCopy(key):
 			e.add(field, FromCertificate)
 		case copied:

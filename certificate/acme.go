@@ -25,8 +25,8 @@ const (
 )
 
 // certificateAnnotations returns the annotations that are copied for the issuer, the list of
-// fields in filled that a resolver or policy set, those that the operator wants copied, and the
-// ACME ones.
+// fields in filled that a resolver or policy set, those that the operator wants copied, the
+// ACME ones, and the tie, which none of the others can be.
 func certificateAnnotations(in *Input, filled []string, problems *problem.List) map[string]string {
 	out := copiedAnnotations(in)
 	add := func(more map[string]string) {
@@ -42,6 +42,10 @@ func certificateAnnotations(in *Input, filled []string, problems *problem.List) 
 	add(maps.Clone(in.Request.Extra))
 	add(solverIngress(in, problems))
 	add(solverParent(in))
+	delete(out, TieKey)
+	if tie := in.tie(); tie != "" {
+		add(map[string]string{TieKey: tie})
+	}
 	return out
 }
 

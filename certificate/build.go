@@ -18,8 +18,8 @@ func build(in *Input) (map[string]any, problem.List) {
 	wanted := spec(in)
 	filled := fill(in, wanted)
 	metadata.texts("annotations", certificateAnnotations(in, filled, &problems))
-	if in.Source.UID != "" {
-		metadata["ownerReferences"] = []any{ownerReference(in)}
+	if uid := in.ownerUID(); uid != "" {
+		metadata["ownerReferences"] = []any{ownerReference(in, uid)}
 	}
 	served := leaveOut(wanted, in.Fields, &problems)
 	return map[string]any{
@@ -103,10 +103,10 @@ func labels(in *Input) fields {
 	return copied
 }
 
-func ownerReference(in *Input) map[string]any {
+func ownerReference(in *Input, uid string) map[string]any {
 	return map[string]any{
 		"apiVersion": in.Source.APIVersion(), "kind": in.Source.Kind,
-		"name": in.Source.Name, "uid": in.Source.UID,
+		"name": in.Source.Name, "uid": uid,
 		"controller": true, "blockOwnerDeletion": true,
 	}
 }

@@ -39,7 +39,7 @@ func (d *decider) forNew() bool {
 
 // forExisting goes through the checks where there is one.
 func (d *decider) forExisting() bool {
-	return beingDeleted(d) || notOurs(d) || otherWriterShares(d) || nothingValidAsksAnyMore(d) ||
+	return beingDeleted(d) || reclaim(d) || notOurs(d) || otherWriterShares(d) || nothingValidAsksAnyMore(d) ||
 		buildConfig(d) || upToDate(d) || liveNeeded(d) || equalByValue(d) || shimStillWrites(d) ||
 		changeCannotBeIssued(d) || applyOver(d)
 }
@@ -49,7 +49,9 @@ type decider struct {
 	in     Input
 	seen   Observed
 	config map[string]any
-	out    Decision
+	// missing is why a Certificate that is tied to the source isn't taken over.
+	missing string
+	out     Decision
 }
 
 // current prefers the live object over the cached state.
@@ -154,6 +156,9 @@ func notOurs(d *decider) bool {
 		return false
 	}
 	why, reason := otherOwner(d.in.Source, d.seen)
+	if d.missing != "" {
+		why += "; " + d.missing
+	}
 	if owner := d.in.Owner; owner != nil {
 		d.addShared(*owner)
 	} else {

@@ -23,6 +23,7 @@ var (
 	pathKeySize   = fieldpath.MakePathOrDie("spec", "privateKey", "size")
 
 	pathFromResolver = annotationPath(FromResolver)
+	pathTie          = annotationPath(TieKey)
 )
 
 func annotationPath(key string) fieldpath.Path {

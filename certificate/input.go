@@ -47,6 +47,12 @@ type Input struct {
 	// First is another source that comes before this one for the Secret, or nil. It counts only
 	// while no Certificate exists; after that, the controller owner comes first.
 	First *Rival
+	// Other is another source that names the Secret, or nil. It counts only if Existing is
+	// [Claimable].
+	Other *source.Ref
+	// Offline means that Existing is from a document: one without managedFields is judged by its
+	// values alone.
+	Offline bool
 	// Owner is the other source that is the controller owner of Existing and names the Secret, or
 	// nil. It counts for what is said.
 	Owner *Rival

@@ -120,11 +120,15 @@ func (o *Observed) field(name []byte) *string {
 
 func (o *observation) annotations(at uint64) {
 	for name, at := range o.fields(at) {
-		if string(name) == FromResolver {
+		switch string(name) {
+		case FromResolver:
 			o.held, o.leaves[at] = o.keep()
-			continue
+		case TieKey:
+			o.out.Tie, o.leaves[at] = o.keep()
+			o.out.Tie = o.out.Tie[:min(len(o.out.Tie), maxTie+1)]
+		default:
+			o.leaf(at)
 		}
-		o.leaf(at)
 	}
 }
 

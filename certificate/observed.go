@@ -16,6 +16,9 @@ type Observed struct {
 	Held *Held
 	// Owner is the controller owner reference; zero if there is none.
 	Owner Owner
+	// Tie is the annotation [TieKey], which [ParseTie] reads; empty if there is none. One that is
+	// too long to be read is cut.
+	Tie string
 	// Have is the digest of the fields that our Apply entry owns, with their live values.
 	Have Digest
 	// Flags hold facts about managedFields and metadata.

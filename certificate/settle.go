@@ -95,7 +95,9 @@ func (s *settlement) yieldToAppliers(config, live map[string]any) {
 func identity(path fieldpath.Path) bool { return tie(path) || path.Equals(pathFromResolver) }
 
 // tie reports whether a field ties a Certificate to its source and its Secret.
-func tie(path fieldpath.Path) bool { return path.Equals(pathSecretName) || within(path, pathOwners) }
+func tie(path fieldpath.Path) bool {
+	return path.Equals(pathSecretName) || within(path, pathOwners) || path.Equals(pathTie)
+}
 
 // conflicts reports whether changing a value would conflict with the holder of a set.
 func conflicts(path fieldpath.Path, held *fieldpath.Set, live map[string]any) bool {

@@ -260,6 +260,7 @@ func packCertificate(o certificate.Observed) *Certificate {
 	p.text(o.Owner.Kind)
 	p.text(o.Owner.Name)
 	p.text(o.Held.Encode())
+	p.text(o.Tie)
 	return &Certificate{
 		compact: compact{namespace: unique.Make(o.Namespace), packed: string(p)},
 		have:    o.Have, flags: o.Flags, issuer: unique.Make(o.Issuer),
@@ -272,6 +273,7 @@ func (c *Certificate) unpack() certificate.Observed {
 	o.Secret = u.text()
 	o.Owner = certificate.Owner{UID: u.text(), Group: u.text(), Kind: u.text(), Name: u.text()}
 	o.Held = certificate.DecodeHeld(u.text())
+	o.Tie = u.text()
 	o.Have, o.Flags, o.Issuer = c.have, c.flags, c.issuer.Value()
 	return o
 }

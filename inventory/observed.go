@@ -176,6 +176,25 @@ func (l *Look) owning(owner certificate.Owner, n name) claim {
 	return claim{}
 }
 
+// OtherNaming implements [certshim.Observed].
+func (l *Look) OtherNaming(namespace, secretName string) *source.Ref {
+	n := nameOf(namespace, secretName)
+	l.lock.RLock()
+	defer l.lock.RUnlock()
+	l.asksOf(n, readOthers)
+	s := l.secrets[n]
+	if s == nil {
+		return nil
+	}
+	for _, c := range s.claims {
+		if c.source.Key() != l.key {
+			object, _ := c.source.unpack()
+			return &object.Ref
+		}
+	}
+	return nil
+}
+
 // asksOfMissing notes that an owner was asked for that isn't there, if it is a kind of source. If
 // it may come yet, nothing is decided before.
 func (l *Look) asksOfMissing(owner certificate.Owner, namespace string) {

@@ -51,6 +51,8 @@ const (
 	readFirst
 	// readOwner: what does the source ask for whose the Certificate is?
 	readOwner
+	// readOthers: which source names the Secret besides?
+	readOthers
 )
 
 // make gives the entry of a Secret, a new one if need be.
@@ -80,12 +82,17 @@ type aboutSecret struct {
 	// asks for whose the Certificate is; nil where that isn't known.
 	first claim
 	owner *certificate.Claim
+	// named are the two oldest sources that name it, of which one isn't whoever asks for others.
+	named [2]*Source
 }
 
 func (s *secret) about() aboutSecret {
 	about := aboutSecret{certificate: s.certificate, writers: slices.Clone(s.writers), first: s.first()}
 	if owner := s.ownerClaim(); owner != nil {
 		about.owner = owner.said
+	}
+	for at, c := range s.claims[:min(len(s.claims), len(about.named))] {
+		about.named[at] = c.source
 	}
 	return about
 }
@@ -182,6 +189,9 @@ func differences(before, now aboutSecret) mark {
 	}
 	if !sameAsk(before.owner, now.owner) {
 		changed |= readOwner
+	}
+	if !slices.EqualFunc(before.named[:], now.named[:], sameSource) {
+		changed |= readOthers
 	}
 	if !slices.EqualFunc(before.writers, now.writers, sameIdentity) {
 		changed |= readWriters

@@ -330,7 +330,8 @@ func (r *trial) changeCertificate() string {
 	case 0:
 		o.Secret = one(r.world, "s0", "s1", "s2")
 	case 1:
-		o.Owner = certificate.Owner{}
+		o.Owner, o.Flags = certificate.Owner{}, o.Flags|certificate.Applied
+		o.Tie = one(r.world, "", "networking.k8s.io/Ingress:"+o.Namespace+"/n0 for="+o.Namespace+"/"+o.Name)
 	case 2:
 		o.Flags ^= certificate.Deleting
 	default:

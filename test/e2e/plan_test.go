@@ -52,11 +52,17 @@ func (p planned) says(t *testing.T, exit int, parts ...string) {
 // applyPlan does with the manifests what the help of plan says they are fit for.
 func (d *deployed) applyPlan(t *testing.T, manifests string) {
 	t.Helper()
+	d.applyPlanAs(t, "certshim", manifests)
+}
+
+// applyPlanAs does the same under the name of a field manager.
+func (d *deployed) applyPlanAs(t *testing.T, manager, manifests string) {
+	t.Helper()
 	kubectl, err := cluster.Binary("kubectl")
 	if err != nil {
 		t.Fatal(err)
 	}
-	command := exec.CommandContext(t.Context(), kubectl, "--kubeconfig="+d.Kubeconfig, "apply", "--server-side", "--field-manager=certshim", "-f", "-")
+	command := exec.CommandContext(t.Context(), kubectl, "--kubeconfig="+d.Kubeconfig, "apply", "--server-side", "--field-manager="+manager, "-f", "-")
 	command.Stdin = strings.NewReader(manifests)
 	if out, err := command.CombinedOutput(); err != nil {
 		t.Fatalf("kubectl apply: %v\n%s\nof\n%s", err, out, manifests)

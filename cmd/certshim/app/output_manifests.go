@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+
+	"github.com/certshim/certshim/certificate"
 )
 
 // jsonWriter writes the manifests as one v1 List.
@@ -64,8 +66,8 @@ func (y yamlWriter) write(one planned) error {
 			continue
 		}
 		from := printable(heading(one, c))
-		if one.object.UID == "" {
-			from += "\n# no ownerReference: the source is from a file, and has no uid yet"
+		if metadata, _ := c.Config["metadata"].(map[string]any); metadata["ownerReferences"] == nil {
+			from += "\n# no ownerReference: the source is from a file, and has no uid yet; " + certificate.TieKey + " stands in for it"
 		}
 		if _, err := fmt.Fprintf(y.w, "---\n# %s\n", from); err != nil {
 			return fmt.Errorf("write the manifests: %w", err)

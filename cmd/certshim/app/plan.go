@@ -57,7 +57,9 @@ ing, gtw, lset), or to some objects by their names.
 
 The table, the manifests or the report go to standard output, problems to standard error, one
 a line. The manifests of -o yaml and -o json are fit for
-kubectl apply --server-side --field-manager=certshim.
+kubectl apply --server-side --field-manager=certshim. Those of objects that are in no cluster yet
+carry the annotation certshim.io/source, by which the controller makes the objects their owners once
+they are there.
 
 ` + exitHelp,
 		Example: `  certshim plan -f examples/
