@@ -99,7 +99,7 @@ func (f *feed) start(ctx context.Context) error {
 			Refused:  func(err error) { f.refused(namespace, err) },
 			Readable: func() { f.readable(namespace) },
 			Failed: func(err error) {
-				f.feeds.Log.Debug("a watch ended; it is taken up again", "resource", f.GVR.String(), "error", err)
+				f.feeds.Log.Debug("a watch ended; it is taken up again", "resource", f.GVR.GroupResource().String(), "error", err)
 			},
 		})
 		f.informers = append(f.informers, informer)
@@ -174,7 +174,7 @@ func (f *feed) refused(namespace string, err error) {
 		s.Refused[namespace] = err
 	})
 	if !apierrors.IsNotFound(err) {
-		f.feeds.Log.Warn("a resource can't be read", "resource", f.GVR.String(), "namespace", namespace, "error", err)
+		f.feeds.Log.Warn("a resource can't be read", "resource", f.GVR.GroupResource().String(), "namespace", namespace, "error", err)
 	}
 	f.feeds.Look()
 }
@@ -185,7 +185,7 @@ func (f *feed) readable(namespace string) {
 		return
 	}
 	f.change(func(s *Status) { delete(s.Refused, namespace) })
-	f.feeds.Log.Info("a resource can be read again", "resource", f.GVR.String(), "namespace", namespace)
+	f.feeds.Log.Info("a resource can be read again", "resource", f.GVR.GroupResource().String(), "namespace", namespace)
 	f.feeds.Look()
 }
 

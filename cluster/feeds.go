@@ -48,7 +48,7 @@ func (w *Feeds) Update(ctx context.Context, wanted []Resource, unknown func(grou
 			again[f.GVR] = true
 			w.end(f)
 		case !unknown(f.GVR.Group):
-			w.Log.Info("a resource is no longer watched: its objects are forgotten, nothing is deleted", "resource", f.GVR.String())
+			w.Log.Info("a resource is no longer watched: its objects are forgotten, nothing is deleted", "resource", f.GVR.GroupResource().String())
 			w.end(f)
 		}
 	}
@@ -67,11 +67,11 @@ func (w *Feeds) runs(resource schema.GroupResource) bool {
 func (w *Feeds) start(ctx context.Context, r Resource, again bool) {
 	f := &feed{Resource: r, feeds: w, started: time.Now(), again: again}
 	if err := f.start(ctx); err != nil {
-		w.Log.Error("can't build a client", "resource", r.GVR.String(), "error", err)
+		w.Log.Error("can't build a client", "resource", r.GVR.GroupResource().String(), "error", err)
 		return
 	}
 	w.feeds = append(w.feeds, f)
-	attributes := []any{"resource", r.GVR.String()}
+	attributes := []any{"resource", r.GVR.GroupResource().String()}
 	if r.Note != "" {
 		attributes = append(attributes, "note", r.Note)
 	}

@@ -76,7 +76,6 @@ type Controller struct {
 	// working counts the sources that are being worked on.
 	working   atomic.Int64
 	firstIdle sync.Once
-	forbidden atomic.Bool
 }
 
 // New registers the metrics and connects nothing yet. It gives an error when the

@@ -162,7 +162,7 @@ func (c *Controller) count(action string, err error) error {
 func (c *Controller) judge(k key, d certificate.Decision, err error) result {
 	now := time.Now()
 	r := result{answer: cluster.AnswerOf(err), err: err, written: err == nil}
-	c.permission(r)
+	c.permission(k, r)
 	switch r.answer {
 	case cluster.Done:
 		c.release(k, d, now)
@@ -182,10 +182,10 @@ func (c *Controller) judge(k key, d certificate.Decision, err error) result {
 	return r
 }
 
-// release queues what waits for a write to succeed. That one was deleted doesn't show that the
-// webhook is back, which may not be asked about that.
+// release queues what waits for a write to succeed. A delete doesn't show that a webhook is back:
+// the webhook may not be called for deletes.
 func (c *Controller) release(k key, d certificate.Decision, now time.Time) {
-	c.failures.forget(k)
+	c.recovered(k)
 	c.queue.inLine(c.failures.release(now)...)
 	if d.Action != certificate.Delete {
 		c.queue.inLine(c.breaker.answered(k)...)
@@ -207,19 +207,23 @@ func (c *Controller) refused(k key, d certificate.Decision, r *result) {
 
 func aboutSlowRetry() time.Duration { return slowRetry*3/4 + rand.N(slowRetry/2) }
 
-// permission logs a missing permission once, and once that it is there again.
-func (c *Controller) permission(r result) {
-	missing := r.answer == cluster.Forbidden
-	if r.answer != cluster.Forbidden && r.answer != cluster.Done || c.forbidden.Swap(missing) == missing {
-		return
-	}
-	if missing {
+// permission logs a missing permission, once for each namespace.
+func (c *Controller) permission(k key, r result) {
+	if r.answer == cluster.Forbidden && c.failures.forbid(k) {
 		c.metrics.writeForbidden.Set(1)
-		c.log.Error("the permission to write Certificates is missing", "error", r.err)
+		c.log.Error("the permission to write Certificates is missing", "namespace", k.Namespace(), "error", r.err)
+	}
+}
+
+// recovered forgets the failures of a source, and logs if no write in its namespace lacks a
+// permission any more.
+func (c *Controller) recovered(k key) {
+	permitted, all := c.failures.forget(k)
+	if !permitted {
 		return
 	}
-	c.metrics.writeForbidden.Set(0)
-	c.log.Info("Certificates can be written again")
+	c.metrics.writeForbidden.Set(truth(!all))
+	c.log.Info("no write lacks a permission any more", "namespace", k.Namespace())
 }
 
 // say tells of a write as cert-manager's shims do.

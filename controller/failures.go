@@ -5,32 +5,35 @@ import (
 	"time"
 )
 
-// The pause until a source that was released, and failed again, may be released once more
-// doubles from first to longest. What fails by itself is so not tried whenever another succeeds.
+// The pause before a source that failed again may be released once more. It doubles from firstRelease
+// to longestRelease, so that a source with a fault of its own isn't tried at every success of others.
 const (
 	firstRelease   = 2 * time.Second
 	longestRelease = 5 * time.Minute
 )
 
-// failures are the sources whose last request failed, or for which a permission is missing. They
-// wait for their backoff, which may outlive an outage by minutes. So the first write that succeeds
-// releases them.
+// failures are the sources whose last request failed or was forbidden. Their backoff may outlast the
+// outage by minutes, so the first write that succeeds releases them.
 type failures struct {
 	lock sync.Mutex
 	by   map[key]failure
-	// next is when the first of those that wait may be released.
+	// next is the earliest from of the sources that wait; zero if none does.
 	next time.Time
+	// forbidden has the sources that lack a permission, by namespace.
+	forbidden map[string]map[key]bool
 }
 
-// failure is a source that has failed since it succeeded last.
+// failure is a source that has failed since its last success.
 type failure struct {
 	waits bool
-	// from is when it may be released, pause how long after that it may be again.
+	// from is when it may be released, and pause how long it waits for the release after that.
 	from  time.Time
 	pause time.Duration
 }
 
-func newFailures() *failures { return &failures{by: map[key]failure{}} }
+func newFailures() *failures {
+	return &failures{by: map[key]failure{}, forbidden: map[string]map[key]bool{}}
+}
 
 // add notes that a request for a source failed.
 func (f *failures) add(k key, now time.Time) {
@@ -51,14 +54,37 @@ func (f *failures) until(from time.Time) {
 	}
 }
 
-// forget drops a source that has nothing to try again.
-func (f *failures) forget(k key) {
+// forbid notes that a source lacks a permission. It reports whether it is the first in its
+// namespace: Roles may grant the permission in some namespaces only.
+func (f *failures) forbid(k key) (first bool) {
+	f.lock.Lock()
+	defer f.lock.Unlock()
+	in := f.forbidden[k.Namespace()]
+	if in == nil {
+		in = map[key]bool{}
+		f.forbidden[k.Namespace()] = in
+	}
+	first = len(in) == 0
+	in[k] = true
+	return first
+}
+
+// forget drops a source that has nothing to try again. permitted reports whether it was the last
+// in its namespace that lacked a permission, and all whether now none lacks any.
+func (f *failures) forget(k key) (permitted, all bool) {
 	f.lock.Lock()
 	defer f.lock.Unlock()
 	delete(f.by, k)
+	if in := f.forbidden[k.Namespace()]; in[k] {
+		delete(in, k)
+		if permitted = len(in) == 0; permitted {
+			delete(f.forbidden, k.Namespace())
+		}
+	}
+	return permitted, len(f.forbidden) == 0
 }
 
-// release gives the sources that need not wait any longer, as a request has succeeded.
+// release is called when a request has succeeded. It returns the sources that may be tried now.
 func (f *failures) release(now time.Time) []key {
 	f.lock.Lock()
 	defer f.lock.Unlock()

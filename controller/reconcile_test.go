@@ -1,8 +1,11 @@
 package controller
 
 import (
+	"context"
 	"fmt"
+	"log/slog"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -12,6 +15,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/certshim/certshim/certificate"
 	"github.com/certshim/certshim/cluster"
@@ -149,6 +153,47 @@ func TestAMissingPermissionShowsInAMetric(t *testing.T) {
 		if got := testutil.ToFloat64(c.metrics.writeForbidden); got != want {
 			t.Errorf("forbidden: %v, want %v", got, want)
 		}
+	}
+}
+
+// roles is a Writer that lacks the permission to write in some namespaces.
+type roles struct {
+	*script
+	lacking map[string]bool
+}
+
+func (r roles) Apply(ctx context.Context, name types.NamespacedName, config map[string]any, guard certificate.Guard, force bool) (string, error) {
+	if r.lacking[name.Namespace] {
+		return "", noPermission()
+	}
+	return r.script.Apply(ctx, name, config, guard, force)
+}
+
+func TestAMissingPermissionIsLoggedOnceForEachNamespace(t *testing.T) {
+	writer := roles{script: &script{}, lacking: map[string]bool{"lacking": true}}
+	c := newTestController(t, writer)
+	var log strings.Builder
+	c.log = slog.New(slog.NewTextHandler(&log, nil))
+	lookAtAll := func() {
+		for i := range 6 {
+			object := named(ingress(issuer, fmt.Sprint("tls", i)), fmt.Sprint("web", i))
+			object.SetNamespace([]string{"granted", "lacking"}[i%2])
+			c.queue.soon(see(t, c, object))
+			drain(t, c)
+		}
+	}
+	for _, want := range []struct {
+		lines     int
+		forbidden float64
+	}{{1, 1}, {2, 0}} {
+		lookAtAll()
+		if got := strings.Count(log.String(), "permission"); got != want.lines || got != strings.Count(log.String(), "namespace=lacking") {
+			t.Errorf("logged:\n%s", log.String())
+		}
+		if got := testutil.ToFloat64(c.metrics.writeForbidden); got != want.forbidden {
+			t.Errorf("forbidden: %v, want %v", got, want.forbidden)
+		}
+		delete(writer.lacking, "lacking")
 	}
 }
 

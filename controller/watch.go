@@ -67,7 +67,7 @@ func (c *Controller) usePolicy(policy *certshim.Policy) {
 // tellMissing says once at the start what everything waits for.
 func (c *Controller) tellMissing() {
 	if !c.facts.Load().Served.Has(certificate.Resource()) {
-		c.log.Warn("nothing is done until the cluster serves Certificates: install cert-manager's CRDs", "resource", certificate.Resource().String())
+		c.log.Warn("nothing is done until the cluster serves Certificates: install cert-manager's CRDs", "resource", label(certificate.Resource()))
 	}
 }
 
@@ -95,8 +95,8 @@ func (c *Controller) attachFeeds(ctx context.Context, firstReady chan struct{}) 
 	}
 }
 
-// feedChanged takes the status of a feed: to the metrics, to the creates that wait for it, and what can't be known any more to the
-// inventory, before its objects are forgotten.
+// feedChanged passes the status of a feed to the metrics and to the creates that wait for it. If the
+// feed has ended, the inventory is told first that its objects can't be known any more.
 func (c *Controller) feedChanged(status cluster.Status) {
 	c.metrics.report(status)
 	for _, k := range c.creates.feedChanged(status) {

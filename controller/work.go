@@ -52,7 +52,7 @@ func (c *Controller) workOnOne(ctx, writing context.Context) bool {
 		return true
 	}
 	c.queue.Forget(k)
-	c.failures.forget(k)
+	c.recovered(k)
 	if next.after > 0 {
 		c.queue.after(k, next.after)
 	}

@@ -257,10 +257,10 @@ func (s *resolution) completeGroup() {
 	current := s.lookup.Current
 	sticks := current.Kind == s.ref.Kind && current.Name == s.ref.Name && slices.Contains(groups, current.Group)
 	switch {
-	case sticks:
-		s.useGroup(current.Group)
 	case len(groups) == 1:
-		s.useGroup(groups[0])
+		s.useGroup(groups[0], "the only one that fits")
+	case sticks:
+		s.useGroup(current.Group, "that of the present Certificate's issuer")
 	case len(groups) > 1:
 		s.refuse(FieldKind, s.ref.Kind, "several groups have this kind: write issuer-group too", strings.Join(groups, ", "))
 		for _, group := range groups {
@@ -271,9 +271,9 @@ func (s *resolution) completeGroup() {
 	}
 }
 
-func (s *resolution) useGroup(group string) {
+func (s *resolution) useGroup(group, why string) {
 	s.ref.Group = group
-	s.warn(FieldKind, s.ref.Kind, "the kind has no group beside it, and is read as one of "+group+", the only one that fits: write issuer-group too")
+	s.warn(FieldKind, s.ref.Kind, "the kind has no group beside it, and is read as one of "+group+", "+why+": write issuer-group too")
 }
 
 // candidates returns the possible groups of the kind: those that the cluster serves, else the

@@ -214,6 +214,20 @@ func TestCompletionsAreSaid(t *testing.T) {
 	}
 }
 
+// The group that is completed is the only one that fits, or that of the present issuer.
+func TestWhyAGroupIsCompleted(t *testing.T) {
+	registry := newRegistry(t, resolver.Defaults{},
+		entry(resolver.LevelOperator, "a", "a.example.com", namespaced("CorpIssuer", "corpissuers"), namespaced("OneIssuer", "oneissuers")),
+		entry(resolver.LevelOperator, "b", "b.example.com", namespaced("CorpIssuer", "corpissuers")))
+	for kind, want := range map[string]string{"CorpIssuer": "that of the present Certificate's issuer", "OneIssuer": "the only one that fits"} {
+		current := resolver.Ref{Group: "a.example.com", Kind: kind, Name: "i"}
+		problems := registry.Resolve(resolver.Lookup{Name: "i", Kind: kind, Current: current}, nil).Problems.All()
+		if len(problems) != 1 || !strings.Contains(problems[0].Message, ", "+want+":") {
+			t.Errorf("%s: %v, want %q", kind, problems, want)
+		}
+	}
+}
+
 // Kinds that the cluster serves are suggested, declared or not.
 func TestWhatIsServedCanBeMeant(t *testing.T) {
 	registry := newRegistry(t, resolver.Defaults{})
