@@ -5,33 +5,32 @@ import (
 	"github.com/certshim/certshim/source"
 )
 
-// alone is what a source would see without any Certificate and without other sources of its
-// Secrets.
+// alone is [Observed] as if there were no Certificates, and no other source of a Secret.
 type alone struct{ Observed }
 
-// Certificate isn't there.
+// Certificate is always absent.
 func (alone) Certificate(string, string) (certificate.Observed, Presence) {
 	return certificate.Observed{}, Absent
 }
 
-// CertificatesOf the source aren't there.
+// CertificatesOf is always empty.
 func (alone) CertificatesOf(source.Ref) []certificate.Observed { return nil }
 
-// CertificatesWriting a Secret aren't there.
+// CertificatesWriting is always empty.
 func (alone) CertificatesWriting(string, string) []certificate.Observed { return nil }
 
-// First is nobody.
+// First is always nil.
 func (alone) First(string, string, func(*source.Object) certificate.Claim) *certificate.Rival {
 	return nil
 }
 
-// Rival is nobody.
+// Rival is always nil.
 func (alone) Rival(certificate.Owner, string, string, func(*source.Object) certificate.Claim) *certificate.Rival {
 	return nil
 }
 
-// Claim says what a source asks for of a Secret, and whether it would get it, if nobody else
-// asked for it or had it: that is what [Observed] asks for by First and Rival.
+// Claim returns the claim of a source on a Secret, judged as if no other source asked for the
+// Secret and it had no Certificate. [Observed.First] and [Observed.Rival] call it for other sources.
 func Claim(policy *Policy, object *source.Object, observed Observed, secret string) certificate.Claim {
 	r := rivals{policy: policy, observed: observed}
 	return r.claim(object, secret)
@@ -44,8 +43,8 @@ type rivals struct {
 	asks     asksBySource
 }
 
-// claim decides about a source as if it were alone. Its claim stands unless it would be refused:
-// whoever is refused for a mistake of its own keeps the Secret from nobody.
+// claim decides about a source as if it were alone. Its claim stands unless the decision is to
+// refuse: a source that is refused for its own mistake must not block others.
 func (r *rivals) claim(object *source.Object, secret string) certificate.Claim {
 	var claim certificate.Claim
 	kind, known := r.policy.Kinds.Lookup(object.Group, object.Kind)

@@ -181,7 +181,7 @@ func TestDecideExisting(t *testing.T) {
 			certificate: func(web inventory.Key) map[string]any { return foreign("old-tls", "old-tls", ownedBy(web)) },
 			want: []string{
 				"refuse web-tls: its issuer isn't known",
-				"keep old-tls: nothing names it any more, but it stays until there is Certificate web-tls",
+				"keep old-tls: nothing names it any more, but it stays until there is a Certificate web-tls",
 				`error BadIssuer cert-manager.io/cluster-issuer: issuer and cluster-issuer are both set: keep one of them (value "b")`,
 			},
 		},

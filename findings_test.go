@@ -355,7 +355,7 @@ func TestAPluginThatDeniesAnIssuerHasNotAnswered(t *testing.T) {
 	late := denied
 	late.Overdue = true
 	c.say(clusterIssuer("ca"), late)
-	if p := oneProblem(t, c.ask(object)); p.Reason != problem.IssuerResolverUnavailable || !strings.Contains(p.Message, "says that it isn't there, which it is") {
+	if p := oneProblem(t, c.ask(object)); p.Reason != problem.IssuerResolverUnavailable || !strings.Contains(p.Message, "says that the issuer is missing, but the cluster has it") {
 		t.Errorf("it is told as %+v", p)
 	}
 	proceeds := denied

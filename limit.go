@@ -17,8 +17,8 @@ import (
 // limit is a rule that limits a source.
 type limit struct {
 	*Rule
-	// inPart is set where only some of the source's names are the rule's: then its limits hold,
-	// and nothing else of it.
+	// inPart is set if the rule is for only some of the source's names. Then its limits apply, but
+	// not its values or its default issuer.
 	inPart bool
 }
 
@@ -42,7 +42,7 @@ func (all limits) forbidsIssuer(issuer resolver.Ref) (limit, bool) {
 	return all[i], true
 }
 
-// forbidsName is the first of some names that a rule doesn't allow, and that rule.
+// forbidsName returns the first name that a rule doesn't allow, and the rule.
 func (all limits) forbidsName(asked []askedName) (askedName, limit, bool) {
 	for _, l := range all {
 		if i := slices.IndexFunc(asked, func(n askedName) bool { return !l.allowsName(n) }); i >= 0 {
@@ -52,8 +52,8 @@ func (all limits) forbidsName(asked []askedName) (askedName, limit, bool) {
 	return askedName{}, limit{}, false
 }
 
-// allowsName says whether the rule allows a name. A name that is of no host is of none that
-// AllowedHosts allow.
+// allowsName reports whether the rule allows a name. AllowedHosts allow no name without a host, such
+// as the URI urn:x.
 func (r *Rule) allowsName(n askedName) bool {
 	switch {
 	case n.kind == uriName && r.AllowedURIs != nil:
@@ -200,8 +200,8 @@ func hostOfURI(uri string) string {
 	return parsed.Hostname()
 }
 
-// coversURI says whether a URI is the one that is allowed, or below it. One whose path climbs
-// back is below nothing.
+// coversURI reports whether a URI is the allowed one or below it. A URI with "." or ".." in its path
+// is below none.
 func coversURI(allowed, uri string) bool {
 	above, err := url.Parse(allowed)
 	if err != nil {
@@ -219,8 +219,8 @@ func coversURI(allowed, uri string) bool {
 	return is && (rest == "" || strings.ContainsRune(next, rune(rest[0])))
 }
 
-// climbs says whether a path has an element that isn't a name: "." or "..", after a slash as some
-// programs write it, too.
+// climbs reports whether a path has an element "." or "..". Backslashes separate elements, too, as
+// some programs treat them so.
 func climbs(path string) bool {
 	elements := strings.FieldsFunc(path, func(r rune) bool { return r == '/' || r == '\\' })
 	return slices.ContainsFunc(elements, func(element string) bool {

@@ -13,8 +13,8 @@ import (
 type matched struct {
 	// rule that matches, or nil.
 	rule *Rule
-	// limits are those of rule, and of the rules before it that are for some of the source's
-	// names, and not for all of its hosts: a foreign host takes no source out of its limits.
+	// limits are the limits of rule, and of earlier rules that are for some of the source's names but
+	// not for all of its hosts. So a source can't escape a rule by adding a foreign host.
 	limits limits
 	// unknown is set where it can't be known which rule matches, mayLimit where that rule may
 	// forbid what the source asks for.
@@ -118,8 +118,8 @@ func (m *matcher) hasIssuer(issuers []resolver.Ref) (has, known bool) {
 	}), !m.usual.unknown
 }
 
-// under says how much of the source is under the suffixes: all of it, if it has hosts and all of
-// them are, and a part, if any of its names is.
+// under returns how much of the source is under the suffixes: the whole, if it has hosts and all
+// of them are; a part, if any of its names is.
 func (m *matcher) under(suffixes []string) share {
 	if len(suffixes) == 0 {
 		return whole

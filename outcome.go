@@ -26,8 +26,8 @@ type Policy struct {
 	// NamespaceDefaults lets the issuer annotations of a Namespace name the issuer of its
 	// sources that name none, where no rule does; the default of the Registry is the last.
 	NamespaceDefaults bool
-	// HideIssuerStatus leaves out what an issuer that belongs to no namespace says of itself:
-	// the authors of sources may not read it in the cluster.
+	// HideIssuerStatus leaves the status of cluster-scoped issuers out of problems, since authors of
+	// sources may not be allowed to read it in the cluster.
 	HideIssuerStatus bool
 	// Explain fills in [Outcome.Values], which takes time.
 	Explain bool

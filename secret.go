@@ -32,8 +32,8 @@ func (s *secretDecision) moves() bool {
 		s.decision.Action == certificate.Apply && s.existing.Issuer != s.issuer.issuer.Ref
 }
 
-// awaited says whether the source asks for a Certificate that isn't there for it, and isn't made
-// now. It lacks none where the Certificate of another source has all that it asks for.
+// awaited reports whether the source asks for a Certificate that neither exists for it nor is made
+// now. If the Certificate of another source has all that it asks for, it lacks none.
 func (s *secretDecision) awaited(ask source.Ask) bool {
 	if len(ask.Hosts)+len(ask.Broken) == 0 {
 		return false
@@ -116,9 +116,9 @@ func (s *secrets) forbids(d *secretDecision, ask source.Ask, names []askedName, 
 	return forbidden
 }
 
-// kept are the names of a Certificate that is to be written, those included that an entry or an
-// annotation that can't be read leaves there: the issuer signs them anew.
-// What others apply stays as it is, too.
+// kept returns the names that a Certificate has once it is written: those that are asked for, those
+// that stay because an entry or annotation can't be read, and those that others apply. The issuer
+// signs all of them anew.
 func kept(existing *certificate.Observed, decided certificate.Decision) []askedName {
 	if decided.Action != certificate.Create && decided.Action != certificate.Apply {
 		return nil
@@ -201,7 +201,7 @@ func (s *secrets) inputFor(ask source.Ask, existing *certificate.Observed, issue
 	return in
 }
 
-// tellClaim says what is asked for of the Secret that others want to know of.
+// tellClaim passes on what is asked for of the Secret, if only the claim on it is decided.
 func (s *secrets) tellClaim(ask source.Ask, issuer *consulted) {
 	if s.only != nil {
 		s.only.tell(certificate.NewClaim(ask, s.asked.request, issuer.issuer.Ref))

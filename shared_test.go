@@ -41,7 +41,7 @@ func TestTheSecondSourceOfASecret(t *testing.T) {
 		"another issuer and host":    {"cert-manager.io/cluster-issuer: le", "c.example.com", []string{lacks + "c.example.com" + behind, "warning SecretTaken spec.tls[0]: " + comes + "its certificate is of Issuer ca, not of ClusterIssuer le" + behind}},
 		"a host that can't be read": {ca, "a.example.com, A.example.com", []string{
 			`error BadConfig spec.tls[0].hosts[1]: the host has upper-case letters, which the API server refuses (value "A.example.com"); allowed: an IP address, or a DNS name that may begin with *.; did you mean "a.example.com"?`,
-			"warning SecretTaken spec.tls[0]: " + comes + "whether its certificate has all names can't be said while some can't be read" + behind,
+			"warning SecretTaken spec.tls[0]: " + comes + "some names here can't be read, so it isn't known whether its certificate has them all" + behind,
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -6,16 +6,16 @@ import (
 	"github.com/certshim/certshim/source"
 )
 
-// single is one Secret of a source of whose claim others want to know.
+// single is the Secret on which the claim of a source is to be known; tell receives it.
 type single struct {
 	secret string
 	tell   func(certificate.Claim)
 }
 
-// decide is the way of one source, a step a line: is it admitted, what does it ask for, which
-// rule matches, who names its issuer, and then what becomes of each of its Secrets, or of one.
-// asks may be nil; else it has, or gets, what the source asks for. claim says what others ask
-// for, and only is nil for all Secrets.
+// decide takes one source through the steps: is it admitted, what does it ask for, which rule
+// matches, who names its issuer, and then what becomes of each of its Secrets. asks caches what
+// sources ask for, and may be nil. claim returns what other sources ask for. If only isn't nil, just
+// that Secret is decided.
 func decide(q input, asks asksBySource, claim claims, only *single) Outcome {
 	out := Outcome{Source: q.object.Ref}
 	if q.policy.Explain {

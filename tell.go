@@ -83,7 +83,7 @@ func (t *issuerProblems) tellOfAnother(c *consulted) {
 		return
 	}
 	p := issuerProblem(t.input, c.named, problem.Warning, problem.IssuerNotFound,
-		"the input has no "+inWords(keyOf(t.input, c.named.Issuer))+", and a "+inWords(keyOf(t.input, found[0])))
+		"the input has no "+inWords(keyOf(t.input, c.named.Issuer))+", but a "+inWords(keyOf(t.input, found[0])))
 	p.Lines = pasteLines(found)
 	t.problems.Add(p)
 }
@@ -174,7 +174,7 @@ func (t *issuerProblems) tellHeld(c *consulted) {
 	}
 	message := "the resolver " + c.finding.By + " has not answered yet: new Certificates wait for it"
 	if c.finding.Fault == resolver.Denied {
-		message = "the resolver " + c.finding.By + " says that it isn't there, which it is: new Certificates wait until it answers"
+		message = "the resolver " + c.finding.By + " says that the issuer is missing, but the cluster has it: new Certificates wait for an answer"
 	}
 	t.problems.Add(issuerProblem(t.input, c.named, problem.Warning, problem.IssuerResolverUnavailable, message))
 }

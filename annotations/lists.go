@@ -66,13 +66,13 @@ func (c *collector) add(part string, judge parseItem) {
 	}
 }
 
-// written is a value of a list, in the form in which equal values are equal.
+// written identifies an item of a list by its form, so that two spellings of it compare equal.
 type written struct {
 	into *[]string
 	form string
 }
 
-// isNew reports whether an item equals none that its list has, from this key or another.
+// isNew reports whether the list doesn't have the item yet, from this key or another.
 func (r *reading) isNew(item listItem) bool {
 	if r.written == nil {
 		r.written = map[written]bool{}

@@ -41,8 +41,8 @@ func csvRecord(what string, field func(*Subject) *[]string) parse {
 	}
 }
 
-// warnItems warns of items that look like the halves of one with a comma in it, and of others
-// with white space.
+// warnItems warns of items that look like the halves of a single one with a comma in it, and of
+// white space around items.
 func warnItems(r *reading, what string, items, raw []string) {
 	whole, padded := []string(nil), false
 	for i, item := range items {
@@ -63,7 +63,7 @@ func warnItems(r *reading, what string, items, raw []string) {
 	}
 }
 
-// organizations are what has a name with a comma most often.
+// organizations is the list whose items have commas most often, as in "Example, Inc.".
 const organizations = "organizations"
 
 // continuesItem guesses that an item without quotes is the rest of the one before it: it begins

@@ -13,18 +13,17 @@ import (
 	"github.com/certshim/certshim/source"
 )
 
-// Claim is what one source asks for of a Secret, as far as others see it that name the same one.
-// It is comparable, and keeps nothing of the source alive.
+// Claim is what a source asks for of a Secret: the part that matters to other sources of the same
+// Secret. It is comparable, and keeps no memory of the source alive.
 type Claim struct {
-	// Stands is set if the source would get the Secret, or may get it once more is known, if
-	// nobody else asked for it or had it.
+	// Stands is set unless the source would be refused even if it were the only one that asks for
+	// the Secret.
 	Stands bool
 	// Known is set if it is known which names the source asks for.
 	Known bool
 	// Issuer of its Certificate; without a name where that isn't known.
 	Issuer resolver.Ref
-	// names are sorted lines, each with the kind of a name and the form in which equal names
-	// are equal.
+	// names holds a sorted line for each name: its kind, and its form as of package names.
 	names string
 }
 
@@ -75,8 +74,8 @@ func (s sans) lines() iter.Seq2[string, string] {
 	}
 }
 
-// lacks gives the names, as they are written, that a certificate of the claim has not: neither
-// themselves nor, for a DNS name, as the wildcard above it.
+// lacks returns the asked names, as they are written, that a certificate for the claim wouldn't
+// cover. A wildcard covers the DNS names one label below it.
 func (c Claim) lacks(asked sans) []string {
 	held := strings.Split(c.names, "\n")
 	has := func(line string) bool {
@@ -92,7 +91,7 @@ func (c Claim) lacks(asked sans) []string {
 	return lacking
 }
 
-// wildcardAbove gives the line of the wildcard that a DNS name fits, or the line itself.
+// wildcardAbove returns the line of the wildcard that covers a DNS name, or the line itself.
 func wildcardAbove(line string) string {
 	name, isDNS := strings.CutPrefix(line, dnsLine)
 	if wildcard := names.Wildcard(name); isDNS && wildcard != "" {
@@ -101,9 +100,9 @@ func wildcardAbove(line string) string {
 	return line
 }
 
-// addShared reports that another source has the Secret, as badly as it is: a name that its
-// certificate lacks is an error, another issuer is a warning, and so is what can't be known. It
-// says the same before and after the Certificate is made.
+// addShared reports that another source has the Secret. It is an error if the certificate lacks a
+// name, a warning if it is from another issuer or if that can't be known, and information
+// otherwise. The report is the same before and after the Certificate is made.
 func (d *decider) addShared(rival Rival) {
 	why := fmt.Sprintf("%s %s comes first for Secret %s", rival.Source.Kind, problem.Name(rival.Source.Name), d.in.Ask.Secret)
 	other := rival.Claim
@@ -122,7 +121,7 @@ func (d *decider) addShared(rival Rival) {
 		d.addProblem(problem.Warning, problem.SecretTaken, why+"; its certificate is of "+issuerText(other.Issuer)+", not of "+issuerText(mine))
 	case len(lacking) > 0:
 	case d.isIncomplete():
-		d.addProblem(problem.Warning, problem.SecretTaken, why+"; whether its certificate has all names can't be said while some can't be read")
+		d.addProblem(problem.Warning, problem.SecretTaken, why+"; some names here can't be read, so it isn't known whether its certificate has them all")
 	default:
 		d.addProblem(problem.Info, problem.SecretShared, why+"; its certificate has all that this object asks for")
 	}

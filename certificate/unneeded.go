@@ -18,7 +18,7 @@ func DecideUnneeded(object *source.Object, seen Observed, awaits string) Decisio
 	case !Owns(object, seen.Owner):
 		d.Action, d.Reason = Keep, "nothing names it any more, but "+otherOwnerInWords(object, seen)
 	case awaits != "":
-		d.Action, d.Reason = Keep, "nothing names it any more, but it stays until there is Certificate "+problem.Name(awaits)
+		d.Action, d.Reason = Keep, "nothing names it any more, but it stays until there is a Certificate "+problem.Name(awaits)
 	default:
 		d.Action, d.Reason = Delete, "the source no longer names its Secret"
 		d.Guard = Guard{UID: seen.UID, ResourceVersion: seen.ResourceVersion}

@@ -29,7 +29,7 @@ func TestDecideUnneeded(t *testing.T) {
 		reason string
 	}{
 		"ours":              {object, nil, "", certificate.Delete, "the source no longer names its Secret"},
-		"another is due":    {object, nil, "new-tls", certificate.Keep, "nothing names it any more, but it stays until there is Certificate new-tls"},
+		"another is due":    {object, nil, "new-tls", certificate.Keep, "nothing names it any more, but it stays until there is a Certificate new-tls"},
 		"being deleted":     {object, deleting, "new-tls", certificate.Wait, "the Certificate is being deleted"},
 		"an earlier source": {object, notOurs, "new-tls", certificate.Keep, "nothing names it any more, but Certificate web-tls belongs to an earlier Ingress of this name, with uid old"},
 		"our uid, but another kind": {

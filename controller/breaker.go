@@ -118,8 +118,8 @@ func (b *breaker) answered(k key) []key {
 	return slices.Collect(maps.Keys(released))
 }
 
-// endOld ends the outages in which nothing has failed for long: nobody asks any more, or all
-// that do are refused for other reasons. What was held back comes again by itself.
+// endOld ends outages in which no write has failed for long: either no write reaches the webhook,
+// or all are refused for other reasons. Writes that were held back are retried by themselves.
 func (b *breaker) endOld(now time.Time) {
 	for webhook, o := range b.outages {
 		if now.Sub(o.last) >= reportAfter {

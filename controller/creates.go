@@ -21,12 +21,13 @@ const (
 	maxMade = 20000
 )
 
-// listPause is how long after the beginning of a watch its list may take to arrive.
+// listPause is how long a source waits after its kind can be watched again, for the list to arrive.
 const listPause = time.Second
 
-// creates holds back what would be made for sources that may be gone: the garbage collector
-// removes it, which shows, and then it is made again, and so on. That is so while sources of the
-// kind can't be watched; and whatever else the cause is, each round waits longer.
+// creates holds back creates for sources that may be gone. The garbage collector would remove the
+// Certificate, the watch would show that, it would be created again, and so on. While the kind of
+// the source can't be watched, nothing is created. Whatever else causes such a loop, each round
+// waits longer.
 type creates struct {
 	lock sync.Mutex
 	seed maphash.Seed
@@ -53,12 +54,12 @@ func newCreates() *creates {
 	}
 }
 
-// of identifies a Certificate of a source.
+// of returns the identity of a Certificate of a source.
 func (c *creates) of(uid, name string) uint64 {
 	return maphash.String(c.seed, uid+"/"+name)
 }
 
-// wait is how long a Certificate isn't to be made yet for the source with that uid.
+// wait returns how long the Certificate must not be made yet for the source with that uid.
 func (c *creates) wait(uid, name string, now time.Time) time.Duration {
 	c.lock.Lock()
 	defer c.lock.Unlock()
@@ -87,7 +88,7 @@ func (c *creates) made(uid, name string, now time.Time) {
 	c.by[id] = made{at: now, delay: c.by[id].delay}
 }
 
-// over says that it has lasted, or was not made again when it might have been.
+// over reports whether it can be forgotten: the Certificate has lasted, or nobody wanted it again.
 func (m made) over(now time.Time) bool {
 	if m.due.IsZero() {
 		return now.Sub(m.at) >= vanishing
@@ -95,8 +96,8 @@ func (m made) over(now time.Time) bool {
 	return now.Sub(m.due) >= vanishing
 }
 
-// makeRoom forgets what is over once there are too many, and as many others as it takes to have
-// room for some time.
+// makeRoom deletes entries that are over if there are too many, and then others, until a quarter is
+// free.
 func makeRoom[K comparable, V any](remembered map[K]V, most int, over func(V) bool) {
 	if len(remembered) < most {
 		return

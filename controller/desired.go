@@ -60,9 +60,9 @@ func stillUsed(used []usedKind, needs inventory.Needs, registry *resolver.Regist
 	return slices.DeleteFunc(used, func(u usedKind) bool { return now.Sub(u.at) >= keepUnused || registry.Knows(u.GroupKind) })
 }
 
-// inTurn gives kinds in the order in which they get a place. None that is in use loses its own;
-// then namespaces take turns, so that the n-th kind of one comes after n-1 of each other; what is
-// no longer in use comes last.
+// inTurn sorts kinds by who gets a place first. Kinds that are in use keep the place that they have.
+// Then namespaces take turns: the n-th kind of a namespace comes after n-1 kinds of every other.
+// Kinds that are no longer in use come last.
 func inTurn(used []*usedKind) []*usedKind {
 	turns, named := map[*usedKind]int{}, map[string]int{}
 	for _, u := range used {

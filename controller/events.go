@@ -190,8 +190,8 @@ func (r *recorder) run(ctx context.Context) {
 	running.Wait()
 }
 
-// sendNext waits for a notice and for the rate; false means that the context has ended. What is
-// sent is taken only then, so that it is the latest.
+// sendNext waits for a notice and for the rate limit. The notice is taken from the line only then,
+// so that it is the latest. It returns false once the context has ended.
 func (r *recorder) sendNext(ctx context.Context, from *line, limit *rate.Limiter) bool {
 	if !from.await(ctx) || limit.Wait(ctx) != nil {
 		return false

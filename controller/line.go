@@ -12,7 +12,7 @@ import (
 	"github.com/certshim/certshim/source"
 )
 
-// noticeSize is about what a notice takes beside its texts.
+// noticeSize is about how many bytes a notice takes besides its texts.
 const noticeSize = 256
 
 // notice is what an Event says, without the object that it is about.
@@ -27,8 +27,8 @@ type notice struct {
 
 func (n notice) size() int { return noticeSize + len(n.note) + len(n.name) }
 
-// newNotice is the notice of a problem. Where it is told for the first time, the name of the Event
-// is the same for every process, so that a restart tells nothing twice.
+// newNotice returns the notice of a problem. The first time that a problem is reported, the name of
+// the Event depends on the problem alone, so that a restart reports nothing twice.
 func newNotice(ref source.Ref, p problem.Problem, known *remembered, now time.Time) notice {
 	kind, suffix := corev1.EventTypeWarning, ""
 	if p.Severity == problem.Info {
@@ -43,8 +43,8 @@ func newNotice(ref source.Ref, p problem.Problem, known *remembered, now time.Ti
 	}
 }
 
-// noteOf is a problem as one line that fits. Of one that is too long the message is cut, which may
-// quote anything, and not what comes after it: how to mend it.
+// noteOf returns a problem as one line that fits into an Event. If it is too long, the message is
+// cut, which may quote anything, rather than the advice behind it.
 func noteOf(p problem.Problem) string {
 	if over := len(p.Error()) - maxNote; over > 0 {
 		p.Message = cut(p.Message, max(len(p.Message)-over, maxNote/4))
@@ -83,8 +83,9 @@ func newLine(most int) *line {
 	return &line{most: most, arrived: make(chan struct{}, 1), waiting: map[key]*letters{}, sizes: map[string]int{}}
 }
 
-// put adds the notices of an object, in place of those that wait and don't stay. Where there
-// are too many, the last objects of the namespace with the most lose theirs, which it gives.
+// put replaces the waiting notices of an object, except those that stay, by others. If the line is
+// full, the objects that came last in the namespace with the most notices lose theirs, which are
+// returned.
 func (l *line) put(k key, ref source.Ref, stays func(notice) bool, more ...notice) (dropped []letter) {
 	l.lock.Lock()
 	defer l.lock.Unlock()

@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	// settling is how long a problem must last of which a reason says that it may be true for a
-	// moment only.
+	// settling is how long a problem must last before it is reported, if its reason says that it may
+	// be true for a moment only.
 	settling = 2 * time.Second
 	// maxReported is how many problems of an object are Events; one more sums up the rest.
 	maxReported = 10
@@ -22,15 +22,15 @@ const (
 	maxPast = 20
 )
 
-// memory is what is remembered of the problems of a source: nothing of what they say, so that it
-// is as small for a large object as for a small one.
+// memory is what is remembered of the problems of a source. It holds none of their text, so that
+// its size doesn't depend on the size of the object.
 type memory struct {
 	known []remembered
-	// beyond is how many problems there are beyond those that are known.
+	// beyond is the number of problems beyond maxKnown.
 	beyond int
 	// counted is how many problems of the source are in the gauge.
 	counted map[class]int
-	// news is how many the last look found for the first time.
+	// news is the number of problems that the last look found for the first time.
 	news map[class]int
 }
 
@@ -84,8 +84,8 @@ func (m *memory) isTelling(id uint64) bool {
 	return r != nil && r.present && r.told
 }
 
-// see takes what a look has found. It gives the problems that have lasted long enough to count,
-// what is to be told of them, and the time after which another will have.
+// see takes what a look has found. It returns the problems that have lasted long enough to count,
+// those of them to be reported, and the time after which the next one will have lasted long enough.
 func (m *memory) see(f found, patience time.Duration, now time.Time) (settled, told []problem.Problem, after time.Duration) {
 	m.news = map[class]int{}
 	for i := range m.known {
@@ -145,8 +145,8 @@ func (m *memory) seeBeyond(problems []problem.Problem) []problem.Problem {
 	return problems
 }
 
-// leave notes which problems are gone. What the API server answered stands while it isn't asked
-// again. Of those that are past only some are remembered.
+// leave marks the problems that are gone, and forgets past ones beyond maxPast. Answers of the API
+// server stay while held, as it wasn't asked again.
 func (m *memory) leave(held bool) {
 	past := 0
 	for i := len(m.known) - 1; i >= 0; i-- {
@@ -185,8 +185,8 @@ func (m *memory) tally(seen []problem.Problem) map[class]int {
 	return all
 }
 
-// toTell are the problems that are worth an Event each, and what sums up the rest, which doesn't
-// replace a single one.
+// toTell returns the problems that become Events. If there are more than maxReported, and not just
+// one more, a summary stands for the rest.
 func toTell(settled []problem.Problem) []problem.Problem {
 	events := slices.DeleteFunc(slices.Clone(settled), func(p problem.Problem) bool { return !p.IsEvent() })
 	if len(events) <= maxReported+1 {
@@ -214,7 +214,7 @@ func summary(rest []problem.Problem) problem.Problem {
 	}
 }
 
-// sooner is the shorter of two times, where 0 is none.
+// sooner returns the shorter of two durations, where 0 means none.
 func sooner(a, b time.Duration) time.Duration {
 	if a == 0 || b > 0 && b < a {
 		return b

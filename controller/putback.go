@@ -11,16 +11,16 @@ import (
 	"github.com/certshim/certshim/source"
 )
 
-// Limits of what is put back on one Certificate: so many times an hour at once, then once in a
-// while. An hour without a change is peace: the next one is told again.
+// Limits on putting fields of one Certificate back: promptPutBacks times an hour at once, then one
+// try per putBackInterval. A change after an hour of peace is reported anew.
 const (
 	promptPutBacks  = 10
 	putBackInterval = 6 * time.Minute
 	peace           = time.Hour
 )
 
-// Limits of what is remembered of changes by others. Beyond them something is forgotten, and may
-// be told or tried again early.
+// Limits on what is remembered of changes by others. What is forgotten beyond them may be reported
+// or tried again too early.
 const (
 	maxDisputes       = 4096
 	maxDisputedFields = 32
@@ -51,8 +51,8 @@ type vainApply struct {
 
 func newDisputes() *disputes { return &disputes{of: map[string]*dispute{}} }
 
-// mayApply says whether a decision may be sent now. If not, it may after wait, or, with none, once
-// the source or the Certificate changes.
+// mayApply reports whether a decision may be sent now. If not, it may be sent after wait; a wait of 0
+// means not before the source or the Certificate changes.
 func (d *disputes) mayApply(decision certificate.Decision, now time.Time) (wait time.Duration, may bool) {
 	d.lock.Lock()
 	defer d.lock.Unlock()
@@ -74,7 +74,7 @@ func (d *dispute) isVain(decision certificate.Decision, now time.Time) bool {
 	return v != nil && v.want == decision.Want && v.have == decision.Have && now.Sub(v.at) < peace
 }
 
-// due is how long the next putting back has to wait.
+// due returns how long to wait before fields may be put back again.
 func (d *dispute) due(now time.Time) time.Duration {
 	n := len(d.putBack)
 	if n < promptPutBacks || now.Sub(d.putBack[0]) >= peace {
@@ -83,7 +83,7 @@ func (d *dispute) due(now time.Time) time.Duration {
 	return max(0, d.putBack[n-1].Add(putBackInterval).Sub(now))
 }
 
-// tries notes that fields of a Certificate are put back.
+// tries notes that fields of a Certificate are being put back.
 func (d *disputes) tries(uid string, now time.Time) {
 	d.lock.Lock()
 	defer d.lock.Unlock()
@@ -101,7 +101,7 @@ func (d *disputes) inVain(decision certificate.Decision, now time.Time) {
 	d.make(decision.Guard.UID, now).vain = &vainApply{want: decision.Want, have: decision.Have, at: now}
 }
 
-// isNews says whether a change is to be told.
+// isNews reports whether a change is to be reported: it wasn't within the last hour.
 func (d *disputes) isNews(uid string, change certificate.Conflict, now time.Time) bool {
 	d.lock.Lock()
 	defer d.lock.Unlock()
@@ -114,7 +114,7 @@ func (d *disputes) isNews(uid string, change certificate.Conflict, now time.Time
 	return !before || now.Sub(last) >= peace
 }
 
-// make gives what is remembered of a Certificate, something new if need be.
+// make returns the dispute about a Certificate, a new one if there is none.
 func (d *disputes) make(uid string, now time.Time) *dispute {
 	known := d.of[uid]
 	if known == nil {
@@ -136,8 +136,8 @@ func (c *Controller) sayPutBack(ref source.Ref, d certificate.Decision, now time
 	}
 }
 
-// sayVain tells that an apply had no effect, and which fields lack their value: admission has given
-// them another. If none does, the Certificate was as wanted before.
+// sayVain reports the fields that don't have the value that was just applied, because admission has
+// changed them. If all have it, the Certificate was as wanted before.
 func (c *Controller) sayVain(ctx context.Context, ref source.Ref, d certificate.Decision, now time.Time) {
 	c.metrics.liveReads.Inc()
 	live, err := c.writer.Get(ctx, nameOf(d))
@@ -152,7 +152,8 @@ func (c *Controller) sayVain(ctx context.Context, ref source.Ref, d certificate.
 	c.warnAnew(ref, d.Guard.UID, certificate.Conflict{Field: strings.Join(changed, " "), Operation: "admission"}, p, now)
 }
 
-// warnAnew tells a problem that passes by itself, unless it was told within the hour.
+// warnAnew reports a problem that is over once it is reported, unless it was reported within the
+// last hour.
 func (c *Controller) warnAnew(ref source.Ref, uid string, change certificate.Conflict, p problem.Problem, now time.Time) {
 	if !c.disputes.isNews(uid, change, now) {
 		return

@@ -73,7 +73,7 @@ func (c *Controller) report(look *inventory.Look, outcome certshim.Outcome, prob
 	return c.reporter.report(look.Key(), f, time.Now())
 }
 
-// lasting leaves out what passes with the write that puts it right, and is told with that.
+// lasting drops problems that the write itself mends; they are reported with the write.
 func lasting(problems []problem.Problem) []problem.Problem {
 	return slices.DeleteFunc(problems, func(p problem.Problem) bool { return p.Reason == problem.EditPutBack })
 }

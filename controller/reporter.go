@@ -15,7 +15,7 @@ const (
 	// endingFor is how long nothing is told of a namespace that refused something because it is
 	// being deleted.
 	endingFor = time.Minute
-	// maxAsked is how many sources are looked at again at once for what was dropped.
+	// maxAsked is how many sources with dropped notices are queued at once.
 	maxAsked = 500
 	// longestPatience is the longest time until an Event that failed is tried again.
 	longestPatience = 64 * time.Second
@@ -25,11 +25,11 @@ const (
 type reporter struct {
 	lock    sync.Mutex
 	sources map[key]*memory
-	// missed are the sources of which something was dropped that is still to be told.
+	// missed are the sources with dropped notices that are still to be sent.
 	missed map[key]bool
 	// ending are the namespaces that are being deleted, and until when that is assumed.
 	ending map[string]time.Time
-	// patience is how long a problem that may be true for a moment only must last.
+	// patience is how long a problem must last that may be true for a moment only; see settling.
 	patience time.Duration
 	record   *recorder
 	metrics  *metrics
@@ -140,7 +140,7 @@ func (r *reporter) miss(dropped []letter) {
 	}
 }
 
-// untold notes that a problem is still to be told. It gives nil if it is forgotten.
+// untold marks a problem as not reported yet. It returns nil if the problem is forgotten.
 func (r *reporter) untold(l letter) *remembered {
 	known := r.sources[l.key].find(l.problem)
 	if known != nil {
@@ -149,8 +149,8 @@ func (r *reporter) untold(l letter) *remembered {
 	return known
 }
 
-// answered takes what became of an Event. What failed, and what was dropped once there is room
-// again, is told by another look at its source, if it is still so then.
+// answered takes the result of an Event. If it failed, its source is looked at again, which reports
+// the problem again if it still exists; so are sources with dropped notices, once there is room.
 func (r *reporter) answered(l letter, result string, again bool, now time.Time) {
 	r.lock.Lock()
 	defer r.lock.Unlock()
@@ -168,7 +168,7 @@ func (r *reporter) answered(l letter, result string, again bool, now time.Time) 
 	r.askAgain()
 }
 
-// askAgain has sources looked at of which something was dropped, once there is room in the line.
+// askAgain queues sources with dropped notices once there is room in the line.
 func (r *reporter) askAgain() {
 	if len(r.missed) == 0 || !r.record.warnings.hasRoom() {
 		return

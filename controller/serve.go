@@ -16,8 +16,8 @@ import (
 // off is the listen address that serves nothing.
 const off = "0"
 
-// Limits of the listeners, which anybody may reach who reaches the pod: what is asked is answered or
-// refused, and whoever doesn't read, or says nothing, is hung up on.
+// Limits of the listeners, which anybody in the cluster may reach: a request is answered or refused,
+// and connections whose peer doesn't read or write are closed.
 const (
 	maxMetricsConnections = 64
 	maxHealthConnections  = 512
@@ -27,7 +27,8 @@ const (
 )
 
 // serve opens the listeners for metrics and for health, and serves in the background until the
-// context ends. Health has one of its own, which whoever fills the other can't fill.
+// context ends. Health has a listener of its own, so that probes are answered while the other is
+// overloaded.
 func (c *Controller) serve(ctx context.Context) error {
 	for _, one := range []struct {
 		what, address string
@@ -99,7 +100,7 @@ func (c *Controller) healthHandler() *http.ServeMux {
 // ok answers a probe; one that hung up meanwhile needs no answer.
 func ok(w http.ResponseWriter) { _, _ = io.WriteString(w, "ok\n") }
 
-// boundedListener lets only so many connections be open at once. Others wait in the kernel.
+// boundedListener limits how many connections are open at once. Others wait in the kernel.
 type boundedListener struct {
 	net.Listener
 	places chan struct{}

@@ -129,8 +129,8 @@ func (l *Look) Keep(outcome certshim.Outcome, claim func(object *source.Object, 
 	return l.wake
 }
 
-// judge asks what another source, or this one alone, asks for of a Secret, and remembers it. What
-// is read for that isn't noted.
+// judge judges the claim of a source on a Secret, and remembers it. What is read for that isn't
+// noted as read by this look.
 func (l *Look) judge(item *Source, secretName string, claim func(*source.Object) certificate.Claim) certificate.Claim {
 	var said certificate.Claim
 	if object, unreadable := item.unpack(); unreadable == "" {

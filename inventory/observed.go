@@ -130,8 +130,8 @@ func (l *Look) First(namespace, secretName string, claim func(*source.Object) ce
 	}
 }
 
-// older gives the next claim on a Secret, behind one that doesn't stand, that comes before this
-// source's and isn't known not to stand; without a source if there is none.
+// older returns the next claim on a Secret after the given one that is older than this source's and
+// stands or may stand. It has no source if there is none.
 func (l *Look) older(n name, after *Source) claim {
 	l.lock.RLock()
 	defer l.lock.RUnlock()
@@ -161,8 +161,8 @@ func (l *Look) Rival(owner certificate.Owner, namespace, secretName string, clai
 	return l.rival(found, secretName, claim)
 }
 
-// owning gives the claim of a Certificate's owner, but not this source's own; without a source if
-// there is none.
+// owning returns the claim of the source that owns a Certificate. It has no source if there is none,
+// or if this source is the owner.
 func (l *Look) owning(owner certificate.Owner, n name) claim {
 	l.lock.RLock()
 	defer l.lock.RUnlock()
@@ -195,8 +195,8 @@ func (l *Look) OtherNaming(namespace, secretName string) *source.Ref {
 	return nil
 }
 
-// asksOfMissing notes that an owner was asked for that isn't there, if it is a kind of source. If
-// it may come yet, nothing is decided before.
+// asksOfMissing notes that a decision asked for an owner that isn't there, if its kind is one of a
+// source. Until its kind is read completely, the owner may still come, and the look is unread.
 func (l *Look) asksOfMissing(owner certificate.Owner, namespace string) {
 	kind := source.GroupKind{Group: owner.Group, Kind: owner.Kind}
 	if _, isSource := l.policy.Kinds.Lookup(owner.Group, owner.Kind); !isSource || l.source(NewKey(kind, namespace, owner.Name)) != nil {
@@ -206,7 +206,7 @@ func (l *Look) asksOfMissing(owner certificate.Owner, namespace string) {
 	l.absent(resolver.GroupKind(kind), namespace)
 }
 
-// rival gives another source with its claim, which is judged if need be.
+// rival returns a claim's source with what it asks for, which is judged unless it is certain.
 func (l *Look) rival(c claim, secretName string, judge func(*source.Object) certificate.Claim) *certificate.Rival {
 	object, _ := c.source.unpack()
 	if said := c.certain(); said != nil {

@@ -22,14 +22,14 @@ type secret struct {
 // claim is that a source names a Secret, in whatever form.
 type claim struct {
 	source *Source
-	// said is what the source asks for of the Secret, nil while nobody wanted to know; it is no
-	// longer certain once doubted.
+	// said is what the source asks for of the Secret, nil until another source needs to know. Once
+	// doubted, it must be judged again.
 	said    *certificate.Claim
 	read    mark
 	doubted bool
 }
 
-// certain gives what the source asks for, nil where it has to be judged.
+// certain returns what the source asks for, or nil if it has to be judged.
 func (c *claim) certain() *certificate.Claim {
 	if c.doubted {
 		return nil
@@ -49,7 +49,7 @@ const (
 	readWriters
 	// readFirst: which source comes first, and what does it ask for?
 	readFirst
-	// readOwner: what does the source ask for whose the Certificate is?
+	// readOwner: what does the source that owns the Certificate ask for?
 	readOwner
 	// readOthers: which source names the Secret besides?
 	readOthers
@@ -78,8 +78,8 @@ func (i *Inventory) tidy(n name) {
 type aboutSecret struct {
 	certificate *Certificate
 	writers     []*Certificate
-	// first is the oldest claim that stands, as far as that is known, and owner what the source
-	// asks for whose the Certificate is; nil where that isn't known.
+	// first is the oldest claim known to stand. owner is what the owner of the Certificate asks for,
+	// nil if that isn't known.
 	first claim
 	owner *certificate.Claim
 	// named are the two oldest sources that name it, of which one isn't whoever asks for others.
@@ -106,7 +106,7 @@ func (s *secret) first() claim {
 	return claim{}
 }
 
-// ownerClaim is the claim of the source whose the Certificate is, or nil.
+// ownerClaim returns the claim of the source that owns the Certificate, or nil.
 func (s *secret) ownerClaim() *claim {
 	if s.certificate == nil {
 		return nil
@@ -159,8 +159,8 @@ func (c *change) secret(n name, mutate func(*secret)) {
 	c.tidy(n)
 }
 
-// behind is where the claims begin before which a source comes, which need not have one itself;
-// for nil there are none.
+// behind returns the index of the first claim that is younger than a source, which need not have a
+// claim itself. For nil it is the number of claims.
 func (s *secret) behind(item *Source) int {
 	if item == nil {
 		return len(s.claims)
@@ -217,8 +217,8 @@ func sameClaim(a, b *certificate.Claim) bool {
 	return a == b || a != nil && b != nil && *a == *b
 }
 
-// sameAsk says whether two claims ask for the same; whether they stand doesn't matter to those who
-// go by what the owner of a Certificate asks for.
+// sameAsk reports whether two claims ask for the same. Whether they stand doesn't matter for the
+// claim of an owner, which has its Certificate already.
 func sameAsk(a, b *certificate.Claim) bool {
 	if a == nil || b == nil {
 		return a == b
@@ -228,7 +228,8 @@ func sameAsk(a, b *certificate.Claim) bool {
 	return x == y
 }
 
-// sameIdentity says whether two versions of a Certificate are alike for those whose it isn't.
+// sameIdentity reports whether two versions of a Certificate look the same to sources that don't
+// own it.
 func sameIdentity(a, b *Certificate) bool {
 	if a == nil || b == nil {
 		return a == b

@@ -155,8 +155,8 @@ func (w *writes) shown(n name, item *Certificate) *expectation {
 
 func (w *writes) gone(uid string) { delete(w.written, uid) }
 
-// doubt notes which writes for a source, still to be shown, its latest outcome doesn't repeat. One
-// that needs the live Certificate is no decision yet.
+// doubt marks the writes for a source that the watch hasn't shown yet and that its latest outcome
+// no longer wants. A decision that needs the live Certificate doesn't count as one yet.
 func (w *writes) doubt(by Key, outcome certshim.Outcome) {
 	for _, n := range w.by[by] {
 		expected := w.expected[n]

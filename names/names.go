@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Form gives the form of a name in which it equals all other spellings of the same name.
+// Form returns the canonical form of a name, which all spellings of the name share.
 type Form func(name string) string
 
 // DNS folds the case of ASCII letters and of no others (RFC 4343 §3).
@@ -87,12 +87,12 @@ func Wildcard(name string) string {
 	return ""
 }
 
-// Exact is the form of what has only one spelling.
+// Exact is the form for texts that have only one spelling.
 func Exact(name string) string { return name }
 
-// Common gives the spelling of a common name beside other names. One that equals a DNS name is
-// written as that is, and one that equals an IP address in the form of [IP]: an issuer that takes
-// it only if it is among the names compares texts, the addresses in that form.
+// Common returns the spelling of a common name beside other names. If it equals a DNS name, it is
+// spelt like that one; if it equals an IP address, it has the form of [IP]. Issuers that require
+// the common name among the names compare it as text, with addresses in that form.
 func Common(name string, dns, ips []string) string {
 	if IsIP(name) {
 		form := IP(name)
@@ -175,8 +175,8 @@ func (s *seen) add(form string) bool {
 	return true
 }
 
-// Stripped gives the name in what people write for one: without the scheme and the path of a
-// URL, a port, and the dot at the end.
+// Stripped returns what is written without the scheme and the path of a URL, a port, and a dot at
+// the end: the name that was probably meant.
 func Stripped(written string) string {
 	name := written
 	if _, rest, found := strings.Cut(name, "://"); found {

@@ -150,8 +150,8 @@ func (c *cache) failed(key resolver.IssuerKey, fault resolver.Fault, now time.Ti
 	e.failures, e.fault = e.failures+1, fault
 }
 
-// denied is failed for an issuer that is there and was called missing. If it was called so before,
-// and nothing stood against that, the statement falls; then it returns true.
+// denied is failed for an issuer that the plugin calls missing although the cluster has it. If the
+// cached statement says missing as well, it is dropped, and denied returns true.
 func (c *cache) denied(key resolver.IssuerKey, now time.Time) bool {
 	c.failed(key, resolver.Denied, now)
 	c.lock.Lock()

@@ -318,7 +318,7 @@ func (m *member) judge(key resolver.IssuerKey, reply Reply) (resolver.Statement,
 		return resolver.Statement{}, Reject(causeIn(statement), err)
 	}
 	if statement.Existence == resolver.Missing && m.host.exists(key) == resolver.Exists {
-		return resolver.Statement{}, &Error{Fault: resolver.Denied, Err: errors.New("it says that the issuer is missing, which is in the cluster")}
+		return resolver.Statement{}, &Error{Fault: resolver.Denied, Err: errors.New("it says that the issuer is missing, but the cluster has it")}
 	}
 	return statement, nil
 }

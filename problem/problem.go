@@ -104,8 +104,8 @@ func (p Problem) Error() string {
 	return b.String()
 }
 
-// Identity says which problem it is: one that is found again has the same, and so has an answer
-// of the API server that differs only by numbers outside of quotes, such as a quota's usage.
+// Identity identifies the problem: it is the same when the problem is found again. Answers of the API
+// server that differ only in numbers outside of quotes, such as a quota's usage, share it.
 func (p Problem) Identity() string {
 	text := p.Error()
 	if p.Reason.Answered() {

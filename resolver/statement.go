@@ -112,8 +112,8 @@ const (
 	Timeout      Fault = "Timeout"
 	WrongVersion Fault = "Version"
 	Rejected     Fault = "Rejected"
-	// Denied means that it says of an issuer which the cluster has that it is missing: whether an
-	// issuer exists is the cluster's to say, so that this is no answer.
+	// Denied means that it calls an issuer missing that the cluster has. The cluster decides whether
+	// an issuer exists, so this counts as no answer.
 	Denied Fault = "Denied"
 	Broken Fault = "Broken"
 )
@@ -154,9 +154,9 @@ type Callbacks struct {
 	Trouble func(name string, fault Fault, text string)
 }
 
-// In returns the finding about an issuer whose existence the cluster knows, if it isn't
-// [MayExist]. A resolver that calls one missing that is there has not answered: to go by the
-// statement would be to go without rules.
+// In returns the finding with the existence that the cluster knows, unless that is [MayExist]. A
+// resolver that calls an existing issuer missing has not answered: its statement has no rules, and
+// must not count.
 func (f Finding) In(existence Existence, fault Fault) Finding {
 	if existence == MayExist {
 		return f
@@ -174,8 +174,8 @@ func (f Finding) WithoutReadiness() Finding {
 	return f
 }
 
-// Presentable returns the statement with a reason and a message that can be shown: what can't be
-// is replaced or left out, as it costs nothing else of the statement.
+// Presentable returns the statement with a reason and a message that can be shown. Text that can't
+// be shown is replaced or left out; the rest of the statement stays.
 func (s Statement) Presentable() Statement {
 	s.Reason, s.Message = presentable(s.Reason, s.Message)
 	return s

@@ -105,7 +105,7 @@ func (j *judge) goodRef(ref SecretRef) bool {
 	return group && kind && own
 }
 
-// spelt is the one of some words that a text is but for its case, or "".
+// spelt returns the word that a text equals except for case, or "".
 func spelt(text string, words ...string) string {
 	for _, word := range words {
 		if strings.EqualFold(text, word) {

@@ -68,7 +68,7 @@ func (p *probe) each(ctx context.Context, state func(IssuerFixture) string, judg
 	return problem.Join(errs...)
 }
 
-// doubt asks whether a plugin is asked for what there isn't.
+// doubt returns the question whether the fixture is right, for an answer that says missing.
 func doubt(a *api.Answer) string {
 	if a.GetMissing() == nil {
 		return ""
@@ -76,8 +76,8 @@ func doubt(a *api.Answer) string {
 	return ": is the fixture right?"
 }
 
-// needsKnown skips cases that can only show once more that the fixture names as ready what the
-// plugin says is missing.
+// needsKnown skips cases if the plugin says that a ready issuer of the fixture is missing: R1 has
+// reported that, and they would fail for the same reason.
 func needsKnown(p *probe) string {
 	for i, q := range p.fixture.some(ready) {
 		if i < len(p.first) && p.first[i].GetMissing() != nil {

@@ -120,8 +120,7 @@ func (r *reading) readSources(ctx context.Context, kind source.Kind) error {
 	return r.list(ctx, kind.Resource(), named, namespaces, r.sourcesOf(kind))
 }
 
-// readCertificates reads them where the cluster serves them. Where it certainly doesn't, there
-// are none.
+// readCertificates lists the Certificates. A cluster that is known not to serve them has none.
 func (r *reading) readCertificates(ctx context.Context) error {
 	if !r.served.Has(certificate.Resource()) {
 		r.notServed(inventory.CertificateKind())

@@ -37,8 +37,8 @@ func newDocuments(policy *certshim.Policy, c configuration.Configuration, namesp
 	}
 }
 
-// add takes a document in, unless no API server would. It says whether there was one of the same
-// object before, which it replaces. An error names the fields that can't be read.
+// add adds a document, unless no API server would accept it. It reports whether the document
+// replaces an earlier one for the same object. The error names the fields that can't be read.
 func (d *documents) add(document manifest.Document) (replaced bool, err error) {
 	if fault, is := notServed(document); is {
 		d.faults = append(d.faults, fault)
@@ -89,7 +89,7 @@ func (d *documents) addSource(reader source.Kind, document manifest.Document) (r
 		}
 	}
 	key := d.keyOf(kind, object)
-	// Before it is taken in: the inventory keeps what decisions read alone.
+	// The inventory drops fields that no decision reads, so look at them first.
 	unknown, hosts := unknownFields(document), []located(nil)
 	if isIngress(kind) {
 		hosts = hostsWithoutTLS(document)
@@ -102,7 +102,7 @@ func (d *documents) addSource(reader source.Kind, document manifest.Document) (r
 	}
 	switch {
 	case err != nil:
-		// What can't be read is told, and decides nothing; that it is there still counts.
+		// An object that can't be read is reported, but still counts as present.
 		d.others[key] = true
 		d.faults = append(d.faults, unknown...)
 	case len(unknown) > 0:
@@ -138,7 +138,7 @@ func (d *documents) addNamed(kind resolver.GroupKind, intake inventory.Intake, o
 	return replaced, err
 }
 
-// put takes an object in. Of one that can't be read no more is known than that it is there.
+// put adds an object to the inventory. If it can't be read, the inventory only knows that it exists.
 func put(intake inventory.Intake, object *unstructured.Unstructured) error {
 	packed, err := intake.Pack(object)
 	intake.Put(packed)

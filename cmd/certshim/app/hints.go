@@ -44,7 +44,7 @@ func hostsWithoutTLS(d manifest.Document) []located {
 func hostWithoutTLS(ingress *unstructured.Unstructured, rule int, host string) problem.Problem {
 	return problem.Problem{
 		Severity: problem.Info, Object: objectOf(ingress), Path: fmt.Sprintf("spec.rules[%d].host", rule), Value: host,
-		Reason: problem.HostWithoutTLS, Message: "no TLS entry covers the host of this rule, so that no certificate is asked for it",
+		Reason: problem.HostWithoutTLS, Message: "no TLS entry covers the host of this rule, so no certificate is asked for it",
 	}
 }
 
@@ -75,8 +75,8 @@ func covers(hosts map[string]bool, host string) bool {
 	return hosts[host] || wildcard != "" && hosts[wildcard]
 }
 
-// addHosts says which hosts have no TLS entry, but for those that get a certificate all the same,
-// by an annotation.
+// addHosts adds a hint for each host without a TLS entry, unless an annotation adds the host to a
+// certificate.
 func (one *planned) addHosts(hosts []located) {
 	if len(hosts) == 0 || one.outcome.Ignored != "" {
 		return
@@ -108,8 +108,8 @@ func isIngress(kind source.GroupKind) bool {
 	return kind == source.GroupKind{Group: source.IngressGroup, Kind: source.IngressKind}
 }
 
-// addSecret notes a Secret of the input, unless it says that cert-manager made it: the rest is
-// applied by somebody else. Of two of a name the last counts.
+// addSecret notes where a Secret is in the input, unless its annotations say that cert-manager made
+// it. If a name occurs twice, the last one counts.
 func (d *documents) addSecret(document manifest.Document) {
 	object := document.Object
 	key := d.keyOf(secretKind(), object)
@@ -130,13 +130,13 @@ func (one *planned) addSecrets(secrets map[inventory.Key]manifest.Position) {
 		if is && isKept(c) {
 			one.outcome.Problems.Add(problem.Problem{
 				Severity: problem.Info, Object: one.object.Object(), Certificate: c.Name, Path: secretPath(one.object, c.Name),
-				Reason: problem.SecretInInput, Message: fmt.Sprintf("Secret %s is in the input as well, at %s: whoever applies that and cert-manager overwrite each other's", problem.Name(c.Name), at),
+				Reason: problem.SecretInInput, Message: fmt.Sprintf("Secret %s is in the input as well, at %s: cert-manager and whoever applies that Secret overwrite each other's changes", problem.Name(c.Name), at),
 			})
 		}
 	}
 }
 
-// isKept says whether there is a Certificate after a decision that the source asks for.
+// isKept reports whether the source has its Certificate once the decision is carried out.
 func isKept(c certificate.Decision) bool {
 	return c.Action != certificate.Refuse && c.Action != certificate.Delete
 }

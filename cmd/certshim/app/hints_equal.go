@@ -18,7 +18,7 @@ import (
 	"github.com/certshim/certshim/source"
 )
 
-// request is what a Certificate asks which issuer for; names is a digest of its set of names.
+// request is an issuer, and a digest of the set of names that a Certificate asks it for.
 type request struct {
 	issuer resolver.IssuerKey
 	names  [sha256.Size]byte
@@ -96,8 +96,8 @@ func (d *documents) tellEqual() {
 	}
 }
 
-// equalTo says which Certificate came before that asks the same ACME issuer for the same names,
-// and notes the first.
+// equalTo returns a hint if an earlier Certificate asks the same ACME issuer for the same names. The
+// first Certificate of each request is remembered.
 func (k *planInventory) equalTo(name types.NamespacedName, asked request) (hint problem.Problem, is bool) {
 	if !k.acme[asked.issuer] {
 		return hint, false

@@ -19,8 +19,8 @@ type issuerKind struct {
 	Kind  string         `json:"kind"`
 	Scope resolver.Scope `json:"scope"`
 	From  string         `json:"from"`
-	// Installed says whether the cluster serves the kind; nil where no cluster was asked, as
-	// are the numbers, which are nil as well where its issuers or Certificates can't be read.
+	// Installed reports whether the cluster serves the kind. It is nil if no cluster was asked. The
+	// numbers are nil then, too, and if issuers or Certificates can't be read.
 	Installed    *bool `json:"installed,omitempty"`
 	Issuers      *int  `json:"issuers,omitempty"`
 	Ready        *int  `json:"ready,omitempty"`

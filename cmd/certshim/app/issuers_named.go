@@ -152,7 +152,7 @@ func (l *issuerLookup) look(ctx context.Context) {
 	if err != nil {
 		return
 	}
-	printLine(l.streams.ErrOut, fmt.Sprintf("note: not all issuers of all namespaces may be listed; this looks in namespace %s, and -n NAMESPACE elsewhere", namespace))
+	printLine(l.streams.ErrOut, fmt.Sprintf("note: issuers can't be listed in all namespaces, so only namespace %s is searched; name another by -n NAMESPACE", namespace))
 	l.where = "in namespace " + namespace + ", and no cluster-scoped one that may be listed"
 	l.known, l.err = l.readIssuers(ctx, namespace)
 }

@@ -76,7 +76,7 @@ func TestIssuersByNameOfANamespaceAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	stdout, stderr, exit := run(t, nil, "issuers", "team", "--kubeconfig="+kubeconfig, cluster)
-	if exit != 0 || !strings.Contains(stdout, "for namespace shop: not ready") || stderr != "note: not all issuers of all namespaces may be listed; this looks in namespace shop, and -n NAMESPACE elsewhere\n" {
+	if exit != 0 || !strings.Contains(stdout, "for namespace shop: not ready") || stderr != "note: issuers can't be listed in all namespaces, so only namespace shop is searched; name another by -n NAMESPACE\n" {
 		t.Errorf("exit status %d\n%s%s", exit, stdout, stderr)
 	}
 }

@@ -19,7 +19,7 @@ const (
 // text. Short values stay as they are.
 type boundedHandler struct {
 	slog.Handler
-	// used is what the values that every line has take.
+	// used is the size of the values that every line of this handler has, in bytes.
 	used int
 }
 
@@ -71,7 +71,7 @@ func cutAttr(a slog.Attr, share int) slog.Attr {
 	return a
 }
 
-// cutTo shortens text, at a character's boundary, to what takes so many bytes when it is written.
+// cutTo shortens text at a character boundary, so that it takes at most so many bytes in a line.
 func cutTo(text string, most int) string {
 	if written(text) <= most {
 		return text
@@ -85,7 +85,7 @@ func cutTo(text string, most int) string {
 	return text
 }
 
-// written is how many bytes texts take at most in a line, quoted and escaped.
+// written returns how many bytes texts may take in a line, quoted and escaped.
 func written(texts ...string) int {
 	n := 0
 	for _, text := range texts {

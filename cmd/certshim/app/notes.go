@@ -23,20 +23,20 @@ func (o *planOptions) notes(p *plan) []string {
 	return notes
 }
 
-// isOwnApplied says whether certshim applied a Certificate for a source.
+// isOwnApplied reports whether certshim has applied a Certificate for a source.
 func isOwnApplied(c certificate.Observed, owner *source.Object) bool {
 	return c.Flags.Has(certificate.Applied) && c.Owner.UID == owner.UID
 }
 
-// otherSettings says where the controller of a cluster seems to run with settings that the plan
-// doesn't have: what it applied would be left so by a plan with the same ones.
+// otherSettings returns a note if the cluster's controller seems to run with other settings than
+// the plan: with the same settings, the plan would agree with what the controller applied.
 func (o *planOptions) otherSettings(p *plan) string {
 	const give = "give plan the controller's configuration file by --config, or its flags"
 	switch {
 	case o.offline():
 		return ""
 	case p.applied != nil:
-		return fmt.Sprintf("note: certshim applied the Certificates of %s otherwise than this plan would: unless its controller doesn't run, or is another version, it has other settings%s; %s",
+		return fmt.Sprintf("note: what certshim has applied for %s differs from this plan: its controller has other settings%s, or is another version, or doesn't run; %s",
 			p.applied.Object(), o.than(), give)
 	case p.undefaulted != nil && o.settings.file == "":
 		return fmt.Sprintf("note: this plan has no default issuer, which %s asks for; if the controller has one, %s", p.undefaulted.Object(), give)

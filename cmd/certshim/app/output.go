@@ -28,8 +28,8 @@ func formats() []string {
 	return []string{formatTable, formatYAML, formatJSON, formatDiff, formatReport}
 }
 
-// plan is what a run found out, but for what is written as it goes: the plan of a large input is
-// larger than the input.
+// plan is the result of a run, except for the sources themselves, which are written as they are
+// decided: the plan of a large input is larger than the input.
 type plan struct {
 	ignored ignored
 	// faults are of documents that aren't planned.
@@ -47,8 +47,8 @@ type plan struct {
 	named map[namedSource]bool
 	// issuers are the kinds that are named.
 	issuers []resolver.GroupKind
-	// applied is the first source of whose Certificates the plan thinks otherwise than certshim
-	// did, and undefaulted the first that lacks a default issuer.
+	// applied is the first source for which the plan differs from what certshim has applied, and
+	// undefaulted the first that lacks a default issuer.
 	applied, undefaulted *source.Object
 }
 
@@ -101,12 +101,11 @@ type planned struct {
 	outcome certshim.Outcome
 	// at is where the source stands in the input; zero for one of a cluster.
 	at manifest.Position
-	// lines are those of its problems that are known better.
+	// lines are the lines of problems that are known more exactly than the line of the object.
 	lines places
 	// live has the Certificates that exist, by name, as far as they were read.
 	live map[string]map[string]any
-	// applied is set if certshim applied one of its Certificates, of which the plan thinks
-	// otherwise.
+	// applied is set if the plan differs from a Certificate that certshim has applied for the source.
 	applied bool
 }
 

@@ -88,7 +88,7 @@ func (t *tableWriter) print(cells []string) error {
 // actionColumn is where the action stands.
 const actionColumn = 3
 
-// paint colours an action; what colours it takes no room.
+// paint colours an action. The escape sequences don't count for the width of the column.
 func (t *tableWriter) paint(column int, cell string) string {
 	if !t.coloured || column != actionColumn {
 		return cell

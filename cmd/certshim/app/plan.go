@@ -153,8 +153,8 @@ func (o *planOptions) run(ctx context.Context) error {
 	return o.tell(p)
 }
 
-// decisions gives what becomes of each source. Of a cluster, whose answers may fail on the way,
-// all are made before the first is given.
+// decisions yields the outcome of each source. For a cluster, where a read may fail halfway, all
+// decisions are made before the first is yielded.
 func (o *planOptions) decisions(ctx context.Context, known *planInventory) iter.Seq2[planned, error] {
 	each := func(yield func(planned, error) bool) {
 		for _, key := range known.sorted() {

@@ -20,8 +20,8 @@ import (
 // itself has to say of the documents.
 type planInventory struct {
 	*inventory.Inventory
-	// labels are those of the sources that are asked for, and others the sources that have not, or
-	// that can't be read.
+	// labels selects the sources that are asked for. others has the sources that don't match, and
+	// those that can't be read.
 	labels labels.Selector
 	others map[inventory.Key]bool
 	// places has where the sources and Certificates of documents stand.
@@ -55,7 +55,7 @@ func (i *ignored) count(kind string) {
 	i.Kinds[kind]++
 }
 
-// newPlanInventory is empty. As in the controller, nothing is known outside of the namespaces that the
+// newPlanInventory returns an empty one. As in the controller, nothing is known outside of the namespaces that the
 // configuration limits it to.
 func newPlanInventory(policy *certshim.Policy, c configuration.Configuration) *planInventory {
 	return &planInventory{

@@ -107,9 +107,9 @@ func TestPlanSaysThatTheControllerMayHaveOtherSettings(t *testing.T) {
 	}
 	changed, left := strings.Replace(shop, "dnsNames: [a.example.com]", "dnsNames: [a.example.com, w.example.com]", 1), strings.Replace(shop, "{cert-manager.io/issuer: ca}", "{kubernetes.io/tls-acme: \"true\"}", 1)
 	for name, row := range map[string]struct{ objects, config, want string }{
-		"other values":       {changed, "", "note: certshim applied the Certificates of Ingress/shop/web otherwise than this plan would: unless its controller doesn't run, or is another version, it has other settings; give plan"},
-		"its issuer unknown": {left, "", "note: certshim applied the Certificates of Ingress/shop/web otherwise than"},
-		"with a file":        {changed, config, "it has other settings than " + strings.TrimPrefix(config, "--config=") + "; give plan"},
+		"other values":       {changed, "", "note: what certshim has applied for Ingress/shop/web differs from this plan: its controller has other settings, or is another version, or doesn't run; give plan"},
+		"its issuer unknown": {left, "", "note: what certshim has applied for Ingress/shop/web differs"},
+		"with a file":        {changed, config, "its controller has other settings than " + strings.TrimPrefix(config, "--config=") + ", or is"},
 	} {
 		_, cluster := serveDocuments(t, row.objects)
 		_, stderr, _ := run(t, nil, slices.DeleteFunc([]string{"plan", "-n", "shop", "ingress/web", cluster, row.config}, func(s string) bool { return s == "" })...)

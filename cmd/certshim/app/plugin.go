@@ -116,8 +116,8 @@ const (
 	socketPeriod   = 50 * time.Millisecond
 )
 
-// listens waits until the plugin does, which spares the author forty cases that fail for one
-// reason. Where it may not connect, waiting doesn't help.
+// listens waits until the plugin accepts connections: otherwise forty cases would fail for one
+// reason. It doesn't wait if the connection is forbidden.
 func (o *pluginTestOptions) listens(ctx context.Context, socket string) error {
 	patience, cancel := context.WithTimeout(ctx, socketPatience)
 	defer cancel()

@@ -29,8 +29,8 @@ func notServed(d manifest.Document) (located, bool) {
 	}}, true
 }
 
-// unknownFields are those that the kind of a document doesn't have. One that an API server has
-// taken, and so has a uid, may be of a newer one.
+// unknownFields returns the fields that the kind of a document doesn't have. A document with a uid
+// was accepted by an API server, which may know fields of a newer version, so it has none.
 func unknownFields(d manifest.Document) []located {
 	severity := problem.Error
 	if d.Object.GetUID() != "" {
@@ -55,8 +55,8 @@ func objectOf(u *unstructured.Unstructured) problem.Object {
 	return problem.Object{Group: kind.Group, Kind: u.GetKind(), Namespace: u.GetNamespace(), Name: u.GetName()}
 }
 
-// places are the lines of problems by their paths, where these are known better than by the
-// object's.
+// places has the lines of problems by path, where they are known more exactly than the line of the
+// object.
 type places map[string]int
 
 func (p places) of(found problem.Problem, object manifest.Position) manifest.Position {

@@ -25,7 +25,7 @@ func Served(apiVersion, kind string) *Fault {
 	if was, is := f.gone[versioned{apiVersion: apiVersion, kind: kind}]; is && f.isRead(was.apiVersion, kind) {
 		return &Fault{
 			Field: "apiVersion", Value: apiVersion, Right: was.apiVersion,
-			Message: fmt.Sprintf("API servers don't serve this version of %s any more since Kubernetes %s", kind, was.release),
+			Message: fmt.Sprintf("API servers no longer serve this version of %s, since Kubernetes %s", kind, was.release),
 		}
 	}
 	group, version, found := strings.Cut(apiVersion, "/")
@@ -83,7 +83,7 @@ func (f *facts) misnamed(group, apiVersion, kind string) *Fault {
 func meansGroup(group, apiVersion, other string) bool {
 	switch {
 	case group == "":
-		// The core group's kinds are known to all; without a slash, the group may be all there is.
+		// An apiVersion without a slash is a version of the core group, or a group without a version.
 		return true
 	case strings.HasPrefix(other, group+"."):
 		return true
