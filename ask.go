@@ -29,6 +29,9 @@ func ask(q input, admitted admission) *asked {
 	}
 	switch {
 	case !admitted.clear() && !admitted.unknown:
+		if !triggered {
+			a.problems.Merge(q.policy.Parser.NearTriggers(q.object.Annotations, automatic))
+		}
 	case !triggered && admitted.clear():
 		a.problems.Merge(q.policy.Parser.NearTriggers(admitted.annotations, automatic))
 		a.standing = refuse("it names no issuer: no trigger annotation")

@@ -437,6 +437,13 @@ func TestInheritance(t *testing.T) {
 			gateway: gateway(named, ""), set: set("", edge),
 			want: []string{"ignored: Gateway shop/edge admits no ListenerSets (spec.allowedListeners.namespaces.from is None, the default)"},
 		},
+		"the Gateway refuses one whose own issuer is misspelt": {
+			gateway: gateway(named, ""), set: set("cert-manager.io/cluster-isuer: ca", edge),
+			want: []string{
+				"ignored: Gateway shop/edge admits no ListenerSets (spec.allowedListeners.namespaces.from is None, the default)",
+				`warning UnknownAnnotation cert-manager.io/cluster-isuer: unknown annotation, which does nothing (value "ca"); did you mean "cert-manager.io/cluster-issuer"?`,
+			},
+		},
 		"by the labels of its namespace": {
 			gateway: gateway(named, "allowedListeners: {namespaces: {from: Selector, selector: {matchLabels: {a: b}}}}"), set: set("", edge),
 			labels: labels{"a": "b"}, issuer: "edge-ca", from: certshim.FromParent, want: []string{createIt},

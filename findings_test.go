@@ -104,6 +104,11 @@ func TestAMissingIssuerThatIsOfAnotherGroup(t *testing.T) {
 	if p := oneProblem(t, offline.ask(object)); p.Severity != problem.Warning || p.Lines != lines || !strings.Contains(p.Message, "the input has no ClusterIssuer pool-issuer") {
 		t.Errorf("offline: %+v", p)
 	}
+	own := ingressWith(issuerKeys("", "team", "", ""))
+	offline.issuer(resolver.IssuerKey{GroupKind: resolver.GroupKind{Group: "cert-manager.io", Kind: "Issuer"}, Namespace: "shop", Name: "team"}, "True")
+	if p := oneProblem(t, offline.ask(own)); !strings.Contains(p.Message, "the input has no ClusterIssuer team, but an Issuer team in this namespace") {
+		t.Errorf("offline, another kind of the group: %+v", p)
+	}
 	offline.issuer(clusterIssuer("pool-issuer"), "True")
 	if outcome := offline.ask(object); !outcome.Problems.Empty() {
 		t.Errorf("offline, with both: %v", outcome.Problems.All())

@@ -14,7 +14,7 @@ func TestTheSecondSourceOfASecret(t *testing.T) {
 		ca     = "cert-manager.io/issuer: ca"
 		comes  = `Ingress first comes first for Secret web-tls; `
 		behind = ` (value "web-tls")`
-		shared = "info SecretShared spec.tls[0]: " + comes + "its certificate has all that this object asks for" + behind
+		shared = "info SecretShared spec.tls[0]: " + comes + "its certificate has all names of this object, from the same issuer" + behind
 		lacks  = "error SecretTaken spec.tls[0]: " + comes + "its certificate lacks "
 	)
 	ingress := func(name, day, annotations, hosts string) string {

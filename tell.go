@@ -60,7 +60,7 @@ func (t *issuerProblems) tellMissing(c *consulted) {
 	}
 	found := namesakes(t.input, c.named.Issuer)
 	if len(found) > 0 {
-		message += "; there is a " + inWords(keyOf(t.input, found[0]))
+		message += "; there is " + withArticle(inWords(keyOf(t.input, found[0])))
 	}
 	p := issuerProblem(t.input, c.named, problem.Warning, reason, message+meanwhile(held))
 	p.Lines = pasteLines(append(found, near(t.input, c.named.Issuer)...))
@@ -83,9 +83,17 @@ func (t *issuerProblems) tellOfAnother(c *consulted) {
 		return
 	}
 	p := issuerProblem(t.input, c.named, problem.Warning, problem.IssuerNotFound,
-		"the input has no "+inWords(keyOf(t.input, c.named.Issuer))+", but a "+inWords(keyOf(t.input, found[0])))
+		"the input has no "+inWords(keyOf(t.input, c.named.Issuer))+", but "+withArticle(inWords(keyOf(t.input, found[0]))))
 	p.Lines = pasteLines(found)
 	t.problems.Add(p)
+}
+
+// withArticle puts a or an before words that begin with a kind.
+func withArticle(words string) string {
+	if strings.ContainsAny(words[:1], "AEIO") {
+		return "an " + words
+	}
+	return "a " + words
 }
 
 // namesakes are issuers of the same name and of kinds of other groups.

@@ -1,6 +1,7 @@
 package annotations
 
 import (
+	"net"
 	"net/mail"
 	"net/url"
 	"strings"
@@ -83,9 +84,22 @@ func looksLikeIP(name string) bool {
 
 func ipAddress(r *reading, part string) listItem {
 	if !names.IsIP(part) {
-		return listItem{message: "not an IP address"}
+		return listItem{message: "not an IP address", suggestion: nearestIP(part)}
 	}
 	return listItem{into: &r.request.IPAddresses, value: part, form: names.IP}
+}
+
+// nearestIP suggests the address in brackets, with a port or with a mask behind it, or "".
+func nearestIP(part string) string {
+	address, _, _ := strings.Cut(part, "/")
+	if host, _, err := net.SplitHostPort(address); err == nil {
+		address = host
+	}
+	address = strings.Trim(address, "[]")
+	if address == part || !names.IsIP(address) {
+		return ""
+	}
+	return address
 }
 
 func emailAddress(r *reading, part string) listItem {

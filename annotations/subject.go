@@ -46,7 +46,7 @@ func csvRecord(what string, field func(*Subject) *[]string) parse {
 func warnItems(r *reading, what string, items, raw []string) {
 	whole, padded := []string(nil), false
 	for i, item := range items {
-		continues := i > 0 && len(raw) == len(items) && continuesItem(what, raw[i])
+		continues := i > 0 && mayHaveCommas(what, items, raw) && continuesItem(what, raw[i])
 		padded = padded || !continues && item != trim(item)
 		if !continues {
 			whole = append(whole, item)
@@ -63,8 +63,20 @@ func warnItems(r *reading, what string, items, raw []string) {
 	}
 }
 
-// organizations is the list whose items have commas most often, as in "Example, Inc.".
-const organizations = "organizations"
+// The lists that are treated in a way of their own: organizations have commas most often, as in
+// "Example, Inc.".
+const (
+	organizations = "organizations"
+	countries     = "countries"
+	postalCodes   = "postal codes"
+)
+
+// mayHaveCommas reports whether an item of a list may be meant to have a comma in it: no country and
+// no postal code has one, and who quotes an item knows how.
+func mayHaveCommas(what string, items, raw []string) bool {
+	return what != countries && what != postalCodes && len(raw) == len(items) &&
+		!slices.ContainsFunc(raw, func(item string) bool { return strings.HasPrefix(item, `"`) })
+}
 
 // continuesItem guesses that an item without quotes is the rest of the one before it: it begins
 // with white space, or is the legal form of a company.

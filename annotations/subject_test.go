@@ -57,6 +57,18 @@ func TestACommaInACompanysName(t *testing.T) {
 	}
 }
 
+// No country and no postal code has a comma, and who quotes an item knows how.
+func TestACommaThatSeparates(t *testing.T) {
+	for key, value := range map[string]string{
+		"subject-countries": "US, DE", "subject-postalcodes": "12345, 54321", "subject-localities": `"Washington, D.C.", Paris`,
+	} {
+		_, problems := parse(map[string]string{p + key: value})
+		if len(problems) != 1 || problems[0].Lines != "" || !strings.Contains(problems[0].Message, "white space") {
+			t.Errorf("%s %s: %v", key, value, problems)
+		}
+	}
+}
+
 func TestALongRecordIsNotRepeated(t *testing.T) {
 	_, problems := parse(map[string]string{p + "subject-organizations": strings.Repeat("a", 200) + ", Inc."})
 	if len(problems) != 1 || problems[0].Lines != "" || !strings.Contains(problems[0].Message, "2 organizations") {

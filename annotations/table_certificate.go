@@ -51,10 +51,10 @@ func subjectRows() []Row {
 	return []Row{
 		in(cm.SubjectOrganizationsAnnotationKey, organizations, "Organizations (O).", `"Example, Inc.",Example Labs`, func(s *Subject) *[]string { return &s.Organizations }),
 		in(cm.SubjectOrganizationalUnitsAnnotationKey, "organizational units", "Organizational units (OU).", `Platform`, func(s *Subject) *[]string { return &s.OrganizationalUnits }),
-		in(cm.SubjectCountriesAnnotationKey, "countries", "Countries (C), codes of two letters.", `DE,FR`, func(s *Subject) *[]string { return &s.Countries }),
+		in(cm.SubjectCountriesAnnotationKey, countries, "Countries (C), codes of two letters.", `DE,FR`, func(s *Subject) *[]string { return &s.Countries }),
 		in(cm.SubjectProvincesAnnotationKey, "provinces", "Provinces or states (ST).", `Bavaria`, func(s *Subject) *[]string { return &s.Provinces }),
 		in(cm.SubjectLocalitiesAnnotationKey, "localities", "Localities (L).", `Munich`, func(s *Subject) *[]string { return &s.Localities }),
-		in(cm.SubjectPostalCodesAnnotationKey, "postal codes", "Postal codes.", `80331`, func(s *Subject) *[]string { return &s.PostalCodes }),
+		in(cm.SubjectPostalCodesAnnotationKey, postalCodes, "Postal codes.", `80331`, func(s *Subject) *[]string { return &s.PostalCodes }),
 		in(cm.SubjectStreetAddressesAnnotationKey, "street addresses", "Street addresses.", `"Main Street 1, Back"`, func(s *Subject) *[]string { return &s.StreetAddresses }),
 		{
 			Key: cm.SubjectSerialNumberAnnotationKey, On: everywhere, Field: FieldSubject, Grammar: anyText,

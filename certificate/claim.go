@@ -123,7 +123,7 @@ func (d *decider) addShared(rival Rival) {
 	case d.isIncomplete():
 		d.addProblem(problem.Warning, problem.SecretTaken, why+"; some names here can't be read, so it isn't known whether its certificate has them all")
 	default:
-		d.addProblem(problem.Info, problem.SecretShared, why+"; its certificate has all that this object asks for")
+		d.addProblem(problem.Info, problem.SecretShared, why+"; its certificate has all names of this object, from the same issuer")
 	}
 }
 

@@ -86,7 +86,7 @@ func TestDecideWithoutCertificate(t *testing.T) {
 		},
 		"another source comes first": {
 			in: input(firstIs(stranger, "edge")), action: certificate.Refuse, reason: late,
-			told: []string{`SecretShared i spec.tls[0]: Gateway edge comes first for Secret web-tls; its certificate has all that this object asks for (value "web-tls")`},
+			told: []string{`SecretShared i spec.tls[0]: Gateway edge comes first for Secret web-tls; its certificate has all names of this object, from the same issuer (value "web-tls")`},
 		},
 		"nothing valid asks": {
 			in: input(noHosts, unread("spec.duration"), firstIs(stranger, "edge")), action: certificate.Refuse, reason: "no valid entry asks for it",

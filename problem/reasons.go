@@ -38,7 +38,8 @@ const (
 	ParentRefuses Reason = "ParentRefuses"
 	// SecretTaken is a Secret that another object or Certificate already uses.
 	SecretTaken Reason = "SecretTaken"
-	// SecretShared is a Secret of another object whose Certificate has all that this one asks for.
+	// SecretShared is a Secret of another object whose Certificate has all names of this one, from the
+	// same issuer.
 	SecretShared Reason = "SecretShared"
 	// CertificateNotOurs is a Certificate of the wanted name that this source doesn't own.
 	CertificateNotOurs Reason = "CertificateNotOurs"
@@ -104,7 +105,7 @@ var reasons = []Explained{
 	{Reason: ParentNotFound, Sentence: "The Gateway that a ListenerSet names isn't there or is being deleted.", Settles: true},
 	{Reason: ParentRefuses, Sentence: "The Gateway that a ListenerSet names does not admit it (spec.allowedListeners).", Settles: true},
 	{Reason: SecretTaken, Sentence: "Another object, or another Certificate, already has the Secret. The first keeps it."},
-	{Reason: SecretShared, Sentence: "Another object has the Secret, and its Certificate has all that this one asks for: nothing is lacking.", Announced: true},
+	{Reason: SecretShared, Sentence: "Another object has the Secret, and its Certificate has all names of this one, from the same issuer.", Announced: true},
 	{Reason: CertificateNotOurs, Sentence: "A Certificate of that name exists and this object is not its controller owner. It is left alone."},
 	{Reason: NoLongerKept, Sentence: "The object no longer asks for its Certificate, or is marked to be ignored: the Certificate stays, and is not kept up to date.", Settles: true},
 	{Reason: FieldConflict, Sentence: "Another field manager applies a field with another value. It stays theirs; the rest is applied."},

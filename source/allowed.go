@@ -100,7 +100,7 @@ func refusedByLabels(name, selector, namespace string, namespaceLabels func() (m
 	case !readable:
 		return Refusal{Why: fmt.Sprintf("%s admits ListenerSets by the labels of their namespace, and those of %s can't be read", name, namespace), Unknown: true}
 	case !parsed.Matches(labels.Set(found)):
-		return Refusal{Why: fmt.Sprintf("%s admits ListenerSets of namespaces with the labels %s; %s hasn't them", name, problem.Quote(selector), namespace)}
+		return Refusal{Why: fmt.Sprintf("%s admits ListenerSets of namespaces with the labels %s; %s doesn't have them", name, problem.Quote(selector), namespace)}
 	}
 	return Refusal{}
 }

@@ -337,6 +337,17 @@ listeners:
 				`e spec.listeners[3].tls.mode: the listener "mode" has an unknown mode (value "Foo"); allowed: Terminate, Passthrough`,
 			},
 		},
+		"a listener without hostname and Secret lacks both": {
+			spec: `listeners: [{name: bare, protocol: HTTPS, tls: {}}, {name: barer, protocol: TLS}, {name: none, tls: {certificateRefs: [{name: web-tls}]}}]`,
+			want: []string{"web-tls: "}, entries: 2,
+			problems: []string{
+				`e spec.listeners[0].hostname: the listener "bare" has no hostname, so there is no name to put into a certificate: give it one, or leave it out by an ignore annotation`,
+				`e spec.listeners[0].tls.certificateRefs: the listener "bare" has no certificateRefs: it names no Secret`,
+				`e spec.listeners[1].hostname: the listener "barer" has no hostname, so there is no name to put into a certificate: give it one, or leave it out by an ignore annotation`,
+				`e spec.listeners[1].tls: the listener "barer" has no tls block: it names no Secret`,
+				`w spec.listeners[2].protocol: the listener "none" names a Secret, but it has no protocol: it gets no certificate; allowed: HTTPS, TLS`,
+			},
+		},
 		"two faults of one listener are reported in one pass": {
 			spec: `listeners: [{name: "", protocol: HTTPS, tls: {mode: Foo, certificateRefs: [{name: web-tls}]}}]`,
 			want: []string{"web-tls:  !listeners[0]"}, entries: 1,

@@ -207,10 +207,13 @@ func (j *judge) otherProtocol(entry Entry) {
 	if len(entry.Secrets) == 0 || j.ignored(entry) {
 		return
 	}
-	known := j.protocols()
+	known, why := j.protocols(), "its protocol isn't one of TLS"
+	if entry.Protocol == "" {
+		why = "it has no protocol"
+	}
 	j.asks.Problems.Add(problem.Problem{
 		Severity: problem.Warning, Path: entry.Path + ".protocol", Value: entry.Protocol, Reason: problem.BadConfig,
-		Message: "the listener " + problem.Quote(entry.Section) + " names a Secret, but its protocol isn't one of TLS: it gets no certificate",
+		Message: "the listener " + problem.Quote(entry.Section) + " names a Secret, but " + why + ": it gets no certificate",
 		Allowed: strings.Join(known, ", "), Suggestion: spelt(entry.Protocol, known...),
 	})
 }
@@ -219,9 +222,10 @@ func (j *judge) otherProtocol(entry Entry) {
 // for each of its Secrets; what else is missing shows in its hosts and references.
 func (j *judge) goodListener(entry Entry) bool {
 	name := "the listener " + problem.Quote(entry.Section)
-	switch {
-	case len(entry.Hosts) == 0:
+	if len(entry.Hosts) == 0 {
 		j.refuse(entry.Path+".hostname", "", name+" has no hostname, so there is no name to put into a certificate: give it one, or leave it out by an ignore annotation")
+	}
+	switch {
 	case !entry.HasTLS:
 		j.refuse(entry.Path+".tls", "", name+" has no tls block: it names no Secret")
 	case len(entry.Secrets) == 0:

@@ -175,7 +175,7 @@ func TestDocumentsAndListsLeadToTheSame(t *testing.T) {
 	}{
 		"as it comes": {"", []string{
 			"doesn't have the field; it is left out", "Certificate foreign exists", "its values are as asked for", "it is put back",
-			"isn't ready", "Ingress web asks for Secret new too", "it stays until there is a Certificate foreign", "bare hasn't them",
+			"isn't ready", "Ingress web asks for Secret new too", "it stays until there is a Certificate foreign", "bare doesn't have them",
 		}},
 		"what Namespaces say counts": {"namespaceDefaults: true\n", []string{`"from": "namespace"`, `"kind": "StrangeIssuer"`, "too odd"}},
 		"some namespaces alone":      {"namespaces: [shop, bare]\n", []string{"Gateway infra/edge can't be read"}},

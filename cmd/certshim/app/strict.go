@@ -16,21 +16,25 @@ type located struct {
 	at      manifest.Position
 }
 
-// notServed says what is wrong with a document that is meant for a kind that is read, and that no
-// API server takes for one.
+// notServed returns what is wrong with a document that is meant as a kind that is read, but isn't one
+// to any API server, or not to certshim.
 func notServed(d manifest.Document) (located, bool) {
 	fault := schema.Served(d.Object.GetAPIVersion(), d.Object.GetKind())
 	if fault == nil {
 		return located{}, false
 	}
+	severity := problem.Error
+	if fault.Elsewhere {
+		severity = problem.Warning
+	}
 	return located{at: d.Find(fault.Field), problem: problem.Problem{
-		Severity: problem.Error, Object: objectOf(d.Object), Path: fault.Field, Value: fault.Value,
+		Severity: severity, Object: objectOf(d.Object), Path: fault.Field, Value: fault.Value,
 		Suggestion: fault.Right, Reason: problem.NotServed, Message: fault.Message,
 	}}, true
 }
 
-// unknownFields returns the fields that the kind of a document doesn't have. A document with a uid
-// was accepted by an API server, which may know fields of a newer version, so it has none.
+// unknownFields returns the fields that the kind of a document doesn't have. If it has a
+// uid, an API server has accepted it, and may know newer fields, so they are warnings.
 func unknownFields(d manifest.Document) []located {
 	severity := problem.Error
 	if d.Object.GetUID() != "" {

@@ -235,7 +235,7 @@ func (i item) check() error {
 	}
 	for _, key := range []string{"name", "generateName", "namespace"} {
 		if _, isText := metadata[key].(string); !isText && metadata[key] != nil {
-			return fmt.Errorf("%smetadata.%s is %s, must be text", i.place, key, describe(metadata[key]))
+			return fmt.Errorf("%smetadata.%s is %s, must be text%s", i.place, key, describe(metadata[key]), quoteHint(metadata[key]))
 		}
 	}
 	return nil
@@ -271,4 +271,13 @@ func describe(v any) string {
 	default:
 		return fmt.Sprintf("%v", v)
 	}
+}
+
+// quoteHint is the hint for a value that would be text in quotes, such as n, which YAML reads as false.
+func quoteHint(value any) string {
+	switch value.(type) {
+	case map[string]any, []any:
+		return ""
+	}
+	return ": put it in quotes"
 }

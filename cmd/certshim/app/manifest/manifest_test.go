@@ -71,7 +71,7 @@ func TestDocumentsAndTheirLines(t *testing.T) {
 		"no apiVersion":       {"kind: A\n", []string{"f:1: apiVersion is missing or null, must be the apiVersion of an object"}},
 		"an odd kind":         {"apiVersion: v1\nkind: [A]\n", []string{"f:1: kind is a list, must be the kind of an object"}},
 		"odd metadata":        {"apiVersion: v1\nkind: A\nmetadata: x\n", []string{`f:1: metadata is the text "x", must be an object`}},
-		"an odd name":         {"apiVersion: v1\nkind: A\nmetadata: {name: 7}\n", []string{"f:1: metadata.name is 7, must be text"}},
+		"an odd name":         {"apiVersion: v1\nkind: A\nmetadata: {name: 7}\n", []string{"f:1: metadata.name is 7, must be text: put it in quotes"}},
 		"a broken one among good ones": {
 			a + "---\na: b: c\n---\n" + b,
 			[]string{"1 ConfigMap/a", "f:5: invalid YAML: mapping values are not allowed in this context", "7 ConfigMap/b"},

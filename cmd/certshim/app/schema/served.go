@@ -16,6 +16,8 @@ type Fault struct {
 	Message      string
 	// Right is what is to be written instead.
 	Right string
+	// Elsewhere is set if there are API servers that serve it, and only certshim doesn't read it.
+	Elsewhere bool
 }
 
 // Served says what is wrong with an apiVersion and a kind, if they are meant for one that plan
@@ -46,7 +48,10 @@ func (f *facts) isRead(apiVersion, kind string) bool {
 // inGroup judges a kind of a group whose kinds are known.
 func (f *facts) inGroup(group, version, kind string, kinds []string) *Fault {
 	if !slices.Contains(kinds, kind) {
-		near := declaration.Nearest(kind, kinds)
+		if fault := f.misplaced(group+"/"+version, kind); fault != nil {
+			return fault
+		}
+		near := nearestKind(kind, kinds)
 		if near == "" || !slices.Contains(f.read(group), near) {
 			return nil
 		}
@@ -63,15 +68,54 @@ func (f *facts) inGroup(group, version, kind string, kinds []string) *Fault {
 	return &Fault{Field: "apiVersion", Value: group + "/" + version, Right: right, Message: "API servers don't serve this version of " + kind}
 }
 
+// misplaced judges a kind that its group doesn't have: whether plan reads it in another group.
+func (f *facts) misplaced(apiVersion, kind string) *Fault {
+	for _, other := range slices.Sorted(maps.Keys(f.kinds)) {
+		if slices.Contains(f.read(other), kind) {
+			return &Fault{
+				Field: "apiVersion", Value: apiVersion, Right: other + "/" + f.versions[groupKind{group: other, kind: kind}][0],
+				Message: "API servers don't serve " + kind + " in this group",
+			}
+		}
+	}
+	return nil
+}
+
+// nearestKind is the kind that a word is nearly, or the plural of.
+func nearestKind(word string, kinds []string) string {
+	for _, kind := range kinds {
+		if strings.EqualFold(word, kind+"s") || strings.EqualFold(word, kind+"es") {
+			return kind
+		}
+	}
+	return declaration.Nearest(word, kinds)
+}
+
+// formerGroups are groups in which a kind that plan reads was served, with its group of today.
+func formerGroups() map[string]string {
+	return map[string]string{
+		"extensions":                  "networking.k8s.io",
+		"certmanager.k8s.io":          "cert-manager.io",
+		"gateway.networking.x-k8s.io": "gateway.networking.k8s.io",
+		"networking.x-k8s.io":         "gateway.networking.k8s.io",
+	}
+}
+
 // misnamed judges a kind of a group that nobody knows: whether the group is that of a kind that
 // plan reads, misspelt, cut short, or left out.
 func (f *facts) misnamed(group, apiVersion, kind string) *Fault {
 	for _, other := range slices.Sorted(maps.Keys(f.kinds)) {
-		i := slices.IndexFunc(f.read(other), func(read string) bool { return strings.EqualFold(read, kind) })
+		i := slices.IndexFunc(f.read(other), func(read string) bool { return strings.EqualFold(read, kind) || strings.EqualFold("X"+read, kind) })
 		if i < 0 || !meansGroup(group, apiVersion, other) {
 			continue
 		}
 		right := f.read(other)[i]
+		if len(right) < len(kind) {
+			return &Fault{
+				Field: "kind", Value: kind, Right: right, Elsewhere: true,
+				Message: "certshim doesn't read this kind, only " + right + " of group " + other,
+			}
+		}
 		return &Fault{
 			Field: "apiVersion", Value: apiVersion, Right: other + "/" + f.versions[groupKind{group: other, kind: right}][0],
 			Message: "API servers don't serve " + right + " in this version",
@@ -82,6 +126,8 @@ func (f *facts) misnamed(group, apiVersion, kind string) *Fault {
 
 func meansGroup(group, apiVersion, other string) bool {
 	switch {
+	case formerGroups()[group] == other:
+		return true
 	case group == "":
 		// An apiVersion without a slash is a version of the core group, or a group without a version.
 		return true

@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strconv"
@@ -92,10 +93,20 @@ func (w *walk) meant(key string, has fields, at []string) string {
 	if strings.Contains(key, "/") {
 		return Path([]string{"metadata", "annotations", key})
 	}
-	if near := declaration.Nearest(key, has.names); near != "" {
+	if near := cmp.Or(declaration.Nearest(key, has.names), begunBy(key, has.names)); near != "" {
 		return Path(append(slices.Clone(at), near))
 	}
 	return w.elsewhere(key)
+}
+
+// begunBy is the only one of some names that begins with a key, such as hostname with host.
+func begunBy(key string, names []string) string {
+	begin := func(name string) bool { return strings.HasPrefix(name, key) }
+	i := slices.IndexFunc(names, begin)
+	if i < 0 || slices.ContainsFunc(names[i+1:], begin) {
+		return ""
+	}
+	return names[i]
 }
 
 // deepest is how far below the top a field is looked for that stands in a wrong place.
