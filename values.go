@@ -65,8 +65,9 @@ func (e *explainer) add(field string, from resolver.Origin, by ...string) {
 
 func (e *explainer) field(name string) {
 	field := annotations.Field("spec." + name)
-	keys := e.keys[field]
 	switch {
+	case name == "privateKey" && e.fills(certificate.RotationPolicy):
+		e.privateKey(name)
 	case name == "secretName":
 		e.add(string(field), FromSource, pathOf(e.in.Ask))
 	case name == "issuerRef":
@@ -75,13 +76,37 @@ func (e *explainer) field(name string) {
 		e.names(field)
 	case slices.Contains(e.asked.request.Unread, field):
 		e.add(string(field), FromCertificate)
-	case slices.Contains(certificate.Filled(e.config), name):
+	default:
+		e.plain(name)
+	}
+}
+
+// plain is a field that comes from one place.
+func (e *explainer) plain(name string) {
+	field := annotations.Field("spec." + name)
+	keys := e.keys[field]
+	switch {
+	case e.fills(name):
 		e.filled(name)
 	case len(keys) > 0:
 		e.add(string(field), resolver.FromAnnotation, keys...)
 	default:
 		e.add(string(field), resolver.FromDefault)
 	}
+}
+
+// privateKey is the key whose rotation policy was filled in apart from its other parts, if it has
+// any.
+func (e *explainer) privateKey(name string) {
+	spec, _ := e.config["spec"].(map[string]any)
+	if parts, _ := spec[name].(map[string]any); len(parts) > 1 {
+		e.plain(name)
+	}
+	e.filled(certificate.RotationPolicy)
+}
+
+func (e *explainer) fills(name string) bool {
+	return slices.Contains(certificate.Filled(e.config), name)
 }
 
 // filled is a value that the source doesn't ask for: a policy's or a resolver's, or the one
@@ -91,11 +116,24 @@ func (e *explainer) filled(name string) {
 	switch {
 	case !e.in.Anew(name):
 		e.add(field, FromCertificate)
-	case e.rule != nil && (name == "subject" || slices.Contains(e.rule.Values.Set(), resolver.ValueField(name))):
+	case e.rule != nil && e.rule.sets(name):
 		e.add(field, FromPolicy, e.rule.Name)
 	default:
 		e.add(field, FromResolver, e.resolverName())
 	}
+}
+
+// sets says whether the rule has a value for a field of the spec.
+func (r *Rule) sets(name string) bool {
+	switch name {
+	case "subject":
+		return true
+	case "privateKey":
+		return r.Values.PrivateKey.Algorithm != ""
+	case certificate.RotationPolicy:
+		return r.Values.PrivateKey.RotationPolicy != ""
+	}
+	return slices.Contains(r.Values.Set(), resolver.ValueField(name))
 }
 
 func (e *explainer) resolverName() string {

@@ -111,6 +111,29 @@ func TestValuesThatAreFilledIn(t *testing.T) {
 	}
 }
 
+// A rotation policy that was filled in has its own origin, beside a key that the source asks for.
+func TestARotationPolicyThatIsFilledIn(t *testing.T) {
+	finding := there(resolver.Ready)
+	finding.By, finding.Values.PrivateKey.RotationPolicy = "plugin/corp-ca", resolver.RotateNever
+	for name, row := range map[string]struct {
+		keys map[string]string
+		want []certshim.Value
+	}{
+		"alone": {issuerKeys("ca", "", "", ""), []certshim.Value{
+			{Field: "spec.privateKey.rotationPolicy", From: certshim.FromResolver, Name: "plugin/corp-ca"}}},
+		"beside an algorithm": {map[string]string{"cert-manager.io/issuer": "ca", "cert-manager.io/private-key-algorithm": "ECDSA"}, []certshim.Value{
+			{Field: "spec.privateKey", From: resolver.FromAnnotation, Name: "cert-manager.io/private-key-algorithm"},
+			{Field: "spec.privateKey.rotationPolicy", From: certshim.FromResolver, Name: "plugin/corp-ca"}}},
+	} {
+		c := newIssued(t, explained(shippedPolicy(t)), issuerHere("ca"))
+		c.say(issuerHere("ca"), finding)
+		got := valuesOf(c.ask(ingressWith(row.keys)), "spec.privateKey", "spec.privateKey.rotationPolicy")
+		if diff := cmp.Diff(row.want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
 func TestValuesAreSaidWhereTheyAreAskedFor(t *testing.T) {
 	if values := newCluster(t, shippedPolicy(t)).ask(ingressWith(issuerKeys("ca", "", "", ""))).Values; values != nil {
 		t.Errorf("got %v", values)

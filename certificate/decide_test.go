@@ -11,6 +11,7 @@ import (
 	"github.com/certshim/certshim/annotations"
 	"github.com/certshim/certshim/certificate"
 	"github.com/certshim/certshim/problem"
+	"github.com/certshim/certshim/resolver"
 	"github.com/certshim/certshim/source"
 )
 
@@ -363,5 +364,43 @@ func TestDecideIsPure(t *testing.T) {
 	spec(one.Config)["usages"].([]any)[0] = "changed"
 	if spec(live)["usages"].([]any)[0] == "changed" || spec(two.Config)["usages"].([]any)[0] == "changed" {
 		t.Error("decisions share memory")
+	}
+}
+
+func TestAnIssuerThatNeedsTheSameKeyAgain(t *testing.T) {
+	needs := func(verdict resolver.Verdict) func(*certificate.Input) {
+		return func(in *certificate.Input) {
+			in.Statement.Constraints.RotationPolicy = &resolver.RotationRule{Must: resolver.RotateNever, Verdict: verdict}
+		}
+	}
+	refused := certificate.Decide(input(needs(resolver.Refuse)))
+	p := refused.Problems.All()[0]
+	if refused.Action != certificate.Refuse || p.Reason != problem.IssuerCannotIssue || p.Lines != "  cert-manager.io/private-key-rotation-policy: Never" {
+		t.Errorf("got %s, %+v", refused.Action, p)
+	}
+	asked := certificate.Decide(input(needs(resolver.Refuse), func(in *certificate.Input) { in.Request.PrivateKey.RotationPolicy = "Never" }))
+	set := certificate.Decide(input(needs(resolver.Refuse), func(in *certificate.Input) {
+		in.Statement.Values.PrivateKey.RotationPolicy = resolver.RotateNever
+	}))
+	for name, d := range map[string]certificate.Decision{"asked for": asked, "set by the issuer": set} {
+		if d.Action != certificate.Create || !d.Problems.Empty() {
+			t.Errorf("%s: %s, %v", name, d.Action, d.Problems.All())
+		}
+	}
+}
+
+// That a Secret must be there first concerns who asks for a new Certificate, and nobody later.
+func TestAnIssuerThatNeedsTheSecretFirst(t *testing.T) {
+	needs := func(in *certificate.Input) {
+		in.Statement.Constraints.Secret = &resolver.SecretRule{MustExist: true, Verdict: resolver.Warn}
+	}
+	made := input(needs)
+	d := certificate.Decide(made)
+	if all := d.Problems.All(); d.Action != certificate.Create || len(all) != 1 || all[0].Reason != problem.IssuerMayRefuse ||
+		all[0].Severity != problem.Warning || all[0].Value != "web-tls" || all[0].Path != "spec.tls[0]" {
+		t.Errorf("a new one: %s, %+v", d.Action, all)
+	}
+	if d := decideSeen(input(needs), liveOf(t, made, nil, ownOf(made, "10:00"))); d.Action != certificate.None || !d.Problems.Empty() {
+		t.Errorf("one that is there: %s, %v", d.Action, d.Problems.All())
 	}
 }

@@ -77,6 +77,9 @@ func (in *Input) newValues() map[string]any {
 		}
 		out.object("privateKey", key)
 	}
+	if v.PrivateKey.RotationPolicy != "" {
+		out[RotationPolicy] = string(v.PrivateKey.RotationPolicy)
+	}
 	if v.CommonName {
 		out["commonName"] = "" // the rule is held; the name follows the hosts
 	}
@@ -86,7 +89,9 @@ func (in *Input) newValues() map[string]any {
 // fill sets the values that the source doesn't ask for, and returns their names.
 func fill(in *Input, spec fields) []string {
 	var filled []string
-	for name, value := range fillValues(in) {
+	values := fillValues(in)
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		value := values[name]
 		if isAskedFor(in, spec, name) {
 			continue
 		}
@@ -95,7 +100,7 @@ func fill(in *Input, spec fields) []string {
 				continue
 			}
 		}
-		spec[name] = runtime.DeepCopyJSONValue(value)
+		setField(spec, name, value)
 		filled = append(filled, name)
 	}
 	filled = append(filled, fillUnread(in, spec)...)
@@ -111,17 +116,32 @@ func fillUnread(in *Input, spec fields) []string {
 		return nil
 	}
 	var names []string
-	for name, value := range held.Spec {
+	for _, name := range slices.Sorted(maps.Keys(held.Spec)) {
 		if in.isUnread(name) && !held.isLost(name) {
-			spec[name] = runtime.DeepCopyJSONValue(value)
+			setField(spec, name, held.Spec[name])
 			names = append(names, name)
 		}
 	}
 	return names
 }
 
+// setField sets a field of a spec, or the rotation policy beside what the private key has.
+func setField(spec fields, name string, value any) {
+	if name != RotationPolicy {
+		spec[name] = runtime.DeepCopyJSONValue(value)
+		return
+	}
+	key, _ := spec["privateKey"].(map[string]any)
+	if key == nil {
+		key = map[string]any{}
+		spec["privateKey"] = key
+	}
+	key["rotationPolicy"] = value
+}
+
 func (in *Input) isUnread(name string) bool {
-	return slices.Contains(in.Request.Unread, annotations.Field("spec."+name))
+	field, _, _ := strings.Cut(name, ".")
+	return slices.Contains(in.Request.Unread, annotations.Field("spec."+field))
 }
 
 // isAskedFor reports whether the source sets a field, validly or not, or one that excludes it.
@@ -132,6 +152,8 @@ func isAskedFor(in *Input, spec fields, name string) bool {
 	switch name {
 	case "usages":
 		return len(in.Request.Usages) > 0
+	case RotationPolicy:
+		return in.Request.PrivateKey.RotationPolicy != ""
 	case "duration":
 		return in.Request.Duration != nil || in.Request.RenewBefore != nil
 	case "renewBefore":

@@ -19,12 +19,16 @@ import (
 // that a change of a resolver changes no existing Certificate.
 const FromResolver = annotations.OwnPrefix + "from-resolver"
 
+// RotationPolicy is held apart from the other parts of the private key: an issuer may need it whatever
+// key the source asks for.
+const RotationPolicy = "privateKey.rotationPolicy"
+
 // copiedPrefix marks a copied annotation in the list.
 const copiedPrefix = "annotations/"
 
 // Held holds the values of a Certificate that came from a policy or resolver.
 type Held struct {
-	// Spec maps the listed fields to their values.
+	// Spec maps the listed fields, and privateKey.rotationPolicy, to their values.
 	Spec map[string]any `json:"spec,omitempty"`
 	// Lost are the listed fields, and parts of them (privateKey.size), that our entry doesn't own
 	// any more: somebody else changed or removed them.
@@ -59,7 +63,7 @@ func observeHeld(list string, object []byte, own *seenEntry) *Held {
 		if key, copied := strings.CutPrefix(item, copiedPrefix); copied {
 			held.observeCopy(key, live.Metadata.Annotations[key], own)
 		} else if canBeHeld(item) {
-			held.observeField(item, live.Spec[item], own)
+			held.observeField(item, heldValue(live.Spec, item), own)
 		}
 	}
 	return held
@@ -88,23 +92,47 @@ func (h *Held) observeField(field string, value any, own *seenEntry) {
 	}
 }
 
+// heldValue returns the value of a field that may be held, or nil.
+func heldValue(spec map[string]any, field string) any {
+	key, _ := spec["privateKey"].(map[string]any)
+	switch {
+	case field == RotationPolicy:
+		return key["rotationPolicy"]
+	case field == "privateKey" && key != nil:
+		rest := maps.Clone(key)
+		if delete(rest, "rotationPolicy"); len(rest) == 0 {
+			return nil
+		}
+		return rest
+	}
+	return spec[field]
+}
+
 // lost returns what our entry doesn't own of a field with a value, which is nil if it isn't there.
 func lost(field string, value any, own *seenEntry) []string {
 	fields := readFields(own.fields)
 	parts, _ := value.(map[string]any)
 	if len(parts) == 0 {
-		if fields.Has(fieldpath.MakePathOrDie("spec", field)) {
+		if fields.Has(specPath(field)) {
 			return nil
 		}
 		return []string{field}
 	}
 	var out []string
 	for _, part := range slices.Sorted(maps.Keys(parts)) {
-		if !fields.Has(fieldpath.MakePathOrDie("spec", field, part)) {
+		if !fields.Has(specPath(field + "." + part)) {
 			out = append(out, field+"."+part)
 		}
 	}
 	return out
+}
+
+func specPath(field string) fieldpath.Path {
+	parts := []any{"spec"}
+	for name := range strings.SplitSeq(field, ".") {
+		parts = append(parts, name)
+	}
+	return fieldpath.MakePathOrDie(parts...)
 }
 
 // values are those that stay, and those that were lost as they would be set anew. A part that
@@ -113,6 +141,9 @@ func (h *Held) values(anew map[string]any) map[string]any {
 	out := runtime.DeepCopyJSON(h.Spec)
 	for _, path := range h.Lost {
 		field, part, isPart := strings.Cut(path, ".")
+		if path == RotationPolicy {
+			field, isPart = path, false
+		}
 		stays, _ := out[field].(map[string]any)
 		parts, _ := anew[field].(map[string]any)
 		switch {
@@ -132,7 +163,7 @@ func (h *Held) values(anew map[string]any) map[string]any {
 // isLost reports whether somebody else changed or removed a field or a part of it.
 func (h *Held) isLost(field string) bool {
 	return slices.ContainsFunc(h.Lost, func(path string) bool {
-		return path == field || strings.HasPrefix(path, field+".")
+		return path == field || path != RotationPolicy && strings.HasPrefix(path, field+".")
 	})
 }
 
@@ -140,7 +171,7 @@ func (h *Held) isLost(field string) bool {
 const subjectField = "subject"
 
 func canBeHeld(field string) bool {
-	return field == subjectField || slices.Contains(resolver.ValueFields(), resolver.ValueField(field))
+	return field == subjectField || field == RotationPolicy || slices.Contains(resolver.ValueFields(), resolver.ValueField(field))
 }
 
 // Encode packs the values into a string, empty for none; [DecodeHeld] reads it.

@@ -18,7 +18,7 @@ func corporate(in *certificate.Input) {
 	in.Statement = resolver.Statement{
 		Values: resolver.Values{
 			Usages: []string{"server auth"}, Duration: 720 * time.Hour, RenewBefore: 240 * time.Hour,
-			PrivateKey: resolver.Key{Algorithm: "ECDSA", Sizes: []int{384}}, CommonName: true,
+			PrivateKey: resolver.PrivateKey{Key: resolver.Key{Algorithm: "ECDSA", Sizes: []int{384}}}, CommonName: true,
 		},
 		CopyAnnotations: []string{"pki.corp.example/profile", "pki.corp.example/absent"},
 	}
@@ -293,5 +293,71 @@ func TestHeldValuesAreNotShared(t *testing.T) {
 	}
 	if key := held.Spec["privateKey"].(map[string]any); key["size"] != int64(384) {
 		t.Errorf("the Certificate holds the key %v", key)
+	}
+}
+
+// The rotation policy is held by itself: an issuer that needs one needs it for any key.
+func TestTheRotationPolicyIsHeldApartFromTheKey(t *testing.T) {
+	type m = map[string]any
+	keeps := func(in *certificate.Input) {
+		in.Statement.Values = resolver.Values{PrivateKey: resolver.PrivateKey{RotationPolicy: resolver.RotateNever}}
+	}
+	asks := func(key annotations.PrivateKey) func(*certificate.Input) {
+		return func(in *certificate.Input) { in.Request.PrivateKey = key }
+	}
+	ecdsa := func(in *certificate.Input) {
+		in.Statement.Values.PrivateKey.Key = resolver.Key{Algorithm: "ECDSA", Sizes: []int{384}}
+	}
+	rsa := annotations.PrivateKey{Algorithm: "RSA", Size: 4096}
+	for name, row := range map[string]struct {
+		before, now []func(*certificate.Input)
+		key         map[string]any
+		held        any
+	}{
+		"alone": {[]func(*certificate.Input){keeps}, nil, m{"rotationPolicy": "Never"}, "privateKey.rotationPolicy"},
+		"beside a key that is asked for": {[]func(*certificate.Input){keeps, asks(rsa)}, []func(*certificate.Input){asks(rsa)},
+			m{"algorithm": "RSA", "size": int64(4096), "rotationPolicy": "Never"}, "privateKey.rotationPolicy"},
+		"beside a key that is held": {[]func(*certificate.Input){keeps, ecdsa}, nil,
+			m{"algorithm": "ECDSA", "size": int64(384), "rotationPolicy": "Never"}, "privateKey,privateKey.rotationPolicy"},
+		"beside a key that is asked for later": {[]func(*certificate.Input){keeps, ecdsa}, []func(*certificate.Input){asks(rsa)},
+			m{"algorithm": "RSA", "size": int64(4096), "rotationPolicy": "Never"}, "privateKey.rotationPolicy"},
+		"until it is asked for": {[]func(*certificate.Input){keeps}, []func(*certificate.Input){asks(annotations.PrivateKey{RotationPolicy: "Always"})},
+			m{"rotationPolicy": "Always"}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			made := input(row.before...)
+			live := liveOf(t, made, nil, ownOf(made, "10:00"))
+			for how, decide := range map[string]func(certificate.Input, map[string]any) certificate.Decision{"live": decideLive, "cached": decideSeen} {
+				config := decide(input(row.now...), live).Config
+				if diff := cmp.Diff(row.key, specOf(config)["privateKey"]); diff != "" {
+					t.Errorf("%s (-want +got):\n%s", how, diff)
+				}
+				if got := annotationsOf(config)[fromResolver]; got != row.held {
+					t.Errorf("%s: held are %v", how, got)
+				}
+			}
+		})
+	}
+}
+
+// Somebody who changes the rotation policy by hand loses it to what the issuer needs today.
+func TestALostRotationPolicyIsSetAnew(t *testing.T) {
+	held := &certificate.Held{
+		Spec: map[string]any{"privateKey": map[string]any{"algorithm": "ECDSA"}, "privateKey.rotationPolicy": "Always"},
+		Lost: []string{"privateKey.rotationPolicy"},
+	}
+	for policy, want := range map[resolver.RotationPolicy]map[string]any{
+		resolver.RotateNever: {"algorithm": "ECDSA", "rotationPolicy": "Never"}, "": {"algorithm": "ECDSA"},
+	} {
+		in := input(func(in *certificate.Input) {
+			in.Statement.Values.PrivateKey.RotationPolicy = policy
+			in.Existing = &certificate.Observed{Issuer: in.Issuer.Ref, Held: held}
+		})
+		if diff := cmp.Diff(want, specOf(certificate.Build(in))["privateKey"]); diff != "" {
+			t.Errorf("%q (-want +got):\n%s", policy, diff)
+		}
+		if in.Anew("privateKey") || !in.Anew("privateKey.rotationPolicy") {
+			t.Error("what is set anew is the rotation policy alone")
+		}
 	}
 }

@@ -15,7 +15,9 @@ func (d *decider) violations() []resolver.Violation {
 		return nil
 	}
 	spec, _ := d.config["spec"].(map[string]any)
-	return rules.Violations(resolver.FactsOf(spec))
+	facts := resolver.FactsOf(spec)
+	facts.Made = d.in.Existing != nil
+	return rules.Violations(facts)
 }
 
 // warnViolations reports broken rules of a Certificate that is up to date as warnings.
@@ -47,8 +49,11 @@ func (d *decider) addViolation(v resolver.Violation, severity problem.Severity) 
 		p.Key, p.Path = key, "metadata.annotations["+key+"]"
 		p.Value = d.asWritten(key, v)
 	}
-	if v.Rule == "commonName" && v.Value == "" {
+	switch {
+	case v.Rule == "commonName" && v.Value == "":
 		p.Lines = d.commonNameLine(p.Key)
+	case v.Rule == "rotationPolicy":
+		p.Lines = "  " + p.Key + ": " + v.Allowed
 	}
 	d.out.Problems.Add(p)
 }
@@ -84,7 +89,8 @@ func (d *decider) commonNameLine(key string) string {
 func annotationOf(field string) string {
 	keys := map[string]string{
 		"commonName": "common-name", "duration": "duration", "renewBefore": "renew-before", "usages": "usages",
-		"privateKey.algorithm": "private-key-algorithm", "privateKey.size": "private-key-size", "ipAddresses": "ip-sans", "uris": "uri-sans", "emailAddresses": "email-sans",
+		"privateKey.algorithm": "private-key-algorithm", "privateKey.size": "private-key-size", "privateKey.rotationPolicy": "private-key-rotation-policy",
+		"ipAddresses": "ip-sans", "uris": "uri-sans", "emailAddresses": "email-sans",
 	}
 	if key, found := keys[field]; found {
 		return annotations.Prefix + key

@@ -149,7 +149,7 @@ func (t IssuerType) needs() []declaration.Need[Case] {
 			Met:  func(c Case) bool { return c.Want.Ready == string(NotReady) },
 		})
 	}
-	for _, rule := range t.rules() {
+	for _, rule := range t.breakable() {
 		needs = append(needs, declaration.Need[Case]{
 			Case: "one of a Certificate that breaks the rule " + rule + ", named in want.warns or want.refuses",
 			Met:  func(c Case) bool { return slices.Contains(c.Want.Warns, rule) || slices.Contains(c.Want.Refuses, rule) },
@@ -160,13 +160,35 @@ func (t IssuerType) needs() []declaration.Need[Case] {
 
 // rules returns the names of the rules that the type or one of its variants has.
 func (t IssuerType) rules() []string {
+	return t.rulesWith(func(Constraints, string) bool { return true })
+}
+
+// breakable returns those of the rules that a Certificate can break.
+func (t IssuerType) breakable() []string { return t.rulesWith(Constraints.limits) }
+
+func (t IssuerType) rulesWith(property func(c Constraints, name string) bool) []string {
 	all := []Constraints{t.Constraints}
 	for _, variant := range t.Variants {
 		all = append(all, variant.Constraints)
 	}
 	return slices.DeleteFunc(ruleNames(), func(name string) bool {
-		return !slices.ContainsFunc(all, func(c Constraints) bool { return slices.Contains(c.names(), name) })
+		return !slices.ContainsFunc(all, func(c Constraints) bool { return slices.Contains(c.names(), name) && property(c, name) })
 	})
+}
+
+// limits reports whether a rule demands something: one may also say that all is well.
+func (c Constraints) limits(name string) bool {
+	switch name {
+	case ruleWildcards:
+		return !c.Wildcards.Allowed
+	case ruleUsages:
+		return c.Usages.Allowed != nil || c.Usages.Ignored || !c.Usages.saysWhatComesBack()
+	case ruleCA:
+		return !c.CA.Allowed
+	case ruleSecret:
+		return c.Secret.MustExist
+	}
+	return true
 }
 
 // normal converts numbers decoded from YAML to the types of decoded JSON.

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/certshim/certshim/resolver"
 )
 
@@ -57,6 +59,9 @@ func TestDecodeTellsWhatIsWrongWithItsLine(t *testing.T) {
 		"several sizes":                    {corp + "  defaults: {privateKey: {algorithm: RSA, sizes: [2048, 4096]}}\n", []string{"f.yaml:9: spec.defaults.privateKey.sizes: it has several sizes"}},
 		"a value against a rule":           {corp + "  constraints: {durations: {max: 2160h}}\n  defaults: {duration: 8760h}\n", []string{"f.yaml:10: spec.defaults.duration: it breaks the rule durations of the same declaration, which allows at most 2160h"}},
 		"a variant's value against a rule": {corp + "  constraints: {durations: {max: 2160h}}\n  variants:\n  - {when: \"true\", recommend: {duration: 8760h}}\n", []string{"f.yaml:11: spec.variants[0]: recommend.duration: it breaks the rule durations"}},
+		"a rotation policy":                {corp + "  constraints: {rotationPolicy: {must: never}}\n", []string{`f.yaml:9: spec.constraints.rotationPolicy.must: "never" is none of Never, Always, did you mean "Never"?`}},
+		"a default that breaks a rule":     {corp + "  constraints: {rotationPolicy: {must: Never}}\n  defaults: {privateKey: {rotationPolicy: Always}}\n", []string{"f.yaml:10: spec.defaults.privateKey: it breaks the rule rotationPolicy of the same declaration, which allows Never"}},
+		"a rotation policy in a key rule":  {corp + "  constraints: {keys: {allowed: [{algorithm: RSA, rotationPolicy: Never}]}}\n", []string{`unknown field "spec.constraints.keys.allowed[0].rotationPolicy"`}},
 		"two ways to be ready":             {corp + "  readiness: {exists: true, cel: {ready: \"true\"}}\n", []string{"f.yaml:9: spec.readiness: more than one"}},
 		"a generation":                     {corp + "  readiness:\n    condition: {observedGeneration: Never}\n", []string{`f.yaml:10: spec.readiness.condition.observedGeneration: "Never" is none of IfSet, Required, Ignore`}},
 		"an expression":                    {corp + "  readiness:\n    cel: {ready: \"object.status.\"}\n", []string{`f.yaml:10: spec.readiness.cel.ready: the expression "object.status." can't be read: character 15: Syntax error`}},
@@ -80,7 +85,7 @@ func TestDecodeTellsWhatIsWrongWithItsLine(t *testing.T) {
 		"two cases of a name":      {corp + "  tests:\n  - {name: x, want: {ready: \"True\"}}\n  - {name: x, want: {ready: \"False\"}}\n  - {}\n", []string{`f.yaml:11: spec.tests[1].name: "x" is the name of another test, too`, "f.yaml:12: spec.tests[2].name: the test has no name"}},
 		"shape and values at once": {corp + "  titel: x\n  approval: {by: Me}\n", []string{`f.yaml:9: unknown field "spec.titel"`, `f.yaml:10: spec.approval.by: "Me" is none of`}},
 		"a case":                   {corp + "  tests:\n  - {name: x, want: {ready: \"yes\"}}\n", []string{`f.yaml:10: spec.tests[0].want.ready: "yes" is none of "True", "False", "Unknown"`}},
-		"a case of no rule":        {corp + "  tests:\n  - {name: x, want: {warns: [san]}}\n", []string{`f.yaml:10: spec.tests[0].want.warns[0]: "san" is none of`, `did you mean "sans"?`}},
+		"a case of no rule":        {corp + "  tests:\n  - {name: x, want: {warns: [san]}}\n", []string{`f.yaml:10: spec.tests[0].want.warns[0]: "san" isn't known, did you mean "sans"?`}},
 		"a case's Certificate": {corp + "  tests:\n  - name: x\n    certificate: {dnsName: [a.example.com], duration: 90d, privateKey: {sizes: 2048}}\n",
 			[]string{`f.yaml:11: unknown field "spec.tests[0].certificate.dnsName", did you mean "dnsNames"?`, "certificate.duration:", `certificate.privateKey.sizes", did you mean "size"?`}},
 		"cert-manager's group":     {strings.Replace(corp, "pki.example.com", "cert-manager.io", 1), []string{"f.yaml:5: spec.group: cert-manager.io is built in"}},
@@ -117,6 +122,51 @@ func TestDecodeTakesTheLeastThatIsNeeded(t *testing.T) {
 	registry := newRegistry(t, resolver.Defaults{}, entry)
 	if got := result(registry.Resolve(resolver.Lookup{Name: "i", Kind: "CorpIssuer"}, nil)); got != "CorpIssuer.pki.example.com/i" {
 		t.Errorf("got %s", got)
+	}
+}
+
+// What issuers need of the private key, of usages that come back and of the Secret can be said.
+func TestWhatIssuersNeed(t *testing.T) {
+	const spec = `  constraints:
+    rotationPolicy: {must: Never, verdict: Refuse}
+    usages: {always: [server auth], ignored: true}
+    secret: {mustExist: true}
+  defaults: {privateKey: {rotationPolicy: Never}}
+  tests:
+` + readyCase + `  - {name: down, object: {status: {conditions: [{type: Ready, status: "False"}]}}, want: {ready: "False"}}
+  - {name: a new key, certificate: {}, want: {refuses: [rotationPolicy], defaults: {privateKey: {rotationPolicy: Never}}}}
+  - name: the same key
+    certificate: {privateKey: {rotationPolicy: Never}, usages: [server auth, client auth], secretName: web-tls}
+    want: {warns: [usages, secret]}
+`
+	if got := outcomes(t, corp+spec); got != "" {
+		t.Error(got)
+	}
+	entry, err := resolver.Decode([]byte(corp+spec), "f.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var words []string
+	for _, limit := range entry.Limits() {
+		words = append(words, limit.Words())
+	}
+	want := []string{
+		"rotationPolicy: Never (else refused)", "usages: none: the issuer decides by itself; its certificates always have server auth",
+		"secret: a Secret that is there before its Certificate",
+	}
+	if diff := cmp.Diff(want, words); diff != "" {
+		t.Errorf("limits (-want +got):\n%s", diff)
+	}
+}
+
+// Rules that forbid nothing need no test that breaks them.
+func TestRulesThatCannotBeBroken(t *testing.T) {
+	const spec = `  constraints: {usages: {honoured: true}, wildcards: {allowed: true}, ca: {allowed: true}, secret: {mustExist: false}}
+  tests:
+` + readyCase + `  - {name: down, object: {status: {conditions: [{type: Ready, status: "False"}]}}, want: {ready: "False"}}
+`
+	if got := outcomes(t, corp+spec); got != "" {
+		t.Error(got)
 	}
 }
 

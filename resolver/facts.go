@@ -23,10 +23,14 @@ type Facts struct {
 	// CommonNameIsSAN goes by the text, as cert-manager does for a request; it has IP addresses in
 	// the form of [names.IP].
 	CommonNameIsSAN       bool
-	Key                   string // algorithm; default RSA
-	KeySize               int    // default as for the algorithm
+	Key                   string         // algorithm; default RSA
+	KeySize               int            // default as for the algorithm
+	RotationPolicy        RotationPolicy // default Always
 	Duration, RenewBefore time.Duration
 	CA                    bool
+	// Secret is the name of the Secret. Made says that there is a Certificate for it already.
+	Secret string
+	Made   bool
 
 	usages any
 	// spec has the names themselves; nil where only their numbers are known.
@@ -42,6 +46,7 @@ func FactsOf(spec map[string]any) Facts {
 	}
 	f.CommonName, _ = spec["commonName"].(string)
 	f.CA, _ = spec["isCA"].(bool)
+	f.Secret, _ = spec["secretName"].(string)
 	for name := range texts(spec["dnsNames"]) {
 		if f.Wildcard == "" && strings.HasPrefix(name, "*.") {
 			f.Wildcard = name
@@ -74,12 +79,15 @@ func withinWildcard(list any) string {
 	return ""
 }
 
-// readKey fills in cert-manager's defaults: RSA with 2048 bits, ECDSA with 256.
+// readKey fills in cert-manager's defaults: RSA with 2048 bits, ECDSA with 256, and a new key at each
+// renewal.
 func (f *Facts) readKey(spec map[string]any) {
 	key, _ := spec["privateKey"].(map[string]any)
 	f.Key, _ = key["algorithm"].(string)
 	f.KeySize = int(toInt64(key["size"]))
 	f.Key = cmp.Or(f.Key, "RSA")
+	policy, _ := key["rotationPolicy"].(string)
+	f.RotationPolicy = cmp.Or(RotationPolicy(policy), RotateAlways)
 	switch {
 	case f.KeySize != 0:
 	case f.Key == "RSA":
@@ -135,7 +143,8 @@ func (c Constraints) Violations(f Facts) []Violation {
 	var found []Violation
 	for _, judge := range [...]func(Constraints, Facts) Violation{
 		Constraints.judgeSANs, Constraints.judgeWildcards, Constraints.judgeCommonName, Constraints.judgeKeys,
-		Constraints.judgeDurations, Constraints.judgeUsages, Constraints.judgeCA,
+		Constraints.judgeRotationPolicy, Constraints.judgeDurations, Constraints.judgeUsages, Constraints.judgeCA,
+		Constraints.judgeSecret,
 	} {
 		if violation := judge(c, f); violation.Message != "" {
 			found = append(found, violation)
@@ -188,6 +197,32 @@ func (c Constraints) judgeKeys(f Facts) Violation {
 	}
 }
 
+func (c Constraints) judgeRotationPolicy(f Facts) Violation {
+	if c.RotationPolicy == nil || f.RotationPolicy == "" || f.RotationPolicy == c.RotationPolicy.Must {
+		return Violation{}
+	}
+	message := "the issuer renews with the same private key"
+	if c.RotationPolicy.Must == RotateAlways {
+		message = "the issuer signs a private key only once"
+	}
+	return Violation{
+		Rule: ruleRotationPolicy, Field: "privateKey.rotationPolicy", Verdict: c.RotationPolicy.Verdict,
+		Message: message, Value: string(f.RotationPolicy), Allowed: string(c.RotationPolicy.Must),
+	}
+}
+
+// judgeSecret is about a new Certificate alone: once there is one, its Secret was there or isn't
+// needed any more.
+func (c Constraints) judgeSecret(f Facts) Violation {
+	if c.Secret == nil || !c.Secret.MustExist || f.Made || f.Secret == "" {
+		return Violation{}
+	}
+	return Violation{
+		Rule: ruleSecret, Field: "secretName", Verdict: c.Secret.Verdict,
+		Message: "the issuer needs this Secret to be there before its Certificate; certshim reads no Secrets, so it can't know", Value: f.Secret,
+	}
+}
+
 func (c Constraints) judgeDurations(f Facts) Violation {
 	if c.Durations == nil {
 		return Violation{}
@@ -207,7 +242,7 @@ func (c Constraints) judgeUsages(f Facts) Violation {
 	}
 	return Violation{
 		Rule: ruleUsages, Field: "usages", Verdict: c.Usages.Verdict,
-		Message: message, Value: value, Allowed: strings.Join(c.Usages.Allowed, ", "),
+		Message: message, Value: value, Allowed: c.Usages.fitting(),
 	}
 }
 
@@ -275,7 +310,7 @@ func (r CommonNameRule) breaks(f Facts) (message, allowed string) {
 }
 
 func (r KeyRule) fits(f Facts) bool {
-	return slices.ContainsFunc(r.Allowed, func(k Key) bool {
+	return f.Key == "" || slices.ContainsFunc(r.Allowed, func(k Key) bool {
 		return k.Algorithm == f.Key && (len(k.Sizes) == 0 || f.KeySize == 0 || slices.Contains(k.Sizes, f.KeySize))
 	})
 }
@@ -356,12 +391,29 @@ func joinHours(durations []time.Duration) string {
 }
 
 func (r UsageRule) breaks(f Facts) (message, value string) {
+	limited := r.Allowed != nil || !r.saysWhatComesBack()
 	for usage := range texts(f.usages) {
-		if !slices.Contains(r.Allowed, usage) {
+		switch {
+		case slices.Contains(r.Always, usage), r.Ignored && isUnasked(usage):
+		case r.Ignored:
+			return "the issuer decides by itself which usages its certificates have", usage
+		case limited && !slices.Contains(r.Allowed, usage):
 			return "the issuer doesn't sign this usage", usage
 		}
 	}
 	return "", ""
+}
+
+// isUnasked reports whether a usage is one of those that cert-manager and its shims set where none is
+// asked for.
+func isUnasked(usage string) bool { return usage == "digital signature" || usage == "key encipherment" }
+
+// fitting are the usages that don't break the rule.
+func (r UsageRule) fitting() string {
+	if r.Ignored {
+		return strings.Join(r.Always, ", ")
+	}
+	return strings.Join(slices.Concat(r.Allowed, r.Always), ", ")
 }
 
 // Problem turns a violation into a problem of the source; the caller sets its Key.

@@ -57,7 +57,7 @@ func (v Values) Set() []ValueField {
 	var set []ValueField
 	for field, isSet := range map[ValueField]bool{
 		ValueUsages: len(v.Usages) > 0, ValueDuration: v.Duration != 0, ValueRenewBefore: v.RenewBefore != 0,
-		ValuePrivateKey: v.PrivateKey.Algorithm != "" || len(v.PrivateKey.Sizes) > 0, ValueCommonName: v.CommonName,
+		ValuePrivateKey: v.PrivateKey.isSet(), ValueCommonName: v.CommonName,
 	} {
 		if isSet {
 			set = append(set, field)
@@ -171,11 +171,20 @@ func (v Values) mistakes() declaration.Mistakes {
 	if v.Duration > 0 && v.RenewBefore >= v.Duration {
 		all.Add("renewBefore", fmt.Errorf("%s is not less than the duration, %s", hours(v.RenewBefore), hours(v.Duration)))
 	}
-	if key := v.PrivateKey; key.Algorithm != "" || len(key.Sizes) > 0 {
-		all.AddUnder("privateKey", key.mistakes())
-		if len(key.Sizes) > 1 {
-			all.Add("privateKey.sizes", errors.New("it has several sizes, must have one at most"))
+	all.AddUnder("privateKey", v.PrivateKey.mistakes())
+	return all
+}
+
+func (k PrivateKey) mistakes() declaration.Mistakes {
+	var all declaration.Mistakes
+	if k.Algorithm != "" || len(k.Sizes) > 0 {
+		all.AddUnder("", k.Key.mistakes())
+		if len(k.Sizes) > 1 {
+			all.Add("sizes", errors.New("it has several sizes, must have one at most"))
 		}
+	}
+	if k.RotationPolicy != "" {
+		all.Add("rotationPolicy", k.RotationPolicy.check())
 	}
 	return all
 }

@@ -30,7 +30,7 @@ func TestAStatementWithinItsGrant(t *testing.T) {
 		},
 		Values: resolver.Values{
 			Usages: []string{"server auth"}, Duration: time.Hour, RenewBefore: time.Minute,
-			PrivateKey: resolver.Key{Algorithm: "ECDSA", Sizes: []int{256}},
+			PrivateKey: resolver.PrivateKey{Key: resolver.Key{Algorithm: "ECDSA", Sizes: []int{256}}, RotationPolicy: resolver.RotateNever},
 		},
 		CopyAnnotations: []string{"pki.corp.example/profile", "corp.example/profile"},
 		Namespaces:      []string{"shop"},
@@ -75,9 +75,10 @@ func TestAStatementIsRefused(t *testing.T) {
 		"value, usage":       {values(resolver.Values{Usages: []string{"serverAuth"}}), `values.usages[0]: "serverAuth" isn't known, did you mean "server auth"?`},
 		"value, duration":    {values(resolver.Values{Duration: -1}), "negative"},
 		"value, renewal":     {values(resolver.Values{Duration: time.Hour, RenewBefore: time.Hour}), "not less"},
-		"value, key sizes":   {values(resolver.Values{PrivateKey: resolver.Key{Algorithm: "RSA", Sizes: []int{2048, 4096}}}), "several sizes"},
-		"value, key":         {values(resolver.Values{PrivateKey: resolver.Key{Algorithm: "DSA"}}), "algorithm"},
-		"value, sizes alone": {values(resolver.Values{PrivateKey: resolver.Key{Sizes: []int{2048}}}), "algorithm"},
+		"value, key sizes":   {values(resolver.Values{PrivateKey: resolver.PrivateKey{Key: resolver.Key{Algorithm: "RSA", Sizes: []int{2048, 4096}}}}), "several sizes"},
+		"value, key":         {values(resolver.Values{PrivateKey: resolver.PrivateKey{Key: resolver.Key{Algorithm: "DSA"}}}), "algorithm"},
+		"value, sizes alone": {values(resolver.Values{PrivateKey: resolver.PrivateKey{Key: resolver.Key{Sizes: []int{2048}}}}), "algorithm"},
+		"value, rotation":    {values(resolver.Values{PrivateKey: resolver.PrivateKey{RotationPolicy: "never"}}), `values.privateKey.rotationPolicy: "never" is none of Never, Always`},
 		"copies a strange":   {resolver.Statement{CopyAnnotations: []string{"other.example/x"}}, "not granted"},
 		"copies the prefix":  {resolver.Statement{CopyAnnotations: []string{"pki.corp.example/"}}, "not granted"},
 		"copies ours":        {resolver.Statement{CopyAnnotations: []string{"acme.cert-manager.io/http01-edit-in-place"}}, "never copied"},
@@ -90,6 +91,10 @@ func TestAStatementIsRefused(t *testing.T) {
 		"key":                {constraints(resolver.Constraints{Keys: &resolver.KeyRule{Allowed: []resolver.Key{{Algorithm: "ECDSA", Sizes: []int{512}}}, Verdict: resolver.Warn}}), "no size"},
 		"durations crossed":  {constraints(resolver.Constraints{Durations: &resolver.DurationRule{Min: 2, Max: 1, Verdict: resolver.Warn}}), "more than the longest"},
 		"durations fall":     {constraints(resolver.Constraints{Durations: &resolver.DurationRule{Steps: []time.Duration{2, 1}, Verdict: resolver.Warn}}), "ascend"},
+		"usages, two minds":  {constraints(resolver.Constraints{Usages: &resolver.UsageRule{Honoured: true, Ignored: true}}), "constraints.usages.ignored: usages that are ignored aren't honoured"},
+		"usages, always":     {constraints(resolver.Constraints{Usages: &resolver.UsageRule{Always: []string{"x"}}}), `constraints.usages.always[0]: "x" is none of signing`},
+		"rotation policy":    {constraints(resolver.Constraints{RotationPolicy: &resolver.RotationRule{}}), `constraints.rotationPolicy.must: "" is none of Never, Always`},
+		"secret, refused":    {constraints(resolver.Constraints{Secret: &resolver.SecretRule{MustExist: true, Verdict: resolver.Refuse}}), "constraints.secret.verdict: it refuses, which it can't: certshim reads no Secrets"},
 		"usage":              {constraints(resolver.Constraints{Usages: &resolver.UsageRule{Allowed: []string{"x"}, Verdict: resolver.Warn}}), `constraints.usages.allowed[0]: "x" is none of signing`},
 	} {
 		t.Run(name, func(t *testing.T) {

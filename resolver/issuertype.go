@@ -319,6 +319,7 @@ func (s profile) contradictions() declaration.Mistakes {
 // facts returns the facts of a Certificate that has only these values.
 func (v Values) facts() Facts {
 	facts := Facts{Key: v.PrivateKey.Algorithm, Duration: v.Duration, RenewBefore: v.RenewBefore, CommonNameIsSAN: true}
+	facts.RotationPolicy = v.PrivateKey.RotationPolicy
 	if v.CommonName {
 		facts.CommonName = "shop.example.com"
 	}

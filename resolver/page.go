@@ -179,7 +179,11 @@ func (c Constraints) text(name string) (string, Verdict) {
 	case ruleDurations:
 		return c.Durations.text(), c.Durations.Verdict
 	case ruleUsages:
-		return cmp.Or(strings.Join(c.Usages.Allowed, ", "), "none"), c.Usages.Verdict
+		return c.Usages.text(), c.Usages.Verdict
+	case ruleRotationPolicy:
+		return string(c.RotationPolicy.Must), c.RotationPolicy.Verdict
+	case ruleSecret:
+		return c.Secret.text(), c.Secret.Verdict
 	}
 	return allowed(c.CA.Allowed, "CA certificates"), c.CA.Verdict
 }
@@ -212,6 +216,30 @@ func (r CommonNameRule) text() string {
 		text += fmt.Sprintf("; at most %d bytes", r.MaxBytes)
 	}
 	return text
+}
+
+func (r UsageRule) text() string {
+	var parts []string
+	if r.Allowed != nil || !r.saysWhatComesBack() {
+		parts = append(parts, cmp.Or(strings.Join(r.Allowed, ", "), "none"))
+	}
+	if r.Honoured {
+		parts = append(parts, "each that is asked for comes back")
+	}
+	if r.Ignored {
+		parts = append(parts, "none: the issuer decides by itself")
+	}
+	if len(r.Always) > 0 {
+		parts = append(parts, "its certificates always have "+strings.Join(r.Always, ", "))
+	}
+	return strings.Join(parts, "; ")
+}
+
+func (r SecretRule) text() string {
+	if r.MustExist {
+		return "a Secret that is there before its Certificate"
+	}
+	return "any"
 }
 
 func (r DurationRule) text() string {
@@ -274,12 +302,23 @@ func (v Values) text() string {
 		case ValueRenewBefore:
 			parts = append(parts, "a renewBefore of "+hours(v.RenewBefore))
 		case ValuePrivateKey:
-			parts = append(parts, "a key of "+KeyRule{Allowed: []Key{v.PrivateKey}}.text())
+			parts = append(parts, v.PrivateKey.texts()...)
 		case ValueCommonName:
 			parts = append(parts, "the first DNS name as common name")
 		}
 	}
 	return strings.Join(parts, "; ")
+}
+
+func (k PrivateKey) texts() []string {
+	var parts []string
+	if k.Algorithm != "" {
+		parts = append(parts, "a key of "+KeyRule{Allowed: []Key{k.Key}}.text())
+	}
+	if k.RotationPolicy != "" {
+		parts = append(parts, "a rotationPolicy of "+string(k.RotationPolicy))
+	}
+	return parts
 }
 
 func (t *IssuerType) renderAnnotations(b *strings.Builder) {

@@ -15,6 +15,9 @@ type Constraints struct {
 	Durations  *DurationRule   `yaml:"durations,omitempty"`
 	Usages     *UsageRule      `yaml:"usages,omitempty"`
 	CA         *CARule         `yaml:"ca,omitempty"`
+	// RotationPolicy is about what becomes of the private key when a certificate is renewed.
+	RotationPolicy *RotationRule `yaml:"rotationPolicy,omitempty"`
+	Secret         *SecretRule   `yaml:"secret,omitempty"`
 }
 
 // Verdict says what to do about a Certificate that breaks a rule.
@@ -43,8 +46,7 @@ const (
 type SANRule struct {
 	Allowed []SANKind `yaml:"allowed,omitempty"`
 	Max     int       `yaml:"max,omitempty"`
-	// NoneWithinWildcards means that a DNS name may not stand beside a wildcard that covers it. A
-	// plugin can't state it.
+	// NoneWithinWildcards means that a DNS name may not stand beside a wildcard that covers it.
 	NoneWithinWildcards bool    `yaml:"noneWithinWildcards,omitempty"`
 	Verdict             Verdict `yaml:"verdict,omitempty"`
 }
@@ -64,8 +66,7 @@ const (
 	NameRequired  CommonNameMust = "Required"
 	NameForbidden CommonNameMust = "Forbidden"
 	NameMustBeSAN CommonNameMust = "MustBeSAN"
-	// NameRequiredSAN requires a common name that is one of the other names. A plugin can't state
-	// it.
+	// NameRequiredSAN requires a common name that is one of the other names.
 	NameRequiredSAN CommonNameMust = "RequiredSAN"
 )
 
@@ -95,16 +96,48 @@ type DurationRule struct {
 	Verdict   Verdict       `yaml:"verdict,omitempty"`
 }
 
-// UsageRule limits the key usages, by cert-manager's names.
+// UsageRule says which key usages may be asked for, and which come back, by cert-manager's names.
 type UsageRule struct {
+	// Allowed may be nil where the rule says which usages come back.
 	Allowed []string `yaml:"allowed,omitempty"`
-	Verdict Verdict  `yaml:"verdict,omitempty"`
+	// Always are the usages that certificates have, whatever is asked for.
+	Always []string `yaml:"always,omitempty"`
+	// Honoured means that each usage that is asked for comes back, Ignored that the issuer decides
+	// by itself.
+	Honoured bool    `yaml:"honoured,omitempty"`
+	Ignored  bool    `yaml:"ignored,omitempty"`
+	Verdict  Verdict `yaml:"verdict,omitempty"`
 }
+
+// saysWhatComesBack reports whether the rule is about more than what may be asked for.
+func (r UsageRule) saysWhatComesBack() bool { return len(r.Always) > 0 || r.Honoured || r.Ignored }
 
 // CARule says whether certificates may be CA certificates.
 type CARule struct {
 	Allowed bool    `yaml:"allowed,omitempty"`
 	Verdict Verdict `yaml:"verdict,omitempty"`
+}
+
+// RotationPolicy is cert-manager's word for what becomes of the private key at a renewal.
+type RotationPolicy string
+
+// The rotation policies. RotateAlways is cert-manager's default.
+const (
+	RotateNever  RotationPolicy = "Never"
+	RotateAlways RotationPolicy = "Always"
+)
+
+// RotationRule says which rotation policy the issuer needs.
+type RotationRule struct {
+	Must    RotationPolicy `yaml:"must,omitempty"`
+	Verdict Verdict        `yaml:"verdict,omitempty"`
+}
+
+// SecretRule says whether the issuer needs a Secret that is there before its Certificate, such as
+// one with a private key from elsewhere. certshim reads no Secret, so it can't refuse.
+type SecretRule struct {
+	MustExist bool    `yaml:"mustExist,omitempty"`
+	Verdict   Verdict `yaml:"verdict,omitempty"`
 }
 
 // verdicts iterates over the rules that are set: their names and verdicts.
@@ -132,6 +165,10 @@ func (c Constraints) verdict(name string) Verdict {
 		return c.Durations.Verdict
 	case ruleUsages:
 		return c.Usages.Verdict
+	case ruleRotationPolicy:
+		return c.RotationPolicy.Verdict
+	case ruleSecret:
+		return c.Secret.Verdict
 	}
 	return c.CA.Verdict
 }

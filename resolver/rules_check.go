@@ -59,7 +59,13 @@ func (c Constraints) mistakes() declaration.Mistakes {
 		all.AddUnder(ruleDurations, c.Durations.mistakes())
 	}
 	if c.Usages != nil {
-		all.AddUnder(ruleUsages+".allowed", usageMistakes(c.Usages.Allowed))
+		all.AddUnder(ruleUsages, c.Usages.mistakes())
+	}
+	if c.RotationPolicy != nil {
+		all.Add(ruleRotationPolicy+".must", c.RotationPolicy.Must.check())
+	}
+	if c.Secret != nil && c.Secret.Verdict == Refuse {
+		all.Add(ruleSecret+".verdict", errors.New("it refuses, which it can't: certshim reads no Secrets"))
 	}
 	return all
 }
@@ -143,6 +149,25 @@ func (r DurationRule) mistakes() declaration.Mistakes {
 		}
 	}
 	return all
+}
+
+func (r UsageRule) mistakes() declaration.Mistakes {
+	var all declaration.Mistakes
+	all.AddUnder("allowed", usageMistakes(r.Allowed))
+	all.AddUnder("always", usageMistakes(r.Always))
+	if r.Honoured && r.Ignored {
+		all.Add("ignored", errors.New("usages that are ignored aren't honoured; one of the two can be true"))
+	}
+	return all
+}
+
+// check returns what is wrong with the name of a policy.
+func (p RotationPolicy) check() error {
+	policies := []RotationPolicy{RotateNever, RotateAlways}
+	if slices.Contains(policies, p) {
+		return nil
+	}
+	return declaration.NoneOf(p, policies)
 }
 
 func usageMistakes(usages []string) declaration.Mistakes {

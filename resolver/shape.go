@@ -15,11 +15,12 @@ type certificateShape struct {
 	RenewBefore    time.Duration `yaml:"renewBefore"`
 	Usages         []string      `yaml:"usages"`
 	IsCA           bool          `yaml:"isCA"`
+	SecretName     string        `yaml:"secretName"`
 	PrivateKey     struct {
 		Algorithm      string `yaml:"algorithm"`
 		Size           int    `yaml:"size"`
 		Encoding       any    `yaml:"encoding"`
-		RotationPolicy any    `yaml:"rotationPolicy"`
+		RotationPolicy string `yaml:"rotationPolicy"`
 	} `yaml:"privateKey"`
 
 	AdditionalOutputFormats any `yaml:"additionalOutputFormats"`
@@ -30,7 +31,6 @@ type certificateShape struct {
 	NameConstraints         any `yaml:"nameConstraints"`
 	RenewBeforePercentage   any `yaml:"renewBeforePercentage"`
 	RevisionHistoryLimit    any `yaml:"revisionHistoryLimit"`
-	SecretName              any `yaml:"secretName"`
 	SecretTemplate          any `yaml:"secretTemplate"`
 	SignatureAlgorithm      any `yaml:"signatureAlgorithm"`
 	Subject                 any `yaml:"subject"`

@@ -57,9 +57,20 @@ type Values struct {
 	Usages      []string      `yaml:"usages,omitempty"`
 	Duration    time.Duration `yaml:"duration,omitempty"`
 	RenewBefore time.Duration `yaml:"renewBefore,omitempty"`
-	PrivateKey  Key           `yaml:"privateKey,omitempty"`
+	PrivateKey  PrivateKey    `yaml:"privateKey,omitempty"`
 	// CommonName sets the common name to the first DNS name of at most 64 bytes.
 	CommonName bool `yaml:"commonName,omitempty"`
+}
+
+// PrivateKey is a key with one size at most, and what becomes of it at a renewal. Each may be given
+// alone.
+type PrivateKey struct {
+	Key            `yaml:",inline"`
+	RotationPolicy RotationPolicy `yaml:"rotationPolicy,omitempty"`
+}
+
+func (k PrivateKey) isSet() bool {
+	return k.Algorithm != "" || len(k.Sizes) > 0 || k.RotationPolicy != ""
 }
 
 // Key is an algorithm, RSA, ECDSA or Ed25519, and its sizes. No size means all sizes in a rule,

@@ -1,6 +1,9 @@
 package resolver
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // The names of the rules in a declaration.
 const (
@@ -11,11 +14,14 @@ const (
 	ruleDurations  = "durations"
 	ruleUsages     = "usages"
 	ruleCA         = "ca"
+
+	ruleRotationPolicy = "rotationPolicy"
+	ruleSecret         = "secret"
 )
 
 // ruleNames returns all rules in the order in which they are checked and shown.
 func ruleNames() []string {
-	return []string{ruleSANs, ruleWildcards, ruleCommonName, ruleKeys, ruleDurations, ruleUsages, ruleCA}
+	return []string{ruleSANs, ruleWildcards, ruleCommonName, ruleKeys, ruleRotationPolicy, ruleDurations, ruleUsages, ruleCA, ruleSecret}
 }
 
 // names returns the names of the rules that are set.
@@ -23,6 +29,7 @@ func (c Constraints) names() []string {
 	there := map[string]bool{
 		ruleSANs: c.SANs != nil, ruleWildcards: c.Wildcards != nil, ruleCommonName: c.CommonName != nil,
 		ruleKeys: c.Keys != nil, ruleDurations: c.Durations != nil, ruleUsages: c.Usages != nil, ruleCA: c.CA != nil,
+		ruleRotationPolicy: c.RotationPolicy != nil, ruleSecret: c.Secret != nil,
 	}
 	return slices.DeleteFunc(ruleNames(), func(name string) bool { return !there[name] })
 }
@@ -33,6 +40,7 @@ func (c Constraints) over(base Constraints) Constraints {
 		SANs: orRule(c.SANs, base.SANs), Wildcards: orRule(c.Wildcards, base.Wildcards),
 		CommonName: orRule(c.CommonName, base.CommonName), Keys: orRule(c.Keys, base.Keys),
 		Durations: orRule(c.Durations, base.Durations), Usages: orRule(c.Usages, base.Usages), CA: orRule(c.CA, base.CA),
+		RotationPolicy: orRule(c.RotationPolicy, base.RotationPolicy), Secret: orRule(c.Secret, base.Secret),
 	}
 }
 
@@ -59,6 +67,10 @@ func (c *Constraints) drop(name string) {
 		c.Usages = nil
 	case ruleCA:
 		c.CA = nil
+	case ruleRotationPolicy:
+		c.RotationPolicy = nil
+	case ruleSecret:
+		c.Secret = nil
 	}
 }
 
@@ -71,7 +83,7 @@ func (v *Values) drop(field ValueField) {
 	case ValueRenewBefore:
 		v.RenewBefore = 0
 	case ValuePrivateKey:
-		v.PrivateKey = Key{}
+		v.PrivateKey = PrivateKey{}
 	case ValueCommonName:
 		v.CommonName = false
 	}
@@ -142,8 +154,9 @@ func (v Values) Under(fill Values) Values {
 		v.Duration, v.RenewBefore = fill.Duration, fill.RenewBefore
 	}
 	if v.PrivateKey.Algorithm == "" {
-		v.PrivateKey = fill.PrivateKey
+		v.PrivateKey.Key = fill.PrivateKey.Key
 	}
+	v.PrivateKey.RotationPolicy = cmp.Or(v.PrivateKey.RotationPolicy, fill.PrivateKey.RotationPolicy)
 	v.CommonName = v.CommonName || fill.CommonName
 	return v
 }

@@ -18,7 +18,8 @@ import (
 func judgedCases() []Case {
 	return []Case{
 		{ID: "R11", Level: Must, asks: true, Title: "answers in values that are known and fit together", run: judged(shape),
-			Hint: "no enum is UNSPECIFIED, the verdict of a rule included; min is not above max, steps rise", catches: []string{"bad-enum", "bad-rule"}},
+			Hint:    "no enum is UNSPECIFIED, the verdict of a rule included; min is not above max, steps rise, usages are honoured or ignored",
+			catches: []string{"bad-enum", "bad-rule", "two-minds", "no-policy"}},
 		{ID: "R12", Level: Must, asks: true, Title: "stays within its grant", run: judged(granted), catches: []string{"lie-default", "lie-refuse", "lie-annotation"},
 			Hint: "set only defaults of granted_defaults, refuse only with may_refuse, copy only granted_annotations"},
 		{ID: "R13", Level: Must, asks: true, Title: "writes words that can be shown", run: judged(words, unprintable), catches: []string{"nul", "secret", "echo"},

@@ -35,6 +35,9 @@ var (
 		api.KeyAlgorithm_KEY_ALGORITHM_RSA: "RSA", api.KeyAlgorithm_KEY_ALGORITHM_ECDSA: "ECDSA",
 		api.KeyAlgorithm_KEY_ALGORITHM_ED25519: "Ed25519",
 	}
+	rotations = map[api.RotationPolicy]resolver.RotationPolicy{
+		api.RotationPolicy_ROTATION_POLICY_NEVER: resolver.RotateNever, api.RotationPolicy_ROTATION_POLICY_ALWAYS: resolver.RotateAlways,
+	}
 	valueFields = map[api.DefaultField]resolver.ValueField{
 		api.DefaultField_DEFAULT_FIELD_USAGES:       resolver.ValueUsages,
 		api.DefaultField_DEFAULT_FIELD_DURATION:     resolver.ValueDuration,

@@ -98,7 +98,10 @@ func (r *reading) values(v *resolver.Values, d *api.Defaults) {
 	}
 	v.Duration, v.RenewBefore = r.seconds(d.GetDurationSeconds()), r.seconds(d.GetRenewBeforeSeconds())
 	if d.GetPrivateKey() != nil {
-		v.PrivateKey = r.key(d.GetPrivateKey())
+		v.PrivateKey.Key = r.key(d.GetPrivateKey())
+	}
+	if d != nil && d.RotationPolicy != nil {
+		v.PrivateKey.RotationPolicy = word(r, rotations, d.GetRotationPolicy())
 	}
 	v.CommonName = d.GetCommonNameFromFirstDnsName()
 }
@@ -124,7 +127,10 @@ func (r *reading) key(k *api.Key) resolver.Key {
 func (r *reading) constraints(c *resolver.Constraints, m *api.Constraints) {
 	if rule := m.GetSans(); rule != nil {
 		r.at = "constraints.sans: "
-		c.SANs = &resolver.SANRule{Allowed: allWords(r, sanKinds, rule.GetAllowed()), Max: int(rule.GetMax()), Verdict: word(r, verdicts, rule.GetVerdict())}
+		c.SANs = &resolver.SANRule{
+			Allowed: allWords(r, sanKinds, rule.GetAllowed()), Max: int(rule.GetMax()),
+			NoneWithinWildcards: rule.GetNoneWithinWildcards(), Verdict: word(r, verdicts, rule.GetVerdict()),
+		}
 	}
 	if rule := m.GetWildcards(); rule != nil {
 		r.at = "constraints.wildcards: "
@@ -132,7 +138,7 @@ func (r *reading) constraints(c *resolver.Constraints, m *api.Constraints) {
 	}
 	if rule := m.GetCommonName(); rule != nil {
 		r.at = "constraints.common_name: "
-		c.CommonName = &resolver.CommonNameRule{Must: word(r, commonNames, rule.GetRule()), MaxBytes: int(rule.GetMaxBytes()), Verdict: word(r, verdicts, rule.GetVerdict())}
+		c.CommonName = &resolver.CommonNameRule{Must: r.commonName(rule), MaxBytes: int(rule.GetMaxBytes()), Verdict: word(r, verdicts, rule.GetVerdict())}
 	}
 	if rule := m.GetKeys(); rule != nil {
 		r.at = "constraints.keys: "
@@ -145,14 +151,53 @@ func (r *reading) constraints(c *resolver.Constraints, m *api.Constraints) {
 		r.at = "constraints.durations: "
 		c.Durations = r.durations(rule)
 	}
-	if rule := m.GetUsages(); rule != nil {
-		r.at = "constraints.usages: "
-		c.Usages = &resolver.UsageRule{Allowed: allWords(r, usages, rule.GetAllowed()), Verdict: word(r, verdicts, rule.GetVerdict())}
-	}
+	c.Usages = r.usages(m)
 	if rule := m.GetCa(); rule != nil {
 		r.at = "constraints.ca: "
 		c.CA = &resolver.CARule{Allowed: rule.GetAllowed(), Verdict: word(r, verdicts, rule.GetVerdict())}
 	}
+	if rule := m.GetRotation(); rule != nil {
+		r.at = "constraints.rotation: "
+		c.RotationPolicy = &resolver.RotationRule{Must: word(r, rotations, rule.GetMust()), Verdict: word(r, verdicts, rule.GetVerdict())}
+	}
+	if rule := m.GetExistingSecret(); rule != nil {
+		r.at = "constraints.existing_secret: "
+		c.Secret = &resolver.SecretRule{MustExist: rule.GetNeeded(), Verdict: word(r, verdicts, rule.GetVerdict())}
+	}
+}
+
+func (r *reading) commonName(rule *api.CommonName) resolver.CommonNameMust {
+	must := word(r, commonNames, rule.GetRule())
+	switch {
+	case rule.GetMustBeSan() && must == resolver.NameRequired:
+		return resolver.NameRequiredSAN
+	case rule.GetMustBeSan() && must == resolver.NameOptional:
+		return resolver.NameMustBeSAN
+	}
+	return must
+}
+
+// usages joins what may be asked for and what comes back, which are two messages: a certshim that
+// knows only the first takes one without allowed usages for one that allows none.
+func (r *reading) usages(m *api.Constraints) *resolver.UsageRule {
+	var rule *resolver.UsageRule
+	if back := m.GetReturnedUsages(); back != nil {
+		r.at = "constraints.returned_usages: "
+		rule = &resolver.UsageRule{Honoured: back.GetHonoured(), Ignored: back.GetIgnored(), Verdict: word(r, verdicts, back.GetVerdict())}
+		if len(back.GetAlways()) > 0 {
+			rule.Always = allWords(r, usages, back.GetAlways())
+		} else if !rule.Honoured && !rule.Ignored {
+			rule = nil
+		}
+	}
+	if limit := m.GetUsages(); limit != nil {
+		r.at = "constraints.usages: "
+		if rule == nil {
+			rule = &resolver.UsageRule{}
+		}
+		rule.Allowed, rule.Verdict = allWords(r, usages, limit.GetAllowed()), word(r, verdicts, limit.GetVerdict())
+	}
+	return rule
 }
 
 func (r *reading) durations(rule *api.Durations) *resolver.DurationRule {

@@ -18,17 +18,20 @@ func everything() resolver.Statement {
 	return resolver.Statement{
 		Existence: resolver.Exists, Ready: resolver.NotReady, Reason: "CASealed", Message: "the CA is sealed",
 		Constraints: resolver.Constraints{
-			SANs:       &resolver.SANRule{Allowed: []resolver.SANKind{resolver.DNSName, resolver.OtherName}, Max: 10, Verdict: resolver.Refuse},
+			SANs:       &resolver.SANRule{Allowed: []resolver.SANKind{resolver.DNSName, resolver.OtherName}, Max: 10, NoneWithinWildcards: true, Verdict: resolver.Refuse},
 			Wildcards:  &resolver.WildcardRule{Allowed: true, Verdict: resolver.Warn},
-			CommonName: &resolver.CommonNameRule{Must: resolver.NameMustBeSAN, MaxBytes: 64, Verdict: resolver.Warn},
+			CommonName: &resolver.CommonNameRule{Must: resolver.NameRequiredSAN, MaxBytes: 64, Verdict: resolver.Warn},
 			Keys:       &resolver.KeyRule{Allowed: []resolver.Key{{Algorithm: "RSA", Sizes: []int{2048}}, {Algorithm: "Ed25519"}}, Verdict: resolver.Warn},
 			Durations:  &resolver.DurationRule{Min: time.Hour, Max: 24 * time.Hour, Steps: []time.Duration{time.Hour}, Ignored: true, WhenUnset: time.Hour, Verdict: resolver.Warn},
-			Usages:     &resolver.UsageRule{Allowed: resolver.Usages(), Verdict: resolver.Warn},
+			Usages:     &resolver.UsageRule{Allowed: resolver.Usages(), Always: []string{"server auth"}, Ignored: true, Verdict: resolver.Warn},
 			CA:         &resolver.CARule{Allowed: true, Verdict: resolver.Refuse},
+
+			RotationPolicy: &resolver.RotationRule{Must: resolver.RotateNever, Verdict: resolver.Refuse},
+			Secret:         &resolver.SecretRule{MustExist: true, Verdict: resolver.Warn},
 		},
 		Values: resolver.Values{
 			Usages: []string{"server auth"}, Duration: time.Hour, RenewBefore: time.Minute,
-			PrivateKey: resolver.Key{Algorithm: "ECDSA", Sizes: []int{256}}, CommonName: true,
+			PrivateKey: resolver.PrivateKey{Key: resolver.Key{Algorithm: "ECDSA", Sizes: []int{256}}, RotationPolicy: resolver.RotateNever}, CommonName: true,
 		},
 		CopyAnnotations: []string{"pki.corp.example/profile"}, Namespaces: []string{"shop"}, TTL: time.Minute,
 	}
@@ -37,8 +40,14 @@ func everything() resolver.Statement {
 func TestAStatementComesThrough(t *testing.T) {
 	none := everything()
 	none.Namespaces = []string{}
+	returned, allowsNone, mustBe := everything(), everything(), everything()
+	returned.Constraints.Usages = &resolver.UsageRule{Honoured: true, Verdict: resolver.Warn}
+	returned.Values = resolver.Values{PrivateKey: resolver.PrivateKey{RotationPolicy: resolver.RotateAlways}}
+	allowsNone.Constraints.Usages = &resolver.UsageRule{Allowed: []string{}, Verdict: resolver.Warn}
+	mustBe.Constraints.CommonName.Must = resolver.NameMustBeSAN
 	for name, s := range map[string]resolver.Statement{
 		"everything": everything(), "no namespace": none,
+		"usages that come back": returned, "no usages": allowsNone, "one of the names": mustBe,
 		"only there": {Existence: resolver.Exists, Ready: resolver.Ready},
 		"missing":    {Existence: resolver.Missing, TTL: 10 * time.Second},
 	} {
@@ -63,6 +72,22 @@ func TestDefaultsOfRulesAreWritten(t *testing.T) {
 	}
 }
 
+// An older certshim ignores the fields that it doesn't know. What it makes of a rule that has some
+// must not be stricter than what the plugin says.
+func TestWhatAnOlderCertshimUnderstands(t *testing.T) {
+	s := resolver.Statement{Existence: resolver.Exists, Ready: resolver.Ready, Constraints: resolver.Constraints{
+		CommonName: &resolver.CommonNameRule{Must: resolver.NameRequiredSAN},
+		Usages:     &resolver.UsageRule{Ignored: true},
+	}}
+	rules := wire.Answer(1, s, nil).GetFound().GetConstraints()
+	if got := rules.GetCommonName().GetRule(); got != api.CommonNameRule_COMMON_NAME_RULE_REQUIRED {
+		t.Errorf("a common name that is required and one of the names: %v", got)
+	}
+	if rules.GetUsages() != nil {
+		t.Errorf("usages that are ignored become a rule that allows %v", rules.GetUsages().GetAllowed())
+	}
+}
+
 func TestWhatSaysNothing(t *testing.T) {
 	for name, a := range map[string]*api.Answer{
 		"a failure":     wire.Answer(1, resolver.Statement{}, errors.New("no idea")),
@@ -82,6 +107,10 @@ func TestWhatNoPluginMaySay(t *testing.T) {
 		"constraints.durations: VERDICT_UNSPECIFIED is not valid": {Outcome: &api.Answer_Found{Found: &api.Found{
 			Ready: 1, Constraints: &api.Constraints{Durations: &api.Durations{MaxSeconds: 1}}}}},
 		"defaults: 1152921504606846976 seconds is no duration": {Outcome: &api.Answer_Found{Found: &api.Found{Ready: 1, Defaults: &api.Defaults{DurationSeconds: 1 << 60}}}},
+		"constraints.rotation: ROTATION_POLICY_UNSPECIFIED is not valid": {Outcome: &api.Answer_Found{Found: &api.Found{
+			Ready: 1, Constraints: &api.Constraints{Rotation: &api.Rotation{Verdict: 1}}}}},
+		"defaults: ROTATION_POLICY_UNSPECIFIED is not valid": {Outcome: &api.Answer_Found{Found: &api.Found{
+			Ready: 1, Defaults: &api.Defaults{RotationPolicy: api.RotationPolicy_ROTATION_POLICY_UNSPECIFIED.Enum()}}}},
 		"secret": {Outcome: &api.Answer_Failure{Failure: &api.Failure{Message: "password=x"}}},
 	} {
 		if _, _, err := wire.ReadAnswer(a); err == nil || !strings.Contains(err.Error(), want) {

@@ -50,7 +50,10 @@ func values(v resolver.Values) *api.Defaults {
 		CommonNameFromFirstDnsName: v.CommonName,
 	}
 	if v.PrivateKey.Algorithm != "" {
-		d.PrivateKey = key(v.PrivateKey)
+		d.PrivateKey = key(v.PrivateKey.Key)
+	}
+	if policy := v.PrivateKey.RotationPolicy; policy != "" {
+		d.RotationPolicy = number(rotations, policy).Enum()
 	}
 	return d
 }
@@ -79,13 +82,15 @@ func constraints(c resolver.Constraints) *api.Constraints {
 	}
 	out := &api.Constraints{}
 	if r := c.SANs; r != nil {
-		out.Sans = &api.SANs{Allowed: numbers(sanKinds, r.Allowed), Max: uint32(r.Max), Verdict: verdict(r.Verdict)}
+		out.Sans = &api.SANs{
+			Allowed: numbers(sanKinds, r.Allowed), Max: uint32(r.Max), NoneWithinWildcards: r.NoneWithinWildcards, Verdict: verdict(r.Verdict),
+		}
 	}
 	if r := c.Wildcards; r != nil {
 		out.Wildcards = &api.Wildcards{Allowed: r.Allowed, Verdict: verdict(r.Verdict)}
 	}
 	if r := c.CommonName; r != nil {
-		out.CommonName = &api.CommonName{Rule: number(commonNames, cmp.Or(r.Must, resolver.NameOptional)), MaxBytes: uint32(r.MaxBytes), Verdict: verdict(r.Verdict)}
+		out.CommonName = commonName(r)
 	}
 	if r := c.Keys; r != nil {
 		out.Keys = &api.Keys{Verdict: verdict(r.Verdict)}
@@ -97,12 +102,44 @@ func constraints(c resolver.Constraints) *api.Constraints {
 		out.Durations = durations(r)
 	}
 	if r := c.Usages; r != nil {
-		out.Usages = &api.Usages{Allowed: numbers(usages, r.Allowed), Verdict: verdict(r.Verdict)}
+		out.Usages, out.ReturnedUsages = allowedUsages(r), returnedUsages(r)
 	}
 	if r := c.CA; r != nil {
 		out.Ca = &api.CertificateAuthority{Allowed: r.Allowed, Verdict: verdict(r.Verdict)}
 	}
+	if r := c.RotationPolicy; r != nil {
+		out.Rotation = &api.Rotation{Must: number(rotations, r.Must), Verdict: verdict(r.Verdict)}
+	}
+	if r := c.Secret; r != nil {
+		out.ExistingSecret = &api.ExistingSecret{Needed: r.MustExist, Verdict: verdict(r.Verdict)}
+	}
 	return out
+}
+
+// commonName encodes a rule so that a certshim that doesn't know must_be_san still takes a name for
+// required.
+func commonName(r *resolver.CommonNameRule) *api.CommonName {
+	must := cmp.Or(r.Must, resolver.NameOptional)
+	isSAN := must == resolver.NameRequiredSAN
+	if isSAN {
+		must = resolver.NameRequired
+	}
+	return &api.CommonName{Rule: number(commonNames, must), MustBeSan: isSAN, MaxBytes: uint32(r.MaxBytes), Verdict: verdict(r.Verdict)}
+}
+
+// allowedUsages is nil where a rule says only what comes back: a message without usages allows none.
+func allowedUsages(r *resolver.UsageRule) *api.Usages {
+	if r.Allowed == nil && returnedUsages(r) != nil {
+		return nil
+	}
+	return &api.Usages{Allowed: numbers(usages, r.Allowed), Verdict: verdict(r.Verdict)}
+}
+
+func returnedUsages(r *resolver.UsageRule) *api.ReturnedUsages {
+	if len(r.Always) == 0 && !r.Honoured && !r.Ignored {
+		return nil
+	}
+	return &api.ReturnedUsages{Always: numbers(usages, r.Always), Honoured: r.Honoured, Ignored: r.Ignored, Verdict: verdict(r.Verdict)}
 }
 
 // verdict encodes a verdict; an unset one is Warn.

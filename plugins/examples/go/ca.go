@@ -80,7 +80,7 @@ func (c *ca) Resolve(_ context.Context, q resolver.Query) (resolver.Statement, e
 		Values: resolver.Values{Usages: known.Usages}, Namespaces: known.Namespaces,
 		CopyAnnotations: []string{group + "/profile"},
 		Constraints: resolver.Constraints{
-			SANs: &resolver.SANRule{Allowed: []resolver.SANKind{resolver.DNSName}, Verdict: resolver.Warn},
+			SANs: &resolver.SANRule{Allowed: []resolver.SANKind{resolver.DNSName}, NoneWithinWildcards: true, Verdict: resolver.Warn},
 		},
 	}
 	if known.Sealed {

@@ -109,6 +109,7 @@ def found(known):
     """What is known of an issuer, as a message."""
     f = api.Found(ready=api.READINESS_TRUE, copy_annotations=[GROUP + "/profile"])
     f.constraints.sans.allowed.append(api.SAN_KIND_DNS)
+    f.constraints.sans.none_within_wildcards = True
     f.constraints.sans.verdict = api.VERDICT_WARN
     if known.get("sealed"):
         f.ready, f.reason = api.READINESS_FALSE, "Sealed"

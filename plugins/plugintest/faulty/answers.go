@@ -107,6 +107,10 @@ func (p *Plugin) misjudgeFound(q *api.Query, f *api.Found) {
 		f.Namespaces = nil
 	case p.fault == BadRule:
 		f.Constraints = &api.Constraints{Durations: &api.Durations{MinSeconds: 7200, MaxSeconds: 3600, Verdict: api.Verdict_VERDICT_WARN}}
+	case p.fault == TwoMinds:
+		f.Constraints = &api.Constraints{ReturnedUsages: &api.ReturnedUsages{Honoured: true, Ignored: true, Verdict: api.Verdict_VERDICT_WARN}}
+	case p.fault == NoPolicy:
+		f.Constraints = &api.Constraints{Rotation: &api.Rotation{Verdict: api.Verdict_VERDICT_WARN}}
 	case p.fault == Fat:
 		const unknownField, tooMuch = 1999, 13 << 10
 		tag := protowire.AppendTag(nil, unknownField, protowire.BytesType)

@@ -43,6 +43,8 @@ const (
 	MissingTTL     Fault = "missing-ttl"     // wants to be asked every second about what is missing
 	Learns         Fault = "learns"          // finds what it was asked for often enough
 	BadRule        Fault = "bad-rule"        // has a rule that nothing can keep
+	TwoMinds       Fault = "two-minds"       // honours and ignores usages at once
+	NoPolicy       Fault = "no-policy"       // leaves the rotation policy that it demands unspecified
 	Fat            Fault = "fat"             // gives answers that are too large
 	OpenDoor       Fault = "open-door"       // doesn't say that an issuer is for some namespaces only
 	Remembers      Fault = "remembers"       // answers for an older object what it said of a newer one
@@ -87,7 +89,7 @@ func Faults() []Fault {
 		Silent, Slow, DiesMidway, Endless, Huge, OldVersion,
 		LieKind, LieDefault, LieRefuse, LieAnnotation, LieNamespace, NoNamespace, AnyGroup, DuplicateID, DropID, Flap, NUL, Secret, BadEnum,
 		ShortTTL, FoldNames, MissingFails, BadFails, Crash, EmptyFails,
-		NeverReady, NoReason, Guesses, Learns, BadRule, Fat, ForeignMissing, Echo, MissingTTL, OpenDoor, Remembers, TrimNames, Grudge, Shared, Sluggish, Gulp, Fragile,
+		NeverReady, NoReason, Guesses, Learns, BadRule, TwoMinds, NoPolicy, Fat, ForeignMissing, Echo, MissingTTL, OpenDoor, Remembers, TrimNames, Grudge, Shared, Sluggish, Gulp, Fragile,
 		NoHealth, BadName, Picky, AnyVersion, Debugs, NewInstance, Strict,
 		NoHeartbeat, OneBeat, Deaf, HiddenWatch, FirstWatcher, Storm, EachChange, IgnoreCancel, Leak, KeepsConnections, Hoard, Chatty,
 		OpenSocket, StaleSocket, Litter, Lingers, Deathless,

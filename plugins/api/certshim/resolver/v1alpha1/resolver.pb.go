@@ -283,7 +283,7 @@ const (
 	CommonNameRule_COMMON_NAME_RULE_REQUIRED CommonNameRule = 2
 	// It must not be set.
 	CommonNameRule_COMMON_NAME_RULE_FORBIDDEN CommonNameRule = 3
-	// It is one of the DNS names, if it is set.
+	// It is one of the DNS names or IP addresses, if it is set.
 	CommonNameRule_COMMON_NAME_RULE_MUST_BE_SAN CommonNameRule = 4
 )
 
@@ -498,6 +498,58 @@ func (Usage) EnumDescriptor() ([]byte, []int) {
 	return file_certshim_resolver_v1alpha1_resolver_proto_rawDescGZIP(), []int{6}
 }
 
+// RotationPolicy is cert-manager's spec.privateKey.rotationPolicy.
+type RotationPolicy int32
+
+const (
+	RotationPolicy_ROTATION_POLICY_UNSPECIFIED RotationPolicy = 0
+	// The same private key again.
+	RotationPolicy_ROTATION_POLICY_NEVER RotationPolicy = 1
+	// A new one, which is cert-manager's default.
+	RotationPolicy_ROTATION_POLICY_ALWAYS RotationPolicy = 2
+)
+
+// Enum value maps for RotationPolicy.
+var (
+	RotationPolicy_name = map[int32]string{
+		0: "ROTATION_POLICY_UNSPECIFIED",
+		1: "ROTATION_POLICY_NEVER",
+		2: "ROTATION_POLICY_ALWAYS",
+	}
+	RotationPolicy_value = map[string]int32{
+		"ROTATION_POLICY_UNSPECIFIED": 0,
+		"ROTATION_POLICY_NEVER":       1,
+		"ROTATION_POLICY_ALWAYS":      2,
+	}
+)
+
+func (x RotationPolicy) Enum() *RotationPolicy {
+	p := new(RotationPolicy)
+	*p = x
+	return p
+}
+
+func (x RotationPolicy) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (RotationPolicy) Descriptor() protoreflect.EnumDescriptor {
+	return file_certshim_resolver_v1alpha1_resolver_proto_enumTypes[7].Descriptor()
+}
+
+func (RotationPolicy) Type() protoreflect.EnumType {
+	return &file_certshim_resolver_v1alpha1_resolver_proto_enumTypes[7]
+}
+
+func (x RotationPolicy) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use RotationPolicy.Descriptor instead.
+func (RotationPolicy) EnumDescriptor() ([]byte, []int) {
+	return file_certshim_resolver_v1alpha1_resolver_proto_rawDescGZIP(), []int{7}
+}
+
 // DefaultField is a field of Defaults, as it is granted.
 type DefaultField int32
 
@@ -541,11 +593,11 @@ func (x DefaultField) String() string {
 }
 
 func (DefaultField) Descriptor() protoreflect.EnumDescriptor {
-	return file_certshim_resolver_v1alpha1_resolver_proto_enumTypes[7].Descriptor()
+	return file_certshim_resolver_v1alpha1_resolver_proto_enumTypes[8].Descriptor()
 }
 
 func (DefaultField) Type() protoreflect.EnumType {
-	return &file_certshim_resolver_v1alpha1_resolver_proto_enumTypes[7]
+	return &file_certshim_resolver_v1alpha1_resolver_proto_enumTypes[8]
 }
 
 func (x DefaultField) Number() protoreflect.EnumNumber {
@@ -554,7 +606,7 @@ func (x DefaultField) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use DefaultField.Descriptor instead.
 func (DefaultField) EnumDescriptor() ([]byte, []int) {
-	return file_certshim_resolver_v1alpha1_resolver_proto_rawDescGZIP(), []int{7}
+	return file_certshim_resolver_v1alpha1_resolver_proto_rawDescGZIP(), []int{8}
 }
 
 // HandshakeRequest says what the operator granted. An answer must stay within it.
@@ -1396,16 +1448,19 @@ func (x *Namespaces) GetNames() []string {
 // Constraints is a closed set of rules. A rule that is absent is no rule; an empty list in a
 // rule allows nothing.
 type Constraints struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Sans          *SANs                  `protobuf:"bytes,1,opt,name=sans,proto3" json:"sans,omitempty"`
-	Wildcards     *Wildcards             `protobuf:"bytes,2,opt,name=wildcards,proto3" json:"wildcards,omitempty"`
-	CommonName    *CommonName            `protobuf:"bytes,3,opt,name=common_name,json=commonName,proto3" json:"common_name,omitempty"`
-	Keys          *Keys                  `protobuf:"bytes,4,opt,name=keys,proto3" json:"keys,omitempty"`
-	Durations     *Durations             `protobuf:"bytes,5,opt,name=durations,proto3" json:"durations,omitempty"`
-	Usages        *Usages                `protobuf:"bytes,6,opt,name=usages,proto3" json:"usages,omitempty"`
-	Ca            *CertificateAuthority  `protobuf:"bytes,7,opt,name=ca,proto3" json:"ca,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state          protoimpl.MessageState `protogen:"open.v1"`
+	Sans           *SANs                  `protobuf:"bytes,1,opt,name=sans,proto3" json:"sans,omitempty"`
+	Wildcards      *Wildcards             `protobuf:"bytes,2,opt,name=wildcards,proto3" json:"wildcards,omitempty"`
+	CommonName     *CommonName            `protobuf:"bytes,3,opt,name=common_name,json=commonName,proto3" json:"common_name,omitempty"`
+	Keys           *Keys                  `protobuf:"bytes,4,opt,name=keys,proto3" json:"keys,omitempty"`
+	Durations      *Durations             `protobuf:"bytes,5,opt,name=durations,proto3" json:"durations,omitempty"`
+	Usages         *Usages                `protobuf:"bytes,6,opt,name=usages,proto3" json:"usages,omitempty"`
+	Ca             *CertificateAuthority  `protobuf:"bytes,7,opt,name=ca,proto3" json:"ca,omitempty"`
+	ReturnedUsages *ReturnedUsages        `protobuf:"bytes,8,opt,name=returned_usages,json=returnedUsages,proto3" json:"returned_usages,omitempty"`
+	Rotation       *Rotation              `protobuf:"bytes,9,opt,name=rotation,proto3" json:"rotation,omitempty"`
+	ExistingSecret *ExistingSecret        `protobuf:"bytes,10,opt,name=existing_secret,json=existingSecret,proto3" json:"existing_secret,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *Constraints) Reset() {
@@ -1487,15 +1542,38 @@ func (x *Constraints) GetCa() *CertificateAuthority {
 	return nil
 }
 
+func (x *Constraints) GetReturnedUsages() *ReturnedUsages {
+	if x != nil {
+		return x.ReturnedUsages
+	}
+	return nil
+}
+
+func (x *Constraints) GetRotation() *Rotation {
+	if x != nil {
+		return x.Rotation
+	}
+	return nil
+}
+
+func (x *Constraints) GetExistingSecret() *ExistingSecret {
+	if x != nil {
+		return x.ExistingSecret
+	}
+	return nil
+}
+
 // SANs limits the kinds and the number of subject alternative names.
 type SANs struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	Allowed []SANKind              `protobuf:"varint,1,rep,packed,name=allowed,proto3,enum=certshim.resolver.v1alpha1.SANKind" json:"allowed,omitempty"`
 	// The most names in a certificate; 0 is no limit.
-	Max           uint32  `protobuf:"varint,2,opt,name=max,proto3" json:"max,omitempty"`
-	Verdict       Verdict `protobuf:"varint,3,opt,name=verdict,proto3,enum=certshim.resolver.v1alpha1.Verdict" json:"verdict,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Max     uint32  `protobuf:"varint,2,opt,name=max,proto3" json:"max,omitempty"`
+	Verdict Verdict `protobuf:"varint,3,opt,name=verdict,proto3,enum=certshim.resolver.v1alpha1.Verdict" json:"verdict,omitempty"`
+	// No DNS name stands beside a wildcard that covers it.
+	NoneWithinWildcards bool `protobuf:"varint,4,opt,name=none_within_wildcards,json=noneWithinWildcards,proto3" json:"none_within_wildcards,omitempty"`
+	unknownFields       protoimpl.UnknownFields
+	sizeCache           protoimpl.SizeCache
 }
 
 func (x *SANs) Reset() {
@@ -1547,6 +1625,13 @@ func (x *SANs) GetVerdict() Verdict {
 		return x.Verdict
 	}
 	return Verdict_VERDICT_UNSPECIFIED
+}
+
+func (x *SANs) GetNoneWithinWildcards() bool {
+	if x != nil {
+		return x.NoneWithinWildcards
+	}
+	return false
 }
 
 // Wildcards says whether DNS names may begin with "*.".
@@ -1607,8 +1692,11 @@ type CommonName struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Rule  CommonNameRule         `protobuf:"varint,1,opt,name=rule,proto3,enum=certshim.resolver.v1alpha1.CommonNameRule" json:"rule,omitempty"`
 	// The longest common name in bytes; 0 is no limit beside X.509's 64.
-	MaxBytes      uint32  `protobuf:"varint,2,opt,name=max_bytes,json=maxBytes,proto3" json:"max_bytes,omitempty"`
-	Verdict       Verdict `protobuf:"varint,3,opt,name=verdict,proto3,enum=certshim.resolver.v1alpha1.Verdict" json:"verdict,omitempty"`
+	MaxBytes uint32  `protobuf:"varint,2,opt,name=max_bytes,json=maxBytes,proto3" json:"max_bytes,omitempty"`
+	Verdict  Verdict `protobuf:"varint,3,opt,name=verdict,proto3,enum=certshim.resolver.v1alpha1.Verdict" json:"verdict,omitempty"`
+	// If it is set, it is one of the DNS names or IP addresses: with COMMON_NAME_RULE_REQUIRED, one
+	// of them is needed. With COMMON_NAME_RULE_OPTIONAL it means COMMON_NAME_RULE_MUST_BE_SAN.
+	MustBeSan     bool `protobuf:"varint,4,opt,name=must_be_san,json=mustBeSan,proto3" json:"must_be_san,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1662,6 +1750,13 @@ func (x *CommonName) GetVerdict() Verdict {
 		return x.Verdict
 	}
 	return Verdict_VERDICT_UNSPECIFIED
+}
+
+func (x *CommonName) GetMustBeSan() bool {
+	if x != nil {
+		return x.MustBeSan
+	}
+	return false
 }
 
 // Keys limits the private key.
@@ -1860,7 +1955,7 @@ func (x *Durations) GetVerdict() Verdict {
 	return Verdict_VERDICT_UNSPECIFIED
 }
 
-// Usages limits the key usages.
+// Usages limits the key usages that may be asked for.
 type Usages struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Allowed       []Usage                `protobuf:"varint,1,rep,packed,name=allowed,proto3,enum=certshim.resolver.v1alpha1.Usage" json:"allowed,omitempty"`
@@ -1913,6 +2008,81 @@ func (x *Usages) GetVerdict() Verdict {
 	return Verdict_VERDICT_UNSPECIFIED
 }
 
+// ReturnedUsages says which key usages certificates have. Alone it limits nothing that may be asked
+// for, unless they are ignored.
+type ReturnedUsages struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Each usage that is asked for comes back.
+	Honoured bool `protobuf:"varint,1,opt,name=honoured,proto3" json:"honoured,omitempty"`
+	// The issuer decides by itself: a usage that is asked for and isn't in always breaks the rule.
+	// Not together with honoured.
+	Ignored bool `protobuf:"varint,2,opt,name=ignored,proto3" json:"ignored,omitempty"`
+	// These come back, whatever is asked for.
+	Always []Usage `protobuf:"varint,3,rep,packed,name=always,proto3,enum=certshim.resolver.v1alpha1.Usage" json:"always,omitempty"`
+	// Together with a rule usages, that one's verdict counts for both.
+	Verdict       Verdict `protobuf:"varint,4,opt,name=verdict,proto3,enum=certshim.resolver.v1alpha1.Verdict" json:"verdict,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReturnedUsages) Reset() {
+	*x = ReturnedUsages{}
+	mi := &file_certshim_resolver_v1alpha1_resolver_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReturnedUsages) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReturnedUsages) ProtoMessage() {}
+
+func (x *ReturnedUsages) ProtoReflect() protoreflect.Message {
+	mi := &file_certshim_resolver_v1alpha1_resolver_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReturnedUsages.ProtoReflect.Descriptor instead.
+func (*ReturnedUsages) Descriptor() ([]byte, []int) {
+	return file_certshim_resolver_v1alpha1_resolver_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *ReturnedUsages) GetHonoured() bool {
+	if x != nil {
+		return x.Honoured
+	}
+	return false
+}
+
+func (x *ReturnedUsages) GetIgnored() bool {
+	if x != nil {
+		return x.Ignored
+	}
+	return false
+}
+
+func (x *ReturnedUsages) GetAlways() []Usage {
+	if x != nil {
+		return x.Always
+	}
+	return nil
+}
+
+func (x *ReturnedUsages) GetVerdict() Verdict {
+	if x != nil {
+		return x.Verdict
+	}
+	return Verdict_VERDICT_UNSPECIFIED
+}
+
 // CertificateAuthority says whether certificates may be CAs themselves.
 type CertificateAuthority struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1924,7 +2094,7 @@ type CertificateAuthority struct {
 
 func (x *CertificateAuthority) Reset() {
 	*x = CertificateAuthority{}
-	mi := &file_certshim_resolver_v1alpha1_resolver_proto_msgTypes[20]
+	mi := &file_certshim_resolver_v1alpha1_resolver_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1936,7 +2106,7 @@ func (x *CertificateAuthority) String() string {
 func (*CertificateAuthority) ProtoMessage() {}
 
 func (x *CertificateAuthority) ProtoReflect() protoreflect.Message {
-	mi := &file_certshim_resolver_v1alpha1_resolver_proto_msgTypes[20]
+	mi := &file_certshim_resolver_v1alpha1_resolver_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1949,7 +2119,7 @@ func (x *CertificateAuthority) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CertificateAuthority.ProtoReflect.Descriptor instead.
 func (*CertificateAuthority) Descriptor() ([]byte, []int) {
-	return file_certshim_resolver_v1alpha1_resolver_proto_rawDescGZIP(), []int{20}
+	return file_certshim_resolver_v1alpha1_resolver_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *CertificateAuthority) GetAllowed() bool {
@@ -1966,6 +2136,114 @@ func (x *CertificateAuthority) GetVerdict() Verdict {
 	return Verdict_VERDICT_UNSPECIFIED
 }
 
+// Rotation is about the private key at a renewal.
+type Rotation struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Must          RotationPolicy         `protobuf:"varint,1,opt,name=must,proto3,enum=certshim.resolver.v1alpha1.RotationPolicy" json:"must,omitempty"`
+	Verdict       Verdict                `protobuf:"varint,2,opt,name=verdict,proto3,enum=certshim.resolver.v1alpha1.Verdict" json:"verdict,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Rotation) Reset() {
+	*x = Rotation{}
+	mi := &file_certshim_resolver_v1alpha1_resolver_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Rotation) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Rotation) ProtoMessage() {}
+
+func (x *Rotation) ProtoReflect() protoreflect.Message {
+	mi := &file_certshim_resolver_v1alpha1_resolver_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Rotation.ProtoReflect.Descriptor instead.
+func (*Rotation) Descriptor() ([]byte, []int) {
+	return file_certshim_resolver_v1alpha1_resolver_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *Rotation) GetMust() RotationPolicy {
+	if x != nil {
+		return x.Must
+	}
+	return RotationPolicy_ROTATION_POLICY_UNSPECIFIED
+}
+
+func (x *Rotation) GetVerdict() Verdict {
+	if x != nil {
+		return x.Verdict
+	}
+	return Verdict_VERDICT_UNSPECIFIED
+}
+
+// ExistingSecret says whether the issuer needs a Secret that is there before its Certificate.
+// certshim can't see Secrets: it says so to who asks for a new Certificate.
+type ExistingSecret struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Needed bool                   `protobuf:"varint,1,opt,name=needed,proto3" json:"needed,omitempty"`
+	// VERDICT_WARN: there is nothing to refuse.
+	Verdict       Verdict `protobuf:"varint,2,opt,name=verdict,proto3,enum=certshim.resolver.v1alpha1.Verdict" json:"verdict,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExistingSecret) Reset() {
+	*x = ExistingSecret{}
+	mi := &file_certshim_resolver_v1alpha1_resolver_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExistingSecret) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExistingSecret) ProtoMessage() {}
+
+func (x *ExistingSecret) ProtoReflect() protoreflect.Message {
+	mi := &file_certshim_resolver_v1alpha1_resolver_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExistingSecret.ProtoReflect.Descriptor instead.
+func (*ExistingSecret) Descriptor() ([]byte, []int) {
+	return file_certshim_resolver_v1alpha1_resolver_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *ExistingSecret) GetNeeded() bool {
+	if x != nil {
+		return x.Needed
+	}
+	return false
+}
+
+func (x *ExistingSecret) GetVerdict() Verdict {
+	if x != nil {
+		return x.Verdict
+	}
+	return Verdict_VERDICT_UNSPECIFIED
+}
+
 // Defaults are values for certificates whose source doesn't say. A field that is empty or 0
 // is no default.
 type Defaults struct {
@@ -1976,13 +2254,16 @@ type Defaults struct {
 	PrivateKey         *Key                   `protobuf:"bytes,4,opt,name=private_key,json=privateKey,proto3" json:"private_key,omitempty"`
 	// The first DNS name becomes the common name, where it has 64 bytes at most.
 	CommonNameFromFirstDnsName bool `protobuf:"varint,5,opt,name=common_name_from_first_dns_name,json=commonNameFromFirstDnsName,proto3" json:"common_name_from_first_dns_name,omitempty"`
-	unknownFields              protoimpl.UnknownFields
-	sizeCache                  protoimpl.SizeCache
+	// What becomes of the private key at a renewal. It is granted by DEFAULT_FIELD_PRIVATE_KEY, and
+	// needs no private_key beside it.
+	RotationPolicy *RotationPolicy `protobuf:"varint,6,opt,name=rotation_policy,json=rotationPolicy,proto3,enum=certshim.resolver.v1alpha1.RotationPolicy,oneof" json:"rotation_policy,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *Defaults) Reset() {
 	*x = Defaults{}
-	mi := &file_certshim_resolver_v1alpha1_resolver_proto_msgTypes[21]
+	mi := &file_certshim_resolver_v1alpha1_resolver_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1994,7 +2275,7 @@ func (x *Defaults) String() string {
 func (*Defaults) ProtoMessage() {}
 
 func (x *Defaults) ProtoReflect() protoreflect.Message {
-	mi := &file_certshim_resolver_v1alpha1_resolver_proto_msgTypes[21]
+	mi := &file_certshim_resolver_v1alpha1_resolver_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2007,7 +2288,7 @@ func (x *Defaults) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Defaults.ProtoReflect.Descriptor instead.
 func (*Defaults) Descriptor() ([]byte, []int) {
-	return file_certshim_resolver_v1alpha1_resolver_proto_rawDescGZIP(), []int{21}
+	return file_certshim_resolver_v1alpha1_resolver_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Defaults) GetUsages() []Usage {
@@ -2045,6 +2326,13 @@ func (x *Defaults) GetCommonNameFromFirstDnsName() bool {
 	return false
 }
 
+func (x *Defaults) GetRotationPolicy() RotationPolicy {
+	if x != nil && x.RotationPolicy != nil {
+		return *x.RotationPolicy
+	}
+	return RotationPolicy_ROTATION_POLICY_UNSPECIFIED
+}
+
 // WatchRequest opens the stream.
 type WatchRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -2054,7 +2342,7 @@ type WatchRequest struct {
 
 func (x *WatchRequest) Reset() {
 	*x = WatchRequest{}
-	mi := &file_certshim_resolver_v1alpha1_resolver_proto_msgTypes[22]
+	mi := &file_certshim_resolver_v1alpha1_resolver_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2066,7 +2354,7 @@ func (x *WatchRequest) String() string {
 func (*WatchRequest) ProtoMessage() {}
 
 func (x *WatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_certshim_resolver_v1alpha1_resolver_proto_msgTypes[22]
+	mi := &file_certshim_resolver_v1alpha1_resolver_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2079,7 +2367,7 @@ func (x *WatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchRequest.ProtoReflect.Descriptor instead.
 func (*WatchRequest) Descriptor() ([]byte, []int) {
-	return file_certshim_resolver_v1alpha1_resolver_proto_rawDescGZIP(), []int{22}
+	return file_certshim_resolver_v1alpha1_resolver_proto_rawDescGZIP(), []int{25}
 }
 
 // WatchResponse is one message of the stream.
@@ -2096,7 +2384,7 @@ type WatchResponse struct {
 
 func (x *WatchResponse) Reset() {
 	*x = WatchResponse{}
-	mi := &file_certshim_resolver_v1alpha1_resolver_proto_msgTypes[23]
+	mi := &file_certshim_resolver_v1alpha1_resolver_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2108,7 +2396,7 @@ func (x *WatchResponse) String() string {
 func (*WatchResponse) ProtoMessage() {}
 
 func (x *WatchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_certshim_resolver_v1alpha1_resolver_proto_msgTypes[23]
+	mi := &file_certshim_resolver_v1alpha1_resolver_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2121,7 +2409,7 @@ func (x *WatchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchResponse.ProtoReflect.Descriptor instead.
 func (*WatchResponse) Descriptor() ([]byte, []int) {
-	return file_certshim_resolver_v1alpha1_resolver_proto_rawDescGZIP(), []int{23}
+	return file_certshim_resolver_v1alpha1_resolver_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *WatchResponse) GetEvent() isWatchResponse_Event {
@@ -2174,7 +2462,7 @@ type Heartbeat struct {
 
 func (x *Heartbeat) Reset() {
 	*x = Heartbeat{}
-	mi := &file_certshim_resolver_v1alpha1_resolver_proto_msgTypes[24]
+	mi := &file_certshim_resolver_v1alpha1_resolver_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2186,7 +2474,7 @@ func (x *Heartbeat) String() string {
 func (*Heartbeat) ProtoMessage() {}
 
 func (x *Heartbeat) ProtoReflect() protoreflect.Message {
-	mi := &file_certshim_resolver_v1alpha1_resolver_proto_msgTypes[24]
+	mi := &file_certshim_resolver_v1alpha1_resolver_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2199,7 +2487,7 @@ func (x *Heartbeat) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Heartbeat.ProtoReflect.Descriptor instead.
 func (*Heartbeat) Descriptor() ([]byte, []int) {
-	return file_certshim_resolver_v1alpha1_resolver_proto_rawDescGZIP(), []int{24}
+	return file_certshim_resolver_v1alpha1_resolver_proto_rawDescGZIP(), []int{27}
 }
 
 // Changed says that answers may be different now, and carries none: certshim asks. It names
@@ -2214,7 +2502,7 @@ type Changed struct {
 
 func (x *Changed) Reset() {
 	*x = Changed{}
-	mi := &file_certshim_resolver_v1alpha1_resolver_proto_msgTypes[25]
+	mi := &file_certshim_resolver_v1alpha1_resolver_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2226,7 +2514,7 @@ func (x *Changed) String() string {
 func (*Changed) ProtoMessage() {}
 
 func (x *Changed) ProtoReflect() protoreflect.Message {
-	mi := &file_certshim_resolver_v1alpha1_resolver_proto_msgTypes[25]
+	mi := &file_certshim_resolver_v1alpha1_resolver_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2239,7 +2527,7 @@ func (x *Changed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Changed.ProtoReflect.Descriptor instead.
 func (*Changed) Descriptor() ([]byte, []int) {
-	return file_certshim_resolver_v1alpha1_resolver_proto_rawDescGZIP(), []int{25}
+	return file_certshim_resolver_v1alpha1_resolver_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Changed) GetIssuers() []*Issuer {
@@ -2317,7 +2605,7 @@ const file_certshim_resolver_v1alpha1_resolver_proto_rawDesc = "" +
 	"namespaces\"\"\n" +
 	"\n" +
 	"Namespaces\x12\x14\n" +
-	"\x05names\x18\x01 \x03(\tR\x05names\"\xca\x03\n" +
+	"\x05names\x18\x01 \x03(\tR\x05names\"\xb6\x05\n" +
 	"\vConstraints\x124\n" +
 	"\x04sans\x18\x01 \x01(\v2 .certshim.resolver.v1alpha1.SANsR\x04sans\x12C\n" +
 	"\twildcards\x18\x02 \x01(\v2%.certshim.resolver.v1alpha1.WildcardsR\twildcards\x12G\n" +
@@ -2326,19 +2614,25 @@ const file_certshim_resolver_v1alpha1_resolver_proto_rawDesc = "" +
 	"\x04keys\x18\x04 \x01(\v2 .certshim.resolver.v1alpha1.KeysR\x04keys\x12C\n" +
 	"\tdurations\x18\x05 \x01(\v2%.certshim.resolver.v1alpha1.DurationsR\tdurations\x12:\n" +
 	"\x06usages\x18\x06 \x01(\v2\".certshim.resolver.v1alpha1.UsagesR\x06usages\x12@\n" +
-	"\x02ca\x18\a \x01(\v20.certshim.resolver.v1alpha1.CertificateAuthorityR\x02ca\"\x96\x01\n" +
+	"\x02ca\x18\a \x01(\v20.certshim.resolver.v1alpha1.CertificateAuthorityR\x02ca\x12S\n" +
+	"\x0freturned_usages\x18\b \x01(\v2*.certshim.resolver.v1alpha1.ReturnedUsagesR\x0ereturnedUsages\x12@\n" +
+	"\brotation\x18\t \x01(\v2$.certshim.resolver.v1alpha1.RotationR\brotation\x12S\n" +
+	"\x0fexisting_secret\x18\n" +
+	" \x01(\v2*.certshim.resolver.v1alpha1.ExistingSecretR\x0eexistingSecret\"\xca\x01\n" +
 	"\x04SANs\x12=\n" +
 	"\aallowed\x18\x01 \x03(\x0e2#.certshim.resolver.v1alpha1.SANKindR\aallowed\x12\x10\n" +
 	"\x03max\x18\x02 \x01(\rR\x03max\x12=\n" +
-	"\averdict\x18\x03 \x01(\x0e2#.certshim.resolver.v1alpha1.VerdictR\averdict\"d\n" +
+	"\averdict\x18\x03 \x01(\x0e2#.certshim.resolver.v1alpha1.VerdictR\averdict\x122\n" +
+	"\x15none_within_wildcards\x18\x04 \x01(\bR\x13noneWithinWildcards\"d\n" +
 	"\tWildcards\x12\x18\n" +
 	"\aallowed\x18\x01 \x01(\bR\aallowed\x12=\n" +
-	"\averdict\x18\x02 \x01(\x0e2#.certshim.resolver.v1alpha1.VerdictR\averdict\"\xa8\x01\n" +
+	"\averdict\x18\x02 \x01(\x0e2#.certshim.resolver.v1alpha1.VerdictR\averdict\"\xc8\x01\n" +
 	"\n" +
 	"CommonName\x12>\n" +
 	"\x04rule\x18\x01 \x01(\x0e2*.certshim.resolver.v1alpha1.CommonNameRuleR\x04rule\x12\x1b\n" +
 	"\tmax_bytes\x18\x02 \x01(\rR\bmaxBytes\x12=\n" +
-	"\averdict\x18\x03 \x01(\x0e2#.certshim.resolver.v1alpha1.VerdictR\averdict\"\x80\x01\n" +
+	"\averdict\x18\x03 \x01(\x0e2#.certshim.resolver.v1alpha1.VerdictR\averdict\x12\x1e\n" +
+	"\vmust_be_san\x18\x04 \x01(\bR\tmustBeSan\"\x80\x01\n" +
 	"\x04Keys\x129\n" +
 	"\aallowed\x18\x01 \x03(\v2\x1f.certshim.resolver.v1alpha1.KeyR\aallowed\x12=\n" +
 	"\averdict\x18\x02 \x01(\x0e2#.certshim.resolver.v1alpha1.VerdictR\averdict\"c\n" +
@@ -2356,17 +2650,30 @@ const file_certshim_resolver_v1alpha1_resolver_proto_rawDesc = "" +
 	"\averdict\x18\x06 \x01(\x0e2#.certshim.resolver.v1alpha1.VerdictR\averdict\"\x84\x01\n" +
 	"\x06Usages\x12;\n" +
 	"\aallowed\x18\x01 \x03(\x0e2!.certshim.resolver.v1alpha1.UsageR\aallowed\x12=\n" +
-	"\averdict\x18\x02 \x01(\x0e2#.certshim.resolver.v1alpha1.VerdictR\averdict\"o\n" +
+	"\averdict\x18\x02 \x01(\x0e2#.certshim.resolver.v1alpha1.VerdictR\averdict\"\xc0\x01\n" +
+	"\x0eReturnedUsages\x12\x1a\n" +
+	"\bhonoured\x18\x01 \x01(\bR\bhonoured\x12\x18\n" +
+	"\aignored\x18\x02 \x01(\bR\aignored\x129\n" +
+	"\x06always\x18\x03 \x03(\x0e2!.certshim.resolver.v1alpha1.UsageR\x06always\x12=\n" +
+	"\averdict\x18\x04 \x01(\x0e2#.certshim.resolver.v1alpha1.VerdictR\averdict\"o\n" +
 	"\x14CertificateAuthority\x12\x18\n" +
 	"\aallowed\x18\x01 \x01(\bR\aallowed\x12=\n" +
-	"\averdict\x18\x02 \x01(\x0e2#.certshim.resolver.v1alpha1.VerdictR\averdict\"\xa9\x02\n" +
+	"\averdict\x18\x02 \x01(\x0e2#.certshim.resolver.v1alpha1.VerdictR\averdict\"\x89\x01\n" +
+	"\bRotation\x12>\n" +
+	"\x04must\x18\x01 \x01(\x0e2*.certshim.resolver.v1alpha1.RotationPolicyR\x04must\x12=\n" +
+	"\averdict\x18\x02 \x01(\x0e2#.certshim.resolver.v1alpha1.VerdictR\averdict\"g\n" +
+	"\x0eExistingSecret\x12\x16\n" +
+	"\x06needed\x18\x01 \x01(\bR\x06needed\x12=\n" +
+	"\averdict\x18\x02 \x01(\x0e2#.certshim.resolver.v1alpha1.VerdictR\averdict\"\x97\x03\n" +
 	"\bDefaults\x129\n" +
 	"\x06usages\x18\x01 \x03(\x0e2!.certshim.resolver.v1alpha1.UsageR\x06usages\x12)\n" +
 	"\x10duration_seconds\x18\x02 \x01(\x03R\x0fdurationSeconds\x120\n" +
 	"\x14renew_before_seconds\x18\x03 \x01(\x03R\x12renewBeforeSeconds\x12@\n" +
 	"\vprivate_key\x18\x04 \x01(\v2\x1f.certshim.resolver.v1alpha1.KeyR\n" +
 	"privateKey\x12C\n" +
-	"\x1fcommon_name_from_first_dns_name\x18\x05 \x01(\bR\x1acommonNameFromFirstDnsName\"\x0e\n" +
+	"\x1fcommon_name_from_first_dns_name\x18\x05 \x01(\bR\x1acommonNameFromFirstDnsName\x12X\n" +
+	"\x0frotation_policy\x18\x06 \x01(\x0e2*.certshim.resolver.v1alpha1.RotationPolicyH\x00R\x0erotationPolicy\x88\x01\x01B\x12\n" +
+	"\x10_rotation_policy\"\x0e\n" +
 	"\fWatchRequest\"\xa0\x01\n" +
 	"\rWatchResponse\x12E\n" +
 	"\theartbeat\x18\x01 \x01(\v2%.certshim.resolver.v1alpha1.HeartbeatH\x00R\theartbeat\x12?\n" +
@@ -2432,7 +2739,11 @@ const file_certshim_resolver_v1alpha1_resolver_proto_rawDesc = "" +
 	"\x12USAGE_TIMESTAMPING\x10\x14\x12\x16\n" +
 	"\x12USAGE_OCSP_SIGNING\x10\x15\x12\x17\n" +
 	"\x13USAGE_MICROSOFT_SGC\x10\x16\x12\x16\n" +
-	"\x12USAGE_NETSCAPE_SGC\x10\x17*\xc1\x01\n" +
+	"\x12USAGE_NETSCAPE_SGC\x10\x17*h\n" +
+	"\x0eRotationPolicy\x12\x1f\n" +
+	"\x1bROTATION_POLICY_UNSPECIFIED\x10\x00\x12\x19\n" +
+	"\x15ROTATION_POLICY_NEVER\x10\x01\x12\x1a\n" +
+	"\x16ROTATION_POLICY_ALWAYS\x10\x02*\xc1\x01\n" +
 	"\fDefaultField\x12\x1d\n" +
 	"\x19DEFAULT_FIELD_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14DEFAULT_FIELD_USAGES\x10\x01\x12\x1a\n" +
@@ -2457,8 +2768,8 @@ func file_certshim_resolver_v1alpha1_resolver_proto_rawDescGZIP() []byte {
 	return file_certshim_resolver_v1alpha1_resolver_proto_rawDescData
 }
 
-var file_certshim_resolver_v1alpha1_resolver_proto_enumTypes = make([]protoimpl.EnumInfo, 8)
-var file_certshim_resolver_v1alpha1_resolver_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
+var file_certshim_resolver_v1alpha1_resolver_proto_enumTypes = make([]protoimpl.EnumInfo, 9)
+var file_certshim_resolver_v1alpha1_resolver_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
 var file_certshim_resolver_v1alpha1_resolver_proto_goTypes = []any{
 	(Scope)(0),                   // 0: certshim.resolver.v1alpha1.Scope
 	(Readiness)(0),               // 1: certshim.resolver.v1alpha1.Readiness
@@ -2467,86 +2778,99 @@ var file_certshim_resolver_v1alpha1_resolver_proto_goTypes = []any{
 	(CommonNameRule)(0),          // 4: certshim.resolver.v1alpha1.CommonNameRule
 	(KeyAlgorithm)(0),            // 5: certshim.resolver.v1alpha1.KeyAlgorithm
 	(Usage)(0),                   // 6: certshim.resolver.v1alpha1.Usage
-	(DefaultField)(0),            // 7: certshim.resolver.v1alpha1.DefaultField
-	(*HandshakeRequest)(nil),     // 8: certshim.resolver.v1alpha1.HandshakeRequest
-	(*HandshakeResponse)(nil),    // 9: certshim.resolver.v1alpha1.HandshakeResponse
-	(*Kind)(nil),                 // 10: certshim.resolver.v1alpha1.Kind
-	(*Issuer)(nil),               // 11: certshim.resolver.v1alpha1.Issuer
-	(*ResolveRequest)(nil),       // 12: certshim.resolver.v1alpha1.ResolveRequest
-	(*Query)(nil),                // 13: certshim.resolver.v1alpha1.Query
-	(*ResolveResponse)(nil),      // 14: certshim.resolver.v1alpha1.ResolveResponse
-	(*Answer)(nil),               // 15: certshim.resolver.v1alpha1.Answer
-	(*Missing)(nil),              // 16: certshim.resolver.v1alpha1.Missing
-	(*Failure)(nil),              // 17: certshim.resolver.v1alpha1.Failure
-	(*Found)(nil),                // 18: certshim.resolver.v1alpha1.Found
-	(*Namespaces)(nil),           // 19: certshim.resolver.v1alpha1.Namespaces
-	(*Constraints)(nil),          // 20: certshim.resolver.v1alpha1.Constraints
-	(*SANs)(nil),                 // 21: certshim.resolver.v1alpha1.SANs
-	(*Wildcards)(nil),            // 22: certshim.resolver.v1alpha1.Wildcards
-	(*CommonName)(nil),           // 23: certshim.resolver.v1alpha1.CommonName
-	(*Keys)(nil),                 // 24: certshim.resolver.v1alpha1.Keys
-	(*Key)(nil),                  // 25: certshim.resolver.v1alpha1.Key
-	(*Durations)(nil),            // 26: certshim.resolver.v1alpha1.Durations
-	(*Usages)(nil),               // 27: certshim.resolver.v1alpha1.Usages
-	(*CertificateAuthority)(nil), // 28: certshim.resolver.v1alpha1.CertificateAuthority
-	(*Defaults)(nil),             // 29: certshim.resolver.v1alpha1.Defaults
-	(*WatchRequest)(nil),         // 30: certshim.resolver.v1alpha1.WatchRequest
-	(*WatchResponse)(nil),        // 31: certshim.resolver.v1alpha1.WatchResponse
-	(*Heartbeat)(nil),            // 32: certshim.resolver.v1alpha1.Heartbeat
-	(*Changed)(nil),              // 33: certshim.resolver.v1alpha1.Changed
+	(RotationPolicy)(0),          // 7: certshim.resolver.v1alpha1.RotationPolicy
+	(DefaultField)(0),            // 8: certshim.resolver.v1alpha1.DefaultField
+	(*HandshakeRequest)(nil),     // 9: certshim.resolver.v1alpha1.HandshakeRequest
+	(*HandshakeResponse)(nil),    // 10: certshim.resolver.v1alpha1.HandshakeResponse
+	(*Kind)(nil),                 // 11: certshim.resolver.v1alpha1.Kind
+	(*Issuer)(nil),               // 12: certshim.resolver.v1alpha1.Issuer
+	(*ResolveRequest)(nil),       // 13: certshim.resolver.v1alpha1.ResolveRequest
+	(*Query)(nil),                // 14: certshim.resolver.v1alpha1.Query
+	(*ResolveResponse)(nil),      // 15: certshim.resolver.v1alpha1.ResolveResponse
+	(*Answer)(nil),               // 16: certshim.resolver.v1alpha1.Answer
+	(*Missing)(nil),              // 17: certshim.resolver.v1alpha1.Missing
+	(*Failure)(nil),              // 18: certshim.resolver.v1alpha1.Failure
+	(*Found)(nil),                // 19: certshim.resolver.v1alpha1.Found
+	(*Namespaces)(nil),           // 20: certshim.resolver.v1alpha1.Namespaces
+	(*Constraints)(nil),          // 21: certshim.resolver.v1alpha1.Constraints
+	(*SANs)(nil),                 // 22: certshim.resolver.v1alpha1.SANs
+	(*Wildcards)(nil),            // 23: certshim.resolver.v1alpha1.Wildcards
+	(*CommonName)(nil),           // 24: certshim.resolver.v1alpha1.CommonName
+	(*Keys)(nil),                 // 25: certshim.resolver.v1alpha1.Keys
+	(*Key)(nil),                  // 26: certshim.resolver.v1alpha1.Key
+	(*Durations)(nil),            // 27: certshim.resolver.v1alpha1.Durations
+	(*Usages)(nil),               // 28: certshim.resolver.v1alpha1.Usages
+	(*ReturnedUsages)(nil),       // 29: certshim.resolver.v1alpha1.ReturnedUsages
+	(*CertificateAuthority)(nil), // 30: certshim.resolver.v1alpha1.CertificateAuthority
+	(*Rotation)(nil),             // 31: certshim.resolver.v1alpha1.Rotation
+	(*ExistingSecret)(nil),       // 32: certshim.resolver.v1alpha1.ExistingSecret
+	(*Defaults)(nil),             // 33: certshim.resolver.v1alpha1.Defaults
+	(*WatchRequest)(nil),         // 34: certshim.resolver.v1alpha1.WatchRequest
+	(*WatchResponse)(nil),        // 35: certshim.resolver.v1alpha1.WatchResponse
+	(*Heartbeat)(nil),            // 36: certshim.resolver.v1alpha1.Heartbeat
+	(*Changed)(nil),              // 37: certshim.resolver.v1alpha1.Changed
 }
 var file_certshim_resolver_v1alpha1_resolver_proto_depIdxs = []int32{
-	10, // 0: certshim.resolver.v1alpha1.HandshakeRequest.granted:type_name -> certshim.resolver.v1alpha1.Kind
-	7,  // 1: certshim.resolver.v1alpha1.HandshakeRequest.granted_defaults:type_name -> certshim.resolver.v1alpha1.DefaultField
-	10, // 2: certshim.resolver.v1alpha1.HandshakeResponse.kinds:type_name -> certshim.resolver.v1alpha1.Kind
+	11, // 0: certshim.resolver.v1alpha1.HandshakeRequest.granted:type_name -> certshim.resolver.v1alpha1.Kind
+	8,  // 1: certshim.resolver.v1alpha1.HandshakeRequest.granted_defaults:type_name -> certshim.resolver.v1alpha1.DefaultField
+	11, // 2: certshim.resolver.v1alpha1.HandshakeResponse.kinds:type_name -> certshim.resolver.v1alpha1.Kind
 	0,  // 3: certshim.resolver.v1alpha1.Kind.scope:type_name -> certshim.resolver.v1alpha1.Scope
-	10, // 4: certshim.resolver.v1alpha1.Issuer.kind:type_name -> certshim.resolver.v1alpha1.Kind
-	13, // 5: certshim.resolver.v1alpha1.ResolveRequest.queries:type_name -> certshim.resolver.v1alpha1.Query
-	11, // 6: certshim.resolver.v1alpha1.Query.issuer:type_name -> certshim.resolver.v1alpha1.Issuer
-	15, // 7: certshim.resolver.v1alpha1.ResolveResponse.answers:type_name -> certshim.resolver.v1alpha1.Answer
-	18, // 8: certshim.resolver.v1alpha1.Answer.found:type_name -> certshim.resolver.v1alpha1.Found
-	16, // 9: certshim.resolver.v1alpha1.Answer.missing:type_name -> certshim.resolver.v1alpha1.Missing
-	17, // 10: certshim.resolver.v1alpha1.Answer.failure:type_name -> certshim.resolver.v1alpha1.Failure
+	11, // 4: certshim.resolver.v1alpha1.Issuer.kind:type_name -> certshim.resolver.v1alpha1.Kind
+	14, // 5: certshim.resolver.v1alpha1.ResolveRequest.queries:type_name -> certshim.resolver.v1alpha1.Query
+	12, // 6: certshim.resolver.v1alpha1.Query.issuer:type_name -> certshim.resolver.v1alpha1.Issuer
+	16, // 7: certshim.resolver.v1alpha1.ResolveResponse.answers:type_name -> certshim.resolver.v1alpha1.Answer
+	19, // 8: certshim.resolver.v1alpha1.Answer.found:type_name -> certshim.resolver.v1alpha1.Found
+	17, // 9: certshim.resolver.v1alpha1.Answer.missing:type_name -> certshim.resolver.v1alpha1.Missing
+	18, // 10: certshim.resolver.v1alpha1.Answer.failure:type_name -> certshim.resolver.v1alpha1.Failure
 	1,  // 11: certshim.resolver.v1alpha1.Found.ready:type_name -> certshim.resolver.v1alpha1.Readiness
-	20, // 12: certshim.resolver.v1alpha1.Found.constraints:type_name -> certshim.resolver.v1alpha1.Constraints
-	29, // 13: certshim.resolver.v1alpha1.Found.defaults:type_name -> certshim.resolver.v1alpha1.Defaults
-	19, // 14: certshim.resolver.v1alpha1.Found.namespaces:type_name -> certshim.resolver.v1alpha1.Namespaces
-	21, // 15: certshim.resolver.v1alpha1.Constraints.sans:type_name -> certshim.resolver.v1alpha1.SANs
-	22, // 16: certshim.resolver.v1alpha1.Constraints.wildcards:type_name -> certshim.resolver.v1alpha1.Wildcards
-	23, // 17: certshim.resolver.v1alpha1.Constraints.common_name:type_name -> certshim.resolver.v1alpha1.CommonName
-	24, // 18: certshim.resolver.v1alpha1.Constraints.keys:type_name -> certshim.resolver.v1alpha1.Keys
-	26, // 19: certshim.resolver.v1alpha1.Constraints.durations:type_name -> certshim.resolver.v1alpha1.Durations
-	27, // 20: certshim.resolver.v1alpha1.Constraints.usages:type_name -> certshim.resolver.v1alpha1.Usages
-	28, // 21: certshim.resolver.v1alpha1.Constraints.ca:type_name -> certshim.resolver.v1alpha1.CertificateAuthority
-	3,  // 22: certshim.resolver.v1alpha1.SANs.allowed:type_name -> certshim.resolver.v1alpha1.SANKind
-	2,  // 23: certshim.resolver.v1alpha1.SANs.verdict:type_name -> certshim.resolver.v1alpha1.Verdict
-	2,  // 24: certshim.resolver.v1alpha1.Wildcards.verdict:type_name -> certshim.resolver.v1alpha1.Verdict
-	4,  // 25: certshim.resolver.v1alpha1.CommonName.rule:type_name -> certshim.resolver.v1alpha1.CommonNameRule
-	2,  // 26: certshim.resolver.v1alpha1.CommonName.verdict:type_name -> certshim.resolver.v1alpha1.Verdict
-	25, // 27: certshim.resolver.v1alpha1.Keys.allowed:type_name -> certshim.resolver.v1alpha1.Key
-	2,  // 28: certshim.resolver.v1alpha1.Keys.verdict:type_name -> certshim.resolver.v1alpha1.Verdict
-	5,  // 29: certshim.resolver.v1alpha1.Key.algorithm:type_name -> certshim.resolver.v1alpha1.KeyAlgorithm
-	2,  // 30: certshim.resolver.v1alpha1.Durations.verdict:type_name -> certshim.resolver.v1alpha1.Verdict
-	6,  // 31: certshim.resolver.v1alpha1.Usages.allowed:type_name -> certshim.resolver.v1alpha1.Usage
-	2,  // 32: certshim.resolver.v1alpha1.Usages.verdict:type_name -> certshim.resolver.v1alpha1.Verdict
-	2,  // 33: certshim.resolver.v1alpha1.CertificateAuthority.verdict:type_name -> certshim.resolver.v1alpha1.Verdict
-	6,  // 34: certshim.resolver.v1alpha1.Defaults.usages:type_name -> certshim.resolver.v1alpha1.Usage
-	25, // 35: certshim.resolver.v1alpha1.Defaults.private_key:type_name -> certshim.resolver.v1alpha1.Key
-	32, // 36: certshim.resolver.v1alpha1.WatchResponse.heartbeat:type_name -> certshim.resolver.v1alpha1.Heartbeat
-	33, // 37: certshim.resolver.v1alpha1.WatchResponse.changed:type_name -> certshim.resolver.v1alpha1.Changed
-	11, // 38: certshim.resolver.v1alpha1.Changed.issuers:type_name -> certshim.resolver.v1alpha1.Issuer
-	10, // 39: certshim.resolver.v1alpha1.Changed.kinds:type_name -> certshim.resolver.v1alpha1.Kind
-	8,  // 40: certshim.resolver.v1alpha1.ResolverService.Handshake:input_type -> certshim.resolver.v1alpha1.HandshakeRequest
-	12, // 41: certshim.resolver.v1alpha1.ResolverService.Resolve:input_type -> certshim.resolver.v1alpha1.ResolveRequest
-	30, // 42: certshim.resolver.v1alpha1.ResolverService.Watch:input_type -> certshim.resolver.v1alpha1.WatchRequest
-	9,  // 43: certshim.resolver.v1alpha1.ResolverService.Handshake:output_type -> certshim.resolver.v1alpha1.HandshakeResponse
-	14, // 44: certshim.resolver.v1alpha1.ResolverService.Resolve:output_type -> certshim.resolver.v1alpha1.ResolveResponse
-	31, // 45: certshim.resolver.v1alpha1.ResolverService.Watch:output_type -> certshim.resolver.v1alpha1.WatchResponse
-	43, // [43:46] is the sub-list for method output_type
-	40, // [40:43] is the sub-list for method input_type
-	40, // [40:40] is the sub-list for extension type_name
-	40, // [40:40] is the sub-list for extension extendee
-	0,  // [0:40] is the sub-list for field type_name
+	21, // 12: certshim.resolver.v1alpha1.Found.constraints:type_name -> certshim.resolver.v1alpha1.Constraints
+	33, // 13: certshim.resolver.v1alpha1.Found.defaults:type_name -> certshim.resolver.v1alpha1.Defaults
+	20, // 14: certshim.resolver.v1alpha1.Found.namespaces:type_name -> certshim.resolver.v1alpha1.Namespaces
+	22, // 15: certshim.resolver.v1alpha1.Constraints.sans:type_name -> certshim.resolver.v1alpha1.SANs
+	23, // 16: certshim.resolver.v1alpha1.Constraints.wildcards:type_name -> certshim.resolver.v1alpha1.Wildcards
+	24, // 17: certshim.resolver.v1alpha1.Constraints.common_name:type_name -> certshim.resolver.v1alpha1.CommonName
+	25, // 18: certshim.resolver.v1alpha1.Constraints.keys:type_name -> certshim.resolver.v1alpha1.Keys
+	27, // 19: certshim.resolver.v1alpha1.Constraints.durations:type_name -> certshim.resolver.v1alpha1.Durations
+	28, // 20: certshim.resolver.v1alpha1.Constraints.usages:type_name -> certshim.resolver.v1alpha1.Usages
+	30, // 21: certshim.resolver.v1alpha1.Constraints.ca:type_name -> certshim.resolver.v1alpha1.CertificateAuthority
+	29, // 22: certshim.resolver.v1alpha1.Constraints.returned_usages:type_name -> certshim.resolver.v1alpha1.ReturnedUsages
+	31, // 23: certshim.resolver.v1alpha1.Constraints.rotation:type_name -> certshim.resolver.v1alpha1.Rotation
+	32, // 24: certshim.resolver.v1alpha1.Constraints.existing_secret:type_name -> certshim.resolver.v1alpha1.ExistingSecret
+	3,  // 25: certshim.resolver.v1alpha1.SANs.allowed:type_name -> certshim.resolver.v1alpha1.SANKind
+	2,  // 26: certshim.resolver.v1alpha1.SANs.verdict:type_name -> certshim.resolver.v1alpha1.Verdict
+	2,  // 27: certshim.resolver.v1alpha1.Wildcards.verdict:type_name -> certshim.resolver.v1alpha1.Verdict
+	4,  // 28: certshim.resolver.v1alpha1.CommonName.rule:type_name -> certshim.resolver.v1alpha1.CommonNameRule
+	2,  // 29: certshim.resolver.v1alpha1.CommonName.verdict:type_name -> certshim.resolver.v1alpha1.Verdict
+	26, // 30: certshim.resolver.v1alpha1.Keys.allowed:type_name -> certshim.resolver.v1alpha1.Key
+	2,  // 31: certshim.resolver.v1alpha1.Keys.verdict:type_name -> certshim.resolver.v1alpha1.Verdict
+	5,  // 32: certshim.resolver.v1alpha1.Key.algorithm:type_name -> certshim.resolver.v1alpha1.KeyAlgorithm
+	2,  // 33: certshim.resolver.v1alpha1.Durations.verdict:type_name -> certshim.resolver.v1alpha1.Verdict
+	6,  // 34: certshim.resolver.v1alpha1.Usages.allowed:type_name -> certshim.resolver.v1alpha1.Usage
+	2,  // 35: certshim.resolver.v1alpha1.Usages.verdict:type_name -> certshim.resolver.v1alpha1.Verdict
+	6,  // 36: certshim.resolver.v1alpha1.ReturnedUsages.always:type_name -> certshim.resolver.v1alpha1.Usage
+	2,  // 37: certshim.resolver.v1alpha1.ReturnedUsages.verdict:type_name -> certshim.resolver.v1alpha1.Verdict
+	2,  // 38: certshim.resolver.v1alpha1.CertificateAuthority.verdict:type_name -> certshim.resolver.v1alpha1.Verdict
+	7,  // 39: certshim.resolver.v1alpha1.Rotation.must:type_name -> certshim.resolver.v1alpha1.RotationPolicy
+	2,  // 40: certshim.resolver.v1alpha1.Rotation.verdict:type_name -> certshim.resolver.v1alpha1.Verdict
+	2,  // 41: certshim.resolver.v1alpha1.ExistingSecret.verdict:type_name -> certshim.resolver.v1alpha1.Verdict
+	6,  // 42: certshim.resolver.v1alpha1.Defaults.usages:type_name -> certshim.resolver.v1alpha1.Usage
+	26, // 43: certshim.resolver.v1alpha1.Defaults.private_key:type_name -> certshim.resolver.v1alpha1.Key
+	7,  // 44: certshim.resolver.v1alpha1.Defaults.rotation_policy:type_name -> certshim.resolver.v1alpha1.RotationPolicy
+	36, // 45: certshim.resolver.v1alpha1.WatchResponse.heartbeat:type_name -> certshim.resolver.v1alpha1.Heartbeat
+	37, // 46: certshim.resolver.v1alpha1.WatchResponse.changed:type_name -> certshim.resolver.v1alpha1.Changed
+	12, // 47: certshim.resolver.v1alpha1.Changed.issuers:type_name -> certshim.resolver.v1alpha1.Issuer
+	11, // 48: certshim.resolver.v1alpha1.Changed.kinds:type_name -> certshim.resolver.v1alpha1.Kind
+	9,  // 49: certshim.resolver.v1alpha1.ResolverService.Handshake:input_type -> certshim.resolver.v1alpha1.HandshakeRequest
+	13, // 50: certshim.resolver.v1alpha1.ResolverService.Resolve:input_type -> certshim.resolver.v1alpha1.ResolveRequest
+	34, // 51: certshim.resolver.v1alpha1.ResolverService.Watch:input_type -> certshim.resolver.v1alpha1.WatchRequest
+	10, // 52: certshim.resolver.v1alpha1.ResolverService.Handshake:output_type -> certshim.resolver.v1alpha1.HandshakeResponse
+	15, // 53: certshim.resolver.v1alpha1.ResolverService.Resolve:output_type -> certshim.resolver.v1alpha1.ResolveResponse
+	35, // 54: certshim.resolver.v1alpha1.ResolverService.Watch:output_type -> certshim.resolver.v1alpha1.WatchResponse
+	52, // [52:55] is the sub-list for method output_type
+	49, // [49:52] is the sub-list for method input_type
+	49, // [49:49] is the sub-list for extension type_name
+	49, // [49:49] is the sub-list for extension extendee
+	0,  // [0:49] is the sub-list for field type_name
 }
 
 func init() { file_certshim_resolver_v1alpha1_resolver_proto_init() }
@@ -2559,7 +2883,8 @@ func file_certshim_resolver_v1alpha1_resolver_proto_init() {
 		(*Answer_Missing)(nil),
 		(*Answer_Failure)(nil),
 	}
-	file_certshim_resolver_v1alpha1_resolver_proto_msgTypes[23].OneofWrappers = []any{
+	file_certshim_resolver_v1alpha1_resolver_proto_msgTypes[24].OneofWrappers = []any{}
+	file_certshim_resolver_v1alpha1_resolver_proto_msgTypes[26].OneofWrappers = []any{
 		(*WatchResponse_Heartbeat)(nil),
 		(*WatchResponse_Changed)(nil),
 	}
@@ -2568,8 +2893,8 @@ func file_certshim_resolver_v1alpha1_resolver_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_certshim_resolver_v1alpha1_resolver_proto_rawDesc), len(file_certshim_resolver_v1alpha1_resolver_proto_rawDesc)),
-			NumEnums:      8,
-			NumMessages:   26,
+			NumEnums:      9,
+			NumMessages:   29,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
