@@ -1,13 +1,18 @@
 package plugins
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/certshim/certshim/problem"
 	"github.com/certshim/certshim/resolver"
 )
 
@@ -195,5 +200,33 @@ func TestAPanicIsAFailure(t *testing.T) {
 	}
 	if err := session.Watch(t.Context(), func(resolver.Change) {}); !errors.Is(err, ErrNoWatch) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// What a resolver says stands in the log as it is, quoted by the log alone, and cut where it is long.
+func TestTheLogHasAResolversWords(t *testing.T) {
+	var log bytes.Buffer
+	h, err := New([]Plugin{{Name: "corp-ca", Kinds: []resolver.DescribedKind{{GroupKind: keyOf("").GroupKind, Scope: resolver.Namespaced}}}},
+		slog.New(slog.NewJSONHandler(&log, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, now := h.members[0], time.Now()
+	for name, tell := range map[string]func(error){
+		"a fault":   func(err error) { m.noteFault(err) },
+		"a refusal": func(err error) { m.noteRejected(keyOf("a"), err, now) },
+		"a failure": func(err error) { m.noteFailure(keyOf("a"), err, now) },
+	} {
+		for text, want := range map[string]string{
+			`it says "no"` + "\n": `it says "no"` + "\n", strings.Repeat("a", 1000): strings.Repeat("a", problem.MaxValue),
+		} {
+			log.Reset()
+			m.quiet = logLimiter{}
+			tell(errors.New(text))
+			var line struct{ Error string }
+			if err := json.Unmarshal(log.Bytes(), &line); err != nil || line.Error != want {
+				t.Errorf("%s: %v, got %q, want %q", name, err, line.Error, want)
+			}
+		}
 	}
 }

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"github.com/certshim/certshim/problem"
 	"github.com/certshim/certshim/resolver"
 )
 
@@ -146,8 +147,8 @@ func (m *member) down(ctx context.Context, err error) {
 	m.noteFault(err)
 }
 
-// noteFault records and logs a fault, each cause at most once per quietFor. Text from a resolver is
-// cut, and quoted by the logger.
+// noteFault records and logs a fault, each cause at most once per quietFor. The log quotes text from a
+// resolver itself; others get it quoted.
 func (m *member) noteFault(err error) {
 	fault, cause := faultOf(err), causeOf(err)
 	m.fault.Store(fault)
@@ -156,9 +157,8 @@ func (m *member) noteFault(err error) {
 		m.breaker.overstepped(m.host.now())
 	}
 	if m.quiet.allows(string(fault)+string(cause), m.host.now()) {
-		text := cut(err.Error())
-		m.log.Warn("a resolver can't be used now; its earlier answers stay in use", "fault", fault, "error", text)
-		m.host.reportTrouble(m.Name, fault, text)
+		m.log.Warn("a resolver can't be used now; its earlier answers stay in use", "fault", fault, "error", problem.Cut(err.Error()))
+		m.host.reportTrouble(m.Name, fault, problem.Quote(err.Error()))
 	}
 }
 
@@ -389,19 +389,19 @@ func (m *member) store(queries []resolver.Query, replies []Reply) {
 func (m *member) noteRejected(key resolver.IssuerKey, err error, now time.Time) {
 	cause := causeOf(err)
 	m.host.metrics.rejected.WithLabelValues(m.Name, string(cause)).Inc()
-	if text := cut(err.Error()); m.quiet.allows(string(resolver.Rejected)+string(cause), now) {
+	if m.quiet.allows(string(resolver.Rejected)+string(cause), now) {
 		m.log.Warn("a resolver's answer about an issuer is refused; its earlier one stays in use",
-			"kind", key.Kind, "namespace", key.Namespace, "name", key.Name, "cause", cause, "error", text)
-		m.host.reportTrouble(m.Name, resolver.Rejected, text)
+			"kind", key.Kind, "namespace", key.Namespace, "name", key.Name, "cause", cause, "error", problem.Cut(err.Error()))
+		m.host.reportTrouble(m.Name, resolver.Rejected, problem.Quote(err.Error()))
 	}
 }
 
 // noteFailure logs that a resolver couldn't answer for an issuer, once in a while.
 func (m *member) noteFailure(key resolver.IssuerKey, err error, now time.Time) {
-	fault, text := faultOf(err), cut(err.Error())
-	if m.quiet.allows("failure "+string(fault), now) {
-		m.log.Info("a resolver can't tell about an issuer", "kind", key.Kind, "namespace", key.Namespace, "name", key.Name, "error", text)
-		m.host.reportTrouble(m.Name, fault, text)
+	if fault := faultOf(err); m.quiet.allows("failure "+string(fault), now) {
+		m.log.Info("a resolver can't tell about an issuer",
+			"kind", key.Kind, "namespace", key.Namespace, "name", key.Name, "error", problem.Cut(err.Error()))
+		m.host.reportTrouble(m.Name, fault, problem.Quote(err.Error()))
 	}
 }
 

@@ -3,8 +3,6 @@ package plugins
 import (
 	"sync"
 	"time"
-
-	"github.com/certshim/certshim/problem"
 )
 
 // quietFor is how long a cause isn't logged again.
@@ -28,6 +26,3 @@ func (q *logLimiter) allows(cause string, now time.Time) bool {
 	q.last[cause] = now
 	return true
 }
-
-// cut makes text from a resolver fit for a log.
-func cut(text string) string { return problem.Quote(text) }

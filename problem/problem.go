@@ -161,14 +161,23 @@ func (p Problem) Shown() string { return Quote(p.Value) }
 
 // Quote returns user input in Go's quoted form, cut to at most [MaxValue] bytes.
 func Quote(s string) string {
-	if len(s) <= MaxValue {
+	short := Cut(s)
+	if len(short) == len(s) {
 		return strconv.Quote(s)
 	}
-	cut := MaxValue
-	for cut > 0 && !utf8.RuneStart(s[cut]) {
-		cut--
+	return strconv.Quote(short) + "…"
+}
+
+// Cut returns the beginning of a text: at most [MaxValue] bytes, up to a character boundary.
+func Cut(s string) string {
+	if len(s) <= MaxValue {
+		return s
 	}
-	return strconv.Quote(s[:cut]) + "…"
+	end := MaxValue
+	for end > 0 && !utf8.RuneStart(s[end]) {
+		end--
+	}
+	return s[:end]
 }
 
 // Name returns an object's name for use in a sentence: as it is if it looks like a name, else
