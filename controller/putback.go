@@ -131,7 +131,7 @@ func (d *disputes) make(uid string, now time.Time) *dispute {
 func (c *Controller) sayPutBack(ref source.Ref, d certificate.Decision, now time.Time) {
 	for _, p := range d.PutBack {
 		if p.Problem.Reason != "" {
-			c.warnAnew(ref, d.Guard.UID, p.Conflict, p.Problem, now)
+			c.warnHourly(ref, d.Guard.UID, p.Conflict, p.Problem, now)
 		}
 	}
 }
@@ -149,16 +149,15 @@ func (c *Controller) sayVain(ctx context.Context, ref source.Ref, d certificate.
 		return
 	}
 	c.disputes.inVain(d, now)
-	c.warnAnew(ref, d.Guard.UID, certificate.Conflict{Field: strings.Join(changed, " "), Operation: "admission"}, p, now)
+	c.warnHourly(ref, d.Guard.UID, certificate.Conflict{Field: strings.Join(changed, " "), Operation: "admission"}, p, now)
 }
 
-// warnAnew reports a problem that is over once it is reported, unless it was reported within the
-// last hour.
-func (c *Controller) warnAnew(ref source.Ref, uid string, change certificate.Conflict, p problem.Problem, now time.Time) {
+// warnHourly reports a problem that no later look at its source finds, once an hour at most.
+func (c *Controller) warnHourly(ref source.Ref, uid string, change certificate.Conflict, p problem.Problem, now time.Time) {
 	if !c.disputes.isNews(uid, change, now) {
 		return
 	}
 	c.recorder.warnOf(ref, string(p.Reason), p.Error(), now)
 	c.metrics.problems.WithLabelValues(string(p.Reason), string(p.Severity)).Inc()
-	c.log.Info("reported a problem", "source", ref.Kind, "namespace", ref.Namespace, "name", ref.Name, "reason", p.Reason, "problem", p.Error())
+	logProblem(c.log, ref, p)
 }

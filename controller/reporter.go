@@ -122,12 +122,17 @@ func (r *reporter) tell(k key, ref source.Ref, m *memory, told []problem.Problem
 		notices = append(notices, newNotice(ref, p, known, now))
 		if !known.logged {
 			known.logged = true
-			r.log.Info("reported a problem", "source", ref.Kind, "namespace", ref.Namespace, "name", ref.Name,
-				"reason", p.Reason, "problem", p.Error())
+			logProblem(r.log, ref, p)
 		}
 	}
 	delete(r.missed, k)
 	r.miss(r.record.warnings.put(k, ref, func(n notice) bool { return n.problem == 0 || m.isTelling(n.problem) }, notices...))
+}
+
+// logProblem is the line of the log about a problem that is told.
+func logProblem(log *slog.Logger, ref source.Ref, p problem.Problem) {
+	log.Info("reported a problem", "source", ref.Kind, "namespace", ref.Namespace, "name", ref.Name,
+		"reason", p.Reason, "problem", p.Error())
 }
 
 // miss notes what was dropped, to be told later.

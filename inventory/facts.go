@@ -68,11 +68,12 @@ func (f fact) issuer() resolver.IssuerKey {
 	return resolver.IssuerKey{GroupKind: f.kind, Namespace: f.namespace, Name: f.name}
 }
 
-// place is where the issuers of a kind are that a question about names is about.
-func (f fact) place() place { return place{f.kind, f.namespace} }
+// scope is where the issuers are that a question about names is about.
+func (f fact) scope() issuerScope { return issuerScope{f.kind, f.namespace} }
 
-// place is a namespace, or the whole cluster, as far as one kind of issuer is concerned.
-type place struct {
+// issuerScope holds issuers of one kind whose names differ: those of a namespace or, where that is
+// empty, of the cluster.
+type issuerScope struct {
 	kind      resolver.GroupKind
 	namespace string
 }
@@ -102,14 +103,14 @@ type answered struct {
 type readers struct {
 	facts    map[fact]*answered
 	readings map[string]*reading
-	// near has the questions about names by place.
-	near map[place][]fact
+	// near has the questions about names by scope.
+	near map[issuerScope][]fact
 	// numbers counts the facts that there ever were: each gets one of its own.
 	numbers uint64
 }
 
 func newReaders() readers {
-	return readers{facts: map[fact]*answered{}, readings: map[string]*reading{}, near: map[place][]fact{}}
+	return readers{facts: map[fact]*answered{}, readings: map[string]*reading{}, near: map[issuerScope][]fact{}}
 }
 
 // set notes what the last decision of a source read, in place of what was noted before.
@@ -158,7 +159,7 @@ func (r *readers) ask(f fact) *answered {
 		a = &answered{fact: f, number: r.numbers}
 		r.facts[f] = a
 		if f.isNear() {
-			r.near[f.place()] = append(r.near[f.place()], f)
+			r.near[f.scope()] = append(r.near[f.scope()], f)
 		}
 	}
 	return a
@@ -197,9 +198,9 @@ func (r *readers) forget(f fact) {
 	if !f.isNear() {
 		return
 	}
-	rest := slices.DeleteFunc(r.near[f.place()], func(other fact) bool { return other == f })
-	if r.near[f.place()] = rest; len(rest) == 0 {
-		delete(r.near, f.place())
+	rest := slices.DeleteFunc(r.near[f.scope()], func(other fact) bool { return other == f })
+	if r.near[f.scope()] = rest; len(rest) == 0 {
+		delete(r.near, f.scope())
 	}
 }
 

@@ -22,7 +22,7 @@ type Inventory struct {
 	secrets map[name]*secret
 	// whole has the Certificates of documents, which are all that there is of them.
 	whole   map[name]map[string]any
-	issuers map[place]map[string]*Issuer
+	issuers map[issuerScope]map[string]*Issuer
 	// issuerKinds are the kinds of issuers that are taken in.
 	issuerKinds map[resolver.GroupKind]bool
 	namespaces  map[string]*Namespace
@@ -54,7 +54,7 @@ func New(policy *certshim.Policy, options Options) *Inventory {
 	return &Inventory{
 		options: options, policy: policy,
 		owners: map[Key]owner{}, secrets: map[name]*secret{},
-		whole: map[name]map[string]any{}, issuers: map[place]map[string]*Issuer{}, issuerKinds: map[resolver.GroupKind]bool{},
+		whole: map[name]map[string]any{}, issuers: map[issuerScope]map[string]*Issuer{}, issuerKinds: map[resolver.GroupKind]bool{},
 		namespaces: map[string]*Namespace{}, known: map[resolver.GroupKind]Knowledge{}, blind: map[resolver.GroupKind][]Key{},
 		readers: newReaders(), looks: map[*Look]struct{}{}, writes: newWrites(),
 	}

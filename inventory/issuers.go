@@ -67,11 +67,11 @@ func seenByPlugin(item *Issuer) string {
 }
 
 func (i *Inventory) issuer(key resolver.IssuerKey) *Issuer {
-	return i.issuers[place{key.GroupKind, key.Namespace}][key.Name]
+	return i.issuers[issuerScope{key.GroupKind, key.Namespace}][key.Name]
 }
 
 func (i *Inventory) setIssuer(key resolver.IssuerKey, item *Issuer, there bool) {
-	at := place{key.GroupKind, key.Namespace}
+	at := issuerScope{key.GroupKind, key.Namespace}
 	// A map's key shares the packed string of the version that it was made of.
 	delete(i.issuers[at], key.Name)
 	if !there {
@@ -88,9 +88,9 @@ func (i *Inventory) setIssuer(key resolver.IssuerKey, item *Issuer, there bool) 
 
 // nearTo wakes who looked for an issuer of nearly this name, which appears or is gone.
 func (c *change) nearTo(key resolver.IssuerKey) {
-	at := place{key.GroupKind, key.Namespace}
+	at := issuerScope{key.GroupKind, key.Namespace}
 	isNear := func(f fact) bool {
-		return f.isNear() && f.place() == at && f.nearest([]string{key.Name}) != ""
+		return f.isNear() && f.scope() == at && f.nearest([]string{key.Name}) != ""
 	}
 	for _, f := range slices.Clone(c.readers.near[at]) {
 		if isNear(f) {
@@ -107,7 +107,7 @@ func (i *Inventory) dropIssuers(kind resolver.GroupKind) Wake {
 	delete(i.issuerKinds, kind)
 	c := i.changing()
 	c.compare(c.asked(func(f fact) bool { return f.kind == kind && f.question != asksSource }), func() {
-		maps.DeleteFunc(i.issuers, func(at place, _ map[string]*Issuer) bool { return at.kind == kind })
+		maps.DeleteFunc(i.issuers, func(at issuerScope, _ map[string]*Issuer) bool { return at.kind == kind })
 	})
 	return c.wake
 }

@@ -371,7 +371,7 @@ func (v issuersSeen) Near(kind resolver.GroupKind, namespace, issuerName string,
 
 func (i *Inventory) near(f fact) string {
 	var names []string
-	for other := range i.issuers[f.place()] {
+	for other := range i.issuers[f.scope()] {
 		names = append(names, strings.Clone(other))
 	}
 	slices.Sort(names)
