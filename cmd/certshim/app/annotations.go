@@ -2,7 +2,6 @@ package app
 
 import (
 	"fmt"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -29,12 +28,12 @@ func newAnnotations(streams Streams) *cobra.Command {
 func printAnnotations(streams Streams, format string) error {
 	switch format {
 	case formatTable:
-		table := tabwriter.NewWriter(streams.Out, 0, 0, 2, ' ', 0)
-		row(table, "KEY", "FIELD", "EXAMPLE", "VALUE")
+		all := table{w: streams.Out}
+		all.row("KEY", "FIELD", "EXAMPLE", "VALUE")
 		for _, r := range annotations.Table() {
-			row(table, r.Key, string(r.Field), r.Example, r.Grammar)
+			all.row(r.Key, string(r.Field), r.Example, r.Grammar)
 		}
-		return table.Flush()
+		return all.flush()
 	case formatJSON:
 		return writeJSON(streams.Out, annotations.Table())
 	case formatYAML:

@@ -95,3 +95,25 @@ func TestColourOnlyAddsItsOwnSequences(t *testing.T) {
 		}
 	}
 }
+
+// The list of issuers has its colours in the same way: what is installed, what isn't, and where not all
+// issuers are ready.
+func TestIssuersInColour(t *testing.T) {
+	_, cluster := serveDocuments(t, someIssuers)
+	plain, _, _ := run(t, nil, "issuers", cluster, "--color=never")
+	coloured, _, exit := run(t, nil, "issuers", cluster, "--color=always")
+	if got := ours.ReplaceAllString(coloured, "$1"); exit != 0 || got != plain {
+		t.Errorf("exit status %d, got %q, want %q", exit, got, plain)
+	}
+	for _, want := range []string{
+		" Namespaced  \x1b[32myes\x1b[0m        2        \x1b[33m1\x1b[0m      0 ",
+		" Cluster     \x1b[32myes\x1b[0m        1        1      0 ", "\x1b[2mno\x1b[0m         -        -      0 ",
+	} {
+		if !strings.Contains(coloured, want) {
+			t.Errorf("no %q in the list", want)
+		}
+	}
+	if data, _, _ := run(t, nil, "issuers", cluster, "--color=always", "-o", "yaml"); strings.Contains(data, "\x1b") {
+		t.Errorf("data has colour: %q", data)
+	}
+}

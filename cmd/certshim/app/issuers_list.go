@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"text/tabwriter"
 
 	"github.com/certshim/certshim/inventory"
 	"github.com/certshim/certshim/resolver"
@@ -46,22 +45,48 @@ func (o *issuersOptions) printAll(ctx context.Context) error {
 	case formatYAML:
 		return writeYAML(o.streams.Out, kinds)
 	}
-	table := tabwriter.NewWriter(o.streams.Out, 0, 0, 2, ' ', 0)
-	row(table, "TYPE", "KIND", "GROUP", "SCOPE", "INSTALLED", "ISSUERS", "READY", "CERTIFICATES", "FROM")
-	for _, k := range kinds {
-		row(table, k.Type, k.Kind, k.Group, string(k.Scope), yesNo(k.Installed), number(k.Issuers), number(k.Ready), number(k.Certificates), k.From)
+	list := table{w: o.streams.Out}
+	list.row("TYPE", "KIND", "GROUP", "SCOPE", "INSTALLED", "ISSUERS", "READY", "CERTIFICATES", "FROM")
+	if hasColour(o.colour, o.streams.Out) {
+		list.paint = issuersColour
 	}
-	return table.Flush()
+	for _, k := range kinds {
+		list.row(k.Type, k.Kind, k.Group, string(k.Scope), yesNo(k.Installed), number(k.Issuers), number(k.Ready), number(k.Certificates), k.From)
+	}
+	return list.flush()
 }
+
+// The columns of the list that have a colour.
+const (
+	installedColumn = 4
+	issuersColumn   = 5
+	readyColumn     = 6
+)
+
+// issuersColour tells the kinds that the cluster has from the others, and those that have issuers which
+// aren't ready.
+func issuersColour(row []string, column int) colour {
+	switch {
+	case column == installedColumn && row[column] == yes:
+		return green
+	case column == installedColumn && row[column] == no:
+		return dim
+	case column == readyColumn && row[installedColumn] == yes && row[column] != row[issuersColumn]:
+		return yellow
+	}
+	return plain
+}
+
+const yes, no = "yes", "no"
 
 func yesNo(value *bool) string {
 	switch {
 	case value == nil:
 		return "-"
 	case *value:
-		return "yes"
+		return yes
 	}
-	return "no"
+	return no
 }
 
 func number(value *int) string {

@@ -71,7 +71,17 @@ func (o *issuersOptions) rolesNamed(ctx context.Context, words []string) ([]role
 			roles = append(roles, roleOfKind(kind.Group, kind.Resource))
 		}
 	}
-	return slices.CompactFunc(roles, func(a, b role) bool { return a.name == b.name }), failed
+	return eachOnce(roles), failed
+}
+
+func eachOnce(roles []role) []role {
+	var once []role
+	for _, one := range roles {
+		if !slices.ContainsFunc(once, func(other role) bool { return other.name == one.name }) {
+			once = append(once, one)
+		}
+	}
+	return once
 }
 
 // isKindOf says whether a word names a kind, and not its whole type.

@@ -128,7 +128,7 @@ func newPlanWriter(w io.Writer, format string, noHeaders, coloured bool) planWri
 	case formatReport:
 		return &reportWriter{jsonItems{w: w, indent: "    "}}
 	default:
-		return &tableWriter{w: w, noHeaders: noHeaders, coloured: coloured}
+		return newTableWriter(w, noHeaders, coloured)
 	}
 }
 

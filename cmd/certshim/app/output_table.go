@@ -1,12 +1,8 @@
 package app
 
 import (
-	"bytes"
-	"cmp"
 	"fmt"
 	"io"
-	"strings"
-	"unicode/utf8"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -15,19 +11,27 @@ import (
 )
 
 // tableWriter has a row for each Certificate, and one for each source that has a problem and no
-// Certificate. A source that asks for nothing has none. It keeps the rows until all widths are
-// known.
+// Certificate. A source that asks for nothing has none.
 type tableWriter struct {
-	w         io.Writer
+	table
 	noHeaders bool
-	coloured  bool
-	widths    []int
-	// blocks are the rows, their cells ended by tabs; no cell has one.
-	blocks []*bytes.Buffer
 }
 
-// blockSize is how much of the rows is kept in one piece.
-const blockSize = 1 << 20
+// actionColumn is where the action stands.
+const actionColumn = 3
+
+func newTableWriter(w io.Writer, noHeaders, coloured bool) *tableWriter {
+	t := &tableWriter{table{w: w}, noHeaders}
+	if coloured {
+		t.paint = func(row []string, column int) colour {
+			if column == actionColumn {
+				return actionColour(row[column])
+			}
+			return plain
+		}
+	}
+	return t
+}
 
 func (t *tableWriter) write(one planned) error {
 	if len(t.blocks) == 0 && !t.noHeaders && one.shows() {
@@ -43,58 +47,7 @@ func (t *tableWriter) write(one planned) error {
 	return nil
 }
 
-// row keeps cells that are safe on a terminal.
-func (t *tableWriter) row(cells ...string) {
-	if last := len(t.blocks) - 1; last < 0 || t.blocks[last].Len() > blockSize {
-		t.blocks = append(t.blocks, &bytes.Buffer{})
-	}
-	block := t.blocks[len(t.blocks)-1]
-	for i, cell := range cells {
-		cell = printable(cmp.Or(cell, "-"))
-		if i == len(t.widths) {
-			t.widths = append(t.widths, 0)
-		}
-		t.widths[i] = max(t.widths[i], utf8.RuneCountInString(cell))
-		block.WriteString(cell + "\t")
-	}
-	block.WriteByte('\n')
-}
-
-func (t *tableWriter) close(*plan) error {
-	for _, block := range t.blocks {
-		for line := range strings.Lines(block.String()) {
-			if err := t.print(strings.Split(strings.TrimSuffix(line, "\t\n"), "\t")); err != nil {
-				return fmt.Errorf("write the table: %w", err)
-			}
-		}
-		block.Reset()
-	}
-	return nil
-}
-
-// print writes a row, its columns two blanks apart.
-func (t *tableWriter) print(cells []string) error {
-	var b strings.Builder
-	for i, cell := range cells {
-		b.WriteString(t.paint(i, cell))
-		if i < len(cells)-1 {
-			b.WriteString(strings.Repeat(" ", t.widths[i]+2-utf8.RuneCountInString(cell)))
-		}
-	}
-	_, err := fmt.Fprintln(t.w, b.String())
-	return err
-}
-
-// actionColumn is where the action stands.
-const actionColumn = 3
-
-// paint colours an action. The escape sequences don't count for the width of the column.
-func (t *tableWriter) paint(column int, cell string) string {
-	if !t.coloured || column != actionColumn {
-		return cell
-	}
-	return actionColour(cell).paint(cell)
-}
+func (t *tableWriter) close(*plan) error { return t.flush() }
 
 // shows says whether the table has a row of the source.
 func (one planned) shows() bool {
@@ -142,13 +95,4 @@ func reason(c certificate.Decision) string {
 		return c.Reason + " (reissue: " + string(c.Reissue) + ")"
 	}
 	return c.Reason
-}
-
-// row writes cells that are safe on a terminal; tabwriter keeps the first error itself.
-func row(table io.Writer, cells ...string) {
-	safe := make([]string, len(cells))
-	for i, cell := range cells {
-		safe[i] = printable(cmp.Or(cell, "-"))
-	}
-	_, _ = fmt.Fprintln(table, strings.Join(safe, "\t"))
 }
