@@ -22,6 +22,8 @@ type documents struct {
 	// namespace of objects that have none.
 	namespace string
 	policy    *certshim.Policy
+	// ignoreOther leaves out what isn't an object yet, since something fills it in.
+	ignoreOther bool
 	// definitions are the CRDs.
 	definitions []map[string]any
 	// strange are issuers, by their names, of kinds that nobody declares.
@@ -46,13 +48,17 @@ func (d *documents) add(document manifest.Document) (replaced bool, err error) {
 	}
 	object := document.Object
 	kind := resolver.GroupKind(object.GroupVersionKind().GroupKind())
+	if d.ignoreOther && d.reads(object) && hasPlaceholder(object) {
+		d.ignored.count(object.GetAPIVersion() + " " + object.GetKind() + " " + withPlaceholder)
+		return false, nil
+	}
 	if reader, isSource := d.policy.Kinds.Lookup(kind.Group, kind.Kind); isSource {
 		return d.addSource(reader, document)
 	}
 	d.faults = append(d.faults, unknownFields(document)...)
 	switch kind {
 	case inventory.CertificateKind():
-		d.keyOf(source.GroupKind(kind), object) // gives it its namespace
+		d.setNamespace(object)
 		d.noteRequest(object)
 		return d.addNamed(kind, d.WholeCertificates(), object, document.At)
 	case inventory.NamespaceKind():
@@ -75,6 +81,13 @@ func (d *documents) add(document manifest.Document) (replaced bool, err error) {
 	return false, nil
 }
 
+// reads says whether a plan has Certificates for an object, or whether it is one.
+func (d *documents) reads(object *unstructured.Unstructured) bool {
+	kind := object.GroupVersionKind().GroupKind()
+	_, isSource := d.policy.Kinds.Lookup(kind.Group, kind.Kind)
+	return isSource || resolver.GroupKind(kind) == inventory.CertificateKind()
+}
+
 func (d *documents) ignore(object *unstructured.Unstructured) {
 	d.ignored.count(strings.TrimSpace(object.GetAPIVersion() + " " + object.GetKind()))
 }
@@ -82,13 +95,14 @@ func (d *documents) ignore(object *unstructured.Unstructured) {
 // addSource takes a source in, under a name of its own if the server is to make one.
 func (d *documents) addSource(reader source.Kind, document manifest.Document) (replaced bool, err error) {
 	kind, object := source.GroupKindOf(reader), document.Object
+	d.setNamespace(object)
 	if object.GetName() == "" && object.GetGenerateName() != "" {
 		object.SetName(object.GetGenerateName() + "*")
 		for n := 2; d.isKnown(kind, object); n++ {
 			object.SetName(fmt.Sprintf("%s*(%d)", object.GetGenerateName(), n))
 		}
 	}
-	key := d.keyOf(kind, object)
+	key := keyOf(kind, object)
 	// The inventory drops fields that no decision reads, so look at them first.
 	unknown, hosts := unknownFields(document), []located(nil)
 	if isIngress(kind) {
@@ -111,16 +125,19 @@ func (d *documents) addSource(reader source.Kind, document manifest.Document) (r
 	return replaced, err
 }
 
-// keyOf names the object of a document, in the namespace that kubectl would give it.
-func (d *documents) keyOf(kind source.GroupKind, object *unstructured.Unstructured) inventory.Key {
+// setNamespace puts an object of a namespaced kind where kubectl would put it.
+func (d *documents) setNamespace(object *unstructured.Unstructured) {
 	if object.GetNamespace() == "" {
 		object.SetNamespace(d.namespace)
 	}
+}
+
+func keyOf(kind source.GroupKind, object *unstructured.Unstructured) inventory.Key {
 	return inventory.NewKey(kind, object.GetNamespace(), object.GetName())
 }
 
 func (d *documents) isKnown(kind source.GroupKind, object *unstructured.Unstructured) bool {
-	_, is := d.places[d.keyOf(kind, object)]
+	_, is := d.places[keyOf(kind, object)]
 	return is
 }
 
@@ -129,7 +146,7 @@ func (d *documents) addNamed(kind resolver.GroupKind, intake inventory.Intake, o
 	if object.GetName() == "" {
 		return false, errors.New("metadata.name is missing")
 	}
-	key := d.keyOf(source.GroupKind(kind), object)
+	key := keyOf(source.GroupKind(kind), object)
 	_, replaced = d.places[key]
 	d.places[key] = at
 	if d.Watches(key.Namespace()) {
@@ -156,11 +173,10 @@ func addServerLabel(namespace *unstructured.Unstructured) {
 }
 
 func (d *documents) addIssuer(kind resolver.GroupKind, known *resolver.Known, scope resolver.Scope, object *unstructured.Unstructured) error {
-	switch {
-	case scope == resolver.Cluster:
+	if scope == resolver.Cluster {
 		object.SetNamespace("")
-	case object.GetNamespace() == "":
-		object.SetNamespace(d.namespace)
+	} else {
+		d.setNamespace(object)
 	}
 	d.noteACME(kind, object)
 	return put(d.Issuers(kind, known, resolver.ObserveNone, nil), object)

@@ -112,7 +112,8 @@ func isIngress(kind source.GroupKind) bool {
 // it. If a name occurs twice, the last one counts.
 func (d *documents) addSecret(document manifest.Document) {
 	object := document.Object
-	key := d.keyOf(secretKind(), object)
+	d.setNamespace(object)
+	key := keyOf(secretKind(), object)
 	delete(d.secrets, key)
 	_, annotated := object.GetAnnotations()[annotations.Prefix+"certificate-name"]
 	_, labelled := object.GetLabels()["controller.cert-manager.io/fao"]

@@ -20,6 +20,9 @@ type input struct {
 	paths     []string
 	recursive bool
 	stdin     io.Reader
+	// withoutPatches leaves out the patches of Kustomizations, and patches counts them.
+	withoutPatches bool
+	patches        int
 	// values counts what was read so far, empty lists included.
 	values int
 }
@@ -92,7 +95,7 @@ func (in *input) matches(pattern string) ([]string, error) {
 
 // folder gives the manifests in it: of its subfolders too with -R.
 func (in *input) folder(path string) ([]string, error) {
-	var files []string
+	var files, kustomizations []string
 	deeper := false
 	err := filepath.WalkDir(path, func(name string, entry fs.DirEntry, err error) error {
 		switch {
@@ -101,11 +104,21 @@ func (in *input) folder(path string) ([]string, error) {
 		case entry.IsDir() && name != path && !in.recursive:
 			deeper = true
 			return fs.SkipDir
-		case !entry.IsDir() && isManifest(name):
+		case entry.IsDir():
+			return nil
+		}
+		if isManifest(name) {
 			files = append(files, name)
+		}
+		if isKustomization(name) {
+			kustomizations = append(kustomizations, name)
 		}
 		return nil
 	})
+	if in.withoutPatches {
+		rest, patches := withoutPatches(files, kustomizations)
+		files, in.patches = rest, in.patches+patches
+	}
 	switch {
 	case err != nil:
 		return files, fmt.Errorf("read -f %s: %w", path, err)

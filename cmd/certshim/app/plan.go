@@ -77,7 +77,7 @@ they are there.
 	o.settings = newSettings(flags, bindPolicy)
 	flags.StringSliceVarP(&o.input.paths, "filename", "f", nil, "files, folders, patterns, or - for standard input")
 	flags.BoolVarP(&o.input.recursive, "recursive", "R", false, "read the subfolders of -f too")
-	flags.BoolVar(&o.ignoreOther, "ignore-other", false, "with -f, leave out what isn't YAML or has no apiVersion and kind, such as values files")
+	flags.BoolVar(&o.ignoreOther, "ignore-other", false, "with -f, leave out what isn't YAML or has no apiVersion and kind, such as values files, Kustomize's patches, and what has placeholders")
 	flags.StringVarP(&o.namespace, "namespace", "n", "", "namespace to look at; with -f, the one of objects that have none")
 	flags.BoolVarP(&o.allNamespaces, "all-namespaces", "A", false, "look at all namespaces of the cluster")
 	flags.StringVarP(&o.selector, "selector", "l", "", "look at sources with these labels")

@@ -17,7 +17,8 @@ import (
 func (o *planOptions) readInput(ctx context.Context) (*planInventory, error) {
 	limitGarbage() // a large input is mostly garbage once it is read
 	d := newDocuments(o.policy, o.configuration, cmp.Or(o.namespace, metav1.NamespaceDefault))
-	d.labels = o.labels
+	d.labels, d.ignoreOther = o.labels, o.ignoreOther
+	o.input.withoutPatches = o.ignoreOther
 	o.input.each(ctx, func(document manifest.Document, err error) {
 		if ctx.Err() == nil {
 			o.take(d, document, err)
@@ -26,6 +27,7 @@ func (o *planOptions) readInput(ctx context.Context) (*planInventory, error) {
 	if ctx.Err() != nil {
 		return nil, stopped(ctx)
 	}
+	d.ignored.add(kustomizePatch, o.input.patches)
 	if o.input.values == 0 && !o.unreadable {
 		return nil, errors.New("there is no document in the input: nothing was read")
 	}
@@ -42,8 +44,10 @@ func (o *planOptions) take(known *documents, d manifest.Document, err error) {
 		o.takeBroken(known, err)
 		return
 	}
-	for _, w := range d.Warnings {
-		printLine(o.streams.ErrOut, "warning: "+w.Error())
+	if !o.ignoreOther || known.reads(d.Object) {
+		for _, w := range d.Warnings {
+			printLine(o.streams.ErrOut, "warning: "+w.Error())
+		}
 	}
 	replaced, err := known.add(d)
 	named := strings.TrimSpace(d.Object.GetKind() + " " + d.Object.GetName())
@@ -56,8 +60,12 @@ func (o *planOptions) take(known *documents, d manifest.Document, err error) {
 	}
 }
 
-// notAnObject is how documents that are none are counted.
-const notAnObject = "not a Kubernetes object"
+// How documents are counted that --ignore-other leaves out.
+const (
+	notAnObject     = "not a Kubernetes object"
+	kustomizePatch  = "Kustomize patch"
+	withPlaceholder = "with placeholders"
+)
 
 // takeBroken says what can't be read, or with --ignore-other counts it where it may be meant for
 // something else.

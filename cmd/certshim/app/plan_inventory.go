@@ -50,9 +50,13 @@ type ignored struct {
 	Kinds     map[string]int `json:"kinds"`
 }
 
-func (i *ignored) count(kind string) {
-	i.Documents++
-	i.Kinds[kind]++
+func (i *ignored) count(kind string) { i.add(kind, 1) }
+
+func (i *ignored) add(kind string, n int) {
+	if n > 0 {
+		i.Documents += n
+		i.Kinds[kind] += n
+	}
 }
 
 // newPlanInventory returns an empty one. As in the controller, nothing is known outside of the namespaces that the

@@ -281,3 +281,14 @@ func quoteHint(value any) string {
 	}
 	return ": put it in quotes"
 }
+
+// Mapping reads text that is one document and holds a mapping, which need not be an object. It is nil
+// for any other.
+func Mapping(content []byte) map[string]any {
+	values := chunk{line: 1, text: content}.skipBlank().values()
+	if len(values) != 1 || values[0].err != nil {
+		return nil
+	}
+	mapping, _ := values[0].content.(map[string]any)
+	return mapping
+}
