@@ -57,25 +57,33 @@ func (c *Controller) execute(ctx context.Context, look *inventory.Look, ref sour
 			return r
 		}
 	}
-	changed, err := c.send(ctx, look, d)
+	version, changed, err := c.send(ctx, look, d)
 	r := c.judge(look.Key(), d, err)
-	switch {
-	case !r.written:
-	case changed:
-		c.wrote(ref, d)
-	default:
-		c.sayVain(ctx, ref, d, time.Now())
+	if r.written {
+		c.wrote(ctx, ref, d, version, changed)
 	}
 	return r
 }
 
-// wrote notes a write that was made, and tells of it.
-func (c *Controller) wrote(ref source.Ref, d certificate.Decision) {
+// wrote notes a write that was made, and tells of it. One that changed nothing, and one that puts
+// fields back, may have been undone by admission.
+func (c *Controller) wrote(ctx context.Context, ref source.Ref, d certificate.Decision, version string, changed bool) {
+	now := time.Now()
+	putsBack := len(d.PutBack) > 0
+	if putsBack {
+		c.disputes.wasPutBack(d.Guard.UID, now)
+	}
+	if putsBack || !changed {
+		d.PutBack = c.sayVain(ctx, ref, d, version, now)
+	}
+	if !changed || putsBack && len(d.PutBack) == 0 {
+		return
+	}
 	if d.Action == certificate.Create {
-		c.creates.made(ref.UID, d.Name, time.Now())
+		c.creates.made(ref.UID, d.Name, now)
 	}
 	c.say(ref, d)
-	c.sayPutBack(ref, d, time.Now())
+	c.sayPutBack(ref, d, now)
 }
 
 // writes says whether a decision leads to a request.
@@ -118,39 +126,36 @@ func nameOf(d certificate.Decision) types.NamespacedName {
 	return types.NamespacedName{Namespace: d.Namespace, Name: d.Name}
 }
 
-// send is the only place from which Certificates are written. It says whether that changed
-// anything.
-func (c *Controller) send(ctx context.Context, look *inventory.Look, d certificate.Decision) (changed bool, err error) {
+// send is the only place from which Certificates are written. It gives the resourceVersion that an
+// apply left, and says whether anything changed.
+func (c *Controller) send(ctx context.Context, look *inventory.Look, d certificate.Decision) (version string, changed bool, err error) {
 	guard, name, before := d.Guard, nameOf(d), d.Version
-	if len(d.PutBack) > 0 {
-		c.disputes.tries(guard.UID, time.Now())
-	}
 	switch {
 	case d.Action == certificate.Delete:
-		return true, c.count(string(d.Action), c.writer.Delete(ctx, name, guard))
+		return "", true, c.count(string(d.Action), c.writer.Delete(ctx, name, guard))
 	case d.Action == certificate.Create:
 		guard = cluster.CreateOnly()
 	case d.TakeOver != nil:
-		version, err := c.writer.Patch(ctx, name, d.TakeOver)
+		version, err = c.writer.Patch(ctx, name, d.TakeOver)
 		if c.count(takeOver, err) != nil {
-			return false, err
+			return "", false, err
 		}
 		c.inventory.Wrote(name, guard.UID, version)
 		if d.Unchanged {
-			return true, nil
+			return version, true, nil
 		}
 		guard.ResourceVersion, before = version, version
 	}
 	look.Expect(name, d.Want, time.Now())
-	version, err := c.writer.Apply(ctx, name, d.Config, guard, d.Force)
+	version, err = c.writer.Apply(ctx, name, d.Config, guard, d.Force)
 	if c.count(string(d.Action), err) != nil {
 		c.inventory.ExpectNothing(name)
-		return false, err
+		return "", false, err
 	}
 	if guard.UID != "" {
 		c.inventory.Wrote(name, guard.UID, version)
 	}
-	return version == "" || version != before, nil
+	return version, version == "" || version != before, nil
 }
 
 func (c *Controller) count(action string, err error) error {

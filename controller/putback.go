@@ -2,9 +2,12 @@ package controller
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"sync"
 	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/certshim/certshim/certificate"
 	"github.com/certshim/certshim/problem"
@@ -43,7 +46,7 @@ type dispute struct {
 	last time.Time
 }
 
-// vainApply is an apply after which the Certificate was as before.
+// vainApply is an apply after which the Certificate had other values than it was to have.
 type vainApply struct {
 	want, have certificate.Digest
 	at         time.Time
@@ -83,8 +86,8 @@ func (d *dispute) due(now time.Time) time.Duration {
 	return max(0, d.putBack[n-1].Add(putBackInterval).Sub(now))
 }
 
-// tries notes that fields of a Certificate are being put back.
-func (d *disputes) tries(uid string, now time.Time) {
+// wasPutBack notes that fields of a Certificate were put back.
+func (d *disputes) wasPutBack(uid string, now time.Time) {
 	d.lock.Lock()
 	defer d.lock.Unlock()
 	known := d.make(uid, now)
@@ -94,11 +97,11 @@ func (d *disputes) tries(uid string, now time.Time) {
 	}
 }
 
-// inVain notes that an apply had no effect.
-func (d *disputes) inVain(decision certificate.Decision, now time.Time) {
+// inVain notes that an apply had no effect, or not all of it, and what the Certificate has after it.
+func (d *disputes) inVain(uid string, want, have certificate.Digest, now time.Time) {
 	d.lock.Lock()
 	defer d.lock.Unlock()
-	d.make(decision.Guard.UID, now).vain = &vainApply{want: decision.Want, have: decision.Have, at: now}
+	d.make(uid, now).vain = &vainApply{want: want, have: have, at: now}
 }
 
 // isNews reports whether a change is to be reported: it wasn't within the last hour.
@@ -137,19 +140,21 @@ func (c *Controller) sayPutBack(ref source.Ref, d certificate.Decision, now time
 }
 
 // sayVain reports the fields that don't have the value that was just applied, because admission has
-// changed them. If all have it, the Certificate was as wanted before.
-func (c *Controller) sayVain(ctx context.Context, ref source.Ref, d certificate.Decision, now time.Time) {
+// changed them. If all have it, the Certificate is as wanted; if it has another resourceVersion than
+// the apply left, who changed it can't be known. It returns the fields that were put back in fact.
+func (c *Controller) sayVain(ctx context.Context, ref source.Ref, d certificate.Decision, version string, now time.Time) []certificate.PutBack {
 	c.metrics.liveReads.Inc()
 	live, err := c.writer.Get(ctx, nameOf(d))
-	if err != nil {
-		return
+	if err != nil || (&unstructured.Unstructured{Object: live}).GetResourceVersion() != version {
+		return d.PutBack
 	}
 	changed, p := certificate.ChangedOnAdmission(d.Config, live)
 	if len(changed) == 0 {
-		return
+		return d.PutBack
 	}
-	c.disputes.inVain(d, now)
+	c.disputes.inVain(d.Guard.UID, d.Want, certificate.Observe(live).Have, now)
 	c.warnHourly(ref, d.Guard.UID, certificate.Conflict{Field: strings.Join(changed, " "), Operation: "admission"}, p, now)
+	return slices.DeleteFunc(slices.Clone(d.PutBack), func(p certificate.PutBack) bool { return slices.Contains(changed, p.Field) })
 }
 
 // warnHourly reports a problem that no later look at its source finds, once an hour at most.

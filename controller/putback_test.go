@@ -38,7 +38,7 @@ func TestPutBackSlowsDown(t *testing.T) {
 	try := func() time.Duration {
 		wait, may := d.mayApply(decision, now)
 		if may {
-			d.tries("u", now)
+			d.wasPutBack("u", now)
 		}
 		return wait
 	}
@@ -80,7 +80,7 @@ func TestAPutBackThatWaitsProbesNoWebhook(t *testing.T) {
 	now := time.Now()
 	c.breaker.failed("w", look.Key(), now.Add(-2*firstPause))
 	d := certificate.Decision{Namespace: "shop", Name: "tls", Action: certificate.Apply, Guard: certificate.Guard{UID: "u"}}
-	c.disputes.inVain(d, now)
+	c.disputes.inVain("u", d.Want, d.Have, now)
 	if _, may := c.mayWrite(look, source.Ref{}, d); may {
 		t.Fatal("it may be written")
 	}
@@ -121,7 +121,7 @@ func TestDisputesAreBounded(t *testing.T) {
 	d := newDisputes()
 	for i := range 3 * maxDisputes {
 		uid, now := fmt.Sprint("u", i), noon.Add(time.Duration(i)*time.Second)
-		d.tries(uid, now)
+		d.wasPutBack(uid, now)
 		if len(d.of) > maxDisputes {
 			t.Fatalf("%d Certificates are remembered", len(d.of))
 		}
@@ -130,7 +130,7 @@ func TestDisputesAreBounded(t *testing.T) {
 		d.isNews("u", certificate.Conflict{Field: fmt.Sprint(i)}, noon)
 	}
 	for range 3 * promptPutBacks {
-		d.tries("u", noon)
+		d.wasPutBack("u", noon)
 	}
 	if known := d.of["u"]; len(known.told) > maxDisputedFields || len(known.putBack) > promptPutBacks {
 		t.Errorf("of one Certificate %d changes and %d times are remembered", len(known.told), len(known.putBack))
@@ -138,7 +138,9 @@ func TestDisputesAreBounded(t *testing.T) {
 }
 
 func TestPutBackIsForcedAndTold(t *testing.T) {
-	writer := &script{version: "8"}
+	live := putsBack().Config
+	live["metadata"].(map[string]any)["resourceVersion"] = "8"
+	writer := &script{version: "8", live: live}
 	c := newTestController(t, writer)
 	look := lookAt(t, c, see(t, c, ingress(issuer, "tls")))
 	ref := source.Ref{Namespace: "shop", Name: "web", Kind: "Ingress", UID: "s"}
@@ -148,11 +150,60 @@ func TestPutBackIsForcedAndTold(t *testing.T) {
 		}
 		c.inventory.ExpectNothing(nameOfTLS)
 	}
-	if diff := cmp.Diff([]string{"force tls", "force tls"}, writer.requests); diff != "" {
+	if diff := cmp.Diff([]string{"force tls", "get tls", "force tls", "get tls"}, writer.requests); diff != "" {
 		t.Errorf("requests (-want +got):\n%s", diff)
 	}
 	if got := toldOf(c, problem.EditPutBack); got != 1 {
 		t.Errorf("told %v times", got)
+	}
+	if l, found := c.recorder.normals.take(); !found || l.reason != updatedReason {
+		t.Error("no Event tells of the update")
+	}
+}
+
+// What is put back and what admission then gives another value isn't told as put back: the apply took
+// the field from its holder, and set no value.
+func TestPutBackThatAdmissionUndoes(t *testing.T) {
+	decision := putsBack()
+	decision.Config["spec"].(map[string]any)["commonName"] = "a"
+	decision.PutBack = append(decision.PutBack, certificate.PutBack{
+		Conflict: certificate.Conflict{Field: ".spec.commonName", Manager: "kubectl-edit", Operation: "Update"},
+		Problem:  problem.Problem{Severity: problem.Warning, Reason: problem.EditPutBack, Message: "it is put back"},
+	})
+	for commonName, want := range map[string]float64{"a": 1, "b": 0} {
+		live := map[string]any{"metadata": map[string]any{"name": "tls", "resourceVersion": "8"}, "spec": map[string]any{"duration": "3h0m0s", "commonName": commonName}}
+		writer := &script{version: "8", live: live}
+		c := newTestController(t, writer)
+		look := lookAt(t, c, see(t, c, ingress(issuer, "tls")))
+		for range 2 {
+			c.execute(t.Context(), look, source.Ref{Namespace: "shop", Name: "web"}, decision)
+			c.inventory.ExpectNothing(nameOfTLS)
+		}
+		if diff := cmp.Diff([]string{"force tls", "get tls"}, writer.requests); diff != "" {
+			t.Errorf("common name %s: requests (-want +got):\n%s", commonName, diff)
+		}
+		if admitted, putBack := toldOf(c, problem.ChangedOnAdmission), toldOf(c, problem.EditPutBack); admitted != 1 || putBack != want {
+			t.Errorf("common name %s: told %v times of admission, and %v times of what is put back", commonName, admitted, putBack)
+		}
+		if _, found := c.recorder.normals.take(); found != (want > 0) {
+			t.Errorf("common name %s: an update is told: %v", commonName, found)
+		}
+	}
+}
+
+// Somebody who edits again before that was read is no admission.
+func TestPutBackThatSomebodyUndoes(t *testing.T) {
+	live := map[string]any{"metadata": map[string]any{"name": "tls", "resourceVersion": "9"}, "spec": map[string]any{"duration": "3h0m0s"}}
+	c := newTestController(t, &script{version: "8", live: live})
+	look := lookAt(t, c, see(t, c, ingress(issuer, "tls")))
+	c.execute(t.Context(), look, source.Ref{Namespace: "shop", Name: "web"}, putsBack())
+	if admitted, putBack := toldOf(c, problem.ChangedOnAdmission), toldOf(c, problem.EditPutBack); admitted != 0 || putBack != 1 {
+		t.Errorf("told %v times of admission, and %v times of what is put back", admitted, putBack)
+	}
+	again := putsBack()
+	again.Have = certificate.Observe(live).Have
+	if wait, may := c.disputes.mayApply(again, time.Now()); !may {
+		t.Errorf("it isn't put back again; wait %s", wait)
 	}
 }
 
@@ -165,6 +216,13 @@ func TestPutBackOfWhatChangedMeanwhile(t *testing.T) {
 	if r := c.execute(t.Context(), look, source.Ref{}, putsBack()); r.answer != "outdated" {
 		t.Errorf("the answer is taken as %q", r.answer)
 	}
+	for range 3 * promptPutBacks {
+		c.inventory.ExpectNothing(nameOfTLS)
+		writer.answers = append(writer.answers, outdated)
+		if r := c.execute(t.Context(), look, source.Ref{}, putsBack()); r.held {
+			t.Fatal("what wasn't put back counts as put back")
+		}
+	}
 	if got := toldOf(c, problem.EditPutBack); got != 0 {
 		t.Errorf("told %v times", got)
 	}
@@ -174,12 +232,12 @@ func TestPutBackOfWhatChangedMeanwhile(t *testing.T) {
 // admission gave a field another value: that is told once, and not tried again until something
 // changes.
 func TestApplyInVain(t *testing.T) {
-	live := map[string]any{"metadata": map[string]any{"name": "tls"}, "spec": map[string]any{"duration": "3h0m0s"}}
+	live := map[string]any{"metadata": map[string]any{"name": "tls", "resourceVersion": "7"}, "spec": map[string]any{"duration": "3h0m0s"}}
 	writer := &script{version: "7", live: live}
 	c := newTestController(t, writer)
 	look := lookAt(t, c, see(t, c, ingress(issuer, "tls")))
 	decision := putsBack()
-	decision.PutBack, decision.Force, decision.Want, decision.Have = nil, false, certificate.Digest{Sum: 1}, certificate.Digest{Sum: 2}
+	decision.PutBack, decision.Force, decision.Want, decision.Have = nil, false, certificate.Digest{Sum: 1}, certificate.Digest{}
 	execute := func() {
 		t.Helper()
 		if r := c.execute(t.Context(), look, source.Ref{Namespace: "shop", Name: "web"}, decision); r.err != nil || r.after != 0 {

@@ -132,11 +132,12 @@ func onlyCertshimHolds(now, made *unstructured.Unstructured) bool {
 }
 
 // updateAs changes a Certificate as another field manager, without applying it.
-func (d *deployed) updateAs(t *testing.T, namespace, name, manager, patch string) {
+func (d *deployed) updateAs(t *testing.T, namespace, name, manager, patch string) *unstructured.Unstructured {
 	t.Helper()
-	_, err := d.Dynamic.Resource(cluster.Certificates()).Namespace(namespace).Patch(
+	updated, err := d.Dynamic.Resource(cluster.Certificates()).Namespace(namespace).Patch(
 		t.Context(), name, types.MergePatchType, []byte(patch), metav1.PatchOptions{FieldManager: manager})
 	if err != nil {
 		t.Fatalf("patch Certificate %s: %v", name, err)
 	}
+	return updated
 }
