@@ -26,9 +26,11 @@ func TestEqualNamesHaveOneForm(t *testing.T) {
 			names.URI, []string{"spiffe://example.com/ns/Shop", "SPIFFE://Example.com/ns/Shop"},
 			[]string{"spiffe://example.com/ns/shop", "spiffe://example.com", "urn:example.com/ns/Shop", "spiffe"},
 		},
-		"URI with a user": {names.URI, []string{"https://Me@example.com?Q", "HTTPS://Me@EXAMPLE.com?Q"}, []string{"https://me@example.com?Q", "https://Me@example.com?q"}},
-		"URN":             {names.URI, []string{"URN:Example:A", "urn:Example:A"}, []string{"urn:example:A"}},
-		"exact":           {names.Exact, []string{"A"}, []string{"a"}},
+		"URI with a user":  {names.URI, []string{"https://Me@example.com?Q", "HTTPS://Me@EXAMPLE.com?Q"}, []string{"https://me@example.com?Q", "https://Me@example.com?q"}},
+		"the last letter":  {names.DNS, []string{"z", "Z"}, []string{"["}},
+		"a URI of no host": {names.URI, []string{"file:///Etc", "FILE:///Etc"}, []string{"file:///etc"}},
+		"URN":              {names.URI, []string{"URN:Example:A", "urn:Example:A"}, []string{"urn:example:A"}},
+		"exact":            {names.Exact, []string{"A"}, []string{"a"}},
 	} {
 		for _, name := range tt.equal {
 			if got, want := tt.form(name), tt.form(tt.equal[0]); got != want {
@@ -90,6 +92,7 @@ func TestCommonNameIsSpeltAsItsEqual(t *testing.T) {
 	dns, ips := []string{"x.example.com", "api.example.com"}, []string{"2001:0db8::1", "::ffff:192.0.2.1"}
 	for name, want := range map[string]string{
 		"API.example.com":     "api.example.com",
+		"X.example.com":       "x.example.com",
 		"other.Example.com":   "other.Example.com",
 		"2001:0db8::1":        "2001:db8::1",
 		"192.0.2.1":           "192.0.2.1",
@@ -99,6 +102,25 @@ func TestCommonNameIsSpeltAsItsEqual(t *testing.T) {
 	} {
 		if got := names.Common(name, dns, ips); got != want {
 			t.Errorf("%q is written as %q, want %q", name, got, want)
+		}
+	}
+}
+
+func TestIsIP(t *testing.T) {
+	for name, want := range map[string]bool{
+		"192.0.2.0": true, "192.0.2.9": true, "::1": true, "::a": true, "fe80::a": true, "2001:db8::": true,
+		"": false, "a.example.com": false, "host9": false, "a:b": false, "192.0.2.1/24": false,
+	} {
+		if got := names.IsIP(name); got != want {
+			t.Errorf("%q: %v, want %v", name, got, want)
+		}
+	}
+}
+
+func TestWildcard(t *testing.T) {
+	for name, want := range map[string]string{"a.example.com": "*.example.com", "*.example.com": "*.example.com", "localhost": ""} {
+		if got := names.Wildcard(name); got != want {
+			t.Errorf("%q: %q, want %q", name, got, want)
 		}
 	}
 }
