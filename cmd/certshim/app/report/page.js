@@ -9,11 +9,18 @@
   const $ = (id) => document.getElementById(id);
   const raw = JSON.parse($("data").textContent);
   $("data").remove();
-  const strings = [""], writers = [], shapes = [], fields = [];
-
-  const add = (to, from = []) => { for (const item of from) to.push(item); };
-  const numbers = ([row, ...added]) => {
-    [strings, writers, shapes, fields].forEach((table, i) => add(table, added[i]));
+  const strings = [""], writers = [], shapes = [];
+  const fieldShape = [], fieldLive = [], fieldWanted = [];
+  const add = (to, from) => { for (const item of from) to.push(item); };
+  const numbers = ([row, newStrings = [], newWriters = [], newShapes = [], newFields = []]) => {
+    add(strings, newStrings);
+    add(writers, newWriters);
+    add(shapes, newShapes);
+    for (const [s, live, wanted = live] of newFields) {
+      fieldShape.push(s);
+      fieldLive.push(live);
+      fieldWanted.push(wanted);
+    }
     return row;
   };
   const certificates = raw.certificates.map(numbers);
@@ -27,9 +34,11 @@
 
   const ofCertificate = (c) => `${strings[c[NAMESPACE]]}/${strings[c[NAME]]}`;
   const nameOf = (c) => (c[NAMESPACE] ? ofCertificate(c) : strings[c[NAME]]);
-  const fieldsOf = (c) => c.slice(FIRST + ENTRY * c[ENTRIES]).map((n) => fields[n]);
-  const shapeOf = (field) => shapes[field[0]];
-  const wanted = (field) => strings[field.at(-1)];
+  const firstField = (c) => FIRST + ENTRY * c[ENTRIES];
+  const fieldsOf = (c) => c.slice(firstField(c));
+  const shapeOf = (field) => shapes[fieldShape[field]];
+  const live = (field) => strings[fieldLive[field]];
+  const wanted = (field) => strings[fieldWanted[field]];
   const pathOf = (shape) => {
     const [group, name] = [strings[shape[GROUP]], strings[shape[FIELD]]];
     return group && !name.startsWith("[") ? `${group}.${name}` : group + name;
@@ -59,16 +68,21 @@
   const toneOf = (word) => tones[word] ?? "note";
   const countsOf = (c) => {
     const counts = new Map(order.map((name) => [name, 0]));
-    for (let i = FIRST + ENTRY * c[ENTRIES]; i < c.length; i++) {
-      const verdict = strings[shapes[fields[c[i]][0]][VERDICT]];
+    for (const f of fieldsOf(c)) {
+      const verdict = strings[shapeOf(f)[VERDICT]];
       if (verdict) counts.set(verdict, counts.get(verdict) + 1);
     }
     if (c[SETTLED]) counts.set("ours", counts.get("ours") + c[SETTLED]);
     return counts;
   };
+  const placeOf = shapes.map((s) => attention.indexOf(strings[s[VERDICT]]));
   const rankOf = (c) => {
-    const counts = countsOf(c);
-    return attention.reduce((rank, name) => rank * 100 + Math.min(counts.get(name), 99), 0);
+    const counts = attention.map(() => 0);
+    for (let i = firstField(c); i < c.length; i++) {
+      const place = placeOf[fieldShape[c[i]]];
+      if (place >= 0) counts[place]++;
+    }
+    return counts.reduce((rank, n) => rank * 100 + Math.min(n, 99), 0);
   };
   const graveFindings = (c) => (findingsOf.get(ofCertificate(c)) ?? []).filter(({ severity }) => severity !== "info").length;
   const all = certificates.map((c, i) => ({ c, level: 1, key: `${i}`, name: nameOf(c), rank: rankOf(c), grave: graveFindings(c) }));
@@ -127,15 +141,16 @@
   let lower;
   const hitsOf = (word) => {
     lower ??= strings.map((text) => text.toLowerCase());
-    const hit = lower.map((text) => text.includes(word));
+    const hit = Uint8Array.from(lower, (text) => text.includes(word));
     const byWriter = writers.map((writer) => writer.some((n) => hit[n]));
-    const byShape = shapes.map((s) =>
+    const byShape = Uint8Array.from(shapes, (s) =>
       hit[s[VERDICT]] || hit[s[NEXT]] || hit[s[FIGHT]] || pathOf(s).toLowerCase().includes(word) || s.slice(HOLDERS).some((n) => byWriter[n]));
-    const byField = fields.map((f) => byShape[f[0]] || hit[f[1]] || hit[f.at(-1)]);
+    const byField = new Uint8Array(fieldShape.length);
+    for (let f = 0; f < byField.length; f++) byField[f] = byShape[fieldShape[f]] | hit[fieldLive[f]] | hit[fieldWanted[f]];
     return (c) => {
       for (let i = NAMESPACE; i <= SOURCE; i++) if (hit[c[i]]) return true;
       if (word.includes("/") && ofCertificate(c).toLowerCase().includes(word)) return true;
-      const first = FIRST + ENTRY * c[ENTRIES];
+      const first = firstField(c);
       for (let i = FIRST; i < first; i += ENTRY) if (byWriter[c[i]]) return true;
       for (let i = first; i < c.length; i++) if (byField[c[i]]) return true;
       return (findingsOf.get(ofCertificate(c)) ?? []).some(({ message }) => message.toLowerCase().includes(word));
@@ -149,10 +164,9 @@
     const byWriter = writers.map(fits);
     const byShape = shapes.map((s) => (!verdict || strings[s[VERDICT]] === verdict) &&
       (cls === "nobody" ? s.length === HOLDERS : (!cls && !manager) || s.slice(HOLDERS).some((n) => byWriter[n])));
-    const byField = fields.map((f) => byShape[f[0]]);
     const settled = (!verdict || verdict === "ours") && (!cls || cls === "certshim") && (!manager || manager === "certshim");
     return (c) => {
-      for (let i = FIRST + ENTRY * c[ENTRIES]; i < c.length; i++) if (byField[c[i]]) return true;
+      for (let i = firstField(c); i < c.length; i++) if (byShape[fieldShape[c[i]]]) return true;
       return settled && c[SETTLED] > 0;
     };
   };
@@ -182,7 +196,7 @@
     }
     return out;
   };
-  const isParent = (row) => row.level === 2 || (row.level === 1 && row.c.length > FIRST + ENTRY * row.c[ENTRIES]);
+  const isParent = (row) => row.level === 2 || (row.level === 1 && row.c.length > firstField(row.c));
   const isOpen = (row) => (row.level === 1 ? open.has(row.key) : !closed.has(row.key));
   const toggle = (row) => {
     const set = row.level === 1 ? open : closed;
@@ -226,7 +240,8 @@
   const holderWords = (list, settled) => {
     const counts = classesOf(list);
     if (settled) counts.set("certshim", (counts.get("certshim") ?? 0) + settled);
-    return [...counts].sort(([, a], [, b]) => b - a).map(([name, n]) => `${n} ${name}`).join(", ");
+    const others = [...counts].sort(([a, m], [b, n]) => (a === "certshim") - (b === "certshim") || n - m);
+    return others.map(([name, n]) => `${n} ${name}`).join(", ");
   };
   const holder = (writer, operation = true) => el("span", { class: `holder c-${slug(strings[writer[CLASS]])}` },
     shape(slug(strings[writer[CLASS]])), ...found(strings[writer[MANAGER]] || '""'),
@@ -267,8 +282,7 @@
   const valueWords = (field) => {
     const how = shapeOf(field)[HOW];
     if (!(how & LIVE)) return how & WANTED ? ["not there, wanted ", ...found(wanted(field))] : ["not there"];
-    const live = found(strings[field[1]]);
-    return how & WANTED && wanted(field) !== strings[field[1]] ? [...live, ", wanted ", ...found(wanted(field))] : live;
+    return how & WANTED && wanted(field) !== live(field) ? [...found(live(field)), ", wanted ", ...found(wanted(field))] : found(live(field));
   };
   const rowElement = (row, i, height) => {
     const element = el("div", {
@@ -409,7 +423,7 @@
   const newest = (a, b) => (a.ago === never) - (b.ago === never) || a.ago - b.ago;
   const timeline = (c) => {
     const out = [];
-    for (let i = FIRST; i < FIRST + ENTRY * c[ENTRIES]; i += ENTRY) {
+    for (let i = FIRST; i < firstField(c); i += ENTRY) {
       const [writer, ago, held, alone, status] = c.slice(i, i + ENTRY);
       const version = strings[writers[writer][VERSION]];
       out.push({ ago, item: [holder(writers[writer]), ` holds ${count(held, "field")}, ${alone} alone`,
@@ -425,7 +439,7 @@
   const fieldDetail = (c, field) => {
     const s = shapeOf(field), how = s[HOW], holders = holdersOf(s);
     const entryTime = (n) => {
-      for (let i = FIRST; i < FIRST + ENTRY * c[ENTRIES]; i += ENTRY) if (c[i] === n) return when(c[i + 1]);
+      for (let i = FIRST; i < firstField(c); i += ENTRY) if (c[i] === n) return when(c[i + 1]);
       return "";
     };
     const verdict = strings[s[VERDICT]];
@@ -433,9 +447,9 @@
       el("h3", {}, el("code", {}, pathOf(s))),
       list([
         ["Verdict", ...(verdict ? [mark(verdict), `: ${verdicts.find(([name]) => name === verdict)?.[1] ?? ""}`] : ["none: no source that owns the Certificate asks for it"])],
-        ["Live", how & LIVE ? el("pre", {}, strings[field[1]]) : "not there"],
+        ["Live", how & LIVE ? el("pre", {}, live(field)) : "not there"],
         ["Wanted", how & WANTED ? el("pre", {}, wanted(field)) : "not asked for"],
-        ["Held by", ...(holders.length ? s.slice(HOLDERS).map((n) => el("div", {}, holder(writers[n]), el("span", { class: "soft" }, ` not after ${entryTime(n)}`))) : [nobody()])],
+        ["Held by", ...(holders.length ? s.slice(HOLDERS).map((n) => el("div", {}, holder(writers[n]), el("span", { class: "soft" }, `; its entry last changed ${entryTime(n)}`))) : [nobody()])],
         ["Should be", s[BY] ? `${strings[s[SHOULD]] || "nobody"}, since ${because[strings[s[BY]]] ?? strings[s[BY]]}` : ""],
         ["Next apply", strings[s[NEXT]] || (verdict ? "leaves it as it is" : "")],
         ["Fight", strings[s[FIGHT]]],
@@ -479,7 +493,7 @@
   const frequent = () => {
     const counts = new Map();
     for (const c of certificates) {
-      for (let i = FIRST; i < FIRST + ENTRY * c[ENTRIES]; i += ENTRY) {
+      for (let i = FIRST; i < firstField(c); i += ENTRY) {
         const name = strings[writers[c[i]][MANAGER]];
         counts.set(name, (counts.get(name) ?? 0) + 1);
       }
