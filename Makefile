@@ -15,7 +15,7 @@ SHELL   := bash
 # Tests build programs, run those of bin/ and ask `go list`: Go's cache of results doesn't see that the answer is another.
 TEST := go test -count=1
 
-.PHONY: help build demo demo-external test test-unit test-differential test-e2e soak test-external controlplane certmanager external-issuers lint fuzz bench generate verify image clean
+.PHONY: help build demo demo-external test test-unit test-differential test-e2e soak test-external controlplane certmanager external-issuers chromium lint fuzz bench generate verify image clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/  \1\t\2/' | expand -t 20
@@ -43,7 +43,9 @@ test-unit: ## the pure rooms and the commands
 test-differential: build ## against cert-manager's own shim code
 	cd test && ./differential/run.sh
 
-test-e2e: build controlplane certmanager ## on the real control plane
+test-e2e: build controlplane certmanager ## on the real control plane; the HTML report in Chromium
+	@command -v chromium-headless-shell chromium google-chrome >/dev/null && test -f $(BIN)/axe.min.js || \
+	  echo "no Chromium or no axe-core found: the HTML report is NOT tested in a browser (make chromium)"
 	cd test && $(TEST) $(RACE) -timeout 40m -p 1 $$(go list ./... | grep -vE '/(differential|external)')
 	cd test/controlplane && CGO_ENABLED=0 $(TEST) -timeout 10m ./...
 
@@ -61,6 +63,9 @@ certmanager: ## bin/certmanager and its webhook: cert-manager's own controllers
 
 external-issuers: ## bin/aws-privateca-issuer, bin/pebble and its DNS server
 	@test/external/build.sh $(CURDIR)/$(BIN)
+
+chromium: ## what the tests of the HTML report need: Chromium without a window, bin/axe.min.js
+	@test/report/build.sh $(CURDIR)/$(BIN)
 
 lint: $(LINT) ## golangci-lint, and the boundaries between the rooms
 	$(LINT) run ./...
@@ -80,6 +85,7 @@ fuzz: ## every fuzz target with FUZZTIME inputs
 bench: build controlplane certmanager ## speed and memory, beside the bare limit and cert-manager's shim
 	go test -run '^$$' -bench . -benchmem ./...
 	cd test && go run ./bench
+	cd test && $(TEST) -run TestTwentyThousandCertificates -v -bench . -benchmem ./report
 
 generate: ## what is generated: docs, and the Go code of the plugin protocol
 	go generate ./...

@@ -131,9 +131,7 @@ func trouble(r *ownership.Report, k int) {
 		f := &r.Fields[i]
 		f.Verdict, f.Cause, f.Live, f.Holders = v, cause, live, holders
 		for _, h := range holders {
-			if h.Manager != ours.Manager {
-				r.Entries = append(r.Entries, ownership.Entry{Holder: at(h, time.Duration(k%90)*time.Hour), Fields: 1, Alone: 2 - len(holders)})
-			}
+			addField(r, at(h, time.Duration(k%90)*time.Hour), 2-len(holders))
 		}
 	}
 	switch k % 9 {
@@ -170,4 +168,18 @@ func trouble(r *ownership.Report, k int) {
 	case 8:
 		field(duration, ownership.Drifted, certificate.FieldNotHeld, r.Fields[duration].Live, velero)
 	}
+}
+
+// addField adds a field to the entry of a holder, which is made if it isn't there.
+func addField(r *ownership.Report, h ownership.Holder, alone int) {
+	for i, e := range r.Entries {
+		if e.Manager == h.Manager {
+			if h.Manager != ours.Manager {
+				r.Entries[i].Fields++
+				r.Entries[i].Alone += alone
+			}
+			return
+		}
+	}
+	r.Entries = append(r.Entries, ownership.Entry{Holder: h, Fields: 1, Alone: alone})
 }

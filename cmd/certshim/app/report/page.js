@@ -54,7 +54,10 @@
   const byName = (rows, names) => {
     const found = new Map();
     for (const row of rows) {
-      for (const name of names(row)) found.set(name, [...(found.get(name) ?? []), row]);
+      for (const name of names(row)) {
+        if (!found.has(name)) found.set(name, []);
+        found.get(name).push(row);
+      }
     }
     return found;
   };
@@ -84,8 +87,11 @@
     }
     return counts.reduce((rank, n) => rank * 100 + Math.min(n, 99), 0);
   };
-  const graveFindings = (c) => (findingsOf.get(ofCertificate(c)) ?? []).filter(({ severity }) => severity !== "info").length;
-  const all = certificates.map((c, i) => ({ c, level: 1, key: `${i}`, name: nameOf(c), rank: rankOf(c), grave: graveFindings(c) }));
+  const all = certificates.map((c, i) => {
+    const found = findingsOf.get(ofCertificate(c)) ?? [];
+    const grave = found.filter(({ severity }) => severity !== "info").length;
+    return { c, level: 1, key: `${i}`, name: nameOf(c), rank: rankOf(c), grave, found };
+  });
   const orders = {
     "": (a, b) => b.rank - a.rank || b.grave - a.grave || orders.name(a, b),
     name: (a, b) => (a.name < b.name ? -1 : 1),
@@ -147,13 +153,13 @@
       hit[s[VERDICT]] || hit[s[NEXT]] || hit[s[FIGHT]] || pathOf(s).toLowerCase().includes(word) || s.slice(HOLDERS).some((n) => byWriter[n]));
     const byField = new Uint8Array(fieldShape.length);
     for (let f = 0; f < byField.length; f++) byField[f] = byShape[fieldShape[f]] | hit[fieldLive[f]] | hit[fieldWanted[f]];
-    return (c) => {
+    return ({ c, found }) => {
       for (let i = NAMESPACE; i <= SOURCE; i++) if (hit[c[i]]) return true;
       if (word.includes("/") && ofCertificate(c).toLowerCase().includes(word)) return true;
       const first = firstField(c);
       for (let i = FIRST; i < first; i += ENTRY) if (byWriter[c[i]]) return true;
       for (let i = first; i < c.length; i++) if (byField[c[i]]) return true;
-      return (findingsOf.get(ofCertificate(c)) ?? []).some(({ message }) => message.toLowerCase().includes(word));
+      return found.some(({ message }) => message.toLowerCase().includes(word));
     };
   };
   // All that is chosen must be true of one field.
@@ -179,11 +185,12 @@
     const hits = words.map(hitsOf), fits = fieldFilter();
     const namespace = $("namespace").value && strings.indexOf($("namespace").value);
     const narrowed = $("verdict").value || $("class").value || $("manager").value || $("namespace").value || words.length > 0;
-    const found = sort($("order").value).filter(({ c, rank, grave }) =>
-      (rank > 0 || grave > 0 || $("show").value === "all") && (namespace === "" || c[NAMESPACE] === namespace) && fits(c) && hits.every((hit) => hit(c)));
-    rows = found.flatMap((row) => (open.has(row.key) ? [row, ...below(row)] : [row]));
+    const any = $("show").value === "all";
+    const found = sort($("order").value).filter((row) =>
+      (any || row.rank > 0 || row.grave > 0) && (namespace === "" || row.c[NAMESPACE] === namespace) && fits(row.c) && hits.every((hit) => hit(row)));
+    rows = open.size ? found.flatMap((row) => (open.has(row.key) ? [row, ...below(row)] : row)) : found;
     $("count").textContent = `${found.length.toLocaleString("en")} of ${count(all.length, "Certificate")}` +
-      ($("show").value === "all" ? "" : narrowed ? ", of those that need attention" : ": what needs attention");
+      (any ? "" : narrowed ? ", of those that need attention" : ": what needs attention");
   };
   // What stands below an open Certificate: its fields, by what they belong to.
   const below = (row) => {
@@ -205,7 +212,7 @@
   };
 
   // Cells.
-  const found = (text) => {
+  const marked = (text) => {
     const places = words.map((word) => [text.toLowerCase().indexOf(word), word.length]).filter(([i]) => i >= 0).sort(([a], [b]) => a - b);
     const out = [];
     let end = 0;
@@ -241,30 +248,29 @@
     const counts = classesOf(list);
     if (settled) counts.set("certshim", (counts.get("certshim") ?? 0) + settled);
     const others = [...counts].sort(([a, m], [b, n]) => (a === "certshim") - (b === "certshim") || n - m);
-    return others.map(([name, n]) => `${n} ${name}`).join(", ");
+    return others.map(([name, n]) => `${name} ${n}`).join(", ");
   };
   const holder = (writer, operation = true) => el("span", { class: `holder c-${slug(strings[writer[CLASS]])}` },
-    shape(slug(strings[writer[CLASS]])), ...found(strings[writer[MANAGER]] || '""'),
+    shape(slug(strings[writer[CLASS]])), ...marked(strings[writer[MANAGER]] || '""'),
     ...(operation ? [el("span", { class: "soft" }, ` ${strings[writer[OPERATION]]}${writer[SUBRESOURCE] ? ` /${strings[writer[SUBRESOURCE]]}` : ""}`)] : []));
   const nobody = () => el("span", { class: "holder" }, shape("nobody"), "nobody");
-  const verdictMarks = (c) => {
+  const verdictMarks = ({ c, found }) => {
     const counts = [...countsOf(c)].filter(([, n]) => n > 0);
     const telling = counts.filter(([name]) => attention.includes(name));
-    const number = (findingsOf.get(ofCertificate(c)) ?? []).length;
     const out = (telling.length ? telling : counts).slice(0, 2).map(([name, n]) => mark(name, `${n} ${name}`));
     if (!(c[FLAGS] & OURS)) out.push(el("span", { class: "soft" }, "not certshim’s"));
-    if (number) out.push(el("span", { class: "soft" }, count(number, "finding")));
+    if (found.length) out.push(el("span", { class: "soft" }, count(found.length, "finding")));
     return out;
   };
   const cells = {
     1: (row) => [
-      cell("name", twisty(row), el("span", { class: "name" }, el("span", { class: "of" }, ...found(strings[row.c[NAMESPACE]]), row.c[NAMESPACE] ? "/" : ""), ...found(strings[row.c[NAME]]))),
-      cell("verdict", ...verdictMarks(row.c)),
+      cell("name", twisty(row), el("span", { class: "name" }, el("span", { class: "of" }, ...marked(strings[row.c[NAMESPACE]])), el("span", {}, row.c[NAMESPACE] ? "/" : "", ...marked(strings[row.c[NAME]])))),
+      cell("verdict", ...verdictMarks(row)),
       cell("holders", stripe(fieldsOf(row.c)), el("span", { class: "soft" }, holderWords(fieldsOf(row.c), row.c[SETTLED]))),
-      cell("value", el("span", {}, ...(row.c[SOURCE] ? found(sourceOf(row.c)) : ["no source"]))),
+      cell("value", el("span", {}, ...(row.c[SOURCE] ? marked(sourceOf(row.c)) : ["no source"]))),
     ],
     2: (row) => [
-      cell("name", twisty(row), el("span", { class: "path" }, ...found(row.group || "(top)"))),
+      cell("name", twisty(row), el("span", { class: "path" }, ...marked(row.group || "(top)"))),
       cell("verdict"),
       cell("holders", el("span", { class: "soft" }, holderWords(row.list))),
       cell("value", el("span", { class: "soft" }, count(row.list.length, "field"))),
@@ -272,7 +278,7 @@
     3: (row) => {
       const s = shapeOf(row.field), holders = holdersOf(s);
       return [
-        cell("name", el("code", {}, ...found(strings[s[FIELD]]))),
+        cell("name", el("code", {}, ...marked(strings[s[FIELD]]))),
         cell("verdict", ...(s[VERDICT] ? [mark(strings[s[VERDICT]])] : [])),
         cell("holders", ...(holders.length ? holders.map((w) => holder(w)) : [nobody()])),
         cell("value", el("code", { class: "value" }, ...valueWords(row.field))),
@@ -281,8 +287,8 @@
   };
   const valueWords = (field) => {
     const how = shapeOf(field)[HOW];
-    if (!(how & LIVE)) return how & WANTED ? ["not there, wanted ", ...found(wanted(field))] : ["not there"];
-    return how & WANTED && wanted(field) !== live(field) ? [...found(live(field)), ", wanted ", ...found(wanted(field))] : found(live(field));
+    if (!(how & LIVE)) return how & WANTED ? ["not there, wanted ", ...marked(wanted(field))] : ["not there"];
+    return how & WANTED && wanted(field) !== live(field) ? [...marked(live(field)), ", wanted ", ...marked(wanted(field))] : marked(live(field));
   };
   const rowElement = (row, i, height) => {
     const element = el("div", {
@@ -477,12 +483,12 @@
       timeline(c),
       el("p", { class: "hint" }, "managedFields keep no history: an entry has one time, of its last change of a value. For a field that is “not after”, never “since”.",
         eventsOf.has(ofCertificate(c)) ? "" : " No Events of this Certificate were read."),
+      el("details", {}, el("summary", {}, "How to read it"), ...legend()),
     ];
   };
 
   // Legend, choices, and the charts as filters.
   const legend = () => [
-    el("h2", {}, "How to read it"),
     el("p", {}, "Choose a row for its details. The stripe of a Certificate has a column for each field, parted among those who hold it."),
     el("h3", {}, "Holders"),
     el("p", { class: "legend" }, ...classes.map((name) => el("span", { class: `holder c-${slug(name)}` }, shape(slug(name)), name)), nobody()),
@@ -524,7 +530,7 @@
   if (all.length > 0) {
     if ($("worst")) $("worst").hidden = true;
     $("all").hidden = false;
-    $("detail").replaceChildren(...legend());
+    $("detail").replaceChildren(el("h2", {}, "How to read it"), ...legend());
     readState();
     update();
   }
