@@ -189,7 +189,8 @@ func TestDetails(t *testing.T) {
 	v.do(chromedp.Navigate(sample(t, small) + "#at=team-001%2Fweb-00001-tls"))
 	v.await(loaded)
 	v.do(chromedp.Click(chromedp.CSS(`#rows [aria-level="3"]:has(.mark.warn)`)))
-	got := seen[string](v, `document.getElementById("detail").innerText`)
+	const text = `document.getElementById("detail").innerText`
+	got := seen[string](v, text)
 	for _, want := range []string{
 		"team-001/web-00001-tls", "Ingress/web-00001", "spec.duration", "8760h0m0s", "2160h0m0s", "kubectl-edit Update", "drifted",
 		"certshim, since its source asks for it", "somebody updated it, once; it is put back", "2 Certificates write Secret web-tls",
@@ -203,6 +204,10 @@ func TestDetails(t *testing.T) {
 		t.Log(got)
 	}
 	v.keep("details")
+	v.do(chromedp.Click(chromedp.CSS(`#rows [aria-level="3"]`)))
+	if got, want := seen[string](v, text), "metadata.annotations.acme.cert-manager.io/http01-edit-in-place"; !strings.Contains(got, want) {
+		t.Errorf("after a click at the first field the details lack %q", want)
+	}
 	v.silent()
 }
 

@@ -478,7 +478,7 @@
         ["Healing", c[FLAGS] & HEALS ? "An entry is of a version that is no longer served, so that every apply fails; certshim audit -o json has the patch that mends it." : ""],
       ]),
       ...(found.length ? [el("h3", {}, "Findings"), el("ul", {}, ...found.map(({ severity, message }) => el("li", {}, mark(severity), ` ${message}`)))] : []),
-      ...(row.field ? fieldDetail(c, row.field) : []),
+      ...(row.level === 3 ? fieldDetail(c, row.field) : []),
       el("h3", {}, "Entries and Events, the newest first"),
       timeline(c),
       el("p", { class: "hint" }, "managedFields keep no history: an entry has one time, of its last change of a value. For a field that is “not after”, never “since”.",

@@ -203,7 +203,9 @@ func TestHostileTextIsText(t *testing.T) {
 				t.Errorf("with %q it has %q %d times, want %d", text, begin, n, want)
 			}
 		}
-		if strings.ContainsFunc(page, func(r rune) bool { return r != '\n' && (r < ' ' || r >= 0x202a && r <= 0x2069 || r == '\u2028' || r == '\ufffd') }) {
+		if strings.ContainsFunc(page, func(r rune) bool {
+			return r != '\n' && (r < ' ' || r >= 0x202a && r <= 0x2069 || r == '\u2028' || r == '\ufffd')
+		}) {
 			t.Errorf("with %q it has a character that isn't text", text)
 		}
 		if len(page) > 200_000 {
