@@ -208,7 +208,7 @@ func TestHostileTextIsText(t *testing.T) {
 		}) {
 			t.Errorf("with %q it has a character that isn't text", text)
 		}
-		if len(page) > 200_000 {
+		if len(page) > 250_000 {
 			t.Errorf("with %.20q… it has %d bytes", text, len(page))
 		}
 		dataOf(t, page)
