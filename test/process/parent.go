@@ -120,6 +120,20 @@ func (p *Process) Stop() error {
 	}
 }
 
+// Terminate asks the program to end, and doesn't wait. One that has ended is no error.
+func (p *Process) Terminate() error {
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); !errors.Is(err, os.ErrProcessDone) {
+		return err
+	}
+	return nil
+}
+
+// Result waits for the end of the program and tells how it came: nil is exit status 0.
+func (p *Process) Result() error {
+	<-p.done
+	return p.err
+}
+
 // Kill ends the program at once, as a crash would, and waits until it is gone.
 func (p *Process) Kill() error {
 	err := p.cmd.Process.Kill()
