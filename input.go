@@ -1,6 +1,8 @@
 package certshim
 
 import (
+	"github.com/certshim/certshim/annotations"
+	"github.com/certshim/certshim/certificate"
 	"github.com/certshim/certshim/problem"
 	"github.com/certshim/certshim/source"
 )
@@ -28,6 +30,20 @@ func waitFor(why string) standing { return standing{why: why, unknown: true} }
 func refuse(why string) standing { return standing{why: why} }
 
 func (s standing) clear() bool { return s.why == "" }
+
+// retains says whether the Certificates of the source outlive it, by its annotations or, where those
+// say nothing, by the operator's word.
+func (q input) retains(request annotations.Request) bool {
+	if request.DeletionPolicy == "" {
+		return q.policy.RetainUnneeded
+	}
+	return request.DeletionPolicy == annotations.RetainUnneeded
+}
+
+// mustRetain says whether a Certificate with an owner reference to the source is to outlive it.
+func (q input) mustRetain(request annotations.Request, existing certificate.Observed) bool {
+	return q.retains(request) && certificate.Referred(q.object, existing)
+}
 
 // namespaceName is the Namespace of the source, in words.
 func (q input) namespaceName() string { return "Namespace " + problem.Name(q.object.Namespace) }

@@ -24,7 +24,7 @@ const (
 // must not be modified.
 type Observed interface {
 	// Certificate of that name. Of one that another object controls, only Namespace, Name,
-	// UID, Secret, Owner and the flag Deleting are filled in.
+	// UID, Secret, Owner and the flags Deleting and Tied are filled in.
 	Certificate(namespace, name string) (certificate.Observed, Presence)
 	// CertificatesOf gives those whose controller owner is the source: by group, kind and
 	// name, and by uid where both have one.

@@ -29,6 +29,8 @@ type Policy struct {
 	// HideIssuerStatus leaves the status of cluster-scoped issuers out of problems, since authors of
 	// sources may not be allowed to read it in the cluster.
 	HideIssuerStatus bool
+	// RetainUnneeded lets Certificates outlive their sources where those don't say.
+	RetainUnneeded bool
 	// Explain fills in [Outcome.Values], which takes time.
 	Explain bool
 	// Offline means that what isn't observed may still exist: a ListenerSet whose

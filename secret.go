@@ -18,6 +18,8 @@ type secretDecision struct {
 	// issuer is nil where the decision didn't get to it.
 	issuer   *consulted
 	decision certificate.Decision
+	// retained is set where nothing but the owner reference is decided about.
+	retained bool
 	// unread is set where it can't be known whether there is a Certificate.
 	unread bool
 	// values has where those of the configuration came from, if that is to be explained.
@@ -29,7 +31,7 @@ type secretDecision struct {
 // moves says whether the decision gives the Certificate to an issuer that has to sign it.
 func (s *secretDecision) moves() bool {
 	return s.decision.Action == certificate.Create ||
-		s.decision.Action == certificate.Apply && s.existing.Issuer != s.issuer.issuer.Ref
+		s.decision.Action == certificate.Apply && !s.retained && s.existing.Issuer != s.issuer.issuer.Ref
 }
 
 // awaited reports whether the source asks for a Certificate that neither exists for it nor is made
@@ -81,6 +83,9 @@ func (s *secrets) decide(ask source.Ask) secretDecision {
 	d.issuer = s.issuerFor(d.existing)
 	s.tellClaim(ask, d.issuer)
 	switch {
+	case d.existing != nil && s.mustRetain(s.asked.request, *d.existing):
+		d.decision, d.retained = certificate.Retain(s.object, *d.existing), true
+		return d
 	case d.issuer.unknown:
 		d.decision = certificate.Undecided(s.object, ask, d.existing, d.issuer.why)
 		return d
@@ -180,7 +185,7 @@ func (s *secrets) inputFor(ask source.Ask, existing *certificate.Observed, issue
 		Policy: s.policy.Certificate, Fields: s.observed.HasField,
 		Source: s.object, IsRead: s.policy.Parser.ForIssuer, Kind: s.kind, Ask: ask, Request: s.asked.request, Issuer: issuer.issuer,
 		Statement: issuer.finding.Statement, Hold: s.hold(issuer),
-		Existing: existing, Offline: s.policy.Offline,
+		Existing: existing, Offline: s.policy.Offline, Retain: s.retains(s.asked.request),
 		Writers: s.observed.CertificatesWriting(s.object.Namespace, ask.Secret),
 	}
 	if rule := s.match.rule; rule != nil {
@@ -188,13 +193,14 @@ func (s *secrets) inputFor(ask source.Ask, existing *certificate.Observed, issue
 		in.Subject = rule.Subject
 	}
 	claim := func(other *source.Object) certificate.Claim { return s.claim(other, ask.Secret) }
+	if existing != nil && certificate.Claimable(s.object, *existing) {
+		in.Other = s.observed.OtherNaming(s.object.Namespace, ask.Secret)
+	}
 	switch {
 	case existing == nil:
 		if first := s.observed.First(s.object.Namespace, ask.Secret, claim); first != nil && first.Source != s.object.Ref {
 			in.First = first
 		}
-	case certificate.Claimable(s.object, *existing):
-		in.Other = s.observed.OtherNaming(s.object.Namespace, ask.Secret)
 	case existing.Owner != certificate.Owner{} && !certificate.Owns(s.object, existing.Owner):
 		in.Owner = s.observed.Rival(existing.Owner, s.object.Namespace, ask.Secret, claim)
 	}

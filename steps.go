@@ -1,6 +1,7 @@
 package certshim
 
 import (
+	"github.com/certshim/certshim/annotations"
 	"github.com/certshim/certshim/certificate"
 	"github.com/certshim/certshim/problem"
 	"github.com/certshim/certshim/source"
@@ -21,15 +22,16 @@ func decide(q input, asks asksBySource, claim claims, only *single) Outcome {
 	if q.policy.Explain {
 		out.Values = map[string][]Value{}
 	}
+	r := outcomeBuilder{input: q, out: &out}
 	if q.object.Deleting {
 		out.Ignored = "it is being deleted; the garbage collector takes its Certificates along"
-		return out
+		r.retainAll()
+		return r.outcome()
 	}
-	r := outcomeBuilder{input: q, out: &out}
 	asked := asks.ask(q, admit(q))
 	r.problems.Merge(asked.problems)
 	if !asked.clear() && !asked.unknown {
-		r.noLongerKept(asked.why)
+		r.noLongerKept(asked)
 		return r.outcome()
 	}
 	if asked.unknown {
@@ -113,20 +115,40 @@ func (r *outcomeBuilder) unneeded(a *asked) {
 		return
 	}
 	for _, owned := range r.observed.CertificatesOf(r.object.Ref) {
-		if !a.Named[owned.Secret] && !a.Named[owned.Name] {
+		if !a.Named[owned.Secret] && !a.Named[owned.Name] && !r.retain(a.request, owned) {
 			r.add(certificate.DecideUnneeded(r.object, owned, r.awaits))
 		}
 	}
 }
 
 // noLongerKept keeps every Certificate of a source that asks for none, and says so.
-func (r *outcomeBuilder) noLongerKept(why string) {
+func (r *outcomeBuilder) noLongerKept(a *asked) {
 	owned := r.observed.CertificatesOf(r.object.Ref)
 	if len(owned) == 0 {
-		r.out.Ignored = why
+		r.out.Ignored = a.why
 	}
 	for _, existing := range owned {
-		r.add(certificate.NoLongerKept(r.object, existing, why))
+		if !r.retain(a.request, existing) {
+			r.add(certificate.NoLongerKept(r.object, existing, a.why))
+		}
+	}
+}
+
+// retain takes the owner reference off a Certificate that is to outlive the source, before anything
+// else is done about it, and says whether there was one to take off.
+func (r *outcomeBuilder) retain(request annotations.Request, existing certificate.Observed) bool {
+	if !r.mustRetain(request, existing) {
+		return false
+	}
+	r.add(certificate.Retain(r.object, existing))
+	return true
+}
+
+// retainAll does so for all Certificates of a source that is being deleted.
+func (r *outcomeBuilder) retainAll() {
+	request, _ := r.policy.Parser.Parse(r.object.Annotations)
+	for _, existing := range r.observed.CertificatesOf(r.object.Ref) {
+		r.retain(request, existing)
 	}
 }
 
@@ -135,10 +157,12 @@ func (r *outcomeBuilder) noLongerKept(why string) {
 func (r *outcomeBuilder) undecided(a *asked, why string) {
 	for _, ask := range a.Asks.Asks {
 		existing, _ := present(r.input, ask.Secret)
-		r.add(certificate.Undecided(r.object, ask, existing, why))
+		if existing == nil || !r.retain(a.request, *existing) {
+			r.add(certificate.Undecided(r.object, ask, existing, why))
+		}
 	}
 	for _, owned := range r.observed.CertificatesOf(r.object.Ref) {
-		if !a.Named[owned.Secret] && !a.Named[owned.Name] {
+		if !a.Named[owned.Secret] && !a.Named[owned.Name] && !r.retain(a.request, owned) {
 			r.add(certificate.Undecided(r.object, source.Ask{Secret: owned.Name}, &owned, why))
 		}
 	}

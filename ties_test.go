@@ -2,10 +2,12 @@ package certshim_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/certshim/certshim"
 	"github.com/certshim/certshim/certificate"
+	"github.com/certshim/certshim/inventory"
 )
 
 const planned = "cert-manager.io/issuer: ca"
@@ -60,5 +62,117 @@ func TestPlannedCertificateOfASecretThatOthersName(t *testing.T) {
 	}
 	if out := c.decide(web, made); action(t, out) != certificate.Apply {
 		t.Error(lines(out))
+	}
+}
+
+const retain = planned + ", certshim.io/deletion-policy: retain"
+
+// made is what a server has once a source has got its Certificate.
+func made(t *testing.T, c *cluster, web inventory.Key) map[string]any {
+	t.Helper()
+	out := c.decide(web)
+	if action(t, out) != certificate.Create {
+		t.Fatal(lines(out))
+	}
+	object := stored(t, out.Certificates[0].Config)
+	c.store(object)
+	return object
+}
+
+// ownerOf is the uid in the owner reference of a configuration, and its tie.
+func ownerOf(config map[string]any) (uid, tie any) {
+	metadata := config["metadata"].(map[string]any)
+	if owners, _ := metadata["ownerReferences"].([]any); len(owners) > 0 {
+		uid = owners[0].(map[string]any)["uid"]
+	}
+	set, _ := metadata["annotations"].(map[string]any)
+	return uid, set[certificate.TieKey]
+}
+
+// Whatever else becomes of a source, its Certificate loses the owner reference once it is to outlive
+// it.
+func TestRetainComesFirst(t *testing.T) {
+	const kept = ", certshim.io/deletion-policy: retain"
+	for name, row := range map[string]struct {
+		annotations, tls, more string
+		policy                 func(*certshim.Policy)
+		// then is what is decided once that is done.
+		then string
+	}{
+		"nothing else":                {annotations: retain, tls: webTLS, then: "none web-tls: it is up to date"},
+		"a value that can't be read":  {annotations: planned + ", certshim.io/deletion-policy: keep", tls: webTLS, then: "none web-tls: it is up to date"},
+		"by the operator's default":   {annotations: planned, tls: webTLS, policy: func(p *certshim.Policy) { p.RetainUnneeded = true }, then: "none web-tls: it is up to date"},
+		"another value":               {annotations: retain + ", cert-manager.io/duration: 2160h", tls: webTLS, then: "apply web-tls: it differs from what is asked for"},
+		"a broken annotation":         {annotations: retain + ", cert-manager.io/duration: 90d", tls: webTLS, then: "none web-tls: it is up to date"},
+		"an issuer that isn't known":  {annotations: "cert-manager.io/issuer: a, cert-manager.io/cluster-issuer: b" + kept, tls: webTLS, then: "keep web-tls: "},
+		"a TLS entry more":            {annotations: retain, tls: webTLS + ", {hosts: [b.example.com], secretName: b-tls}", then: "none web-tls: it is up to date"},
+		"no valid host":               {annotations: retain, tls: "{hosts: ['*'], secretName: web-tls}", then: "keep web-tls: it is still named, but no valid entry asks for it"},
+		"no trigger":                  {annotations: "certshim.io/deletion-policy: retain", tls: webTLS, then: "keep web-tls: it is no longer kept up to date: it names no issuer: no trigger annotation"},
+		"marked to be ignored":        {annotations: retain + `, certshim.io/ignore: "true"`, tls: webTLS, then: "keep web-tls: it is no longer kept up to date: it is marked to be ignored"},
+		"it is being deleted":         {annotations: retain, tls: webTLS, more: ", deletionTimestamp: '2026-01-01T00:00:00Z'"},
+		"the TLS entry is taken away": {annotations: retain, then: "keep web-tls: nothing names it any more, and it outlives that: its annotation certshim.io/source takes the place of an owner reference"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newCluster(t, newPolicy(t))
+			web := c.add(ingress(planned, webTLS))
+			object := made(t, c, web)
+			if row.policy != nil {
+				c = newCluster(t, newPolicy(t, row.policy))
+				c.store(object)
+			}
+			c.add("{kind: Ingress, metadata: {name: web, annotations: {" + row.annotations + "}" + row.more + "}, spec: {tls: [" + row.tls + "]}}")
+			out := c.decide(web, object)
+			found := slices.IndexFunc(out.Certificates, func(d certificate.Decision) bool { return d.Name == "web-tls" })
+			if found < 0 {
+				t.Fatal(lines(out))
+			}
+			d := out.Certificates[found]
+			if d.Action != certificate.Apply || d.Reason != "it is to outlive the object: the annotation certshim.io/source takes the place of its owner reference" {
+				t.Fatal(lines(out))
+			}
+			if uid, tie := ownerOf(d.Config); uid != nil || tie != "networking.k8s.io/Ingress:shop/web uid=Ingress/web for=shop/web-tls" {
+				t.Errorf("owner %v, tie %v", uid, tie)
+			}
+			c.store(stored(t, d.Config))
+			then := c.decide(web)
+			if got := lines(then); row.then != "" && !slices.ContainsFunc(got, func(line string) bool { return strings.HasPrefix(line, row.then) }) {
+				t.Errorf("then %v", got)
+			}
+			if slices.ContainsFunc(then.Certificates, func(d certificate.Decision) bool { return d.Action == certificate.Delete }) {
+				t.Error("deleted")
+			}
+		})
+	}
+}
+
+// It outlives its source, and is an object's of the same name again that asks for the same.
+func TestRetainedCertificateComesBack(t *testing.T) {
+	c := newCluster(t, newPolicy(t))
+	web := c.add(ingress(retain, webTLS))
+	object := made(t, c, web)
+	if uid, tie := ownerOf(object); uid != nil || tie == nil {
+		t.Fatalf("owner %v, tie %v", uid, tie)
+	}
+	later := read(t, ingress(planned, webTLS))
+	later.SetUID("later")
+	c.put(later)
+	out := c.decide(web, object)
+	compare(t, []string{"apply web-tls: it is tied to this object, which takes it over; no value changes"}, out)
+	if uid, tie := ownerOf(out.Certificates[0].Config); uid != "later" || tie != nil {
+		t.Errorf("owner %v, tie %v", uid, tie)
+	}
+}
+
+// What the Gateway says of its own Certificates says nothing of a ListenerSet's.
+func TestRetainIsNotInherited(t *testing.T) {
+	c := newCluster(t, newPolicy(t))
+	c.add("{kind: Gateway, metadata: {name: edge, annotations: {" + retain + "}}, spec: {allowedListeners: {namespaces: {from: Same}}, listeners: []}}")
+	team := c.add("{kind: ListenerSet, metadata: {name: team}, spec: {parentRef: {name: edge}, listeners: [{name: a, protocol: HTTPS, hostname: a.example.com, tls: {certificateRefs: [{name: web-tls}]}}]}}")
+	out := c.decide(team)
+	if action(t, out) != certificate.Create {
+		t.Fatal(lines(out))
+	}
+	if uid, tie := ownerOf(out.Certificates[0].Config); uid == nil || tie != nil {
+		t.Errorf("owner %v, tie %v", uid, tie)
 	}
 }

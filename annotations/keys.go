@@ -16,6 +16,7 @@ const (
 // keys.
 const (
 	IgnoreKey       = OwnPrefix + "ignore"
+	DeletionKey     = OwnPrefix + "deletion-policy"
 	DefaultAutoKey  = "kubernetes.io/tls-acme"
 	IssuerKey       = cm.IngressIssuerNameAnnotationKey
 	ClusterKey      = cm.IngressClusterIssuerNameAnnotationKey

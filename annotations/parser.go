@@ -47,6 +47,9 @@ func (p *Parser) Parse(in map[string]string) (Request, problem.List) {
 			r.read(row, written, p.isExtra(row.Key))
 		}
 	}
+	if r.request.DeletionPolicy == "" && trim(in[DeletionKey]) != "" {
+		r.request.DeletionPolicy = RetainUnneeded // it couldn't even be looked at
+	}
 	r.checkTogether()
 	r.request.Auto = p.auto(in)
 	r.request.Extra = p.extra(in)

@@ -29,6 +29,10 @@ type Request struct {
 	// anything by certshim.io/ignore.
 	Ignore Ignore
 
+	// DeletionPolicy is what becomes of the Certificates when the object no longer asks for them,
+	// or is gone. One that can't be read is Retain.
+	DeletionPolicy DeletionPolicy
+
 	// Unread lists the fields whose annotation is present but invalid, each of which has a
 	// problem of severity error. While there is one, no new Certificate is created, and an
 	// existing one keeps its live value of that field.
@@ -75,6 +79,15 @@ type Issuer struct {
 
 // Named reports whether an issuer is named, by either key.
 func (i Issuer) Named() bool { return i.Name != "" || i.ClusterName != "" }
+
+// DeletionPolicy is what becomes of a Certificate that isn't asked for any more.
+type DeletionPolicy string
+
+// The deletion policies; empty means that the object says nothing of it.
+const (
+	DeleteUnneeded DeletionPolicy = "delete"
+	RetainUnneeded DeletionPolicy = "retain"
+)
 
 // PrivateKey holds the parts of spec.privateKey that were asked for.
 type PrivateKey struct {

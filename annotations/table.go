@@ -96,6 +96,13 @@ func ignoreRows() []Row {
 			Doc: "What gets no Certificate: the whole object, or what is named. A Certificate that exists stays.", Example: "web-tls",
 			Difference: "cert-manager has no such key.", parse: ignore,
 		},
+		{
+			Key: DeletionKey, On: everywhere, Grammar: "delete or retain",
+			Doc: "With retain, the Certificates outlive the object, and TLS entries that are taken away: they have no owner reference, but " +
+				"an annotation that ties them to the object, whose they are again when it asks for them again. A value that can't be read is " +
+				"retain, and gives a warning. A ListenerSet doesn't inherit it. The operator sets what holds without it: ownership.deletionPolicy.",
+			Example: "retain", Difference: "cert-manager has no such key.", parse: deletionPolicy,
+		},
 	}
 }
 

@@ -1,6 +1,7 @@
 package annotations
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -75,6 +76,24 @@ func suggestTrue(value string) string {
 		return "true"
 	}
 	return ""
+}
+
+// deletionPolicy keeps what exists unless it is sure that it needn't be kept.
+func deletionPolicy(r *reading, value string) {
+	r.request.DeletionPolicy = RetainUnneeded
+	switch DeletionPolicy(value) {
+	case RetainUnneeded:
+	case DeleteUnneeded:
+		r.request.DeletionPolicy = DeleteUnneeded
+	default:
+		r.warn(r.raw, "neither delete nor retain: counts as retain until it is put right", nearestPolicy(value))
+	}
+}
+
+// nearestPolicy is what a value is a misspelling of, else what it counts as.
+func nearestPolicy(value string) string {
+	words := []string{string(DeleteUnneeded), string(RetainUnneeded)}
+	return cmp.Or(declaration.Nearest(value, words), string(RetainUnneeded))
 }
 
 // number parses a decimal 32-bit number within a range.

@@ -18,7 +18,7 @@ func build(in *Input) (map[string]any, problem.List) {
 	wanted := spec(in)
 	filled := fill(in, wanted)
 	metadata.texts("annotations", certificateAnnotations(in, filled, &problems))
-	if uid := in.ownerUID(); uid != "" {
+	if uid := in.ownerUID(); uid != "" && !in.Retain {
 		metadata["ownerReferences"] = []any{ownerReference(in, uid)}
 	}
 	served := leaveOut(wanted, in.Fields, &problems)

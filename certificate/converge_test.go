@@ -56,6 +56,7 @@ func asked(r *rand.Rand) certificate.Input {
 		in.Request.SecretTemplate.Labels = pick(r, nil, map[string]string{"team": "a"})
 		in.Request.Unread = pick(r, nil, nil, nil, []annotations.Field{annotations.FieldDuration}, []annotations.Field{annotations.FieldPrivateKey})
 		in.Ask.Broken = pick(r, nil, nil, nil, []source.EntryRef{{Path: "spec.tls[1]"}})
+		in.Retain = pick(r, false, false, true)
 	})
 }
 
@@ -146,7 +147,9 @@ func (w *world) disturb() {
 		config := certificate.Build(asked(r))
 		err = w.update("cert-manager-ingress-shim", func(o map[string]any) { o["spec"] = config["spec"] })
 	case "shim applies":
-		err = w.apply("cert-manager-ingress-shim", certificate.Build(asked(r)), true)
+		asked := asked(r)
+		asked.Retain = false
+		err = w.apply("cert-manager-ingress-shim", certificate.Build(asked), true)
 	case "clear":
 		err = w.clear()
 	}
@@ -162,13 +165,19 @@ func (w *world) decide() certificate.Decision {
 		seen := certificate.Observe(w.object())
 		in.Existing = &seen
 	}
-	d := certificate.Decide(in)
+	decide := func() certificate.Decision {
+		if in.Existing != nil && in.Retain && certificate.Referred(in.Source, *in.Existing) {
+			return certificate.Retain(in.Source, *in.Existing)
+		}
+		return certificate.Decide(in)
+	}
+	d := decide()
 	if !d.NeedsLive {
 		return d
 	}
 	in.Existing.Live = w.object()
 	before := runtime.DeepCopyJSON(in.Existing.Live)
-	if d = certificate.Decide(in); d.NeedsLive {
+	if d = decide(); d.NeedsLive {
 		w.failf("it needs live values, and has them")
 	}
 	if !reflect.DeepEqual(before, in.Existing.Live) {
@@ -233,6 +242,10 @@ func (w *world) settled(d certificate.Decision) {
 	}
 	if d.Action == certificate.Refuse {
 		return
+	}
+	// A tie that nobody is recorded for stays beside the owner reference, where it says nothing.
+	if metadata := w.object()["metadata"].(map[string]any); (metadata["ownerReferences"] == nil) != w.in.Retain || w.in.Retain && annotationsOf(w.object())[certificate.TieKey] == nil {
+		w.failf("it is to be retained %v, and has %v", w.in.Retain, metadata)
 	}
 	wanted, there := spec(certificate.Build(w.in)), spec(w.object())
 	for name, want := range wanted {

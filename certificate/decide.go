@@ -181,12 +181,15 @@ func otherOwner(object *source.Object, seen Observed) (string, problem.Reason) {
 	owner, name := seen.Owner, problem.Name(seen.Name)
 	whose := problem.Name(owner.Kind) + " " + problem.Name(owner.Name)
 	switch {
-	case owner == Owner{}:
+	case owner == Owner{}, seen.Flags.Has(Tied) && owner.Group == object.Group && owner.Kind == object.Kind && owner.Name == object.Name:
 		return fmt.Sprintf("Certificate %s exists and has no controller owner", name), problem.CertificateNotOurs
 	case owner.Group == object.Group && owner.Kind == object.Kind && owner.Name == object.Name:
 		return fmt.Sprintf("Certificate %s belongs to an earlier %s of this name, with uid %s", name, owner.Kind, problem.Name(owner.UID)), problem.CertificateNotOurs
 	case owner.UID == object.UID && owner.UID != "":
 		return fmt.Sprintf("Certificate %s has an owner reference with this object's uid, but to %s", name, whose), problem.CertificateNotOurs
+	}
+	if seen.Flags.Has(Tied) {
+		return fmt.Sprintf("Certificate %s is kept for %s, to which its annotation %s ties it", name, whose, TieKey), problem.SecretTaken
 	}
 	return fmt.Sprintf("Certificate %s belongs to %s", name, whose), problem.SecretTaken
 }

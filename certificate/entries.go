@@ -56,6 +56,31 @@ func (o *observation) ownership() {
 	}
 }
 
+// ownerByTie takes the source that the tie names for the owner. The tie has to be ours: what
+// somebody else wrote there says nothing.
+func (o *observation) ownerByTie() {
+	if o.out.Tie == "" || o.out.Owner != (Owner{}) || !o.holdsTie() {
+		return
+	}
+	tie, err := ParseTie(o.out.Tie)
+	if err == nil && tie.Source.UID != "" && tie.Namespace == o.out.Namespace && tie.isFor(o.out) {
+		o.out.Owner = tie.Source
+		o.out.Flags |= Tied
+	}
+}
+
+// holdsTie says whether our entry has the tie; without any entries that can't be known.
+func (o *observation) holdsTie() bool {
+	own := o.own()
+	if own == nil {
+		return o.out.Flags.Has(Untracked)
+	}
+	held := false
+	tie := hashField(hashField(hashField(hashRoot, "metadata"), "annotations"), TieKey)
+	new(scanner).on(own.fields).owned(hashRoot, func(path uint64, container bool) { held = held || path == tie && !container })
+	return held
+}
+
 // own is our own entry, or nil.
 func (o *observation) own() *seenEntry {
 	for i := range o.entries {

@@ -37,6 +37,8 @@ type Input struct {
 	// Subject is the operator's subject for a new Certificate, or one that moves to another
 	// issuer, if the source sets none.
 	Subject annotations.Subject
+	// Retain lets the Certificate outlive the source: a tie takes the place of the owner reference.
+	Retain bool
 	// Hold says why no new Certificate may be created yet, or is "". It is set while something
 	// that could change the Certificate, such as the resolver's answer, isn't known.
 	Hold string

@@ -67,6 +67,7 @@ func observe(object []byte) (*observation, error) {
 		return o, cmp.Or(o.err, errors.New("something follows the object"))
 	}
 	o.ownership()
+	o.ownerByTie()
 	o.out.Held = observeHeld(o.held, object, o.own())
 	return o, nil
 }

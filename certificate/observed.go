@@ -14,7 +14,8 @@ type Observed struct {
 	Issuer resolver.Ref
 	// Held are the values that came from a policy or resolver, nil for none.
 	Held *Held
-	// Owner is the controller owner reference; zero if there is none.
+	// Owner is the controller owner reference; zero if there is none. While the flag Tied is set it
+	// is the source that the tie names.
 	Owner Owner
 	// Tie is the annotation [TieKey], which [ParseTie] reads; empty if there is none. One that is
 	// too long to be read is cut.
@@ -63,6 +64,9 @@ const (
 	// Disturbed is set by the inventory, never by [Observe], if a Certificate that was settled
 	// owns something else now without our doing.
 	Disturbed
+	// Tied is set if there is no controller owner reference and our Apply entry holds a tie of this
+	// Certificate to a source with a uid: the source is the owner, but the Certificate outlives it.
+	Tied
 )
 
 // ofThisProcess are the flags that only this process knows of.

@@ -15,7 +15,7 @@ import (
 // nothing is in doubt, so that no value changes and nothing is taken from anybody; else it leaves
 // the Certificate to [notOurs], with what is missing.
 func reclaim(d *decider) bool {
-	if !isTied(d.seen) {
+	if !isTied(d.seen) || Owns(d.in.Source, d.seen.Owner) {
 		return false
 	}
 	if d.missing = d.doubt(); d.missing != "" {
@@ -35,12 +35,14 @@ func reclaim(d *decider) bool {
 	return d.decide(Apply, "it is tied to this object, which takes it over; no value changes")
 }
 
-// isTied reports whether a Certificate has a tie to any object, and no controller owner.
-func isTied(seen Observed) bool { return seen.Owner == (Owner{}) && seen.Tie != "" }
+// isTied reports whether a Certificate has a tie to any object, and no controller owner reference.
+func isTied(seen Observed) bool {
+	return seen.Tie != "" && (seen.Owner == Owner{} || seen.Flags.Has(Tied))
+}
 
 // Claimable reports whether a Certificate that isn't the source's may become so by its tie.
 func Claimable(object *source.Object, seen Observed) bool {
-	return isTied(seen) && tieDoubt(object, seen) == ""
+	return isTied(seen) && !Owns(object, seen.Owner) && tieDoubt(object, seen) == ""
 }
 
 // doubt says what speaks against taking over a tied Certificate, as far as that is known without

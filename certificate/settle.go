@@ -56,8 +56,9 @@ func settle(config, live map[string]any, disturbed bool) settlement {
 	s.yieldToAppliers(config, live)
 	s.wanted = leaves(s.config)
 	own := ownEntry(managedFields(live)).fields()
-	s.owned = s.wanted.Union(own)
-	s.given = givenUp(live, s.wanted)
+	loose := replaced(s.config, live)
+	s.owned = s.wanted.Union(own).Union(loose)
+	s.given = givenUp(live, s.wanted).Union(loose)
 	changed := differing(s.wanted, s.config, live)
 	// An apply also removes what our entry owns and the configuration leaves out.
 	s.changed = changed.Union(own.Difference(s.wanted))

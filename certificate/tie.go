@@ -72,8 +72,13 @@ func ParseTie(text string) (Tie, error) {
 	}, nil
 }
 
-// tieDoubt says why the tie of a Certificate isn't one to this source, "" if it is. A tie without
-// a uid is to whichever object has the name.
+// isFor reports whether the tie is that of a Certificate, and no copy.
+func (t Tie) isFor(seen Observed) bool {
+	return t.ForNamespace == seen.Namespace && t.ForName == seen.Name
+}
+
+// tieDoubt says why the tie of a Certificate isn't one to this source, "" if it is. The object may
+// be another one of its name than the one that the tie was to.
 func tieDoubt(object *source.Object, seen Observed) string {
 	tie, err := ParseTie(seen.Tie)
 	of := tie.Source
@@ -81,23 +86,23 @@ func tieDoubt(object *source.Object, seen Observed) string {
 	switch {
 	case err != nil:
 		return "its annotation " + TieKey + " can't be read: " + err.Error()
-	case tie.ForNamespace != seen.Namespace || tie.ForName != seen.Name:
+	case !tie.isFor(seen):
 		return "its annotation " + TieKey + " is a copy of that of Certificate " + tie.ForNamespace + "/" + tie.ForName
 	case !isNamed:
 		return "its annotation " + TieKey + " ties it to " + of.Kind + " " + tie.Namespace + "/" + of.Name
-	case of.UID != "" && object.UID != "" && of.UID != object.UID:
-		return "its annotation " + TieKey + " ties it to an earlier " + of.Kind + " of this name, with uid " + problem.Name(of.UID)
 	}
 	return ""
 }
 
-// tie returns the tie of the wanted Certificate, "" where an owner reference does: only an object
-// that is read from a file, and isn't the owner already, has no uid for one.
+// tie returns the tie of the wanted Certificate, "" where an owner reference does. An object that is
+// read from a file, and isn't the owner already, has no uid for one.
 func (in *Input) tie() string {
-	if in.ownerUID() != "" || in.isOwner() {
+	if !in.Retain && (in.ownerUID() != "" || in.isOwner()) {
 		return ""
 	}
-	return tieTo(in.Source, in.Ask.Secret).String()
+	tie := tieTo(in.Source, in.Ask.Secret)
+	tie.Source.UID = in.ownerUID()
+	return tie.String()
 }
 
 // ownerUID returns the uid for the owner reference. That of an object from a file is known from

@@ -7,8 +7,8 @@ import (
 
 // DecideUnneeded decides about a Certificate whose Secret the source, read without error, no
 // longer names. It deletes only a Certificate whose controller reference has the source's uid,
-// group, kind and name, and none while the source waits for another: awaits is the name of a
-// Certificate that it asks for and doesn't get now, or empty.
+// group, kind and name, none by a tie, and none while the source waits for another: awaits is the
+// name of a Certificate that it asks for and doesn't get now, or empty.
 func DecideUnneeded(object *source.Object, seen Observed, awaits string) Decision {
 	seen = current(seen)
 	d := decided(seen)
@@ -17,6 +17,8 @@ func DecideUnneeded(object *source.Object, seen Observed, awaits string) Decisio
 		d.Action, d.Reason = Wait, "the Certificate is being deleted"
 	case !Owns(object, seen.Owner):
 		d.Action, d.Reason = Keep, "nothing names it any more, but "+otherOwnerInWords(object, seen)
+	case seen.Flags.Has(Tied):
+		d.Action, d.Reason = Keep, "nothing names it any more, and it outlives that: its annotation "+TieKey+" takes the place of an owner reference"
 	case awaits != "":
 		d.Action, d.Reason = Keep, "nothing names it any more, but it stays until there is a Certificate "+problem.Name(awaits)
 	default:

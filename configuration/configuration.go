@@ -1,6 +1,10 @@
 package configuration
 
-import "time"
+import (
+	"time"
+
+	"github.com/certshim/certshim/annotations"
+)
 
 // APIVersion and Kind are the first two lines of the file.
 const (
@@ -33,6 +37,7 @@ type Configuration struct {
 	Labels           Labels      `yaml:"labels"`
 	GatewayAPI       GatewayAPI  `yaml:"gatewayAPI"`
 	Takeover         Takeover    `yaml:"takeover"`
+	Ownership        Ownership   `yaml:"ownership"`
 	Resolvers        Resolvers   `yaml:"resolvers,omitempty"`
 	// Policies are rules for some of the sources; the first that matches counts.
 	Policies      []Rule         `yaml:"policies,omitempty"`
@@ -86,6 +91,13 @@ type Takeover struct {
 	ChangesPerMinute int `yaml:"changesPerMinute"`
 }
 
+// Ownership is about whose Certificates are.
+type Ownership struct {
+	// DeletionPolicy is what becomes of the Certificates of an object that doesn't say so itself,
+	// by certshim.io/deletion-policy: delete or retain.
+	DeletionPolicy annotations.DeletionPolicy `yaml:"deletionPolicy"`
+}
+
 // Resolvers is what the operator says of issuers.
 type Resolvers struct {
 	// Types are files that declare issuer types, or folders of them: --issuers.
@@ -135,6 +147,7 @@ func Default() Configuration {
 		Annotations:      Annotations{Auto: []string{"kubernetes.io/tls-acme"}, AutoKinds: []string{"Ingress"}},
 		GatewayAPI:       GatewayAPI{Enabled: true, ListenerSets: true},
 		Takeover:         Takeover{ChangesPerMinute: 10},
+		Ownership:        Ownership{DeletionPolicy: annotations.DeleteUnneeded},
 		Resolvers:        Resolvers{Recommendations: ShowRecommendations},
 		LeaderElect: LeaderElection{
 			Enabled: true, LeaseName: "certshim",

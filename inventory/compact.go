@@ -291,7 +291,7 @@ func (c *Certificate) fullName() name { return name{c.namespace, c.name()} }
 func identity(o certificate.Observed) certificate.Observed {
 	return certificate.Observed{
 		Namespace: o.Namespace, Name: o.Name, UID: o.UID, Secret: o.Secret, Owner: o.Owner,
-		Flags: o.Flags & certificate.Deleting,
+		Flags: o.Flags & (certificate.Deleting | certificate.Tied),
 	}
 }
 

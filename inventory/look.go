@@ -98,6 +98,9 @@ func (l *Look) MovesBlindly(d certificate.Decision) bool {
 	}
 	spec, _ := d.Config["spec"].(map[string]any)
 	ref, _ := spec["issuerRef"].(map[string]any)
+	if ref == nil {
+		return false
+	}
 	to := resolver.Ref{Group: text(ref, "group"), Kind: text(ref, "kind"), Name: text(ref, "name")}
 	kind := resolver.GroupKind{Group: to.Group, Kind: to.Kind}
 	l.lock.Lock()

@@ -236,7 +236,7 @@ func sameIdentity(a, b *Certificate) bool {
 	}
 	x, y := a.unpack(), b.unpack()
 	return x.Name == y.Name && x.UID == y.UID && x.Secret == y.Secret && x.Owner == y.Owner &&
-		x.Flags&certificate.Deleting == y.Flags&certificate.Deleting
+		(x.Flags^y.Flags)&(certificate.Deleting|certificate.Tied) == 0
 }
 
 // enter puts a claim in its place by age.

@@ -16,6 +16,7 @@ const (
 	autoKey          = "kubernetes.io/tls-acme"
 	ignoreKey        = prefix + "ignore-tls-listeners"
 	ownIgnoreKey     = "certshim.io/ignore"
+	deletionKey      = "certshim.io/deletion-policy"
 
 	commonNameKey  = prefix + "common-name"
 	altNamesKey    = prefix + "alt-names"
@@ -130,6 +131,7 @@ func pools() []pool {
 		{key: editInPlaceKey, good: []string{"true", "false"}, bad: []string{"yes", ""}},
 		{key: fallbackKey, good: []string{"true", "false"}, bad: []string{"maybe", ""}},
 		{key: ignoreKey, good: []string{"l0", "l1, l2", "unknown"}, bad: []string{""}},
+		{key: deletionKey, good: []string{"delete"}, bad: []string{""}}, // with retain, one write does one thing
 		{key: extraKey, good: []string{"[{\"name\":\"a\",\"value\":\"b\"}]", "x"}, bad: []string{""}},
 	}
 	for _, key := range subjectKeys {

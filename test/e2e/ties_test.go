@@ -145,3 +145,66 @@ func TestForgedTieIsWorthNothing(t *testing.T) {
 		}
 	}
 }
+
+// A Certificate that is to be retained outlives its source, as its Secret does, and is the source's
+// again when that comes back: nothing is issued a second time.
+func TestRetainedCertificateOutlivesItsSource(t *testing.T) {
+	namespace := shared.Namespace(t)
+	ca := shared.Issuer(t, namespace, "ca")
+	certificates := shared.Watch(t, cluster.Certificates(), namespace)
+	secrets := shared.Watch(t, cluster.Secrets(), namespace)
+	sources := shared.Watch(t, ingresses, namespace)
+	retain := "retain"
+	web := ingress("web", annotations{issuerKey: "ca"}, "a.example.com")
+	shared.Apply(t, namespace, web)
+	secrets.Signed(t, "web-tls", ca, "a.example.com")
+	made := certificates.Object(t, "web-tls", "to be ready", isReady)
+	requests, spec, secret := shared.issued(t, namespace, "web-tls")
+
+	shared.annotate(t, ingresses, namespace, "web", deletionPolicy, &retain)
+	certificates.Object(t, "web-tls", "to lose its owner", isTied)
+	shared.annotate(t, ingresses, namespace, "web", deletionPolicy, nil)
+	certificates.Object(t, "web-tls", "to have its owner back", isOwned("web"))
+	shared.annotate(t, ingresses, namespace, "web", deletionPolicy, &retain)
+	certificates.Object(t, "web-tls", "to lose its owner again", isTied)
+
+	shared.delete(t, ingresses, namespace, "web")
+	sources.Gone(t, "web")
+	// What the garbage collector deletes goes sooner than one that it is told of later.
+	shared.Apply(t, namespace, ingress("other", annotations{issuerKey: "ca"}, "b.example.com"))
+	certificates.Object(t, "other-tls", "to be made", exists)
+	shared.delete(t, ingresses, namespace, "other")
+	certificates.Gone(t, "other-tls")
+	certificates.Object(t, "web-tls", "to be there", isTied)
+
+	shared.Apply(t, namespace, web)
+	again := certificates.Object(t, "web-tls", "to be owned by the new object", isOwned("web"))
+	shared.settled(t, namespace)
+	if again.GetUID() != made.GetUID() || again.GetGeneration() != made.GetGeneration() {
+		t.Errorf("uid %s and generation %d, had %s and %d", again.GetUID(), again.GetGeneration(), made.GetUID(), made.GetGeneration())
+	}
+	requestsNow, specNow, secretNow := shared.issued(t, namespace, "web-tls")
+	if !slices.Equal(requestsNow, requests) || !reflect.DeepEqual(specNow, spec) || !reflect.DeepEqual(secretNow, secret) {
+		t.Errorf("issued again: %v, had %v; %v, had %v", requestsNow, requests, specNow, spec)
+	}
+}
+
+const deletionPolicy = "certshim.io/deletion-policy"
+
+func isTied(c *unstructured.Unstructured) bool {
+	return len(c.GetOwnerReferences()) == 0 && c.GetAnnotations()[tieKey] != ""
+}
+
+// A TLS entry that is taken away leaves a retained Certificate where it is.
+func TestRetainedCertificateOfARemovedEntryStays(t *testing.T) {
+	namespace := shared.Namespace(t)
+	certificates := shared.Watch(t, cluster.Certificates(), namespace)
+	shared.Apply(t, namespace, ingress("web", annotations{issuerKey: "ca"}, "a.example.com"))
+	certificates.Object(t, "web-tls", "to be made", isOwned("web"))
+	shared.patch(t, ingresses, namespace, "web",
+		`{"metadata":{"annotations":{"certshim.io/deletion-policy":"keep"}},"spec":{"tls":[{"hosts":["a.example.com"],"secretName":"renamed"}]}}`)
+	certificates.Object(t, "renamed", "to be made", isTied)
+	certificates.Object(t, "web-tls", "to lose its owner", isTied)
+	shared.settled(t, namespace)
+	certificates.Object(t, "web-tls", "to be there", isTied)
+}

@@ -66,7 +66,7 @@ func (y yamlWriter) write(one planned) error {
 			continue
 		}
 		from := printable(heading(one, c))
-		if metadata, _ := c.Config["metadata"].(map[string]any); metadata["ownerReferences"] == nil {
+		if metadata, _ := c.Config["metadata"].(map[string]any); one.object.UID == "" && metadata["ownerReferences"] == nil {
 			from += "\n# no ownerReference: the source is from a file, and has no uid yet; " + certificate.TieKey + " stands in for it"
 		}
 		if _, err := fmt.Fprintf(y.w, "---\n# %s\n", from); err != nil {

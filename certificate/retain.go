@@ -1,0 +1,85 @@
+package certificate
+
+import (
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
+	"sigs.k8s.io/structured-merge-diff/v6/value"
+
+	"github.com/certshim/certshim/source"
+)
+
+// Referred reports whether a Certificate has an owner reference to the source, so that the garbage
+// collector deletes it with the source.
+func Referred(object *source.Object, seen Observed) bool {
+	return Owns(object, seen.Owner) && !seen.Flags.Has(Tied)
+}
+
+// Retain decides about a Certificate with an owner reference to a source that it is to outlive: the
+// reference goes, and the tie takes its place. Nothing else changes, whatever there is to say about
+// the source, so that this is done at once: the source may be deleted any moment.
+func Retain(object *source.Object, seen Observed) Decision {
+	seen = current(seen)
+	d := decider{seen: seen, out: decided(seen)}
+	d.out.Have, d.out.Version = seen.Have, seen.ResourceVersion
+	switch {
+	case seen.Flags.Has(Deleting):
+		beingDeleted(&d)
+	case seen.Live == nil:
+		d.out.NeedsLive = true
+		d.decide(Wait, "the live Certificate has to be read first: its owner reference goes, and the rest stays as it is")
+	default:
+		d.retain(object)
+	}
+	return d.out
+}
+
+func (d *decider) retain(object *source.Object) {
+	s := settle(asRetained(object, d.seen), d.seen.Live, false)
+	d.out.Config, d.out.Want = s.config, Want(s.config)
+	d.out.Guard = Guard{UID: d.seen.UID, ResourceVersion: d.seen.ResourceVersion}
+	patch, err := s.patch(d.seen.ResourceVersion)
+	if err != nil {
+		d.out.Config = nil
+		d.decide(Keep, "its managedFields can't be written as JSON: "+err.Error())
+		return
+	}
+	d.out.TakeOver = patch
+	d.decide(Apply, "it is to outlive the object: the annotation "+TieKey+" takes the place of its owner reference")
+}
+
+// asRetained is all that our entry holds, as it is, with the tie in the place of the owner
+// reference.
+func asRetained(object *source.Object, seen Observed) map[string]any {
+	config := map[string]any{
+		"apiVersion": apiVersion, "kind": "Certificate",
+		"metadata": map[string]any{"namespace": seen.Namespace, "name": seen.Name},
+	}
+	for path := range ownEntry(managedFields(seen.Live)).fields().All() {
+		held := lookup(seen.Live, path)
+		if held != nil && !within(path, pathOwners) && !isContainer(path, seen.Live) {
+			put(config, path, runtime.DeepCopyJSONValue(held))
+		}
+	}
+	tie := tieTo(object, seen.Name)
+	tie.Source.UID = seen.Owner.UID
+	put(config, pathTie, tie.String())
+	return config
+}
+
+// replaced is the owner reference in whose place the tie of a configuration is: it goes, whoever
+// holds it.
+func replaced(config, live map[string]any) *fieldpath.Set {
+	set := fieldpath.NewSet()
+	text, _ := lookup(config, pathTie).(string)
+	tie, err := ParseTie(text)
+	if err != nil {
+		return set
+	}
+	references, _ := lookup(live, pathOwners).([]any)
+	eachItem(references, func(item any) {
+		if uidOf(item) == tie.Source.UID {
+			set.Insert(child(pathOwners, fieldpath.KeyElement(value.Field{Name: "uid", Value: value.NewValueInterface(uidOf(item))})))
+		}
+	})
+	return set
+}
