@@ -43,11 +43,11 @@ func (d *deployed) quiet(t *testing.T, namespace string, certificates *cluster.W
 		d.settled(t, namespace)
 		d.delete(t, ingresses, namespace, "settled")
 		certificates.Gone(t, "settled-tls")
-		if now := writesOf(certificates, name); now == writes {
+		now := writesOf(certificates, name)
+		if now == writes {
 			return writes
-		} else {
-			writes = now
 		}
+		writes = now
 	}
 	t.Fatalf("Certificate %s goes on being written: %d times", name, writes)
 	return 0
