@@ -17,6 +17,8 @@ type Registry struct {
 	// recommend is set by [ApplyRecommendations].
 	recommend bool
 	known     map[GroupKind]*Known
+	// ordered are the known kinds in the order of Kinds.
+	ordered []Known
 	// groups maps a kind to the groups that declare it, kinds a group to its kinds; both sorted.
 	groups, kinds map[string][]string
 }
@@ -143,7 +145,17 @@ func (t IssuerType) statement(s profile, recommend bool) Statement {
 }
 
 func (r *Registry) index() {
-	for _, known := range r.Kinds() {
+	for _, known := range r.known {
+		r.ordered = append(r.ordered, *known)
+	}
+	slices.SortFunc(r.ordered, func(a, b Known) int {
+		return cmp.Or(
+			cmp.Compare(groupRank(a.Group), groupRank(b.Group)),
+			cmp.Compare(a.Group, b.Group),
+			cmp.Compare(a.GroupKind.Kind, b.GroupKind.Kind),
+		)
+	})
+	for _, known := range r.ordered {
 		if known.Former {
 			continue
 		}
@@ -153,21 +165,9 @@ func (r *Registry) index() {
 	}
 }
 
-// Kinds lists every known issuer kind, cert-manager's own first, then by group and kind.
-func (r *Registry) Kinds() []Known {
-	kinds := make([]Known, 0, len(r.known))
-	for _, known := range r.known {
-		kinds = append(kinds, *known)
-	}
-	slices.SortFunc(kinds, func(a, b Known) int {
-		return cmp.Or(
-			cmp.Compare(groupRank(a.Group), groupRank(b.Group)),
-			cmp.Compare(a.Group, b.Group),
-			cmp.Compare(a.GroupKind.Kind, b.GroupKind.Kind),
-		)
-	})
-	return kinds
-}
+// Kinds lists every known issuer kind, cert-manager's own first, then by group and kind. The list is
+// the registry's own: it must not be changed.
+func (r *Registry) Kinds() []Known { return slices.Clip(r.ordered) }
 
 // Known returns a declared kind.
 func (r *Registry) Known(kind GroupKind) (*Known, bool) {

@@ -98,7 +98,7 @@ func runController(ctx context.Context, config controller.Config, connection *re
 	if err != nil {
 		return err
 	}
-	limitGarbage()
+	limitGarbage(controllerGarbage)
 	if err := c.Run(ctx); err != nil {
 		return failure{err}
 	}

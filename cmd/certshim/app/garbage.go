@@ -9,15 +9,17 @@ import (
 	"sync/atomic"
 )
 
-// Garbage is collected once it amounts to garbageBudget, or to leastGarbage percent of the live
-// heap if that is more. Go's default waits for as much garbage as there is live heap, which would
-// double the memory of a large cluster. Once the caches are filled, a small heap may grow to
-// smallHeap; until then the live heap grows faster than the limit follows it.
+// Garbage is collected once it amounts to a budget, or to leastGarbage percent of the live heap if
+// that is more. Go's default waits for as much garbage as there is live heap, which would double the
+// memory of a large cluster, or of a large plan. A plan ends soon, and its CPU is waited for: it may
+// leave more. Once the caches are filled, a small heap may grow to smallHeap; until then the live
+// heap grows faster than the limit follows it.
 const (
-	garbageBudget = 6 << 20
-	smallHeap     = 28 << 20
-	leastGarbage  = 25
-	mostGarbage   = 100
+	controllerGarbage = 6 << 20
+	planGarbage       = 128 << 20
+	smallHeap         = 28 << 20
+	leastGarbage      = 25
+	mostGarbage       = 100
 )
 
 // cachesFilled is set once the first lists are in memory.
@@ -29,21 +31,29 @@ func afterPeak() {
 	debug.FreeOSMemory()
 }
 
+var garbageIsLimited sync.Once
+
 // limitGarbage adjusts the limit after each collection from now on, for the whole process,
 // unless the operator has set GOGC.
-var limitGarbage = sync.OnceFunc(func() {
+func limitGarbage(budget uint64) {
 	if os.Getenv("GOGC") == "" {
-		adjustGarbage(0)
+		garbageIsLimited.Do(func() { adjustGarbage(garbageLimit{budget: budget}) })
 	}
-})
+}
 
-func adjustGarbage(set int) {
-	if percent := garbagePercent(liveHeap(), cachesFilled.Load()); percent != set {
+// garbageLimit is a budget, and the percentage that is set for it now.
+type garbageLimit struct {
+	budget  uint64
+	percent int
+}
+
+func adjustGarbage(limit garbageLimit) {
+	if percent := garbagePercent(limit.budget, liveHeap(), cachesFilled.Load()); percent != limit.percent {
 		debug.SetGCPercent(percent)
-		set = percent
+		limit.percent = percent
 	}
 	// The next collection finds this unreachable, and comes back.
-	runtime.AddCleanup(&collected{}, adjustGarbage, set)
+	runtime.AddCleanup(&collected{}, adjustGarbage, limit)
 }
 
 // collected is large enough, and has a pointer, so that it is an allocation of its own.
@@ -53,9 +63,9 @@ type collected struct {
 
 // garbagePercent is in steps, so that it seldom changes: each change stops the program for
 // a moment.
-func garbagePercent(live uint64, filled bool) int {
+func garbagePercent(budget, live uint64, filled bool) int {
 	const step = 5
-	percent := garbageBudget * 100 / max(live, 1) / step * step
+	percent := budget * 100 / max(live, 1) / step * step
 	percent = min(max(percent, leastGarbage), mostGarbage)
 	if filled && live < smallHeap {
 		// Of a heap with next to nothing alive the eighth counts, so that no percentage is beyond reason.

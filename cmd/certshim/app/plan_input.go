@@ -15,7 +15,7 @@ import (
 
 // readInput fills the inventory with the documents of -f.
 func (o *planOptions) readInput(ctx context.Context) (*planInventory, error) {
-	limitGarbage() // a large input is mostly garbage once it is read
+	limitGarbage(planGarbage) // a large input is mostly garbage once it is read
 	d := newDocuments(o.policy, o.configuration, cmp.Or(o.namespace, metav1.NamespaceDefault))
 	d.labels, d.ignoreOther = o.labels, o.ignoreOther
 	o.input.withoutPatches = o.ignoreOther

@@ -84,7 +84,10 @@ func (k *planInventory) sourcesOf(kind source.Kind) inventory.Intake {
 		Paths: intake.Paths,
 		Pack: func(object *unstructured.Unstructured) (any, error) {
 			key := inventory.NewKey(source.GroupKindOf(kind), object.GetNamespace(), object.GetName())
-			k.others[key] = !k.labels.Matches(labels.Set(object.GetLabels()))
+			delete(k.others, key)
+			if !k.labels.Matches(labels.Set(object.GetLabels())) {
+				k.others[key] = true
+			}
 			return intake.Pack(object)
 		},
 		Put: intake.Put, Drop: intake.Drop, Clear: intake.Clear,

@@ -20,12 +20,12 @@ type table struct {
 }
 
 // blockSize is how much of the rows is kept in one piece.
-const blockSize = 1 << 20
+const blockSize = 64 << 10
 
 // row keeps cells, in a form that is safe on a terminal.
 func (t *table) row(cells ...string) {
-	if last := len(t.blocks) - 1; last < 0 || t.blocks[last].Len() > blockSize {
-		t.blocks = append(t.blocks, &bytes.Buffer{})
+	if last := len(t.blocks) - 1; last < 0 || t.blocks[last].Available() < blockSize/8 {
+		t.blocks = append(t.blocks, bytes.NewBuffer(make([]byte, 0, blockSize)))
 	}
 	block := t.blocks[len(t.blocks)-1]
 	for i, cell := range cells {

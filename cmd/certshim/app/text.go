@@ -5,12 +5,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
 
+	goyaml "go.yaml.in/yaml/v2"
 	"sigs.k8s.io/yaml"
 
 	"github.com/certshim/certshim/problem"
@@ -19,13 +21,16 @@ import (
 // printable is text from an object as it may stand on a terminal: what could move the
 // cursor, change colours or turn the writing direction is escaped.
 func printable(text string) string {
+	if utf8.ValidString(text) && !strings.ContainsFunc(text, isUnprintable) {
+		return text
+	}
 	var b strings.Builder
 	for i, r := range text {
 		_, size := utf8.DecodeRuneInString(text[i:])
 		switch {
 		case r == utf8.RuneError && size == 1:
 			fmt.Fprintf(&b, `\x%02x`, text[i])
-		case unicode.IsPrint(r):
+		case !isUnprintable(r):
 			b.WriteRune(r)
 		default:
 			quoted := strconv.QuoteRuneToASCII(r)
@@ -81,6 +86,9 @@ func writeYAML(w io.Writer, v any) error {
 // is written in YAML's JSON form, the only one in which all can be escaped; the library
 // refuses some of them.
 func yamlText(v any) ([]byte, error) {
+	if isPlain(v) {
+		return goyaml.Marshal(v)
+	}
 	text, err := yaml.Marshal(v)
 	if err == nil && !bytes.ContainsFunc(text, unsafeOnTerminal) {
 		return text, nil
@@ -91,10 +99,37 @@ func yamlText(v any) ([]byte, error) {
 	return append(escaped(text, utf32Escape), '\n'), nil
 }
 
-func unsafeOnTerminal(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }
+// isPlain says whether a value is as it would come back from JSON, and holds nothing that has to be
+// escaped: the library's detour by JSON gives the same text at a multiple of the cost.
+func isPlain(value any) bool {
+	switch v := value.(type) {
+	case bool, int64:
+		return true
+	case string:
+		return utf8.ValidString(v) && !strings.ContainsFunc(v, unsafeOnTerminal)
+	case []any:
+		return v != nil && !slices.ContainsFunc(v, func(item any) bool { return !isPlain(item) })
+	case map[string]any:
+		for key, item := range v {
+			if !isPlain(key) || !isPlain(item) {
+				return false
+			}
+		}
+		return v != nil
+	default:
+		return false
+	}
+}
+
+func unsafeOnTerminal(r rune) bool { return r != '\n' && isUnprintable(r) }
+
+func isUnprintable(r rune) bool { return !unicode.IsPrint(r) }
 
 // escaped replaces what is unsafe on a terminal in JSON, where it occurs in strings alone.
 func escaped(text []byte, escape func(rune) string) []byte {
+	if !bytes.ContainsFunc(text, unsafeOnTerminal) {
+		return text
+	}
 	var b bytes.Buffer
 	for _, r := range string(text) {
 		if unsafeOnTerminal(r) {

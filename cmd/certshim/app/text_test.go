@@ -93,3 +93,49 @@ func TestSummaryCounts(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 }
+
+// FuzzYAMLText: of a value that is plain, the text is the one that the library gives by way of
+// JSON.
+func FuzzYAMLText(f *testing.F) {
+	for _, seed := range []string{
+		`{"kind":"Certificate","spec":{"dnsNames":["a.example.com","*.b"],"duration":"2160h0m0s","revisionHistoryLimit":1,"isCA":true,"commonName":"yes"}}`,
+		`{"a":["","~","null","1","1:30","0x1","1e3","2026-01-01","- a","a: b","a #b","&a","*a","!a","|","'","\"","\\","{","[","%a","@a","<&>"," a","a ","a\nb","a\n\n","\na","---","...","é"]}`,
+		`{"b":{},"a":[],"10":1,"9":[[1],{"x":[{}]}],"":"","<<":"x","é":-9223372036854775808}`,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		var value any
+		if json.Unmarshal(text, &value) != nil {
+			return
+		}
+		value = whole(value)
+		if !isPlain(value) {
+			return
+		}
+		got, err := yamlText(value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want, err := yaml.Marshal(value); err != nil || !bytes.Equal(got, want) {
+			t.Fatalf("got\n%s\nwant\n%s%v", got, want, err)
+		}
+	})
+}
+
+// whole has integers as unstructured objects have them.
+func whole(value any) any {
+	switch v := value.(type) {
+	case float64:
+		return int64(v)
+	case []any:
+		for i, item := range v {
+			v[i] = whole(item)
+		}
+	case map[string]any:
+		for key, item := range v {
+			v[key] = whole(item)
+		}
+	}
+	return value
+}

@@ -99,6 +99,18 @@ func jsonOffset(err error, end int) int {
 // yaml reads one YAML document, as kubectl does: a key that occurs twice is no error, its
 // last value counts.
 func (c chunk) yaml() []value {
+	content, isPlain := plain(c.text)
+	switch {
+	case !isPlain:
+		return c.converted()
+	case content == nil:
+		return nil
+	}
+	return []value{{line: c.line, content: content, text: &text{line: c.line, content: c.text}}}
+}
+
+// converted reads a YAML document by way of JSON, and says what is wrong.
+func (c chunk) converted() []value {
 	asJSON, err := toJSON(c.text, yaml.YAMLToJSONStrict)
 	var warnings []remark
 	if err != nil {
