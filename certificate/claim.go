@@ -1,9 +1,12 @@
 package certificate
 
 import (
+	"encoding/binary"
 	"fmt"
+	"hash/fnv"
 	"iter"
 	"slices"
+	"sort"
 	"strings"
 
 	"github.com/certshim/certshim/annotations"
@@ -23,8 +26,39 @@ type Claim struct {
 	Known bool
 	// Issuer of its Certificate; without a name where that isn't known.
 	Issuer resolver.Ref
-	// names holds a sorted line for each name: its kind, and its form as of package names.
-	names string
+	// names has a hash for each name: of its kind, and its form as of package names.
+	names nameSet
+}
+
+// nameSet has the sorted hashes of the lines of names, eight bytes each: a name may take hundreds.
+type nameSet string
+
+const hashSize = 8
+
+func newNameSet(s sans) nameSet {
+	var hashes []uint64
+	for line := range s.lines() {
+		hashes = append(hashes, hashOf(line))
+	}
+	slices.Sort(hashes)
+	set := make([]byte, 0, len(hashes)*hashSize)
+	for _, hash := range hashes {
+		set = binary.BigEndian.AppendUint64(set, hash)
+	}
+	return nameSet(set)
+}
+
+func hashOf(line string) uint64 {
+	hash := fnv.New64a()
+	_, _ = hash.Write([]byte(line)) // never fails
+	return hash.Sum64()
+}
+
+func (s nameSet) has(line string) bool {
+	hash := string(binary.BigEndian.AppendUint64(nil, hashOf(line)))
+	at := func(i int) string { return string(s[i*hashSize : (i+1)*hashSize]) }
+	_, found := sort.Find(len(s)/hashSize, func(i int) int { return strings.Compare(hash, at(i)) })
+	return found
 }
 
 // Rival is another source of a Secret, and what it asks for of it.
@@ -36,18 +70,13 @@ type Rival struct {
 // NewClaim returns the claim of a source that asks for a Secret with these annotations. The
 // caller sets what else is known.
 func NewClaim(ask source.Ask, request annotations.Request, issuer resolver.Ref) Claim {
-	var lines []string
-	for line := range sansOf(ask.Hosts, request).lines() {
-		lines = append(lines, line)
-	}
-	slices.Sort(lines)
 	return Claim{
-		Known: true, names: strings.Join(lines, "\n"),
+		Known: true, names: newNameSet(sansOf(ask.Hosts, request)),
 		Issuer: resolver.Ref{Group: strings.Clone(issuer.Group), Kind: strings.Clone(issuer.Kind), Name: strings.Clone(issuer.Name)},
 	}
 }
 
-// The kinds of names, as they begin a line of a claim.
+// The kinds of names, as they begin a line.
 const (
 	dnsLine   = "d "
 	ipLine    = "i "
@@ -55,7 +84,8 @@ const (
 	emailLine = "e "
 )
 
-// lines gives each name as a line of a claim, and as it is written.
+// lines gives each name as a line, of its kind and the form in which equal names are equal, and as
+// it is written.
 func (s sans) lines() iter.Seq2[string, string] {
 	return func(yield func(line, name string) bool) {
 		for _, kind := range []struct {
@@ -77,14 +107,9 @@ func (s sans) lines() iter.Seq2[string, string] {
 // lacks returns the asked names, as they are written, that a certificate for the claim wouldn't
 // cover. A wildcard covers the DNS names one label below it.
 func (c Claim) lacks(asked sans) []string {
-	held := strings.Split(c.names, "\n")
-	has := func(line string) bool {
-		_, found := slices.BinarySearch(held, line)
-		return found
-	}
 	var lacking []string
 	for line, name := range asked.lines() {
-		if !has(line) && !has(wildcardAbove(line)) {
+		if !c.names.has(line) && !c.names.has(wildcardAbove(line)) {
 			lacking = append(lacking, name)
 		}
 	}

@@ -115,14 +115,25 @@ func (s *Source) Key() Key {
 	return Key{kind: s.of.Value().kind, namespace: s.namespace, name: strings.Clone(s.name())}
 }
 
+// form is what follows the head of a source.
+type form uint64
+
+const (
+	// plain is its age and all that decisions read, and squeezed the same, made shorter.
+	plain form = iota
+	// unread is why it can't be read.
+	unread
+	squeezed
+)
+
 // packSource makes an object compact. An error, if there is one, stands in the place of
 // what could not be read: the object is known, but nothing about it.
-func packSource(object *source.Object, unreadable error) *Source {
+func packSource(object *source.Object, why error) *Source {
 	var p packer
 	p.head(object.Name, object.UID, object.ResourceVersion)
-	p.truth(unreadable != nil)
-	if unreadable != nil {
-		p.text(unreadable.Error())
+	if why != nil {
+		p.number(uint64(unread))
+		p.text(why.Error())
 	} else {
 		packBody(&p, object)
 	}
@@ -136,7 +147,18 @@ func packSource(object *source.Object, unreadable error) *Source {
 }
 
 func packBody(p *packer, object *source.Object) {
+	var rest packer
+	packRest(&rest, object)
+	f := plain
+	if len(rest) > largeSource && len(rest) <= maxAsked {
+		f, rest = squeezed, squeeze(rest)
+	}
+	p.number(uint64(f))
 	p.number(uint64(object.Created.Unix()))
+	*p = append(*p, rest...)
+}
+
+func packRest(p *packer, object *source.Object) {
 	p.truth(object.Deleting)
 	p.table(object.Labels)
 	p.table(object.Annotations)
@@ -180,7 +202,21 @@ func (s *Source) Object() (object *source.Object, unreadable string) { return s.
 
 // unpack gives the object as it was packed, or, with an object that has only its
 // reference, why it could not be read.
-func (s *Source) unpack() (object *source.Object, unreadable string) {
+func (s *Source) unpack() (object *source.Object, why string) {
+	object, f, rest := s.unpackHead()
+	switch f {
+	case unread:
+		return object, rest.text()
+	case squeezed:
+		rest = rest.expanded()
+	case plain:
+	}
+	unpackRest(&rest, object)
+	return object, ""
+}
+
+// unpackHead gives the object with its reference and its age, and what follows.
+func (s *Source) unpackHead() (object *source.Object, f form, rest unpacker) {
 	u := unpacker(s.packed)
 	of := s.of.Value()
 	kind := of.kind.Value()
@@ -189,17 +225,23 @@ func (s *Source) unpack() (object *source.Object, unreadable string) {
 		Namespace: s.namespace.Value(), Name: u.text(), UID: u.text(),
 	}}
 	object.ResourceVersion = u.text()
-	if u.truth() {
-		return object, u.text()
+	f = form(u.number())
+	if f == unread {
+		return object, f, u
 	}
-	unpackBody(&u, object)
-	return object, ""
-}
-
-func unpackBody(u *unpacker, object *source.Object) {
 	if seconds := int64(u.number()); seconds != (time.Time{}).Unix() {
 		object.Created = time.Unix(seconds, 0).UTC()
 	}
+	return object, f, u
+}
+
+// head is the object with what [source.CompareAge] reads.
+func (s *Source) head() *source.Object {
+	object, _, _ := s.unpackHead()
+	return object
+}
+
+func unpackRest(u *unpacker, object *source.Object) {
 	object.Deleting = u.truth()
 	object.Labels = u.table()
 	object.Annotations = u.table()

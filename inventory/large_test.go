@@ -1,6 +1,9 @@
 package inventory
 
 import (
+	"fmt"
+	"math/rand/v2"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -9,40 +12,116 @@ import (
 	"github.com/certshim/certshim/annotations"
 )
 
-// What is kept of an annotation that is too long, or that does nothing, is what is shown of it.
-// Of an object that asks for too much only its identity is kept.
-func TestWhatIsKeptOfALargeObject(t *testing.T) {
-	hosts := make([]any, 20_000)
-	for i := range hosts {
-		hosts[i] = strings.Repeat("a", 20) + ".example.com"
+// large is an object with annotations, and some of what lists its entries.
+func large(kind string, values, spec map[string]any) *unstructured.Unstructured {
+	return &unstructured.Unstructured{Object: map[string]any{
+		"metadata":   map[string]any{"namespace": "shop", "name": "web", "uid": "u", "resourceVersion": "7", "annotations": values},
+		"apiVersion": "v1", "kind": kind, "spec": spec,
+	}}
+}
+
+func withEntries(count int, entry func(int) map[string]any) map[string]any {
+	entries := make([]any, count)
+	for i := range entries {
+		entries[i] = entry(i)
 	}
+	return map[string]any{"tls": entries, "listeners": entries}
+}
+
+// oneEntry has a Secret for so many hosts.
+func oneEntry(count int, host func(int) string) map[string]any {
+	hosts := make([]any, count)
+	for i := range hosts {
+		hosts[i] = host(i)
+	}
+	return withEntries(1, func(int) map[string]any { return map[string]any{"secretName": "tls", "hosts": hosts} })
+}
+
+// random is text that can't be made shorter by much.
+func random(seed, length int) string {
+	const letters = "abcdefghijklmnopqrstuvwxyz0123456789"
+	from := rand.New(rand.NewPCG(uint64(seed), 0))
+	text := make([]byte, length)
+	for i := range text {
+		text[i] = letters[from.IntN(len(letters))]
+	}
+	return string(text)
+}
+
+func customer(i int) string { return "shop." + random(i, 5+i%20) + ".example.com" }
+
+// What is kept of an annotation that is too long, or that does nothing, is what is shown of it. Of an
+// object that asks for too much only its identity is kept; one that a cluster may well have is kept
+// as it is.
+func TestWhatIsKeptOfALargeObject(t *testing.T) {
 	for name, row := range map[string]struct {
-		annotations map[string]any
-		hosts       []any
-		most        int
-		unreadable  bool
+		object     *unstructured.Unstructured
+		most       int
+		unreadable string
 	}{
-		"a key that is read":      {map[string]any{annotations.Prefix + "alt-names": strings.Repeat("a,", 128<<10)}, nil, 1000, false},
-		"a key that is long":      {map[string]any{annotations.Prefix + "alt-names": strings.Repeat("a,", 30<<10)}, nil, 61 << 10, false},
-		"a key that does nothing": {map[string]any{annotations.Prefix + "nothing": strings.Repeat("a", 60<<10)}, nil, 1000, false},
-		"many hosts":              {nil, hosts, 1000, true},
+		"a key that is read":      {large("Ingress", map[string]any{annotations.Prefix + "alt-names": strings.Repeat("a,", 128<<10)}, nil), 1000, ""},
+		"a key that is long":      {large("Ingress", map[string]any{annotations.Prefix + "alt-names": strings.Repeat("a,", 30<<10)}, nil), 1000, ""},
+		"a key that does nothing": {large("Ingress", map[string]any{annotations.Prefix + "nothing": strings.Repeat("a", 60<<10)}, nil), 1000, ""},
+		"a thousand hosts":        {large("Ingress", nil, oneEntry(1000, customer)), 20 << 10, ""},
+		"a thousand Secrets": {large("Ingress", nil, withEntries(1000, func(i int) map[string]any {
+			return map[string]any{"secretName": strings.ReplaceAll(customer(i), ".", "-"), "hosts": []any{customer(i), "www." + customer(i)}}
+		})), 40 << 10, ""},
+		"a full Gateway": {large("Gateway", nil, withEntries(64, func(i int) map[string]any {
+			return map[string]any{
+				"name": random(i, 253), "protocol": "HTTPS", "hostname": random(i, 63) + "." + random(i, 63) + "." + random(i, 63) + ".example.com",
+				"tls": map[string]any{"certificateRefs": []any{map[string]any{"name": random(i, 253), "namespace": "shop"}}},
+			}
+		})), 40 << 10, ""},
+		"many hosts":          {large("Ingress", nil, oneEntry(20_000, func(int) string { return strings.Repeat("a", 20) + ".example.com" })), 1000, "longer than 262144 bytes"},
+		"hosts like no other": {large("Ingress", nil, oneEntry(2000, func(i int) string { return random(i, 60) })), 1000, "more than 49152 bytes, compressed"},
+		"a thousand and one Secret": {large("Ingress", nil, withEntries(1001, func(i int) map[string]any {
+			return map[string]any{"secretName": fmt.Sprint("tls-", i)}
+		})), 1000, "more than 1000 Secrets"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newShop(t, Options{})
-			object := &unstructured.Unstructured{Object: map[string]any{
-				"metadata":   map[string]any{"namespace": "shop", "name": "web", "uid": "u", "resourceVersion": "7", "annotations": row.annotations},
-				"apiVersion": "networking.k8s.io/v1", "kind": "Ingress",
-				"spec": map[string]any{"tls": []any{map[string]any{"secretName": "tls", "hosts": row.hosts}}},
-			}}
+			object, same := row.object, row.object.DeepCopy()
 			packed, err := s.intake(object).Pack(object)
 			item := packed.(*Source)
 			if got := len(item.packed); got > row.most {
 				t.Errorf("%d bytes are kept", got)
 			}
 			read, why := item.unpack()
-			if (err != nil) != row.unreadable || (why != "") != row.unreadable || read.Name != "web" || read.UID != "u" || read.ResourceVersion != "7" {
-				t.Errorf("read as %+v, %q: %v", read.Ref, why, err)
+			if read.Name != "web" || read.UID != "u" || read.ResourceVersion != "7" {
+				t.Errorf("read as %+v", read.Ref)
+			}
+			if row.unreadable != "" {
+				if err == nil || why != err.Error() || !strings.Contains(why, row.unreadable) {
+					t.Errorf("unreadable: %q, %v", why, err)
+				}
+				return
+			}
+			again, _ := s.intake(same).Pack(same)
+			if err != nil || why != "" || !item.same(&again.(*Source).compact) {
+				t.Errorf("it isn't read alike: %q, %v", why, err)
 			}
 		})
+	}
+}
+
+// Whatever large objects hold, they take little.
+func TestLargeSourcesTakeLittleMemory(t *testing.T) {
+	const count, size, most = 60, 250 << 10, 56 << 10
+	for name, hosts := range map[string]int{"the largest that are kept": 70 << 10, "larger ones": size} {
+		s := newShop(t, Options{})
+		without := heap()
+		for n := range count {
+			object := large("Ingress", nil, oneEntry(hosts/60, func(i int) string { return random(n*10_000+i, 60) }))
+			object.SetName(fmt.Sprint("web-", n))
+			intake := s.intake(object)
+			packed, _ := intake.Pack(object) // the error is that it is too large
+			intake.Put(packed)
+		}
+		taken := (heap() - without) / count
+		t.Logf("%s: %d bytes an object", name, taken)
+		if taken > most {
+			t.Errorf("%s take %d bytes each, more than %d", name, taken, most)
+		}
+		runtime.KeepAlive(s)
 	}
 }

@@ -208,11 +208,11 @@ func (l *Look) asksOfMissing(owner certificate.Owner, namespace string) {
 
 // rival returns a claim's source with what it asks for, which is judged unless it is certain.
 func (l *Look) rival(c claim, secretName string, judge func(*source.Object) certificate.Claim) *certificate.Rival {
-	object, _ := c.source.unpack()
+	ref := c.source.head().Ref
 	if said := c.certain(); said != nil {
-		return &certificate.Rival{Source: object.Ref, Claim: *said}
+		return &certificate.Rival{Source: ref, Claim: *said}
 	}
-	return &certificate.Rival{Source: object.Ref, Claim: l.judge(c.source, secretName, judge)}
+	return &certificate.Rival{Source: ref, Claim: l.judge(c.source, secretName, judge)}
 }
 
 // Source implements [certshim.Observed].

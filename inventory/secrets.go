@@ -174,10 +174,8 @@ func (s *secret) behind(item *Source) int {
 
 // find is where a source is by age.
 func (s *secret) find(item *Source) (at int, there bool) {
-	object, _ := item.unpack()
-	return slices.BinarySearchFunc(s.claims, object, func(c claim, object *source.Object) int {
-		other, _ := c.source.unpack()
-		return source.CompareAge(other, object)
+	return slices.BinarySearchFunc(s.claims, item.head(), func(c claim, object *source.Object) int {
+		return source.CompareAge(c.source.head(), object)
 	})
 }
 

@@ -1,7 +1,6 @@
 package inventory
 
 import (
-	"fmt"
 	"slices"
 	"unique"
 
@@ -62,18 +61,13 @@ func reduce(kind source.Kind, policy *certshim.Policy, object *unstructured.Unst
 		}, ResourceVersion: object.GetResourceVersion()}
 	}
 	packed := packSource(reduced, err)
-	if err == nil && len(packed.packed) > maxSource {
-		err = errTooLarge
-		packed = packSource(&source.Object{Ref: reduced.Ref, ResourceVersion: reduced.ResourceVersion}, err)
+	if err == nil {
+		if err = packed.checkSize(reduced); err != nil {
+			packed = packSource(reduced, err)
+		}
 	}
 	return packed, err
 }
-
-// maxSource is how much is kept of a source at most, in bytes. Of one that asks for more nothing is
-// kept but its identity, so that memory goes by the number of objects, whatever they hold.
-const maxSource = 256 << 10
-
-var errTooLarge = fmt.Errorf("its annotations and TLS entries are longer than %d bytes in all", maxSource)
 
 // shorten leaves of values what decisions read.
 func shorten(field any, parser *annotations.Parser) {

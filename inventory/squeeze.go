@@ -1,0 +1,66 @@
+package inventory
+
+import (
+	"bytes"
+	"compress/flate"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+
+	"github.com/certshim/certshim/source"
+)
+
+const (
+	// largeSource is from how many bytes on what is packed of a source is squeezed.
+	largeSource = 4 << 10
+	// maxAsked is how much a source may ask for, in bytes as they are packed.
+	maxAsked = 256 << 10
+	// maxSecrets is how many Secrets a source may name.
+	maxSecrets = 1000
+	// maxKept is how much is kept of a source at most, in bytes. Of one that takes more, nothing is
+	// kept but its identity, so that memory goes by the number of objects, whatever they hold.
+	maxKept = 48 << 10
+)
+
+// checkSize says which bound a source exceeds.
+func (s *Source) checkSize(object *source.Object) error {
+	_, f, _ := s.unpackHead()
+	switch {
+	case len(s.packed) > maxKept && f == plain:
+		return fmt.Errorf("its annotations and TLS entries are longer than %d bytes in all", maxAsked)
+	case len(s.packed) > maxKept:
+		return fmt.Errorf("its annotations and TLS entries take more than %d bytes, compressed", maxKept)
+	case len(namedSecrets(object)) > maxSecrets:
+		return fmt.Errorf("it names more than %d Secrets", maxSecrets)
+	}
+	return nil
+}
+
+// squeezers are reused: one is much larger than what it is for.
+var squeezers = sync.Pool{New: func() any {
+	w, _ := flate.NewWriter(nil, flate.DefaultCompression) // it fails for an unknown level
+	return w
+}}
+
+// squeeze makes what is packed shorter, with its length before it. Equal bytes stay equal.
+func squeeze(packed packer) packer {
+	var out packer
+	out.number(uint64(len(packed)))
+	buffer := bytes.NewBuffer(out)
+	w := squeezers.Get().(*flate.Writer)
+	defer squeezers.Put(w)
+	w.Reset(buffer)
+	_, _ = w.Write(packed) // a buffer takes all
+	_ = w.Close()
+	return buffer.Bytes()
+}
+
+// expanded gives back what was squeezed.
+func (u unpacker) expanded() unpacker {
+	length := min(u.number(), maxAsked)
+	var out strings.Builder
+	out.Grow(int(length))
+	_, _ = io.CopyN(&out, flate.NewReader(strings.NewReader(string(u))), int64(length)) // bytes that nobody squeezed give less
+	return unpacker(out.String())
+}
