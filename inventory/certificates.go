@@ -1,6 +1,8 @@
 package inventory
 
 import (
+	"cmp"
+	"maps"
 	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -68,6 +70,34 @@ func (i *Inventory) keepWhole(n name, document map[string]any) {
 	if delete(i.whole, n); document != nil {
 		i.whole[n] = document
 	}
+}
+
+// CertificateDocuments are the Certificates that [Inventory.WholeCertificates] took in, by namespace
+// and name.
+func (i *Inventory) CertificateDocuments() []map[string]any {
+	i.lock.RLock()
+	defer i.lock.RUnlock()
+	byName := func(a, b name) int {
+		return cmp.Or(cmp.Compare(a.namespace.Value(), b.namespace.Value()), cmp.Compare(a.name, b.name))
+	}
+	var all []map[string]any
+	for _, n := range slices.SortedFunc(maps.Keys(i.whole), byName) {
+		all = append(all, i.whole[n])
+	}
+	return all
+}
+
+// CountCertificates says how many are known.
+func (i *Inventory) CountCertificates() int {
+	i.lock.RLock()
+	defer i.lock.RUnlock()
+	n := 0
+	for _, s := range i.secrets {
+		if s.certificate != nil {
+			n++
+		}
+	}
+	return n
 }
 
 // CertificatesByIssuer counts them by the kind of their issuer.

@@ -99,6 +99,13 @@ func (i *Inventory) Know(kind resolver.GroupKind, now Knowledge) Wake {
 	return c.wake
 }
 
+// KnowledgeOf says how much is known of a kind.
+func (i *Inventory) KnowledgeOf(kind resolver.GroupKind) Knowledge {
+	i.lock.RLock()
+	defer i.lock.RUnlock()
+	return i.known[kind]
+}
+
 // everySource wakes all.
 func (c *change) everySource() {
 	for _, o := range c.owners {

@@ -88,3 +88,11 @@ type Finding struct {
 	// objects is quoted.
 	Message string `json:"message"`
 }
+
+// Kinds lists every kind of finding.
+func Kinds() []Kind {
+	return []Kind{
+		OrphanCertificate, MissingCertificate, SecretWantedTwice, SecretWrittenTwice, OwnerGone, OwnerOldVersion, OwnerOther, ShimWrites,
+		UnservedEntry, IssuerWithoutGroup,
+	}
+}

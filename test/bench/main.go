@@ -28,7 +28,7 @@ type scene struct {
 	run  func(*bench, context.Context, io.Writer) error
 }
 
-var scenes = []scene{{"cold", (*bench).cold}, {"namespaces", (*bench).namespaces}, {"restart", (*bench).restarts}, {"shared", (*bench).shared}}
+var scenes = []scene{{"cold", (*bench).cold}, {"namespaces", (*bench).namespaces}, {"restart", (*bench).restarts}, {"shared", (*bench).shared}, {"audit", (*bench).audits}}
 
 func main() {
 	ctx, stop := process.Context()

@@ -15,15 +15,15 @@ import (
 	"github.com/certshim/certshim/test/cluster"
 )
 
-// A reader reads all Ingresses and Certificates, keeps watching them, and does nothing with
-// them. It is a process of its own, this program with -read, so that its CPU and its memory
+// A reader reads all Ingresses and Certificates, keeps watching them unless it lists them, and
+// does nothing with them. It is a process of its own, this program with -read, so that its CPU and its memory
 // can be distinguished from the bench's.
 type reader struct {
 	name string
 	run  func(context.Context, *rest.Config) error
 }
 
-var readers = []reader{{"bytes", readBytes}, {"objects", readObjects}}
+var readers = []reader{{"bytes", readBytes}, {"objects", readObjects}, {"list", listBytes}}
 
 func (r reader) String() string { return r.name }
 

@@ -119,8 +119,8 @@ listenerset-shim.
 		return errors.Join(err, errors.New("see '"+cmd.CommandPath()+" --help'"))
 	})
 	root.AddCommand(
-		newController(streams, b), newPlan(streams, b), newExplain(streams, b), newAnnotations(streams), newIssuerTypes(streams, b),
-		newPlugin(streams), newVersion(streams),
+		newController(streams, b), newPlan(streams, b), newExplain(streams, b), newAudit(streams, b), newAnnotations(streams),
+		newIssuerTypes(streams, b), newPlugin(streams), newVersion(streams),
 	)
 	completeNothing(root)
 	for _, cmd := range root.Commands() {

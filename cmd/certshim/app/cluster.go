@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
 	"slices"
 
@@ -37,8 +38,8 @@ type reading struct {
 	// all are the namespaces that the controller works on, and own those of them whose sources
 	// are asked for. The empty name is every namespace.
 	all, own []string
-	// read are the kinds that need not be read any more, and forbidden those that may not be.
-	read, forbidden map[resolver.GroupKind]bool
+	// read are the kinds that need not be read any more.
+	read map[resolver.GroupKind]bool
 	// lenient goes on where a kind may not be listed; it can't be known then.
 	lenient bool
 }
@@ -63,7 +64,6 @@ func newReading(ctx context.Context, flags *connectionFlags, policy *certshim.Po
 	r := &reading{
 		planInventory: newPlanInventory(policy, c), connection: connection, served: facts.Served, policy: policy,
 		all: c.Namespaces, own: []string{namespace}, read: map[resolver.GroupKind]bool{},
-		forbidden: map[resolver.GroupKind]bool{},
 	}
 	switch {
 	case len(r.all) == 0:
@@ -74,7 +74,7 @@ func newReading(ctx context.Context, flags *connectionFlags, policy *certshim.Po
 		r.own = nil
 	}
 	r.Serve(facts.Served, facts.Fields)
-	r.live = r.readLive
+	r.live, r.whole = r.readLive, r.wholeCertificates
 	return r, nil
 }
 
@@ -280,4 +280,30 @@ func (r *reading) readLive(ctx context.Context, name types.NamespacedName) (*cer
 	observed := certificate.Observe(object.Object)
 	observed.Live = object.Object
 	return &observed, nil
+}
+
+// errEnough ends a list whose reader has seen enough.
+var errEnough = errors.New("enough")
+
+// wholeCertificates lists them again, with all that they have.
+func (r *reading) wholeCertificates(ctx context.Context) iter.Seq2[map[string]any, error] {
+	return func(yield func(map[string]any, error) bool) {
+		if !r.served.Has(certificate.Resource()) || r.forbidden[inventory.CertificateKind()] {
+			return
+		}
+		for _, namespace := range slices.Sorted(slices.Values(r.own)) {
+			err := cluster.List(ctx, r.connection, cluster.Resource{GVR: certificate.Resource()}, namespace, func(item any) error {
+				if object, is := item.(*unstructured.Unstructured); is && !yield(object.Object, nil) {
+					return errEnough
+				}
+				return nil
+			})
+			if errors.Is(err, errEnough) {
+				return
+			}
+			if err != nil && !yield(nil, err) {
+				return
+			}
+		}
+	}
 }

@@ -267,18 +267,19 @@ func TestYAMLOnPagesHolds(t *testing.T) {
 	}
 }
 
-// A block of type console that plans files is a command and what it prints; -update writes
-// that.
+// A block of type console that plans or audits files is a command and what it prints; -update
+// writes that.
 func TestConsoleOnPagesHolds(t *testing.T) {
 	for page, text := range pages(t) {
 		now := fence.ReplaceAllStringFunc(text, func(block string) string {
 			found := fence.FindStringSubmatch(block)
 			command, _, _ := strings.Cut(found[2], "\n")
-			arguments, isOurs := strings.CutPrefix(command, "$ certshim plan -f ")
+			arguments := strings.Fields(strings.TrimPrefix(command, "$ certshim "))
+			isOurs := len(arguments) > 2 && slices.Contains([]string{"plan", "audit"}, arguments[0]) && arguments[1] == "-f"
 			if found[1] != "console" || !isOurs {
 				return block
 			}
-			stdout, stderr, _ := run(t, nil, append([]string{"plan", "-f"}, strings.Fields(arguments)...)...)
+			stdout, stderr, _ := run(t, nil, arguments...)
 			return "```console\n" + command + "\n" + stdout + stderr + "```"
 		})
 		if now == text {
@@ -364,7 +365,7 @@ func checkOurs(t *testing.T, page, command string, arguments []string) {
 		stdin.Write(example)
 	}
 	_, stderr, exit := run(t, stdin.Bytes(), arguments...)
-	needs := regexp.MustCompile(`no cluster:|read the kubeconfig:|read --config: stat|read -f: stat (manifests|chart)`)
+	needs := regexp.MustCompile(`no cluster:|read the kubeconfig:|read --config: stat|read -f: stat (manifests|chart|dump)`)
 	if exit == 2 && !needs.MatchString(stderr) {
 		t.Errorf("%s: %q ends with %d: %s", page, command, exit, stderr)
 	}

@@ -40,6 +40,8 @@ type planOptions struct {
 	selected      selection
 	unreadable    bool
 	ignoreOther   bool
+	// lenient goes on where a kind of a cluster may not be listed.
+	lenient bool
 	// within is the one namespace of a cluster that is looked at, or empty.
 	within string
 }
@@ -206,7 +208,7 @@ func (o *planOptions) readCluster(ctx context.Context) (*planInventory, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.labels = o.labels
+	r.labels, r.lenient = o.labels, o.lenient
 	return r.planInventory, r.readAll(ctx)
 }
 

@@ -2,6 +2,8 @@ package app
 
 import (
 	"cmp"
+	"context"
+	"iter"
 	"slices"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -42,6 +44,10 @@ type planInventory struct {
 	notes []string
 	// live reads from a cluster what decisions need of a Certificate; nil for documents.
 	live liveReader
+	// whole gives the Certificates as they are on the server or in documents, by namespace and name.
+	whole func(context.Context) iter.Seq2[map[string]any, error]
+	// forbidden are the kinds that may not be listed.
+	forbidden map[resolver.GroupKind]bool
 }
 
 // ignored counts the documents that are none of a plan's business.
@@ -62,7 +68,7 @@ func (i *ignored) add(kind string, n int) {
 // newPlanInventory returns an empty one. As in the controller, nothing is known outside of the namespaces that the
 // configuration limits it to.
 func newPlanInventory(policy *certshim.Policy, c configuration.Configuration) *planInventory {
-	return &planInventory{
+	k := &planInventory{
 		Inventory: inventory.New(policy, inventory.Options{Namespaces: c.Namespaces}),
 		labels:    labels.Everything(),
 		others:    map[inventory.Key]bool{},
@@ -73,6 +79,20 @@ func newPlanInventory(policy *certshim.Policy, c configuration.Configuration) *p
 		secrets:   map[inventory.Key]manifest.Position{},
 		acme:      map[resolver.IssuerKey]bool{},
 		equal:     map[request]types.NamespacedName{},
+		forbidden: map[resolver.GroupKind]bool{},
+	}
+	k.whole = k.documents
+	return k
+}
+
+// documents are the Certificates of documents.
+func (k *planInventory) documents(context.Context) iter.Seq2[map[string]any, error] {
+	return func(yield func(map[string]any, error) bool) {
+		for _, object := range k.CertificateDocuments() {
+			if !yield(object, nil) {
+				return
+			}
+		}
 	}
 }
 

@@ -13,7 +13,9 @@ import (
 
 // selection is which sources are asked for: all of some kinds, or some by name.
 type selection struct {
-	kinds []source.Kind
+	// everything is set if neither kinds nor names are asked for.
+	everything bool
+	kinds      []source.Kind
 	// named is empty if all sources of the kinds are asked for.
 	named []namedSource
 }
@@ -35,7 +37,7 @@ func selectSources(args []string) (selection, error) {
 		return selectQualified(args)
 	}
 	if len(args) == 0 {
-		return selection{kinds: source.Builtin().All()}, nil
+		return selection{everything: true, kinds: source.Builtin().All()}, nil
 	}
 	all, err := kindsNamed(args)
 	if err == nil || len(args) == 1 {

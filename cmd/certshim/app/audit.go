@@ -1,0 +1,211 @@
+package app
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/certshim/certshim/declaration"
+	"github.com/certshim/certshim/ownership"
+)
+
+// The formats of audit that other commands don't have.
+const (
+	formatWide = "wide"
+	formatCSV  = "csv"
+)
+
+func auditFormats() []string {
+	return []string{formatTable, formatWide, formatJSON, formatYAML, formatCSV, formatJUnit}
+}
+
+type auditOptions struct {
+	// plan reads the cluster or the input, and decides, as certshim plan does.
+	plan   planOptions
+	format string
+	only   []string
+	failOn []string
+
+	// completed:
+	filter fieldFilter
+}
+
+const auditExitHelp = `Exit status:
+  0  all was read, and nothing of what --fail-on names was found
+  1  something of what --fail-on names was found
+  2  the flags or the configuration can't be read, or a part of what was to be audited`
+
+func newAudit(streams Streams, b build) *cobra.Command {
+	o := &auditOptions{plan: planOptions{streams: streams, build: b, input: input{stdin: streams.In}}}
+	o.plan.connection.instead = ", or audit saved objects by -f FILE, or -f - for standard input"
+	cmd := &cobra.Command{
+		Use:   "audit [KIND… | KIND NAME… | KIND/NAME…]",
+		Short: "Show who owns which field of each Certificate, and what follows",
+		Long: `Says of every field of each Certificate who holds it, who should, and what the next apply of
+certshim does about it, in one word:
+
+` + verdictHelp() + `
+A summary comes first, then what needs attention: the fields with one of the verdicts ` + listed(attention()) + `, and what is wrong with whole objects. --only shows others. -o json, yaml and csv hold
+every field.
+
+With -f, audits saved objects and needs no cluster: sources, Certificates with their managedFields
+(kubectl get --show-managed-fields -o yaml), issuers and Lists of them. Without -f, reads the cluster
+and writes nothing. The arguments limit it to Certificates of some kinds of sources, or of some sources by
+name. It decides as certshim plan does, with the same flags and --config.
+
+` + auditExitHelp,
+		Example: `  certshim audit --all-namespaces
+  certshim audit -n shop -o wide --only drifted,yielded
+  certshim audit -A -o csv --only person > fields.csv
+  certshim audit -f dump/ --fail-on contested,drifted,secret-written-twice`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := o.complete(cmd, args); err != nil {
+				return err
+			}
+			return o.run(cmd.Context())
+		},
+	}
+	o.bind(cmd)
+	return cmd
+}
+
+func (o *auditOptions) bind(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	o.plan.settings = newSettings(flags, bindPolicy)
+	flags.StringSliceVarP(&o.plan.input.paths, "filename", "f", nil, "files, folders, patterns, or - for standard input")
+	flags.BoolVarP(&o.plan.input.recursive, "recursive", "R", false, "read the subfolders of -f too")
+	flags.BoolVar(&o.plan.ignoreOther, "ignore-other", false, "with -f, leave out what isn't YAML or has no apiVersion and kind")
+	flags.StringVarP(&o.plan.namespace, "namespace", "n", "", "namespace to look at; with -f, the one of objects that have none")
+	flags.BoolVarP(&o.plan.allNamespaces, "all-namespaces", "A", false, "look at all namespaces of the cluster")
+	flags.StringVarP(&o.plan.selector, "selector", "l", "", "audit the Certificates of sources with these labels")
+	flags.StringVarP(&o.format, "output", "o", formatTable, strings.Join(auditFormats(), ", "))
+	flags.BoolVar(&o.plan.noHeaders, "no-headers", false, "leave the header lines of tables out")
+	flags.StringSliceVar(&o.only, "only", nil, "show these fields alone: verdicts, classes of managers such as person, and manager:NAME")
+	flags.StringSliceVar(&o.failOn, "fail-on", nil, "verdicts and findings that give exit status 1, whatever --only shows")
+	bindColour(cmd, &o.plan.colour)
+	o.plan.connection.bind(cmd)
+	complete(cmd, "output", auditFormats()...)
+	complete(cmd, "only", slices.Concat(verdictNames(), classNames())...)
+	complete(cmd, "fail-on", slices.Concat(verdictNames(), findingNames())...)
+	o.plan.connection.completeNamespaces(cmd)
+	cmd.ValidArgsFunction = o.plan.completeSources
+}
+
+// complete reads the flags and the configuration, and tells everything that is wrong.
+func (o *auditOptions) complete(cmd *cobra.Command, args []string) error {
+	o.plan.format = formatTable
+	err := o.plan.complete(cmd, args)
+	if !slices.Contains(auditFormats(), o.format) {
+		err = errors.Join(err, badFormat(o.format, auditFormats()...))
+	}
+	var failed error
+	if o.filter, failed = parseOnly(o.only); failed != nil {
+		err = errors.Join(err, failed)
+	}
+	for _, word := range o.failOn {
+		if !slices.Contains(failures(), word) {
+			err = errors.Join(err, unknownWord("--fail-on", word, failures()))
+		}
+	}
+	return err
+}
+
+func (o *auditOptions) run(ctx context.Context) error {
+	o.plan.lenient = true
+	known, err := o.plan.read(ctx)
+	if err != nil {
+		return err
+	}
+	a := newAuditing(o, known)
+	out := bufio.NewWriter(o.plan.streams.Out)
+	w := o.writer(out)
+	for one, err := range a.certificates(ctx) {
+		if err == nil {
+			a.tally.add(one)
+			err = w.write(one)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	findings := a.findings()
+	a.tally.addFindings(findings)
+	if err := errors.Join(w.close(a.tally.summary(), findings), out.Flush()); err != nil {
+		return err
+	}
+	return o.tell(a)
+}
+
+// writer gives that of the format; those that programs read are never in colour.
+func (o *auditOptions) writer(out io.Writer) auditWriter {
+	switch o.format {
+	case formatJSON:
+		return newAuditJSON(out, o.filter)
+	case formatYAML:
+		return &auditYAML{w: out, filter: o.filter}
+	case formatCSV:
+		return newAuditCSV(out, o.filter)
+	case formatJUnit:
+		return &auditJUnit{w: out, failOn: o.failOn, byName: map[string]*junitSuite{}}
+	}
+	return &auditTable{
+		w: out, filter: o.filter.orAttention(), wide: o.format == formatWide, noHeaders: o.plan.noHeaders,
+		coloured: hasColour(o.plan.colour, o.plan.streams.Out),
+	}
+}
+
+// showsAll reports whether every field of every Certificate is shown.
+func (o *auditOptions) showsAll() bool {
+	switch o.format {
+	case formatTable, formatWide:
+		return o.filter.orAttention().shows(ownership.Field{Verdict: ownership.Ours, Holders: ownHolder()})
+	case formatJUnit:
+		return slices.Contains(o.failOn, string(ownership.Ours))
+	}
+	return true
+}
+
+// tell says what couldn't be read, and gives the error that stands for the exit status.
+func (o *auditOptions) tell(a *auditing) error {
+	errOut := o.plan.streams.ErrOut
+	for _, note := range a.known.notes {
+		printLine(errOut, note)
+	}
+	for _, line := range a.unread() {
+		printLine(errOut, "error: "+line)
+	}
+	failing := a.tally.failing(o.failOn)
+	for _, line := range failing {
+		printLine(errOut, "error: "+line)
+	}
+	switch {
+	case o.plan.unreadable || len(a.unread()) > 0:
+		return errUnreadable
+	case len(failing) > 0:
+		return errProblems
+	}
+	return nil
+}
+
+// verdictHelp has a line for each verdict.
+func verdictHelp() string {
+	var b strings.Builder
+	for _, v := range ownership.Verdicts() {
+		fmt.Fprintf(&b, "  %-10s %s\n", v, v.Words())
+	}
+	return b.String()
+}
+
+// unknownWord says which words a flag takes, or which one may be meant.
+func unknownWord(flag, word string, words []string) error {
+	if near := declaration.Nearest(word, words); near != "" {
+		return fmt.Errorf("%s has %q; did you mean %q?", flag, word, near)
+	}
+	return fmt.Errorf("%s has %q, must be of %s", flag, word, strings.Join(words, ", "))
+}
