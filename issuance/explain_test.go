@@ -241,10 +241,10 @@ var hangs = []struct {
 	{
 		IssuerSecretMissing, "the issuer says so",
 		with(pending("Referenced issuer does not have a Ready status condition"), func(s *State) {
-			s.Issuer.Conditions[0] = condition("Ready", "False", "ErrGetKeyPair", `Error getting keypair for CA issuer: secret "ca" not found`)
+			s.Issuer.Conditions[0] = condition("Ready", "False", "ErrGetKeyPair", `Error getting keypair for CA issuer: secrets "ca" not found`)
 		}),
 		pending("Referenced issuer does not have a Ready status condition"),
-		[]string{`secret "ca" not found`, "namespace, shop"},
+		[]string{`secrets "ca" not found`, "namespace, shop"},
 	},
 	{
 		IssuerSecretMissing, "the request says so",

@@ -20,7 +20,7 @@ const (
 )
 
 var (
-	secretNotFound = regexp.MustCompile(`(?i)\bsecret(?: "[^"]{1,253}"| \S{1,300})? not found`)
+	secretNotFound = regexp.MustCompile(`(?i)\bsecrets?(?: "[^"]{1,253}"| \S{1,300})? not found`)
 	issuerNotFound = regexp.MustCompile(`^Referenced "[^"]{1,253}" not found`)
 	orderFailed    = regexp.MustCompile(`^Failed to wait for order resource`)
 	orderPending   = regexp.MustCompile(`^(?:Waiting on certificate issuance from order|Waiting for order-controller|Created Order resource)`)

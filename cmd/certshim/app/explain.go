@@ -10,10 +10,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/certshim/certshim"
 	"github.com/certshim/certshim/certificate"
 	"github.com/certshim/certshim/declaration"
 	"github.com/certshim/certshim/inventory"
 	"github.com/certshim/certshim/issuance"
+	"github.com/certshim/certshim/problem"
 	"github.com/certshim/certshim/source"
 )
 
@@ -224,8 +226,7 @@ func (o *explainOptions) read(ctx context.Context, namespace string) (*reading, 
 	return r, r.readAll(ctx)
 }
 
-// sources are those to decide about: the one that is asked for; of a Certificate its owner, or who
-// asks for it if it isn't there.
+// sources are those to decide about: the one that is asked for, or that of a Certificate.
 func (o *explainOptions) sources(ctx context.Context, known *reading, e *explanation) ([]inventory.Key, error) {
 	if o.asked.kind != nil {
 		key := inventory.NewKey(source.GroupKindOf(o.asked.kind), e.Object.Namespace, o.asked.name)
@@ -235,25 +236,43 @@ func (o *explainOptions) sources(ctx context.Context, known *reading, e *explana
 		e.missing(o.notThere(known))
 		return nil, nil
 	}
-	var asking []inventory.Key
+	return o.owners(ctx, known, e)
+}
+
+// owners is the source of the Certificate that is asked for. One that is refused it is none, but
+// where there is no such Certificate, it is the one to explain.
+func (o *explainOptions) owners(ctx context.Context, known *reading, e *explanation) ([]inventory.Key, error) {
+	var refused []inventory.Key
+	there := false
 	for _, key := range known.sorted() {
 		if key.Namespace() != e.Object.Namespace {
 			continue
 		}
 		look := known.Look(key)
 		outcome := decide(look)
+		_, presence := look.Certificate(e.Object.Namespace, o.asked.name)
 		look.Close()
+		there = there || presence == certshim.Present
 		for _, c := range outcome.Certificates {
-			if c.Name != o.asked.name {
-				continue
-			}
-			if c.Action != certificate.Refuse {
+			switch {
+			case c.Name != o.asked.name:
+			case c.Action == certificate.Refuse:
+				refused = append(refused, key)
+			default:
 				return []inventory.Key{key}, ctx.Err()
 			}
-			asking = append(asking, key)
 		}
 	}
-	return asking[:min(len(asking), 1)], ctx.Err()
+	if !there {
+		return refused[:min(len(refused), 1)], ctx.Err()
+	}
+	for _, key := range refused {
+		e.Steps = append(e.Steps, explainedStep{
+			Object:  problem.Object{Group: key.Kind().Group, Kind: key.Kind().Kind, Namespace: key.Namespace(), Name: key.Name()},
+			Outcome: issuance.OK, Text: "it asks for this Secret too, and is refused: explain it to see why",
+		})
+	}
+	return nil, ctx.Err()
 }
 
 // notThere says of a source that it isn't there, and which may be meant.

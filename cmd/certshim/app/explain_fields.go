@@ -1,62 +1,74 @@
 package app
 
 import (
-	"maps"
+	"context"
+	"errors"
 	"reflect"
 	"slices"
 
+	"k8s.io/apimachinery/pkg/types"
+
 	"github.com/certshim/certshim/certificate"
+	"github.com/certshim/certshim/ownership"
 )
 
-// difference is a field of a Certificate that is otherwise than asked for.
+// difference is a field of a Certificate that is otherwise than its source asks for.
 type difference struct {
+	// Field is its path as the API server writes it in conflicts.
 	Field string `json:"field"`
-	// Live and Wanted are values as JSON; empty where there is none.
+	// Live and Wanted are values as JSON, cut where they are long; empty where there is none.
 	Live   string `json:"live,omitempty"`
 	Wanted string `json:"wanted,omitempty"`
+	// Holders are who holds it, each as manager (operation).
+	Holders []string          `json:"holders,omitempty"`
+	Verdict ownership.Verdict `json:"verdict"`
+	Means   string            `json:"means"`
 }
 
-// differences are the fields that a decision would change, or leaves to somebody else.
+// liveOf is the Certificate of a decision as the API server has it; nil if it isn't there or may
+// not be read.
+func liveOf(ctx context.Context, known *reading, one planned, c certificate.Decision) (map[string]any, error) {
+	if live := one.live[c.Name]; live != nil {
+		return live, nil
+	}
+	observed, err := known.live(ctx, types.NamespacedName{Namespace: c.Namespace, Name: c.Name})
+	if errors.Is(err, errNotPermitted) || err == nil && observed == nil {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return observed.Live, nil
+}
+
+// differences are the fields of a Certificate that aren't as its source asks for, and who holds
+// them.
 func differences(live map[string]any, c certificate.Decision) []difference {
-	if live == nil || c.Config == nil {
+	if live == nil || c.Asked == nil {
 		return nil
 	}
-	after := certificate.After(live, c.Config)
 	var found []difference
-	for _, place := range []struct{ above, field string }{{"", "spec"}, {"metadata", "labels"}, {"metadata", "annotations"}} {
-		was, is := fieldsAt(live, place.above, place.field), fieldsAt(after, place.above, place.field)
-		names := slices.Sorted(maps.Keys(was))
-		for name := range is {
-			if _, known := was[name]; !known {
-				names = append(names, name)
-			}
+	for _, field := range ownership.Of(ownership.Input{Live: live, Asked: c.Asked}).Fields {
+		if !differs(field) {
+			continue
 		}
-		slices.Sort(names)
-		for _, name := range names {
-			if reflect.DeepEqual(was[name], is[name]) {
-				continue
-			}
-			field := place.field + "." + name
-			if place.above != "" {
-				field = place.above + "." + place.field + "[" + name + "]"
-			}
-			found = append(found, difference{Field: field, Live: shortIf(was, name), Wanted: shortIf(is, name)})
+		one := difference{Field: field.Path, Live: shortOrNone(field.Live), Wanted: shortOrNone(field.Wanted), Verdict: field.Verdict, Means: field.Verdict.Words()}
+		for _, holder := range field.Holders {
+			one.Holders = append(one.Holders, short(holder.Manager)+" ("+holder.Operation+")")
 		}
+		found = append(found, one)
 	}
 	return found
 }
 
-func fieldsAt(object map[string]any, above, field string) map[string]any {
-	if above != "" {
-		object, _ = object[above].(map[string]any)
-	}
-	fields, _ := object[field].(map[string]any)
-	return fields
+// differs says whether a field is to be told: its value isn't the wanted one, or won't stay so.
+func differs(field ownership.Field) bool {
+	told := []ownership.Verdict{ownership.Unserved, ownership.Contested, ownership.Yielded, ownership.Drifted}
+	return slices.Contains(told, field.Verdict) || field.Wanted != nil && !reflect.DeepEqual(field.Live, field.Wanted)
 }
 
-func shortIf(fields map[string]any, name string) string {
-	value, there := fields[name]
-	if !there {
+func shortOrNone(value any) string {
+	if value == nil {
 		return ""
 	}
 	return short(value)

@@ -117,7 +117,7 @@ func (e *explanation) addAlone(ctx context.Context, chains *chainReader) error {
 		return nil
 	}
 	e.Steps = append(e.Steps, explainedStep{
-		Object: e.Object, Outcome: issuance.OK, Text: "no source of certshim's asks for this Certificate: somebody else made it",
+		Object: e.Object, Outcome: issuance.OK, Text: "it is no Certificate of certshim's: somebody else made it",
 	})
 	e.addChain(e.Object.Name, chain, nil)
 	return nil
@@ -200,7 +200,7 @@ func originWords(from resolver.Origin, name string) string {
 
 // addCertificate explains what was decided about one Secret, and follows its Certificate.
 func (e *explanation) addCertificate(ctx context.Context, one planned, c certificate.Decision, chains *chainReader) error {
-	live, chain, err := chains.chain(ctx, c.Name)
+	there, chain, err := chains.chain(ctx, c.Name)
 	if err != nil {
 		return err
 	}
@@ -208,11 +208,15 @@ func (e *explanation) addCertificate(ctx context.Context, one planned, c certifi
 		Certificate: c.Name, Object: one.object.Object(), Outcome: decided(c, one.outcome.Problems),
 		Text: fmt.Sprintf("certshim decides: %s, %s", c.Action, reason(c)), Details: valueLines(c.Config, one.outcome.Values[c.Name]),
 	})
-	if c.Action == certificate.Refuse || live == nil && chains.state.Unread[issuance.KindCertificate] == "" {
-		e.notMade(one, c, live != nil)
+	if c.Action == certificate.Refuse || there == nil && chains.state.Unread[issuance.KindCertificate] == "" {
+		e.notMade(one, c, there != nil)
 	}
 	if chain != nil {
-		e.addChain(c.Name, chain, differences(one.live[c.Name], c))
+		live, err := liveOf(ctx, chains.known, one, c)
+		if err != nil {
+			return err
+		}
+		e.addChain(c.Name, chain, differences(live, c))
 	}
 	return nil
 }

@@ -200,6 +200,30 @@ metadata:
   uid: u-web-tls
   creationTimestamp: "2026-05-04T11:55:00Z"
   ownerReferences: [{apiVersion: networking.k8s.io/v1, kind: Ingress, name: web, uid: u-web, controller: true, blockOwnerDeletion: true}]` + webSpec
+	// heldCertificate has a field that somebody updated, and one that somebody applies.
+	heldCertificate = `
+---
+apiVersion: cert-manager.io/v1
+kind: Certificate
+metadata:
+  name: web-tls
+  namespace: shop
+  uid: u-web-tls
+  ownerReferences: [{apiVersion: networking.k8s.io/v1, kind: Ingress, name: web, uid: u-web, controller: true, blockOwnerDeletion: true}]
+  managedFields:
+  - manager: certshim
+    operation: Apply
+    apiVersion: cert-manager.io/v1
+    fieldsType: FieldsV1
+    fieldsV1: {"f:metadata": {"f:ownerReferences": {"k:{\"uid\":\"u-web\"}": {}}}, "f:spec": {"f:secretName": {}, "f:dnsNames": {}, "f:issuerRef": {"f:group": {}, "f:kind": {}, "f:name": {}}}}
+  - {manager: kubectl-edit, operation: Update, apiVersion: cert-manager.io/v1, fieldsType: FieldsV1, fieldsV1: {"f:spec": {"f:duration": {}}}}
+  - {manager: team, operation: Apply, apiVersion: cert-manager.io/v1, fieldsType: FieldsV1, fieldsV1: {"f:spec": {"f:usages": {}}}}
+spec:
+  secretName: web-tls
+  dnsNames: [shop.example.com]
+  duration: 48h0m0s
+  issuerRef: {group: cert-manager.io, kind: Issuer, name: ca}
+  usages: [server auth]`
 	issuingStatus = `
 status:
   nextPrivateKeySecretName: web-tls-x
@@ -273,7 +297,9 @@ func TestExplainTellsTheStory(t *testing.T) {
 		"refused":    {strings.Replace(webIngress, "2160h", "90d", 1) + caIssuer, []string{"ingress/web"}, 1},
 		"not-asked":  {strings.Replace(webIngress, "cert-manager.io/issuer", "example.com/x", 1), []string{"ingress/web"}, 0},
 		"differs":    {webIngress + caIssuer + strings.Replace(webCertificate, "2160h0m0s", "48h0m0s", 1) + issuedStatus, []string{"ingress/web"}, 0},
+		"held":       {webIngress + caIssuer + heldCertificate + issuedStatus, []string{"ingress/web"}, 0},
 		"of-others":  {strings.Replace(webCertificate, "\n---\n", "\n", 1) + issuedStatus + caIssuer, []string{"cert/web-tls"}, 0},
+		"of-nobody":  {webIngress + caIssuer + strings.ReplaceAll(webCertificate, "u-web,", "u-other,") + issuedStatus, []string{"certificate/web-tls"}, 0},
 		"not-there":  {webIngress, []string{"ingress/wbe"}, 1},
 		"no-such":    {webIngress, []string{"certificate/api-tls"}, 1},
 		"not-made":   {webIngress + caIssuer, []string{"certificate/web-tls"}, 0},

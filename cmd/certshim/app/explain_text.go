@@ -120,6 +120,11 @@ func (s *story) certificates(all []explainedCertificate) {
 		}
 		for _, d := range c.Differs {
 			s.line("  ", plain, fmt.Sprintf("%s: it is %s, and is wanted to be %s", d.Field, orNothing(d.Live), orNothing(d.Wanted)))
+			holders := "nobody is recorded for it"
+			if len(d.Holders) > 0 {
+				holders = "held by " + strings.Join(d.Holders, ", ")
+			}
+			s.line("    ", dim, holders+"; "+string(d.Verdict)+": "+d.Means)
 		}
 	}
 }
