@@ -11,13 +11,18 @@ import (
 )
 
 // Build builds the programs that this package runs: minutes once, no time later. How far it is goes to standard error.
-func Build(ctx context.Context) error {
+func Build(ctx context.Context) error { return buildPrograms(ctx) }
+
+// BuildPebble builds those alone that [StartPebble] runs.
+func BuildPebble(ctx context.Context) error { return buildPrograms(ctx, "pebble") }
+
+func buildPrograms(ctx context.Context, only ...string) error {
 	program, err := cluster.Binary("pebble")
 	if err != nil {
 		return err
 	}
 	bin := filepath.Dir(program)
-	build := exec.CommandContext(ctx, filepath.Join(bin, "..", "test", "external", "build.sh"), bin)
+	build := exec.CommandContext(ctx, filepath.Join(bin, "..", "test", "external", "build.sh"), append([]string{bin}, only...)...)
 	build.Stdout, build.Stderr = os.Stderr, os.Stderr
 	if err := build.Run(); err != nil {
 		return fmt.Errorf("build the external issuers: %w", err)
