@@ -125,3 +125,18 @@ func FuzzManagedFields(f *testing.F) {
 		}
 	})
 }
+
+// What is secret in a Certificate is a keystore's password, which kubectl's annotation repeats.
+func TestPasswordsAreNotShown(t *testing.T) {
+	live := map[string]any{
+		"metadata": map[string]any{"annotations": map[string]any{"kubectl.kubernetes.io/last-applied-configuration": `{"password":"changeit"}`, "team": "a"}},
+		"spec":     map[string]any{"keystores": map[string]any{"jks": map[string]any{"create": true, "password": "changeit"}}},
+	}
+	for _, asked := range []map[string]any{nil, live} {
+		report := ownership.Of(ownership.Input{Live: live, Asked: asked})
+		text, err := json.Marshal(report)
+		if err != nil || strings.Contains(string(text), "changeit") || strings.Count(string(text), ownership.NotShown) < 2 {
+			t.Errorf("the report has a password: %s, %v", text, err)
+		}
+	}
+}

@@ -186,6 +186,28 @@ func keyOf(path fieldpath.Path) string {
 
 // field is what is to be said of one field.
 func (r *reporter) field(f *found) Field {
+	out := r.judged(f)
+	out.Live, out.Wanted = shown(out.Path, out.Live), shown(out.Path, out.Wanted)
+	return out
+}
+
+// NotShown stands for a value that reports keep to themselves.
+const NotShown = "(not shown)"
+
+// lastApplied is the annotation in which kubectl apply keeps the whole object.
+const lastApplied = ".metadata.annotations.kubectl.kubernetes.io/last-applied-configuration"
+
+// shown hides what is secret in a Certificate: a keystore's password, which kubectl's annotation
+// repeats.
+func shown(path string, value any) any {
+	isPassword := strings.HasPrefix(path, ".spec.keystores.") && strings.HasSuffix(path, ".password")
+	if value != nil && (isPassword || path == lastApplied) {
+		return NotShown
+	}
+	return value
+}
+
+func (r *reporter) judged(f *found) Field {
 	out := Field{
 		Path: f.name, Live: certificate.Lookup(r.in.Live, f.path), Wanted: certificate.Lookup(r.in.Asked, f.path),
 	}

@@ -91,7 +91,7 @@ type Field struct {
 	// Path is the path as the API server writes it in conflicts: .spec.duration,
 	// .metadata.labels.team, .metadata.ownerReferences[uid="…"].
 	Path string `json:"path"`
-	// Live and Wanted are the values as decoded from JSON, nil for none.
+	// Live and Wanted are the values as decoded from JSON, nil for none, and [NotShown] for passwords.
 	Live   any `json:"live,omitempty"`
 	Wanted any `json:"wanted,omitempty"`
 	// Holders are all who hold it, as managedFields have them in order.

@@ -19,10 +19,11 @@ import (
 const (
 	formatWide = "wide"
 	formatCSV  = "csv"
+	formatHTML = "html"
 )
 
 func auditFormats() []string {
-	return []string{formatTable, formatWide, formatJSON, formatYAML, formatCSV, formatJUnit}
+	return []string{formatTable, formatWide, formatJSON, formatYAML, formatCSV, formatHTML, formatJUnit}
 }
 
 type auditOptions struct {
@@ -33,7 +34,8 @@ type auditOptions struct {
 	failOn []string
 
 	// completed:
-	filter fieldFilter
+	filter    fieldFilter
+	arguments []string
 }
 
 const auditExitHelp = `Exit status:
@@ -51,13 +53,13 @@ func newAudit(streams Streams, b build) *cobra.Command {
 certshim does about it, in one word:
 
 ` + verdictHelp() + `
-A summary comes first, then what needs attention: the fields with one of the verdicts ` + listed(attention()) + `, and what is wrong with whole objects. --only shows others. -o json, yaml and csv hold
-every field.
+A summary comes first, then what needs attention: the fields with one of the verdicts ` + listed(attention()) + `, and what is wrong with whole objects. --only shows others. -o json, yaml, csv and
+html hold every field.
 
 With -f, audits saved objects and needs no cluster: sources, Certificates with their managedFields
 (kubectl get --show-managed-fields -o yaml), issuers and Lists of them. Without -f, reads the cluster
 and writes nothing. The arguments limit it to Certificates of some kinds of sources, or of some sources by
-name. It decides as certshim plan does, with the same flags and --config.
+name. -o html is one file for a browser, with a search over all fields. It decides as certshim plan does, with the same flags and --config.
 
 ` + auditExitHelp,
 		Example: `  certshim audit --all-namespaces
@@ -99,7 +101,7 @@ func (o *auditOptions) bind(cmd *cobra.Command) {
 
 // complete reads the flags and the configuration, and tells everything that is wrong.
 func (o *auditOptions) complete(cmd *cobra.Command, args []string) error {
-	o.plan.format = formatTable
+	o.plan.format, o.arguments = formatTable, args
 	err := o.plan.complete(cmd, args)
 	if !slices.Contains(auditFormats(), o.format) {
 		err = errors.Join(err, badFormat(o.format, auditFormats()...))
@@ -124,7 +126,7 @@ func (o *auditOptions) run(ctx context.Context) error {
 	}
 	a := newAuditing(o, known)
 	out := bufio.NewWriter(o.plan.streams.Out)
-	w := o.writer(out)
+	w := o.writer(out, a)
 	for one, err := range a.certificates(ctx) {
 		if err == nil {
 			a.tally.add(one)
@@ -143,8 +145,10 @@ func (o *auditOptions) run(ctx context.Context) error {
 }
 
 // writer gives that of the format; those that programs read are never in colour.
-func (o *auditOptions) writer(out io.Writer) auditWriter {
+func (o *auditOptions) writer(out io.Writer, a *auditing) auditWriter {
 	switch o.format {
+	case formatHTML:
+		return a.newHTML(out)
 	case formatJSON:
 		return newAuditJSON(out, o.filter)
 	case formatYAML:
@@ -167,6 +171,8 @@ func (o *auditOptions) showsAll() bool {
 		return o.filter.orAttention().shows(ownership.Field{Verdict: ownership.Ours, Holders: ownHolder()})
 	case formatJUnit:
 		return slices.Contains(o.failOn, string(ownership.Ours))
+	case formatHTML:
+		return false
 	}
 	return true
 }

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -90,4 +91,17 @@ func (c *connectionFlags) namespace() (string, error) {
 		return "", fmt.Errorf("read the kubeconfig: %w", err)
 	}
 	return namespace, nil
+}
+
+// describe names the cluster, by the kubeconfig's context or by its address.
+func (c *connectionFlags) describe() string {
+	kubeconfig, err := c.loader().RawConfig()
+	name := cmp.Or(c.overrides.CurrentContext, kubeconfig.CurrentContext)
+	switch {
+	case c.overrides.ClusterInfo.Server != "":
+		return "the cluster at " + c.overrides.ClusterInfo.Server
+	case err != nil || name == "":
+		return "the cluster"
+	}
+	return "the cluster of context " + name
 }

@@ -258,17 +258,6 @@ func TestTooManyFieldsAreLeftOut(t *testing.T) {
 	}
 }
 
-// What is secret in a Certificate is a keystore's password, which kubectl's annotation repeats.
-func TestPasswordsAreNotShown(t *testing.T) {
-	c := certificates()[0]
-	for _, path := range []string{".spec.keystores.jks.password", ".metadata.annotations.kubectl.kubernetes.io/last-applied-configuration"} {
-		c.Ownership.Fields = append(c.Ownership.Fields, ownership.Field{Path: path, Live: "changeit", Wanted: "changeit2", Verdict: ownership.Drifted})
-	}
-	if page := write(t, head(), report.End{}, c); strings.Contains(page, "changeit") {
-		t.Error("the page has a password")
-	}
-}
-
 func TestWorst(t *testing.T) {
 	w := report.New(&bytes.Buffer{}, head())
 	names := func(n int) (out []string) {

@@ -11,20 +11,13 @@ import (
 	"github.com/certshim/certshim/ownership"
 )
 
-// lastApplied is the annotation in which kubectl apply keeps the whole object.
-const lastApplied = ".metadata.annotations.kubectl.kubernetes.io/last-applied-configuration"
-
 // references is the path of owner references.
 const references = ".metadata.ownerReferences"
 
-// valueOf is a value of a field on one line, as people write YAML. A keystore's password isn't
-// shown, nor is what kubectl keeps, which has it too.
+// valueOf is a value of a field on one line, as people write YAML.
 func valueOf(path string, value any) string {
-	if strings.HasPrefix(path, ".spec.keystores.") && strings.HasSuffix(path, ".password") {
-		return "(not shown)"
-	}
-	if text, isText := value.(string); isText && path == lastApplied {
-		return fmt.Sprintf("(%s bytes, not shown)", number(len(text)))
+	if value == ownership.NotShown {
+		return ownership.NotShown
 	}
 	if ref, isMap := value.(map[string]any); isMap && strings.HasPrefix(path, references) {
 		value = referenceOf(ref)
