@@ -157,6 +157,20 @@ var hangs = []struct {
 		[]string{"Certificate api-tls has Secret web-tls too", "secretName"},
 	},
 	{
+		AnotherCertificateFirst, "an older one, whose name comes later",
+		with(issuing(), func(s *State) {
+			s.Certificate.Conditions = s.Certificate.Conditions[:1]
+			s.Others = []Certificate{{Meta: meta(KindCertificate, "z-tls", ""), Secret: "web-tls"}}
+			s.Others[0].Created = ago.Add(-time.Minute)
+		}),
+		with(issuing(), func(s *State) {
+			s.Certificate.Conditions = s.Certificate.Conditions[:1]
+			s.Others = []Certificate{{Meta: meta(KindCertificate, "api-tls", ""), Secret: "web-tls"}}
+			s.Others[0].Created = now
+		}),
+		[]string{"Certificate z-tls", "it is the oldest"},
+	},
+	{
 		AnotherCertificateFirst, "the one that the Secret was issued for",
 		with(issuing(), func(s *State) {
 			s.Certificate.Conditions = Conditions{condition("Ready", "False", "IncorrectCertificate", `Secret was issued for "z-tls". If this message is not transient, you might have two conflicting Certificates pointing to the same secret.`)}
