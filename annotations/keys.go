@@ -17,6 +17,7 @@ const (
 const (
 	IgnoreKey       = OwnPrefix + "ignore"
 	DeletionKey     = OwnPrefix + "deletion-policy"
+	ConflictsKey    = OwnPrefix + "conflicts"
 	DefaultAutoKey  = "kubernetes.io/tls-acme"
 	IssuerKey       = cm.IngressIssuerNameAnnotationKey
 	ClusterKey      = cm.IngressClusterIssuerNameAnnotationKey

@@ -28,6 +28,8 @@ type Request struct {
 	// Ignore is what the object excludes: listeners by cert-manager's ignore-tls-listeners,
 	// anything by certshim.io/ignore.
 	Ignore Ignore
+	// Conflicts is what is done about fields that others hold: force, yield, fail, or empty.
+	Conflicts string
 
 	// DeletionPolicy is what becomes of the Certificates when the object no longer asks for them,
 	// or is gone. One that can't be read is Retain.

@@ -103,6 +103,12 @@ func ignoreRows() []Row {
 				"retain, and gives a warning. A ListenerSet doesn't inherit it. The operator sets what holds without it: ownership.deletionPolicy.",
 			Example: "retain", Difference: "cert-manager has no such key.", parse: deletionPolicy,
 		},
+		{
+			Key: ConflictsKey, On: everywhere, Grammar: "force, yield or fail",
+			Doc: "What is done about a field of its Certificates that somebody else holds with another value, where no rule of the operator's " +
+				"says so: set it, leave it to them, or change nothing of the Certificate. The operator decides what may be chosen: ownership.sourcesMay.",
+			Example: "fail", Difference: "cert-manager has no such key.", parse: oneOf(func(q *Request) *string { return &q.Conflicts }, "force", "yield", "fail"),
+		},
 	}
 }
 

@@ -1,6 +1,10 @@
 package certificate
 
-import "sigs.k8s.io/structured-merge-diff/v6/fieldpath"
+import (
+	"slices"
+
+	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
+)
 
 // FieldCause is why the next apply does with a field what it does. It is empty for one that the
 // apply leaves as it is.
@@ -21,11 +25,14 @@ const (
 	FieldTakenBack FieldCause = "taken-back"
 	// FieldPutBack means that somebody updated it, and loses it.
 	FieldPutBack FieldCause = "put-back"
-	// FieldLeftToApplier means that somebody applies another value, and keeps it.
-	FieldLeftToApplier FieldCause = "left-to-applier"
+	// FieldLeft means that somebody holds it with another value, and keeps it.
+	FieldLeft FieldCause = "left"
 	// FieldLeftWithUnit means that somebody keeps another part of the issuer reference or private key, so that
 	// the whole stays as it is.
 	FieldLeftWithUnit FieldCause = "left-with-unit"
+	// FieldFails means that somebody holds it with another value, and that the operator or the source
+	// wants nothing of the Certificate to change then.
+	FieldFails FieldCause = "fails"
 	// FieldGivenUp means that we hold it, nobody asks for it any more, and it is removed.
 	FieldGivenUp FieldCause = "given-up"
 	// FieldLeftBehind means that we hold it, nobody asks for it any more, and it stays since others apply it.
@@ -35,7 +42,7 @@ const (
 // FieldCauses lists every cause.
 func FieldCauses() []FieldCause {
 	return []FieldCause{
-		FieldMissing, FieldChanged, FieldUnrecorded, FieldNotHeld, FieldTakenOver, FieldTakenBack, FieldPutBack, FieldLeftToApplier, FieldLeftWithUnit, FieldGivenUp, FieldLeftBehind,
+		FieldMissing, FieldChanged, FieldUnrecorded, FieldNotHeld, FieldTakenOver, FieldTakenBack, FieldPutBack, FieldLeft, FieldLeftWithUnit, FieldFails, FieldGivenUp, FieldLeftBehind,
 	}
 }
 
@@ -44,17 +51,18 @@ func (c FieldCause) Words() string { return causes[c] }
 
 // causes is never changed.
 var causes = map[FieldCause]string{
-	FieldMissing:       "it is missing, and is set",
-	FieldChanged:       "it has another value, which nobody else is recorded for, and is set",
-	FieldUnrecorded:    "nobody is recorded for it; certshim comes to hold it",
-	FieldNotHeld:       "others alone hold it with this value; certshim comes to hold it too",
-	FieldTakenOver:     "it is taken over from a writer that certshim replaces",
-	FieldTakenBack:     "it ties the Certificate to its source, and is taken back",
-	FieldPutBack:       "somebody updated it, once; it is put back",
-	FieldLeftToApplier: "somebody applies it with another value, and keeps it",
-	FieldLeftWithUnit:  "it stays as it is, since somebody keeps another part of the same",
-	FieldGivenUp:       "nobody asks for it any more; it is removed",
-	FieldLeftBehind:    "nobody asks for it any more; it stays, since others apply it",
+	FieldMissing:      "it is missing, and is set",
+	FieldChanged:      "it has another value, which nobody else is recorded for, and is set",
+	FieldUnrecorded:   "nobody is recorded for it; certshim comes to hold it",
+	FieldNotHeld:      "others alone hold it with this value; certshim comes to hold it too",
+	FieldTakenOver:    "it is taken over from a writer that certshim replaces",
+	FieldTakenBack:    "it ties the Certificate to its source, and is taken back",
+	FieldPutBack:      "somebody updated it, once; it is put back",
+	FieldLeft:         "somebody holds it with another value, and keeps it",
+	FieldFails:        "somebody holds it with another value, and nothing of the Certificate may change then",
+	FieldLeftWithUnit: "it stays as it is, since somebody keeps another part of the same",
+	FieldGivenUp:      "nobody asks for it any more; it is removed",
+	FieldLeftBehind:   "nobody asks for it any more; it stays, since others apply it",
 }
 
 // Settlement is what the next apply does about a Certificate of ours, field by field.
@@ -67,9 +75,9 @@ type Settlement struct {
 
 // Settle decides it for the configuration that a source asks for and the live Certificate. [Decide]
 // goes by the same rules. Neither object is changed.
-func Settle(asked, live map[string]any) Settlement {
+func Settle(asked, live map[string]any, choice Choice) Settlement {
 	return Settlement{
-		settlement: settle(asked, live, false), asked: asked, live: live,
+		settlement: settle(asked, live, false, choice), asked: asked, live: live,
 		own: ownEntry(managedFields(live)).fields(), entries: Entries(live),
 	}
 }
@@ -79,6 +87,9 @@ func (s Settlement) Config() map[string]any { return s.config }
 
 // ManagedFields are the entries that take-over leaves before the apply, nil if there is none.
 func (s Settlement) ManagedFields() []any { return s.settlement.entries }
+
+// Fails reports whether nothing may change, for the sake of some field.
+func (s Settlement) Fails() bool { return len(s.failed) > 0 }
 
 // Force reports whether the apply takes fields from others by force.
 func (s Settlement) Force() bool { return s.force }
@@ -114,9 +125,12 @@ func partOf(field string, unit fieldpath.Path) bool {
 // Cause is why the apply does with a field what it does.
 func (s Settlement) Cause(path fieldpath.Path) FieldCause {
 	want := lookup(s.asked, path)
+	if slices.ContainsFunc(s.failed, func(c Conflict) bool { return c.Field == path.String() }) {
+		return FieldFails
+	}
 	switch keeper, kept := s.Keeper(path); {
 	case kept && keeper.Field == path.String():
-		return FieldLeftToApplier
+		return FieldLeft
 	case kept:
 		return FieldLeftWithUnit
 	case want == nil:

@@ -2,6 +2,7 @@ package certificate
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/certshim/certshim/annotations"
 	"github.com/certshim/certshim/problem"
@@ -94,6 +95,8 @@ func buildConfig(d *decider) bool {
 	var problems problem.List
 	d.config, problems = build(&d.in)
 	d.out.Asked = d.config
+	d.out.Problems.Merge(problems)
+	d.out.Choice, problems = newChoice(&d.in)
 	d.out.Problems.Merge(problems)
 	return false
 }
@@ -276,7 +279,10 @@ func applyOver(d *decider) bool {
 	if respells && d.in.Policy.HoldPaced {
 		d.keepSpelling()
 	}
-	s := settle(d.config, d.seen.Live, d.seen.Flags.Has(Disturbed))
+	s := settle(d.config, d.seen.Live, d.seen.Flags.Has(Disturbed), d.out.Choice)
+	if len(s.failed) > 0 {
+		return d.fail(s)
+	}
 	d.out.Yielded = s.yielded
 	d.out.Problems.Merge(s.problems)
 	d.out.Paced = d.isPaced(s, respells)
@@ -332,6 +338,27 @@ func (d *decider) isPaced(s settlement, respells bool) bool {
 		return false
 	}
 	return respells || s.shimHeld || s.contested && !d.sawItChange()
+}
+
+// fail leaves the Certificate as it is for the sake of fields that others hold, and says so of each.
+func (d *decider) fail(s settlement) bool {
+	for _, c := range s.failed {
+		d.out.Problems.Add(problem.Problem{
+			Severity: problem.Error, Path: strings.TrimPrefix(c.Field, "."), Reason: problem.FieldConflict,
+			Message: fmt.Sprintf("field manager %s of Certificate %s holds %s with another value, by %s; nothing of the Certificate changes, by %s",
+				problem.Quote(c.Manager), problem.Name(d.seen.Name), c.Field, c.Operation, authority(c)),
+		})
+	}
+	d.out.Config = nil
+	return d.decide(Keep, fmt.Sprintf("field manager %s holds %s, and nothing may change then", problem.Quote(s.failed[0].Manager), s.failed[0].Field))
+}
+
+// authority is what says what is done about a field.
+func authority(c Conflict) string {
+	if c.Rule > 0 {
+		return fmt.Sprintf("ownership.rules[%d]", c.Rule-1)
+	}
+	return "the annotation " + annotations.ConflictsKey
 }
 
 // hold leaves the Certificate as it is, and says in which fields that isn't what is asked for.

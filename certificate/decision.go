@@ -46,6 +46,8 @@ type Decision struct {
 	// the decision doesn't get so far as to build one. What must not be lost is kept in it once
 	// the live Certificate is read.
 	Asked map[string]any
+	// Choice is what is done about fields of Asked that others hold.
+	Choice Choice
 	// Want is the digest of Config.
 	Want Digest
 	// Guard protects Apply, Delete and TakeOver.
@@ -92,4 +94,7 @@ type Conflict struct {
 	Field string
 	// Manager holds the field by Operation, which is Apply or Update.
 	Manager, Operation string
+	// Rule is the number of the operator's rule that says what is done about it, counted from 1; 0 is
+	// a default, or the source's choice.
+	Rule int
 }

@@ -54,6 +54,9 @@ func (o *observation) ownership() {
 	for _, e := range o.entries {
 		o.out.Flags |= e.flags(own)
 	}
+	if o.out.Flags.Has(Applied | OthersHold) {
+		o.out.Others = o.others()
+	}
 }
 
 // ownerByTie takes the source that the tie names for the owner. The tie has to be ours: what
@@ -142,6 +145,18 @@ func shares(a, b []byte) bool {
 	s.on(a).owned(hashRoot, func(path uint64, container bool) { owned[path] = !container })
 	s.on(b).owned(hashRoot, func(path uint64, container bool) { both = both || owned[path] && !container })
 	return both
+}
+
+// others stands for the fields of the main resource that others hold, with the live values.
+func (o *observation) others() uint64 {
+	var d Digest
+	for _, e := range o.entries {
+		if e.ours() || !e.mainResource() {
+			continue
+		}
+		o.on(e.fields).owned(hashRoot, func(path uint64, _ bool) { d.add(path, o.leaves[path]) })
+	}
+	return d.Sum
 }
 
 // have is the digest of what a fieldsV1 owns, with the live values. What has none, and a

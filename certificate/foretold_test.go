@@ -28,7 +28,10 @@ func TestReportsForetellDecisions(t *testing.T) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			w := &world{server: newServer(), T: t, random: rand.New(rand.NewPCG(seed, 2))}
 			w.in = asked(w.random)
+			rules := rulesOf(w.random)
 			for range steps {
+				w.in.Policy.Ownership = rules
+				w.in.Request.Conflicts = pick(w.random, "", "", "force", "yield", "fail")
 				w.foretold(seen)
 				w.disturb()
 				w.foretellsApply()
@@ -63,24 +66,49 @@ func (w *world) foretold(seen map[ownership.Verdict]int) {
 	}
 }
 
+// rulesOf are some rules of an operator.
+func rulesOf(r *rand.Rand) certificate.Ownership {
+	out := certificate.Ownership{SourcesMay: pick(r, nil, certificate.Thens())}
+	for range r.IntN(4) {
+		rule := certificate.OwnershipRule{
+			Managers:   pick(r, nil, []string{"helm"}, []string{"kubectl*", "argocd-controller"}, []string{"cert-manager-ingress-shim"}),
+			Operations: pick(r, nil, []string{"Apply"}, []string{"Update"}),
+			Then:       pick(r, certificate.Force, certificate.Yield, certificate.Yield, certificate.Fail),
+		}
+		for _, text := range pick(r, nil, []string{"spec.duration"}, []string{"spec.issuerRef.kind", "spec.privateKey"}, []string{"metadata.labels[team]", "spec.secretTemplate"}) {
+			field, err := certificate.ParseField(text)
+			if err != nil {
+				panic(err)
+			}
+			rule.Fields = append(rule.Fields, field)
+		}
+		out.Rules = append(out.Rules, rule)
+	}
+	return out
+}
+
 // reported compares the report of a live Certificate with the decision about it.
 func (w *world) reported(d certificate.Decision, live map[string]any, seen map[ownership.Verdict]int) ownership.Prediction {
 	w.Helper()
-	report := ownership.Of(ownership.Input{Live: live, Asked: d.Asked})
+	report := ownership.Of(ownership.Input{Live: live, Asked: d.Asked, Choice: d.Choice})
 	acts := false
 	for _, f := range report.Fields {
 		seen[f.Verdict]++
-		left := f.Cause == "" || f.Cause == certificate.FieldLeftToApplier || f.Cause == certificate.FieldLeftWithUnit
+		left := f.Cause == "" || f.Cause == certificate.FieldLeft || f.Cause == certificate.FieldLeftWithUnit
 		acts = acts || !left
 		if atRest := slices.Contains([]ownership.Verdict{ownership.Yielded, ownership.Shared, ownership.Foreign, ownership.Ours}, f.Verdict); atRest != left && f.Verdict != ownership.Untracked {
 			w.failf("a field is %s, and the next apply does this: %s", f.Verdict, f.Cause)
 		}
 	}
-	tracked := len(report.Entries) > 0
+	fails := slices.ContainsFunc(report.Fields, func(f ownership.Field) bool { return f.Cause == certificate.FieldFails })
+	if fails != (d.Action == certificate.Keep) {
+		w.failf("the decision is %s, %s, and the report says that nothing may change: %t", d.Action, d.Reason, fails)
+	}
+	tracked := len(report.Entries) > 0 && !fails
 	if writes := d.Action == certificate.Apply; tracked && writes != acts {
 		w.failf("the decision is %s, %s, and the report has %v", d.Action, d.Reason, report.Fields)
 	}
-	next, err := ownership.Next(live, d.Asked)
+	next, err := ownership.Next(live, d.Asked, d.Choice)
 	if err != nil || len(next.Conflicts) > 0 {
 		w.failf("what comes next isn't foreseen: %v, %v", err, next.Conflicts)
 	}

@@ -10,6 +10,8 @@ import (
 type Policy struct {
 	// Labels says which labels of a source are copied.
 	Labels *annotations.Labels
+	// Ownership says what is done about fields that others hold.
+	Ownership Ownership
 	// HoldPaced keeps Certificates as they are whose change would be [Decision.Paced]: no change a
 	// minute is allowed.
 	HoldPaced bool

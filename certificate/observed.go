@@ -24,6 +24,9 @@ type Observed struct {
 	Have Digest
 	// Flags hold facts about managedFields and metadata.
 	Flags Flags
+	// Others stands for the values of the fields that others hold beside us, as long as this process
+	// runs: what is left to them, or fails for their sake, may be decided anew once it changes.
+	Others uint64
 	// Live is the object from the server, nil unless it was read for this decision. A decision
 	// that needs it sets [Decision.NeedsLive].
 	Live map[string]any

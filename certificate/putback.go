@@ -30,12 +30,13 @@ func (s *settlement) takeBack(changed *fieldpath.Set, live map[string]any) {
 			if !conflicts(path, held, live) {
 				continue
 			}
+			_, rule := s.choice.about(e.holder, path)
 			s.contested = true
 			if e.takeable() {
 				continue
 			}
 			s.force = s.force || !identity(path) || !e.mainResource()
-			s.putBack = append(s.putBack, s.putBackOf(path, e.holder, live))
+			s.putBack = append(s.putBack, s.putBackOf(path, e.holder, rule, live))
 		}
 	}
 }
@@ -51,7 +52,7 @@ func (s *settlement) takeBackFromNobody(changed, own *fieldpath.Set, live map[st
 		if own.Has(path) {
 			who = holder{manager: FieldManager, operation: byApply}
 		}
-		s.putBack = append(s.putBack, s.putBackOf(path, who, live))
+		s.putBack = append(s.putBack, s.putBackOf(path, who, 0, live))
 	}
 }
 
@@ -74,8 +75,8 @@ func compareConflicts(a, b Conflict) int {
 	return cmp.Or(cmp.Compare(a.Field, b.Field), cmp.Compare(a.Manager, b.Manager), cmp.Compare(a.Operation, b.Operation))
 }
 
-func (s *settlement) putBackOf(path fieldpath.Path, who holder, live map[string]any) PutBack {
-	p := PutBack{Conflict: Conflict{Field: path.String(), Manager: who.manager, Operation: string(who.operation)}}
+func (s *settlement) putBackOf(path fieldpath.Path, who holder, rule int, live map[string]any) PutBack {
+	p := PutBack{Conflict: conflictOf(path, who, rule)}
 	if who.manager == "" {
 		return p
 	}

@@ -14,6 +14,8 @@ import (
 
 // settlement is a configuration adjusted to the managers of the live Certificate's fields.
 type settlement struct {
+	// choice is what is done about fields that others hold.
+	choice Choice
 	// config is the configuration without the fields left to others.
 	config map[string]any
 	// wanted are its leaves, and owned is what our Apply entry will own.
@@ -21,9 +23,11 @@ type settlement struct {
 	// given is the part of our entry that is no longer wanted and that nobody applies. An apply
 	// removes it unless an Update entry shares it.
 	given *fieldpath.Set
-	// yielded are the fields left to others, putBack those that are taken back from them.
+	// yielded are the fields left to others, putBack those that are taken back from them, and failed
+	// those for whose sake nothing may change.
 	yielded  []Conflict
 	putBack  []PutBack
+	failed   []Conflict
 	problems problem.List
 	// entries are the managedFields after a take-over, nil if none is needed.
 	entries []any
@@ -44,6 +48,7 @@ type settlement struct {
 // settle decides whose each wanted field is that has another value. It goes by how somebody came
 // to hold it, never by who it is, but for cert-manager's shims:
 //
+//  0. What the operator's rules say, or in place of 2 and 3 the source, counts.
 //  1. Fields of a shim, of an earlier update of ours or of an unknown writer are taken over.
 //  2. What somebody applies is a standing wish, and is left to them.
 //  3. What somebody updated, once, is put back by force.
@@ -51,9 +56,9 @@ type settlement struct {
 //
 // Equal values are owned together. What ties a Certificate to its source is never left to others.
 // disturbed is true if what we own is known to have changed without our doing.
-func settle(config, live map[string]any, disturbed bool) settlement {
-	s := settlement{config: runtime.DeepCopyJSON(config)}
-	s.yieldToAppliers(config, live)
+func settle(config, live map[string]any, disturbed bool, choice Choice) settlement {
+	s := settlement{config: runtime.DeepCopyJSON(config), choice: choice}
+	s.yieldToHolders(config, live)
 	s.wanted = leaves(s.config)
 	own := ownEntry(managedFields(live)).fields()
 	loose := replaced(s.config, live)
@@ -74,21 +79,34 @@ func settle(config, live map[string]any, disturbed bool) settlement {
 	return s
 }
 
-// yieldToAppliers removes what others apply with a different value from the configuration.
-func (s *settlement) yieldToAppliers(config, live map[string]any) {
+// yieldToHolders removes what is left to others, with a different value, from the configuration, and
+// notes for which fields nothing may change at all.
+func (s *settlement) yieldToHolders(config, live map[string]any) {
 	changed := differing(leaves(config), config, live)
 	for _, e := range managedFields(live) {
-		if e.takeable() || e.ours() || e.operation != byApply {
+		if e.ours() {
 			continue
 		}
 		held := e.fields()
 		for path := range changed.All() {
-			if !identity(path) && conflicts(path, held, live) {
-				s.yield(path, lookup(config, path), e.holder, live)
+			if !conflicts(path, held, live) {
+				continue
+			}
+			switch then, rule := s.choice.about(e.holder, path); then {
+			case Yield:
+				s.yield(path, lookup(config, path), conflictOf(path, e.holder, rule), live)
+			case Fail:
+				s.failed = append(s.failed, conflictOf(path, e.holder, rule))
+			case Force:
 			}
 		}
 	}
 	slices.SortFunc(s.yielded, compareConflicts)
+	slices.SortFunc(s.failed, compareConflicts)
+}
+
+func conflictOf(path fieldpath.Path, h holder, rule int) Conflict {
+	return Conflict{Field: path.String(), Manager: h.manager, Operation: string(h.operation), Rule: rule}
 }
 
 // identity reports whether a field ties a Certificate to its source, or records what certshim
@@ -113,14 +131,12 @@ func conflicts(path fieldpath.Path, held *fieldpath.Set, live map[string]any) bo
 
 // yield leaves a field to its holder; of the issuer reference and the private key the
 // whole as it stands, since the parts of two managers make one that nobody meant.
-func (s *settlement) yield(path fieldpath.Path, want any, holder holder, live map[string]any) {
-	s.yielded = append(s.yielded, Conflict{
-		Field: path.String(), Manager: holder.manager, Operation: string(holder.operation),
-	})
+func (s *settlement) yield(path fieldpath.Path, want any, to Conflict, live map[string]any) {
+	s.yielded = append(s.yielded, to)
 	s.problems.Add(problem.Problem{
 		Severity: problem.Warning, Path: strings.TrimPrefix(path.String(), "."), Value: shown(want), Reason: problem.FieldConflict,
 		Message: fmt.Sprintf("field manager %s of Certificate %s holds %s with the value %s, by %s; it stays theirs",
-			problem.Quote(holder.manager), problem.Name(nameOf(live)), path, problem.Quote(shown(lookup(live, path))), holder.operation),
+			problem.Quote(to.Manager), problem.Name(nameOf(live)), path, problem.Quote(shown(lookup(live, path))), to.Operation),
 	})
 	remove(s.config, unitOf(path))
 	s.freeze(unitOf(path), live)

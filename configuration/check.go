@@ -31,8 +31,10 @@ func (c *Configuration) mistakes() declaration.Mistakes {
 	if choices := []string{string(annotations.DeleteUnneeded), string(annotations.RetainUnneeded)}; !slices.Contains(choices, string(c.Ownership.DeletionPolicy)) {
 		all.Add("ownership.deletionPolicy", declaration.NoneOf(string(c.Ownership.DeletionPolicy), choices))
 	}
+	_, wrong := c.Ownership.ownership()
+	all.AddUnder("ownership", wrong)
 	all.AddUnder("resolvers", c.Resolvers.mistakes())
-	_, wrong := c.rules()
+	_, wrong = c.rules()
 	all.AddUnder("", wrong)
 	all.Addf(c.KubernetesAPI.QPS < -1, "kubernetesAPI.qps", "%g, must be -1 (no limit), 0 (default) or more", c.KubernetesAPI.QPS)
 	all.Addf(c.KubernetesAPI.Burst < -1, "kubernetesAPI.burst", "%d, must be 0 (default) or more", c.KubernetesAPI.Burst)

@@ -96,6 +96,12 @@ type Ownership struct {
 	// DeletionPolicy is what becomes of the Certificates of an object that doesn't say so itself,
 	// by certshim.io/deletion-policy: delete or retain.
 	DeletionPolicy annotations.DeletionPolicy `yaml:"deletionPolicy"`
+	// Rules say what is done about fields that others hold with other values. They are gone through in
+	// their order, and the first that matches a field and its holder counts; where none does, the
+	// field is left to who applies it, and taken from everybody else.
+	Rules []OwnershipRule `yaml:"rules,omitempty"`
+	// SourcesMay are what an object may choose in place of that, by certshim.io/conflicts.
+	SourcesMay []string `yaml:"sourcesMay,omitempty"`
 }
 
 // Resolvers is what the operator says of issuers.

@@ -47,7 +47,8 @@ func (c Configuration) Policy(s Surroundings) (*certshim.Policy, error) {
 	}
 	labels, err := annotations.NewLabels(c.Labels.Exclude, c.Labels.Include)
 	rules, wrong := c.rules()
-	if err := problem.Join(err, wrong.Err()); err != nil {
+	ownership, wrongToo := c.Ownership.ownership()
+	if err := problem.Join(err, wrong.Err(), wrongToo.Err()); err != nil {
 		return nil, err
 	}
 	return &certshim.Policy{
@@ -62,7 +63,7 @@ func (c Configuration) Policy(s Surroundings) (*certshim.Policy, error) {
 		Kinds:          c.kinds(s),
 		AutoKinds:      c.Annotations.AutoKinds,
 		ExtraProtocols: c.GatewayAPI.ExtraProtocols,
-		Certificate:    certificate.Policy{Labels: labels, HoldPaced: c.Takeover.ChangesPerMinute == 0},
+		Certificate:    certificate.Policy{Labels: labels, Ownership: ownership, HoldPaced: c.Takeover.ChangesPerMinute == 0},
 		Offline:        s.Offline,
 	}, nil
 }

@@ -285,6 +285,8 @@ type Certificate struct {
 	compact
 	have  certificate.Digest
 	flags certificate.Flags
+	// others stands for the values that others hold beside us.
+	others uint64
 	// known are flags that belong to the inventory that holds it: what only this process knows.
 	known certificate.Flags
 	// issuer is shared by all Certificates that have the same.
@@ -305,7 +307,7 @@ func packCertificate(o certificate.Observed) *Certificate {
 	p.text(o.Tie)
 	return &Certificate{
 		compact: compact{namespace: unique.Make(o.Namespace), packed: string(p)},
-		have:    o.Have, flags: o.Flags, issuer: unique.Make(o.Issuer),
+		have:    o.Have, flags: o.Flags, others: o.Others, issuer: unique.Make(o.Issuer),
 	}
 }
 
@@ -316,7 +318,7 @@ func (c *Certificate) unpack() certificate.Observed {
 	o.Owner = certificate.Owner{UID: u.text(), Group: u.text(), Kind: u.text(), Name: u.text()}
 	o.Held = certificate.DecodeHeld(u.text())
 	o.Tie = u.text()
-	o.Have, o.Flags, o.Issuer = c.have, c.flags, c.issuer.Value()
+	o.Have, o.Flags, o.Others, o.Issuer = c.have, c.flags, c.others, c.issuer.Value()
 	return o
 }
 
@@ -339,7 +341,7 @@ func identity(o certificate.Observed) certificate.Observed {
 
 // same says that nothing changed by which decisions go.
 func (c *Certificate) same(other *Certificate) bool {
-	return c.have == other.have && c.flags == other.flags && c.issuer == other.issuer && c.compact.same(&other.compact)
+	return c.have == other.have && c.flags == other.flags && c.others == other.others && c.issuer == other.issuer && c.compact.same(&other.compact)
 }
 
 // Issuer is an issuer as it is kept: what resolvers read of it. Make one by [Issuers.Pack].

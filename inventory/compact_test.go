@@ -93,7 +93,7 @@ func TestPackedCertificateIsTheSameAgain(t *testing.T) {
 	fill(t, reflect.ValueOf(&want.Have).Elem(), "have")
 	want.Namespace, want.Name, want.UID, want.ResourceVersion, want.Secret = "shop", "web", "u", "9", "web-tls"
 	want.Tie = "networking.k8s.io/Ingress:shop/web for=shop/web"
-	want.Flags = certificate.Applied | certificate.OthersHold
+	want.Flags, want.Others = certificate.Applied|certificate.OthersHold, 7
 	want.Held = &certificate.Held{Keys: []string{"corp.example/profile"}, Copies: map[string]string{"corp.example/profile": "web"}, Spec: map[string]any{"duration": "24h0m0s"}}
 	if diff := cmp.Diff(want, packCertificate(want).unpack()); diff != "" {
 		t.Error("(-packed +unpacked)", diff)

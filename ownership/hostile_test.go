@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/certshim/certshim/certificate"
 	"github.com/certshim/certshim/ownership"
 )
 
@@ -120,7 +121,7 @@ func FuzzManagedFields(f *testing.F) {
 				t.Errorf("%s has more holders than there are entries", field.Path)
 			}
 		}
-		if p, err := ownership.Next(object, asking(t)); err == nil && p.Object == nil {
+		if p, err := ownership.Next(object, asking(t), certificate.Choice{}); err == nil && p.Object == nil {
 			t.Error("neither an object nor an error")
 		}
 	})

@@ -25,7 +25,7 @@ func Of(in Input) Report {
 	}
 	r.gather()
 	if in.Asked != nil {
-		r.settlement = certificate.Settle(in.Asked, in.Live)
+		r.settlement = certificate.Settle(in.Asked, in.Live, in.Choice)
 	}
 	for _, f := range r.fields {
 		r.out.Fields = append(r.out.Fields, r.field(f))
@@ -227,7 +227,7 @@ func (r *reporter) judged(f *found) Field {
 
 func (r *reporter) should(path fieldpath.Path, f Field) Should {
 	if keeper, kept := r.settlement.Keeper(path); kept {
-		return Should{Manager: keeper.Manager, By: ByRule}
+		return Should{Manager: keeper.Manager, By: ByRule, Rule: keeper.Rule}
 	}
 	if f.Wanted != nil {
 		return Should{Manager: certificate.FieldManager, By: BySource}
@@ -258,7 +258,7 @@ func (r *reporter) verdict(f *found, out Field) Verdict {
 		return Contested
 	}
 	switch out.Cause {
-	case certificate.FieldLeftToApplier, certificate.FieldLeftWithUnit:
+	case certificate.FieldLeft, certificate.FieldLeftWithUnit:
 		return Yielded
 	case certificate.FieldUnrecorded:
 		return Unowned

@@ -101,9 +101,13 @@ func isEmpty(value any) bool {
 }
 
 // Next predicts what certshim makes of a Certificate of its own: by the patch of managedFields
-// that takes fields over, where one is needed, and the apply that follows.
-func Next(live, asked map[string]any) (Prediction, error) {
-	s := certificate.Settle(asked, live)
+// that takes fields over, where one is needed, and the apply that follows. Where nothing may change,
+// it writes nothing.
+func Next(live, asked map[string]any, choice certificate.Choice) (Prediction, error) {
+	s := certificate.Settle(asked, live, choice)
+	if s.Fails() {
+		return Prediction{Object: runtime.DeepCopyJSON(live)}, nil
+	}
 	start := runtime.DeepCopyJSON(live)
 	if entries := s.ManagedFields(); entries != nil {
 		decoded, err := decoded(entries)

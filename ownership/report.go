@@ -13,6 +13,9 @@ type Input struct {
 	// Asked is the configuration that its source asks for, as [certificate.Decision.Asked] has it;
 	// nil if no source that owns the Certificate does. Without it no field gets a verdict.
 	Asked map[string]any
+	// Choice is what is done about fields that others hold, as [certificate.Decision.Choice] has it. The
+	// zero Choice has the defaults.
+	Choice certificate.Choice
 	// Fights are fields of the Certificate that were taken from us again and again. Only a
 	// controller knows of them.
 	Fights []Fight
@@ -115,6 +118,9 @@ type Should struct {
 	Manager string `json:"manager,omitempty"`
 	// By is why.
 	By Authority `json:"by"`
+	// Rule is the number of the operator's rule that says so, counted from 1; 0 is a default, or what the
+	// source chose.
+	Rule int `json:"rule,omitempty"`
 }
 
 // Authority is what gives somebody a field.

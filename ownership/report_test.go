@@ -133,7 +133,7 @@ func TestVerdicts(t *testing.T) {
 		},
 		"taken by an apply": {
 			live: live(t, helm, strings.ReplaceAll(ours, "spec>duration ", ""), "helm Apply spec>duration"),
-			want: []string{`.spec.duration: yielded (left-to-applier) held by helm Apply, stays, should: "helm" by rule`},
+			want: []string{`.spec.duration: yielded (left) held by helm Apply, stays, should: "helm" by rule`},
 		},
 		"applied by another alone, as it is asked for": {
 			live: live(t, nil, strings.ReplaceAll(ours, "spec>duration ", ""), "helm Apply spec>duration"),
@@ -145,7 +145,7 @@ func TestVerdicts(t *testing.T) {
 			}, strings.ReplaceAll(ours, "spec>issuerRef>name spec>issuerRef>kind ", ""), "helm Apply spec>issuerRef>name", "kubectl-edit Update spec>issuerRef>kind"),
 			want: []string{
 				`.spec.issuerRef.kind: yielded (left-with-unit) held by kubectl-edit Update, should: "helm" by rule`,
-				`.spec.issuerRef.name: yielded (left-to-applier) held by helm Apply, stays, should: "helm" by rule`,
+				`.spec.issuerRef.name: yielded (left) held by helm Apply, stays, should: "helm" by rule`,
 			},
 		},
 		"what ties it to its source": {

@@ -400,16 +400,16 @@ func (h *history) became(live, now map[string]any, foreseen ownership.Prediction
 
 // settles does what certshim does about a Certificate of its own, and compares.
 func settles(ctx context.Context, h *history, r *rand.Rand) error {
-	asked := h.config(r, true)
+	asked, choice := h.config(r, true), choiceOf(r)
 	live, err := h.get(ctx)
 	if err != nil {
 		return err
 	}
-	foreseen, cannot := ownership.Next(live, asked)
+	foreseen, cannot := ownership.Next(live, asked, choice)
 	if cannot != nil {
 		return fmt.Errorf("it can't be foreseen: %w", cannot)
 	}
-	now, err := h.settle(ctx, runtime.DeepCopyJSON(live), asked)
+	now, err := h.settle(ctx, runtime.DeepCopyJSON(live), asked, choice)
 	switch {
 	case apierrors.IsInvalid(err):
 		h.tally.refused.Add(1)
@@ -419,6 +419,17 @@ func settles(ctx context.Context, h *history, r *rand.Rand) error {
 	}
 	h.tally.settled.Add(1)
 	return h.became(live, now, foreseen)
+}
+
+// choiceOf is what an operator may decide about fields that others hold.
+func choiceOf(r *rand.Rand) (c certificate.Choice) {
+	for range r.IntN(3) {
+		c.Rules = append(c.Rules, certificate.OwnershipRule{
+			Managers: pick(r, nil, []string{"helm"}, []string{"kubectl*"}), Operations: pick(r, nil, []string{"Apply"}),
+			Then: pick(r, certificate.Force, certificate.Yield, certificate.Yield, certificate.Fail),
+		})
+	}
+	return c
 }
 
 // sameConflicts compares the conflicts of an answer with those that were foreseen.

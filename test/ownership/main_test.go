@@ -93,8 +93,11 @@ func (t target) record(ctx context.Context, entries any, resourceVersion string)
 }
 
 // settle does what certshim does about a Certificate of its own.
-func (t target) settle(ctx context.Context, live, asked map[string]any) (map[string]any, error) {
-	s := certificate.Settle(asked, live)
+func (t target) settle(ctx context.Context, live, asked map[string]any, choice certificate.Choice) (map[string]any, error) {
+	s := certificate.Settle(asked, live, choice)
+	if s.Fails() {
+		return live, nil
+	}
 	if entries := s.ManagedFields(); entries != nil {
 		metadata := live["metadata"].(map[string]any)
 		if _, err := t.record(ctx, entries, metadata["resourceVersion"].(string)); err != nil {

@@ -190,6 +190,22 @@ func (t target) applyField(ctx context.Context, path fieldpath.Path, value any) 
 	return err
 }
 
+// expectation is the verdict on a field before the next apply and after it.
+type expectation struct{ before, after ownership.Verdict }
+
+// policies are what an operator may decide about whatever others hold, and what follows for a field that somebody took.
+var policies = []struct {
+	then certificate.Then
+	want map[string]expectation
+}{
+	{"", nil},
+	{certificate.Force, map[string]expectation{"taken by forced Apply": {ownership.Drifted, ownership.Ours}}},
+	{certificate.Yield, map[string]expectation{"taken by Update": {ownership.Yielded, ownership.Yielded}}},
+	{certificate.Fail, map[string]expectation{
+		"taken by Update": {ownership.Drifted, ownership.Drifted}, "taken by forced Apply": {ownership.Drifted, ownership.Drifted},
+	}},
+}
+
 // What is reported of each field, in each situation, is what the server's managedFields and its answer to the
 // next apply say.
 func TestEveryFieldInEverySituation(t *testing.T) {
@@ -199,18 +215,30 @@ func TestEveryFieldInEverySituation(t *testing.T) {
 	count := 0
 	for path := range certificate.Leaves(asked).All() {
 		path = path.Copy()
-		for i, situation := range situations {
-			count++
-			name := fmt.Sprintf("c%d", count)
-			t.Run(situation.name+" "+path.String(), func(t *testing.T) {
-				t.Parallel()
-				m := matrix{T: t, target: target{client, name}, path: path, asked: runtime.DeepCopyJSON(asked)}
-				m.asked["metadata"].(map[string]any)["name"] = name
-				m.plays(situations[i].happens, certificate.Lookup(others, path), situation.before, situation.after)
-			})
+		for _, policy := range policies {
+			for i, situation := range situations {
+				want, changes := policy.want[situation.name]
+				switch {
+				case policy.then == "":
+					want = expectation{situation.before, situation.after}
+				case !changes:
+					continue // as without a policy
+				}
+				count++
+				name := fmt.Sprintf("c%d", count)
+				t.Run(fmt.Sprintf("%s %s %s", policy.then, situation.name, path), func(t *testing.T) {
+					t.Parallel()
+					m := matrix{T: t, target: target{client, name}, path: path, asked: runtime.DeepCopyJSON(asked)}
+					m.asked["metadata"].(map[string]any)["name"] = name
+					if policy.then != "" {
+						m.choice.Rules = []certificate.OwnershipRule{{Then: policy.then}}
+					}
+					m.plays(situations[i].happens, certificate.Lookup(others, path), want.before, want.after)
+				})
+			}
 		}
 	}
-	if least := 6 * 55; count < least {
+	if least := 10 * 55; count < least {
 		t.Errorf("%d rows, want at least %d", count, least)
 	}
 }
@@ -221,6 +249,8 @@ type matrix struct {
 	target
 	path  fieldpath.Path
 	asked map[string]any
+	// choice is what the operator decides about fields that others hold.
+	choice certificate.Choice
 }
 
 func (m matrix) plays(
@@ -237,16 +267,19 @@ func (m matrix) plays(
 		}
 		m.Fatal(err)
 	}
-	if m.path.String() == ".spec.secretName" && before == ownership.Yielded {
+	if m.path.String() == ".spec.secretName" && after != ownership.Shared {
 		// What ties it to its source is left to nobody.
-		before, after = ownership.Drifted, ownership.Ours
+		after = ownership.Ours
+		if before == ownership.Yielded {
+			before = ownership.Drifted
+		}
 	}
 	live := m.reported(before)
-	foreseen, err := ownership.Next(live, m.asked)
+	foreseen, err := ownership.Next(live, m.asked, m.choice)
 	if err != nil {
 		m.Fatal(err)
 	}
-	if _, err := m.settle(ctx, live, m.asked); err != nil {
+	if _, err := m.settle(ctx, live, m.asked, m.choice); err != nil {
 		m.Fatal(err)
 	}
 	now := m.reported(after)
@@ -254,7 +287,7 @@ func (m matrix) plays(
 		m.Errorf("values (-foreseen +now):\n%s", diff)
 	}
 	m.sameEntries(foreseen.Object, now)
-	again, err := m.settle(ctx, now, m.asked)
+	again, err := m.settle(ctx, now, m.asked, m.choice)
 	if err != nil {
 		m.Fatal(err)
 	}
@@ -276,7 +309,7 @@ func (m matrix) reported(want ownership.Verdict) map[string]any {
 	if err != nil {
 		m.Fatal(err)
 	}
-	report := ownership.Of(ownership.Input{Live: live, Asked: m.asked})
+	report := ownership.Of(ownership.Input{Live: live, Asked: m.asked, Choice: m.choice})
 	for _, f := range report.Fields {
 		verdict := ownership.Ours
 		if f.Path == m.path.String() {

@@ -152,7 +152,7 @@ func (a *auditing) audit(live map[string]any) (audited, bool) {
 	look := a.known.Look(key)
 	if look != nil {
 		defer look.Close()
-		in.Asked, one.Source = asked(look, observed)
+		in.Asked, in.Choice, one.Source = asked(look, observed)
 	}
 	if one.Source != nil && !a.o.plan.wants(key, a.known) || one.Source == nil && !a.wantsUnowned(observed.Namespace) {
 		return audited{}, false
@@ -162,21 +162,21 @@ func (a *auditing) audit(live map[string]any) (audited, bool) {
 	return one, true
 }
 
-// asked is the configuration that a source asks for of a Certificate, decided with that as it is;
-// no source if it isn't the one that controls the Certificate.
-func asked(look *inventory.Look, live certificate.Observed) (map[string]any, *problem.Object) {
+// asked is the configuration that a source asks for of a Certificate, and what is done about fields
+// that others hold, decided with that as it is; no source if it isn't the one that controls the Certificate.
+func asked(look *inventory.Look, live certificate.Observed) (map[string]any, certificate.Choice, *problem.Object) {
 	object, _ := look.Object()
 	if !certificate.Owns(object, live.Owner) {
-		return nil, nil
+		return nil, certificate.Choice{}, nil
 	}
 	look.SetLive(types.NamespacedName{Namespace: live.Namespace, Name: live.Name}, &live)
 	about := object.Object()
 	for _, c := range decide(look).Certificates {
 		if c.Name == live.Name && c.Action != certificate.Delete {
-			return c.Asked, &about
+			return c.Asked, c.Choice, &about
 		}
 	}
-	return nil, &about
+	return nil, certificate.Choice{}, &about
 }
 
 // wantsUnowned reports whether Certificates without a known source are asked for: not where only

@@ -229,6 +229,7 @@ func everything() configuration.Configuration {
 	c, some := configuration.Default(), []string{"x"}
 	c.Namespaces, c.Annotations.Extra, c.Labels = some, some, configuration.Labels{Include: some, Exclude: some}
 	c.GatewayAPI.ExtraProtocols, c.LeaderElect.Namespace = some, "x"
+	c.Ownership.SourcesMay = some
 	return c
 }
 

@@ -48,7 +48,7 @@ func differences(live map[string]any, c certificate.Decision) []difference {
 		return nil
 	}
 	var found []difference
-	for _, field := range ownership.Of(ownership.Input{Live: live, Asked: c.Asked}).Fields {
+	for _, field := range ownership.Of(ownership.Input{Live: live, Asked: c.Asked, Choice: c.Choice}).Fields {
 		if !differs(field) {
 			continue
 		}
