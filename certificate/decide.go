@@ -158,6 +158,7 @@ func notOurs(d *decider) bool {
 	if Owns(d.in.Source, d.seen.Owner) {
 		return false
 	}
+	d.out.Asked = nil // what [reclaim] may have compared it with
 	why, reason := otherOwner(d.in.Source, d.seen)
 	if d.missing != "" {
 		why += "; " + d.missing
