@@ -125,7 +125,7 @@ func othersRows() []Row {
 		},
 		{
 			Name: "applied-stays",
-			Says: "A field that somebody else applies stays theirs, also if the source asks for another value.",
+			Says: "A field that somebody else applies stays theirs, also if the source asks for another value. `ownership.rules` and `certshim.io/conflicts` may say otherwise.",
 			Hits: func(s *situation) bool { return len(s.applied()) > 0 },
 			Then: func(s *situation) {
 				for _, name := range s.applied() {

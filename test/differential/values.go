@@ -17,6 +17,7 @@ const (
 	ignoreKey        = prefix + "ignore-tls-listeners"
 	ownIgnoreKey     = "certshim.io/ignore"
 	deletionKey      = "certshim.io/deletion-policy"
+	conflictsKey     = "certshim.io/conflicts"
 
 	commonNameKey  = prefix + "common-name"
 	altNamesKey    = prefix + "alt-names"
@@ -131,7 +132,8 @@ func pools() []pool {
 		{key: editInPlaceKey, good: []string{"true", "false"}, bad: []string{"yes", ""}},
 		{key: fallbackKey, good: []string{"true", "false"}, bad: []string{"maybe", ""}},
 		{key: ignoreKey, good: []string{"l0", "l1, l2", "unknown"}, bad: []string{""}},
-		{key: deletionKey, good: []string{"delete"}, bad: []string{""}}, // with retain, one write does one thing
+		{key: deletionKey, good: []string{"delete"}, bad: []string{""}},                  // with retain, one write does one thing
+		{key: conflictsKey, good: []string{"force", "yield", "fail"}, bad: []string{""}}, // the operator lets sources choose nothing
 		{key: extraKey, good: []string{"[{\"name\":\"a\",\"value\":\"b\"}]", "x"}, bad: []string{""}},
 	}
 	for _, key := range subjectKeys {
