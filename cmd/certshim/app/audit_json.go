@@ -37,7 +37,7 @@ type auditedSource struct {
 
 // reported is a Certificate with the fields that are shown; one without any isn't shown itself.
 func (f fieldFilter) reported(one audited) (c auditedCertificate, shown bool) {
-	c = auditedCertificate{Report: one.Report, Secret: one.Secret, Heal: one.Report.Heal}
+	c = auditedCertificate{Report: one.Report, Secret: one.Secret, Heal: one.Heal}
 	c.Fields = f.fields(one.Fields)
 	if one.Source != nil {
 		c.Source = &auditedSource{one.Source.Group, one.Source.Kind, one.Source.Name}
