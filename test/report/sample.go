@@ -139,14 +139,14 @@ func trouble(r *ownership.Report, k int) {
 		field(duration, ownership.Drifted, certificate.FieldPutBack, "8760h0m0s", person)
 		field(issuer, ownership.Drifted, certificate.FieldPutBack, "legacy", person)
 	case 1:
-		field(duration, ownership.Yielded, certificate.FieldLeftToApplier, "4320h0m0s", helm)
+		field(duration, ownership.Yielded, certificate.FieldLeft, "4320h0m0s", helm)
 		r.Fields[duration].Should = ownership.Should{Manager: "helm", By: ownership.ByRule}
 	case 2:
 		field(labels, ownership.Shared, "", r.Fields[labels].Live, ours, flux)
 		r.Fields[labels].Stays = true
 		field(usages, ownership.Drifted, certificate.FieldNotHeld, r.Fields[usages].Live, flux)
 	case 3:
-		field(duration, ownership.Contested, certificate.FieldLeftToApplier, "24h0m0s", argo)
+		field(duration, ownership.Contested, certificate.FieldLeft, "24h0m0s", argo)
 		r.Fields[duration].Fight = &ownership.Fight{Path: ".spec.duration", Manager: argo.Manager, Operation: argo.Operation, Rounds: 3}
 	case 4:
 		field(usages, ownership.Unowned, certificate.FieldUnrecorded, r.Fields[usages].Live)
