@@ -50,7 +50,7 @@ test-e2e: build controlplane certmanager ## on the real control plane; the HTML 
 	cd test/controlplane && CGO_ENABLED=0 $(TEST) -timeout 10m ./...
 
 soak: ## what takes hours: 10,000 random histories of a Certificate, each foreseen as the API server answers
-	cd test && $(TEST) -timeout 6h -v ./ownership -run Foreseen -args -histories 10000
+	cd test && $(TEST) -timeout 6h -v ./ownership -run Foreseen -args -histories 10000 -seed 0
 
 test-external: build controlplane certmanager external-issuers ## with real external issuers: AWS Private CA, ACME
 	cd test && $(TEST) $(RACE) -timeout 20m -p 1 -parallel 8 ./external/...

@@ -28,7 +28,7 @@ import (
 
 var (
 	histories = flag.Int("histories", 300, "how many random histories are played")
-	seed      = flag.Uint64("seed", 0, "the seed of the first history; 0 stands for one that nobody knows before")
+	seed      = flag.Uint64("seed", 1, "the seed of the first history; 0 stands for one that nobody knows before")
 )
 
 // steps is how long a history is.

@@ -122,8 +122,21 @@ func entriesOf(object map[string]any) ([]string, error) {
 		if err := set.FromJSON(strings.NewReader(string(text))); err != nil {
 			return nil, err
 		}
+		set = set.Difference(unseen(metadata))
 		lines = append(lines, fmt.Sprintf("%q %v %v %v: %s", entry["manager"], entry["operation"], entry["apiVersion"], entry["subresource"], set))
 	}
 	slices.Sort(lines)
 	return lines, nil
+}
+
+// unseen are the containers that an object's metadata doesn't show: where the last of its labels, say, goes by
+// an apply while an Update entry owns the container, the server stores null, which no reader sees.
+func unseen(metadata map[string]any) *fieldpath.Set {
+	set := fieldpath.NewSet()
+	for _, name := range []string{"labels", "annotations", "ownerReferences", "finalizers"} {
+		if metadata[name] == nil {
+			set.Insert(fieldpath.MakePathOrDie("metadata", name))
+		}
+	}
+	return set
 }
