@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"syscall"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -89,10 +88,7 @@ func (b *bench) runOnce(ctx context.Context, words []string) (one ran, err error
 		return ran{}, err
 	}
 	one.took = time.Since(began)
-	one.cpu = command.ProcessState.UserTime() + command.ProcessState.SystemTime()
-	if used, is := command.ProcessState.SysUsage().(*syscall.Rusage); is {
-		one.peak = used.Maxrss << 10
-	}
+	one.usage = usageOfEnded(command)
 	info, err := printed.Stat()
 	if err != nil {
 		return ran{}, err

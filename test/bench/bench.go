@@ -30,6 +30,9 @@ type bench struct {
 	size size
 	// before is the path of an older build of certshim, if there is one.
 	before string
+	// seed is that of the attacks, and attack a part of the names of those that are run.
+	seed   uint64
+	attack string
 	client *discovery.DiscoveryClient
 }
 
@@ -64,11 +67,11 @@ func (b *bench) certshim(ctx context.Context, flags ...string) (*controller, err
 	if err != nil {
 		return nil, err
 	}
-	return b.build(ctx, path, append(flags, "--healthz-listen-address=0")...)
+	return b.build(ctx, path, nil, append(flags, "--healthz-listen-address=0")...)
 }
 
 // build starts a build of certshim.
-func (b *bench) build(ctx context.Context, path string, flags ...string) (*controller, error) {
+func (b *bench) build(ctx context.Context, path string, env []string, flags ...string) (*controller, error) {
 	address, err := cluster.FreeAddress(ctx)
 	if err != nil {
 		return nil, err
@@ -77,7 +80,7 @@ func (b *bench) build(ctx context.Context, path string, flags ...string) (*contr
 		"controller", "--kubeconfig=" + b.Kubeconfig, "--leader-elect=false", "--metrics-listen-address=" + address,
 		fmt.Sprintf("--concurrent-workers=%d", b.size.workers),
 	}, flags...)
-	return b.launch(ctx, path, address, args)
+	return b.launch(ctx, path, address, args, env...)
 }
 
 // shim starts cert-manager's ingress-shim, by server-side apply.
@@ -101,9 +104,9 @@ func (b *bench) reader(ctx context.Context, name string) (*controller, error) {
 	return b.launch(ctx, path, "", []string{"-read=" + name, "-kubeconfig=" + b.Kubeconfig})
 }
 
-func (b *bench) launch(ctx context.Context, path, address string, args []string) (*controller, error) {
+func (b *bench) launch(ctx context.Context, path, address string, args []string, env ...string) (*controller, error) {
 	p, err := process.Start(ctx, process.Program{
-		Path: path, Args: args, Log: filepath.Join(b.Logs, filepath.Base(path)+".log"), Env: []string{"TMPDIR=" + b.Logs},
+		Path: path, Args: args, Log: filepath.Join(b.Logs, filepath.Base(path)+".log"), Env: append(env, "TMPDIR="+b.Logs),
 	})
 	if err != nil {
 		return nil, err

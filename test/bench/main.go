@@ -19,16 +19,23 @@ import (
 
 // size is how much is measured.
 type size struct {
-	cold, namespace, pairs, turns, workers, shimWorkers int
+	cold, namespace, pairs, turns, workers, shimWorkers, plan int
 }
 
-// A scene measures one thing on a control plane of its own and writes its section of the page.
+// A scene measures one thing, on a control plane of its own if it needs one, and writes its section
+// of the page.
 type scene struct {
 	name string
 	run  func(*bench, context.Context, io.Writer) error
+	// alone is set for one that needs no control plane.
+	alone bool
 }
 
-var scenes = []scene{{"cold", (*bench).cold}, {"namespaces", (*bench).namespaces}, {"restart", (*bench).restarts}, {"shared", (*bench).shared}, {"audit", (*bench).audits}}
+var scenes = []scene{
+	{name: "cold", run: (*bench).cold}, {name: "namespaces", run: (*bench).namespaces}, {name: "restart", run: (*bench).restarts},
+	{name: "shared", run: (*bench).shared}, {name: "audit", run: (*bench).audits},
+	{name: "plan", run: (*bench).plans, alone: true}, {name: "attacks", run: (*bench).attacked},
+}
 
 func main() {
 	ctx, stop := process.Context()
@@ -49,7 +56,10 @@ func command(ctx context.Context, args []string, out io.Writer) error {
 	flags.IntVar(&s.turns, "turns", 3, "turns of the cold start and of the restart")
 	flags.IntVar(&s.workers, "workers", 64, "writes in flight, of certshim and of the bare loop")
 	flags.IntVar(&s.shimWorkers, "shim-workers", 32, "workers of cert-manager's shim, which has 5 by itself")
+	flags.IntVar(&s.plan, "plan", 400_000, "Ingresses of the stream that is planned")
 	only := flags.String("only", "", "measure these scenes alone, of "+strings.Join(names(scenes), ",")+"; by default all")
+	seed := flags.Uint64("seed", 1, "what the attacks make their objects of")
+	attack := flags.String("attack", "", "run those attacks alone whose names have this")
 	before := flags.String("before", "", "an older build of certshim, restarted beside this one")
 	read := flags.String("read", "", "be a bare reader instead, for the restart: "+strings.Join(names(readers), " or "))
 	kubeconfig := flags.String("kubeconfig", "", "what -read connects with")
@@ -63,7 +73,7 @@ func command(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	return measure(ctx, chosen, bench{size: s, before: *before}, out)
+	return measure(ctx, chosen, bench{size: s, before: *before, seed: *seed, attack: *attack}, out)
 }
 
 func (s scene) String() string { return s.name }
@@ -102,8 +112,11 @@ func measure(ctx context.Context, chosen []scene, b bench, out io.Writer) error 
 	return nil
 }
 
-// stage runs one scene on a new control plane.
+// stage runs one scene, on a new control plane if it needs one.
 func (b bench) stage(ctx context.Context, s scene, out io.Writer) (err error) {
+	if s.alone {
+		return s.run(&b, ctx, out)
+	}
 	b.Cluster, err = cluster.StartMain(ctx, cluster.WithoutCertManager(), cluster.WithoutWebhook())
 	if err != nil {
 		return err

@@ -102,6 +102,29 @@ objects in two requests and decodes nothing. CPU and peak are those of the whole
 {{range .Rows}}| {{.Name}} | {{.CPU}} | {{.Peak}} | {{.Took}} | {{.Printed}} |
 {{end}}
 {{end}}
+{{- define "plan"}}
+## ` + "`certshim plan -f -`" + ` of {{.Count}} Ingresses
+
+They come in one stream, as a chart writes them, and each asks for a Certificate. The last but one column compares an
+Ingress of this stream with one of {{.Quarter}}: a plan that is linear has 1.
+
+| output | namespaces | CPU s | s | CPU of an Ingress, ms | of that of a short stream | peak MB |
+|---|---|---|---|---|---|---|
+{{range .Rows}}| {{.Format}} | {{.Namespaces}} | {{.CPU}} | {{.Took}} | {{.Each}} | {{.Growth}} | {{.Peak}} |
+{{end}}
+{{end}}
+
+{{- define "attacks"}}
+## Attacks by one tenant
+
+Seed {{.Seed}}; certshim with {{.Limit}}, as deploy/ has it. Meanwhile another tenant makes Ingresses, each once the Certificate of the one before
+is there, and /healthz is asked all the time. The second peak is that of a start when all is there.
+
+| attack | peak MB | peak MB of a start | /healthz, longest ms | another tenant waits, median ms | longest ms | longest log line, bytes |
+|---|---|---|---|---|---|---|
+{{range .Rows}}| {{.Name}} | {{.Peak}} | {{.Restarted}} | {{.Health}} | {{.Waits}} | {{.Line}} |
+{{end}}
+{{end}}
 
 {{- define "restarts"}}
 | | CPU s | of the shim's CPU | of the bare bytes' CPU | peak MB | writes | s until all was looked at |

@@ -40,7 +40,7 @@ func (b *bench) restarts(ctx context.Context, out io.Writer) error {
 	programs := []program{b.certshimProgram()}
 	if b.before != "" {
 		programs = append(programs, program{name: "certshim, an older build", start: func(ctx context.Context) (*controller, error) {
-			return b.build(ctx, b.before)
+			return b.build(ctx, b.before, nil)
 		}})
 	}
 	programs = append(programs, b.readerProgram(bytesName, "bytes"), b.readerProgram("client-go's dynamic informers, bare", "objects"))

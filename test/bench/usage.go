@@ -5,9 +5,11 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -20,6 +22,15 @@ type usage struct {
 	cpu time.Duration
 	// peak is the largest resident set, in bytes.
 	peak int64
+}
+
+// usageOfEnded is what a command has used that has ended.
+func usageOfEnded(command *exec.Cmd) usage {
+	u := usage{cpu: command.ProcessState.UserTime() + command.ProcessState.SystemTime()}
+	if used, is := command.ProcessState.SysUsage().(*syscall.Rusage); is {
+		u.peak = used.Maxrss << 10
+	}
+	return u
 }
 
 // usageOf reads /proc; fields 14 and 15 of stat are user and system time.
