@@ -3,7 +3,7 @@ package certificate
 import (
 	"encoding/binary"
 	"fmt"
-	"hash/fnv"
+	"hash/maphash"
 	"iter"
 	"slices"
 	"sort"
@@ -38,7 +38,7 @@ const hashSize = 8
 func newNameSet(s sans) nameSet {
 	var hashes []uint64
 	for line := range s.lines() {
-		hashes = append(hashes, hashOf(line))
+		hashes = append(hashes, maphash.String(seed, line))
 	}
 	slices.Sort(hashes)
 	set := make([]byte, 0, len(hashes)*hashSize)
@@ -48,14 +48,8 @@ func newNameSet(s sans) nameSet {
 	return nameSet(set)
 }
 
-func hashOf(line string) uint64 {
-	hash := fnv.New64a()
-	_, _ = hash.Write([]byte(line)) // never fails
-	return hash.Sum64()
-}
-
 func (s nameSet) has(line string) bool {
-	hash := string(binary.BigEndian.AppendUint64(nil, hashOf(line)))
+	hash := string(binary.BigEndian.AppendUint64(nil, maphash.String(seed, line)))
 	at := func(i int) string { return string(s[i*hashSize : (i+1)*hashSize]) }
 	_, found := sort.Find(len(s)/hashSize, func(i int) int { return strings.Compare(hash, at(i)) })
 	return found

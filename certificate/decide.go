@@ -334,8 +334,7 @@ func (d *decider) applySettled(s settlement) bool {
 // nobody knows why, and another spelling of names. What ties a Certificate of ours to its source and
 // its Secret doesn't wait.
 func (d *decider) isPaced(s settlement, respells bool) bool {
-	switch {
-	case !s.differs, s.astray && d.seen.Flags.Has(Applied):
+	if !s.differs || s.astray && d.seen.Flags.Has(Applied) {
 		return false
 	}
 	return respells || s.shimHeld || s.contested && !d.sawItChange()

@@ -59,21 +59,26 @@ func observeHeld(list string, object []byte, own *seenEntry) *Held {
 	// A spec that is none has no values.
 	_ = json.Unmarshal(object, &live)
 	held := &Held{Spec: map[string]any{}}
+	var owned *fieldpath.Set
+	if own != nil {
+		owned = readFields(own.fields)
+	}
 	for item := range strings.SplitSeq(list, ",") {
 		if key, copied := strings.CutPrefix(item, copiedPrefix); copied {
-			held.observeCopy(key, live.Metadata.Annotations[key], own)
+			held.observeCopy(key, live.Metadata.Annotations[key], owned)
 		} else if canBeHeld(item) {
-			held.observeField(item, heldValue(live.Spec, item), own)
+			held.observeField(item, heldValue(live.Spec, item), owned)
 		}
 	}
 	return held
 }
 
-// observeCopy takes in a copied annotation with its value, which is nil if it isn't there.
-func (h *Held) observeCopy(key string, value any, own *seenEntry) {
+// observeCopy takes in a copied annotation with its value, which is nil if it isn't there. owned is
+// what our entry owns, nil if there is none.
+func (h *Held) observeCopy(key string, value any, owned *fieldpath.Set) {
 	h.Keys = append(h.Keys, key)
 	text, there := value.(string)
-	if !there || own != nil && !readFields(own.fields).Has(annotationPath(key)) {
+	if !there || owned != nil && !owned.Has(annotationPath(key)) {
 		return
 	}
 	if h.Copies == nil {
@@ -83,12 +88,12 @@ func (h *Held) observeCopy(key string, value any, own *seenEntry) {
 }
 
 // observeField takes in a field with its value, which is nil if it isn't there.
-func (h *Held) observeField(field string, value any, own *seenEntry) {
+func (h *Held) observeField(field string, value any, owned *fieldpath.Set) {
 	if value != nil {
 		h.Spec[field] = value
 	}
-	if own != nil {
-		h.Lost = append(h.Lost, lost(field, value, own)...)
+	if owned != nil {
+		h.Lost = append(h.Lost, lost(field, value, owned)...)
 	}
 }
 
@@ -109,18 +114,17 @@ func heldValue(spec map[string]any, field string) any {
 }
 
 // lost returns what our entry doesn't own of a field with a value, which is nil if it isn't there.
-func lost(field string, value any, own *seenEntry) []string {
-	fields := readFields(own.fields)
+func lost(field string, value any, owned *fieldpath.Set) []string {
 	parts, _ := value.(map[string]any)
 	if len(parts) == 0 {
-		if fields.Has(specPath(field)) {
+		if owned.Has(specPath(field)) {
 			return nil
 		}
 		return []string{field}
 	}
 	var out []string
 	for _, part := range slices.Sorted(maps.Keys(parts)) {
-		if !fields.Has(specPath(field + "." + part)) {
+		if !owned.Has(specPath(field + "." + part)) {
 			out = append(out, field+"."+part)
 		}
 	}

@@ -3,7 +3,6 @@ package certificate
 import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
-	"sigs.k8s.io/structured-merge-diff/v6/value"
 
 	"github.com/certshim/certshim/source"
 )
@@ -78,7 +77,7 @@ func replaced(config, live map[string]any) *fieldpath.Set {
 	references, _ := lookup(live, pathOwners).([]any)
 	eachItem(references, func(item any) {
 		if uidOf(item) == tie.Source.UID {
-			set.Insert(child(pathOwners, fieldpath.KeyElement(value.Field{Name: "uid", Value: value.NewValueInterface(uidOf(item))})))
+			set.Insert(ownerPath(item))
 		}
 	})
 	return set

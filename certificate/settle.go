@@ -206,12 +206,17 @@ func leaves(config map[string]any) *fieldpath.Set {
 		collect(set, fieldpath.MakePathOrDie("metadata", name), values)
 	}
 	eachItem(metadata["ownerReferences"], func(item any) {
-		uid := value.NewValueInterface(uidOf(item))
-		set.Insert(child(pathOwners, fieldpath.KeyElement(value.Field{Name: "uid", Value: uid})))
+		set.Insert(ownerPath(item))
 	})
 	spec, _ := config["spec"].(map[string]any)
 	collect(set, pathSpec, spec)
 	return set
+}
+
+// ownerPath is the path of an owner reference.
+func ownerPath(item any) fieldpath.Path {
+	uid := value.NewValueInterface(uidOf(item))
+	return child(pathOwners, fieldpath.KeyElement(value.Field{Name: "uid", Value: uid}))
 }
 
 func collect(set *fieldpath.Set, at fieldpath.Path, values map[string]any) {

@@ -183,7 +183,8 @@ func (o *auditOptions) tell(a *auditing) error {
 	for _, note := range a.known.notes {
 		printLine(errOut, note)
 	}
-	for _, line := range a.unread() {
+	unread := a.unread()
+	for _, line := range unread {
 		printLine(errOut, "error: "+line)
 	}
 	failing := a.tally.failing(o.failOn)
@@ -191,7 +192,7 @@ func (o *auditOptions) tell(a *auditing) error {
 		printLine(errOut, "error: "+line)
 	}
 	switch {
-	case o.plan.unreadable || len(a.unread()) > 0:
+	case o.plan.unreadable || len(unread) > 0:
 		return errUnreadable
 	case len(failing) > 0:
 		return errProblems

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/certshim/certshim/ownership"
 )
@@ -83,17 +84,11 @@ const formulaSigns = "=+-@＝＋－＠"
 // inert keeps a spreadsheet from taking a cell for a formula, as OWASP recommends: it skips blanks
 // and unquotes a cell before it looks.
 func inert(cell string) string {
-	if cell != "-" && strings.ContainsAny(firstRune(strings.TrimLeft(cell, " '\"")), formulaSigns) {
+	first, _ := utf8.DecodeRuneInString(strings.TrimLeft(cell, " '\""))
+	if cell != "-" && strings.ContainsRune(formulaSigns, first) {
 		return "'" + cell
 	}
 	return cell
-}
-
-func firstRune(text string) string {
-	for _, r := range text {
-		return string(r)
-	}
-	return ""
 }
 
 func classesCell(holders []ownership.Holder) string {
