@@ -1,10 +1,7 @@
 package e2e
 
 import (
-	"bytes"
 	"encoding/json"
-	"errors"
-	"os/exec"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -12,21 +9,10 @@ import (
 	"github.com/certshim/certshim/test/cluster"
 )
 
-// auditOf runs audit against the cluster, as its administrator.
-func (d *deployed) auditOf(t *testing.T, arguments ...string) planned {
+// auditOf runs audit against the cluster.
+func (d *deployed) auditOf(t *testing.T, arguments ...string) printed {
 	t.Helper()
-	binary, err := cluster.Binary("certshim")
-	if err != nil {
-		t.Fatal(err)
-	}
-	command := exec.CommandContext(t.Context(), binary, append([]string{"audit", "--kubeconfig=" + d.Kubeconfig}, arguments...)...)
-	var stdout, stderr bytes.Buffer
-	command.Stdout, command.Stderr = &stdout, &stderr
-	var exit *exec.ExitError
-	if err := command.Run(); err != nil && !errors.As(err, &exit) {
-		t.Fatal(err)
-	}
-	return planned{stdout.String(), stderr.String(), command.ProcessState.ExitCode()}
+	return d.run(t, append([]string{"audit"}, arguments...)...)
 }
 
 // verdicts are those of a Certificate's fields but ours, by path.

@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"fmt"
-	"os/exec"
 	"regexp"
 	"strings"
 	"testing"
@@ -158,17 +157,13 @@ func TestIssuersOfTheClusterAreListed(t *testing.T) {
 	wantIn(t, shared.command(t, "plan", "-n", namespace), "there is no Issuer corporat in this namespace", "cert-manager.io/issuer: corporate")
 }
 
-// command runs certshim as the cluster's administrator, and gives what it prints.
+// command runs certshim, which must succeed, and gives what it prints.
 func (d *deployed) command(t *testing.T, args ...string) string {
 	t.Helper()
-	binary, err := cluster.Binary("certshim")
-	if err != nil {
-		t.Fatal(err)
+	p := d.run(t, args...)
+	out := p.stdout + p.stderr
+	if p.exit != 0 {
+		t.Fatalf("certshim %s: exit status %d\n%s", strings.Join(args, " "), p.exit, out)
 	}
-	command := exec.CommandContext(t.Context(), binary, append(args, "--kubeconfig="+d.Kubeconfig)...)
-	out, err := command.CombinedOutput()
-	if err != nil {
-		t.Fatalf("certshim %s: %v\n%s", strings.Join(args, " "), err, out)
-	}
-	return string(out)
+	return out
 }

@@ -10,32 +10,38 @@ import (
 	"github.com/certshim/certshim/test/cluster"
 )
 
-// planned is what one run of plan printed.
-type planned struct {
+// printed is what one run of the program printed.
+type printed struct {
 	stdout, stderr string
 	exit           int
 }
 
-// planOf runs plan against the cluster, as its administrator.
-func (d *deployed) planOf(t *testing.T, arguments ...string) planned {
+// planOf runs plan against the cluster.
+func (d *deployed) planOf(t *testing.T, arguments ...string) printed {
+	t.Helper()
+	return d.run(t, append([]string{"plan"}, arguments...)...)
+}
+
+// run runs certshim as the cluster's administrator.
+func (d *deployed) run(t *testing.T, arguments ...string) printed {
 	t.Helper()
 	binary, err := cluster.Binary("certshim")
 	if err != nil {
 		t.Fatal(err)
 	}
-	command := exec.CommandContext(t.Context(), binary, append([]string{"plan", "--kubeconfig=" + d.Kubeconfig}, arguments...)...)
+	command := exec.CommandContext(t.Context(), binary, append(arguments, "--kubeconfig="+d.Kubeconfig)...)
 	var stdout, stderr bytes.Buffer
 	command.Stdout, command.Stderr = &stdout, &stderr
 	var exit *exec.ExitError
 	if err := command.Run(); err != nil && !errors.As(err, &exit) {
 		t.Fatal(err)
 	}
-	return planned{stdout.String(), stderr.String(), command.ProcessState.ExitCode()}
+	return printed{stdout.String(), stderr.String(), command.ProcessState.ExitCode()}
 }
 
 // says fails unless the run ended with a status, printed all of these lines or parts of
 // them, and none of the others.
-func (p planned) says(t *testing.T, exit int, parts ...string) {
+func (p printed) says(t *testing.T, exit int, parts ...string) {
 	t.Helper()
 	all := p.stdout + p.stderr
 	for _, part := range parts {

@@ -24,7 +24,7 @@ var hostile = []string{
 // writeHostile writes a report in which everything that comes from a cluster is hostile.
 func writeHostile(w *bytes.Buffer) error {
 	all := strings.Join(hostile, " ")
-	out := report.New(w, report.Head{Subject: all, Scope: all, Program: all, At: At})
+	out := report.New(w, report.Head{Subject: all, Scope: all, Program: all, At: At, Attention: attention})
 	end := report.End{Notes: hostile, Unread: hostile, Events: map[report.Name][]report.Event{}}
 	for i, text := range hostile {
 		h := ownership.Holder{Manager: text, Operation: text, Subresource: text, APIVersion: text, Class: ownership.Unknown, Changed: At.Add(time.Hour)}

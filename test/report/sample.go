@@ -14,6 +14,9 @@ import (
 // At is when the sample was looked at.
 var At = time.Date(2026, 11, 26, 14, 5, 0, 0, time.UTC)
 
+// attention are the verdicts that need it.
+var attention = []ownership.Verdict{ownership.Unserved, ownership.Contested, ownership.Drifted, ownership.Yielded, ownership.Unowned}
+
 // The field managers of the sample.
 var (
 	ours   = holder("certshim", "Apply", "")
@@ -38,7 +41,7 @@ func holder(manager, operation, subresource string) ownership.Holder {
 // Sample writes a report of n Certificates as a large cluster has them: 16 fields each, of which
 // four values are their own, and one Certificate in 40 with something to look at.
 func Sample(w io.Writer, n int) error {
-	out := report.New(w, report.Head{Subject: "context production", Scope: "all namespaces", Program: "certshim v1.0.0", At: At})
+	out := report.New(w, report.Head{Subject: "context production", Scope: "all namespaces", Program: "certshim v1.0.0", At: At, Attention: attention})
 	for i := range n {
 		if err := out.Add(one(i)); err != nil {
 			return err

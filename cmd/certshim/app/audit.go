@@ -78,25 +78,14 @@ name. -o html is one file for a browser, with a search over all fields. It decid
 }
 
 func (o *auditOptions) bind(cmd *cobra.Command) {
+	o.plan.bind(cmd, "audit the Certificates of sources with these labels")
 	flags := cmd.Flags()
-	o.plan.settings = newSettings(flags, bindPolicy)
-	flags.StringSliceVarP(&o.plan.input.paths, "filename", "f", nil, "files, folders, patterns, or - for standard input")
-	flags.BoolVarP(&o.plan.input.recursive, "recursive", "R", false, "read the subfolders of -f too")
-	flags.BoolVar(&o.plan.ignoreOther, "ignore-other", false, "with -f, leave out what isn't YAML or has no apiVersion and kind")
-	flags.StringVarP(&o.plan.namespace, "namespace", "n", "", "namespace to look at; with -f, the one of objects that have none")
-	flags.BoolVarP(&o.plan.allNamespaces, "all-namespaces", "A", false, "look at all namespaces of the cluster")
-	flags.StringVarP(&o.plan.selector, "selector", "l", "", "audit the Certificates of sources with these labels")
 	flags.StringVarP(&o.format, "output", "o", formatTable, strings.Join(auditFormats(), ", "))
-	flags.BoolVar(&o.plan.noHeaders, "no-headers", false, "leave the header lines of tables out")
 	flags.StringSliceVar(&o.only, "only", nil, "show these fields alone: verdicts, classes of managers such as person, and manager:NAME")
 	flags.StringSliceVar(&o.failOn, "fail-on", nil, "verdicts and findings that give exit status 1, whatever --only shows")
-	bindColour(cmd, &o.plan.colour)
-	o.plan.connection.bind(cmd)
 	complete(cmd, "output", auditFormats()...)
 	complete(cmd, "only", slices.Concat(verdictNames(), classNames())...)
 	complete(cmd, "fail-on", slices.Concat(verdictNames(), findingNames())...)
-	o.plan.connection.completeNamespaces(cmd)
-	cmd.ValidArgsFunction = o.plan.completeSources
 }
 
 // complete reads the flags and the configuration, and tells everything that is wrong.

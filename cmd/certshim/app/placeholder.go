@@ -21,12 +21,12 @@ func hasPlaceholder(object *unstructured.Unstructured) bool {
 }
 
 func isPlaceholder(text string) bool {
-	for open, closed := range map[string]string{"${": "}", "{{": "}}"} {
-		if _, rest, found := strings.Cut(text, open); found && strings.Contains(rest, closed) {
-			return true
-		}
-	}
-	return false
+	return hasBetween(text, "${", "}") || hasBetween(text, "{{", "}}")
+}
+
+func hasBetween(text, open, closed string) bool {
+	_, rest, found := strings.Cut(text, open)
+	return found && strings.Contains(rest, closed)
 }
 
 func readsAnnotation(key string) bool {

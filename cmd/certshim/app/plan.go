@@ -75,6 +75,14 @@ they are there.
 			return o.run(cmd.Context())
 		},
 	}
+	o.bind(cmd, "look at sources with these labels")
+	cmd.Flags().StringVarP(&o.format, "output", "o", "table", strings.Join(formats(), ", "))
+	complete(cmd, "output", formats()...)
+	return cmd
+}
+
+// bind adds the flags that choose what is read, of a cluster or of files, and how it is shown.
+func (o *planOptions) bind(cmd *cobra.Command, selects string) {
 	flags := cmd.Flags()
 	o.settings = newSettings(flags, bindPolicy)
 	flags.StringSliceVarP(&o.input.paths, "filename", "f", nil, "files, folders, patterns, or - for standard input")
@@ -82,15 +90,12 @@ they are there.
 	flags.BoolVar(&o.ignoreOther, "ignore-other", false, "with -f, leave out what isn't YAML or has no apiVersion and kind, such as values files, Kustomize's patches, and what has placeholders")
 	flags.StringVarP(&o.namespace, "namespace", "n", "", "namespace to look at; with -f, the one of objects that have none")
 	flags.BoolVarP(&o.allNamespaces, "all-namespaces", "A", false, "look at all namespaces of the cluster")
-	flags.StringVarP(&o.selector, "selector", "l", "", "look at sources with these labels")
-	flags.StringVarP(&o.format, "output", "o", "table", strings.Join(formats(), ", "))
-	flags.BoolVar(&o.noHeaders, "no-headers", false, "leave the table's header line out")
+	flags.StringVarP(&o.selector, "selector", "l", "", selects)
+	flags.BoolVar(&o.noHeaders, "no-headers", false, "leave the header line of tables out")
 	bindColour(cmd, &o.colour)
 	o.connection.bind(cmd)
-	complete(cmd, "output", formats()...)
 	o.connection.completeNamespaces(cmd)
 	cmd.ValidArgsFunction = o.completeSources
-	return cmd
 }
 
 // complete reads the flags and the configuration, and tells everything that is wrong.

@@ -20,15 +20,8 @@ type Head struct {
 	// At is when. It must be set: all other times are told by how long before it they were.
 	At time.Time
 	// Attention are the verdicts that need it: the report opens with the Certificates that have
-	// one of them, or a finding that is more than an info. Nil stands for [Attention].
+	// one of them, or a finding that is more than an info.
 	Attention []ownership.Verdict
-}
-
-// Attention lists the verdicts that need attention where nobody says otherwise.
-func Attention() []ownership.Verdict {
-	return []ownership.Verdict{
-		ownership.Unserved, ownership.Contested, ownership.Drifted, ownership.Yielded, ownership.Unowned,
-	}
 }
 
 // Certificate is one Certificate of a report.
@@ -78,9 +71,6 @@ type Writer struct {
 
 // New returns a Writer of a report to w. Nothing is written before the first Certificate.
 func New(w io.Writer, head Head) *Writer {
-	if head.Attention == nil {
-		head.Attention = Attention()
-	}
 	const buffer = 1 << 16
 	out := bufio.NewWriterSize(w, buffer)
 	return &Writer{out: out, head: head, data: newData(out, head.At), tally: newTally(head.Attention)}

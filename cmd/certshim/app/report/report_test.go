@@ -80,8 +80,11 @@ func write(t testing.TB, head report.Head, end report.End, all ...report.Certifi
 	return b.String()
 }
 
+// attention are the verdicts that need it.
+var attention = []ownership.Verdict{ownership.Unserved, ownership.Contested, ownership.Drifted, ownership.Yielded, ownership.Unowned}
+
 func head() report.Head {
-	return report.Head{Subject: "context production", Scope: "all namespaces", Program: "certshim v1", At: at}
+	return report.Head{Subject: "context production", Scope: "all namespaces", Program: "certshim v1", At: at, Attention: attention}
 }
 
 func end() report.End {
@@ -193,7 +196,7 @@ func hostileCertificate(text string) report.Certificate {
 func TestHostileTextIsText(t *testing.T) {
 	for _, text := range hostile {
 		object := problem.Object{Kind: text, Namespace: text, Name: text}
-		page := write(t, report.Head{Subject: text, Scope: text, Program: text, At: at}, report.End{
+		page := write(t, report.Head{Subject: text, Scope: text, Program: text, At: at, Attention: attention}, report.End{
 			Findings: []ownership.Finding{{Kind: ownership.Kind(text), Severity: problem.Error, Object: object, Others: []problem.Object{object}, Message: text}},
 			Events:   map[report.Name][]report.Event{{Namespace: text, Name: text}: {{Type: text, Reason: text, Message: text, Reporter: text}}},
 			Unread:   []string{text}, Notes: []string{text},
