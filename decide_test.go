@@ -458,8 +458,15 @@ func TestInheritance(t *testing.T) {
 		"a parent of another kind": {
 			gateway: gateway(named, admits), set: set(own, "{name: edge, kind: Service, group: ''}"),
 			want: []string{
-				`ignored: its parent is a Service of group "gateway.networking.k8s.io", not a Gateway`,
-				`error ParentNotFound spec.parentRef: its parent is a Service of group "gateway.networking.k8s.io", not a Gateway`,
+				`ignored: its parent is a Service of group "", not a Gateway`,
+				`error ParentNotFound spec.parentRef: its parent is a Service of group "", not a Gateway`,
+			},
+		},
+		"a Gateway of the core group": {
+			gateway: gateway(named, admits), set: set(own, "{name: edge, group: ''}"),
+			want: []string{
+				"ignored: its parent is a Gateway of the core group, which has none: leave out spec.parentRef.group, or set it to gateway.networking.k8s.io",
+				"error ParentNotFound spec.parentRef: its parent is a Gateway of the core group, which has none: leave out spec.parentRef.group, or set it to gateway.networking.k8s.io",
 			},
 		},
 		"no parent": {

@@ -1,6 +1,7 @@
 package certificate
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/certshim/certshim/annotations"
@@ -39,7 +40,7 @@ func (d *decider) refusals() string {
 		}
 		d.addViolation(violation, severity)
 	}
-	return strings.Join(refused, "; ")
+	return strings.Join(slices.Compact(refused), "; ")
 }
 
 func (d *decider) addViolation(v resolver.Violation, severity problem.Severity) {

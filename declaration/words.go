@@ -41,7 +41,8 @@ func NearestOther(word string, words []string) string {
 // fewWords is up to how many words are all listed beside the one that is meant.
 const fewWords = 7
 
-// NoneOf says that a word is none of those that are allowed, and which one is meant.
+// NoneOf says that a word is none of those that are allowed, and which one is meant. Nothing may be
+// allowed, as by a grant that is empty.
 func NoneOf[T ~string](word T, allowed []T) error {
 	words := make([]string, len(allowed))
 	for i, each := range allowed {
@@ -49,6 +50,8 @@ func NoneOf[T ~string](word T, allowed []T) error {
 	}
 	near, all := Nearest(string(word), words), strings.Join(words, ", ")
 	switch {
+	case len(words) == 0:
+		return fmt.Errorf("%s isn't known", problem.Quote(string(word)))
 	case near == "":
 		return fmt.Errorf("%s is none of %s", problem.Quote(string(word)), all)
 	case len(words) > fewWords:

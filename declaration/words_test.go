@@ -58,6 +58,7 @@ func TestNoneOf(t *testing.T) {
 		{declaration.NoneOf(unit("cupp"), []unit{"cup", "spoon"}), `"cupp" is none of cup, spoon, did you mean "cup"?`},
 		{declaration.NoneOf("pinch", []string{"cup", "spoon"}), `"pinch" is none of cup, spoon`},
 		{declaration.NoneOf("hour", many), `"hour" isn't known, did you mean "hours"?`},
+		{declaration.NoneOf("cup", []string(nil)), `"cup" isn't known`},
 		{declaration.NoneOf("x\ny", []string{"cup"}), `"x\ny" is none of cup`},
 	} {
 		if row.err.Error() != row.want {

@@ -113,8 +113,9 @@ func (c Case) compareRules(comparison *declaration.Comparison, profile profile) 
 	comparison.Compare("refuses", sortedRules(refuses), sortedRules(c.Want.Refuses), "")
 }
 
+// sortedRules names each rule once: it may be broken in several ways.
 func sortedRules(rules []string) string {
-	return strings.Join(slices.Sorted(slices.Values(rules)), ", ")
+	return strings.Join(slices.Compact(slices.Sorted(slices.Values(rules))), ", ")
 }
 
 // why explains to the author of a case why an issuer isn't known to be ready.

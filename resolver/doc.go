@@ -8,6 +8,6 @@
 // [Known.Read] derives from an issuer's object whether it is ready, and which variant of its
 // type it is. [Constraints.Violations] checks a Certificate against the type's rules.
 //
-// It may import: the standard library, apimachinery, YAML, problem and declaration. It knows
-// neither annotations nor sources, and never sees a client.
+// It may import: the standard library, apimachinery, YAML, the public suffix list, names, problem and
+// declaration. It knows neither annotations nor sources, and never sees a client.
 package resolver

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/net/publicsuffix"
+
 	"github.com/certshim/certshim/names"
 	"github.com/certshim/certshim/problem"
 )
@@ -140,9 +142,9 @@ func (c Constraints) Violations(f Facts) []Violation {
 	if c == (Constraints{}) {
 		return nil
 	}
-	var found []Violation
+	found := c.judgeSANs(f)
 	for _, judge := range [...]func(Constraints, Facts) Violation{
-		Constraints.judgeSANs, Constraints.judgeWildcards, Constraints.judgeCommonName, Constraints.judgeKeys,
+		Constraints.judgeWildcards, Constraints.judgeCommonName, Constraints.judgeKeys,
 		Constraints.judgeRotationPolicy, Constraints.judgeDurations, Constraints.judgeUsages, Constraints.judgeCA,
 		Constraints.judgeSecret,
 	} {
@@ -153,13 +155,15 @@ func (c Constraints) Violations(f Facts) []Violation {
 	return found
 }
 
-func (c Constraints) judgeSANs(f Facts) Violation {
+func (c Constraints) judgeSANs(f Facts) []Violation {
 	if c.SANs == nil {
-		return Violation{}
+		return nil
 	}
-	v := c.SANs.breaks(f)
-	v.Rule, v.Verdict = ruleSANs, c.SANs.Verdict
-	return v
+	found := c.SANs.breaks(f)
+	for i := range found {
+		found[i].Rule, found[i].Verdict = ruleSANs, c.SANs.Verdict
+	}
+	return found
 }
 
 func (c Constraints) judgeWildcards(f Facts) Violation {
@@ -253,7 +257,10 @@ func (c Constraints) judgeCA(f Facts) Violation {
 	return Violation{Rule: ruleCA, Field: "isCA", Verdict: c.CA.Verdict, Message: "the issuer signs no CA certificates", Value: "true"}
 }
 
-func (r SANRule) breaks(f Facts) Violation {
+// breaks returns what is wrong with the names: each kind that the issuer doesn't sign, too many of
+// them, and the first name that it wouldn't sign for another reason.
+func (r SANRule) breaks(f Facts) []Violation {
+	var found []Violation
 	kinds := [...]struct {
 		kind  SANKind
 		field string
@@ -266,17 +273,43 @@ func (r SANRule) breaks(f Facts) Violation {
 	for _, k := range kinds {
 		total += k.count
 		if k.count > 0 && !slices.Contains(r.Allowed, k.kind) {
-			return Violation{Field: k.field, Message: "the issuer doesn't sign this kind of name", Value: f.firstOf(k.field, k.kind), Allowed: joinKinds(r.Allowed)}
+			found = append(found, Violation{Field: k.field, Message: "the issuer doesn't sign this kind of name", Value: f.firstOf(k.field, k.kind), Allowed: joinKinds(r.Allowed)})
 		}
 	}
 	if r.Max > 0 && total > r.Max {
-		return Violation{Field: "dnsNames", Message: "the issuer doesn't sign so many names", Value: fmt.Sprint(total), Allowed: fmt.Sprintf("at most %d names", r.Max)}
+		found = append(found, Violation{Field: "dnsNames", Message: "the issuer doesn't sign so many names", Value: fmt.Sprint(total), Allowed: fmt.Sprintf("at most %d names", r.Max)})
 	}
 	if r.NoneWithinWildcards && f.WithinWildcard != "" {
 		_, domain, _ := strings.Cut(f.WithinWildcard, ".")
-		return Violation{Field: "dnsNames", Message: "the issuer doesn't sign a name beside a wildcard that covers it, *." + domain, Value: f.WithinWildcard, Allowed: "one of the two"}
+		found = append(found, Violation{Field: "dnsNames", Message: "the issuer doesn't sign a name beside a wildcard that covers it, *." + domain, Value: f.WithinWildcard, Allowed: "one of the two"})
 	}
-	return Violation{}
+	if name := r.outsidePublicDNS(f.spec["dnsNames"]); name != "" {
+		found = append(found, Violation{Field: "dnsNames", Message: "the issuer signs only names below a public suffix, such as com or co.uk", Value: name, Allowed: "names that anybody can look up"})
+	}
+	return found
+}
+
+// outsidePublicDNS is the first name of a list that has to be below a public suffix and isn't, or "".
+func (r SANRule) outsidePublicDNS(list any) string {
+	items, _ := list.([]any)
+	for _, item := range items {
+		if name, _ := item.(string); r.PublicSuffix && !belowPublicSuffix(name) {
+			return name
+		}
+	}
+	return ""
+}
+
+// belowPublicSuffix reports whether a name, or the domain of a wildcard, is one that can be
+// registered at a registry, or below one. What is registered below the suffixes of companies, such
+// as github.io, is, and so are these themselves.
+func belowPublicSuffix(name string) bool {
+	domain := names.DNS(strings.TrimPrefix(name, "*."))
+	suffix, registry := publicsuffix.PublicSuffix(domain)
+	if registry {
+		return suffix != domain
+	}
+	return strings.Contains(suffix, ".")
 }
 
 // firstOf is the first name of a list, or the kind of the names where they aren't known.

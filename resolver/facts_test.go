@@ -102,6 +102,44 @@ func TestViolationsAreAllTold(t *testing.T) {
 	}
 }
 
+// Each kind of name that isn't signed is told, so that none comes up only after the other is gone.
+func TestEachKindOfNameIsTold(t *testing.T) {
+	rules := resolver.Constraints{SANs: &resolver.SANRule{Allowed: []resolver.SANKind{resolver.DNSName}, Max: 2, Verdict: resolver.Refuse}}
+	violations := rules.Violations(resolver.FactsOf(object{
+		"dnsNames": []any{"shop.example.com"}, "uris": []any{"spiffe://example.com/shop"}, "emailAddresses": []any{"shop@example.com"},
+	}))
+	var told []string
+	for _, v := range violations {
+		told = append(told, v.Rule+" "+v.Field+" "+v.Value+" "+string(v.Verdict))
+	}
+	want := []string{
+		"sans uris spiffe://example.com/shop Refuse",
+		"sans emailAddresses shop@example.com Refuse",
+		"sans dnsNames 3 Refuse",
+	}
+	if !slices.Equal(told, want) {
+		t.Errorf("got %q, want %q", told, want)
+	}
+}
+
+func TestNamesOfThePublicDNS(t *testing.T) {
+	rules := resolver.Constraints{SANs: &resolver.SANRule{Allowed: []resolver.SANKind{resolver.DNSName}, PublicSuffix: true}}
+	for name, public := range map[string]bool{
+		"shop.example.com": true, "shop.co.uk": true, "*.example.com": true, "shop.github.io": true, "github.io": true,
+		"SHOP.EXAMPLE.COM": true, "xn--bcher-kva.xn--p1ai": true,
+		"shop": false, "localhost": false, "shop.local": false, "shop.svc.cluster.local": false, "*.shop.internal": false,
+		"com": false, "co.uk": false, "*.co.uk": false, "shop.test": false, "shop.corp": false,
+	} {
+		violations := rules.Violations(resolver.FactsOf(object{"dnsNames": []any{"web.example.com", name}}))
+		switch {
+		case public && len(violations) > 0:
+			t.Errorf("%s: got %+v", name, violations)
+		case !public && (len(violations) != 1 || violations[0].Value != name || violations[0].Field != "dnsNames"):
+			t.Errorf("%s: want one violation that has the name, got %+v", name, violations)
+		}
+	}
+}
+
 // A violation of a rule about keys or durations names the field as precisely as possible.
 func TestWhatBreaksARule(t *testing.T) {
 	rules := resolver.Constraints{

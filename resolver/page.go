@@ -203,6 +203,9 @@ func (r SANRule) text() string {
 	if r.NoneWithinWildcards {
 		text += "; none beside a wildcard that covers it"
 	}
+	if r.PublicSuffix {
+		text += "; DNS names below a public suffix"
+	}
 	return text
 }
 

@@ -47,8 +47,10 @@ type SANRule struct {
 	Allowed []SANKind `yaml:"allowed,omitempty"`
 	Max     int       `yaml:"max,omitempty"`
 	// NoneWithinWildcards means that a DNS name may not stand beside a wildcard that covers it.
-	NoneWithinWildcards bool    `yaml:"noneWithinWildcards,omitempty"`
-	Verdict             Verdict `yaml:"verdict,omitempty"`
+	NoneWithinWildcards bool `yaml:"noneWithinWildcards,omitempty"`
+	// PublicSuffix means that a DNS name must be below a suffix of the public suffix list.
+	PublicSuffix bool    `yaml:"publicSuffix,omitempty"`
+	Verdict      Verdict `yaml:"verdict,omitempty"`
 }
 
 // WildcardRule says whether names may begin with "*.".

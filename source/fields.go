@@ -72,6 +72,14 @@ func (f *fields) text(value any, path string) string {
 	return ""
 }
 
+// textOr reads a string that may be absent, which isn't the same as empty.
+func (f *fields) textOr(value any, absent, path string) string {
+	if value == nil {
+		return absent
+	}
+	return f.text(value, path)
+}
+
 func (f *fields) texts(value any, path string) []string {
 	items := f.list(value, path)
 	if len(items) == 0 {

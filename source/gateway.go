@@ -73,7 +73,7 @@ func (k listenerSet) Reduce(u *unstructured.Unstructured) (*Object, error) {
 	o.Entries = f.listeners(spec)
 	ref := f.mapping(spec["parentRef"], "spec.parentRef")
 	o.Parent = &Parent{
-		Group:     orElse(f.text(ref["group"], "spec.parentRef.group"), GatewayGroup),
+		Group:     f.textOr(ref["group"], GatewayGroup, "spec.parentRef.group"),
 		Kind:      orElse(f.text(ref["kind"], "spec.parentRef.kind"), GatewayKind),
 		Namespace: orElse(f.text(ref["namespace"], "spec.parentRef.namespace"), o.Namespace),
 		Name:      f.text(ref["name"], "spec.parentRef.name"),
@@ -93,6 +93,8 @@ func (listenerSet) Parent(object *Object) (parent *Parent, wrong string) {
 	case parent == nil:
 	case parent.Name == "":
 		wrong = "it has no parentRef with a name: it attaches to no Gateway"
+	case parent.Group == "" && parent.Kind == GatewayKind:
+		wrong = "its parent is a Gateway of the core group, which has none: leave out spec.parentRef.group, or set it to " + GatewayGroup
 	case parent.Group != GatewayGroup || parent.Kind != GatewayKind:
 		wrong = fmt.Sprintf("its parent is a %s of group %q, not a Gateway", problem.Name(parent.Kind), parent.Group)
 	}

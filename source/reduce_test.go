@@ -133,9 +133,11 @@ func TestReduceListenerSetParent(t *testing.T) {
 		ref  string
 		want source.Parent
 	}{
-		"by name alone": {"{name: edge}", source.Parent{Group: "gateway.networking.k8s.io", Kind: "Gateway", Namespace: "shop", Name: "edge"}},
-		"all parts":     {"{group: g.io, kind: K, namespace: infra, name: edge}", source.Parent{Group: "g.io", Kind: "K", Namespace: "infra", Name: "edge"}},
-		"missing":       {"null", source.Parent{Group: "gateway.networking.k8s.io", Kind: "Gateway", Namespace: "shop"}},
+		"by name alone":  {"{name: edge}", source.Parent{Group: "gateway.networking.k8s.io", Kind: "Gateway", Namespace: "shop", Name: "edge"}},
+		"all parts":      {"{group: g.io, kind: K, namespace: infra, name: edge}", source.Parent{Group: "g.io", Kind: "K", Namespace: "infra", Name: "edge"}},
+		"the core group": {`{group: "", name: edge}`, source.Parent{Kind: "Gateway", Namespace: "shop", Name: "edge"}},
+		"a null group":   {"{group: null, name: edge}", source.Parent{Group: "gateway.networking.k8s.io", Kind: "Gateway", Namespace: "shop", Name: "edge"}},
+		"missing":        {"null", source.Parent{Group: "gateway.networking.k8s.io", Kind: "Gateway", Namespace: "shop"}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -129,7 +129,7 @@ func (r *reading) constraints(c *resolver.Constraints, m *api.Constraints) {
 		r.at = "constraints.sans: "
 		c.SANs = &resolver.SANRule{
 			Allowed: allWords(r, sanKinds, rule.GetAllowed()), Max: int(rule.GetMax()),
-			NoneWithinWildcards: rule.GetNoneWithinWildcards(), Verdict: word(r, verdicts, rule.GetVerdict()),
+			NoneWithinWildcards: rule.GetNoneWithinWildcards(), PublicSuffix: rule.GetPublicSuffix(), Verdict: word(r, verdicts, rule.GetVerdict()),
 		}
 	}
 	if rule := m.GetWildcards(); rule != nil {

@@ -18,7 +18,7 @@ func everything() resolver.Statement {
 	return resolver.Statement{
 		Existence: resolver.Exists, Ready: resolver.NotReady, Reason: "CASealed", Message: "the CA is sealed",
 		Constraints: resolver.Constraints{
-			SANs:       &resolver.SANRule{Allowed: []resolver.SANKind{resolver.DNSName, resolver.OtherName}, Max: 10, NoneWithinWildcards: true, Verdict: resolver.Refuse},
+			SANs:       &resolver.SANRule{Allowed: []resolver.SANKind{resolver.DNSName, resolver.OtherName}, Max: 10, NoneWithinWildcards: true, PublicSuffix: true, Verdict: resolver.Refuse},
 			Wildcards:  &resolver.WildcardRule{Allowed: true, Verdict: resolver.Warn},
 			CommonName: &resolver.CommonNameRule{Must: resolver.NameRequiredSAN, MaxBytes: 64, Verdict: resolver.Warn},
 			Keys:       &resolver.KeyRule{Allowed: []resolver.Key{{Algorithm: "RSA", Sizes: []int{2048}}, {Algorithm: "Ed25519"}}, Verdict: resolver.Warn},

@@ -83,7 +83,7 @@ func constraints(c resolver.Constraints) *api.Constraints {
 	out := &api.Constraints{}
 	if r := c.SANs; r != nil {
 		out.Sans = &api.SANs{
-			Allowed: numbers(sanKinds, r.Allowed), Max: uint32(r.Max), NoneWithinWildcards: r.NoneWithinWildcards, Verdict: verdict(r.Verdict),
+			Allowed: numbers(sanKinds, r.Allowed), Max: uint32(r.Max), NoneWithinWildcards: r.NoneWithinWildcards, PublicSuffix: r.PublicSuffix, Verdict: verdict(r.Verdict),
 		}
 	}
 	if r := c.Wildcards; r != nil {

@@ -298,7 +298,9 @@ func (g generator) admission(set, gateway *Object) {
 		set.Parent.Kind = ptr("Service")
 	case p < 0.14:
 		set.Parent.Group, set.Parent.Kind = nil, nil
-	case p < 0.16:
+	case p < 0.15:
+		set.Parent.Group = ptr("") // the core group, which is not the default
+	case p < 0.17:
 		gateway.Deleting = true
 	}
 }

@@ -1572,8 +1572,11 @@ type SANs struct {
 	Verdict Verdict `protobuf:"varint,3,opt,name=verdict,proto3,enum=certshim.resolver.v1alpha1.Verdict" json:"verdict,omitempty"`
 	// No DNS name stands beside a wildcard that covers it.
 	NoneWithinWildcards bool `protobuf:"varint,4,opt,name=none_within_wildcards,json=noneWithinWildcards,proto3" json:"none_within_wildcards,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	// Each DNS name is below a suffix of the public suffix list (https://publicsuffix.org), such as
+	// com or co.uk.
+	PublicSuffix  bool `protobuf:"varint,5,opt,name=public_suffix,json=publicSuffix,proto3" json:"public_suffix,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *SANs) Reset() {
@@ -1630,6 +1633,13 @@ func (x *SANs) GetVerdict() Verdict {
 func (x *SANs) GetNoneWithinWildcards() bool {
 	if x != nil {
 		return x.NoneWithinWildcards
+	}
+	return false
+}
+
+func (x *SANs) GetPublicSuffix() bool {
+	if x != nil {
+		return x.PublicSuffix
 	}
 	return false
 }
@@ -2618,12 +2628,13 @@ const file_certshim_resolver_v1alpha1_resolver_proto_rawDesc = "" +
 	"\x0freturned_usages\x18\b \x01(\v2*.certshim.resolver.v1alpha1.ReturnedUsagesR\x0ereturnedUsages\x12@\n" +
 	"\brotation\x18\t \x01(\v2$.certshim.resolver.v1alpha1.RotationR\brotation\x12S\n" +
 	"\x0fexisting_secret\x18\n" +
-	" \x01(\v2*.certshim.resolver.v1alpha1.ExistingSecretR\x0eexistingSecret\"\xca\x01\n" +
+	" \x01(\v2*.certshim.resolver.v1alpha1.ExistingSecretR\x0eexistingSecret\"\xef\x01\n" +
 	"\x04SANs\x12=\n" +
 	"\aallowed\x18\x01 \x03(\x0e2#.certshim.resolver.v1alpha1.SANKindR\aallowed\x12\x10\n" +
 	"\x03max\x18\x02 \x01(\rR\x03max\x12=\n" +
 	"\averdict\x18\x03 \x01(\x0e2#.certshim.resolver.v1alpha1.VerdictR\averdict\x122\n" +
-	"\x15none_within_wildcards\x18\x04 \x01(\bR\x13noneWithinWildcards\"d\n" +
+	"\x15none_within_wildcards\x18\x04 \x01(\bR\x13noneWithinWildcards\x12#\n" +
+	"\rpublic_suffix\x18\x05 \x01(\bR\fpublicSuffix\"d\n" +
 	"\tWildcards\x12\x18\n" +
 	"\aallowed\x18\x01 \x01(\bR\aallowed\x12=\n" +
 	"\averdict\x18\x02 \x01(\x0e2#.certshim.resolver.v1alpha1.VerdictR\averdict\"\xc8\x01\n" +
