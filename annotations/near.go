@@ -40,7 +40,7 @@ func newNear(rows []Row, options Options) near {
 func (n *near) report(in map[string]string, problems *problem.List) {
 	for _, key := range n.unknown(in) {
 		prefix, meant := n.prefixOf(key), n.nearest(key)
-		name := strings.TrimPrefix(key, prefix)
+		name := key[len(prefix):]
 		switch {
 		case slices.Contains(challengeKeys(), name):
 			p := unknownKey(key, in[key], "")
@@ -76,9 +76,11 @@ func (n *near) unknown(in map[string]string) []string {
 	return keys[:min(len(keys), maxSearches)]
 }
 
+// prefixOf returns the prefix of a key, in lower case: API servers accept keys with upper-case letters,
+// which are other keys.
 func (n *near) prefixOf(key string) string {
 	for _, prefix := range n.prefixes {
-		if strings.HasPrefix(key, prefix) {
+		if len(key) >= len(prefix) && strings.EqualFold(key[:len(prefix)], prefix) {
 			return prefix
 		}
 	}
@@ -87,7 +89,7 @@ func (n *near) prefixOf(key string) string {
 
 // nearest returns the known key that an unknown one resembles, or "".
 func (n *near) nearest(key string) string {
-	name := strings.TrimPrefix(key, n.prefixOf(key))
+	name := key[len(n.prefixOf(key)):]
 	if meant, known := n.byName[name]; known {
 		return meant
 	}

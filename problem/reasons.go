@@ -64,6 +64,8 @@ const (
 	WebhookDown Reason = "WebhookDown"
 	// UnknownField is a field of a manifest that its kind doesn't have.
 	UnknownField Reason = "UnknownField"
+	// InvalidField is a field of a manifest that is missing, or has a value that API servers refuse.
+	InvalidField Reason = "InvalidField"
 	// NotServed is a manifest whose version or kind no API server serves.
 	NotServed Reason = "NotServed"
 	// HostWithoutTLS is a host of an Ingress's rule that none of its TLS entries covers.
@@ -117,6 +119,7 @@ var reasons = []Explained{
 	{Reason: Refused, Sentence: "The API server refuses what the object asks for, by admission or validation. It is tried again slowly.", Answered: true},
 	{Reason: WebhookDown, Sentence: "An admission webhook has not answered for minutes, so that nothing can be written.", Answered: true},
 	{Reason: UnknownField, Sentence: "A field of a manifest is unknown to its kind. API servers refuse it, or drop it. Only plan -f says so."},
+	{Reason: InvalidField, Sentence: "A field of a manifest is missing, or its value is of a wrong type or form: API servers refuse the object. Only plan -f says so."},
 	{Reason: NotServed, Sentence: "No API server serves what a manifest says it is, in this version or under this name. It isn't planned. Only plan -f says so."},
 	{Reason: HostWithoutTLS, Sentence: "A rule of an Ingress that has TLS entries is for a host that none of them covers: no certificate is asked for it. Only plan -f says so."},
 	{Reason: SecretInInput, Sentence: "The Secret of a planned Certificate is among the manifests, too, and isn't one that cert-manager made: two write it. Only plan -f says so."},

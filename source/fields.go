@@ -22,6 +22,9 @@ func (f *fields) wrong(path, want string, got any) {
 	if want == "a string" && isScalar(got) {
 		hint = ": put it in quotes"
 	}
+	if _, isBool := got.(bool); isBool && want == "a string" {
+		hint += " (YAML reads y, yes, on, n, no and off as booleans, too)"
+	}
 	f.errs = append(f.errs, fmt.Errorf("%s: must be %s, not %s%s", path, want, typeName(got), hint))
 }
 

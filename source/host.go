@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/certshim/certshim/names"
 )
@@ -55,10 +56,21 @@ func badLabel(label string) string {
 	}
 	for i := range len(label) {
 		if !isLetterDigitHyphen(label[i]) {
-			return "the host has a character that a DNS name can't have; an international name is written as xn--…"
+			return badCharacter(label)
 		}
 	}
 	return ""
+}
+
+func badCharacter(label string) string {
+	const why = "the host has a character that a DNS name can't have"
+	switch {
+	case strings.ContainsFunc(label, func(r rune) bool { return r >= utf8.RuneSelf }):
+		return why + "; an international name is written as xn--…"
+	case strings.Contains(label, "*"):
+		return why + ": * stands in place of the whole first label alone"
+	}
+	return why
 }
 
 func isLetterDigitHyphen(c byte) bool {

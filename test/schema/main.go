@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
+	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	apischema "k8s.io/apimachinery/pkg/runtime/schema"
@@ -44,6 +45,17 @@ type root struct {
 	object any
 }
 
+// node is a part of the schema in a definition; nil where there is none.
+type node map[string]any
+
+func (n node) child(keys ...string) node {
+	for _, key := range keys {
+		inner, _ := n[key].(map[string]any)
+		n = inner
+	}
+	return n
+}
+
 func roots() []root {
 	return []root{
 		{networkingv1.SchemeGroupVersion.WithKind("Ingress"), networkingv1.Ingress{}},
@@ -57,14 +69,14 @@ func roots() []root {
 }
 
 func generate(ctx context.Context) ([]byte, error) {
-	served := builtin()
+	served, schemas := builtin(), map[apischema.GroupVersionKind]node{}
 	for _, bundle := range []crds.Bundle{crds.Gateway, crds.CertManager} {
 		definitions, err := bundle.Definitions(ctx)
 		if err != nil {
 			return nil, err
 		}
 		for _, definition := range definitions {
-			served = append(served, defined(definition)...)
+			served = append(served, defined(definition, schemas)...)
 		}
 	}
 	slices.Sort(served)
@@ -75,16 +87,28 @@ func generate(ctx context.Context) ([]byte, error) {
 	}
 	w := types{fields: map[string]string{}, of: map[string]reflect.Type{}}
 	for _, r := range roots() {
-		name, err := w.add(reflect.TypeOf(r.object))
+		name, err := w.add(reflect.TypeOf(r.object), schemas[r.kind])
 		if err != nil {
 			return nil, err
 		}
 		fmt.Fprintf(&out, "kind %s %s %s\n", r.kind.GroupVersion(), r.kind.Kind, name)
 	}
+	for _, needed := range oneOf() {
+		out.WriteString("need " + needed + "\n")
+	}
 	for _, name := range slices.Sorted(maps.Keys(w.fields)) {
 		out.WriteString("type " + name + w.fields[name] + "\n")
 	}
 	return out.Bytes(), nil
+}
+
+// oneOf are the types of which Kubernetes' validation demands one of some fields, which its Go types don't say.
+func oneOf() []string {
+	return []string{
+		"networking/v1.IngressBackend service resource",
+		"networking/v1.IngressSpec rules defaultBackend",
+		"networking/v1.ServiceBackendPort number name",
+	}
 }
 
 // removed is what the Go types of Kubernetes say of a version that API servers serve no longer.
@@ -119,15 +143,17 @@ func servedLine(group, kind, version string) string {
 	return fmt.Sprintf("served %s %s %s", group, kind, version)
 }
 
-// defined are the served versions of a definition.
-func defined(definition *unstructured.Unstructured) []string {
+// defined are the served versions of a definition, whose schemas it adds to those that are known.
+func defined(definition *unstructured.Unstructured, schemas map[apischema.GroupVersionKind]node) []string {
 	group, _, _ := unstructured.NestedString(definition.Object, "spec", "group")
 	kind, _, _ := unstructured.NestedString(definition.Object, "spec", "names", "kind")
 	versions, _, _ := unstructured.NestedSlice(definition.Object, "spec", "versions")
 	var lines []string
 	for _, each := range versions {
 		if version, is := each.(map[string]any); is && version["served"] == true {
-			lines = append(lines, servedLine(group, kind, fmt.Sprint(version["name"])))
+			name := fmt.Sprint(version["name"])
+			lines = append(lines, servedLine(group, kind, name))
+			schemas[apischema.GroupVersionKind{Group: group, Version: name, Kind: kind}] = node(version).child("schema", "openAPIV3Schema")
 		}
 	}
 	return lines
@@ -139,11 +165,14 @@ type types struct {
 	of     map[string]reflect.Type
 }
 
-// add gives the name under which a type is written. A type that decodes itself, and one that is
-// no struct, has none: whatever it holds is taken.
-func (w *types) add(t reflect.Type) (string, error) {
-	if t.Kind() != reflect.Struct || reflect.PointerTo(t).Implements(reflect.TypeFor[interface{ UnmarshalJSON([]byte) error }]()) {
+// add gives the name under which a type is written, with the schema that its definition has of it. A type that decodes itself
+// has none: whatever it holds is taken.
+func (w *types) add(t reflect.Type, schema node) (string, error) {
+	switch {
+	case reflect.PointerTo(t).Implements(reflect.TypeFor[interface{ UnmarshalJSON([]byte) error }]()):
 		return "", nil
+	case t.Kind() != reflect.Struct:
+		return scalar(t.Kind()), nil
 	}
 	parts := strings.Split(t.PkgPath(), "/")
 	name := strings.Join(parts[max(0, len(parts)-2):], "/") + "." + t.Name()
@@ -154,12 +183,25 @@ func (w *types) add(t reflect.Type) (string, error) {
 		return name, nil
 	}
 	w.of[name] = t
-	fields, err := w.fieldsOf(t)
+	fields, err := w.fieldsOf(t, schema)
 	w.fields[name] = fields
 	return name, err
 }
 
-func (w *types) fieldsOf(t reflect.Type) (string, error) {
+// scalar is the JSON type of a Go type that has no fields; empty for any.
+func scalar(kind reflect.Kind) string {
+	switch kind {
+	case reflect.String:
+		return "string"
+	case reflect.Bool:
+		return "boolean"
+	case reflect.Int, reflect.Int32, reflect.Int64, reflect.Uint8:
+		return "integer"
+	}
+	return ""
+}
+
+func (w *types) fieldsOf(t reflect.Type, schema node) (string, error) {
 	var out strings.Builder
 	for field := range t.Fields() {
 		name, options, _ := strings.Cut(field.Tag.Get("json"), ",")
@@ -167,34 +209,57 @@ func (w *types) fieldsOf(t reflect.Type) (string, error) {
 			continue
 		}
 		if name == "" && (field.Anonymous || strings.Contains(options, "inline")) {
-			inlined, err := w.fieldsOf(field.Type)
+			inlined, err := w.fieldsOf(field.Type, schema)
 			if err != nil {
 				return "", err
 			}
 			out.WriteString(inlined)
 			continue
 		}
-		shape, err := w.shape(field.Type)
+		shape, err := w.shape(field.Type, schema.child("properties", name))
 		if err != nil {
 			return "", err
+		}
+		if isRequired(t, name, options, schema) {
+			name += "!"
 		}
 		out.WriteString(" " + name + shape)
 	}
 	return out.String(), nil
 }
 
+// isRequired goes by the definition. Kubernetes' own types have none: their fields are required that are never left out,
+// and those that its validation demands.
+func isRequired(t reflect.Type, name, options string, schema node) bool {
+	if schema != nil {
+		required, _ := schema["required"].([]any)
+		return slices.Contains(required, any(name))
+	}
+	switch t {
+	case reflect.TypeFor[networkingv1.Ingress]():
+		return name == "spec"
+	case reflect.TypeFor[networkingv1.IngressServiceBackend]():
+		return true
+	case reflect.TypeFor[corev1.TypedLocalObjectReference]():
+		return name != "apiGroup"
+	}
+	return strings.HasPrefix(t.PkgPath(), "k8s.io/api/") && !strings.Contains(options, "omitempty")
+}
+
 // shape is, after a colon, the type of a field: [] stands for a list, {} for a map.
-func (w *types) shape(t reflect.Type) (string, error) {
+func (w *types) shape(t reflect.Type, schema node) (string, error) {
 	wrapped := ":"
 	for {
-		switch t.Kind() {
-		case reflect.Pointer:
-		case reflect.Slice:
-			wrapped += "[]"
-		case reflect.Map:
-			wrapped += "{}"
+		switch {
+		case t == reflect.TypeFor[[]byte]():
+			return wrapped + scalar(reflect.String), nil
+		case t.Kind() == reflect.Pointer:
+		case t.Kind() == reflect.Slice:
+			wrapped, schema = wrapped+"[]", schema.child("items")
+		case t.Kind() == reflect.Map:
+			wrapped, schema = wrapped+"{}", schema.child("additionalProperties")
 		default:
-			name, err := w.add(t)
+			name, err := w.add(t, schema)
 			if name == "" {
 				return "", err
 			}

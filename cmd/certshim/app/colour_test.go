@@ -47,12 +47,12 @@ metadata:
   name: "we\e[31mb"
   namespace: "sh\e[0mop"
   annotations: {cert-manager.io/issuer: "c\e[32ma", cert-manager.io/duration: "9\e[33m0d"}
-spec: {tls: [{hosts: ["a\e[34m.example.com"], secretName: "web\e[35m-tls"}]}
+spec: {defaultBackend: {service: {name: web, port: {number: 80}}}, tls: [{hosts: ["a\e[34m.example.com"], secretName: "web\e[35m-tls"}]}
 ---
 apiVersion: networking.k8s.io/v1
 kind: Ingress
 metadata: {name: web, annotations: {cert-manager.io/issuer: "c\e[32ma", cert-manager.io/private-key-size: "\e[36m"}}
-spec: {tls: [{hosts: [a.example.com], secretName: "web\u009b31m-tls"}]}
+spec: {defaultBackend: {service: {name: web, port: {number: 80}}}, tls: [{hosts: [a.example.com], secretName: "web\u009b31m-tls"}]}
 ---
 apiVersion: networking.k8s.io/v1
 kind: Ingress

@@ -3,6 +3,7 @@ package app
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -12,6 +13,7 @@ import (
 	"github.com/certshim/certshim/cmd/certshim/app/manifest"
 	"github.com/certshim/certshim/configuration"
 	"github.com/certshim/certshim/inventory"
+	"github.com/certshim/certshim/problem"
 	"github.com/certshim/certshim/resolver"
 	"github.com/certshim/certshim/source"
 )
@@ -55,7 +57,7 @@ func (d *documents) add(document manifest.Document) (replaced bool, err error) {
 	if reader, isSource := d.policy.Kinds.Lookup(kind.Group, kind.Kind); isSource {
 		return d.addSource(reader, document)
 	}
-	d.faults = append(d.faults, unknownFields(document)...)
+	d.faults = append(d.faults, badFields(document)...)
 	switch kind {
 	case inventory.CertificateKind():
 		d.setNamespace(object)
@@ -77,6 +79,7 @@ func (d *documents) add(document manifest.Document) (replaced bool, err error) {
 		d.strange = append(d.strange, object)
 		return false, nil
 	}
+	d.tellTrigger(document)
 	d.ignore(object)
 	return false, nil
 }
@@ -96,20 +99,28 @@ func (d *documents) ignore(object *unstructured.Unstructured) {
 func (d *documents) addSource(reader source.Kind, document manifest.Document) (replaced bool, err error) {
 	kind, object := source.GroupKindOf(reader), document.Object
 	d.setNamespace(object)
+	bad := badFields(document)
 	if object.GetName() == "" && object.GetGenerateName() != "" {
 		object.SetName(object.GetGenerateName() + "*")
 		for n := 2; d.isKnown(kind, object); n++ {
 			object.SetName(fmt.Sprintf("%s*(%d)", object.GetGenerateName(), n))
 		}
 	}
+	bad = append(bad, triggerLabels(document)...)
+	for i := range bad {
+		bad[i].problem.Object = objectOf(object)
+	}
+	if hasPlaceholder(object) {
+		d.placeholders++
+	}
 	key := keyOf(kind, object)
 	// The inventory drops fields that no decision reads, so look at them first.
-	unknown, hosts := unknownFields(document), []located(nil)
+	var hosts []located
 	if isIngress(kind) {
 		hosts = hostsWithoutTLS(document)
 	}
 	replaced, err = d.addNamed(resolver.GroupKind(kind), d.sourcesOf(reader), object, document.At)
-	delete(d.unknown, key)
+	delete(d.bad, key)
 	delete(d.hosts, key)
 	if err == nil && len(hosts) > 0 {
 		d.hosts[key] = hosts
@@ -118,11 +129,21 @@ func (d *documents) addSource(reader source.Kind, document manifest.Document) (r
 	case err != nil:
 		// An object that can't be read is reported, but still counts as present.
 		d.others[key] = true
-		d.faults = append(d.faults, unknown...)
-	case len(unknown) > 0:
-		d.unknown[key] = unknown
+		d.faults = append(d.faults, notIn(err, bad)...)
+	case len(bad) > 0:
+		d.bad[key] = bad
 	}
 	return replaced, err
+}
+
+// notIn leaves out the problems whose paths are those of fields that an error is about.
+func notIn(err error, found []located) []located {
+	told := map[string]bool{}
+	for _, one := range problem.Each(err) {
+		path, _, _ := strings.Cut(one.Error(), ": ")
+		told[path] = true
+	}
+	return slices.DeleteFunc(found, func(l located) bool { return told[l.problem.Path] })
 }
 
 // setNamespace puts an object of a namespaced kind where kubectl would put it.
@@ -177,6 +198,7 @@ func (d *documents) addIssuer(kind resolver.GroupKind, known *resolver.Known, sc
 		object.SetNamespace("")
 	} else {
 		d.setNamespace(object)
+		d.noteNamespace(kind, object)
 	}
 	d.noteACME(kind, object)
 	return put(d.Issuers(kind, known, resolver.ObserveNone, nil), object)

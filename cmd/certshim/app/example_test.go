@@ -21,6 +21,7 @@ metadata:
   annotations:
     cert-manager.io/cluster-issuer: letsencrypt
 spec:
+  defaultBackend: {service: {name: web, port: {number: 80}}}
   tls:
     - hosts: [shop.example.com]
       secretName: web-tls

@@ -174,7 +174,7 @@ const (
 apiVersion: networking.k8s.io/v1
 kind: Ingress
 metadata: {name: web, namespace: shop, uid: u-web, annotations: {cert-manager.io/issuer: ca, cert-manager.io/duration: 2160h}}
-spec: {tls: [{hosts: [shop.example.com], secretName: web-tls}]}`
+spec: {defaultBackend: {service: {name: web, port: {number: 80}}}, tls: [{hosts: [shop.example.com], secretName: web-tls}]}`
 	caIssuer = `
 ---
 apiVersion: cert-manager.io/v1

@@ -17,6 +17,9 @@ func (o *planOptions) notes(p *plan) []string {
 	if note := o.otherSettings(p); note != "" {
 		notes = append(notes, note)
 	}
+	if p.placeholders > 0 {
+		notes = append(notes, "note: "+count(p.placeholders, "source")+" with placeholders, ${name} or {{ name }}, which nothing has filled in: plan what your tool makes of them, or leave them out by --ignore-other")
+	}
 	if note := o.nothingFound(p); note != "" {
 		notes = append(notes, note)
 	}

@@ -34,6 +34,8 @@ type plan struct {
 	ignored ignored
 	// faults are of documents that aren't planned.
 	faults []located
+	// placeholders counts the sources with a part that something else fills in.
+	placeholders int
 	// missing says which sources that were named aren't there, and notes what else there is to
 	// say of what was read.
 	missing, notes []string
@@ -54,7 +56,7 @@ type plan struct {
 
 func newPlanOf(known *planInventory) *plan {
 	p := &plan{
-		ignored: known.ignored, faults: known.faults, notes: known.notes,
+		ignored: known.ignored, faults: known.faults, notes: known.notes, placeholders: known.placeholders,
 		actions: map[string]int{}, severities: map[problem.Severity]int{}, named: map[namedSource]bool{},
 	}
 	for _, fault := range p.faults {

@@ -249,12 +249,13 @@ func (o *planOptions) decide(ctx context.Context, key inventory.Key, known *plan
 	}
 	object, _ := look.Object()
 	one := planned{object: object, outcome: outcome, at: known.places[key], lines: places{}, live: map[string]map[string]any{}}
-	for _, unknown := range known.unknown[key] {
-		one.addLocated(unknown)
+	for _, bad := range known.bad[key] {
+		one.addLocated(bad)
 	}
 	one.addHosts(known.hosts[key])
 	one.addSecrets(known.secrets)
 	one.addEqual(known)
+	one.addElsewhere(known.namespaces)
 	for _, c := range outcome.Certificates {
 		if existing, presence := look.Certificate(c.Namespace, c.Name); presence == certshim.Present {
 			one.live[c.Name] = existing.Live

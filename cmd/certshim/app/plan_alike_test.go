@@ -203,7 +203,7 @@ func TestAGroupThatIsDown(t *testing.T) {
 apiVersion: networking.k8s.io/v1
 kind: Ingress
 metadata: {name: web, namespace: shop, uid: "1", annotations: {cert-manager.io/issuer: corp, cert-manager.io/issuer-kind: StepIssuer, cert-manager.io/issuer-group: certmanager.step.sm}}
-spec: {tls: [{hosts: [a.example.com], secretName: web-tls}]}
+spec: {defaultBackend: {service: {name: web, port: {number: 80}}}, tls: [{hosts: [a.example.com], secretName: web-tls}]}
 `)
 	_, stderr, exit := run(t, nil, "plan", "-A", flag)
 	if exit != 0 || !strings.Contains(stderr, "whose CRD isn't installed") {
@@ -230,7 +230,7 @@ func TestWhatIsServedIsWhatCanBeWatched(t *testing.T) {
 apiVersion: networking.k8s.io/v1
 kind: Ingress
 metadata: {name: web, namespace: shop, uid: "1", annotations: {cert-manager.io/issuer: corp, cert-manager.io/issuer-kind: OddIssuer, cert-manager.io/issuer-group: odd.example}}
-spec: {tls: [{hosts: [a.example.com], secretName: web-tls}]}
+spec: {defaultBackend: {service: {name: web, port: {number: 80}}}, tls: [{hosts: [a.example.com], secretName: web-tls}]}
 `
 	server, flag := serveDocuments(t, web)
 	odd := serves("odd.example/v1", "oddissuers", "OddIssuer", true)
@@ -252,12 +252,12 @@ func TestAnObjectOfAClusterThatCantBeRead(t *testing.T) {
 apiVersion: networking.k8s.io/v1
 kind: Ingress
 metadata: {name: bad, namespace: shop, uid: "1", annotations: {cert-manager.io/issuer: ca}}
-spec: {tls: 1}
+spec: {defaultBackend: {service: {name: web, port: {number: 80}}}, tls: 1}
 ---
 apiVersion: networking.k8s.io/v1
 kind: Ingress
 metadata: {name: web, namespace: shop, uid: "2", annotations: {cert-manager.io/issuer: ca}}
-spec: {tls: [{hosts: [a.example.com], secretName: web-tls}]}
+spec: {defaultBackend: {service: {name: web, port: {number: 80}}}, tls: [{hosts: [a.example.com], secretName: web-tls}]}
 ---
 {apiVersion: cert-manager.io/v1, kind: Issuer, metadata: {name: ca, namespace: shop}, spec: {ca: {}}, status: {conditions: [{type: Ready, status: "True"}]}}
 `)
@@ -273,12 +273,12 @@ func TestSourcesAreSelectedByLabelsThatNobodyReads(t *testing.T) {
 apiVersion: networking.k8s.io/v1
 kind: Ingress
 metadata: {name: web, namespace: shop, uid: "1", labels: {team: a}, annotations: {cert-manager.io/issuer: ca}}
-spec: {tls: [{hosts: [a.example.com], secretName: web-tls}]}
+spec: {defaultBackend: {service: {name: web, port: {number: 80}}}, tls: [{hosts: [a.example.com], secretName: web-tls}]}
 ---
 apiVersion: networking.k8s.io/v1
 kind: Ingress
 metadata: {name: other, namespace: shop, uid: "2", labels: {team: b}, annotations: {cert-manager.io/issuer: ca}}
-spec: {tls: [{hosts: [b.example.com], secretName: other-tls}]}
+spec: {defaultBackend: {service: {name: web, port: {number: 80}}}, tls: [{hosts: [b.example.com], secretName: other-tls}]}
 `
 	_, server := serveDocuments(t, two)
 	config := configFile(t, "labels: {exclude: [team]}\n")

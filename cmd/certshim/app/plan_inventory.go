@@ -29,10 +29,10 @@ type planInventory struct {
 	// places has where the sources and Certificates of documents stand.
 	places  map[inventory.Key]manifest.Position
 	ignored ignored
-	// unknown are the fields of sources that their kinds don't have, and faults what is wrong with
+	// bad are the fields of sources that API servers refuse, or that do nothing; faults what is wrong with
 	// documents that aren't planned.
-	unknown map[inventory.Key][]located
-	faults  []located
+	bad    map[inventory.Key][]located
+	faults []located
 	// hosts are those of Ingresses' rules that no TLS entry covers.
 	hosts map[inventory.Key][]located
 	// secrets has where the Secrets of documents stand that cert-manager didn't make.
@@ -40,6 +40,11 @@ type planInventory struct {
 	// acme are the ACME issuers of documents, and equal the first Certificate of each request to one.
 	acme  map[resolver.IssuerKey]bool
 	equal map[request]types.NamespacedName
+	// namespaces has those of namespaced issuers in documents, by kind and name.
+	namespaces map[resolver.IssuerKey][]string
+	// triggers counts the documents of other kinds that name an issuer, and placeholders the sources
+	// with a part that something else fills in.
+	triggers, placeholders int
 	// notes are for whoever asked, in whole lines.
 	notes []string
 	// live reads from a cluster what decisions need of a Certificate; nil for documents.
@@ -69,17 +74,18 @@ func (i *ignored) add(kind string, n int) {
 // configuration limits it to.
 func newPlanInventory(policy *certshim.Policy, c configuration.Configuration) *planInventory {
 	k := &planInventory{
-		Inventory: inventory.New(policy, inventory.Options{Namespaces: c.Namespaces}),
-		labels:    labels.Everything(),
-		others:    map[inventory.Key]bool{},
-		places:    map[inventory.Key]manifest.Position{},
-		ignored:   ignored{Kinds: map[string]int{}},
-		unknown:   map[inventory.Key][]located{},
-		hosts:     map[inventory.Key][]located{},
-		secrets:   map[inventory.Key]manifest.Position{},
-		acme:      map[resolver.IssuerKey]bool{},
-		equal:     map[request]types.NamespacedName{},
-		forbidden: map[resolver.GroupKind]bool{},
+		Inventory:  inventory.New(policy, inventory.Options{Namespaces: c.Namespaces}),
+		labels:     labels.Everything(),
+		others:     map[inventory.Key]bool{},
+		places:     map[inventory.Key]manifest.Position{},
+		ignored:    ignored{Kinds: map[string]int{}},
+		bad:        map[inventory.Key][]located{},
+		hosts:      map[inventory.Key][]located{},
+		secrets:    map[inventory.Key]manifest.Position{},
+		acme:       map[resolver.IssuerKey]bool{},
+		equal:      map[request]types.NamespacedName{},
+		namespaces: map[resolver.IssuerKey][]string{},
+		forbidden:  map[resolver.GroupKind]bool{},
 	}
 	k.whole = k.documents
 	return k

@@ -9,12 +9,12 @@ import (
 // shop has two Ingresses and what certshim applied for one of them; the other asks for the
 // default issuer.
 const shop = `
-{apiVersion: cert-manager.io/v1, kind: Issuer, metadata: {name: ca, namespace: shop}, spec: {ca: {}}, status: {conditions: [{type: Ready, status: "True"}]}}
+{apiVersion: cert-manager.io/v1, kind: Issuer, metadata: {name: ca, namespace: shop}, spec: {ca: {secretName: ca}}, status: {conditions: [{type: Ready, status: "True"}]}}
 ---
 apiVersion: networking.k8s.io/v1
 kind: Ingress
 metadata: {name: web, namespace: shop, uid: "1", annotations: {cert-manager.io/issuer: ca}}
-spec: {tls: [{hosts: [a.example.com], secretName: web-tls}]}
+spec: {defaultBackend: {service: {name: web, port: {number: 80}}}, tls: [{hosts: [a.example.com], secretName: web-tls}]}
 ---
 apiVersion: cert-manager.io/v1
 kind: Certificate
@@ -40,12 +40,12 @@ spec:
 apiVersion: networking.k8s.io/v1
 kind: Ingress
 metadata: {name: auto, namespace: shop, uid: "2", annotations: {kubernetes.io/tls-acme: "true"}}
-spec: {tls: [{hosts: [b.example.com], secretName: auto-tls}]}
+spec: {defaultBackend: {service: {name: web, port: {number: 80}}}, tls: [{hosts: [b.example.com], secretName: auto-tls}]}
 ---
 apiVersion: networking.k8s.io/v1
 kind: Ingress
 metadata: {name: web, namespace: other, uid: "3", annotations: {cert-manager.io/issuer: ca}}
-spec: {tls: [{hosts: [c.example.com], secretName: web-tls}]}
+spec: {defaultBackend: {service: {name: web, port: {number: 80}}}, tls: [{hosts: [c.example.com], secretName: web-tls}]}
 `
 
 func TestPlanOfSourcesByName(t *testing.T) {

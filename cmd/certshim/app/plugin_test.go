@@ -169,7 +169,7 @@ const corpIngress = `apiVersion: networking.k8s.io/v1
 kind: Ingress
 metadata:
   {namespace: shop, name: web, annotations: {cert-manager.io/issuer: web, cert-manager.io/issuer-kind: CorpIssuer}}
-spec: {tls: [{hosts: [web.example.com], secretName: web-tls}]}
+spec: {defaultBackend: {service: {name: web, port: {number: 80}}}, tls: [{hosts: [web.example.com], secretName: web-tls}]}
 `
 
 // A plan needs no socket: it knows the kinds that a plugin is granted, and says what it

@@ -28,13 +28,13 @@ const (
 	baseIngress = `apiVersion: networking.k8s.io/v1
 kind: Ingress
 metadata: {name: web, namespace: shop, annotations: {cert-manager.io/cluster-issuer: le, nginx.ingress.kubernetes.io/configuration-snippet: "return 301 https://${host}/;"}}
-spec: {tls: [{hosts: [web.example.com], secretName: web-tls}]}
+spec: {defaultBackend: {service: {name: web, port: {number: 80}}}, tls: [{hosts: [web.example.com], secretName: web-tls}]}
 `
 	// Another issuer than that of the base, and no TLS entry.
 	mergePatch = `apiVersion: networking.k8s.io/v1
 kind: Ingress
 metadata: {name: web, namespace: shop, annotations: {cert-manager.io/cluster-issuer: le-production}}
-spec: {$patch: merge, ingressClassName: internal}
+spec: {defaultBackend: {service: {name: web, port: {number: 80}}}, $patch: merge, ingressClassName: internal}
 `
 	fluxGateway = `apiVersion: gateway.networking.k8s.io/v1
 kind: Gateway

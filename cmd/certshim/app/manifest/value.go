@@ -117,7 +117,7 @@ func (c chunk) converted() []value {
 		strict := err
 		if asJSON, err = toJSON(c.text, yaml.YAMLToJSON); err != nil {
 			below := errorLine(c.text, err)
-			return []value{{line: c.line + below, err: errors.New(withoutLine(err) + declaration.TabHint(c.text, below))}}
+			return []value{{line: c.line + below, err: errors.New(withoutLine(err) + c.hint(below))}}
 		}
 		// To the strict reader, a key over one that is merged in by << occurs twice.
 		if !bytes.Contains(c.text, []byte("<<")) {
@@ -129,6 +129,15 @@ func (c chunk) converted() []value {
 		return nil
 	}
 	return []value{v}
+}
+
+// hint says what is often wrong with a document that is no YAML.
+func (c chunk) hint(line int) string {
+	_, template, _ := bytes.Cut(c.text, []byte("{{"))
+	if bytes.Contains(template, []byte("}}")) {
+		return "; it has {{ … }}, a template that isn't rendered, as by helm template"
+	}
+	return declaration.TabHint(c.text, line)
 }
 
 // toJSON keeps what the YAML library panics with, on text that nobody would write, from

@@ -2,9 +2,9 @@
 // of sources, Certificates and cert-manager's issuers, by the Go types and definitions of
 // Kubernetes, the Gateway API and cert-manager.
 //
-// Start reading at [Served] and [Unknown]. The facts are in schema.txt, which is generated: a line
+// Start reading at [Served] and [Faults]. The facts are in schema.txt, which is generated: a line
 // for each version of a kind that is served, or no longer is, and one for each type with its
-// fields.
+// fields and their types. An exclamation mark stands behind those that are required.
 //
 // It may import: the standard library, the nearest words of declaration.
 package schema

@@ -29,14 +29,19 @@ type facts struct {
 	types map[string]fields
 }
 
+// isScalar says whether a type has a single value, by its name in JSON's schema.
+func isScalar(of string) bool { return of == "string" || of == "integer" || of == "boolean" }
+
 // gone is the release of Kubernetes that doesn't serve a kind any more, and what to write.
 type gone struct{ release, apiVersion string }
 
 // fields are those of a type in the order of its declaration.
 type fields struct {
 	names []string
-	// of has what the fields are that have fields themselves.
+	// of has what the fields are; nothing of one that may be anything.
 	of map[string]shape
+	// required are those that an object always has. Of oneOf it has one at least.
+	required, oneOf []string
 }
 
 // shape is a type by its name, in as many lists and maps as depth has characters: [ is a list,
@@ -50,6 +55,7 @@ func parse() *facts {
 		versions: map[groupKind][]string{}, kinds: map[string][]string{},
 		gone: map[versioned]gone{}, roots: map[versioned]string{}, types: map[string]fields{},
 	}
+	needed := map[string][]string{}
 	for line := range strings.Lines(text) {
 		words := strings.Fields(line)
 		switch words[0] {
@@ -59,8 +65,10 @@ func parse() *facts {
 			f.gone[versioned{apiVersion: words[1], kind: words[2]}] = gone{release: words[3], apiVersion: words[4]}
 		case "kind":
 			f.roots[versioned{apiVersion: words[1], kind: words[2]}] = words[3]
+		case "need":
+			needed[words[1]] = words[2:]
 		case "type":
-			f.types[words[1]] = parseFields(words[2:])
+			f.types[words[1]] = parseFields(words[2:], needed[words[1]])
 		}
 	}
 	return f
@@ -73,10 +81,14 @@ func (f *facts) serve(kind groupKind, version string) {
 	}
 }
 
-func parseFields(words []string) fields {
-	out := fields{of: map[string]shape{}}
+func parseFields(words, oneOf []string) fields {
+	out := fields{of: map[string]shape{}, oneOf: oneOf}
 	for _, word := range words {
 		name, of, typed := strings.Cut(word, ":")
+		name, required := strings.CutSuffix(name, "!")
+		if required {
+			out.required = append(out.required, name)
+		}
 		out.names = append(out.names, name)
 		if typed {
 			inner := strings.TrimLeft(of, "[]{}")

@@ -1,6 +1,7 @@
 package schema_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -31,6 +32,8 @@ func TestServed(t *testing.T) {
 		"a nearly right group":         {"networking.k8.io/v1", "Ingress", "apiVersion networking.k8s.io/v1"},
 		"a misspelt kind":              {"networking.k8s.io/v1", "Ingres", "kind Ingress"},
 		"a kind in lower case":         {"networking.k8s.io/v1", "ingress", "kind Ingress"},
+		"a kind in another's, lower":   {"networking.k8s.io/v1", "gateway", "apiVersion gateway.networking.k8s.io/v1"},
+		"the other way round":          {"gateway.networking.k8s.io/v1", "ingress", "apiVersion networking.k8s.io/v1"},
 		"group and kind":               {"networking/v1", "ingress", "apiVersion networking.k8s.io/v1"},
 		"another kind of the group":    {"networking.k8s.io/v1", "NetworkPolicy", ""},
 		"another kind, another word":   {"networking.k8s.io/v1", "IngressClass", ""},
@@ -101,7 +104,7 @@ func TestUnknown(t *testing.T) {
 			}
 			apiVersion, kind, _ := strings.Cut(tt.kind, " ")
 			var got []string
-			for _, field := range schema.Unknown(object, apiVersion, kind) {
+			for _, field := range unknown(object, apiVersion, kind) {
 				got = append(got, field.Path+" → "+field.Right)
 			}
 			if diff := cmp.Diff(tt.want, got); diff != "" {
@@ -116,7 +119,66 @@ func TestUnknownFieldsAreBounded(t *testing.T) {
 	for i := range 1000 {
 		object[string(rune('α'+i))] = nil
 	}
-	if n := len(schema.Unknown(object, "networking.k8s.io/v1", "Ingress")); n != 20 {
+	if n := len(schema.Faults(object, "networking.k8s.io/v1", "Ingress")); n != 20 {
 		t.Errorf("%d are told", n)
+	}
+}
+
+// unknown are the faults that are unknown fields.
+func unknown(object map[string]any, apiVersion, kind string) []schema.Field {
+	return slices.DeleteFunc(schema.Faults(object, apiVersion, kind), func(f schema.Field) bool { return f.Fault != schema.Unknown })
+}
+
+func TestMissingAndMistyped(t *testing.T) {
+	const ingress, gateway, listenerSet, certificate = "networking.k8s.io/v1 Ingress", "gateway.networking.k8s.io/v1 Gateway", "gateway.networking.k8s.io/v1 ListenerSet", "cert-manager.io/v1 Certificate"
+	tests := map[string]struct {
+		kind, text string
+		want       []string
+	}{
+		"no spec":                {ingress, `{metadata: {name: a}}`, []string{"spec missing"}},
+		"neither rule nor other": {ingress, `{spec: {tls: [], rules: []}}`, []string{"spec.rules missing of rules, defaultBackend"}},
+		"a rule alone":           {ingress, `{spec: {rules: [{host: a}]}}`, nil},
+		"a backend alone":        {ingress, `{spec: {defaultBackend: {resource: {apiGroup: a, kind: b, name: c}}}}`, nil},
+		"a resource of the core": {ingress, `{spec: {defaultBackend: {resource: {kind: b, name: c}}}}`, nil},
+		"of paths": {ingress, `{spec: {rules: [{http: {}}, {http: {paths: [{path: /, backend: {service: {}}}, {pathType: Prefix, backend: {service: {name: a, port: {}}}}]}}]}}`, []string{
+			"spec.rules[0].http.paths missing", "spec.rules[1].http.paths[0].backend.service.name missing",
+			"spec.rules[1].http.paths[0].backend.service.port missing", "spec.rules[1].http.paths[0].pathType missing",
+			"spec.rules[1].http.paths[1].backend.service.port.number missing of number, name",
+		}},
+		"a port in quotes": {ingress, `{spec: {defaultBackend: {service: {name: a, port: {number: "80"}}}}}`, []string{"spec.defaultBackend.service.port.number integer, not string"}},
+		"a Gateway": {gateway, `{spec: {listeners: [{hostname: a, port: "443", tls: {options: [a]}}, {name: 1, port: 4.5, protocol: HTTPS}]}}`, []string{
+			"spec.gatewayClassName missing", "spec.listeners[0].name missing", "spec.listeners[0].port integer, not string", "spec.listeners[0].protocol missing",
+			"spec.listeners[0].tls.options object, not list", "spec.listeners[1].name string, not integer", "spec.listeners[1].port integer, not number",
+		}},
+		"a set":                 {listenerSet, `{spec: {parentRef: {}, listeners: []}}`, []string{"spec.parentRef.name missing"}},
+		"misspelt":              {certificate, `{spec: {secretname: a, issuerref: {name: b}}}`, nil},
+		"null is nothing":       {gateway, `{spec: {gatewayClassName: null, listeners: []}}`, []string{"spec.gatewayClassName missing"}},
+		"a Certificate":         {certificate, `{spec: {dnsNames: a, isCA: "true", duration: 5}}`, []string{"spec.dnsNames list, not string", "spec.isCA boolean, not string", "spec.issuerRef missing", "spec.secretName missing"}},
+		"ten are after nine":    {gateway, `{spec: {gatewayClassName: a, listeners: [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]}}`, []string{"spec.listeners[0] object, not integer", "spec.listeners[1] object, not integer", "spec.listeners[2] object, not integer", "spec.listeners[3] object, not integer", "spec.listeners[4] object, not integer", "spec.listeners[5] object, not integer", "spec.listeners[6] object, not integer", "spec.listeners[7] object, not integer", "spec.listeners[8] object, not integer", "spec.listeners[9] object, not integer", "spec.listeners[10] object, not integer"}},
+		"an empty key is a key": {ingress, `{metadata: {labels: {"": 1}}, spec: {rules: [{}]}}`, []string{`metadata.labels[""] string, not integer`}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			var object map[string]any
+			if err := yaml.Unmarshal([]byte(tt.text), &object); err != nil {
+				t.Fatal(err)
+			}
+			apiVersion, kind, _ := strings.Cut(tt.kind, " ")
+			var got []string
+			for _, field := range schema.Faults(object, apiVersion, kind) {
+				switch {
+				case field.Fault == schema.Unknown:
+				case field.Fault == schema.Mistyped:
+					got = append(got, field.Path+" "+field.Want+", not "+field.Got)
+				case len(field.Here) > 0:
+					got = append(got, field.Path+" missing of "+strings.Join(field.Here, ", "))
+				default:
+					got = append(got, field.Path+" missing")
+				}
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
 	}
 }

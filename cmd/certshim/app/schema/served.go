@@ -9,8 +9,8 @@ import (
 	"github.com/certshim/certshim/declaration"
 )
 
-// Fault is what is wrong with the apiVersion or the kind of an object.
-type Fault struct {
+// Misnamed is what is wrong with the apiVersion or the kind of an object.
+type Misnamed struct {
 	// Field is apiVersion or kind.
 	Field, Value string
 	Message      string
@@ -22,10 +22,10 @@ type Fault struct {
 
 // Served says what is wrong with an apiVersion and a kind, if they are meant for one that plan
 // reads and no API server serves them so; else nil.
-func Served(apiVersion, kind string) *Fault {
+func Served(apiVersion, kind string) *Misnamed {
 	f := known()
 	if was, is := f.gone[versioned{apiVersion: apiVersion, kind: kind}]; is && f.isRead(was.apiVersion, kind) {
-		return &Fault{
+		return &Misnamed{
 			Field: "apiVersion", Value: apiVersion, Right: was.apiVersion,
 			Message: fmt.Sprintf("API servers no longer serve this version of %s, since Kubernetes %s", kind, was.release),
 		}
@@ -46,16 +46,16 @@ func (f *facts) isRead(apiVersion, kind string) bool {
 }
 
 // inGroup judges a kind of a group whose kinds are known.
-func (f *facts) inGroup(group, version, kind string, kinds []string) *Fault {
+func (f *facts) inGroup(group, version, kind string, kinds []string) *Misnamed {
 	if !slices.Contains(kinds, kind) {
-		if fault := f.misplaced(group+"/"+version, kind); fault != nil {
+		if fault := f.misplaced(group, version, kind); fault != nil {
 			return fault
 		}
 		near := nearestKind(kind, kinds)
 		if near == "" || !slices.Contains(f.read(group), near) {
 			return nil
 		}
-		return &Fault{Field: "kind", Value: kind, Right: near, Message: "the group " + group + " has no such kind"}
+		return &Misnamed{Field: "kind", Value: kind, Right: near, Message: "the group " + group + " has no such kind"}
 	}
 	versions := f.versions[groupKind{group: group, kind: kind}]
 	if slices.Contains(versions, version) || !slices.Contains(f.read(group), kind) {
@@ -65,16 +65,17 @@ func (f *facts) inGroup(group, version, kind string, kinds []string) *Fault {
 	if right == group+"/" {
 		right += versions[0]
 	}
-	return &Fault{Field: "apiVersion", Value: group + "/" + version, Right: right, Message: "API servers don't serve this version of " + kind}
+	return &Misnamed{Field: "apiVersion", Value: group + "/" + version, Right: right, Message: "API servers don't serve this version of " + kind}
 }
 
 // misplaced judges a kind that its group doesn't have: whether plan reads it in another group.
-func (f *facts) misplaced(apiVersion, kind string) *Fault {
+func (f *facts) misplaced(group, version, kind string) *Misnamed {
 	for _, other := range slices.Sorted(maps.Keys(f.kinds)) {
-		if slices.Contains(f.read(other), kind) {
-			return &Fault{
-				Field: "apiVersion", Value: apiVersion, Right: other + "/" + f.versions[groupKind{group: other, kind: kind}][0],
-				Message: "API servers don't serve " + kind + " in this group",
+		kinds := f.read(other)
+		if i := slices.IndexFunc(kinds, func(read string) bool { return strings.EqualFold(read, kind) }); i >= 0 && other != group {
+			return &Misnamed{
+				Field: "apiVersion", Value: group + "/" + version, Right: other + "/" + f.versions[groupKind{group: other, kind: kinds[i]}][0],
+				Message: "API servers don't serve " + kinds[i] + " in this group",
 			}
 		}
 	}
@@ -103,7 +104,7 @@ func formerGroups() map[string]string {
 
 // misnamed judges a kind of a group that nobody knows: whether the group is that of a kind that
 // plan reads, misspelt, cut short, or left out.
-func (f *facts) misnamed(group, apiVersion, kind string) *Fault {
+func (f *facts) misnamed(group, apiVersion, kind string) *Misnamed {
 	for _, other := range slices.Sorted(maps.Keys(f.kinds)) {
 		i := slices.IndexFunc(f.read(other), func(read string) bool { return strings.EqualFold(read, kind) || strings.EqualFold("X"+read, kind) })
 		if i < 0 || !meansGroup(group, apiVersion, other) {
@@ -111,12 +112,12 @@ func (f *facts) misnamed(group, apiVersion, kind string) *Fault {
 		}
 		right := f.read(other)[i]
 		if len(right) < len(kind) {
-			return &Fault{
+			return &Misnamed{
 				Field: "kind", Value: kind, Right: right, Elsewhere: true,
 				Message: "certshim doesn't read this kind, only " + right + " of group " + other,
 			}
 		}
-		return &Fault{
+		return &Misnamed{
 			Field: "apiVersion", Value: apiVersion, Right: other + "/" + f.versions[groupKind{group: other, kind: right}][0],
 			Message: "API servers don't serve " + right + " in this version",
 		}
