@@ -111,7 +111,7 @@ func TestDecideAnnotations(t *testing.T) {
 				"refuse b: no valid entry asks for it",
 				`error BadConfig cert-manager.io/duration: not a duration as Go writes them (value "90d"); allowed: a Go duration of at least 1h; the largest unit is h; did you mean "2160h"?`,
 				`error BadConfig cert-manager.io/usages: unknown value (value "x"); allowed: separated by commas, from: signing, digital signature, content commitment, key encipherment, key agreement, data encipherment, cert sign, crl sign, encipher only, decipher only, any, server auth, client auth, code signing, email protection, s/mime, ipsec end system, ipsec tunnel, ipsec user, timestamping, ocsp signing, microsoft sgc, netscape sgc`,
-				`error BadConfig spec.tls[1].hosts[0]: the host has a character that a DNS name can't have; an international name is written as xn--… (value "*"); allowed: an IP address, or a DNS name that may begin with *.`,
+				`error BadConfig spec.tls[1].hosts[0]: the host has a character that a DNS name can't have: * stands in place of the whole first label alone (value "*"); allowed: an IP address, or a DNS name that may begin with *.`,
 			},
 			issuer: resolver.Ref{Group: "cert-manager.io", Kind: "Issuer", Name: "ca"}, from: resolver.FromAnnotation,
 		},
@@ -190,7 +190,7 @@ func TestDecideExisting(t *testing.T) {
 			certificate: func(web inventory.Key) map[string]any { return foreign("web-tls", "web-tls", ownedBy(web)) },
 			want: []string{
 				"keep web-tls: it is still named, but no valid entry asks for it",
-				`error BadConfig spec.tls[0].hosts[0]: the host has a character that a DNS name can't have; an international name is written as xn--… (value "*"); allowed: an IP address, or a DNS name that may begin with *.`,
+				`error BadConfig spec.tls[0].hosts[0]: the host has a character that a DNS name can't have: * stands in place of the whole first label alone (value "*"); allowed: an IP address, or a DNS name that may begin with *.`,
 			},
 		},
 		"its Secret was edited by hand: the name is still named": {

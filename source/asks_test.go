@@ -156,15 +156,15 @@ tls:
 			spec: `tls: [{hosts: ["https://Shop.example.com/", "shop.example.com:8443", "shop.example.com."], secretName: web-tls}]`,
 			want: []string{"web-tls:  !tls[0]"}, entries: 1,
 			problems: []string{
-				`e spec.tls[0].hosts[0]: the host has a character that a DNS name can't have; an international name is written as xn--… (value "https://Shop.example.com/"); allowed: an IP address, or a DNS name that may begin with *.; did you mean "shop.example.com"?`,
-				`e spec.tls[0].hosts[1]: the host has a character that a DNS name can't have; an international name is written as xn--… (value "shop.example.com:8443"); allowed: an IP address, or a DNS name that may begin with *.; did you mean "shop.example.com"?`,
+				`e spec.tls[0].hosts[0]: the host has a character that a DNS name can't have (value "https://Shop.example.com/"); allowed: an IP address, or a DNS name that may begin with *.; did you mean "shop.example.com"?`,
+				`e spec.tls[0].hosts[1]: the host has a character that a DNS name can't have (value "shop.example.com:8443"); allowed: an IP address, or a DNS name that may begin with *.; did you mean "shop.example.com"?`,
 				`e spec.tls[0].hosts[2]: the host has an empty label (value "shop.example.com."); allowed: an IP address, or a DNS name that may begin with *.; did you mean "shop.example.com"?`,
 			},
 		},
 		"a bad Secret name and a bad host are both reported": {
 			spec: `tls: [{hosts: ["a_b.example.com", c.example.com], secretName: A_B}]`, named: []string{"A_B"}, entries: 1,
 			problems: []string{
-				`e spec.tls[0].hosts[0]: the host has a character that a DNS name can't have; an international name is written as xn--… (value "a_b.example.com"); allowed: an IP address, or a DNS name that may begin with *.`,
+				`e spec.tls[0].hosts[0]: the host has a character that a DNS name can't have (value "a_b.example.com"); allowed: an IP address, or a DNS name that may begin with *.`,
 				`e spec.tls[0].secretName: it isn't the name of a Secret (value "A_B"); allowed: lower-case letters, digits, '-' and '.', at most 253`,
 			},
 		},
@@ -212,12 +212,12 @@ tls:
 		"a bad host costs itself, and marks the entry": {
 			spec: `tls: [{hosts: [a.example.com, "b c", d.example.com], secretName: web-tls}]`,
 			want: []string{"web-tls: a.example.com d.example.com !tls[0]"}, entries: 1,
-			problems: []string{`e spec.tls[0].hosts[1]: the host has a character that a DNS name can't have; an international name is written as xn--… (value "b c"); allowed: an IP address, or a DNS name that may begin with *.`},
+			problems: []string{`e spec.tls[0].hosts[1]: the host has a character that a DNS name can't have (value "b c"); allowed: an IP address, or a DNS name that may begin with *.`},
 		},
 		"one entry of a Secret is broken, the other is valid": {
 			spec: `tls: [{hosts: [a.example.com], secretName: web-tls}, {hosts: ["*"], secretName: web-tls}]`,
 			want: []string{"web-tls: a.example.com <tls[0] !tls[1]"}, entries: 2,
-			problems: []string{`e spec.tls[1].hosts[0]: the host has a character that a DNS name can't have; an international name is written as xn--… (value "*"); allowed: an IP address, or a DNS name that may begin with *.`},
+			problems: []string{`e spec.tls[1].hosts[0]: the host has a character that a DNS name can't have: * stands in place of the whole first label alone (value "*"); allowed: an IP address, or a DNS name that may begin with *.`},
 		},
 		"a Secret that is left out stays named": {
 			spec:    `tls: [{hosts: [a.example.com], secretName: web-tls}, {secretName: bare-tls}]`,
