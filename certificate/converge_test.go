@@ -119,6 +119,8 @@ type world struct {
 	random *rand.Rand
 	in     certificate.Input
 	log    []string
+	// short counts the reports that are made the short way.
+	short int
 }
 
 func (w *world) failf(format string, args ...any) {

@@ -4,6 +4,8 @@ package certificate
 type seenEntry struct {
 	holder
 	fields []byte
+	// isFieldsV1 is set if it says that its fields are in that form, which is the only one.
+	isFieldsV1 bool
 }
 
 // entry reads an entry of managedFields. One without members tells that there are none.
@@ -12,8 +14,12 @@ func (o *observation) entry() {
 	empty := true
 	for name := range o.members() {
 		empty = false
-		if string(name) == "fieldsV1" {
+		switch string(name) {
+		case "fieldsV1":
 			e.fields = o.value()
+			continue
+		case "fieldsType":
+			e.isFieldsV1 = string(o.text()) == "FieldsV1"
 			continue
 		}
 		into := e.field(name)
@@ -54,9 +60,27 @@ func (o *observation) ownership() {
 	for _, e := range o.entries {
 		o.out.Flags |= e.flags(own)
 	}
-	if o.out.Flags.Has(Applied | OthersHold) {
+	switch {
+	case o.out.Flags.Has(Applied | OthersHold):
 		o.out.Others = o.others()
+	case own != nil && (len(o.leaves) != int(o.out.Have.Leaves) || o.hasOddEntries()):
+		o.out.Flags |= MoreThere
 	}
+}
+
+// hasOddEntries says whether an entry isn't as the API server writes it, or a second one is ours.
+func (o *observation) hasOddEntries() bool {
+	ours := 0
+	for _, e := range o.entries {
+		if e.ours() {
+			ours++
+		}
+		isOdd := e.operation != byApply && e.operation != byUpdate || e.version == "" || !e.isFieldsV1
+		if isOdd || !e.mainResource() && holdsOurKind(e.fields) {
+			return true
+		}
+	}
+	return ours != 1
 }
 
 // ownerByTie takes the source that the tie names for the owner. The tie has to be ours: what

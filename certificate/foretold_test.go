@@ -23,7 +23,7 @@ import (
 // API server makes of it.
 func TestReportsForetellDecisions(t *testing.T) {
 	const worlds, steps = 20, 20
-	seen := map[ownership.Verdict]int{}
+	seen, short := map[ownership.Verdict]int{}, 0
 	for seed := range uint64(worlds) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			w := &world{server: newServer(), T: t, random: rand.New(rand.NewPCG(seed, 2))}
@@ -36,7 +36,11 @@ func TestReportsForetellDecisions(t *testing.T) {
 				w.disturb()
 				w.foretellsApply()
 			}
+			short += w.short
 		})
+	}
+	if short == 0 {
+		t.Error("no report was ever made the short way")
 	}
 	for _, v := range []ownership.Verdict{ownership.Untracked, ownership.Yielded, ownership.Drifted, ownership.Unowned, ownership.Shared, ownership.Foreign, ownership.Ours} {
 		if seen[v] == 0 {
@@ -108,11 +112,24 @@ func (w *world) reported(d certificate.Decision, live map[string]any, seen map[o
 	if writes := d.Action == certificate.Apply; tracked && writes != acts {
 		w.failf("the decision is %s, %s, and the report has %v", d.Action, d.Reason, report.Fields)
 	}
+	w.reportedShort(d, live, report)
 	next, err := ownership.Next(live, d.Asked, d.Choice)
 	if err != nil || len(next.Conflicts) > 0 {
 		w.failf("what comes next isn't foreseen: %v, %v", err, next.Conflicts)
 	}
 	return next
+}
+
+// reportedShort compares the report that is made the short way, where it is, with the other.
+func (w *world) reportedShort(d certificate.Decision, live map[string]any, want ownership.Report) {
+	w.Helper()
+	if _, settled := ownership.Settled(certificate.Observe(live), certificate.Want(d.Asked)); !settled {
+		return
+	}
+	w.short++
+	if got, ok := ownership.OfSettled(live); !ok || !reflect.DeepEqual(got, want) {
+		w.failf("the short way reports (%t)\n%+v\nand the long one\n%+v", ok, got, want)
+	}
 }
 
 // becomes fails unless the Certificate is as it was foreseen.

@@ -62,21 +62,23 @@ func TestFlags(t *testing.T) {
 		applied = certificate.Applied
 		shims   = certificate.ShimEntries | certificate.OthersHold
 		others  = certificate.OthersHold
+		more    = certificate.MoreThere
 	)
 	tests := map[string]struct {
 		entries []string
 		want    certificate.Flags
 	}{
-		"no entries":                {nil, certificate.Untracked},
-		"ours":                      {[]string{up}, applied},
-		"our status":                {[]string{"certshim Apply/status 10:00 status>x"}, 0},
-		"our update":                {[]string{"certshim Update 10:00 spec>duration"}, shims},
-		"a shim's update":           {[]string{shim + " Update 10:00 spec>duration"}, shims},
-		"a shim's apply":            {[]string{shim + " Apply 10:00 metadata>labels>a"}, shims},
-		"the other shims'":          {[]string{"cert-manager-gateway-shim Update 10:00 metadata>annotations>a"}, shims},
-		"and the third":             {[]string{"cert-manager-listenerset Update 10:00 metadata>ownerReferences>{u}"}, shims},
-		"a shim's of a subresource": {[]string{up, shim + " Update/status 11:00 spec>duration"}, applied},
-		"before-first-apply":        {[]string{"before-first-apply Update 10:00 spec>duration"}, shims},
+		"no entries":                  {nil, certificate.Untracked},
+		"ours":                        {[]string{up}, applied},
+		"our status":                  {[]string{"certshim Apply/status 10:00 status>x"}, 0},
+		"our update":                  {[]string{"certshim Update 10:00 spec>duration"}, shims},
+		"a shim's update":             {[]string{shim + " Update 10:00 spec>duration"}, shims},
+		"a shim's apply":              {[]string{shim + " Apply 10:00 metadata>labels>a"}, shims},
+		"the other shims'":            {[]string{"cert-manager-gateway-shim Update 10:00 metadata>annotations>a"}, shims},
+		"and the third":               {[]string{"cert-manager-listenerset Update 10:00 metadata>ownerReferences>{u}"}, shims},
+		"a shim's of a subresource":   {[]string{up, shim + " Update/status 11:00 spec>duration"}, applied | more},
+		"what nobody is recorded for": {[]string{"certshim Apply 10:00 spec>secretName"}, applied | more},
+		"before-first-apply":          {[]string{"before-first-apply Update 10:00 spec>duration"}, shims},
 		"a manager that calls itself so and applies": {[]string{"before-first-apply Apply 10:00 spec>duration"}, others},
 		"somebody's spec":                           {[]string{up, "helm Apply 10:00 spec>isCA"}, applied | others},
 		"somebody's labels":                         {[]string{up, "helm Apply 10:00 metadata>labels>a"}, applied | others},
@@ -96,7 +98,7 @@ func TestFlags(t *testing.T) {
 		"a shim's empty map where ours has its own": {[]string{ownOf(in, "10:00", "spec>keystores>."), shim + " Update 09:00 spec>keystores"}, applied | others},
 		"a shim's map without a time":               {[]string{up, shim + " Update - spec>isCA"}, applied | others},
 		"a version that is no longer served":        {[]string{up, "x Update@v1alpha2 10:00 metadata>finalizers>=x/y"}, applied | certificate.UnservedEntries},
-		"our own of such a version":                 {[]string{"certshim Apply@v1alpha2 10:00 spec>secretName"}, applied | certificate.UnservedEntries},
+		"our own of such a version":                 {[]string{"certshim Apply@v1alpha2 10:00 spec>secretName"}, applied | more | certificate.UnservedEntries},
 		"a status of such a version":                {[]string{"x Update/status@v1alpha2 10:00 status>a"}, certificate.UnservedEntries},
 	}
 	for name, tt := range tests {

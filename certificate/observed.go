@@ -70,6 +70,10 @@ const (
 	// Tied is set if there is no controller owner reference and our Apply entry holds a tie of this
 	// Certificate to a source with a uid: the source is the owner, but the Certificate outlives it.
 	Tied
+	// MoreThere is set, where OthersHold isn't, if there is a field of labels, annotations,
+	// ownerReferences, finalizers or spec that our Apply entry doesn't hold, or an entry of
+	// managedFields that isn't as the API server writes it.
+	MoreThere
 )
 
 // ofThisProcess are the flags that only this process knows of.

@@ -17,8 +17,8 @@ import (
 // and counted in [Report.Unread].
 func Of(in Input) Report {
 	r := reporter{in: in, entries: certificate.Entries(in.Live)}
-	r.out = Report{Ours: in.Asked != nil, Heal: heal(in.Live, r.entries), Unread: unread(in.Live)}
-	r.identify()
+	r.out = identified(in.Live)
+	r.out.Ours, r.out.Heal, r.out.Unread = in.Asked != nil, heal(in.Live, r.entries), unread(in.Live)
 	for _, e := range r.entries {
 		r.holders = append(r.holders, holderOf(e))
 		r.out.Entries = append(r.out.Entries, Entry{Holder: r.holders[len(r.holders)-1]})
@@ -51,15 +51,17 @@ type found struct {
 	holders []int
 }
 
-func (r *reporter) identify() {
-	metadata, _ := r.in.Live["metadata"].(map[string]any)
-	r.out.Namespace, r.out.Name, r.out.UID = text(metadata, "namespace"), text(metadata, "name"), text(metadata, "uid")
+// identified is the report of which Certificate it is.
+func identified(live map[string]any) Report {
+	metadata, _ := live["metadata"].(map[string]any)
+	out := Report{Namespace: text(metadata, "namespace"), Name: text(metadata, "name"), UID: text(metadata, "uid")}
 	switch generation := metadata["generation"].(type) {
 	case int64:
-		r.out.Generation = generation
+		out.Generation = generation
 	case float64:
-		r.out.Generation = int64(generation)
+		out.Generation = int64(generation)
 	}
+	return out
 }
 
 func holderOf(e certificate.Entry) Holder {

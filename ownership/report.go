@@ -183,12 +183,3 @@ var words = map[Verdict]string{
 	Foreign:   "set by others, and not asked for",
 	Ours:      "held by certshim alone",
 }
-
-// Settled reports whether all fields that a Certificate of ours has of the main resource are ours,
-// as they are asked for, without a look at each: what is cached of it suffices. fields is how many
-// there are. It is the common case, which is why an audit asks this first.
-func Settled(seen certificate.Observed, want certificate.Digest) (fields int, settled bool) {
-	const others = certificate.ShimEntries | certificate.OthersHold | certificate.UnservedEntries | certificate.Untracked
-	settled = seen.Flags.Has(certificate.Applied) && seen.Flags&others == 0 && seen.Have == want
-	return int(want.Leaves), settled
-}

@@ -300,14 +300,30 @@ func TestSettledKnowsTheCommonCase(t *testing.T) {
 		"a shim's":           {live(t, nil, "cert-manager-ingress-shim Update "+fields), false},
 		"another value":      {live(t, func(_, spec map[string]any) { spec["duration"] = "2h" }, ours), false},
 		"an old version":     {live(t, nil, ours, "x Update/status@v1alpha2 status>revision"), false},
+		"a label that nobody is recorded for": {live(t, func(metadata, _ map[string]any) {
+			metadata["labels"].(map[string]any)["stray"] = "x"
+		}, ours), false},
+		"a finalizer":                                 {live(t, func(metadata, _ map[string]any) { metadata["finalizers"] = []any{"a/b"} }, ours, "x Update metadata>finalizers"), false},
+		"a spec by a subresource":                     {live(t, nil, ours, "x Update/status spec>duration"), false},
+		"two entries of ours":                         {live(t, nil, ours, ours), false},
+		"an operation that is none":                   {live(t, nil, ours, "x Delete/status status>revision"), false},
+		"an entry without a version":                  {live(t, nil, ours, "x Update/status@ status>revision"), false},
+		"others hold what isn't of the main resource": {live(t, nil, ours, "x Update status>revision", "y Update metadata>name"), true},
+		"conditions":                                  {live(t, nil, ours, `x Update/status status>conditions>. status>conditions>k:{"type":"Ready"}>. status>conditions>k:{"type":"Ready"}>f:message`), true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			fields, settled := ownership.Settled(certificate.Observe(row.live), certificate.Want(object(t, asked)))
 			if settled != row.want || fields != 7 {
 				t.Errorf("got %t, %d fields", settled, fields)
 			}
-			if all := ownership.Of(ownership.Input{Live: row.live, Asked: object(t, asked)}).Counts()[ownership.Ours]; settled && all != fields {
+			long := ownership.Of(ownership.Input{Live: row.live, Asked: object(t, asked)})
+			if all := long.Counts()[ownership.Ours]; settled && all != fields {
 				t.Errorf("%d fields are ours of %d", all, fields)
+			}
+			if short, ok := ownership.OfSettled(row.live); settled && ok {
+				if diff := cmp.Diff(long, short); diff != "" {
+					t.Errorf("the short way and the long one differ: -long +short\n%s", diff)
+				}
 			}
 		})
 	}

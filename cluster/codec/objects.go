@@ -33,7 +33,7 @@ func (o objects) Decode(data []byte, defaults *schema.GroupVersionKind, into run
 			return object, nil, nil
 		}
 	}
-	content, err := read(data, o.selected)
+	content, err := o.content(data, into)
 	if err != nil {
 		return nil, nil, fmt.Errorf("an object of the API server can't be read: %w", err)
 	}
@@ -51,6 +51,14 @@ func (o objects) Decode(data []byte, defaults *schema.GroupVersionKind, into run
 		complete(list, gvk)
 	}
 	return target, &gvk, nil
+}
+
+// content is that of an object, or of a list whose items the reader, if there is one, makes.
+func (o objects) content(data []byte, into runtime.Object) (map[string]any, error) {
+	if _, isList := into.(*unstructured.UnstructuredList); isList && o.reader != nil {
+		return o.readList(data)
+	}
+	return read(data, o.selected)
 }
 
 func kindOf(content map[string]any) schema.GroupVersionKind {

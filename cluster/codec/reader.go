@@ -1,9 +1,11 @@
 package codec
 
 import (
+	"bytes"
+
+	"github.com/go-json-experiment/json/jsontext"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
 )
 
 // Reader makes of the JSON of an object what is kept of it, which has the object's name. It
@@ -20,9 +22,51 @@ func Read(object *unstructured.Unstructured) (any, bool) {
 // keptKey is no name that a field can have.
 const keptKey = "."
 
+// readList gives a list, with what the reader makes of its items.
+func (o objects) readList(data []byte) (map[string]any, error) {
+	r := reader{tokens(bytes.NewBuffer(data))}
+	if r.PeekKind() != jsontext.KindBeginObject {
+		return read(data, o.selected)
+	}
+	content := map[string]any{}
+	err := r.members(func(name string) (err error) {
+		if name == "items" && r.PeekKind() == jsontext.KindBeginArray {
+			content[name], err = o.items(r)
+			return err
+		}
+		content[name], err = r.value(nil)
+		return err
+	})
+	return content, err
+}
+
+func (o objects) items(r reader) ([]any, error) {
+	items := []any{}
+	if _, err := r.ReadToken(); err != nil {
+		return nil, err
+	}
+	for r.PeekKind() != jsontext.KindEndArray {
+		item, err := r.ReadValue()
+		if err != nil {
+			return nil, err
+		}
+		if kept := o.read(item); kept != nil {
+			items = append(items, kept.Object)
+			continue
+		}
+		content, err := read(item, o.selected)
+		if err != nil {
+			return nil, err
+		}
+		items = append(items, content)
+	}
+	_, err := r.ReadToken()
+	return items, err
+}
+
 // read gives the object that stands for what the reader made of it, nil for what has no name:
 // a bookmark, the API server's Status.
-func (o objects) read(data []byte) runtime.Object {
+func (o objects) read(data []byte) *unstructured.Unstructured {
 	kept, err := o.reader(data)
 	if err != nil {
 		return nil

@@ -75,3 +75,29 @@ func TestWhatAReaderDoesNotKeepIsDecoded(t *testing.T) {
 		t.Errorf("an object that is asked for is decoded: %v, %v", into.Object, err)
 	}
 }
+
+// Of a list, the reader makes the items that it can read; the others are decoded as without it.
+func TestAReaderReadsTheItemsOfAList(t *testing.T) {
+	const list = `{"kind":"AList","apiVersion":"a/v1","metadata":{"continue":"more"},"items":[
+		{"kind":"A","apiVersion":"a/v1","metadata":{"name":"one","namespace":"shop","resourceVersion":"7"},"spec":{"x":1}},
+		{"metadata":{"name":"odd"},"spec":{"x":1},"status":{"y":2}}]}`
+	var got unstructured.UnstructuredList
+	if _, _, err := reading(t).Decode([]byte(list), nil, &got); err != nil {
+		t.Fatal(err)
+	}
+	if len(got.Items) != 2 || got.GetContinue() != "more" {
+		t.Fatalf("%d items, continue %q", len(got.Items), got.GetContinue())
+	}
+	one, odd := &got.Items[0], &got.Items[1]
+	if _, isRead := Read(one); !isRead || one.GetName() != "one" || one.GetNamespace() != "shop" || one.GetResourceVersion() != "7" {
+		t.Errorf("%t, %v", isRead, one.Object)
+	}
+	if _, isRead := Read(odd); isRead || odd.GetKind() != "A" || odd.Object["spec"] == nil || odd.Object["status"] != nil {
+		t.Errorf("%t, %v", isRead, odd.Object)
+	}
+	for _, broken := range []string{`{"items":[{]}`, `{"items":[{"metadata":{"name":"odd"},"spec":nul}]}`, `[]`, `{"items":[]`} {
+		if _, _, err := reading(t).Decode([]byte(broken), nil, &unstructured.UnstructuredList{}); err == nil {
+			t.Errorf("%s is no error", broken)
+		}
+	}
+}

@@ -109,11 +109,10 @@ func (o *auditOptions) complete(cmd *cobra.Command, args []string) error {
 
 func (o *auditOptions) run(ctx context.Context) error {
 	o.plan.lenient = true
-	known, err := o.plan.read(ctx)
+	a, err := readAudit(ctx, o)
 	if err != nil {
 		return err
 	}
-	a := newAuditing(o, known)
 	out := bufio.NewWriter(o.plan.streams.Out)
 	w := o.writer(out, a)
 	for one, err := range a.certificates(ctx) {

@@ -26,9 +26,18 @@ type auditing struct {
 	tally auditTally
 	// set is what findings are looked for in.
 	set ownership.Set
-	// settled are the Certificates all of whose fields are certshim's, with their number, where that
-	// is all that is shown of them.
-	settled map[types.NamespacedName]int
+	// settled are the Certificates all of whose fields are certshim's, as they were when their
+	// sources were decided about.
+	settled map[types.NamespacedName]settledCertificate
+}
+
+// settledCertificate is a Certificate all of whose fields are certshim's.
+type settledCertificate struct {
+	seen ownership.Certificate
+	// version is the resourceVersion by which that was found.
+	version string
+	fields  int
+	source  *problem.Object
 }
 
 // audited is one Certificate, and whose its fields are.
@@ -42,8 +51,29 @@ type audited struct {
 	Settled int
 }
 
+// readAudit reads what is to be audited, and decides about each source that is asked for.
+func readAudit(ctx context.Context, o *auditOptions) (*auditing, error) {
+	var a *auditing
+	o.plan.surveyed = func(known *planInventory) surveyor {
+		a = newAuditing(o, known)
+		return a.noteSource
+	}
+	known, err := o.plan.read(ctx)
+	if err != nil || a != nil {
+		return a, err
+	}
+	// Documents are not surveyed.
+	note := o.plan.surveyed(known)
+	for _, key := range known.Keys() {
+		look := known.Look(key)
+		note(look, decide(look))
+		look.Close()
+	}
+	return a, nil
+}
+
 func newAuditing(o *auditOptions, known *planInventory) *auditing {
-	a := &auditing{o: o, known: known, tally: newAuditTally(), settled: map[types.NamespacedName]int{}}
+	a := &auditing{o: o, known: known, tally: newAuditTally(), settled: map[types.NamespacedName]settledCertificate{}}
 	a.set.Complete = func(group, kind, _ string) bool { return a.isWhole(resolver.GroupKind{Group: group, Kind: kind}) }
 	a.set.CertificatesComplete = func(string) bool { return a.isWhole(inventory.CertificateKind()) }
 	return a
@@ -58,16 +88,15 @@ func (a *auditing) isWhole(kind resolver.GroupKind) bool {
 // another as they are read, and notes what findings are looked for in.
 func (a *auditing) certificates(ctx context.Context) iter.Seq2[audited, error] {
 	return func(yield func(audited, error) bool) {
-		for _, key := range a.known.sorted() {
-			a.noteSource(key)
-		}
-		for _, one := range a.settledOnes() {
-			if !yield(one, nil) {
+		if !a.o.showsAll() {
+			for _, name := range a.settledNames() {
+				if !yield(a.withoutFields(a.settled[name]), nil) {
+					return
+				}
+			}
+			if len(a.settled) == a.known.CountCertificates() {
 				return
 			}
-		}
-		if len(a.settled) == a.known.CountCertificates() {
-			return
 		}
 		for live, err := range a.known.whole(ctx) {
 			if err != nil {
@@ -82,13 +111,10 @@ func (a *auditing) certificates(ctx context.Context) iter.Seq2[audited, error] {
 }
 
 // noteSource notes for which Secrets a source asks.
-func (a *auditing) noteSource(key inventory.Key) {
-	if !a.o.plan.wants(key, a.known) {
+func (a *auditing) noteSource(look *inventory.Look, outcome certshim.Outcome) {
+	if !a.o.plan.wants(look.Key(), a.known) {
 		return
 	}
-	look := a.known.Look(key)
-	defer look.Close()
-	outcome := decide(look)
 	object, _ := look.Object()
 	s := ownership.Source{Ref: object.Ref}
 	for _, c := range outcome.Certificates {
@@ -104,48 +130,60 @@ func (a *auditing) noteSource(key inventory.Key) {
 	a.set.Sources = append(a.set.Sources, s)
 }
 
-// noteSettled notes a Certificate of which nothing but its number of fields is shown. What findings
-// read of it is as its source asks.
+// noteSettled notes a Certificate all of whose fields are certshim's. What findings read of it is
+// as its source asks.
 func (a *auditing) noteSettled(look *inventory.Look, object *source.Object, c certificate.Decision) {
-	if a.o.showsAll() {
-		return
-	}
 	seen, there := look.Certificate(c.Namespace, c.Name)
 	fields, settled := ownership.Settled(seen, c.Want)
 	if there != certshim.Present || !settled || !certificate.Owns(object, seen.Owner) {
 		return
 	}
-	a.settled[types.NamespacedName{Namespace: c.Namespace, Name: c.Name}] = fields
-	a.set.Certificates = append(a.set.Certificates, ownership.Certificate{
-		Namespace: seen.Namespace, Name: seen.Name, UID: seen.UID, Secret: seen.Secret, Applied: true,
-		Owner:   ownership.OwnerReference{APIVersion: object.APIVersion(), Kind: object.Kind, Name: object.Name, UID: seen.Owner.UID},
-		Origins: []string{seen.Owner.UID}, IssuerName: seen.Issuer.Name, IssuerKind: seen.Issuer.Kind, IssuerGroup: seen.Issuer.Group,
-	})
+	about := object.Object()
+	a.settled[types.NamespacedName{Namespace: seen.Namespace, Name: seen.Name}] = settledCertificate{
+		seen: ownership.Certificate{
+			Namespace: seen.Namespace, Name: seen.Name, UID: seen.UID, Secret: seen.Secret, Applied: true,
+			Owner:   ownership.OwnerReference{APIVersion: object.APIVersion(), Kind: object.Kind, Name: object.Name, UID: seen.Owner.UID},
+			Origins: []string{seen.Owner.UID}, IssuerName: seen.Issuer.Name, IssuerKind: seen.Issuer.Kind, IssuerGroup: seen.Issuer.Group,
+			Deleting: seen.Flags.Has(certificate.Deleting),
+		},
+		version: seen.ResourceVersion, fields: fields, source: &about,
+	}
 }
 
-// settledOnes are the Certificates that need not be read again, by namespace and name.
-func (a *auditing) settledOnes() []audited {
-	var all []audited
-	for _, seen := range a.set.Certificates {
-		report := ownership.Report{Namespace: seen.Namespace, Name: seen.Name, UID: seen.UID, Ours: true}
-		all = append(all, audited{Report: report, Secret: seen.Secret, Settled: a.settled[nameOfCertificate(seen)]})
-	}
-	slices.SortFunc(all, func(x, y audited) int {
+// settledNames are those of the Certificates that need not be read again, by namespace and name.
+func (a *auditing) settledNames() []types.NamespacedName {
+	return slices.SortedFunc(maps.Keys(a.settled), func(x, y types.NamespacedName) int {
 		return cmp.Or(cmp.Compare(x.Namespace, y.Namespace), cmp.Compare(x.Name, y.Name))
 	})
-	return all
 }
 
-func nameOfCertificate(c ownership.Certificate) types.NamespacedName {
-	return types.NamespacedName{Namespace: c.Namespace, Name: c.Name}
+// withoutFields is a settled Certificate of which nothing but the number of fields is shown.
+func (a *auditing) withoutFields(c settledCertificate) audited {
+	a.set.Certificates = append(a.set.Certificates, c.seen)
+	report := ownership.Report{Namespace: c.seen.Namespace, Name: c.seen.Name, UID: c.seen.UID, Ours: true}
+	return audited{Report: report, Secret: c.seen.Secret, Source: c.source, Settled: c.fields}
 }
 
 // audit reports on a live Certificate, if it is asked for.
-func (a *auditing) audit(live map[string]any) (audited, bool) {
-	observed := certificate.Observe(live)
-	if _, done := a.settled[types.NamespacedName{Namespace: observed.Namespace, Name: observed.Name}]; done {
+func (a *auditing) audit(live map[string]any) (one audited, isAsked bool) {
+	metadata, _ := live["metadata"].(map[string]any)
+	text := func(name string) string { value, _ := metadata[name].(string); return value }
+	c, settled := a.settled[types.NamespacedName{Namespace: text("namespace"), Name: text("name")}]
+	if settled && !a.o.showsAll() {
 		return audited{}, false
 	}
+	if settled && c.version == text("resourceVersion") {
+		if report, ok := ownership.OfSettled(live); ok {
+			a.set.Certificates = append(a.set.Certificates, c.seen)
+			return audited{Report: report, Secret: c.seen.Secret, Source: c.source}, true
+		}
+	}
+	return a.auditAtLength(live)
+}
+
+// auditAtLength decides about a Certificate by all that it is.
+func (a *auditing) auditAtLength(live map[string]any) (one audited, isAsked bool) {
+	observed := certificate.Observe(live)
 	observed.Live = live
 	key := inventory.NewKey(source.GroupKind{Group: observed.Owner.Group, Kind: observed.Owner.Kind}, observed.Namespace, observed.Owner.Name)
 	in, one := ownership.Input{Live: live}, audited{Secret: observed.Secret}

@@ -42,7 +42,12 @@ type reading struct {
 	read map[resolver.GroupKind]bool
 	// lenient goes on where a kind may not be listed; it can't be known then.
 	lenient bool
+	// surveyed is as in [planOptions].
+	surveyed func(*planInventory) surveyor
 }
+
+// surveyor sees the decision about a source that is looked at.
+type surveyor func(*inventory.Look, certshim.Outcome)
 
 // newReading asks the cluster what it serves. The namespace is the one whose sources are asked
 // for, or empty for all.
@@ -186,11 +191,17 @@ func (r *reading) readNeeds(ctx context.Context) error {
 
 // survey gives what decisions ask for.
 func (r *reading) survey() inventory.Needs {
+	see := func(*inventory.Look, certshim.Outcome) {}
+	if r.surveyed != nil {
+		see = r.surveyed(r.planInventory)
+	}
 	for _, key := range r.Keys() {
 		look := r.Look(key)
-		look.Keep(decide(look), func(object *source.Object, secret string) certificate.Claim {
+		outcome := decide(look)
+		look.Keep(outcome, func(object *source.Object, secret string) certificate.Claim {
 			return certshim.Claim(look.Policy(), object, look, secret)
 		})
+		see(look, outcome)
 		look.Close()
 	}
 	return r.Needs()
@@ -235,15 +246,13 @@ func (r *reading) isUndeclared(kind resolver.GroupKind) bool {
 // an error, that they can't be. Of an object that can't be read no more is known than that.
 func (r *reading) list(ctx context.Context, resource schema.GroupVersionResource, kind resolver.GroupKind, namespaces []string, intake inventory.Intake) error {
 	r.read[kind] = true
-	listed := cluster.Resource{GVR: resource, Paths: intake.Paths}
+	listed := cluster.Resource{GVR: resource, Paths: intake.Paths, Reader: intake.Read}
 	for _, namespace := range namespaces {
 		err := cluster.List(ctx, r.connection, listed, namespace, func(item any) error {
-			object, isObject := item.(*unstructured.Unstructured)
-			if !isObject {
-				return fmt.Errorf("%T is no object", item)
+			if object, isWhole := item.(*unstructured.Unstructured); isWhole {
+				item, _ = intake.Pack(object)
 			}
-			packed, _ := intake.Pack(object)
-			intake.Put(packed)
+			intake.Put(item)
 			return nil
 		})
 		if err != nil {

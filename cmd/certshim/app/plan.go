@@ -42,6 +42,9 @@ type planOptions struct {
 	ignoreOther   bool
 	// lenient goes on where a kind of a cluster may not be listed.
 	lenient bool
+	// surveyed, if it is set, gives what sees each decision of a survey of a cluster. Where more is
+	// read because of them, another survey begins.
+	surveyed func(*planInventory) surveyor
 	// within is the one namespace of a cluster that is looked at, or empty.
 	within string
 }
@@ -213,7 +216,7 @@ func (o *planOptions) readCluster(ctx context.Context) (*planInventory, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.labels, r.lenient = o.labels, o.lenient
+	r.labels, r.lenient, r.surveyed = o.labels, o.lenient, o.surveyed
 	return r.planInventory, r.readAll(ctx)
 }
 
