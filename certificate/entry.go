@@ -44,6 +44,13 @@ func (e Entry) Keeps() bool {
 // fails.
 func (e Entry) Unserved() bool { return e.holder.unservedVersion() }
 
+// Rule is the number of the operator's rule, counted from 1, that decides about a field of an entry
+// if its value isn't the wanted one; 0 if none does.
+func (c Choice) Rule(e Entry, path fieldpath.Path) int {
+	_, rule := c.about(e.holder, path)
+	return rule
+}
+
 // IsShim reports whether a field manager is one of cert-manager's shims.
 func IsShim(manager string) bool { return isShim(manager) }
 

@@ -224,7 +224,26 @@ func (r *reporter) judged(f *found) Field {
 	out.Stays = out.Wanted != nil && slices.ContainsFunc(f.holders, func(i int) bool { return r.entries[i].Keeps() })
 	out.Fight = r.fight(out)
 	out.Verdict = r.verdict(f, out)
+	r.countRules(f, out)
 	return out
+}
+
+// countRules counts the field once for each rule that decides about it.
+func (r *reporter) countRules(f *found, out Field) {
+	if out.Wanted == nil {
+		return
+	}
+	var counted []int
+	for _, i := range f.holders {
+		rule := r.in.Choice.Rule(r.entries[i], f.path)
+		if rule == 0 || r.entries[i].Ours() || slices.Contains(counted, rule) {
+			continue
+		}
+		if counted = append(counted, rule); r.out.Rules == nil {
+			r.out.Rules = map[int]int{}
+		}
+		r.out.Rules[rule]++
+	}
 }
 
 func (r *reporter) should(path fieldpath.Path, f Field) Should {

@@ -51,6 +51,9 @@ type Report struct {
 	Heal []byte `json:"-"`
 	// Unread is how many entries of managedFields aren't as the API server writes them.
 	Unread int `json:"unread,omitempty"`
+	// Rules has, by the numbers of the operator's rules, how many fields each decides about: fields that
+	// are asked for and that somebody else holds, whether or not with another value.
+	Rules map[int]int `json:"-"`
 }
 
 // Counts are how many fields have each verdict, without those that have none.

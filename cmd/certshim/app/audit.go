@@ -22,6 +22,9 @@ const (
 	formatHTML = "html"
 )
 
+// rawName is the name of the flag.
+const rawName = "raw-managed-fields"
+
 func auditFormats() []string {
 	return []string{formatTable, formatWide, formatJSON, formatYAML, formatCSV, formatHTML, formatJUnit}
 }
@@ -32,6 +35,8 @@ type auditOptions struct {
 	format string
 	only   []string
 	failOn []string
+	// raw adds managedFields as they are.
+	raw bool
 
 	// completed:
 	filter    fieldFilter
@@ -70,6 +75,9 @@ name. -o html is one file for a browser, with a search over all fields. It decid
 			if err := o.complete(cmd, args); err != nil {
 				return err
 			}
+			if o.format == formatTable || o.format == formatWide || !isTerminal(streams.Out) {
+				o.plan.progress = newProgress(streams.ErrOut)
+			}
 			return o.run(cmd.Context())
 		},
 	}
@@ -83,6 +91,7 @@ func (o *auditOptions) bind(cmd *cobra.Command) {
 	flags.StringVarP(&o.format, "output", "o", formatTable, strings.Join(auditFormats(), ", "))
 	flags.StringSliceVar(&o.only, "only", nil, "show these fields alone: verdicts, classes of managers such as person, and manager:NAME")
 	flags.StringSliceVar(&o.failOn, "fail-on", nil, "verdicts and findings that give exit status 1, whatever --only shows")
+	flags.BoolVar(&o.raw, rawName, false, "with -o json or yaml, add each Certificate's managedFields as they are")
 	complete(cmd, "output", auditFormats()...)
 	complete(cmd, "only", slices.Concat(verdictNames(), classNames())...)
 	complete(cmd, "fail-on", slices.Concat(verdictNames(), findingNames())...)
@@ -99,6 +108,9 @@ func (o *auditOptions) complete(cmd *cobra.Command, args []string) error {
 	if o.filter, failed = parseOnly(o.only); failed != nil {
 		err = errors.Join(err, failed)
 	}
+	if o.raw && o.format != formatJSON && o.format != formatYAML {
+		err = errors.Join(err, fmt.Errorf("--%s has no place in -o %s, only in json and yaml", rawName, o.format))
+	}
 	for _, word := range o.failOn {
 		if !slices.Contains(failures(), word) {
 			err = errors.Join(err, unknownWord("--fail-on", word, failures()))
@@ -109,12 +121,13 @@ func (o *auditOptions) complete(cmd *cobra.Command, args []string) error {
 
 func (o *auditOptions) run(ctx context.Context) error {
 	o.plan.lenient = true
+	defer o.plan.progress.end()
 	a, err := readAudit(ctx, o)
 	if err != nil {
 		return err
 	}
 	out := bufio.NewWriter(o.plan.streams.Out)
-	w := o.writer(out, a)
+	w := o.writer(ctx, out, a)
 	for one, err := range a.certificates(ctx) {
 		if err == nil {
 			a.tally.add(one)
@@ -124,6 +137,7 @@ func (o *auditOptions) run(ctx context.Context) error {
 			return err
 		}
 	}
+	o.plan.progress.end()
 	findings := a.findings()
 	a.tally.addFindings(findings)
 	if err := errors.Join(w.close(a.tally.summary(), findings), out.Flush()); err != nil {
@@ -133,10 +147,10 @@ func (o *auditOptions) run(ctx context.Context) error {
 }
 
 // writer gives that of the format; those that programs read are never in colour.
-func (o *auditOptions) writer(out io.Writer, a *auditing) auditWriter {
+func (o *auditOptions) writer(ctx context.Context, out io.Writer, a *auditing) auditWriter {
 	switch o.format {
 	case formatHTML:
-		return a.newHTML(out)
+		return a.newHTML(ctx, out)
 	case formatJSON:
 		return newAuditJSON(out, o.filter)
 	case formatYAML:
@@ -170,6 +184,9 @@ func (o *auditOptions) tell(a *auditing) error {
 	errOut := o.plan.streams.ErrOut
 	for _, note := range a.known.notes {
 		printLine(errOut, note)
+	}
+	for _, line := range a.tally.idle() {
+		printLine(errOut, "warning: "+line)
 	}
 	unread := a.unread()
 	for _, line := range unread {

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"io"
 	"strings"
 	"time"
@@ -12,16 +13,17 @@ import (
 // auditHTML writes the report for people.
 type auditHTML struct {
 	w *report.Writer
-	// unread says what couldn't be read, once all was.
-	unread func() []string
+	a *auditing
+	// ctx is that of the run: the Events of the worst Certificates are read at its end.
+	ctx context.Context
 }
 
 // newHTML begins a report of what was asked for.
-func (a *auditing) newHTML(w io.Writer) *auditHTML {
+func (a *auditing) newHTML(ctx context.Context, w io.Writer) *auditHTML {
 	head := report.Head{
 		Subject: a.o.subject(), Scope: a.o.scope(), Program: "certshim " + readVersion().Version, At: time.Now(), Attention: attention(),
 	}
-	return &auditHTML{w: report.New(w, head), unread: a.unread}
+	return &auditHTML{w: report.New(w, head), a: a, ctx: ctx}
 }
 
 func (h *auditHTML) write(one audited) error {
@@ -33,7 +35,8 @@ func (h *auditHTML) write(one audited) error {
 }
 
 func (h *auditHTML) close(_ auditSummary, findings []ownership.Finding) error {
-	return h.w.Close(report.End{Findings: findings, Unread: h.unread()})
+	events, notes := h.a.events(h.ctx, h.w.Worst(mostWithEvents))
+	return h.w.Close(report.End{Findings: findings, Events: events, Unread: h.a.unread(), Notes: append(h.a.tally.idle(), notes...)})
 }
 
 // subject is what was audited, in words.

@@ -27,6 +27,8 @@ type auditedCertificate struct {
 	Source *auditedSource `json:"source,omitempty"`
 	// Heal is a JSON patch of managedFields; it is left out where none is needed.
 	Heal json.RawMessage `json:"heal,omitempty"`
+	// ManagedFields are there as they are, where that is asked for.
+	ManagedFields any `json:"managedFields,omitempty"`
 }
 
 type auditedSource struct {
@@ -37,7 +39,7 @@ type auditedSource struct {
 
 // reported is a Certificate with the fields that are shown; one without any isn't shown itself.
 func (f fieldFilter) reported(one audited) (c auditedCertificate, shown bool) {
-	c = auditedCertificate{Report: one.Report, Secret: one.Secret, Heal: one.Heal}
+	c = auditedCertificate{Report: one.Report, Secret: one.Secret, Heal: one.Heal, ManagedFields: one.Raw}
 	c.Fields = f.fields(one.Fields)
 	if one.Source != nil {
 		c.Source = &auditedSource{one.Source.Group, one.Source.Kind, one.Source.Name}

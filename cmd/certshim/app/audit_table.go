@@ -71,7 +71,7 @@ func (t *auditTable) paint(row []string, column int) colour {
 }
 
 func (t *auditTable) close(s auditSummary, findings []ownership.Finding) error {
-	tables := []*table{t.verdicts(s), t.managers(s), t.namespaces(s), t.fields, t.findings(findings)}
+	tables := []*table{t.verdicts(s), t.managers(s), t.namespaces(s), t.rules(s), t.fields, t.findings(findings)}
 	if _, err := fmt.Fprintf(t.w, "%s, %d of them owned by a source that asks for them\n", count(s.Certificates, "Certificate"), s.Ours); err != nil {
 		return fmt.Errorf("write the table: %w", err)
 	}
@@ -125,6 +125,17 @@ func (t *auditTable) namespaces(s auditSummary) *table {
 			break
 		}
 		rows.row(n.Namespace, fmt.Sprint(n.Certificates), fmt.Sprint(n.Attention))
+	}
+	return rows
+}
+
+func (t *auditTable) rules(s auditSummary) *table {
+	if len(s.Rules) == 0 {
+		return nil
+	}
+	rows := t.table("RULE", "THEN", "FIELDS", "CERTIFICATES")
+	for _, r := range s.Rules {
+		rows.row(r.path(), r.Then, fmt.Sprint(r.Fields), fmt.Sprint(r.Certificates))
 	}
 	return rows
 }

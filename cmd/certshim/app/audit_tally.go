@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/certshim/certshim/configuration"
 	"github.com/certshim/certshim/ownership"
 )
 
@@ -16,6 +17,9 @@ type auditTally struct {
 	managers           map[managerKey]*managerTally
 	namespaces         map[string]*namespaceTally
 	findings           map[ownership.Kind]int
+	// rules are what the operator's rules say, and ruled what each of them decides about.
+	rules []string
+	ruled map[int]*tallied
 }
 
 // tallied counts fields, and the Certificates that have one.
@@ -31,11 +35,16 @@ type managerTally struct {
 
 type namespaceTally struct{ certificates, attention int }
 
-func newAuditTally() auditTally {
-	return auditTally{
+func newAuditTally(rules []configuration.OwnershipRule) auditTally {
+	t := auditTally{
 		verdicts: map[ownership.Verdict]*tallied{}, managers: map[managerKey]*managerTally{},
 		namespaces: map[string]*namespaceTally{}, findings: map[ownership.Kind]int{},
+		ruled: map[int]*tallied{},
 	}
+	for _, rule := range rules {
+		t.rules = append(t.rules, rule.Then)
+	}
+	return t
 }
 
 func (t *auditTally) add(one audited) {
@@ -52,6 +61,11 @@ func (t *auditTally) add(one audited) {
 		if slices.Contains(attention(), verdict) {
 			namespace.attention += n
 		}
+	}
+	for rule, n := range one.Rules {
+		of := entryOf(t.ruled, rule)
+		of.fields += n
+		of.certificates++
 	}
 	t.addSettled(one.Settled)
 	seen := map[managerKey]bool{}
@@ -116,6 +130,8 @@ type auditSummary struct {
 	Managers   []managerSummary   `json:"managers"`
 	Namespaces []namespaceSummary `json:"namespaces"`
 	Findings   []findingSummary   `json:"findings"`
+	// Rules are those of ownership.rules.
+	Rules []ruleSummary `json:"rules"`
 }
 
 type verdictSummary struct {
@@ -140,6 +156,18 @@ type namespaceSummary struct {
 	Attention int `json:"attention"`
 }
 
+// ruleSummary is what a rule decides about: fields that are asked for and that others hold, too.
+type ruleSummary struct {
+	// Rule is its number, counted from 1.
+	Rule         int    `json:"rule"`
+	Then         string `json:"then"`
+	Fields       int    `json:"fields"`
+	Certificates int    `json:"certificates"`
+}
+
+// path is where the rule stands in the configuration.
+func (r ruleSummary) path() string { return fmt.Sprintf("ownership.rules[%d]", r.Rule-1) }
+
 type findingSummary struct {
 	Kind  ownership.Kind `json:"kind"`
 	Count int            `json:"count"`
@@ -151,6 +179,7 @@ func (t *auditTally) summary() auditSummary {
 	s := auditSummary{
 		Certificates: t.certificates, Ours: t.ours,
 		Verdicts: []verdictSummary{}, Managers: []managerSummary{}, Namespaces: []namespaceSummary{}, Findings: []findingSummary{},
+		Rules: []ruleSummary{},
 	}
 	for _, v := range ownership.Verdicts() {
 		if of := t.verdicts[v]; of != nil {
@@ -172,7 +201,25 @@ func (t *auditTally) summary() auditSummary {
 	for _, kind := range slices.Sorted(maps.Keys(t.findings)) {
 		s.Findings = append(s.Findings, findingSummary{kind, t.findings[kind]})
 	}
+	for i, then := range t.rules {
+		one := ruleSummary{Rule: i + 1, Then: then}
+		if of := t.ruled[one.Rule]; of != nil {
+			one.Fields, one.Certificates = of.fields, of.certificates
+		}
+		s.Rules = append(s.Rules, one)
+	}
 	return s
+}
+
+// idle says which of the operator's rules decide about nothing, a line each.
+func (t *auditTally) idle() []string {
+	var lines []string
+	for _, rule := range t.summary().Rules {
+		if rule.Fields == 0 {
+			lines = append(lines, rule.path()+" matches nothing: nobody but certshim holds such a field of what was audited")
+		}
+	}
+	return lines
 }
 
 // entryOf is the value of a key, made if there is none.

@@ -57,7 +57,7 @@ func TestAuditReportFitsItsSchema(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, only := range []string{"", "yielded", "foreign"} {
-		flags := auditedFiles(t)
+		flags := append(auditedFiles(t), configFile(t, "ownership: {rules: [{managers: ['kustomize-*'], then: yield}, {managers: [nobody], then: fail}]}\n"), "--raw-managed-fields")
 		if only != "" {
 			flags = append(flags, "--only", only)
 		}
@@ -140,6 +140,37 @@ func TestAuditOfAClusterIsAsOfFiles(t *testing.T) {
 	stdout, stderr, exit = run(t, nil, "audit", "-A", cluster)
 	if exit != 2 || !strings.Contains(stderr, "may not list objects of kind Certificate") || strings.Contains(stdout, "missing-certificate") {
 		t.Errorf("without Certificates: status %d\n%s%s", exit, stdout, stderr)
+	}
+}
+
+// Beside the worst Certificates stand their Events, if they may be read.
+func TestAuditShowsEventsBesideTheWorst(t *testing.T) {
+	text, err := os.ReadFile("../../../examples/audit/shop.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, cluster := serveDocuments(t, string(text)+`
+---
+apiVersion: v1
+kind: Event
+metadata: {name: cdn-tls.1, namespace: shop}
+involvedObject: {kind: Certificate, name: cdn-tls, namespace: shop}
+type: Warning
+reason: EditedByHand
+message: "somebody </script> edited it"
+count: 3
+lastTimestamp: "2026-04-01T10:00:00Z"
+source: {component: certshim}
+`)
+	server.resources = append(server.resources, serves("v1", "events", "Event", true))
+	page := audit(t, "-A", cluster, "-o", "html")
+	if !strings.Contains(page, "EditedByHand") || !strings.Contains(page, "\\u003c/script\\u003e edited it") {
+		t.Error("the Event isn't in the report")
+	}
+	server.forbidden["/api/v1/namespaces/shop/events"] = true
+	page = audit(t, "-A", cluster, "-o", "html")
+	if strings.Contains(page, "EditedByHand") || !strings.Contains(page, "the Events of namespace shop aren&#39;t shown") {
+		t.Error("the report doesn't say that Events may not be read")
 	}
 }
 

@@ -49,6 +49,8 @@ type audited struct {
 	Source *problem.Object
 	// Settled is the number of fields that are left out of the Report as all are certshim's alone.
 	Settled int
+	// Raw is managedFields as it is, where that is asked for.
+	Raw any
 }
 
 // readAudit reads what is to be audited, and decides about each source that is asked for.
@@ -73,7 +75,7 @@ func readAudit(ctx context.Context, o *auditOptions) (*auditing, error) {
 }
 
 func newAuditing(o *auditOptions, known *planInventory) *auditing {
-	a := &auditing{o: o, known: known, tally: newAuditTally(), settled: map[types.NamespacedName]settledCertificate{}}
+	a := &auditing{o: o, known: known, tally: newAuditTally(o.plan.configuration.Ownership.Rules), settled: map[types.NamespacedName]settledCertificate{}}
 	a.set.Complete = func(group, kind, _ string) bool { return a.isWhole(resolver.GroupKind{Group: group, Kind: kind}) }
 	a.set.CertificatesComplete = func(string) bool { return a.isWhole(inventory.CertificateKind()) }
 	return a
@@ -103,11 +105,20 @@ func (a *auditing) certificates(ctx context.Context) iter.Seq2[audited, error] {
 				yield(audited{}, err)
 				return
 			}
-			if one, asked := a.audit(live); asked && !yield(one, nil) {
+			one, asked := a.audit(live)
+			if a.o.raw {
+				one.Raw = managedFieldsOf(live)
+			}
+			if asked && !yield(one, nil) {
 				return
 			}
 		}
 	}
+}
+
+func managedFieldsOf(live map[string]any) any {
+	metadata, _ := live["metadata"].(map[string]any)
+	return metadata["managedFields"]
 }
 
 // noteSource notes for which Secrets a source asks.

@@ -44,6 +44,8 @@ type reading struct {
 	lenient bool
 	// surveyed is as in [planOptions].
 	surveyed func(*planInventory) surveyor
+	// progress says how far it is; it may be nil.
+	progress *progress
 }
 
 // surveyor sees the decision about a source that is looked at.
@@ -79,7 +81,7 @@ func newReading(ctx context.Context, flags *connectionFlags, policy *certshim.Po
 		r.own = nil
 	}
 	r.Serve(facts.Served, facts.Fields)
-	r.live, r.whole = r.readLive, r.wholeCertificates
+	r.live, r.whole, r.events = r.readLive, r.wholeCertificates, r.readEvents
 	return r, nil
 }
 
@@ -253,6 +255,7 @@ func (r *reading) list(ctx context.Context, resource schema.GroupVersionResource
 				item, _ = intake.Pack(object)
 			}
 			intake.Put(item)
+			r.progress.count(resource.Resource + " read")
 			return nil
 		})
 		if err != nil {
@@ -302,6 +305,7 @@ func (r *reading) wholeCertificates(ctx context.Context) iter.Seq2[map[string]an
 		}
 		for _, namespace := range slices.Sorted(slices.Values(r.own)) {
 			err := cluster.List(ctx, r.connection, cluster.Resource{GVR: certificate.Resource()}, namespace, func(item any) error {
+				r.progress.count(certificate.Resource().Resource + " looked at")
 				if object, is := item.(*unstructured.Unstructured); is && !yield(object.Object, nil) {
 					return errEnough
 				}

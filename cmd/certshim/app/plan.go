@@ -45,6 +45,8 @@ type planOptions struct {
 	// surveyed, if it is set, gives what sees each decision of a survey of a cluster. Where more is
 	// read because of them, another survey begins.
 	surveyed func(*planInventory) surveyor
+	// progress, if it isn't nil, says how far the reading of a cluster is.
+	progress *progress
 	// within is the one namespace of a cluster that is looked at, or empty.
 	within string
 }
@@ -217,6 +219,7 @@ func (o *planOptions) readCluster(ctx context.Context) (*planInventory, error) {
 		return nil, err
 	}
 	r.labels, r.lenient, r.surveyed = o.labels, o.lenient, o.surveyed
+	r.progress = o.progress
 	return r.planInventory, r.readAll(ctx)
 }
 

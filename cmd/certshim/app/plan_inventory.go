@@ -12,6 +12,7 @@ import (
 
 	"github.com/certshim/certshim"
 	"github.com/certshim/certshim/cmd/certshim/app/manifest"
+	"github.com/certshim/certshim/cmd/certshim/app/report"
 	"github.com/certshim/certshim/configuration"
 	"github.com/certshim/certshim/inventory"
 	"github.com/certshim/certshim/resolver"
@@ -51,6 +52,8 @@ type planInventory struct {
 	live liveReader
 	// whole gives the Certificates as they are on the server or in documents, by namespace and name.
 	whole func(context.Context) iter.Seq2[map[string]any, error]
+	// events gives some Events of a Certificate; nil for documents.
+	events func(context.Context, types.NamespacedName) ([]report.Event, error)
 	// forbidden are the kinds that may not be listed.
 	forbidden map[resolver.GroupKind]bool
 }
