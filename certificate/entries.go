@@ -66,6 +66,7 @@ func (o *observation) ownership() {
 	case own != nil && (len(o.leaves) != int(o.out.Have.Leaves) || o.hasOddEntries()):
 		o.out.Flags |= MoreThere
 	}
+	o.out.Standing = o.standing()
 }
 
 // hasOddEntries says whether an entry isn't as the API server writes it, or a second one is ours.

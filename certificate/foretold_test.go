@@ -113,6 +113,7 @@ func (w *world) reported(d certificate.Decision, live map[string]any, seen map[o
 		w.failf("the decision is %s, %s, and the report has %v", d.Action, d.Reason, report.Fields)
 	}
 	w.reportedShort(d, live, report)
+	w.stands(live, report)
 	next, err := ownership.Next(live, d.Asked, d.Choice)
 	if err != nil || len(next.Conflicts) > 0 {
 		w.failf("what comes next isn't foreseen: %v, %v", err, next.Conflicts)
@@ -130,6 +131,36 @@ func (w *world) reportedShort(d certificate.Decision, live map[string]any, want 
 	if got, ok := ownership.OfSettled(live); !ok || !reflect.DeepEqual(got, want) {
 		w.failf("the short way reports (%t)\n%+v\nand the long one\n%+v", ok, got, want)
 	}
+}
+
+// stands compares how many fields are whose with the report. Where a decision changes nothing, the
+// verdicts follow from that.
+func (w *world) stands(live map[string]any, report ownership.Report) {
+	w.Helper()
+	n := report.Counts()
+	if n[ownership.Drifted]+n[ownership.Yielded]+n[ownership.Unowned] > 0 || hasEmpty(live["spec"]) || hasEmpty(live["metadata"]) {
+		return // an empty map is a field unless something in it is asked for, which isn't known here
+	}
+	want := certificate.Standing{
+		Ours: uint16(n[ownership.Ours]), Shared: uint16(n[ownership.Shared]), Foreign: uint16(n[ownership.Foreign]),
+		Untracked: uint16(n[ownership.Untracked]), Unserved: uint16(n[ownership.Unserved]),
+	}
+	if got := certificate.Observe(live).Standing; got != want {
+		w.failf("its fields stand as %+v, and are reported as %+v", got, want)
+	}
+}
+
+func hasEmpty(value any) bool {
+	inner, isMap := value.(map[string]any)
+	if isMap && len(inner) == 0 {
+		return true
+	}
+	for name, value := range inner {
+		if name != "managedFields" && hasEmpty(value) {
+			return true
+		}
+	}
+	return false
 }
 
 // becomes fails unless the Certificate is as it was foreseen.

@@ -22,6 +22,8 @@ type Observed struct {
 	Tie string
 	// Have is the digest of the fields that our Apply entry owns, with their live values.
 	Have Digest
+	// Standing is how many fields are whose.
+	Standing Standing
 	// Flags hold facts about managedFields and metadata.
 	Flags Flags
 	// Others stands for the values of the fields that others hold beside us, as long as this process

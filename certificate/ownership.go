@@ -20,6 +20,9 @@ const (
 // apply.
 const beforeFirstApply = "before-first-apply"
 
+// ancientChanges is the API server's manager for the oldest of too many updates.
+const ancientChanges = "ancient-changes"
+
 // holder is who holds the fields of an entry of managedFields, and how it came to them.
 type holder struct {
 	manager     string

@@ -5,9 +5,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
+	"github.com/certshim/certshim"
 	"github.com/certshim/certshim/certificate"
 	"github.com/certshim/certshim/cluster"
 	"github.com/certshim/certshim/inventory"
+	"github.com/certshim/certshim/ownership"
 	"github.com/certshim/certshim/problem"
 	"github.com/certshim/certshim/resolver"
 )
@@ -116,6 +118,53 @@ func (m *metrics) zero() {
 	}
 	for _, result := range eventResults() {
 		m.events.WithLabelValues(result)
+	}
+}
+
+// fieldsMetric counts the fields of Certificates by verdict when it is read.
+type fieldsMetric struct {
+	inventory   *inventory.Inventory
+	description *prometheus.Desc
+}
+
+func newFieldsMetric(i *inventory.Inventory) fieldsMetric {
+	return fieldsMetric{i, prometheus.NewDesc("certshim_field_verdicts",
+		"Fields of the Certificates that objects ask for, by verdict, as certshim audit has them.", []string{"verdict"}, nil)}
+}
+
+// Describe implements [prometheus.Collector].
+func (m fieldsMetric) Describe(to chan<- *prometheus.Desc) { to <- m.description }
+
+// Collect implements [prometheus.Collector].
+func (m fieldsMetric) Collect(to chan<- prometheus.Metric) {
+	n := m.inventory.CountFields()
+	for verdict, fields := range map[ownership.Verdict]int{
+		ownership.Unserved: n.Unserved, ownership.Untracked: n.Untracked, ownership.Contested: n.Contested, ownership.Yielded: n.Yielded,
+		ownership.Drifted: n.Drifted, ownership.Unowned: n.Unowned, ownership.Shared: n.Shared, ownership.Foreign: n.Foreign, ownership.Ours: n.Ours,
+	} {
+		to <- prometheus.MustNewConstMetric(m.description, prometheus.GaugeValue, float64(fields), string(verdict))
+	}
+}
+
+// judgeFields notes the verdicts on the fields of Certificates that were read for a decision, unless
+// it changes them at once.
+func (c *Controller) judgeFields(look *inventory.Look, outcome certshim.Outcome) {
+	for _, d := range outcome.Certificates {
+		if d.Asked == nil || d.Action == certificate.Apply && !d.Paced {
+			continue
+		}
+		seen, _ := look.Certificate(d.Namespace, d.Name)
+		if seen.Live == nil {
+			continue
+		}
+		n := ownership.Of(ownership.Input{Live: seen.Live, Asked: d.Asked, Choice: d.Choice}).Counts()
+		c.inventory.JudgeFields(nameOf(d), seen.ResourceVersion, inventory.FieldCounts{
+			Standing: certificate.Standing{
+				Ours: uint16(n[ownership.Ours]), Shared: uint16(n[ownership.Shared]), Foreign: uint16(n[ownership.Foreign]),
+				Untracked: uint16(n[ownership.Untracked]), Unserved: uint16(n[ownership.Unserved]),
+			},
+			Drifted: uint16(n[ownership.Drifted]), Yielded: uint16(n[ownership.Yielded]), Unowned: uint16(n[ownership.Unowned]), Contested: uint16(n[ownership.Contested]),
+		})
 	}
 }
 

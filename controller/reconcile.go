@@ -44,6 +44,7 @@ func (c *Controller) reconcile(ctx context.Context, k key) requeue {
 			return c.failed(k, outcome.Source, err)
 		}
 		outcome = c.decide(look)
+		c.judgeFields(look, outcome)
 	}
 	next, problems, conflicts := c.executeAll(ctx, look, outcome, nil)
 	if len(conflicts) > 0 {

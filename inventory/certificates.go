@@ -158,12 +158,14 @@ func (i *Inventory) dropCertificates() Wake {
 		}
 	}
 	i.writes = newWrites()
+	clear(i.judged)
 	return Wake{}
 }
 
 // replaceCertificate puts a version in the place of another; either may be nil.
 func (c *change) replaceCertificate(n name, old, item *Certificate) {
 	c.index(old, item)
+	c.forgetJudged(old, item)
 	c.secret(n, func(s *secret) { s.certificate = item })
 	for _, secretName := range otherSecrets(old, item) {
 		c.secret(name{n.namespace, secretName}, func(s *secret) {

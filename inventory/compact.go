@@ -283,12 +283,16 @@ func unpackEntry(u *unpacker) source.Entry {
 // Certificate is a Certificate as it is kept. Make one by [Certificates.Pack].
 type Certificate struct {
 	compact
-	have  certificate.Digest
-	flags certificate.Flags
+	have certificate.Digest
 	// others stands for the values that others hold beside us.
 	others uint64
-	// known are flags that belong to the inventory that holds it: what only this process knows.
+	// standing is how many fields are whose.
+	standing certificate.Standing
+	flags    certificate.Flags
+	// known are flags that belong to the inventory that holds it: what only this process knows. So
+	// does asked, which is set if a source that owns it asks for it.
 	known certificate.Flags
+	asked bool
 	// issuer is shared by all Certificates that have the same.
 	issuer unique.Handle[resolver.Ref]
 	// next of the Certificates of one owner; it belongs to the inventory that holds it.
@@ -307,7 +311,7 @@ func packCertificate(o certificate.Observed) *Certificate {
 	p.text(o.Tie)
 	return &Certificate{
 		compact: compact{namespace: unique.Make(o.Namespace), packed: string(p)},
-		have:    o.Have, flags: o.Flags, others: o.Others, issuer: unique.Make(o.Issuer),
+		have:    o.Have, flags: o.Flags, standing: o.Standing, others: o.Others, issuer: unique.Make(o.Issuer),
 	}
 }
 
@@ -318,7 +322,7 @@ func (c *Certificate) unpack() certificate.Observed {
 	o.Owner = certificate.Owner{UID: u.text(), Group: u.text(), Kind: u.text(), Name: u.text()}
 	o.Held = certificate.DecodeHeld(u.text())
 	o.Tie = u.text()
-	o.Have, o.Flags, o.Others, o.Issuer = c.have, c.flags, c.others, c.issuer.Value()
+	o.Have, o.Flags, o.Standing, o.Others, o.Issuer = c.have, c.flags, c.standing, c.others, c.issuer.Value()
 	return o
 }
 

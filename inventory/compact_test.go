@@ -94,6 +94,7 @@ func TestPackedCertificateIsTheSameAgain(t *testing.T) {
 	want.Namespace, want.Name, want.UID, want.ResourceVersion, want.Secret = "shop", "web", "u", "9", "web-tls"
 	want.Tie = "networking.k8s.io/Ingress:shop/web for=shop/web"
 	want.Flags, want.Others = certificate.Applied|certificate.OthersHold, 7
+	want.Standing = certificate.Standing{Ours: 1, Shared: 2, Foreign: 3, Untracked: 4, Unserved: 5}
 	want.Held = &certificate.Held{Keys: []string{"corp.example/profile"}, Copies: map[string]string{"corp.example/profile": "web"}, Spec: map[string]any{"duration": "24h0m0s"}}
 	if diff := cmp.Diff(want, packCertificate(want).unpack()); diff != "" {
 		t.Error("(-packed +unpacked)", diff)

@@ -36,6 +36,8 @@ type Inventory struct {
 	readers readers
 	looks   map[*Look]struct{}
 	writes  writes
+	// judged is what was found out about the fields of some Certificates.
+	judged map[*Certificate]FieldCounts
 }
 
 // Options of an inventory.
@@ -56,7 +58,7 @@ func New(policy *certshim.Policy, options Options) *Inventory {
 		owners: map[Key]owner{}, secrets: map[name]*secret{},
 		whole: map[name]map[string]any{}, issuers: map[issuerScope]map[string]*Issuer{}, issuerKinds: map[resolver.GroupKind]bool{},
 		namespaces: map[string]*Namespace{}, known: map[resolver.GroupKind]Knowledge{}, blind: map[resolver.GroupKind][]Key{},
-		readers: newReaders(), looks: map[*Look]struct{}{}, writes: newWrites(),
+		readers: newReaders(), looks: map[*Look]struct{}{}, writes: newWrites(), judged: map[*Certificate]FieldCounts{},
 	}
 }
 

@@ -152,6 +152,7 @@ func (l *Look) note(outcome certshim.Outcome) (rivalled []string, need bool) {
 	defer l.lock.Unlock()
 	l.writes.doubt(l.key, outcome)
 	l.settled(outcome.Certificates)
+	l.noteAsked(l.key, outcome.Certificates)
 	item := l.source(l.key)
 	if item == nil {
 		return nil, false

@@ -79,3 +79,41 @@ func TestChangesOfWhatWeOwnAreSeen(t *testing.T) {
 		})
 	}
 }
+
+// Fields are counted of the Certificates that their owner asks for, as managedFields have them, or as
+// they were judged since; a judgement ends with what it was about.
+func TestFieldsAreCounted(t *testing.T) {
+	s := newShop(t, Options{})
+	s.put(tlsIngress("web", byCA, "tls"))
+	outcome, _ := s.decide(ingressKey("web"))
+	o := written(outcome, 0)
+	o.Standing = certificate.Standing{Ours: 5, Foreign: 2}
+	s.show(o)
+	counts := func(what string, want FieldTotals) {
+		t.Helper()
+		if got := s.CountFields(); got != want {
+			t.Errorf("%s: %+v, want %+v", what, got, want)
+		}
+	}
+	counts("before it is looked at", FieldTotals{})
+	s.decide(ingressKey("web"))
+	counts("asked for", FieldTotals{Ours: 5, Foreign: 2})
+	judged := FieldCounts{Standing: certificate.Standing{Ours: 5, Foreign: 1}, Yielded: 1}
+	s.JudgeFields(typedName("tls"), "another version", judged)
+	counts("a judgement about another version", FieldTotals{Ours: 5, Foreign: 2})
+	s.JudgeFields(typedName("tls"), o.ResourceVersion, judged)
+	counts("judged", FieldTotals{Ours: 5, Foreign: 1, Yielded: 1})
+	o.ResourceVersion = "2"
+	s.show(o)
+	counts("only its status changes", FieldTotals{Ours: 5, Foreign: 1, Yielded: 1})
+	o.ResourceVersion, o.Others = "3", 77
+	s.show(o)
+	counts("it changes", FieldTotals{Ours: 5, Foreign: 2})
+	s.JudgeFields(typedName("tls"), "3", judged)
+	s.dropSource(ingressKey("web"))
+	counts("its source is gone", FieldTotals{})
+	s.dropCertificate(nameOf("shop", "tls"))
+	if len(s.judged) != 0 {
+		t.Error("a judgement outlives its Certificate")
+	}
+}

@@ -100,7 +100,7 @@ func (w *writes) carryOver(n name, old, item *Certificate) {
 	}
 	version, wrote := w.written[item.uid()]
 	expected := w.expected[n]
-	item.known = old.known
+	item.known, item.asked = old.known, old.asked
 	switch {
 	case version != "" && version == item.resourceVersion(), expected != nil && expected.want == item.have:
 		item.known &^= certificate.Disturbed
