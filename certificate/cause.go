@@ -97,6 +97,29 @@ func (s Settlement) Force() bool { return s.force }
 // Differs reports whether the apply changes a value.
 func (s Settlement) Differs() bool { return s.differs }
 
+// Changes are the fields whose values the apply changes, as the API server writes them, sorted.
+func (s Settlement) Changes() []string {
+	changes := []string{}
+	if s.Fails() {
+		return changes
+	}
+	for path := range s.changed.All() {
+		if !isContainer(path, s.live) {
+			changes = append(changes, path.String())
+		}
+	}
+	slices.Sort(changes)
+	return changes
+}
+
+// Reissue says whether the apply causes a new certificate to be signed.
+func (s Settlement) Reissue() Reissue {
+	if s.Fails() {
+		return ReissueNo
+	}
+	return reissue(s.settlement, s.live)
+}
+
 // Keeper is to whom a field is left, if to anybody: the holder of the field itself, or of another
 // part of the same unit.
 func (s Settlement) Keeper(path fieldpath.Path) (Conflict, bool) {

@@ -23,6 +23,7 @@ func TestObserve(t *testing.T) {
 		Owner:  certificate.Owner{Group: "networking.k8s.io", Kind: "Ingress", Name: "web", UID: "source-uid"},
 		Have:   certificate.Want(certificate.Build(in)), Flags: certificate.Applied | certificate.Deleting,
 	}
+	want.Standing.Ours = uint16(want.Have.Leaves)
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}

@@ -35,6 +35,7 @@ func TestRead(t *testing.T) {
 		Owner:  certificate.Owner{Group: "networking.k8s.io", Kind: "Ingress", Name: "web-7", UID: "d91d7fd6-ac9f-4b57-bcfd-7a34dcfbdebc"},
 		Flags:  certificate.Applied, Have: certificate.Want(appliedJSON(t)),
 	}
+	want.Standing.Ours = uint16(want.Have.Leaves)
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
@@ -53,7 +54,7 @@ func appliedJSON(t testing.TB) map[string]any {
 
 func TestReadsWhatJSONAllows(t *testing.T) {
 	got, err := certificate.Read([]byte("{\"spec\":{\"secret\\u004eame\":\"\\u0061\\n\",\"issuerRef\":null},\n \"metadata\":{\"name\":\"\xff\",\"uid\":7,\"deletionTimestamp\":null}}"))
-	want := certificate.Observed{Name: "\ufffd", Secret: "a\n", Flags: certificate.Untracked}
+	want := certificate.Observed{Name: "\ufffd", Secret: "a\n", Flags: certificate.Untracked, Standing: certificate.Standing{Untracked: 2}}
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("%v, -want +got:\n%s", err, diff)
 	}

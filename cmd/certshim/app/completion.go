@@ -118,7 +118,9 @@ func (o *planOptions) sourceNames(ctx context.Context, written string) []string 
 	}
 	o.streams.ErrOut = io.Discard
 	o.input.paths = slices.DeleteFunc(o.input.paths, func(path string) bool { return path == "-" })
-	if err := o.complete(&cobra.Command{}, nil); err != nil {
+	asked := &cobra.Command{}
+	asked.SetContext(ctx)
+	if err := o.complete(asked, nil); err != nil {
 		return nil
 	}
 	known, err := o.read(ctx)

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/certshim/certshim"
 	"github.com/certshim/certshim/certificate"
@@ -58,7 +60,8 @@ func newExplain(streams Streams, b build) *cobra.Command { return newExplainAt(s
 
 // newExplainAt goes by a clock.
 func newExplainAt(streams Streams, b build, now func() time.Time) *cobra.Command {
-	o := &explainOptions{plan: planOptions{streams: streams, build: b, format: formatDiff}, now: now}
+	o := &explainOptions{plan: planOptions{streams: streams, build: b, format: formatDiff, input: input{stdin: streams.In}}, now: now}
+	o.plan.connection.instead = ", or explain saved objects by -f FILE, or -f - for standard input"
 	cmd := &cobra.Command{
 		Use:   "explain KIND/NAME | explain KIND NAME",
 		Short: "Show why an object has, or has not, a certificate, and what helps",
@@ -68,13 +71,18 @@ decides, and then cert-manager's side, from the Certificate over CertificateRequ
 Challenge to the issuer. Where it hangs comes first, with a code that docs/hangs.md explains, and
 the commands that help.
 
+With -f, it explains saved objects and needs no cluster: sources, Certificates with their managedFields,
+CertificateRequests, Orders, Challenges, issuers and Events, as kubectl get --show-managed-fields -o yaml
+prints them. What isn't among them can't be known, and is said to be so.
+
 It reads and never writes, and reads no Secret. Where a permission is missing, a line says what
 couldn't be seen. It decides as certshim plan does, with the same flags and --config.
 
 ` + explainExitHelp,
 		Example: `  certshim explain ingress/web -n shop
   certshim explain certificate web-tls -n shop --watch
-  certshim explain gateway/edge -o json`,
+  certshim explain gateway/edge -o json
+  certshim explain ingress/web -f dump.yaml`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := o.complete(cmd, args); err != nil {
 				return err
@@ -84,6 +92,9 @@ couldn't be seen. It decides as certshim plan does, with the same flags and --co
 	}
 	flags := cmd.Flags()
 	o.plan.settings = newSettings(flags, bindPolicy)
+	o.plan.bindRelease(flags)
+	flags.StringSliceVarP(&o.plan.input.paths, "filename", "f", nil, "explain saved objects, in files, folders, patterns, or - for standard input, and ask no cluster")
+	flags.BoolVarP(&o.plan.input.recursive, "recursive", "R", false, "read the subfolders of -f too")
 	flags.StringVarP(&o.plan.namespace, "namespace", "n", "", "namespace of the object")
 	flags.StringVarP(&o.format, "output", "o", formatText, strings.Join(explainFormats(), ", "))
 	flags.BoolVarP(&o.watch, "watch", "w", false, "look again until the certificate is there, and print what changed")
@@ -107,6 +118,9 @@ func (o *explainOptions) complete(cmd *cobra.Command, args []string) error {
 	}
 	if !slices.Contains(explainFormats(), o.format) {
 		err = errors.Join(err, badFormat(o.format, explainFormats()...))
+	}
+	if o.watch && o.plan.offline() {
+		err = errors.Join(err, errors.New("--watch has no place with -f: files don't change"))
 	}
 	var failed error
 	o.asked, failed = parseObject(args)
@@ -180,23 +194,18 @@ func (o *explainOptions) print(e *explanation) error {
 
 // explain reads the cluster and explains the object as it is now.
 func (o *explainOptions) explain(ctx context.Context) (*explanation, error) {
-	namespace, err := o.plan.clusterNamespace()
+	chains, err := o.read(ctx)
 	if err != nil {
 		return nil, err
 	}
-	o.plan.within = namespace
-	known, err := o.read(ctx, namespace)
-	if err != nil {
-		return nil, err
-	}
-	e := newExplanation(o.asked, namespace)
+	known := chains.known
+	e := newExplanation(o.asked, chains.namespace)
 	keys, err := o.sources(ctx, known, e)
 	if err != nil {
 		return nil, err
 	}
-	chains := newChainReader(known, namespace, o.now())
 	for _, key := range keys {
-		one, err := o.plan.decide(ctx, key, known.planInventory)
+		one, err := o.plan.decide(ctx, key, known)
 		if err != nil {
 			return nil, err
 		}
@@ -209,12 +218,59 @@ func (o *explainOptions) explain(ctx context.Context) (*explanation, error) {
 			return nil, err
 		}
 	}
-	e.finish(known, chains)
+	e.finish(chains)
 	return e, nil
 }
 
-// read fills the inventory as plan does. What may not be listed is unknown.
-func (o *explainOptions) read(ctx context.Context, namespace string) (*reading, error) {
+// read fills the inventory as plan does, and gives what reads the rest.
+func (o *explainOptions) read(ctx context.Context) (*chainReader, error) {
+	if o.plan.offline() {
+		return o.readSaved(ctx)
+	}
+	namespace, err := o.plan.clusterNamespace()
+	if err != nil {
+		return nil, err
+	}
+	o.plan.within = namespace
+	known, err := o.readCluster(ctx, namespace)
+	if err != nil {
+		return nil, err
+	}
+	return ofCluster(known, namespace, o.now()), nil
+}
+
+// readSaved reads documents. Without a namespace, that of the one object of the name counts.
+func (o *explainOptions) readSaved(ctx context.Context) (*chainReader, error) {
+	saved := &savedObjects{}
+	o.plan.saved = saved.add
+	known, err := o.plan.readInput(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return ofDocuments(known, o.plan.policy, saved, cmp.Or(o.plan.namespace, o.onlyNamespace(known, saved), metav1.NamespaceDefault), o.now()), nil
+}
+
+// onlyNamespace is where the object is, if there is just one of its kind and name.
+func (o *explainOptions) onlyNamespace(known *planInventory, saved *savedObjects) string {
+	var namespaces []string
+	for _, key := range known.Keys() {
+		if o.asked.kind != nil && key.Kind() == source.GroupKindOf(o.asked.kind) && key.Name() == o.asked.name {
+			namespaces = append(namespaces, key.Namespace())
+		}
+	}
+	for _, object := range saved.all {
+		if o.asked.kind == nil && object.GetKind() == issuance.KindCertificate && object.GetName() == o.asked.name {
+			namespaces = append(namespaces, object.GetNamespace())
+		}
+	}
+	if len(namespaces) != 1 {
+		return ""
+	}
+	return namespaces[0]
+}
+
+// readCluster leaves unknown what may not be listed.
+func (o *explainOptions) readCluster(ctx context.Context, namespace string) (*reading, error) {
 	r, err := newReading(ctx, &o.plan.connection, o.plan.policy, o.plan.configuration, namespace)
 	if err != nil {
 		return nil, err
@@ -227,7 +283,7 @@ func (o *explainOptions) read(ctx context.Context, namespace string) (*reading, 
 }
 
 // sources are those to decide about: the one that is asked for, or that of a Certificate.
-func (o *explainOptions) sources(ctx context.Context, known *reading, e *explanation) ([]inventory.Key, error) {
+func (o *explainOptions) sources(ctx context.Context, known *planInventory, e *explanation) ([]inventory.Key, error) {
 	if o.asked.kind != nil {
 		key := inventory.NewKey(source.GroupKindOf(o.asked.kind), e.Object.Namespace, o.asked.name)
 		if slices.Contains(known.Keys(), key) {
@@ -241,7 +297,7 @@ func (o *explainOptions) sources(ctx context.Context, known *reading, e *explana
 
 // owners is the source of the Certificate that is asked for. One that is refused it is none, but
 // where there is no such Certificate, it is the one to explain.
-func (o *explainOptions) owners(ctx context.Context, known *reading, e *explanation) ([]inventory.Key, error) {
+func (o *explainOptions) owners(ctx context.Context, known *planInventory, e *explanation) ([]inventory.Key, error) {
 	var refused []inventory.Key
 	there := false
 	for _, key := range known.sorted() {
@@ -276,7 +332,7 @@ func (o *explainOptions) owners(ctx context.Context, known *reading, e *explanat
 }
 
 // notThere says of a source that it isn't there, and which may be meant.
-func (o *explainOptions) notThere(known *reading) string {
+func (o *explainOptions) notThere(known *planInventory) string {
 	named := selection{named: []namedSource{{source.GroupKindOf(o.asked.kind), o.asked.name}}}
 	return strings.Join(named.missing(nil, known.Keys(), o.plan.where()), "; ")
 }

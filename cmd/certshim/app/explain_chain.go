@@ -10,11 +10,10 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
+	"github.com/certshim/certshim"
 	"github.com/certshim/certshim/certificate"
-	"github.com/certshim/certshim/cluster"
 	"github.com/certshim/certshim/issuance"
 	"github.com/certshim/certshim/problem"
 	"github.com/certshim/certshim/resolver"
@@ -30,7 +29,10 @@ const (
 
 // chainReader reads what cert-manager has made of Certificates: most of it once, for all of them.
 type chainReader struct {
-	known     *reading
+	known     *planInventory
+	policy    *certshim.Policy
+	from      chainObjects
+	issuers   issuerResources
 	namespace string
 	now       time.Time
 	listed    bool
@@ -42,8 +44,37 @@ type chainReader struct {
 	unread []string
 }
 
-func newChainReader(known *reading, namespace string, now time.Time) *chainReader {
-	return &chainReader{known: known, namespace: namespace, now: now, state: issuance.State{Unread: map[string]string{}}}
+// issuerResources says how issuers of a kind are served.
+type issuerResources func(kind resolver.GroupKind) (resource schema.GroupVersionResource, scope resolver.Scope, served, unserved bool)
+
+// ofCluster reads a cluster.
+func ofCluster(known *reading, namespace string, now time.Time) *chainReader {
+	return &chainReader{
+		known: known.planInventory, policy: known.policy, from: clusterObjects{known}, issuers: known.issuerResource,
+		namespace: namespace, now: now, state: issuance.State{Unread: map[string]string{}},
+	}
+}
+
+// ofDocuments reads saved objects. A kind of which there is none can't be known.
+func ofDocuments(known *planInventory, policy *certshim.Policy, saved *savedObjects, namespace string, now time.Time) *chainReader {
+	c := &chainReader{
+		known: known, policy: policy, from: saved, namespace: namespace, now: now, state: issuance.State{Unread: map[string]string{}},
+		issuers: func(kind resolver.GroupKind) (schema.GroupVersionResource, resolver.Scope, bool, bool) {
+			scope := resolver.Namespaced
+			if declared, is := policy.Registry.Known(kind); is {
+				scope = declared.Scope
+			}
+			return schema.GroupVersionResource{Group: kind.Group}, scope, true, false
+		},
+	}
+	missing := saved.missing()
+	for _, kind := range missing {
+		c.state.Unread[kind] = "the input has no " + kind
+	}
+	if len(missing) > 0 {
+		c.unread = append(c.unread, "the input has no objects of kind "+strings.Join(missing, ", ")+": what they would say can't be known")
+	}
+	return c
 }
 
 func acme(resource string) schema.GroupVersionResource {
@@ -61,28 +92,22 @@ func (c *chainReader) list(ctx context.Context) error {
 	}
 	c.listed = true
 	for _, each := range []struct {
-		kind     string
-		resource schema.GroupVersionResource
-		paths    []string
-		take     func(map[string]any)
+		kindList
+		take func(map[string]any)
 	}{
-		{issuance.KindCertificate, certificate.Resource(), issuance.CertificatePaths(), func(o map[string]any) {
-			c.certificates = append(c.certificates, issuance.ReadCertificate(o))
-		}},
-		{issuance.KindRequest, certificateRequests(), issuance.RequestPaths(), func(o map[string]any) {
+		{allCertificates(), func(o map[string]any) { c.certificates = append(c.certificates, issuance.ReadCertificate(o)) }},
+		{kindList{kind: issuance.KindRequest, resource: certificateRequests(), paths: issuance.RequestPaths()}, func(o map[string]any) {
 			c.state.Requests = append(c.state.Requests, issuance.ReadRequest(o))
 		}},
-		{issuance.KindOrder, acme("orders"), issuance.OrderPaths(), func(o map[string]any) {
+		{kindList{kind: issuance.KindOrder, resource: acme("orders"), paths: issuance.OrderPaths()}, func(o map[string]any) {
 			c.state.Orders = append(c.state.Orders, issuance.ReadOrder(o))
 		}},
-		{issuance.KindChallenge, acme("challenges"), issuance.ChallengePaths(), func(o map[string]any) {
-			c.state.Challenges = append(c.state.Challenges, issuance.ReadChallenge(o))
-		}},
+		{allChallenges(), func(o map[string]any) { c.state.Challenges = append(c.state.Challenges, issuance.ReadChallenge(o)) }},
 	} {
-		if c.known.served.Lacks(resolver.GroupKind{Group: each.resource.Group, Kind: each.kind}) {
+		if c.from.lacks(resolver.GroupKind{Group: each.resource.Group, Kind: each.kind}) {
 			continue
 		}
-		err := c.each(ctx, each.resource, c.namespace, each.paths, each.take)
+		err := c.from.each(ctx, each.kindList, c.namespace, each.take)
 		if err := c.notRead(c.state.Unread, err, each.kind, "list "+each.resource.GroupResource().String()+" in namespace "+c.namespace); err != nil {
 			return err
 		}
@@ -90,14 +115,12 @@ func (c *chainReader) list(ctx context.Context) error {
 	return nil
 }
 
-// each reads the objects of a resource in a namespace, or in all.
-func (c *chainReader) each(ctx context.Context, resource schema.GroupVersionResource, namespace string, paths []string, take func(map[string]any)) error {
-	return cluster.List(ctx, c.known.connection, cluster.Resource{GVR: resource, Paths: paths}, namespace, func(item any) error {
-		if object, is := item.(*unstructured.Unstructured); is {
-			take(object.Object)
-		}
-		return nil
-	})
+func allCertificates() kindList {
+	return kindList{kind: issuance.KindCertificate, resource: certificate.Resource(), paths: issuance.CertificatePaths()}
+}
+
+func allChallenges() kindList {
+	return kindList{kind: issuance.KindChallenge, resource: acme("challenges"), paths: issuance.ChallengePaths()}
 }
 
 // notRead notes what the API server doesn't give, which then can't be known. Any other error stays
@@ -166,45 +189,41 @@ func (c *chainReader) issuer(ctx context.Context, state *issuance.State) error {
 		}
 	}
 	slices.SortFunc(state.Namesakes, func(a, b problem.Object) int { return strings.Compare(a.String(), b.String()) })
-	resource, namespace, signers, served := c.issuerResource(kind)
+	resource, scope, served, unserved := c.issuers(kind)
 	if !served {
-		if !c.known.served.Lacks(kind) {
+		if !unserved {
 			state.Unread[issuance.KindIssuer] = "it can't be known whether the cluster serves " + kind.Kind + " of group " + kind.Group
 		}
 		return nil
 	}
-	client, err := c.known.connection.Dynamic(issuance.IssuerPaths(), nil)
-	if err != nil {
-		return err
+	namespace := ""
+	if scope == resolver.Namespaced {
+		namespace = c.namespace
 	}
-	object, err := client.Resource(resource).Namespace(namespace).Get(ctx, ref.Name, metav1.GetOptions{})
-	if apierrors.IsNotFound(err) {
-		return nil
-	}
+	object, err := c.from.one(ctx, kindList{kind: ref.Kind, resource: resource, paths: issuance.IssuerPaths()}, namespace, ref.Name)
 	if err != nil {
 		return c.notRead(state.Unread, err, issuance.KindIssuer, "get "+resource.GroupResource().String()+inNamespace(namespace))
 	}
-	issuer := issuance.ReadIssuer(object.Object, kind)
-	issuer.Signers = signers
+	if object == nil {
+		return nil
+	}
+	issuer := issuance.ReadIssuer(object, kind)
+	if resource.Resource != "" {
+		issuer.Signers = []string{resource.GroupResource().String() + "/*"}
+	}
 	state.Issuer = &issuer
 	return nil
 }
 
-// issuerResource is where issuers of a kind are, and under which names requests to them are approved.
-func (c *chainReader) issuerResource(kind resolver.GroupKind) (resource schema.GroupVersionResource, namespace string, signers []string, served bool) {
-	known, declared := c.known.policy.Registry.Known(kind)
-	if declared {
-		resource, _, served = c.known.served.IssuersOf(*known)
+// issuerResource is an [issuerResources].
+func (r *reading) issuerResource(kind resolver.GroupKind) (resource schema.GroupVersionResource, scope resolver.Scope, served, unserved bool) {
+	if known, declared := r.policy.Registry.Known(kind); declared {
+		resource, _, served = r.served.IssuersOf(*known)
 	} else {
-		resource, served = c.known.served.CustomKind(kind)
+		resource, served = r.served.CustomKind(kind)
 	}
-	if served {
-		signers = []string{resource.GroupResource().String() + "/*"}
-	}
-	if scope, _ := c.known.served.Scope(kind); scope == resolver.Namespaced {
-		namespace = c.namespace
-	}
-	return resource, namespace, signers, served
+	scope, _ = r.served.Scope(kind)
+	return resource, scope, served, r.served.Lacks(kind)
 }
 
 // inNamespace says where namespaced objects are looked for.
@@ -221,7 +240,7 @@ func (c *chainReader) queue(ctx context.Context, state *issuance.State) error {
 		return nil
 	}
 	var all []issuance.Challenge
-	err := c.each(ctx, acme("challenges"), metav1.NamespaceAll, issuance.ChallengePaths(), func(o map[string]any) {
+	err := c.from.each(ctx, allChallenges(), metav1.NamespaceAll, func(o map[string]any) {
 		all = append(all, issuance.ReadChallenge(o))
 	})
 	if err != nil {
@@ -237,37 +256,26 @@ func (c *chainReader) anyWritten(ctx context.Context, state *issuance.State) err
 	if !state.Written.IsZero() {
 		return nil
 	}
-	client, err := c.known.connection.Dynamic(issuance.CertificatePaths(), nil)
-	if err != nil {
-		return err
-	}
-	list, err := client.Resource(certificate.Resource()).List(ctx, metav1.ListOptions{Limit: maxAll})
-	if err != nil {
-		return c.notRead(state.Unread, err, "all Certificates", "list "+certificate.Resource().GroupResource().String()+" in all namespaces")
-	}
-	for _, item := range list.Items {
-		if other := issuance.ReadCertificate(item.Object); other.Written.After(state.Written) {
+	some := allCertificates()
+	some.most = maxAll
+	err := c.from.each(ctx, some, metav1.NamespaceAll, func(o map[string]any) {
+		if other := issuance.ReadCertificate(o); other.Written.After(state.Written) {
 			state.Written = other.Written
 		}
-	}
-	return nil
+	})
+	return c.notRead(state.Unread, err, "all Certificates", "list "+certificate.Resource().GroupResource().String()+" in all namespaces")
 }
 
 // events reads those of the Certificate and of what is being made for it.
 func (c *chainReader) events(ctx context.Context, state *issuance.State) error {
-	client, err := c.known.connection.Dynamic(issuance.EventPaths(), nil)
-	if err != nil {
-		return err
+	events := kindList{
+		kind: issuance.KindEvent, resource: schema.GroupVersionResource{Version: "v1", Resource: "events"}, paths: issuance.EventPaths(), most: maxEvents,
 	}
-	events := client.Resource(schema.GroupVersionResource{Version: "v1", Resource: "events"}).Namespace(c.namespace)
 	about := state.UIDs()
-	for _, uid := range about[:min(len(about), maxAbout)] {
-		list, err := events.List(ctx, metav1.ListOptions{FieldSelector: "involvedObject.uid=" + uid, Limit: maxEvents})
+	for _, events.about = range about[:min(len(about), maxAbout)] {
+		err := c.from.each(ctx, events, c.namespace, func(o map[string]any) { state.Events = append(state.Events, issuance.ReadEvent(o)) })
 		if err != nil {
 			return c.notRead(state.Unread, err, issuance.KindEvent, "list events in namespace "+c.namespace)
-		}
-		for _, item := range list.Items {
-			state.Events = append(state.Events, issuance.ReadEvent(item.Object))
 		}
 	}
 	return nil

@@ -23,13 +23,18 @@ type difference struct {
 	Holders []string          `json:"holders,omitempty"`
 	Verdict ownership.Verdict `json:"verdict"`
 	Means   string            `json:"means"`
+	// conflict is set if somebody else holds it with another value.
+	conflict bool
 }
 
 // liveOf is the Certificate of a decision as the API server has it; nil if it isn't there or may
 // not be read.
-func liveOf(ctx context.Context, known *reading, one planned, c certificate.Decision) (map[string]any, error) {
+func liveOf(ctx context.Context, known *planInventory, one planned, c certificate.Decision) (map[string]any, error) {
 	if live := one.live[c.Name]; live != nil {
 		return live, nil
+	}
+	if known.live == nil {
+		return nil, nil
 	}
 	observed, err := known.live(ctx, types.NamespacedName{Namespace: c.Namespace, Name: c.Name})
 	if errors.Is(err, errNotPermitted) || err == nil && observed == nil {
@@ -52,7 +57,7 @@ func differences(live map[string]any, c certificate.Decision) []difference {
 		if !differs(field) {
 			continue
 		}
-		one := difference{Field: field.Path, Live: shortOrNone(field.Live), Wanted: shortOrNone(field.Wanted), Verdict: field.Verdict, Means: field.Verdict.Words()}
+		one := difference{Field: field.Path, Live: shortOrNone(field.Live), Wanted: shortOrNone(field.Wanted), Verdict: field.Verdict, Means: field.Verdict.Words(), conflict: field.IsConflict()}
 		for _, holder := range field.Holders {
 			one.Holders = append(one.Holders, short(holder.Manager)+" ("+holder.Operation+")")
 		}

@@ -131,7 +131,7 @@ func (e *explanation) addSource(ctx context.Context, one planned, chains *chainR
 		e.asksForNothing(one)
 		return nil
 	}
-	e.addIssuer(one, chains.known.policy.Registry)
+	e.addIssuer(one, chains.policy.Registry)
 	chained := 0
 	for _, c := range one.outcome.Certificates {
 		if !e.isAbout(c.Name) {
@@ -314,8 +314,8 @@ func hangOf(name string, h issuance.Hang) explainedHang {
 }
 
 // finish says what couldn't be seen, and sums up.
-func (e *explanation) finish(known *reading, chains *chainReader) {
-	e.Unread = append(e.Unread, slices.Concat(known.notPermitted(e.issuerKind()), chains.unread)...)
+func (e *explanation) finish(chains *chainReader) {
+	e.Unread = append(e.Unread, slices.Concat(chains.notPermitted(e.issuerKind()), chains.unread)...)
 	e.Outcome = issuance.OK
 	for _, outcome := range []issuance.Outcome{issuance.Unknown, issuance.Waiting, issuance.Broken} {
 		if slices.ContainsFunc(e.Steps, func(s explainedStep) bool { return s.Outcome == outcome }) {
@@ -341,10 +341,10 @@ func (e *explanation) exit() error {
 
 // notPermitted has a line for each kind that may not be listed; of issuers' kinds only that of
 // one that is meant.
-func (r *reading) notPermitted(issuer resolver.GroupKind) []string {
+func (c *chainReader) notPermitted(issuer resolver.GroupKind) []string {
 	var lines []string
-	for kind := range r.forbidden {
-		if _, isIssuer := r.policy.Registry.Known(kind); isIssuer && kind != issuer {
+	for kind := range c.known.forbidden {
+		if _, isIssuer := c.policy.Registry.Known(kind); isIssuer && kind != issuer {
 			continue
 		}
 		lines = append(lines, "you may not list objects of kind "+kind.Kind+" of group "+cmp.Or(kind.Group, `""`))

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -278,6 +279,9 @@ status: {state: pending, processing: true, presented: true, reason: 'Waiting for
 // explainAt runs explain at the time of the scenes.
 func explainAt(t *testing.T, args ...string) (stdout, stderr string, exit int) {
 	t.Helper()
+	if slices.ContainsFunc(args, func(arg string) bool { return strings.HasPrefix(arg, "--server=") }) {
+		args = append(args, configFile(t, "")) // the cluster has no controller whose configuration would count
+	}
 	var out, errOut bytes.Buffer
 	exit = app.ExplainAt(t.Context(), args, app.Streams{In: strings.NewReader(""), Out: &out, ErrOut: &errOut}, now)
 	return out.String(), errOut.String(), exit
@@ -359,9 +363,11 @@ type told struct {
 func tellJSON(t *testing.T, text string) told {
 	t.Helper()
 	var e told
-	if err := json.Unmarshal([]byte(text), &e); err != nil {
+	var whole any
+	if err := errors.Join(json.Unmarshal([]byte(text), &e), json.Unmarshal([]byte(text), &whole)); err != nil {
 		t.Fatalf("%v in\n%s", err, text)
 	}
+	fitsSchema(t, "explanation", whole)
 	return e
 }
 
@@ -389,6 +395,40 @@ func sameStory(t *testing.T, text, asJSON string) {
 	for _, s := range e.Steps {
 		next("  " + s.Outcome)
 		next(s.Text)
+	}
+}
+
+// Saved objects hang where those of the cluster do. What isn't among them isn't taken for missing.
+func TestExplainOfSavedObjects(t *testing.T) {
+	for name, row := range map[string]struct {
+		scene, object string
+		unread        int
+	}{
+		"issued":    {webIngress + caIssuer + webCertificate + issuedStatus, "ingress/web", 1},
+		"denied":    {webIngress + caIssuer + webCertificate + backOffStatus + deniedRequest, "ing/web", 1},
+		"challenge": {webIngress + caIssuer + webCertificate + issuingStatus + orderedRequest, "certificate/web-tls", 1},
+		"held":      {webIngress + caIssuer + heldCertificate + issuedStatus, "ingress/web", 1},
+		"of-others": {strings.Replace(webCertificate, "\n---\n", "\n", 1) + issuedStatus + caIssuer, "cert/web-tls", 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, server := scene(t, row.scene)
+			file := filepath.Join(t.TempDir(), "dump.yaml")
+			if err := os.WriteFile(file, []byte(row.scene), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			online, _, exit := explainAt(t, row.object, "-n", "shop", server, "-o", "json")
+			offline, stderr, same := explainAt(t, row.object, "-f", file, "-o", "json")
+			if exit != same || stderr != "" {
+				t.Errorf("exit status %d, online %d: %s", same, exit, stderr)
+			}
+			want, got := tellJSON(t, online), tellJSON(t, offline)
+			if diff := cmp.Diff(want.Hangs, got.Hangs); diff != "" {
+				t.Errorf("hangs (-online +offline)\n%s", diff)
+			}
+			if len(got.Unread) != row.unread || !strings.Contains(strings.Join(got.Unread, ""), "the input has no objects of kind") {
+				t.Errorf("unread %q", got.Unread)
+			}
+		})
 	}
 }
 
@@ -542,6 +582,7 @@ func TestExplainTakesOneObject(t *testing.T) {
 		"certificat/web":          `did you mean "certificate"`,
 		"ingress/web -o yaml":     `--output is "yaml", must be one of text, json`,
 		"ingress/web --color=odd": "--color",
+		"ingress/web -f x -w":     "--watch has no place with -f",
 	} {
 		_, stderr, exit := explainAt(t, strings.Fields(args)...)
 		if exit != 2 || !strings.Contains(stderr, want) {

@@ -41,14 +41,17 @@ func (o *planOptions) otherSettings(p *plan) string {
 	case p.applied != nil:
 		return fmt.Sprintf("note: what certshim has applied for %s differs from this plan: its controller has other settings%s, or is another version, or doesn't run; %s",
 			p.applied.Object(), o.than(), give)
-	case p.undefaulted != nil && o.settings.file == "":
+	case p.undefaulted != nil && o.settings.file == "" && o.running == nil:
 		return fmt.Sprintf("note: this plan has no default issuer, which %s asks for; if the controller has one, %s", p.undefaulted.Object(), give)
 	}
 	return ""
 }
 
 func (o *planOptions) than() string {
-	if o.settings.file == "" {
+	switch {
+	case o.running != nil:
+		return " than " + o.running.String() + " says"
+	case o.settings.file == "":
 		return ""
 	}
 	return " than " + o.settings.file

@@ -107,6 +107,8 @@ type planned struct {
 	lines places
 	// live has the Certificates that exist, by name, as far as they were read.
 	live map[string]map[string]any
+	// owners are those of Certificates that exist and aren't as they are asked for, by name.
+	owners map[string]*owners
 	// applied is set if the plan differs from a Certificate that certshim has applied for the source.
 	applied bool
 }

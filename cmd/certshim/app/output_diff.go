@@ -12,7 +12,8 @@ import (
 )
 
 // diffWriter writes what changes as one unified diff: of each Certificate as it is, and as it
-// would be, under a line that says whose it is and why. What the server fills in, status and
+// would be, under a line that says whose it is and why, and lines about the fields that others hold
+// with other values. What the server fills in, status and
 // managedFields, is left out.
 type diffWriter struct {
 	w        io.Writer
@@ -21,17 +22,17 @@ type diffWriter struct {
 
 func (d diffWriter) write(one planned) error {
 	for _, c := range one.outcome.Certificates {
-		if !writes(c) && c.Action != certificate.Delete {
+		text, conflicts := "", one.owners[c.Name].lines(c)
+		if writes(c) || c.Action == certificate.Delete {
+			var err error
+			if text, err = unifiedDiff(c, one.live[c.Name]); err != nil {
+				return err
+			}
+		}
+		if text == "" && conflicts == "" {
 			continue
 		}
-		text, err := unifiedDiff(c, one.live[c.Name])
-		if err != nil {
-			return err
-		}
-		if text == "" {
-			continue
-		}
-		if err := d.writeLines("# " + heading(one, c) + "\n" + text); err != nil {
+		if err := d.writeLines("# " + heading(one, c) + "\n" + conflicts + text); err != nil {
 			return fmt.Errorf("write the diff: %w", err)
 		}
 	}

@@ -57,6 +57,8 @@ type reportedCertificate struct {
 	// Reissue is there for the action apply.
 	Reissue  certificate.Reissue `json:"reissue,omitempty"`
 	Manifest map[string]any      `json:"manifest,omitempty"`
+	// Ownership is there for a Certificate that exists and isn't as it is asked for.
+	Ownership *owners `json:"ownership,omitempty"`
 	// Values say where what stands in the Certificate came from.
 	Values []reportedValue `json:"values,omitempty"`
 }
@@ -121,7 +123,7 @@ func (one planned) report() reportedSource {
 		r.Issuer = &reportedIssuer{Group: issuer.Group, Kind: issuer.Kind, Name: issuer.Name, From: issuer.From}
 	}
 	for _, c := range outcome.Certificates {
-		r.Certificates = append(r.Certificates, reportCertificate(c, outcome.Values[c.Name]))
+		r.Certificates = append(r.Certificates, reportCertificate(c, outcome.Values[c.Name], one.owners[c.Name]))
 	}
 	for _, p := range outcome.Problems.All() {
 		r.Problems = append(r.Problems, reportProblem(p))
@@ -129,8 +131,8 @@ func (one planned) report() reportedSource {
 	return r
 }
 
-func reportCertificate(c certificate.Decision, values []certshim.Value) reportedCertificate {
-	r := reportedCertificate{Namespace: c.Namespace, Name: c.Name, Action: c.Action, Reason: c.Reason}
+func reportCertificate(c certificate.Decision, values []certshim.Value, whose *owners) reportedCertificate {
+	r := reportedCertificate{Namespace: c.Namespace, Name: c.Name, Action: c.Action, Reason: c.Reason, Ownership: whose}
 	if writes(c) {
 		r.Manifest = c.Config
 	}

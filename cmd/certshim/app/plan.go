@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -27,6 +29,7 @@ type planOptions struct {
 	build         build
 	input         input
 	namespace     string
+	release       string
 	allNamespaces bool
 	selector      string
 	format        string
@@ -45,6 +48,10 @@ type planOptions struct {
 	// surveyed, if it is set, gives what sees each decision of a survey of a cluster. Where more is
 	// read because of them, another survey begins.
 	surveyed func(*planInventory) surveyor
+	// running is the controller whose configuration is followed; nil where it is given, or not known.
+	running *running
+	// saved, if it is set, sees each object of documents.
+	saved func(*unstructured.Unstructured)
 	// progress, if it isn't nil, says how far the reading of a cluster is.
 	progress *progress
 	// within is the one namespace of a cluster that is looked at, or empty.
@@ -90,6 +97,7 @@ they are there.
 func (o *planOptions) bind(cmd *cobra.Command, selects string) {
 	flags := cmd.Flags()
 	o.settings = newSettings(flags, bindPolicy)
+	o.bindRelease(flags)
 	flags.StringSliceVarP(&o.input.paths, "filename", "f", nil, "files, folders, patterns, or - for standard input")
 	flags.BoolVarP(&o.input.recursive, "recursive", "R", false, "read the subfolders of -f too")
 	flags.BoolVar(&o.ignoreOther, "ignore-other", false, "with -f, leave out what isn't YAML or has no apiVersion and kind, such as values files, Kustomize's patches, and what has placeholders")
@@ -106,16 +114,37 @@ func (o *planOptions) bind(cmd *cobra.Command, selects string) {
 // complete reads the flags and the configuration, and tells everything that is wrong.
 func (o *planOptions) complete(cmd *cobra.Command, args []string) error {
 	o.streams.ErrOut = messages(o.streams.ErrOut, o.colour)
-	var err, failed error
-	o.configuration, failed = o.settings.configuration(cmd.Flags())
-	err = errors.Join(err, failed)
-	if failed == nil {
-		o.policy, failed = newPolicy(o.configuration, o.build, o.knowledge())
-		err = errors.Join(err, failed)
+	wrong := o.completeSelection(args)
+	if wrong == nil && !o.offline() && o.settings.file == "" {
+		o.follow(cmd.Context())
 	}
+	err := o.completePolicy(cmd.Context(), cmd.Flags())
 	if o.policy != nil {
 		o.policy.Explain = o.format == formatReport
 	}
+	return errors.Join(err, wrong)
+}
+
+// completePolicy reads the configuration, and what decisions follow by it.
+func (o *planOptions) completePolicy(ctx context.Context, given *pflag.FlagSet) (err error) {
+	if o.configuration, err = o.settings.configuration(given); err != nil {
+		return err
+	}
+	if o.running == nil || given.Changed("issuers") {
+		o.policy, err = newPolicy(o.configuration, o.build, o.knowledge())
+		return err
+	}
+	types, err := o.running.issuerTypes(ctx, o.configuration.Resolvers.Types)
+	if err != nil {
+		o.note(fmt.Sprintf("issuer types of %s can't be read, and are left out: %v", o.running, err))
+	}
+	o.policy, err = newPolicyWith(o.configuration, o.build, o.knowledge(), types)
+	return err
+}
+
+// completeSelection reads the flags that choose what is looked at.
+func (o *planOptions) completeSelection(args []string) error {
+	var err, failed error
 	if o.labels, failed = labels.Parse(o.selector); failed != nil {
 		err = errors.Join(err, fmt.Errorf("--selector is %q: %w", o.selector, failed))
 	}
@@ -254,7 +283,7 @@ func (o *planOptions) decide(ctx context.Context, key inventory.Key, known *plan
 		}
 	}
 	object, _ := look.Object()
-	one := planned{object: object, outcome: outcome, at: known.places[key], lines: places{}, live: map[string]map[string]any{}}
+	one := planned{object: object, outcome: outcome, at: known.places[key], lines: places{}, live: map[string]map[string]any{}, owners: map[string]*owners{}}
 	for _, bad := range known.bad[key] {
 		one.addLocated(bad)
 	}
@@ -265,17 +294,23 @@ func (o *planOptions) decide(ctx context.Context, key inventory.Key, known *plan
 	for _, c := range outcome.Certificates {
 		if existing, presence := look.Certificate(c.Namespace, c.Name); presence == certshim.Present {
 			one.live[c.Name] = existing.Live
+			if o.showsOwners() {
+				one.owners[c.Name] = ownersOf(existing, c)
+			}
 			one.applied = one.applied || isOwnApplied(existing, object) && (c.Action == certificate.Apply || outcome.Issuer.Name == "")
 		}
 	}
 	return one, nil
 }
 
-// readLive reads the Certificates that decisions need whole, and those that a diff shows. It
+// showsOwners says whether the output tells who holds fields of Certificates that change.
+func (o *planOptions) showsOwners() bool { return o.format == formatDiff || o.format == formatReport }
+
+// readLive reads the Certificates that decisions need whole, and those whose owners are shown. It
 // says whether there were any.
 func (o *planOptions) readLive(ctx context.Context, look *inventory.Look, outcome certshim.Outcome, live liveReader) (read bool, err error) {
 	for _, c := range outcome.Certificates {
-		if !c.NeedsLive && (c.Action != certificate.Apply || o.format != formatDiff) {
+		if !c.NeedsLive && (c.Action != certificate.Apply || !o.showsOwners()) {
 			continue
 		}
 		name := types.NamespacedName{Namespace: c.Namespace, Name: c.Name}

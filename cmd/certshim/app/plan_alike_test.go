@@ -66,7 +66,7 @@ func serveDocuments(t *testing.T, documents string) (server *documentServer, fla
 }
 
 // objectPath takes a path of the API apart: the version, the namespace, the resource and a name.
-var objectPath = regexp.MustCompile(`^/apis?/((?:[^/]+\.[^/]+/)?v[^/]+)(?:/namespaces/([^/]+))?/([^/]+)(?:/([^/]+))?$`)
+var objectPath = regexp.MustCompile(`^/apis?/((?:[a-z][^/]*/)?v[0-9][^/]*)(?:/namespaces/([^/]+))?/([^/]+)(?:/([^/]+))?$`)
 
 func (s *documentServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var answer any
@@ -215,7 +215,7 @@ spec: {defaultBackend: {service: {name: web, port: {number: 80}}}, tls: [{hosts:
 	}
 	server.resources = append(server.resources, serves("certmanager.step.sm/v1", "stepissuers", "StepIssuer", true))
 	server.down["/apis/certmanager.step.sm/v1"] = true
-	stdout, stderr, exit = run(t, nil, "plan", "-A", flag)
+	stdout, stderr, exit = run(t, nil, "plan", "-A", flag, configFile(t, ""))
 	if exit != 0 || !strings.Contains(stdout, "create") || stderr != "1 source: 1 create\n" {
 		t.Errorf("while it is down: exit status %d\n%s%s", exit, stdout, stderr)
 	}

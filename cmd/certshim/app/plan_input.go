@@ -49,6 +49,9 @@ func (o *planOptions) take(known *documents, d manifest.Document, err error) {
 			printLine(o.streams.ErrOut, "warning: "+w.Error())
 		}
 	}
+	if o.saved != nil {
+		o.saved(d.Object)
+	}
 	replaced, err := known.add(d)
 	named := strings.TrimSpace(d.Object.GetKind() + " " + d.Object.GetName())
 	for _, one := range problem.Each(err) {

@@ -101,7 +101,7 @@ func TestPlanSaysThatTheControllerMayHaveOtherSettings(t *testing.T) {
 		"nothing lacks":       {[]string{"ingress/web"}, ""},
 	} {
 		_, stderr, _ := run(t, nil, append([]string{"plan", "-n", "shop", cluster}, row.args...)...)
-		if !strings.Contains(stderr, row.want) || row.want == "" && strings.Contains(stderr, "note:") {
+		if !strings.Contains(stderr, row.want) || row.want == "" && strings.Contains(stderr, "note: this plan") {
 			t.Errorf("%s: got\n%s", name, stderr)
 		}
 	}

@@ -23,25 +23,25 @@ const (
 
 // newPolicy is what decisions follow by a configuration, the files that it names included.
 func newPolicy(c configuration.Configuration, b build, k knowledge) (*certshim.Policy, error) {
-	surroundings, err := b.surroundings(c, k)
+	types, err := readIssuerTypes(c.Resolvers.Types)
 	if err != nil {
 		return nil, err
 	}
-	return c.Policy(surroundings)
+	return newPolicyWith(c, b, k, types)
+}
+
+// newPolicyWith takes the issuer types of the operator's files as they were read.
+func newPolicyWith(c configuration.Configuration, b build, k knowledge, types []resolver.IssuerType) (*certshim.Policy, error) {
+	return c.Policy(configuration.Surroundings{Compiled: b.compiled, Types: types, Offline: k == fromFiles})
 }
 
 // newRegistry knows the issuer types of this build, and the operator's.
 func newRegistry(c configuration.Configuration, b build) (*resolver.Registry, error) {
-	surroundings, err := b.surroundings(c, inCluster)
+	types, err := readIssuerTypes(c.Resolvers.Types)
 	if err != nil {
 		return nil, err
 	}
-	return c.Registry(surroundings)
-}
-
-func (b build) surroundings(c configuration.Configuration, k knowledge) (configuration.Surroundings, error) {
-	types, err := readIssuerTypes(c.Resolvers.Types)
-	return configuration.Surroundings{Compiled: b.compiled, Types: types, Offline: k == fromFiles}, err
+	return c.Registry(configuration.Surroundings{Compiled: b.compiled, Types: types})
 }
 
 // readIssuerTypes reads the declarations of files and folders, and tells all that is wrong

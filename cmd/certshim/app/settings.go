@@ -20,6 +20,8 @@ type settings struct {
 	// flags are the values as they were parsed; [settings.configuration] lays those that
 	// were given over the file.
 	flags configuration.Configuration
+	// base, if it is set, is what counts in place of the defaults where no file is named.
+	base *configuration.Configuration
 	// bind binds the flags of one command to a configuration.
 	bind func(*pflag.FlagSet, *configuration.Configuration)
 }
@@ -55,7 +57,10 @@ func (s *settings) configuration(given *pflag.FlagSet) (configuration.Configurat
 
 // read reads the file over the defaults.
 func (s *settings) read() (configuration.Configuration, error) {
-	if s.file == "" {
+	switch {
+	case s.file == "" && s.base != nil:
+		return *s.base, nil
+	case s.file == "":
 		return configuration.Default(), nil
 	}
 	text, err := readRegular(s.file)
