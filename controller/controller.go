@@ -59,6 +59,7 @@ type Controller struct {
 	recorder *recorder
 	reporter *reporter
 	waiting  *waiting
+	large    *gate
 	// undeclared are the issuer kinds that sources name and nobody declares.
 	undeclared []usedKind
 	writer     cluster.Writer
@@ -106,7 +107,7 @@ func New(config Config, base *rest.Config, log *slog.Logger, registry *prometheu
 	c.metrics = newMetrics(registry, config.Version, func() float64 { return float64(c.queue.Len()) })
 	registry.MustRegister(newIssuersMetric(c.inventory), newFieldsMetric(c.inventory))
 	c.breaker, c.failures, c.creates = newBreaker(c.metrics.pendingWrites), newFailures(), newCreates()
-	c.waiting = newWaiting(c.metrics.held)
+	c.waiting, c.large = newWaiting(c.metrics.held), newGate()
 	return c, nil
 }
 

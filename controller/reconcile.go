@@ -23,6 +23,8 @@ type requeue struct {
 	after time.Duration
 	// held says that a write was held back, so that what the API server answered before stands.
 	held bool
+	// aside says that the source waits for its turn among the large ones.
+	aside bool
 }
 
 // reconcile looks at one source: reads it, decides, executes, and says so.
@@ -34,6 +36,9 @@ func (c *Controller) reconcile(ctx context.Context, k key) requeue {
 		return requeue{}
 	}
 	defer look.Close()
+	if look.Large() && !c.large.enter(k) {
+		return requeue{aside: true}
+	}
 	outcome := c.decide(look)
 	if look.Unread() {
 		// The source wakes once what was asked for is known.

@@ -42,11 +42,16 @@ func (c *Controller) workOnOne(ctx, writing context.Context) bool {
 	defer c.queue.Done(k)
 	if ctx.Err() != nil || writing.Err() != nil || !c.informed.Load() {
 		// Once enough is known again, every source is queued.
+		c.leave(k)
 		return true
 	}
 	c.working.Add(1)
 	next := c.reconcile(writing, k)
+	c.leave(k)
 	c.working.Add(-1)
+	if next.aside {
+		return true
+	}
 	if next.retry {
 		c.queue.again(k)
 		return true
@@ -57,6 +62,13 @@ func (c *Controller) workOnOne(ctx, writing context.Context) bool {
 		c.queue.after(k, next.after)
 	}
 	return true
+}
+
+// leave lets the next large source in, if this one has a place.
+func (c *Controller) leave(k key) {
+	if next, found := c.large.leave(k); found {
+		c.queue.inLine(next)
+	}
 }
 
 // noteIdle notes the first time at which nothing is left to do.

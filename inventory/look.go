@@ -73,6 +73,9 @@ func (l *Look) Policy() *certshim.Policy { return l.policy }
 // object has only its reference.
 func (l *Look) Object() (object *source.Object, unreadable string) { return l.item.unpack() }
 
+// Large says whether it takes much memory to decide about the source.
+func (l *Look) Large() bool { return l.item.isLarge() }
+
 // Stale says whether a fact that was read has another answer by now; the source is awake then.
 func (l *Look) Stale() bool { return l.stale.Load() }
 

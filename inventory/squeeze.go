@@ -14,6 +14,8 @@ import (
 const (
 	// largeSource is from how many bytes on what is packed of a source is squeezed.
 	largeSource = 4 << 10
+	// largeDecision is from how many bytes on, as they are packed, a source is large to decide.
+	largeDecision = 32 << 10
 	// maxAsked is how much a source may ask for, in bytes as they are packed.
 	maxAsked = 256 << 10
 	// maxSecrets is how many Secrets a source may name.
@@ -35,6 +37,13 @@ func (s *Source) checkSize(object *source.Object) error {
 		return fmt.Errorf("it names more than %d Secrets", maxSecrets)
 	}
 	return nil
+}
+
+// isLarge says whether a source takes much memory while it is decided, many times that of the text
+// that it asks for.
+func (s *Source) isLarge() bool {
+	_, f, rest := s.unpackHead()
+	return f == squeezed && rest.number() > largeDecision
 }
 
 // squeezers are reused: one is much larger than what it is for.
