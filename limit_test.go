@@ -271,3 +271,42 @@ func TestAnIssuerThatOthersApplyIsJudged(t *testing.T) {
 		}
 	}
 }
+
+// Whoever is refused a name reads what kind of name it is, and which would be allowed.
+func TestARefusedNameSaysWhatIsAllowed(t *testing.T) {
+	for _, row := range []struct {
+		rule          certshim.Rule
+		key, value    string
+		allowed, what string
+	}{
+		{certshim.Rule{AllowedURIs: []string{"urn:a", "urn:b"}}, "uri-sans", "urn:c", "urn:a, urn:b", "URI"},
+		{certshim.Rule{AllowedURIs: []string{}}, "uri-sans", "urn:c", "none", "URI"},
+		{certshim.Rule{AllowedEmails: []string{"mail.example.com"}}, "email-sans", "a@example.com", "mail.example.com", "e-mail address"},
+		{certshim.Rule{AllowedHosts: []string{"example.com"}}, "common-name", "shop.example.org", "example.com", "common name"},
+		{certshim.Rule{AllowedHosts: []string{"example.com"}}, "alt-names", "shop.example.org", "example.com", "host"},
+	} {
+		policy := shippedPolicy(t)
+		row.rule.Name = "tenant"
+		policy.Rules = []certshim.Rule{row.rule}
+		p := oneProblem(t, newCluster(t, policy).ask(also(ingressWith(issuerKeys("", "ca", "", "")), row.key, row.value)))
+		if want := "the policy tenant doesn't allow this " + row.what + " here"; p.Message != want || p.Allowed != row.allowed {
+			t.Errorf("%s: got %q, allowed %q; want %q, allowed %q", row.value, p.Message, p.Allowed, want, row.allowed)
+		}
+	}
+}
+
+// A common name that stays, because its annotation can't be read, is judged as the other names are.
+func TestAForbiddenCommonNameThatIsKept(t *testing.T) {
+	c := newCluster(t, shippedPolicy(t))
+	keys := issuerKeys("", "ca", "", "")
+	live := stored(t, c.ask(also(ingressWith(keys, "a.example.com"), "common-name", "b.example.org")).Certificates[0].Config)
+	c.store(live)
+	policy := shippedPolicy(t)
+	policy.Rules = []certshim.Rule{{Name: "tenant", AllowedHosts: []string{"example.com"}}}
+	c.SetPolicy(policy)
+	tooLong := strings.Repeat("x", 65)
+	outcome := c.decide(c.put(also(ingressWith(keys, "a.example.com", "c.example.com"), "common-name", tooLong)), live)
+	if d := outcome.Certificates[0]; d.Action != certificate.Keep || !strings.Contains(d.Reason, "a name that it keeps") {
+		t.Errorf("got %s %q, %v", d.Action, d.Reason, outcome.Problems.All())
+	}
+}
