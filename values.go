@@ -205,7 +205,7 @@ func (e *explainer) metadata() {
 		field := "metadata.annotations[" + key + "]"
 		_, copied := e.asked.annotations[key]
 		switch {
-		case key == certificate.FromResolver, key == certificate.TieKey:
+		case key == certificate.FromResolver, key == certificate.TieKey, key == certificate.RespectedKey:
 		case e.in.KeepsCopy(key):
 			e.add(field, FromCertificate)
 		case copied:

@@ -26,7 +26,7 @@ const (
 
 // certificateAnnotations returns the annotations that are copied for the issuer, the list of
 // fields in filled that a resolver or policy set, those that the operator wants copied, the
-// ACME ones, and the tie, which none of the others can be.
+// ACME ones, and the tie. None of the others can be what certshim itself records.
 func certificateAnnotations(in *Input, filled []string, problems *problem.List) map[string]string {
 	out := copiedAnnotations(in)
 	add := func(more map[string]string) {
@@ -43,6 +43,7 @@ func certificateAnnotations(in *Input, filled []string, problems *problem.List) 
 	add(solverIngress(in, problems))
 	add(solverParent(in))
 	delete(out, TieKey)
+	delete(out, RespectedKey)
 	if tie := in.tie(); tie != "" {
 		add(map[string]string{TieKey: tie})
 	}

@@ -27,12 +27,16 @@ const (
 	FieldPutBack FieldCause = "put-back"
 	// FieldLeft means that somebody holds it with another value, and keeps it.
 	FieldLeft FieldCause = "left"
+	// FieldContested means that somebody takes it from us again and again, and keeps it for now.
+	FieldContested FieldCause = "contested"
 	// FieldLeftWithUnit means that somebody keeps another part of the issuer reference or private key, so that
 	// the whole stays as it is.
 	FieldLeftWithUnit FieldCause = "left-with-unit"
 	// FieldFails means that somebody holds it with another value, and that the operator or the source
 	// wants nothing of the Certificate to change then.
 	FieldFails FieldCause = "fails"
+	// FieldRespected means that somebody removed it, and that it stays out until another value is asked for.
+	FieldRespected FieldCause = "respected"
 	// FieldGivenUp means that we hold it, nobody asks for it any more, and it is removed.
 	FieldGivenUp FieldCause = "given-up"
 	// FieldLeftBehind means that we hold it, nobody asks for it any more, and it stays since others apply it.
@@ -42,7 +46,7 @@ const (
 // FieldCauses lists every cause.
 func FieldCauses() []FieldCause {
 	return []FieldCause{
-		FieldMissing, FieldChanged, FieldUnrecorded, FieldNotHeld, FieldTakenOver, FieldTakenBack, FieldPutBack, FieldLeft, FieldLeftWithUnit, FieldFails, FieldGivenUp, FieldLeftBehind,
+		FieldMissing, FieldChanged, FieldUnrecorded, FieldNotHeld, FieldTakenOver, FieldTakenBack, FieldPutBack, FieldLeft, FieldContested, FieldLeftWithUnit, FieldFails, FieldRespected, FieldGivenUp, FieldLeftBehind,
 	}
 }
 
@@ -59,7 +63,9 @@ var causes = map[FieldCause]string{
 	FieldTakenBack:    "it ties the Certificate to its source, and is taken back",
 	FieldPutBack:      "somebody updated it, once; it is put back",
 	FieldLeft:         "somebody holds it with another value, and keeps it",
+	FieldContested:    "somebody takes it again and again, and keeps it for now",
 	FieldFails:        "somebody holds it with another value, and nothing of the Certificate may change then",
+	FieldRespected:    "somebody removed it, and it stays out until another value is asked for",
 	FieldLeftWithUnit: "it stays as it is, since somebody keeps another part of the same",
 	FieldGivenUp:      "nobody asks for it any more; it is removed",
 	FieldLeftBehind:   "nobody asks for it any more; it stays, since others apply it",
@@ -77,7 +83,7 @@ type Settlement struct {
 // goes by the same rules. Neither object is changed.
 func Settle(asked, live map[string]any, choice Choice) Settlement {
 	return Settlement{
-		settlement: settle(asked, live, false, choice), asked: asked, live: live,
+		settlement: settle(asked, live, disturbance{}, choice), asked: asked, live: live,
 		own: ownEntry(managedFields(live)).fields(), entries: Entries(live),
 	}
 }
@@ -151,7 +157,12 @@ func (s Settlement) Cause(path fieldpath.Path) FieldCause {
 	if slices.ContainsFunc(s.failed, func(c Conflict) bool { return c.Field == path.String() }) {
 		return FieldFails
 	}
+	if s.respected.Has(path) {
+		return FieldRespected
+	}
 	switch keeper, kept := s.Keeper(path); {
+	case kept && keeper.Field == path.String() && keeper.Rounds > 0:
+		return FieldContested
 	case kept && keeper.Field == path.String():
 		return FieldLeft
 	case kept:

@@ -34,6 +34,9 @@ type Ownership struct {
 	Rules []OwnershipRule
 	// SourcesMay are the choices that a source may make by annotation in place of a default.
 	SourcesMay []Then
+	// RespectRemovals lets a field stay out that somebody removed, until the source asks for another
+	// value. Else it is put back.
+	RespectRemovals bool
 }
 
 // OwnershipRule says what is done about some fields of some holders. A part that is empty matches
@@ -63,12 +66,17 @@ type Choice struct {
 	Ownership
 	// Source is what the source chose in place of the defaults, or empty.
 	Source Then
+	// Fights are the fields that somebody takes from us again and again. They are never forced.
+	Fights []Fight
 }
 
 // newChoice takes what the source chose as far as the operator lets it, and says where not.
 func newChoice(in *Input) (Choice, problem.List) {
 	var problems problem.List
 	c := Choice{Ownership: in.Policy.Ownership}
+	if in.Existing != nil {
+		c.Fights = in.Existing.Fights
+	}
 	chosen := Then(in.Request.Conflicts)
 	switch {
 	case chosen == "":

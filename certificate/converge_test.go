@@ -74,7 +74,7 @@ func edit(r *rand.Rand, object map[string]any) {
 		}
 		return m
 	}
-	switch r.IntN(10) {
+	switch r.IntN(13) {
 	case 0:
 		spec["duration"] = pick(r, "1h0m0s", "2h0m0s", "3h0m0s")
 	case 1:
@@ -95,6 +95,13 @@ func edit(r *rand.Rand, object map[string]any) {
 		spec["isCA"] = true
 	case 9:
 		inner(inner(spec, "secretTemplate"), "labels")["team"] = pick(r, "a", "b")
+	case 10:
+		// Whoever sets an empty map holds it as a value.
+		metadata[pick(r, "labels", "annotations")] = map[string]any{}
+	case 11:
+		spec[pick(r, "subject", "privateKey", "secretTemplate")] = map[string]any{}
+	case 12:
+		inner(spec, "secretTemplate")[pick(r, "labels", "annotations")] = map[string]any{}
 	}
 }
 
@@ -118,7 +125,9 @@ type world struct {
 	*testing.T
 	random *rand.Rand
 	in     certificate.Input
-	log    []string
+	// known is what only the process knows of the Certificate.
+	known certificate.Observed
+	log   []string
 	// short counts the reports that are made the short way.
 	short int
 }
@@ -131,7 +140,7 @@ func (w *world) failf(format string, args ...any) {
 // disturb lets something happen that is not certshim's doing.
 func (w *world) disturb() {
 	r := w.random
-	step := pick(r, "source", "source", "source", "kubectl-edit", "kubectl-edit", "helm", "argocd", "shim updates", "shim applies", "clear")
+	step := pick(r, "source", "source", "source", "kubectl-edit", "kubectl-edit", "helm", "argocd", "shim edits", "shim updates", "shim applies", "clear")
 	w.log = append(w.log, step)
 	if step == "source" || !w.exists {
 		w.in = asked(r)
@@ -145,6 +154,8 @@ func (w *world) disturb() {
 		_ = w.apply("helm", part(r), false) // a conflict is Helm's to see
 	case "argocd":
 		err = w.apply("argocd-controller", part(r), true)
+	case "shim edits":
+		err = w.update("cert-manager-ingress-shim", func(o map[string]any) { edit(r, o) })
 	case "shim updates":
 		config := certificate.Build(asked(r))
 		err = w.update("cert-manager-ingress-shim", func(o map[string]any) { o["spec"] = config["spec"] })
@@ -165,6 +176,8 @@ func (w *world) decide() certificate.Decision {
 	in := w.in
 	if w.exists {
 		seen := certificate.Observe(w.object())
+		seen.Flags |= w.known.Flags
+		seen.Before, seen.Fights = w.known.Before, w.known.Fights
 		in.Existing = &seen
 	}
 	decide := func() certificate.Decision {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/runtime"
+
 	"github.com/certshim/certshim/annotations"
 	"github.com/certshim/certshim/problem"
 	"github.com/certshim/certshim/source"
@@ -61,7 +63,7 @@ func current(o Observed) Observed {
 		return o
 	}
 	live := Observe(o.Live)
-	live.Live = o.Live
+	live.Live, live.Before, live.Fights = o.Live, o.Before, o.Fights
 	live.Flags |= o.Flags & ofThisProcess
 	return live
 }
@@ -94,6 +96,9 @@ func (d *decider) path() string {
 func buildConfig(d *decider) bool {
 	var problems problem.List
 	d.config, problems = build(&d.in)
+	if d.in.Policy.Ownership.RespectRemovals {
+		noteRespected(d.config, d.seen.Respected)
+	}
 	d.out.Asked = d.config
 	d.out.Problems.Merge(problems)
 	d.out.Choice, problems = newChoice(&d.in)
@@ -214,18 +219,31 @@ func nothingValidAsksAnyMore(d *decider) bool {
 
 // upToDate is the most frequent case: it compares two digests.
 func upToDate(d *decider) bool {
-	d.out.Config, d.out.Want = d.config, Want(d.config)
+	d.out.Config = d.withoutRespected()
+	d.out.Want = Want(d.out.Config)
 	if !d.seen.Flags.Has(Applied) || d.seen.Flags.Has(ShimEntries) || d.seen.Have != d.out.Want {
 		return false
 	}
 	d.out.Reissue = ReissueNo
 	d.warnViolations()
+	d.addRespected(d.out.Config)
 	return d.decide(None, "it is up to date")
+}
+
+// withoutRespected is the configuration without what somebody removed and what stays out.
+func (d *decider) withoutRespected() map[string]any {
+	if d.out.Choice.RespectRemovals && d.seen.Respected != "" {
+		config := runtime.DeepCopyJSON(d.config)
+		leaveOutRespected(config)
+		return config
+	}
+	return d.config
 }
 
 func liveNeeded(d *decider) bool {
 	const unclear = ShimEntries | OthersHold | UnservedEntries | Untracked | Disturbed
-	if d.seen.Live != nil || d.seen.Flags&unclear == 0 && d.seen.Flags.Has(Applied) && !d.keepsValues() && !d.holdsLargeValues() && !d.spellsTwice() {
+	clear := d.seen.Flags&unclear == 0 && d.seen.Flags.Has(Applied) && len(d.seen.Fights) == 0
+	if d.seen.Live != nil || clear && !d.keepsValues() && !d.holdsLargeValues() && !d.spellsTwice() {
 		return false
 	}
 	d.out.Config, d.out.NeedsLive = nil, true
@@ -280,7 +298,7 @@ func applyOver(d *decider) bool {
 	if respells && d.in.Policy.HoldPaced {
 		d.keepSpelling()
 	}
-	s := settle(d.config, d.seen.Live, d.seen.Flags.Has(Disturbed), d.out.Choice)
+	s := settle(d.config, d.seen.Live, d.disturbance(), d.out.Choice)
 	if len(s.failed) > 0 {
 		return d.fail(s)
 	}
@@ -293,6 +311,7 @@ func applyOver(d *decider) bool {
 	d.out.Config, d.out.Want = s.config, Want(s.config)
 	d.out.Force, d.out.PutBack = s.force, s.putBack
 	d.out.Problems.Merge(s.putBackProblems())
+	d.addRespected(s.config)
 	d.out.Reissue = reissue(s, d.seen.Live)
 	if s.entries != nil {
 		return d.takeOver(s)
@@ -345,20 +364,28 @@ func (d *decider) fail(s settlement) bool {
 	for _, c := range s.failed {
 		d.out.Problems.Add(problem.Problem{
 			Severity: problem.Error, Path: strings.TrimPrefix(c.Field, "."), Reason: problem.FieldConflict,
-			Message: fmt.Sprintf("field manager %s of Certificate %s holds %s with another value, by %s; nothing of the Certificate changes, by %s",
+			Message: fmt.Sprintf("field manager %s of Certificate %s holds %s with another value, by %s; nothing of the Certificate changes, %s",
 				problem.Quote(c.Manager), problem.Name(d.seen.Name), c.Field, c.Operation, authority(c)),
 		})
 	}
-	d.out.Config = nil
+	d.out.Config, d.out.Failed = nil, s.failed
 	return d.decide(Keep, fmt.Sprintf("field manager %s holds %s, and nothing may change then", problem.Quote(s.failed[0].Manager), s.failed[0].Field))
 }
 
-// authority is what says what is done about a field.
+// authority is what says that nothing changes.
 func authority(c Conflict) string {
-	if c.Rule > 0 {
-		return fmt.Sprintf("ownership.rules[%d]", c.Rule-1)
+	switch {
+	case c.Lost != "":
+		return "since it had the name " + problem.Quote(c.Lost) + ", and would lose it"
+	case c.Rule > 0:
+		return fmt.Sprintf("by ownership.rules[%d]", c.Rule-1)
 	}
-	return "the annotation " + annotations.ConflictsKey
+	return "by the annotation " + annotations.ConflictsKey
+}
+
+// disturbance is what this process knows of a change of what we own without our doing.
+func (d *decider) disturbance() disturbance {
+	return disturbance{changed: d.seen.Flags.Has(Disturbed), before: d.seen.Before, lacking: d.seen.Flags.Has(LacksNames)}
 }
 
 // hold leaves the Certificate as it is, and says in which fields that isn't what is asked for.

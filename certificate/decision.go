@@ -76,6 +76,8 @@ type Decision struct {
 	NeedsLive bool
 	// Yielded are the fields left to other field managers.
 	Yielded []Conflict
+	// Failed are the fields for whose sake nothing of the Certificate changes.
+	Failed  []Conflict
 	Reissue Reissue
 	// Problems are about this Certificate; their object is the source.
 	Problems problem.List
@@ -97,4 +99,9 @@ type Conflict struct {
 	// Rule is the number of the operator's rule that says what is done about it, counted from 1; 0 is
 	// a default, or the source's choice.
 	Rule int
+	// Rounds is how often the manager took the field, where it is left to them for that; else 0.
+	Rounds int
+	// Lost is a name that the Certificate had, and hasn't with the value of the manager. Nothing changes
+	// then, whatever is chosen.
+	Lost string
 }

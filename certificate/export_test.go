@@ -23,3 +23,12 @@ func Build(in Input) map[string]any {
 	config, _ := build(&in)
 	return config
 }
+
+// RespectedItem is how the annotation [RespectedKey] lists a field.
+func RespectedItem(wanted any, path ...string) string {
+	var at fieldpath.Path
+	for _, name := range path {
+		at = child(at, fieldpath.FieldNameElement(name))
+	}
+	return respected(at, wanted)
+}

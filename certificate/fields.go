@@ -24,6 +24,7 @@ var (
 
 	pathFromResolver = annotationPath(FromResolver)
 	pathTie          = annotationPath(TieKey)
+	pathRespected    = annotationPath(RespectedKey)
 )
 
 func annotationPath(key string) fieldpath.Path {

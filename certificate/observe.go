@@ -127,6 +127,11 @@ func (o *observation) annotations(at uint64) {
 		case TieKey:
 			o.out.Tie, o.leaves[at] = o.keep()
 			o.out.Tie = o.out.Tie[:min(len(o.out.Tie), maxTie+1)]
+		case RespectedKey:
+			o.out.Respected, o.leaves[at] = o.keep()
+			if len(o.out.Respected) > maxRespected {
+				o.out.Respected = ""
+			}
 		default:
 			o.leaf(at)
 		}

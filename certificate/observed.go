@@ -20,6 +20,8 @@ type Observed struct {
 	// Tie is the annotation [TieKey], which [ParseTie] reads; empty if there is none. One that is
 	// too long to be read is cut.
 	Tie string
+	// Respected is the annotation [RespectedKey], empty if it is too long.
+	Respected string
 	// Have is the digest of the fields that our Apply entry owns, with their live values.
 	Have Digest
 	// Standing is how many fields are whose.
@@ -29,6 +31,10 @@ type Observed struct {
 	// Others stands for the values of the fields that others hold beside us, as long as this process
 	// runs: what is left to them, or fails for their sake, may be decided anew once it changes.
 	Others uint64
+	// Before is what Have was before the Certificate was disturbed, while the flag Disturbed is set.
+	Before Digest
+	// Fights are the fields that somebody takes from us again and again, as this process has seen.
+	Fights []Fight
 	// Live is the object from the server, nil unless it was read for this decision. A decision
 	// that needs it sets [Decision.NeedsLive].
 	Live map[string]any
@@ -67,7 +73,7 @@ const (
 	// Certificate as it is wanted, or made it so: it sees what changes from then on.
 	Settled
 	// Disturbed is set by the inventory, never by [Observe], if a Certificate that was settled
-	// owns something else now without our doing.
+	// owns something else now without our doing, or if the last write of this process came out otherwise.
 	Disturbed
 	// Tied is set if there is no controller owner reference and our Apply entry holds a tie of this
 	// Certificate to a source with a uid: the source is the owner, but the Certificate outlives it.
@@ -76,10 +82,13 @@ const (
 	// ownerReferences, finalizers or spec that our Apply entry doesn't hold, or an entry of
 	// managedFields that isn't as the API server writes it.
 	MoreThere
+	// LacksNames is set by the inventory, never by [Observe], once others have taken names away, until
+	// the Certificate is as it is wanted.
+	LacksNames
 )
 
 // ofThisProcess are the flags that only this process knows of.
-const ofThisProcess = TakenOver | Settled | Disturbed
+const ofThisProcess = TakenOver | Settled | Disturbed | LacksNames
 
 // Has reports whether all of the given flags are set.
 func (f Flags) Has(want Flags) bool { return f&want == want }

@@ -42,17 +42,18 @@ func (s *settlement) takeBack(changed *fieldpath.Set, live map[string]any) {
 }
 
 // takeBackFromNobody notes the fields that changed without our doing, though nobody else holds
-// them: under our own name, or by a removal, which leaves no trace.
+// them: under our own name, or by a removal, which leaves no trace. If no value changed, it was what is
+// recorded of them.
 func (s *settlement) takeBackFromNobody(changed, own *fieldpath.Set, live map[string]any) {
+	if changed.Empty() && !own.Equals(s.wanted) {
+		s.putBack = append(s.putBack, PutBack{Conflict: Conflict{Field: ".metadata.managedFields"}})
+		return
+	}
 	for path := range changed.All() {
 		if isContainer(path, live) {
 			continue
 		}
-		var who holder
-		if own.Has(path) {
-			who = holder{manager: FieldManager, operation: byApply}
-		}
-		s.putBack = append(s.putBack, s.putBackOf(path, who, 0, live))
+		s.putBack = append(s.putBack, s.putBackOf(path, takenBy(path, own), 0, live))
 	}
 }
 

@@ -33,7 +33,7 @@ func Retain(object *source.Object, seen Observed) Decision {
 }
 
 func (d *decider) retain(object *source.Object) {
-	s := settle(asRetained(object, d.seen), d.seen.Live, false, Choice{})
+	s := settle(asRetained(object, d.seen), d.seen.Live, disturbance{}, Choice{})
 	d.out.Config, d.out.Want = s.config, Want(s.config)
 	d.out.Guard = Guard{UID: d.seen.UID, ResourceVersion: d.seen.ResourceVersion}
 	patch, err := s.patch(d.seen.ResourceVersion)

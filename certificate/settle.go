@@ -25,10 +25,12 @@ type settlement struct {
 	given *fieldpath.Set
 	// yielded are the fields left to others, putBack those that are taken back from them, and failed
 	// those for whose sake nothing may change.
-	yielded  []Conflict
-	putBack  []PutBack
-	failed   []Conflict
-	problems problem.List
+	yielded []Conflict
+	putBack []PutBack
+	failed  []Conflict
+	// respected are the fields that somebody removed and that stay out.
+	respected *fieldpath.Set
+	problems  problem.List
 	// entries are the managedFields after a take-over, nil if none is needed.
 	entries []any
 	// shimHeld is true if wanted fields are taken over from one of cert-manager's shims.
@@ -53,14 +55,20 @@ type settlement struct {
 //  2. What somebody applies is a standing wish, and is left to them.
 //  3. What somebody updated, once, is put back by force.
 //  4. What nobody holds is applied.
+//  5. What would be put back by 0, 3 or 4, and is fought over, is left for now to whoever takes it.
 //
-// Equal values are owned together. What ties a Certificate to its source is never left to others.
-// disturbed is true if what we own is known to have changed without our doing.
-func settle(config, live map[string]any, disturbed bool, choice Choice) settlement {
+// Equal values are owned together. What ties a Certificate to its source is never left to others. What
+// somebody removed stays out if the choice is to respect that.
+func settle(config, live map[string]any, seen disturbance, choice Choice) settlement {
 	s := settlement{config: runtime.DeepCopyJSON(config), choice: choice}
-	s.yieldToHolders(config, live)
-	s.wanted = leaves(s.config)
+	s.respected = leaveOutRespected(s.config)
 	own := ownEntry(managedFields(live)).fields()
+	s.yieldToHolders(live, seen)
+	s.yieldToNobody(live)
+	if choice.RespectRemovals && seen.changed && Want(s.config) == seen.before {
+		s.respectRemovals(own, live)
+	}
+	s.wanted = leaves(s.config)
 	loose := replaced(s.config, live)
 	s.owned = s.wanted.Union(own).Union(loose)
 	s.given = givenUp(live, s.wanted).Union(loose)
@@ -70,39 +78,80 @@ func settle(config, live map[string]any, disturbed bool, choice Choice) settleme
 	s.differs = !s.changed.Empty()
 	s.astray = !where(changed, tie).Empty()
 	s.takeBack(changed, live)
-	if disturbed && len(s.putBack) == 0 {
+	if seen.changed && len(s.putBack) == 0 {
 		s.takeBackFromNobody(s.changed, own, live)
 	}
+	slices.SortFunc(s.yielded, compareConflicts)
 	s.sortPutBack()
 	s.warnKeySize(live)
 	s.takeOver(live)
 	return s
 }
 
+// disturbance is what is known of a change of what we own without our doing.
+type disturbance struct {
+	// changed is true if there was one, and before is what we owned then, with its values.
+	changed bool
+	before  Digest
+	// lacking is true if names were lost to others before, and weren't there again since.
+	lacking bool
+}
+
 // yieldToHolders removes what is left to others, with a different value, from the configuration, and
 // notes for which fields nothing may change at all.
-func (s *settlement) yieldToHolders(config, live map[string]any) {
+func (s *settlement) yieldToHolders(live map[string]any, seen disturbance) {
+	config := runtime.DeepCopyJSON(s.config)
 	changed := differing(leaves(config), config, live)
+	lacking := seen.lacking || seen.changed && seen.before == Want(config)
 	for _, e := range managedFields(live) {
 		if e.ours() {
 			continue
 		}
 		held := e.fields()
 		for path := range changed.All() {
-			if !conflicts(path, held, live) {
-				continue
-			}
-			switch then, rule := s.choice.about(e.holder, path); then {
-			case Yield:
-				s.yield(path, lookup(config, path), conflictOf(path, e.holder, rule), live)
-			case Fail:
-				s.failed = append(s.failed, conflictOf(path, e.holder, rule))
-			case Force:
+			if conflicts(path, held, live) {
+				s.yieldTo(e.holder, path, config, live, lacking)
 			}
 		}
 	}
-	slices.SortFunc(s.yielded, compareConflicts)
 	slices.SortFunc(s.failed, compareConflicts)
+}
+
+// yieldTo does it for one field and one holder. lacking is true if the names that are asked for were there before:
+// then they aren't left to somebody who takes some away.
+func (s *settlement) yieldTo(h holder, path fieldpath.Path, config, live map[string]any, lacking bool) {
+	then, rule := s.choice.about(h, path)
+	c := conflictOf(path, h, rule)
+	if then == Force {
+		c.Rounds = s.choice.rounds(h, path)
+	}
+	if then == Force && c.Rounds == 0 {
+		return
+	}
+	if lacking {
+		c.Lost = lostName(path, config, live)
+	}
+	if then == Fail || c.Lost != "" {
+		s.failed = append(s.failed, c)
+		return
+	}
+	s.yield(path, lookup(config, path), c, live)
+}
+
+// lostName is a name of a list that is asked for and that the live one lacks, or "".
+func lostName(path fieldpath.Path, config, live map[string]any) string {
+	for _, f := range nameFields() {
+		if !path.Equals(fieldpath.MakePathOrDie("spec", specName(f.field))) {
+			continue
+		}
+		there := formsOf(textsOf(lookup(live, path)), f.form)
+		for _, name := range textsOf(lookup(config, path)) {
+			if !slices.Contains(there, f.form(name)) {
+				return name
+			}
+		}
+	}
+	return ""
 }
 
 func conflictOf(path fieldpath.Path, h holder, rule int) Conflict {
@@ -111,7 +160,9 @@ func conflictOf(path fieldpath.Path, h holder, rule int) Conflict {
 
 // identity reports whether a field ties a Certificate to its source, or records what certshim
 // did to it.
-func identity(path fieldpath.Path) bool { return tie(path) || path.Equals(pathFromResolver) }
+func identity(path fieldpath.Path) bool {
+	return tie(path) || path.Equals(pathFromResolver) || path.Equals(pathRespected)
+}
 
 // tie reports whether a field ties a Certificate to its source and its Secret.
 func tie(path fieldpath.Path) bool {
@@ -120,26 +171,40 @@ func tie(path fieldpath.Path) bool {
 
 // conflicts reports whether changing a value would conflict with the holder of a set.
 func conflicts(path fieldpath.Path, held *fieldpath.Set, live map[string]any) bool {
+	return held.Has(path) || emptyAbove(path, held, live) != nil
+}
+
+// emptyAbove returns the map above a path that is held and has nothing in it, or nil. Whoever holds
+// one holds it as a value, which each field that is set in it changes.
+func emptyAbove(path fieldpath.Path, held *fieldpath.Set, live map[string]any) fieldpath.Path {
 	for i := 1; i < len(path); i++ {
 		inside, _ := lookup(live, path[:i]).(map[string]any)
 		if held.Has(path[:i]) && len(inside) == 0 {
-			return true
+			return path[:i]
 		}
 	}
-	return held.Has(path)
+	return nil
 }
 
 // yield leaves a field to its holder; of the issuer reference and the private key the
 // whole as it stands, since the parts of two managers make one that nobody meant.
 func (s *settlement) yield(path fieldpath.Path, want any, to Conflict, live map[string]any) {
 	s.yielded = append(s.yielded, to)
-	s.problems.Add(problem.Problem{
-		Severity: problem.Warning, Path: strings.TrimPrefix(path.String(), "."), Value: shown(want), Reason: problem.FieldConflict,
-		Message: fmt.Sprintf("field manager %s of Certificate %s holds %s with the value %s, by %s; it stays theirs",
-			problem.Quote(to.Manager), problem.Name(nameOf(live)), path, problem.Quote(shown(lookup(live, path))), to.Operation),
-	})
+	s.problems.Add(yieldedProblem(to, want, lookup(live, path), nameOf(live)))
 	remove(s.config, unitOf(path))
 	s.freeze(unitOf(path), live)
+}
+
+// yieldedProblem says that a field is left to its holder.
+func yieldedProblem(to Conflict, want, live any, name string) problem.Problem {
+	if to.Rounds > 0 {
+		return contestedProblem(to, want, live, name)
+	}
+	return problem.Problem{
+		Severity: problem.Warning, Path: strings.TrimPrefix(to.Field, "."), Value: shown(want), Reason: problem.FieldConflict,
+		Message: fmt.Sprintf("field manager %s of Certificate %s holds %s with the value %s, by %s; it stays theirs",
+			problem.Quote(to.Manager), problem.Name(name), to.Field, problem.Quote(shown(live)), to.Operation),
+	}
 }
 
 // freeze keeps what our entry holds of a unit at its live values: parts left out of an apply

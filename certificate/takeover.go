@@ -72,15 +72,21 @@ func (s *settlement) remainder(e entry, live map[string]any) (map[string]any, bo
 // taken returns the fields of an entry that become ours alone. A field that we give up is among
 // them, since it would stay with whoever updated it.
 func (s *settlement) taken(e entry, live map[string]any) *fieldpath.Set {
-	held := e.fields()
-	given, wanted := held.Intersection(s.given), held.Intersection(s.wanted)
-	switch {
-	case !e.mainResource():
+	if !e.mainResource() {
 		return fieldpath.NewSet()
-	case e.takeable():
-		return wanted.Union(given)
 	}
-	return where(differing(wanted, s.config, live), identity).Union(given)
+	wanted := s.wanted
+	if !e.takeable() {
+		wanted = where(differing(wanted, s.config, live), identity)
+	}
+	held := e.fields()
+	taken := held.Intersection(wanted.Union(s.given))
+	for path := range wanted.All() {
+		if empty := emptyAbove(path, held, live); empty != nil {
+			taken.Insert(empty.Copy())
+		}
+	}
+	return taken
 }
 
 // isContainer reports whether a path has no value of its own but only holds others. It is false

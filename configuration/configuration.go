@@ -102,7 +102,19 @@ type Ownership struct {
 	Rules []OwnershipRule `yaml:"rules,omitempty"`
 	// SourcesMay are what an object may choose in place of that, by certshim.io/conflicts.
 	SourcesMay []string `yaml:"sourcesMay,omitempty"`
+	// RemovedByHand is what becomes of a field that an object asks for and that somebody removed from its
+	// Certificate: restore, or respect, which leaves it out until the object asks for another value.
+	RemovedByHand Removal `yaml:"removedByHand"`
 }
+
+// Removal is what becomes of a field that somebody removed.
+type Removal string
+
+// The choices.
+const (
+	RestoreRemoved Removal = "restore"
+	RespectRemoved Removal = "respect"
+)
 
 // Resolvers is what the operator says of issuers.
 type Resolvers struct {
@@ -153,7 +165,7 @@ func Default() Configuration {
 		Annotations:      Annotations{Auto: []string{"kubernetes.io/tls-acme"}, AutoKinds: []string{"Ingress"}},
 		GatewayAPI:       GatewayAPI{Enabled: true, ListenerSets: true},
 		Takeover:         Takeover{ChangesPerMinute: 10},
-		Ownership:        Ownership{DeletionPolicy: annotations.DeleteUnneeded},
+		Ownership:        Ownership{DeletionPolicy: annotations.DeleteUnneeded, RemovedByHand: RestoreRemoved},
 		Resolvers:        Resolvers{Recommendations: ShowRecommendations},
 		LeaderElect: LeaderElection{
 			Enabled: true, LeaseName: "certshim",

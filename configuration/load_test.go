@@ -44,7 +44,7 @@ func TestLoadConfiguration(t *testing.T) {
 				"c.yaml:8: unknown field \"workerz\", did you mean \"workers\"?"},
 		"labels":          {head + "labels: {include: [\"a b\", team], exclude: [team]}\n", "c.yaml:3: labels: label key \"a b\": name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')\nc.yaml:3: labels: label key \"team\": both excluded and included"},
 		"recommendations": {head + "resolvers: {recommendations: show}\n", `c.yaml:3: resolvers.recommendations: "show" is none of Show, Apply, did you mean "Show"?`},
-		"ownership": {head + "ownership:\n  rules:\n    - {managers: ['', 'a*b'], operations: [Patch], fields: [spec.duratoin, metadata.labels.team, 'spec.usages[x]', spec.secretName], then: yields}\n  sourcesMay: [ignore]\n",
+		"ownership": {head + "ownership:\n  rules:\n    - {managers: ['', 'a*b'], operations: [Patch], fields: [spec.duratoin, metadata.labels.team, 'spec.usages[x]', spec.secretName], then: yields}\n  sourcesMay: [ignore]\n  removedByHand: respects\n",
 			"c.yaml:5: ownership.rules[0].fields[0]: \"spec.duratoin\": must be a field that certshim sets, such as spec.duration or metadata.labels[team]; did you mean \"spec.duration\"?\n" +
 				"c.yaml:5: ownership.rules[0].fields[1]: \"metadata.labels.team\": the key of a map must stand in brackets, such as metadata.labels[team]\n" +
 				"c.yaml:5: ownership.rules[0].fields[2]: \"spec.usages[x]\": only the key of a map stands in brackets, such as metadata.labels[team]\n" +
@@ -53,7 +53,8 @@ func TestLoadConfiguration(t *testing.T) {
 				"c.yaml:5: ownership.rules[0].managers[1]: \"a*b\", a * stands at the end alone\n" +
 				"c.yaml:5: ownership.rules[0].operations[0]: \"Patch\" is none of Apply, Update\n" +
 				"c.yaml:5: ownership.rules[0].then: \"yields\" is none of force, yield, fail, did you mean \"yield\"?\n" +
-				"c.yaml:6: ownership.sourcesMay[0]: \"ignore\" is none of force, yield, fail"},
+				"c.yaml:6: ownership.sourcesMay[0]: \"ignore\" is none of force, yield, fail\n" +
+				"c.yaml:7: ownership.removedByHand: \"respects\" is none of restore, respect, did you mean \"respect\"?"},
 		"the Lease": {head + "leaderElection:\n  leaseName: ''\n  leaseDuration: 1s\n  renewDeadline: 2s\n  retryPeriod: 0s\n",
 			"c.yaml:4: leaderElection.leaseName: it is empty, must be the name of a Lease\nc.yaml:5: leaderElection.leaseDuration: 1s, must be more than renewDeadline, 2s\nc.yaml:7: leaderElection.retryPeriod: 0s, must be more than 0"},
 		"the API":      {head + "kubernetesAPI: {qps: -2, burst: -2}\ndefaultIssuer: {kind: ''}\n", "c.yaml:3: kubernetesAPI.burst: -2, must be 0 (default) or more\nc.yaml:3: kubernetesAPI.qps: -2, must be -1 (no limit), 0 (default) or more\nc.yaml:4: defaultIssuer.kind: it is empty, must be a kind such as Issuer"},

@@ -26,7 +26,7 @@ type OwnershipRule struct {
 // ownership is what decisions follow, and what is wrong with it, at paths such as rules[0].then.
 func (o Ownership) ownership() (certificate.Ownership, declaration.Mistakes) {
 	var (
-		out certificate.Ownership
+		out = certificate.Ownership{RespectRemovals: o.RemovedByHand == RespectRemoved}
 		all declaration.Mistakes
 	)
 	for i, settings := range o.Rules {
@@ -37,6 +37,9 @@ func (o Ownership) ownership() (certificate.Ownership, declaration.Mistakes) {
 	for i, choice := range o.SourcesMay {
 		all.Add(fmt.Sprintf("sourcesMay[%d]", i), checkThen(choice))
 		out.SourcesMay = append(out.SourcesMay, certificate.Then(choice))
+	}
+	if choices := []Removal{RestoreRemoved, RespectRemoved}; !slices.Contains(choices, o.RemovedByHand) {
+		all.Add("removedByHand", declaration.NoneOf(o.RemovedByHand, choices))
 	}
 	return out, all
 }

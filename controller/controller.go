@@ -6,11 +6,13 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/client-go/rest"
 
 	"github.com/certshim/certshim"
+	"github.com/certshim/certshim/certificate"
 	"github.com/certshim/certshim/cluster"
 	"github.com/certshim/certshim/configuration"
 	"github.com/certshim/certshim/inventory"
@@ -33,6 +35,8 @@ type Config struct {
 	// AfterPeak, if not nil, is called after each peak of memory of a start: once the first lists
 	// are in memory, and once nothing is left to do.
 	AfterPeak func()
+	// Fights are limits on what is fought over.
+	Fights Fights
 	// Version of the program, for the User-Agent and the build_info metric.
 	Version string
 }
@@ -96,11 +100,12 @@ func New(config Config, base *rest.Config, log *slog.Logger, registry *prometheu
 	}
 	c := &Controller{
 		config: config, base: base, log: log, registry: registry,
-		pace: newPace(config.Takeover.ChangesPerMinute), disputes: newDisputes(),
+		pace: newPace(config.Takeover.ChangesPerMinute), disputes: newDisputes(config.Fights),
 		look: make(chan struct{}, 1),
 	}
 	c.inventory = inventory.New(config.Policy, inventory.Options{
 		Namespaces: config.Namespaces, Plugins: config.Plugins, OnNeed: func() { poke(c.look) },
+		Fights: func(uid string) []certificate.Fight { return c.disputes.fights(uid, time.Now()) },
 	})
 	c.facts.Store(&inventory.Facts{})
 	c.queue = newQueue()

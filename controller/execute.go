@@ -71,7 +71,7 @@ func (c *Controller) wrote(ctx context.Context, ref source.Ref, d certificate.De
 	now := time.Now()
 	putsBack := len(d.PutBack) > 0
 	if putsBack {
-		c.disputes.wasPutBack(d.Guard.UID, now)
+		c.disputes.wasPutBack(d.Guard.UID, d.PutBack, now)
 	}
 	if putsBack || !changed {
 		d.PutBack = c.sayVain(ctx, ref, d, version, now)
@@ -136,6 +136,7 @@ func (c *Controller) send(ctx context.Context, look *inventory.Look, d certifica
 	case d.Action == certificate.Create:
 		guard = cluster.CreateOnly()
 	case d.TakeOver != nil:
+		c.inventory.ExpectNothing(name)
 		version, err = c.writer.Patch(ctx, name, d.TakeOver)
 		if c.count(takeOver, err) != nil {
 			return "", false, err

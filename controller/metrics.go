@@ -28,6 +28,7 @@ type metrics struct {
 	writeForbidden  prometheus.Gauge
 	pendingWrites   prometheus.Gauge
 	otherShim       prometheus.Gauge
+	contested       prometheus.Gauge
 	held            *prometheus.GaugeVec
 	leader          prometheus.Gauge
 	initialDone     prometheus.Gauge
@@ -61,6 +62,7 @@ func newMetrics(registry prometheus.Registerer, version string, queueDepth func(
 		writeForbidden:  gauge("write_forbidden", "Whether the permission to write Certificates is missing."),
 		pendingWrites:   gauge("pending_writes", "Objects whose writes wait for an admission webhook that doesn't answer."),
 		otherShim:       gauge("other_shim_active", "Certificates that certshim wrote and to which cert-manager's own shim writes, too."),
+		contested:       gauge("contested_fields", "Fields that somebody takes again and again, and that are left to them for now."),
 		held:            heldSources(),
 		leader:          gauge("leader", "Whether this replica is the one that works."),
 		initialDone:     gauge("initial_reconcile_done", "Whether every object that existed at the start was looked at."),

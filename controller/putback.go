@@ -31,8 +31,9 @@ const (
 
 // disputes remembers the Certificates whose fields others change, by uid.
 type disputes struct {
-	lock sync.Mutex
-	of   map[string]*dispute
+	limits Fights
+	lock   sync.Mutex
+	of     map[string]*dispute
 }
 
 // dispute is what is remembered of one Certificate.
@@ -41,6 +42,8 @@ type dispute struct {
 	putBack []time.Time
 	// told has when somebody changed a field last.
 	told map[certificate.Conflict]time.Time
+	// contests are about single fields.
+	contests map[certificate.Conflict]*contest
 	// vain is what was last applied without any effect, if that is known.
 	vain *vainApply
 	last time.Time
@@ -52,7 +55,9 @@ type vainApply struct {
 	at         time.Time
 }
 
-func newDisputes() *disputes { return &disputes{of: map[string]*dispute{}} }
+func newDisputes(limits Fights) *disputes {
+	return &disputes{limits: limits.orDefault(), of: map[string]*dispute{}}
+}
 
 // mayApply reports whether a decision may be sent now. If not, it may be sent after wait; a wait of 0
 // means not before the source or the Certificate changes.
@@ -87,10 +92,13 @@ func (d *dispute) due(now time.Time) time.Duration {
 }
 
 // wasPutBack notes that fields of a Certificate were put back.
-func (d *disputes) wasPutBack(uid string, now time.Time) {
+func (d *disputes) wasPutBack(uid string, fields []certificate.PutBack, now time.Time) {
 	d.lock.Lock()
 	defer d.lock.Unlock()
 	known := d.make(uid, now)
+	for _, field := range fields {
+		known.contest(who(field.Conflict), now, d.limits).wasPutBack(now, d.limits)
+	}
 	known.putBack = append(known.putBack, now)
 	if n := len(known.putBack); n > promptPutBacks {
 		known.putBack = append(known.putBack[:0], known.putBack[n-promptPutBacks:]...)
@@ -121,11 +129,32 @@ func (d *disputes) isNews(uid string, change certificate.Conflict, now time.Time
 func (d *disputes) make(uid string, now time.Time) *dispute {
 	known := d.of[uid]
 	if known == nil {
-		makeRoom(d.of, maxDisputes, func(known *dispute) bool { return now.Sub(known.last) >= peace })
-		known = &dispute{told: map[certificate.Conflict]time.Time{}}
+		makeRoom(d.of, maxDisputes, func(known *dispute) bool { return known.isOver(now, d.limits) })
+		known = &dispute{told: map[certificate.Conflict]time.Time{}, contests: map[certificate.Conflict]*contest{}}
 		d.of[strings.Clone(uid)] = known
 	}
 	known.last = now
+	return known
+}
+
+// isOver reports whether nothing that is remembered matters any more.
+func (d *dispute) isOver(now time.Time, limits Fights) bool {
+	for _, c := range d.contests {
+		if !c.isOver(now, limits) {
+			return false
+		}
+	}
+	return now.Sub(d.last) >= peace
+}
+
+// contest is that about one field, a new one if there is none.
+func (d *dispute) contest(about certificate.Conflict, now time.Time, limits Fights) *contest {
+	known := d.contests[about]
+	if known == nil {
+		makeRoom(d.contests, maxDisputedFields, func(c *contest) bool { return c.isOver(now, limits) })
+		known = &contest{}
+		d.contests[certificate.Conflict{Field: strings.Clone(about.Field), Manager: strings.Clone(about.Manager), Operation: about.Operation}] = known
+	}
 	return known
 }
 

@@ -34,11 +34,11 @@ func putsBack() certificate.Decision {
 
 // Ten an hour are put back at once, then one every six minutes.
 func TestPutBackSlowsDown(t *testing.T) {
-	d, decision, now := newDisputes(), putsBack(), noon
+	d, decision, now := newDisputes(Fights{}), putsBack(), noon
 	try := func() time.Duration {
 		wait, may := d.mayApply(decision, now)
 		if may {
-			d.wasPutBack("u", now)
+			d.wasPutBack("u", nil, now)
 		}
 		return wait
 	}
@@ -91,7 +91,7 @@ func TestAPutBackThatWaitsProbesNoWebhook(t *testing.T) {
 
 // One Event for each field and manager, until an hour passes without.
 func TestPutBackIsToldOncePerFight(t *testing.T) {
-	d := newDisputes()
+	d := newDisputes(Fights{})
 	edit := certificate.Conflict{Field: ".spec.duration", Manager: "kubectl-edit", Operation: "Update"}
 	helm := certificate.Conflict{Field: ".spec.duration", Manager: "helm", Operation: "Update"}
 	now := noon
@@ -118,10 +118,10 @@ func TestPutBackIsToldOncePerFight(t *testing.T) {
 }
 
 func TestDisputesAreBounded(t *testing.T) {
-	d := newDisputes()
+	d := newDisputes(Fights{})
 	for i := range 3 * maxDisputes {
 		uid, now := fmt.Sprint("u", i), noon.Add(time.Duration(i)*time.Second)
-		d.wasPutBack(uid, now)
+		d.wasPutBack(uid, nil, now)
 		if len(d.of) > maxDisputes {
 			t.Fatalf("%d Certificates are remembered", len(d.of))
 		}
@@ -129,11 +129,11 @@ func TestDisputesAreBounded(t *testing.T) {
 	for i := range 3 * maxDisputedFields {
 		d.isNews("u", certificate.Conflict{Field: fmt.Sprint(i)}, noon)
 	}
-	for range 3 * promptPutBacks {
-		d.wasPutBack("u", noon)
+	for i := range 3 * maxDisputedFields {
+		d.wasPutBack("u", []certificate.PutBack{{Conflict: certificate.Conflict{Field: fmt.Sprint(i)}}}, noon)
 	}
-	if known := d.of["u"]; len(known.told) > maxDisputedFields || len(known.putBack) > promptPutBacks {
-		t.Errorf("of one Certificate %d changes and %d times are remembered", len(known.told), len(known.putBack))
+	if known := d.of["u"]; len(known.told) > maxDisputedFields || len(known.contests) > maxDisputedFields || len(known.putBack) > promptPutBacks {
+		t.Errorf("of one Certificate %d changes, %d fields and %d times are remembered", len(known.told), len(known.contests), len(known.putBack))
 	}
 }
 

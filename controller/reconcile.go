@@ -152,6 +152,7 @@ func (c *Controller) executeAll(ctx context.Context, look *inventory.Look, outco
 			}
 			continue
 		}
+		next.merge(requeue{after: c.disputes.left(d, time.Now())})
 		r := c.execute(ctx, look, outcome.Source, d)
 		unmade = unmade || d.Action == certificate.Create && !r.written
 		if r.problem.Reason != "" {

@@ -227,7 +227,11 @@ func (r *reporter) count(m *memory, seen []problem.Problem) {
 
 func (r *reporter) change(of class, by int) {
 	r.metrics.currentProblems.WithLabelValues(string(of.reason), string(of.severity)).Add(float64(by))
-	if of.reason == problem.OtherShimActive {
+	switch of.reason {
+	case problem.OtherShimActive:
 		r.metrics.otherShim.Add(float64(by))
+	case problem.FieldContested:
+		r.metrics.contested.Add(float64(by))
+	default:
 	}
 }

@@ -309,6 +309,7 @@ func packCertificate(o certificate.Observed) *Certificate {
 	p.text(o.Owner.Name)
 	p.text(o.Held.Encode())
 	p.text(o.Tie)
+	p.text(o.Respected)
 	return &Certificate{
 		compact: compact{namespace: unique.Make(o.Namespace), packed: string(p)},
 		have:    o.Have, flags: o.Flags, standing: o.Standing, others: o.Others, issuer: unique.Make(o.Issuer),
@@ -322,6 +323,7 @@ func (c *Certificate) unpack() certificate.Observed {
 	o.Owner = certificate.Owner{UID: u.text(), Group: u.text(), Kind: u.text(), Name: u.text()}
 	o.Held = certificate.DecodeHeld(u.text())
 	o.Tie = u.text()
+	o.Respected = u.text()
 	o.Have, o.Flags, o.Standing, o.Others, o.Issuer = c.have, c.flags, c.standing, c.others, c.issuer.Value()
 	return o
 }

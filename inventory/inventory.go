@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/certshim/certshim"
+	"github.com/certshim/certshim/certificate"
 	"github.com/certshim/certshim/resolver"
 )
 
@@ -49,6 +50,8 @@ type Options struct {
 	// OnNeed is called, outside of the lock, when a decision asks for the first time for what
 	// may not be read yet; see [Inventory.Needs]. It may be nil.
 	OnNeed func()
+	// Fights are the fields of a Certificate, by uid, that somebody takes again and again; may be nil.
+	Fights func(uid string) []certificate.Fight
 }
 
 // New makes an empty inventory for decisions by a policy.

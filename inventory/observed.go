@@ -56,6 +56,10 @@ func (l *Look) withKnown(o certificate.Observed, item *Certificate) certificate.
 	}
 	if item != nil && item.uid() == o.UID {
 		o.Flags |= item.known
+		o.Before = l.writes.before[o.UID]
+	}
+	if l.options.Fights != nil {
+		o.Fights = l.options.Fights(o.UID)
 	}
 	return o
 }

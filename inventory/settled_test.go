@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"testing"
+	"time"
 
 	"github.com/certshim/certshim/certificate"
 )
@@ -115,5 +116,92 @@ func TestFieldsAreCounted(t *testing.T) {
 	s.dropCertificate(nameOf("shop", "tls"))
 	if len(s.judged) != 0 {
 		t.Error("a judgement outlives its Certificate")
+	}
+}
+
+// What the Certificate had as it was wanted is known until it is so again, or something is left.
+func TestWhatWasThereBeforeIsKnown(t *testing.T) {
+	s := newShop(t, Options{})
+	s.put(tlsIngress("web", byCA, "tls"))
+	outcome, _ := s.decide(ingressKey("web"))
+	o := written(outcome, 0)
+	s.show(o)
+	s.decide(ingressKey("web"))
+	before := func() certificate.Observed {
+		look := s.Look(ingressKey("web"))
+		defer look.Close()
+		seen, _ := look.Certificate("shop", "tls")
+		return seen
+	}
+	wanted := o.Have
+	for i := range 2 {
+		o.Have.Sum++
+		o.ResourceVersion = string(rune('2' + i))
+		s.show(o)
+		if got := before(); got.Before != wanted || !got.Flags.Has(certificate.Disturbed) {
+			t.Errorf("change %d: before it there was %v, want %v; flags %b", i+1, got.Before, wanted, got.Flags)
+		}
+	}
+	s.settled([]certificate.Decision{{Namespace: "shop", Name: "tls", Action: certificate.Keep, Have: o.Have, Failed: []certificate.Conflict{{Lost: "a.example.com"}}}})
+	if got := before(); !got.Flags.Has(certificate.LacksNames) {
+		t.Errorf("names are lost: flags %b", got.Flags)
+	}
+	s.settled([]certificate.Decision{{Namespace: "shop", Name: "tls", Action: certificate.None, Have: o.Have}})
+	if got := before(); got.Flags.Has(certificate.Disturbed) || got.Flags.Has(certificate.LacksNames) || got.Before != (certificate.Digest{}) {
+		t.Errorf("at rest: flags %b, before %v", got.Flags, got.Before)
+	}
+}
+
+// A write that comes out otherwise than it was applied is a disturbance, whichever of answer and watch is first.
+func TestAWriteThatComesOutOtherwise(t *testing.T) {
+	for name, answerFirst := range map[string]bool{"the answer first": true, "the watch first": false} {
+		t.Run(name, func(t *testing.T) {
+			s := newShop(t, Options{})
+			s.put(tlsIngress("web", byCA, "tls"))
+			outcome, _ := s.decide(ingressKey("web"))
+			o := written(outcome, 0)
+			wanted := o.Have
+			s.show(o)
+			s.decide(ingressKey("web"))
+			look := s.Look(ingressKey("web"))
+			defer look.Close()
+			look.Expect(typedName("tls"), wanted, time.Now())
+			o.Have.Sum++
+			o.ResourceVersion = "2"
+			if answerFirst {
+				s.Wrote(typedName("tls"), o.UID, "2")
+				s.show(o)
+			} else {
+				s.show(o)
+				s.Wrote(typedName("tls"), o.UID, "2")
+			}
+			if got, _ := look.Certificate("shop", "tls"); !got.Flags.Has(certificate.Disturbed) || got.Before != wanted {
+				t.Errorf("flags %b, before %v, want %v", got.Flags, got.Before, wanted)
+			}
+		})
+	}
+}
+
+// What is fought over is known of a Certificate, read live or not.
+func TestFightsAreKnown(t *testing.T) {
+	fights := []certificate.Fight{{Field: ".spec.duration", Rounds: 3}}
+	s := newShop(t, Options{Fights: func(uid string) []certificate.Fight {
+		if uid == "" {
+			return nil
+		}
+		return fights
+	}})
+	s.put(tlsIngress("web", byCA, "tls"))
+	outcome, _ := s.decide(ingressKey("web"))
+	o := written(outcome, 0)
+	s.show(o)
+	look := s.Look(ingressKey("web"))
+	defer look.Close()
+	if got, _ := look.Certificate("shop", "tls"); len(got.Fights) != 1 {
+		t.Errorf("cached: %v", got.Fights)
+	}
+	look.SetLive(typedName("tls"), &certificate.Observed{Namespace: "shop", Name: "tls", UID: o.UID})
+	if got, _ := look.Certificate("shop", "tls"); len(got.Fights) != 1 {
+		t.Errorf("live: %v", got.Fights)
 	}
 }

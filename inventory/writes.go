@@ -28,6 +28,8 @@ type writes struct {
 	// written has the Certificates that this process wrote, by uid, with the resourceVersion that
 	// the last write left if that is known.
 	written map[string]string
+	// before has what was owned, as it was wanted, of those that were disturbed, by uid.
+	before map[string]certificate.Digest
 }
 
 // expectation is one write that the watch has not shown yet.
@@ -44,7 +46,7 @@ type expectation struct {
 }
 
 func newWrites() writes {
-	return writes{expected: map[name]*expectation{}, by: map[Key][]name{}, written: map[string]string{}}
+	return writes{expected: map[name]*expectation{}, by: map[Key][]name{}, written: map[string]string{}, before: map[string]certificate.Digest{}}
 }
 
 // Expect announces a write that this look led to, before it is sent; the answer to it says
@@ -87,8 +89,9 @@ func (i *Inventory) Wrote(at types.NamespacedName, uid, version string) {
 	i.lock.Lock()
 	defer i.lock.Unlock()
 	i.writes.written[strings.Clone(uid)] = strings.Clone(version)
-	if item := i.certificateAt(nameOf(at.Namespace, at.Name)); item != nil && item.uid() == uid && item.resourceVersion() == version {
-		item.known &^= certificate.Disturbed
+	n := nameOf(at.Namespace, at.Name)
+	if item := i.certificateAt(n); item != nil && item.uid() == uid && item.resourceVersion() == version {
+		i.writes.cameOut(item, i.writes.expected[n])
 	}
 }
 
@@ -103,9 +106,27 @@ func (w *writes) carryOver(n name, old, item *Certificate) {
 	item.known, item.asked = old.known, old.asked
 	switch {
 	case version != "" && version == item.resourceVersion(), expected != nil && expected.want == item.have:
-		item.known &^= certificate.Disturbed
+		w.cameOut(item, expected)
 	case old.have != item.have && (wrote || old.known.Has(certificate.Settled)):
+		w.disturb(item, old.have)
+	}
+}
+
+// cameOut notes what a write of ours made of a Certificate. If that isn't what was applied, admission
+// has changed it, which counts as a disturbance.
+func (w *writes) cameOut(item *Certificate, expected *expectation) {
+	item.known &^= certificate.Disturbed
+	delete(w.before, item.uid())
+	if expected != nil && expected.want != item.have {
+		w.disturb(item, expected.want)
+	}
+}
+
+// disturb notes that a Certificate owns something else than before, unless it was disturbed already.
+func (w *writes) disturb(item *Certificate, before certificate.Digest) {
+	if !item.known.Has(certificate.Disturbed) {
 		item.known |= certificate.Disturbed
+		w.before[strings.Clone(item.uid())] = before
 	}
 }
 
@@ -113,8 +134,13 @@ func (w *writes) carryOver(n name, old, item *Certificate) {
 func (i *Inventory) settled(decisions []certificate.Decision) {
 	for _, d := range decisions {
 		item := i.certificateAt(nameOf(d.Namespace, d.Name))
-		if d.Action == certificate.None && item != nil && item.have == d.Have {
+		switch {
+		case item != nil && slices.ContainsFunc(d.Failed, func(c certificate.Conflict) bool { return c.Lost != "" }):
+			item.known |= certificate.LacksNames
+		case d.Action != certificate.None || item == nil || item.have != d.Have:
+		default:
 			item.known = certificate.Settled
+			delete(i.writes.before, item.uid())
 		}
 	}
 }
@@ -153,7 +179,10 @@ func (w *writes) shown(n name, item *Certificate) *expectation {
 	return expected
 }
 
-func (w *writes) gone(uid string) { delete(w.written, uid) }
+func (w *writes) gone(uid string) {
+	delete(w.written, uid)
+	delete(w.before, uid)
+}
 
 // doubt marks the writes for a source that the watch hasn't shown yet and that its latest outcome
 // no longer wants. A decision that needs the live Certificate doesn't count as one yet.

@@ -222,7 +222,7 @@ func (r *reporter) judged(f *found) Field {
 	out.Cause = r.settlement.Cause(f.path)
 	out.Should = r.should(f.path, out)
 	out.Stays = out.Wanted != nil && slices.ContainsFunc(f.holders, func(i int) bool { return r.entries[i].Keeps() })
-	out.Fight = r.fight(out)
+	out.Fight = r.fight(f.path)
 	out.Verdict = r.verdict(f, out)
 	r.countRules(f, out)
 	return out
@@ -250,22 +250,22 @@ func (r *reporter) should(path fieldpath.Path, f Field) Should {
 	if keeper, kept := r.settlement.Keeper(path); kept {
 		return Should{Manager: keeper.Manager, By: ByRule, Rule: keeper.Rule}
 	}
-	if f.Wanted != nil {
+	switch {
+	case f.Cause == certificate.FieldRespected:
+		return Should{By: ByRule}
+	case f.Wanted != nil:
 		return Should{Manager: certificate.FieldManager, By: BySource}
 	}
 	return Should{By: ByNobody}
 }
 
-func (r *reporter) fight(f Field) *Fight {
-	if f.Wanted == nil {
+// fight is the one over a field that is left to whoever takes it, if there is one.
+func (r *reporter) fight(path fieldpath.Path) *Fight {
+	keeper, kept := r.settlement.Keeper(path)
+	if !kept || keeper.Rounds == 0 || keeper.Field != path.String() {
 		return nil
 	}
-	for i := range r.in.Fights {
-		if r.in.Fights[i].Path == f.Path {
-			return &r.in.Fights[i]
-		}
-	}
-	return nil
+	return &Fight{Path: keeper.Field, Manager: keeper.Manager, Operation: keeper.Operation, Rounds: keeper.Rounds}
 }
 
 // verdict is the first of [Verdicts] that fits.
@@ -279,7 +279,7 @@ func (r *reporter) verdict(f *found, out Field) Verdict {
 		return Contested
 	}
 	switch out.Cause {
-	case certificate.FieldLeft, certificate.FieldLeftWithUnit:
+	case certificate.FieldLeft, certificate.FieldContested, certificate.FieldLeftWithUnit, certificate.FieldRespected:
 		return Yielded
 	case certificate.FieldUnrecorded:
 		return Unowned

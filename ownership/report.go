@@ -14,11 +14,9 @@ type Input struct {
 	// nil if no source that owns the Certificate does. Without it no field gets a verdict.
 	Asked map[string]any
 	// Choice is what is done about fields that others hold, as [certificate.Decision.Choice] has it. The
-	// zero Choice has the defaults.
+	// zero Choice has the defaults. Its fights are those that a controller knows of, and nobody else:
+	// managedFields keep no trace of them.
 	Choice certificate.Choice
-	// Fights are fields of the Certificate that were taken from us again and again. Only a
-	// controller knows of them.
-	Fights []Fight
 }
 
 // Fight is a field that was put back again and again, and taken again by the same manager.
@@ -134,7 +132,8 @@ const (
 	// identity, or the operator's policy or the issuer's resolver filled it in where the source
 	// says nothing.
 	BySource Authority = "source"
-	// ByRule means that a rule, or the default for those who apply, leaves it to somebody else.
+	// ByRule means that a rule, or the default for those who apply, leaves it to somebody else, or that
+	// it stays out since somebody removed it.
 	ByRule Authority = "rule"
 	// ByNobody means that nobody asks for it.
 	ByNobody Authority = "nobody"

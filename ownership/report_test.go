@@ -2,6 +2,7 @@ package ownership_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -230,20 +231,33 @@ func TestNothingRecorded(t *testing.T) {
 	}
 }
 
-func TestAFightIsToldOfWhatIsAskedFor(t *testing.T) {
-	fights := []ownership.Fight{{Path: ".spec.duration", Manager: "helm", Operation: "Apply", Rounds: 3}, {Path: ".spec.isCA", Rounds: 3}}
-	r := ownership.Of(ownership.Input{
-		Live:  live(t, func(_, spec map[string]any) { spec["isCA"] = true }, ours, "helm Update spec>isCA"),
-		Asked: object(t, asked), Fights: fights,
-	})
-	counts := r.Counts()
-	if counts[ownership.Contested] != 1 || counts[ownership.Foreign] != 1 {
-		t.Fatalf("got %v", counts)
-	}
-	for _, f := range r.Fields {
-		if f.Verdict == ownership.Contested && (f.Path != ".spec.duration" || f.Fight == nil || f.Fight.Rounds != 3) {
-			t.Errorf("got %+v", f)
-		}
+// A field is contested while the one who takes it again and again holds it with another value.
+func TestAFightIsToldOfWhoHoldsTheField(t *testing.T) {
+	for name, row := range map[string]struct {
+		fight    certificate.Fight
+		contests bool
+	}{
+		"its holder":        {certificate.Fight{Field: ".spec.duration", Manager: "kubectl-edit", Operation: "Update", Rounds: 3}, true},
+		"another operation": {certificate.Fight{Field: ".spec.duration", Manager: "kubectl-edit", Operation: "Apply", Rounds: 3}, false},
+		"another manager":   {certificate.Fight{Field: ".spec.duration", Manager: "helm", Operation: "Update", Rounds: 3}, false},
+		"another field":     {certificate.Fight{Field: ".spec.usages", Manager: "kubectl-edit", Operation: "Update", Rounds: 3}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := ownership.Of(ownership.Input{
+				Live: live(t, func(_, spec map[string]any) { spec["duration"] = "9h0m0s" },
+					strings.Replace(ours, "spec>duration ", "", 1), "kubectl-edit Update spec>duration"),
+				Asked: object(t, asked), Choice: certificate.Choice{Fights: []certificate.Fight{row.fight}},
+			})
+			i := slices.IndexFunc(r.Fields, func(f ownership.Field) bool { return f.Path == ".spec.duration" })
+			f := r.Fields[i]
+			want := &ownership.Fight{Path: ".spec.duration", Manager: "kubectl-edit", Operation: "Update", Rounds: 3}
+			if f.Verdict == ownership.Contested != row.contests || row.contests && (f.Cause != certificate.FieldContested || *f.Fight != *want) {
+				t.Errorf("it is %s (%s): %+v", f.Verdict, f.Cause, f.Fight)
+			}
+			if r.Counts()[ownership.Contested] > 1 {
+				t.Errorf("got %v", r.Counts())
+			}
+		})
 	}
 }
 

@@ -17,7 +17,7 @@ import (
 // there are. It is the common case, which is why an audit asks this first.
 func Settled(seen certificate.Observed, want certificate.Digest) (fields int, settled bool) {
 	const others = certificate.ShimEntries | certificate.OthersHold | certificate.UnservedEntries | certificate.Untracked | certificate.MoreThere
-	settled = seen.Flags.Has(certificate.Applied) && seen.Flags&others == 0 && seen.Have == want
+	settled = seen.Flags.Has(certificate.Applied) && seen.Flags&others == 0 && seen.Have == want && seen.Respected == ""
 	return int(want.Leaves), settled
 }
 

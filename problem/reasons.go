@@ -49,6 +49,10 @@ const (
 	FieldConflict Reason = "FieldConflict"
 	// EditPutBack is a field of our Certificate that somebody else changed.
 	EditPutBack Reason = "EditPutBack"
+	// FieldContested is a field of our Certificate that somebody else takes again and again.
+	FieldContested Reason = "FieldContested"
+	// RemovalRespected is a field of our Certificate that somebody removed and that stays out.
+	RemovalRespected Reason = "RemovalRespected"
 	// ChangesHeld is a Certificate that stays as it is, though something else is asked for, since the
 	// operator allows no change of it.
 	ChangesHeld Reason = "ChangesHeld"
@@ -112,6 +116,8 @@ var reasons = []Explained{
 	{Reason: NoLongerKept, Sentence: "The object no longer asks for its Certificate, or is marked to be ignored: the Certificate stays, and is not kept up to date.", Settles: true},
 	{Reason: FieldConflict, Sentence: "Another field manager applies a field with another value. It stays theirs; the rest is applied."},
 	{Reason: EditPutBack, Sentence: "Somebody changed a field that the object asks for, without applying it. It gets its value again."},
+	{Reason: FieldContested, Sentence: "Somebody takes a field that the object asks for again and again. It is left to them for now, and tried again later."},
+	{Reason: RemovalRespected, Sentence: "Somebody removed a field that the object asks for, and the operator wants it to stay out until something else is asked for.", Announced: true},
 	{Reason: ChangesHeld, Sentence: "The Certificate isn't what is asked for, was so before certshim looked, and takeover.changesPerMinute is 0: it stays as it is until that is raised."},
 	{Reason: ChangedOnAdmission, Sentence: "An admission webhook or policy gives a field another value whenever it is applied. It isn't applied again."},
 	{Reason: OtherShimActive, Sentence: "cert-manager's own shim still writes this Certificate. certshim steps back until the shim is switched off."},

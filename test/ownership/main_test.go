@@ -122,7 +122,9 @@ func entriesOf(object map[string]any) ([]string, error) {
 		if err := set.FromJSON(strings.NewReader(string(text))); err != nil {
 			return nil, err
 		}
-		set = set.Difference(unseen(metadata))
+		if set = set.Difference(unseen(metadata)); set.Empty() {
+			continue
+		}
 		lines = append(lines, fmt.Sprintf("%q %v %v %v: %s", entry["manager"], entry["operation"], entry["apiVersion"], entry["subresource"], set))
 	}
 	slices.Sort(lines)

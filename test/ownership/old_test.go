@@ -3,7 +3,6 @@ package ownership
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -24,9 +23,9 @@ const old = "v1alpha2"
 // oneIn is how many histories there are for one that begins with an entry of the old version.
 const oneIn = 5
 
-// age makes the Certificates of some histories while the old version is served, and has another manager write them in
-// it. When it returns the version is no longer served.
-func (p *players) age(t *testing.T, histories int) {
+// age makes Certificates while the old version is served, and has another manager write them in it: by name, each out
+// of what its number gives. When it returns the version is no longer served.
+func (p *players) age(t *testing.T, aged map[string]int) {
 	t.Helper()
 	ctx := t.Context()
 	inOld := shared.Dynamic.Resource(cluster.Certificates().GroupResource().WithVersion(old)).Namespace(p.namespace)
@@ -44,8 +43,8 @@ func (p *players) age(t *testing.T, histories int) {
 		}
 	}
 	served(true)
-	for i := 0; i < histories; i += oneIn {
-		h := &history{target: target{p.client, fmt.Sprintf("h%d", i)}, owners: p.owners}
+	for name, i := range aged {
+		h := &history{target: target{p.client, name}, owners: p.owners}
 		r := rand.New(rand.NewPCG(uint64(i), 9))
 		if err := h.make(ctx, h.config(r, true), i%2 == 0); err != nil {
 			t.Fatal(err)
