@@ -31,18 +31,18 @@ func refuse(why string) standing { return standing{why: why} }
 
 func (s standing) clear() bool { return s.why == "" }
 
-// retains says whether the Certificates of the source outlive it, by its annotations or, where those
-// say nothing, by the operator's word.
-func (q input) retains(request annotations.Request) bool {
+// retains says whether a Certificate of the source, nil for a new one, outlives it: by the annotations
+// of the source or, where those say nothing, by those of the Certificate or the operator's word.
+func (q input) retains(request annotations.Request, existing *certificate.Observed) bool {
 	if request.DeletionPolicy == "" {
-		return q.policy.RetainUnneeded
+		return q.policy.RetainUnneeded || existing != nil && existing.Flags.Has(certificate.Retained)
 	}
 	return request.DeletionPolicy == annotations.RetainUnneeded
 }
 
 // mustRetain says whether a Certificate with an owner reference to the source is to outlive it.
 func (q input) mustRetain(request annotations.Request, existing certificate.Observed) bool {
-	return q.retains(request) && certificate.Referred(q.object, existing)
+	return q.retains(request, &existing) && certificate.Referred(q.object, existing)
 }
 
 // namespaceName is the Namespace of the source, in words.

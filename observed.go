@@ -24,7 +24,8 @@ const (
 // must not be modified.
 type Observed interface {
 	// Certificate of that name. Of one that another object controls, only Namespace, Name,
-	// UID, Secret, Owner and the flags Deleting and Tied are filled in.
+	// UID, Secret, Owner and the flags Deleting and Tied are filled in, unless the policy has
+	// an adoption.
 	Certificate(namespace, name string) (certificate.Observed, Presence)
 	// CertificatesOf gives those whose controller owner is the source: by group, kind and
 	// name, and by uid where both have one.
@@ -45,6 +46,9 @@ type Observed interface {
 	// OtherNaming gives a source besides the one that is decided about that names a Secret, in
 	// whatever form: the oldest, nil for none.
 	OtherNaming(namespace, secret string) *source.Ref
+	// IsGone reports whether it is certain that no source has a uid: all kinds of sources are known
+	// for the namespace, beyond which owner references don't go.
+	IsGone(namespace, uid string) bool
 	// Source of another kind: the Gateway of a ListenerSet.
 	Source(kind source.GroupKind, namespace, name string) (*source.Object, Presence)
 	// NamespaceLabels of a Namespace.

@@ -185,7 +185,7 @@ func (s *secrets) inputFor(ask source.Ask, existing *certificate.Observed, issue
 		Policy: s.policy.Certificate, Fields: s.observed.HasField,
 		Source: s.object, IsRead: s.policy.Parser.ForIssuer, Kind: s.kind, Ask: ask, Request: s.asked.request, Issuer: issuer.issuer,
 		Statement: issuer.finding.Statement, Hold: s.hold(issuer),
-		Existing: existing, Offline: s.policy.Offline, Retain: s.retains(s.asked.request),
+		Existing: existing, Offline: s.policy.Offline, Retain: s.retains(s.asked.request, existing),
 		Writers: s.observed.CertificatesWriting(s.object.Namespace, ask.Secret),
 	}
 	if rule := s.match.rule; rule != nil {
@@ -193,9 +193,10 @@ func (s *secrets) inputFor(ask source.Ask, existing *certificate.Observed, issue
 		in.Subject = rule.Subject
 	}
 	claim := func(other *source.Object) certificate.Claim { return s.claim(other, ask.Secret) }
-	if existing != nil && certificate.Claimable(s.object, *existing) {
+	if existing != nil && (certificate.Claimable(s.object, *existing) || certificate.Restored(*existing) || s.policy.Certificate.Adoption != nil) {
 		in.Other = s.observed.OtherNaming(s.object.Namespace, ask.Secret)
 	}
+	in.IsGone = func(uid string) bool { return s.observed.IsGone(s.object.Namespace, uid) }
 	switch {
 	case existing == nil:
 		if first := s.observed.First(s.object.Namespace, ask.Secret, claim); first != nil && first.Source != s.object.Ref {

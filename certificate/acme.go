@@ -44,6 +44,10 @@ func certificateAnnotations(in *Input, filled []string, problems *problem.List) 
 	add(solverParent(in))
 	delete(out, TieKey)
 	delete(out, RespectedKey)
+	delete(out, annotations.DeletionKey)
+	if in.saysRetained() {
+		add(map[string]string{annotations.DeletionKey: string(annotations.RetainUnneeded)})
+	}
 	if tie := in.tie(); tie != "" {
 		add(map[string]string{TieKey: tie})
 	}

@@ -68,6 +68,8 @@ type Choice struct {
 	Source Then
 	// Fights are the fields that somebody takes from us again and again. They are never forced.
 	Fights []Fight
+	// adopted are the field managers that are taken over besides those that always are.
+	adopted []string
 }
 
 // newChoice takes what the source chose as far as the operator lets it, and says where not.
@@ -76,6 +78,9 @@ func newChoice(in *Input) (Choice, problem.List) {
 	c := Choice{Ownership: in.Policy.Ownership}
 	if in.Existing != nil {
 		c.Fights = in.Existing.Fights
+	}
+	if in.Policy.Adoption != nil {
+		c.adopted = in.Policy.Adoption.Managers
 	}
 	chosen := Then(in.Request.Conflicts)
 	switch {
@@ -114,7 +119,7 @@ func (c Choice) about(h holder, path fieldpath.Path) (then Then, rule int) {
 		}
 	}
 	switch {
-	case h.takeable():
+	case c.takes(h):
 		return Force, 0
 	case c.Source != "":
 		return c.Source, 0

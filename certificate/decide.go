@@ -42,7 +42,7 @@ func (d *decider) forNew() bool {
 
 // forExisting goes through the checks where there is one.
 func (d *decider) forExisting() bool {
-	return beingDeleted(d) || reclaim(d) || notOurs(d) || otherWriterShares(d) || nothingValidAsksAnyMore(d) ||
+	return beingDeleted(d) || reclaim(d) || restore(d) || adopt(d) || notOurs(d) || otherWriterShares(d) || nothingValidAsksAnyMore(d) ||
 		buildConfig(d) || upToDate(d) || liveNeeded(d) || equalByValue(d) || shimStillWrites(d) ||
 		changeCannotBeIssued(d) || applyOver(d)
 }
@@ -54,6 +54,8 @@ type decider struct {
 	config map[string]any
 	// missing is why a Certificate that is tied to the source isn't taken over.
 	missing string
+	// adopted is true if the operator chose that a Certificate that isn't the source's becomes so.
+	adopted bool
 	out     Decision
 }
 
@@ -160,7 +162,7 @@ func beingDeleted(d *decider) bool {
 }
 
 func notOurs(d *decider) bool {
-	if Owns(d.in.Source, d.seen.Owner) {
+	if d.adopted || Owns(d.in.Source, d.seen.Owner) {
 		return false
 	}
 	d.out.Asked = nil // what [reclaim] may have compared it with
@@ -221,7 +223,7 @@ func nothingValidAsksAnyMore(d *decider) bool {
 func upToDate(d *decider) bool {
 	d.out.Config = d.withoutRespected()
 	d.out.Want = Want(d.out.Config)
-	if !d.seen.Flags.Has(Applied) || d.seen.Flags.Has(ShimEntries) || d.seen.Have != d.out.Want {
+	if !d.seen.Flags.Has(Applied) || d.seen.Flags.Has(ShimEntries) || d.seen.Have != d.out.Want || d.mayTakeFromOthers() {
 		return false
 	}
 	d.out.Reissue = ReissueNo
@@ -238,6 +240,11 @@ func (d *decider) withoutRespected() map[string]any {
 		return config
 	}
 	return d.config
+}
+
+// mayTakeFromOthers reports whether fields may be held by managers that the operator wants taken over.
+func (d *decider) mayTakeFromOthers() bool {
+	return d.in.Policy.Adoption != nil && d.seen.Flags.Has(OthersHold)
 }
 
 func liveNeeded(d *decider) bool {
@@ -312,7 +319,10 @@ func applyOver(d *decider) bool {
 	d.out.Force, d.out.PutBack = s.force, s.putBack
 	d.out.Problems.Merge(s.putBackProblems())
 	d.addRespected(s.config)
-	d.out.Reissue = reissue(s, d.seen.Live)
+	d.out.Changes = s.changes(d.seen.Live)
+	if d.out.Reissue = reissue(s, d.seen.Live); d.adopted && d.out.Reissue == ReissueNo && fillsIssuer(s.config, d.seen.Live) {
+		d.out.Reissue = ReissueUnknown
+	}
 	if s.entries != nil {
 		return d.takeOver(s)
 	}

@@ -63,6 +63,10 @@ type Decision struct {
 	Force bool
 	// PutBack are the fields that somebody else changed and that Config gives their values again.
 	PutBack []PutBack
+	// Adopted is true if an operator's choice makes a Certificate the source's that isn't.
+	Adopted bool
+	// Changes are the fields to which an Apply that was decided by the live Certificate gives other values.
+	Changes []Change
 	// Paced is true for a change that is subject to takeover.changesPerMinute: of fields that
 	// cert-manager's shim holds, or others, if this process hasn't seen them change, and of names of
 	// which the Certificate has two spellings.

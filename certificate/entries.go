@@ -1,5 +1,7 @@
 package certificate
 
+import "bytes"
+
 // seenEntry is one entry of managedFields in JSON.
 type seenEntry struct {
 	holder
@@ -56,6 +58,9 @@ func (o *observation) ownership() {
 	if own != nil {
 		o.out.Flags |= Applied
 		o.out.Have = o.have(own.fields)
+	}
+	if own != nil && o.out.Owner == (Owner{}) && namesOwner(own.fields) {
+		o.out.Flags |= Disowned
 	}
 	for _, e := range o.entries {
 		o.out.Flags |= e.flags(own)
@@ -161,6 +166,28 @@ func holdsOurKind(fields []byte) bool {
 		}
 	}
 	return holds
+}
+
+// namesOwner says whether a fieldsV1 has an owner reference.
+func namesOwner(fields []byte) bool {
+	names, s := false, new(scanner).on(fields)
+	for element := range s.members() {
+		if string(element) != "f:metadata" {
+			s.value()
+			continue
+		}
+		for element := range s.members() {
+			if string(element) != "f:ownerReferences" {
+				s.value()
+				continue
+			}
+			for element := range s.members() {
+				names = names || bytes.HasPrefix(element, []byte("k:"))
+				s.value()
+			}
+		}
+	}
+	return names
 }
 
 // shares says whether two fieldsV1 own one and the same leaf.

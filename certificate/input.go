@@ -15,6 +15,8 @@ type Policy struct {
 	// HoldPaced keeps Certificates as they are whose change would be [Decision.Paced]: no change a
 	// minute is allowed.
 	HoldPaced bool
+	// Adoption is what is taken over beyond what always is, nil for nothing.
+	Adoption *Adoption
 }
 
 // Fields reports whether the served Certificate CRD has a field, by path
@@ -41,6 +43,8 @@ type Input struct {
 	Subject annotations.Subject
 	// Retain lets the Certificate outlive the source: a tie takes the place of the owner reference.
 	Retain bool
+	// keepRetained says so on the Certificate itself, where the source and the operator don't.
+	keepRetained bool
 	// Hold says why no new Certificate may be created yet, or is "". It is set while something
 	// that could change the Certificate, such as the resolver's answer, isn't known.
 	Hold string
@@ -52,8 +56,11 @@ type Input struct {
 	// while no Certificate exists; after that, the controller owner comes first.
 	First *Rival
 	// Other is another source that names the Secret, or nil. It counts only if Existing is
-	// [Claimable].
+	// [Claimable] or [Restored], or may be adopted.
 	Other *source.Ref
+	// IsGone reports whether it is certain that no source has a uid. It counts only if Existing is
+	// [Restored]; nil means that nothing is certain.
+	IsGone func(uid string) bool
 	// Offline means that Existing is from a document: one without managedFields is judged by its
 	// values alone.
 	Offline bool

@@ -12,6 +12,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/certshim/certshim/annotations"
 	"github.com/certshim/certshim/resolver"
 )
 
@@ -131,6 +132,11 @@ func (o *observation) annotations(at uint64) {
 			o.out.Respected, o.leaves[at] = o.keep()
 			if len(o.out.Respected) > maxRespected {
 				o.out.Respected = ""
+			}
+		case annotations.DeletionKey:
+			var policy string
+			if policy, o.leaves[at] = o.keep(); policy == string(annotations.RetainUnneeded) {
+				o.out.Flags |= Retained
 			}
 		default:
 			o.leaf(at)

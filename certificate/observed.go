@@ -85,6 +85,12 @@ const (
 	// LacksNames is set by the inventory, never by [Observe], once others have taken names away, until
 	// the Certificate is as it is wanted.
 	LacksNames
+	// Retained is set if the Certificate itself has the annotation that lets it outlive its source, as
+	// one has that was adopted. What the source says counts before that.
+	Retained
+	// Disowned is set if our Apply entry names an owner reference and there is no controller owner, as
+	// after a restore from a backup.
+	Disowned
 )
 
 // ofThisProcess are the flags that only this process knows of.

@@ -32,7 +32,7 @@ func (s *settlement) takeBack(changed *fieldpath.Set, live map[string]any) {
 			}
 			_, rule := s.choice.about(e.holder, path)
 			s.contested = true
-			if e.takeable() {
+			if s.choice.takes(e.holder) {
 				continue
 			}
 			s.force = s.force || !identity(path) || !e.mainResource()

@@ -51,6 +51,12 @@ func (d *decider) doubt() string {
 	if why := tieDoubt(d.in.Source, d.seen); why != "" {
 		return why
 	}
+	return d.doubtOfAsk()
+}
+
+// doubtOfAsk says what speaks against giving the source a Certificate in what is asked for, by it and
+// by others, or "".
+func (d *decider) doubtOfAsk() string {
 	writer, shared := d.otherWriter()
 	switch other := d.in.Other; {
 	case len(d.in.Ask.Hosts) == 0:

@@ -13,6 +13,12 @@ func Referred(object *source.Object, seen Observed) bool {
 	return Owns(object, seen.Owner) && !seen.Flags.Has(Tied)
 }
 
+// saysRetained reports whether the Certificate itself is to say that it outlives its source: it was
+// adopted, and the source says nothing.
+func (in *Input) saysRetained() bool {
+	return in.Retain && (in.keepRetained || in.Existing != nil && current(*in.Existing).Flags.Has(Retained))
+}
+
 // Retain decides about a Certificate with an owner reference to a source that it is to outlive: the
 // reference goes, and the tie takes its place. Nothing else changes, whatever there is to say about
 // the source, so that this is done at once: the source may be deleted any moment.
@@ -65,18 +71,20 @@ func asRetained(object *source.Object, seen Observed) map[string]any {
 	return config
 }
 
-// replaced is the owner reference in whose place the tie of a configuration is: it goes, whoever
-// holds it.
+// replaced are the owner references in whose place the tie or owner of a configuration is: that to
+// the same object, and that of another controller, since there may be one only. They go, whoever
+// holds them.
 func replaced(config, live map[string]any) *fieldpath.Set {
 	set := fieldpath.NewSet()
 	text, _ := lookup(config, pathTie).(string)
 	tie, err := ParseTie(text)
-	if err != nil {
-		return set
-	}
-	references, _ := lookup(live, pathOwners).([]any)
-	eachItem(references, func(item any) {
-		if uidOf(item) == tie.Source.UID {
+	isTied := err == nil && tie.Source.UID != ""
+	owners, _ := lookup(config, pathOwners).([]any)
+	eachItem(lookup(live, pathOwners), func(item any) {
+		reference, _ := item.(map[string]any)
+		tied := isTied && (uidOf(item) == tie.Source.UID || reference["controller"] == true)
+		other := len(owners) > 0 && reference["controller"] == true && uidOf(item) != uidOf(owners[0])
+		if tied || other {
 			set.Insert(ownerPath(item))
 		}
 	})

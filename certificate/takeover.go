@@ -24,7 +24,7 @@ func (s *settlement) takeOver(live map[string]any) {
 			continue
 		}
 		left, took := s.remainder(e, live)
-		if took || e.takeable() {
+		if took || s.choice.takes(e.holder) {
 			latest = max(latest, e.time)
 		}
 		s.shimHeld = s.shimHeld || took && e.byShim()
@@ -60,7 +60,7 @@ func (s *settlement) remainder(e entry, live map[string]any) (map[string]any, bo
 		return e.content, false
 	}
 	kept := held.Difference(taken)
-	if e.takeable() {
+	if s.choice.takes(e.holder) {
 		kept = where(kept, func(path fieldpath.Path) bool { return !isContainer(path, live) })
 	}
 	if kept.Empty() {
@@ -76,7 +76,7 @@ func (s *settlement) taken(e entry, live map[string]any) *fieldpath.Set {
 		return fieldpath.NewSet()
 	}
 	wanted := s.wanted
-	if !e.takeable() {
+	if !s.choice.takes(e.holder) {
 		wanted = where(differing(wanted, s.config, live), identity)
 	}
 	held := e.fields()

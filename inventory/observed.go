@@ -23,7 +23,7 @@ func (l *Look) Certificate(namespace, certificateName string) (certificate.Obser
 		l.asksOf(n, readIdentity)
 		return o, l.absent(CertificateKind(), namespace)
 	}
-	if o.Owner != (certificate.Owner{}) && ownerOf(o) != l.key {
+	if o.Owner != (certificate.Owner{}) && ownerOf(o) != l.key && l.policy.Certificate.Adoption == nil {
 		l.asksOf(n, readIdentity)
 		return identity(o), certshim.Present
 	}
@@ -197,6 +197,27 @@ func (l *Look) OtherNaming(namespace, secretName string) *source.Ref {
 		}
 	}
 	return nil
+}
+
+// IsGone implements [certshim.Observed].
+func (l *Look) IsGone(namespace, uid string) bool {
+	l.lock.RLock()
+	defer l.lock.RUnlock()
+	certain := true
+	for _, kind := range l.policy.Kinds.All() {
+		named := source.GroupKindOf(kind)
+		if l.absent(resolver.GroupKind(named), namespace) != certshim.Absent {
+			l.asks(sourceFact(named, namespace, ""))
+			certain = false
+		}
+	}
+	for key, o := range l.owners {
+		if o.source != nil && o.source.uid() == uid {
+			l.asks(sourceFact(key.Kind(), key.Namespace(), key.Name()))
+			return false
+		}
+	}
+	return certain
 }
 
 // asksOfMissing notes that a decision asked for an owner that isn't there, if its kind is one of a

@@ -196,14 +196,15 @@ func (i *Inventory) Keys() []Key {
 	return keys
 }
 
-// seenByOthers is what other sources see of one: what they inherit of its annotations, whom it
-// admits, and whether it is going away.
+// seenByOthers is what other sources see of one: which object it is, what they inherit of its
+// annotations, whom it admits, and whether it is going away.
 func (s *Source) seenByOthers() string {
 	object, unreadable := s.unpack()
 	if unreadable != "" {
 		return "unreadable"
 	}
 	var p packer
+	p.text(object.UID)
 	p.table(annotations.Inherit(nil, object.Annotations))
 	p.truth(object.Deleting)
 	if allowed := object.Allowed; allowed != nil {

@@ -81,7 +81,7 @@ func newReading(ctx context.Context, flags *connectionFlags, policy *certshim.Po
 		r.own = nil
 	}
 	r.Serve(facts.Served, facts.Fields)
-	r.live, r.whole, r.events = r.readLive, r.wholeCertificates, r.readEvents
+	r.live, r.whole, r.events, r.cluster = r.readLive, r.wholeCertificates, r.readEvents, r
 	return r, nil
 }
 

@@ -268,7 +268,7 @@ func TestYAMLOnPagesHolds(t *testing.T) {
 	}
 }
 
-// A block of type console that plans or audits files is a command and what it prints; -update
+// A block of type console that plans, audits, adopts or releases files is a command and what it prints; -update
 // writes that.
 func TestConsoleOnPagesHolds(t *testing.T) {
 	for page, text := range pages(t) {
@@ -276,7 +276,7 @@ func TestConsoleOnPagesHolds(t *testing.T) {
 			found := fence.FindStringSubmatch(block)
 			command, _, _ := strings.Cut(found[2], "\n")
 			arguments := strings.Fields(strings.TrimPrefix(command, "$ certshim "))
-			isOurs := len(arguments) > 2 && slices.Contains([]string{"plan", "audit"}, arguments[0]) && arguments[1] == "-f"
+			isOurs := len(arguments) > 2 && slices.Contains([]string{"plan", "audit", "adopt", "release"}, arguments[0]) && arguments[1] == "-f"
 			if found[1] != "console" || !isOurs {
 				return block
 			}

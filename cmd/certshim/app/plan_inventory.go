@@ -54,6 +54,8 @@ type planInventory struct {
 	whole func(context.Context) iter.Seq2[map[string]any, error]
 	// events gives some Events of a Certificate; nil for documents.
 	events func(context.Context, types.NamespacedName) ([]report.Event, error)
+	// cluster is what reads it; nil for documents.
+	cluster *reading
 	// forbidden are the kinds that may not be listed.
 	forbidden map[resolver.GroupKind]bool
 }

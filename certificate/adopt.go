@@ -1,0 +1,158 @@
+package certificate
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
+
+	"github.com/certshim/certshim/problem"
+)
+
+// Adoption is what an operator chooses, for one run, to take over beyond what certshim takes over by
+// itself. A nil Adoption is no choice.
+type Adoption struct {
+	// Managers are field managers whose fields are taken over as those of cert-manager's shims are, by
+	// their exact names. A Certificate that has no controller owner is adopted if one of them holds
+	// fields of it.
+	Managers []string
+	// Own gives what had no controller owner an owner reference to the source, with which it is then
+	// deleted. Without it, it outlives the source.
+	Own bool
+	// From is the uid of the controller owner that gives its Certificates up; it is empty for none.
+	From string
+}
+
+// takes reports whether fields of a holder are taken over wherever we ask for them.
+func (c Choice) takes(h holder) bool {
+	return h.takeable() || h.mainResource() && !h.ours() && slices.Contains(c.adopted, h.manager)
+}
+
+// adopt makes a Certificate the source's that isn't, if the operator chose that and nothing is in
+// doubt; else it leaves it to [notOurs], with what is missing.
+func adopt(d *decider) bool {
+	a := d.in.Policy.Adoption
+	if a == nil || Owns(d.in.Source, d.seen.Owner) || d.seen.Owner != (Owner{}) && !a.gives(d.seen.Owner) {
+		return false
+	}
+	if d.seen.Live == nil {
+		d.out.NeedsLive = true
+		return d.decide(Wait, "the live Certificate has to be read first, to see who holds its fields")
+	}
+	if d.missing = a.doubt(d); d.missing != "" {
+		return false
+	}
+	d.adopted, d.out.Adopted = true, true
+	if d.seen.Owner == (Owner{}) && !a.Own {
+		d.in.Retain, d.in.keepRetained = true, true
+	}
+	return false
+}
+
+// gives reports whether an owner is the one that gives its Certificates up.
+func (a *Adoption) gives(owner Owner) bool { return a.From != "" && a.From == owner.UID }
+
+// doubt says what speaks against adopting a Certificate, or "".
+func (a *Adoption) doubt(d *decider) string {
+	writer, shared := d.otherWriter()
+	switch other := d.in.Other; {
+	case len(d.in.Ask.Hosts) == 0:
+		return "no valid entry asks for it"
+	case d.keepsValues():
+		return "not all that is asked for can be read"
+	case d.seen.Secret != d.in.Ask.Secret:
+		return "it writes Secret " + problem.Name(d.seen.Secret) + ", not the one of its name that is asked for"
+	case a.From == "" && other != nil:
+		return fmt.Sprintf("%s %s names Secret %s too", other.Kind, problem.Name(other.Name), d.in.Ask.Secret)
+	case shared:
+		return fmt.Sprintf("Certificate %s writes Secret %s too", problem.Name(writer), d.in.Ask.Secret)
+	}
+	if why := a.doubtOfHolders(d); why != "" {
+		return why
+	}
+	return doubtOfNames(d)
+}
+
+// doubtOfHolders says that none of the named field managers holds a field of a Certificate without an
+// owner, and who does. One whose adoption was begun has our entry, with the owner that it was to get.
+func (a *Adoption) doubtOfHolders(d *decider) string {
+	if d.seen.Owner != (Owner{}) || d.seen.Flags.Has(Untracked) {
+		return ""
+	}
+	var others []string
+	for _, e := range managedFields(d.seen.Live) {
+		switch {
+		case !e.mainResource():
+		case e.ours() && d.isBegun(e.fields()):
+			return ""
+		case slices.Contains(a.Managers, e.manager):
+			return ""
+		default:
+			others = append(others, problem.Quote(e.manager)+" ("+string(e.operation)+")")
+		}
+	}
+	slices.Sort(others)
+	return "its fields are held by " + firstOf(slices.Compact(others)) + "; name those to take over by --from"
+}
+
+// isBegun reports whether an adoption was stopped between its two requests: our entry has the owner
+// reference or the tie, which isn't there.
+func (d *decider) isBegun(own *fieldpath.Set) bool {
+	owner := ownerPath(map[string]any{"uid": d.in.Source.UID})
+	return own.Has(owner) || own.Has(pathTie) && lookup(d.seen.Live, pathTie) == nil
+}
+
+// doubtOfNames says which names of a Certificate its new source doesn't ask for, or "": they would be
+// missing from the next certificate.
+func doubtOfNames(d *decider) string {
+	live, _ := d.seen.Live["spec"].(map[string]any)
+	claim := Claim{names: newNameSet(sansOf(d.in.Ask.Hosts, d.in.Request))}
+	lost := claim.lacks(sans{
+		dns: textsOf(live["dnsNames"]), ips: textsOf(live["ipAddresses"]), uris: textsOf(live["uris"]), emails: textsOf(live["emailAddresses"]),
+	})
+	if len(lost) == 0 {
+		return ""
+	}
+	return "it would lose the names " + firstOf(lost)
+}
+
+// fillsIssuer reports whether an apply adds a kind or group to an issuer reference that has none. It
+// means the same, but some releases of cert-manager (1.19.0) compare the text and issue again.
+func fillsIssuer(config, live map[string]any) bool {
+	before, _ := lookup(live, pathIssuerRef).(map[string]any)
+	after, _ := lookup(config, pathIssuerRef).(map[string]any)
+	return after != nil && text(before, "name") == text(after, "name") && (text(before, "kind") == "" || text(before, "group") == "")
+}
+
+// Change is a field that a decision gives another value.
+type Change struct {
+	// Field is the path as the API server writes it in conflicts: .spec.duration.
+	Field string `json:"field"`
+	// Live and Want are the values as people read them, empty for none.
+	Live string `json:"live"`
+	Want string `json:"want"`
+}
+
+// InSpec reports whether the field is one that cert-manager reads, and not metadata.
+func (c Change) InSpec() bool { return strings.HasPrefix(c.Field, ".spec.") }
+
+// changes are the changed fields with both values, sorted.
+func (s *settlement) changes(live map[string]any) []Change {
+	var all []Change
+	for path := range s.changed.All() {
+		if !isContainer(path, live) {
+			all = append(all, Change{Field: path.String(), Live: shownWhole(lookup(live, path)), Want: shownWhole(lookup(s.config, path))})
+		}
+	}
+	slices.SortFunc(all, func(a, b Change) int { return strings.Compare(a.Field, b.Field) })
+	return all
+}
+
+// shownWhole is shown, and an owner reference as the object that it names.
+func shownWhole(value any) string {
+	if owner, isOwner := value.(map[string]any); isOwner && owner["uid"] != nil {
+		return text(owner, "kind") + " " + text(owner, "name")
+	}
+	return shown(value)
+}

@@ -1,0 +1,82 @@
+package certificate
+
+import (
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
+
+	"github.com/certshim/certshim/problem"
+)
+
+// Restored reports whether a Certificate looks as a backup leaves it that was restored: certshim's own
+// entry names an owner, and there is none.
+func Restored(seen Observed) bool {
+	return seen.Flags.Has(Disowned) && seen.Owner == (Owner{}) && seen.Tie == ""
+}
+
+// restore gives a Certificate back its owner, that was restored from a backup together with its source.
+// The source has another uid now, and the owner reference was left out, but our entry still names the
+// old one, by which is known that certshim made it. It does so only where nothing is in doubt.
+func restore(d *decider) bool {
+	if !Restored(d.seen) {
+		return false
+	}
+	if d.missing = d.doubtOfAsk(); d.missing != "" {
+		return false
+	}
+	if d.seen.Live == nil {
+		d.out.NeedsLive = true
+		return d.decide(Wait, "the live Certificate has to be read first, to see for which object certshim made it")
+	}
+	buildConfig(d)
+	if d.missing = d.doubtOfOrigin(); d.missing != "" {
+		return false
+	}
+	d.warnViolations()
+	d.out.Config, d.out.Want, d.out.Reissue = d.config, Want(d.config), ReissueNo
+	d.out.Guard = Guard{UID: d.seen.UID, ResourceVersion: d.seen.ResourceVersion}
+	return d.decide(Apply, "certshim made it for an object that isn't there any more, and it is as this one asks for; no value changes")
+}
+
+// doubtOfOrigin says what speaks against it in the live Certificate, or "".
+func (d *decider) doubtOfOrigin() string {
+	own := ownEntry(managedFields(d.seen.Live)).fields()
+	origins := where(own, func(path fieldpath.Path) bool { return within(path, pathOwners) && lookup(d.seen.Live, path) == nil })
+	if origins.Size() != 1 {
+		return fmt.Sprintf("certshim made it for %d objects that aren't its owner", origins.Size())
+	}
+	uid := uidIn(origins)
+	if d.in.IsGone == nil || !d.in.IsGone(uid) {
+		return "certshim made it for an object of uid " + problem.Name(uid) + ", which may still be there"
+	}
+	config := withoutOwner(d.config)
+	wanted, held := leaves(config), own.Difference(origins)
+	unlike := differing(wanted, config, d.seen.Live).Union(held.Difference(wanted)).Union(wanted.Difference(held))
+	if !unlike.Empty() {
+		return "certshim made it for an object that isn't there any more, and it isn't as asked for: " + firstOf(texts(unlike))
+	}
+	return ""
+}
+
+// uidIn is that of the one owner reference in a set.
+func uidIn(owners *fieldpath.Set) string {
+	for path := range owners.All() {
+		if key := path[len(path)-1].Key; key != nil {
+			for _, field := range *key {
+				if uid, isText := field.Value.Unstructured().(string); isText && field.Name == "uid" {
+					return uid
+				}
+			}
+		}
+	}
+	return ""
+}
+
+// withoutOwner is a configuration without what names its source.
+func withoutOwner(config map[string]any) map[string]any {
+	out := runtime.DeepCopyJSON(config)
+	remove(out, pathOwners)
+	remove(out, pathTie)
+	return out
+}
