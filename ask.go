@@ -39,12 +39,27 @@ func ask(q input, admitted admission) *asked {
 		a.standing = refuse("it is marked to be ignored")
 	case admitted.unknown:
 		a.Asks = readEntries(q, request)
+	case q.object.Failed != "" && len(q.object.Entries) == 0:
+		a.problems.Merge(problems)
+		a.problems.Add(failed(q.object, "its Certificates stay as they are"))
+		a.standing = waitFor(q.object.Failed)
 	default:
 		a.problems.Merge(problems)
+		if q.object.Failed != "" {
+			a.problems.Add(failed(q.object, "what it asked for before counts"))
+		}
 		a.Asks = readEntries(q, request)
 		a.tellEntries()
 	}
 	return a
+}
+
+// failed says that a source type can't tell what an object asks for, and what follows.
+func failed(object *source.Object, follows string) problem.Problem {
+	return problem.Problem{
+		Severity: problem.Error, Path: "spec", Reason: problem.BadConfig,
+		Message: object.Failed + "; " + follows,
+	}
 }
 
 // asksBySource are what the objects of one decision ask for: a source may be read for each of many

@@ -16,7 +16,7 @@ var mayReach = map[string][]string{
 	"problem":       {},
 	"declaration":   {"problem"},
 	"annotations":   {"names", "problem", "declaration"},
-	"source":        {"names", "problem"},
+	"source":        {"names", "problem", "declaration"},
 	"resolver":      {"names", "problem", "declaration"},
 	"certificate":   {"names", "problem", "declaration", "annotations", "source", "resolver"},
 	"ownership":     {"names", "problem", "declaration", "annotations", "source", "resolver", "certificate"},

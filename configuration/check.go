@@ -11,7 +11,6 @@ import (
 	"github.com/certshim/certshim/annotations"
 	"github.com/certshim/certshim/declaration"
 	"github.com/certshim/certshim/problem"
-	"github.com/certshim/certshim/source"
 )
 
 // Validate gives everything that is wrong with the values, each with the path of its field in
@@ -24,7 +23,10 @@ func (c *Configuration) mistakes() declaration.Mistakes {
 	all.Addf(c.Kind != Kind, "kind", "%q, must be %s", c.Kind, Kind)
 	all.AddUnder("namespaces", checkNamespaces(c.Namespaces))
 	all.Addf(c.DefaultIssuer.Kind == "", "defaultIssuer.kind", "it is empty, must be a kind such as Issuer")
-	all.AddUnder("annotations.autoKinds", checkKinds(c.Annotations.AutoKinds))
+	// With types of the operator's own, the kinds are known only once their files are read.
+	if len(c.Sources.Types) == 0 {
+		all.AddUnder("", c.unknownKinds(ShippedKinds()))
+	}
 	_, err := annotations.NewLabels(c.Labels.Exclude, c.Labels.Include)
 	all.AddEach("labels", err)
 	all.Addf(c.Takeover.ChangesPerMinute < 0, "takeover.changesPerMinute", "%d, must be 0 or more", c.Takeover.ChangesPerMinute)
@@ -101,21 +103,6 @@ func checkAddress(address string) error {
 func isPort(text string) bool {
 	_, err := strconv.ParseUint(text, 10, 16)
 	return err == nil
-}
-
-// checkKinds wants kinds of sources.
-func checkKinds(kinds []string) declaration.Mistakes {
-	var known []string
-	for _, kind := range source.Builtin().All() {
-		known = append(known, kind.GroupVersionKind().Kind)
-	}
-	var all declaration.Mistakes
-	for i, kind := range kinds {
-		if !slices.Contains(known, kind) {
-			all.Add(fmt.Sprintf("[%d]", i), declaration.NoneOf(kind, known))
-		}
-	}
-	return all
 }
 
 func isLabel(name string) bool { return len(validation.IsDNS1123Label(name)) == 0 }

@@ -39,6 +39,7 @@ type Configuration struct {
 	Takeover         Takeover    `yaml:"takeover"`
 	Ownership        Ownership   `yaml:"ownership"`
 	Resolvers        Resolvers   `yaml:"resolvers,omitempty"`
+	Sources          Sources     `yaml:"sources,omitempty"`
 	// Policies are rules for some of the sources; the first that matches counts.
 	Policies      []Rule         `yaml:"policies,omitempty"`
 	KubernetesAPI KubernetesAPI  `yaml:"kubernetesAPI"`

@@ -17,8 +17,10 @@ import (
 type Surroundings struct {
 	// Compiled are the resolvers of this program.
 	Compiled []Compiled
-	// Types are the issuer types that the operator's files declare, see [Resolvers.Types].
-	Types []resolver.IssuerType
+	// Types are the issuer types that the operator's files declare, see [Resolvers.Types], and
+	// SourceTypes the source types, see [Sources.Types].
+	Types       []resolver.IssuerType
+	SourceTypes []source.Type
 	// Offline means that what isn't observed may exist all the same.
 	Offline bool
 }
@@ -48,7 +50,8 @@ func (c Configuration) Policy(s Surroundings) (*certshim.Policy, error) {
 	labels, err := annotations.NewLabels(c.Labels.Exclude, c.Labels.Include)
 	rules, wrong := c.rules()
 	ownership, wrongToo := c.Ownership.ownership()
-	if err := problem.Join(err, wrong.Err(), wrongToo.Err()); err != nil {
+	kinds, failed := c.kinds(s)
+	if err := problem.Join(err, wrong.Err(), wrongToo.Err(), failed); err != nil {
 		return nil, err
 	}
 	return &certshim.Policy{
@@ -60,24 +63,12 @@ func (c Configuration) Policy(s Surroundings) (*certshim.Policy, error) {
 			AutoKeys: c.Annotations.Auto, ExtraKeys: c.Annotations.Extra, IssuerKeys: slices.Concat(registry.CopyKeys(), c.issuerKeys(s)),
 		}),
 		Registry:       registry,
-		Kinds:          c.kinds(s),
+		Kinds:          kinds,
 		AutoKinds:      c.Annotations.AutoKinds,
 		ExtraProtocols: c.GatewayAPI.ExtraProtocols,
 		Certificate:    certificate.Policy{Labels: labels, Ownership: ownership, HoldPaced: c.Takeover.ChangesPerMinute == 0},
 		Offline:        s.Offline,
 	}, nil
-}
-
-// kinds of sources that are switched on. Of documents all are read.
-func (c Configuration) kinds(s Surroundings) source.Kinds {
-	var off []source.Switch
-	if !c.GatewayAPI.Enabled && !s.Offline {
-		off = append(off, source.SwitchGatewayAPI)
-	}
-	if !c.GatewayAPI.ListenerSets && !s.Offline {
-		off = append(off, source.SwitchListenerSets)
-	}
-	return source.Builtin().Without(off...)
 }
 
 // Registry knows the issuer types of this program, and the operator's.

@@ -110,7 +110,6 @@ func (r Rule) mistakes() declaration.Mistakes {
 	var all declaration.Mistakes
 	all.Addf(r.Name == "", "name", empty)
 	all.AddUnder("namespaces", checkNamespaces(r.Namespaces))
-	all.AddUnder("kinds", checkKinds(r.Kinds))
 	all.AddUnder("hostSuffixes", checkDomains(r.HostSuffixes))
 	all.AddUnder("allowedHosts", checkDomains(r.AllowedHosts))
 	all.AddUnder("allowedURIs", checkURIs(r.AllowedURIs))

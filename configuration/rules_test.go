@@ -56,7 +56,7 @@ func TestPoliciesThatCantBe(t *testing.T) {
 		"a selector":        {"[{name: a, namespaceSelector: 'x in'}]", `policies[0].namespaceSelector: "x in" is no label selector`},
 		"a usage":           {"[{name: a, values: {usages: [serverAuth]}}]", `f.yaml:3: policies[0].values.usages[0]: "serverAuth" isn't known, did you mean "server auth"?`},
 		"an issuer":         {"[{name: a, issuer: {kind: ClusterIssuer}}]", "policies[0].issuer.name: it is empty, must be a name"},
-		"a kind":            {"[{name: a, kinds: [Ingress, ingress]}]", `policies[0].kinds[1]: "ingress" is none of Ingress, Gateway, ListenerSet, did you mean "Ingress"?`},
+		"a kind":            {"[{name: a, kinds: [Ingress, ingress]}]", `policies[0].kinds[1]: "ingress" isn't known, did you mean "Ingress"?`},
 		"a host":            {"[{name: a, allowedHosts: [10.0.0.1, .example.com, '*.example.com']}]", `allowedHosts[2]: "*.example.com", must be a domain`},
 		"a URI":             {"[{name: a, allowedURIs: ['spiffe://example.com/x', example.com]}]", `allowedURIs[1]: "example.com", must be a URI`},
 		"a URI's query":     {"[{name: a, allowedURIs: ['https://example.com/?a']}]", `allowedURIs[0]: "https://example.com/?a", must be a URI`},

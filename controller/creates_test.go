@@ -66,7 +66,7 @@ func TestTheMemoryOfWhatWasMadeIsBounded(t *testing.T) {
 
 // refused is the status of a feed that may not be read in some namespaces.
 func refused(t *testing.T, namespaces ...string) cluster.Status {
-	s := cluster.Status{Kind: resolver.GroupKind{Group: "networking.k8s.io", Kind: "Ingress"}, Resource: ingressKind(t).Resource()}
+	s := cluster.Status{Kind: resolver.GroupKind{Group: "networking.k8s.io", Kind: "Ingress"}, Resource: ingressKind(t).Resources()[0]}
 	for _, namespace := range namespaces {
 		if s.Refused == nil {
 			s.Refused = map[string]error{}

@@ -87,8 +87,8 @@ func (c *Controller) desired(s inventory.Served, namespaces bool) []cluster.Reso
 		all = append(all, c.resource(certificate.Resource(), inventory.CertificateKind(), c.inventory.Certificates()))
 	}
 	for _, kind := range c.policy().Kinds.All() {
-		if s.Has(kind.Resource()) {
-			all = append(all, c.sources(kind))
+		if resource, served := s.SourcesOf(kind); served {
+			all = append(all, c.sources(kind, resource))
 		}
 	}
 	for _, known := range c.policy().Registry.Kinds() {
@@ -111,10 +111,17 @@ func namespacesResource() schema.GroupVersionResource {
 	return schema.GroupVersionResource{Version: "v1", Resource: "namespaces"}
 }
 
-// sources are the objects of a kind. They are read again where other annotations are copied.
-func (c *Controller) sources(kind source.Kind) cluster.Resource {
-	w := c.resource(kind.Resource(), resolver.GroupKind(source.GroupKindOf(kind)), c.inventory.Sources(kind))
-	w.Key = c.policy().Registry.CopyKeys()
+// readAs is by which a kind of source is read again: the annotations that are copied, and how its
+// type is declared.
+type readAs struct {
+	copied     []string
+	definition string
+}
+
+// sources are the objects of a kind.
+func (c *Controller) sources(kind source.Kind, resource schema.GroupVersionResource) cluster.Resource {
+	w := c.resource(resource, resolver.GroupKind(source.GroupKindOf(kind)), c.inventory.Sources(kind))
+	w.Key = readAs{copied: c.policy().Registry.CopyKeys(), definition: source.Definition(kind)}
 	return w
 }
 

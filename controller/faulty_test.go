@@ -101,7 +101,7 @@ func (b *bench) plug(t *testing.T, fault faulty.Fault) (pull func()) {
 // change makes or changes a source, and with it the only host of its Certificate.
 func (b *bench) change(t *testing.T, name, issuer, host string) {
 	t.Helper()
-	w := b.sources(ingressKind(t))
+	w := b.sources(ingressKind(t), ingressKind(t).Resources()[0])
 	keys := map[string]any{"cert-manager.io/issuer": "ca"}
 	if issuer != "" {
 		keys = map[string]any{

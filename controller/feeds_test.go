@@ -155,14 +155,14 @@ func TestAFirstListWakesWhoeverReadThatNothingWasThere(t *testing.T) {
 		want        []string
 	}{
 		"a Gateway": {set, gateway, func(c *Controller) cluster.Resource {
-			return c.sources(kindOf(t, "gateway.networking.k8s.io", "Gateway"))
+			return sourcesOf(c, kindOf(t, "gateway.networking.k8s.io", "Gateway"))
 		}, []string{"gw", "set"}},
 		"an issuer":     {ingress(issuer, "tls"), issuerNamed("ca", "True"), func(c *Controller) cluster.Resource { return issuersOf(t, c, issuerKind) }, []string{"web"}},
 		"a Namespace":   {ingress(auto, "tls"), namespace, namespacesOf, []string{"web"}},
 		"a Certificate": {ingress(issuer, "tls"), strangers, certificatesOf, []string{"web"}},
 		"an older source": {
 			named(ingress(issuer, "tls"), "zweb"), named(ingress(issuer, "tls"), "web"),
-			func(c *Controller) cluster.Resource { return c.sources(ingressKind(t)) }, []string{"web", "zweb"},
+			func(c *Controller) cluster.Resource { return sourcesOf(c, ingressKind(t)) }, []string{"web", "zweb"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -197,7 +197,7 @@ func namespacesOf(c *Controller) cluster.Resource {
 // A first list can wait, a change can't.
 func TestAFirstListGoesThroughTheSlowLane(t *testing.T) {
 	c := newTestController(t, &script{})
-	r := c.sources(ingressKind(t))
+	r := sourcesOf(c, ingressKind(t))
 	take(t, r, named(ingress(issuer, "a"), "listed"), true)
 	take(t, r, named(ingress(issuer, "b"), "changed"), false)
 	for _, want := range []string{"changed", "listed"} {

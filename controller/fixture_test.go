@@ -181,8 +181,20 @@ func newTestController(t *testing.T, writer cluster.Writer, change ...func(*Conf
 	c.reporter = newReporter(c.recorder, c.metrics, c.queue.after)
 	c.reporter.patience = 0
 	c.inventory.Know(inventory.CertificateKind(), inventory.Whole)
+	c.facts.Store(&inventory.Facts{Served: servesSources(t)})
 	c.informed.Store(true)
 	return c
+}
+
+// servesSources is a server that serves the kinds of sources that are written in Go.
+func servesSources(t *testing.T) inventory.Served {
+	t.Helper()
+	var lists []*metav1.APIResourceList
+	for _, kind := range source.Builtin().All() {
+		resource, gvk := kind.Resources()[0], kind.GroupVersionKind()
+		lists = append(lists, listOf(resource.GroupVersion().String(), metav1.APIResource{Name: resource.Resource, Kind: gvk.Kind, Namespaced: true}))
+	}
+	return inventory.ReadDiscovery(lists, nil, nil)
 }
 
 // byNamespaces lets Namespaces name the issuer of Ingresses that ask for any.
@@ -253,13 +265,13 @@ func take(t *testing.T, r cluster.Resource, object *unstructured.Unstructured, f
 func see(t *testing.T, c *Controller, object *unstructured.Unstructured) key {
 	t.Helper()
 	kind := kindOf(t, object.GroupVersionKind().Group, object.GetKind())
-	return take(t, c.sources(kind), object, false).(*inventory.Source).Key()
+	return take(t, sourcesOf(c, kind), object, false).(*inventory.Source).Key()
 }
 
 // goes drops a source.
 func goes(t *testing.T, c *Controller, object *unstructured.Unstructured) {
 	t.Helper()
-	r := c.sources(kindOf(t, object.GroupVersionKind().Group, object.GetKind()))
+	r := sourcesOf(c, kindOf(t, object.GroupVersionKind().Group, object.GetKind()))
 	item, err := r.Transform(object)
 	if err != nil {
 		t.Fatal(err)
@@ -383,4 +395,9 @@ func warnings(c *Controller) []problem.Reason {
 		reasons = append(reasons, problem.Reason(l.reason))
 	}
 	return reasons
+}
+
+// sourcesOf are the objects of a kind in the version that it prefers.
+func sourcesOf(c *Controller, kind source.Kind) cluster.Resource {
+	return c.sources(kind, kind.Resources()[0])
 }

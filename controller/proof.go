@@ -6,6 +6,7 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/certshim/certshim"
 	"github.com/certshim/certshim/certificate"
@@ -49,12 +50,26 @@ func (c *Controller) decideLive(ctx context.Context, look *inventory.Look, d cer
 	if !known {
 		return d, false, nil
 	}
+	resource, served := c.facts.Load().Served.SourcesOf(kind)
+	if !served {
+		return d, false, nil
+	}
 	c.metrics.liveReads.Inc()
-	packed, err := c.readSource(ctx, c.sources(kind), ref)
+	mentioned := false
+	r := c.sources(kind, resource)
+	transform := r.Transform
+	// All of the object is read, as the Secret may be mentioned anywhere.
+	r.Paths, r.Transform = nil, func(o any) (any, error) {
+		if object, is := o.(*unstructured.Unstructured); is {
+			mentioned = kind.Mentions(object, d.Name)
+		}
+		return transform(o)
+	}
+	packed, err := c.readSource(ctx, r, ref)
 	if cluster.AnswerOf(err) == cluster.Gone {
 		return d, true, nil
 	}
-	if err != nil {
+	if err != nil || mentioned {
 		return d, false, err
 	}
 	live, unreadable := packed.(*inventory.Source).Object()

@@ -22,7 +22,7 @@ func takeAll(q *queue) []string {
 func TestTheFirstListGoesThroughTheSlowLane(t *testing.T) {
 	c := newTestController(t, &script{})
 	defer c.queue.ShutDown()
-	sources := c.sources(ingressKind(t))
+	sources := sourcesOf(c, ingressKind(t))
 	arrives := func(name string, first bool) { take(t, sources, named(ingress(issuer, name), name), first) }
 	arrives("listed-1", true)
 	arrives("listed-2", true)

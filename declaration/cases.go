@@ -80,3 +80,28 @@ func RunCases[C Case](cases []C, run func(C, *Comparison), needs []Need[C]) []Ca
 	}
 	return results
 }
+
+// AsJSON converts the numbers of an object that was decoded from YAML to the types of decoded JSON.
+func AsJSON(object map[string]any) map[string]any {
+	out := make(map[string]any, len(object))
+	for name, value := range object {
+		out[name] = valueAsJSON(value)
+	}
+	return out
+}
+
+func valueAsJSON(value any) any {
+	switch v := value.(type) {
+	case int:
+		return int64(v)
+	case map[string]any:
+		return AsJSON(v)
+	case []any:
+		items := make([]any, len(v))
+		for i := range v {
+			items[i] = valueAsJSON(v[i])
+		}
+		return items
+	}
+	return value
+}

@@ -9,7 +9,7 @@ import (
 	"github.com/certshim/certshim/declaration"
 )
 
-var expressions = declaration.NewExpressions("object", "params")
+var expressions = declaration.NewExpressions(declaration.Bounds{Length: 2 << 10, Cost: 20_000}, "object", "params")
 
 func TestExpressionsThatCantBe(t *testing.T) {
 	for name, row := range map[string]struct {

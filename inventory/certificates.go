@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -109,6 +110,20 @@ func (i *Inventory) CertificatesByIssuer() map[resolver.GroupKind]int {
 		if s.certificate != nil {
 			issuer := s.certificate.unpack().Issuer
 			count[resolver.GroupKind{Group: issuer.Group, Kind: issuer.Kind}]++
+		}
+	}
+	return count
+}
+
+// CertificatesByOwner counts them by the kind of the source that controls them.
+func (i *Inventory) CertificatesByOwner() map[source.GroupKind]int {
+	i.lock.RLock()
+	defer i.lock.RUnlock()
+	count := map[source.GroupKind]int{}
+	for _, s := range i.secrets {
+		if s.certificate != nil {
+			owner := s.certificate.owner()
+			count[source.GroupKind{Group: strings.Clone(owner.Group), Kind: strings.Clone(owner.Kind)}]++
 		}
 	}
 	return count

@@ -124,6 +124,8 @@ const (
 	// unread is why it can't be read.
 	unread
 	squeezed
+	// failed is why its entries can't be told now, before what is plain or squeezed.
+	failed
 )
 
 // packSource makes an object compact. An error, if there is one, stands in the place of
@@ -135,6 +137,10 @@ func packSource(object *source.Object, why error) *Source {
 		p.number(uint64(unread))
 		p.text(why.Error())
 	} else {
+		if object.Failed != "" {
+			p.number(uint64(failed))
+			p.text(object.Failed)
+		}
 		packBody(&p, object)
 	}
 	return &Source{
@@ -209,7 +215,7 @@ func (s *Source) unpack() (object *source.Object, why string) {
 		return object, rest.text()
 	case squeezed:
 		rest = rest.expanded()
-	case plain:
+	case plain, failed:
 	}
 	unpackRest(&rest, object)
 	return object, ""
@@ -226,6 +232,10 @@ func (s *Source) unpackHead() (object *source.Object, f form, rest unpacker) {
 	}}
 	object.ResourceVersion = u.text()
 	f = form(u.number())
+	if f == failed {
+		object.Failed = u.text()
+		f = form(u.number())
+	}
 	if f == unread {
 		return object, f, u
 	}

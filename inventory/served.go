@@ -10,6 +10,7 @@ import (
 
 	"github.com/certshim/certshim/certificate"
 	"github.com/certshim/certshim/resolver"
+	"github.com/certshim/certshim/source"
 )
 
 // Facts are what an API server says of itself.
@@ -147,6 +148,16 @@ func (s Served) IssuersOf(known resolver.Known) (resource schema.GroupVersionRes
 		return resource, "", false
 	}
 	return resource, "no version that its issuer type lists is served, so that another is read", true
+}
+
+// SourcesOf gives the resource of a kind of source in the first of its versions that is served.
+func (s Served) SourcesOf(kind source.Kind) (resource schema.GroupVersionResource, found bool) {
+	for _, resource := range kind.Resources() {
+		if s.resources[resource] {
+			return resource, true
+		}
+	}
+	return schema.GroupVersionResource{}, false
 }
 
 // CustomKind gives the resource of a kind that a CRD defines. Where CRDs can't be read, the

@@ -98,11 +98,24 @@ func (i *Inventory) putSource(item *Source) Wake {
 	if old == item {
 		return Wake{}
 	}
+	item = item.withEntriesOf(old)
 	c.compare(c.those(sourceFact(key.Kind(), key.Namespace(), key.name)), func() { c.replace(key, old, item) })
 	if old == nil || !old.same(&item.compact) {
 		c.now(key)
 	}
 	return c.wake
+}
+
+// withEntriesOf gives a source whose entries can't be told now those of its last version, if that
+// is the same object and had some.
+func (s *Source) withEntriesOf(old *Source) *Source {
+	if s.head().Failed == "" || old == nil || old.uid() != s.uid() {
+		return s
+	}
+	now, _ := s.unpack()
+	before, _ := old.unpack()
+	now.Entries = before.Entries
+	return packSource(now, nil)
 }
 
 // replace puts a version of a source in the place of another; either may be nil.

@@ -76,7 +76,7 @@ func (t IssuerType) RunCases(ctx context.Context) ([]declaration.CaseResult, err
 		return nil, err
 	}
 	run := func(c Case, comparison *declaration.Comparison) {
-		seen := p.read(ctx, normal(c.Object))
+		seen := p.read(ctx, declaration.AsJSON(c.Object))
 		c.compareReadiness(comparison, seen, t.Readiness.why(seen))
 		c.compareRules(comparison, p.profiles[seen.Variant])
 	}
@@ -101,7 +101,7 @@ func (c Case) compareRules(comparison *declaration.Comparison, profile profile) 
 	}
 	var warns, refuses []string
 	if c.Certificate != nil {
-		for _, violation := range profile.constraints.Violations(FactsOf(normal(c.Certificate))) {
+		for _, violation := range profile.constraints.Violations(FactsOf(declaration.AsJSON(c.Certificate))) {
 			if violation.Verdict == Refuse {
 				refuses = append(refuses, violation.Rule)
 			} else {
@@ -190,29 +190,4 @@ func (c Constraints) limits(name string) bool {
 		return c.Secret.MustExist
 	}
 	return true
-}
-
-// normal converts numbers decoded from YAML to the types of decoded JSON.
-func normal(object map[string]any) map[string]any {
-	out := make(map[string]any, len(object))
-	for name, value := range object {
-		out[name] = normalValue(value)
-	}
-	return out
-}
-
-func normalValue(value any) any {
-	switch v := value.(type) {
-	case int:
-		return int64(v)
-	case map[string]any:
-		return normal(v)
-	case []any:
-		items := make([]any, len(v))
-		for i := range v {
-			items[i] = normalValue(v[i])
-		}
-		return items
-	}
-	return value
 }

@@ -191,8 +191,9 @@ func (e ReadinessExpressions) reader() (readinessReader, error) {
 // brokenExpression is the reason for an issuer whose readiness can't be evaluated.
 const brokenExpression = "ExpressionFailed"
 
-// expressions compiles expressions over the issuer's object.
-var expressions = declaration.NewExpressions("object")
+// expressions compiles expressions over the issuer's object. A usual rule about a condition takes
+// some 30 steps; what runs into the bound ends after milliseconds.
+var expressions = declaration.NewExpressions(declaration.Bounds{Length: 2 << 10, Cost: 20_000}, "object")
 
 func variables(object map[string]any) map[string]any { return map[string]any{"object": object} }
 

@@ -23,8 +23,8 @@ func (gateway) GroupVersionKind() schema.GroupVersionKind {
 	return schema.GroupVersionKind{Group: GatewayGroup, Version: "v1", Kind: GatewayKind}
 }
 
-func (gateway) Resource() schema.GroupVersionResource {
-	return schema.GroupVersionResource{Group: GatewayGroup, Version: "v1", Resource: "gateways"}
+func (gateway) Resources() []schema.GroupVersionResource {
+	return []schema.GroupVersionResource{{Group: GatewayGroup, Version: "v1", Resource: "gateways"}}
 }
 
 func (gateway) Reads() []string {
@@ -58,8 +58,8 @@ func (listenerSet) GroupVersionKind() schema.GroupVersionKind {
 	return schema.GroupVersionKind{Group: GatewayGroup, Version: "v1", Kind: ListenerSetKind}
 }
 
-func (listenerSet) Resource() schema.GroupVersionResource {
-	return schema.GroupVersionResource{Group: GatewayGroup, Version: "v1", Resource: "listenersets"}
+func (listenerSet) Resources() []schema.GroupVersionResource {
+	return []schema.GroupVersionResource{{Group: GatewayGroup, Version: "v1", Resource: "listenersets"}}
 }
 
 func (listenerSet) Reads() []string {

@@ -16,8 +16,8 @@ func (ingress) GroupVersionKind() schema.GroupVersionKind {
 	return schema.GroupVersionKind{Group: IngressGroup, Version: "v1", Kind: IngressKind}
 }
 
-func (ingress) Resource() schema.GroupVersionResource {
-	return schema.GroupVersionResource{Group: IngressGroup, Version: "v1", Resource: "ingresses"}
+func (ingress) Resources() []schema.GroupVersionResource {
+	return []schema.GroupVersionResource{{Group: IngressGroup, Version: "v1", Resource: "ingresses"}}
 }
 
 func (ingress) Reads() []string {
@@ -48,14 +48,14 @@ func (ingress) Asks(object *Object, options Options) Asks {
 	j.hostPath = func(entry Entry, n int) string { return index(entry.Path+".hosts", n) }
 	for _, entry := range object.Entries {
 		j.asks.TLSEntries++
-		j.ingressEntry(entry)
+		j.tlsEntry(entry)
 	}
 	return j.done()
 }
 
-// ingressEntry judges one item of spec.tls. One that has hosts and no Secret gets the
+// tlsEntry judges one item of spec.tls, or one that a source type reads. One that has hosts and no Secret gets the
 // ingress controller's default certificate, which may be meant, or a Secret forgotten.
-func (j *judge) ingressEntry(entry Entry) {
+func (j *judge) tlsEntry(entry Entry) {
 	if j.ignored(entry) {
 		j.leave(entry)
 		return

@@ -37,13 +37,16 @@ type Object struct {
 	Deleting    bool
 	Labels      map[string]string
 	Annotations map[string]string
-	// Entries are spec.tls[] of an Ingress or spec.listeners[] of a Gateway or
-	// ListenerSet, all of them and in their order.
+	// Entries are spec.tls[] of an Ingress, spec.listeners[] of a Gateway or ListenerSet, or what a
+	// source type reads of an object, all of them and in their order.
 	Entries []Entry
 	// Parent is spec.parentRef of a ListenerSet, else nil.
 	Parent *Parent
 	// Allowed is spec.allowedListeners of a Gateway, else nil.
 	Allowed *AllowedListeners
+	// Failed says why a source type can't tell which entries the object has now; those that it has
+	// are from before.
+	Failed string
 }
 
 // Entry is one spec.tls[] item or one listener, as it is written and with the defaults

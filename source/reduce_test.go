@@ -276,12 +276,12 @@ func TestLookupKnowsTheThreeKindsByGroup(t *testing.T) {
 	for _, kind := range source.Builtin().All() {
 		gvk := kind.GroupVersionKind()
 		found, known := source.Builtin().Lookup(gvk.Group, gvk.Kind)
-		if !known || found != kind || found.Resource().Group != gvk.Group || found.Resource().Version != gvk.Version {
+		if !known || found != kind || found.Resources()[0].Group != gvk.Group || found.Resources()[0].Version != gvk.Version {
 			t.Errorf("%s: got %v, %v", gvk, found, known)
 		}
 	}
 	for i, want := range []string{"ingresses", "gateways", "listenersets"} {
-		if got := source.Builtin().All()[i].Resource().Resource; got != want {
+		if got := source.Builtin().All()[i].Resources()[0].Resource; got != want {
 			t.Errorf("the resource of %s is %s", want, got)
 		}
 	}

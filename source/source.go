@@ -7,8 +7,8 @@ import (
 
 // Kind is one kind of source. Its methods are pure and safe for concurrent use.
 type Kind interface {
-	// Resource is where the API server serves it.
-	Resource() schema.GroupVersionResource
+	// Resources are where API servers serve it, the preferred version first.
+	Resources() []schema.GroupVersionResource
 	// GroupVersionKind is what its objects say of themselves.
 	GroupVersionKind() schema.GroupVersionKind
 	// Reads are the paths of an object that Reduce reads, besides its identity.
@@ -20,6 +20,10 @@ type Kind interface {
 	Reduce(object *unstructured.Unstructured) (*Object, error)
 	// Asks says which Secrets the object asks for, and what is wrong with its entries.
 	Asks(object *Object, options Options) Asks
+
+	// Mentions says whether a whole object may name a Secret in a way that Asks doesn't know. Then
+	// nothing of that name is deleted.
+	Mentions(object *unstructured.Unstructured, secret string) bool
 
 	// Parent names the object that has to admit this one, and whose issuer it inherits;
 	// nil for a kind without parents. wrong says why the reference can't be followed.
@@ -56,6 +60,8 @@ type Refusal struct {
 type standalone struct{}
 
 func (standalone) Switches() []Switch { return nil }
+
+func (standalone) Mentions(*unstructured.Unstructured, string) bool { return false }
 
 func (standalone) Parent(*Object) (*Parent, string) { return nil, "" }
 

@@ -116,7 +116,8 @@ func (r *reading) permitted(err error) error {
 // namespace.
 func (r *reading) readSources(ctx context.Context, kind source.Kind) error {
 	named := resolver.GroupKind(source.GroupKindOf(kind))
-	if !r.served.Has(kind.Resource()) {
+	resource, served := r.served.SourcesOf(kind)
+	if !served {
 		r.notServed(named)
 		return nil
 	}
@@ -124,7 +125,7 @@ func (r *reading) readSources(ctx context.Context, kind source.Kind) error {
 	if named.Kind == source.GatewayKind {
 		namespaces = r.all
 	}
-	return r.list(ctx, kind.Resource(), named, namespaces, r.sourcesOf(kind))
+	return r.list(ctx, resource, named, namespaces, r.sourcesOf(kind))
 }
 
 // readCertificates lists the Certificates. A cluster that is known not to serve them has none.

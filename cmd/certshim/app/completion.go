@@ -101,20 +101,20 @@ func (o *planOptions) completeSources(cmd *cobra.Command, args []string, word st
 		}
 		return words, cobra.ShellCompDirectiveNoFileComp
 	case len(args) > 0 && !strings.Contains(args[0], "/"):
-		return slices.Concat(o.sourceNames(ctx, strings.ToLower(args[0])), kindNames()), cobra.ShellCompDirectiveNoFileComp
+		return slices.Concat(o.sourceNames(ctx, strings.ToLower(args[0])), kindNames(o.kinds())), cobra.ShellCompDirectiveNoFileComp
 	}
-	return kindNames(), cobra.ShellCompDirectiveNoFileComp
+	return kindNames(o.kinds()), cobra.ShellCompDirectiveNoFileComp
 }
 
 // sourceNames are the names of the sources of a kind, in the files or in the cluster.
 func (o *planOptions) sourceNames(ctx context.Context, written string) []string {
-	kind := kindNamed(written)
+	kind := kindNamed(o.kinds(), written)
 	if kind == nil {
 		return nil
 	}
 	if !o.offline() {
 		namespace, _ := o.clusterNamespace()
-		return o.connection.names(ctx, kind.Resource(), namespace)
+		return o.connection.names(ctx, kind.Resources()[0], namespace)
 	}
 	o.streams.ErrOut = io.Discard
 	o.input.paths = slices.DeleteFunc(o.input.paths, func(path string) bool { return path == "-" })
@@ -174,7 +174,7 @@ func (o *explainOptions) completeObjects(cmd *cobra.Command, args []string, word
 		}
 		return words, noFiles
 	}
-	return append(kindNames(), "certificate"), noFiles
+	return append(kindNames(o.plan.kinds()), "certificate"), noFiles
 }
 
 func (o *explainOptions) objectNames(ctx context.Context, kind string) []string {

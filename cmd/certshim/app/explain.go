@@ -123,12 +123,12 @@ func (o *explainOptions) complete(cmd *cobra.Command, args []string) error {
 		err = errors.Join(err, errors.New("--watch has no place with -f: files don't change"))
 	}
 	var failed error
-	o.asked, failed = parseObject(args)
+	o.asked, failed = parseObject(o.plan.kinds(), args)
 	return errors.Join(err, failed)
 }
 
 // parseObject reads KIND/NAME or KIND NAME.
-func parseObject(args []string) (askedObject, error) {
+func parseObject(among source.Kinds, args []string) (askedObject, error) {
 	if len(args) == 1 {
 		args = strings.SplitN(args[0], "/", 2)
 	}
@@ -138,14 +138,14 @@ func parseObject(args []string) (askedObject, error) {
 	if isCertificate(args[0]) {
 		return askedObject{name: args[1]}, nil
 	}
-	kind := kindNamed(strings.ToLower(args[0]))
+	kind := kindNamed(among, strings.ToLower(args[0]))
 	if kind == nil {
-		all := append(kindNames(), "certificate")
+		all := append(kindNames(source.Builtin()), "certificate")
 		hint := ""
-		if near := declaration.Nearest(args[0], all); near != "" {
+		if near := declaration.Nearest(args[0], append(kindNames(among), "certificate")); near != "" {
 			hint = fmt.Sprintf(", did you mean %q?", near)
 		}
-		return askedObject{}, fmt.Errorf("%q is no kind that can be explained, must be one of %s%s", args[0], strings.Join(all, ", "), hint)
+		return askedObject{}, fmt.Errorf("%q is no kind that can be explained, must be one of %s, or another that certshim sources lists%s", args[0], strings.Join(all, ", "), hint)
 	}
 	return askedObject{kind: kind, name: args[1]}, nil
 }

@@ -31,7 +31,7 @@ type (
 )
 
 // junit has a suite for each file.
-func (r issuerTestReport) junit() junitSuites {
+func (r typeTestReport) junit() junitSuites {
 	var all junitSuites
 	for _, result := range r.Results {
 		if last := len(all.Suites) - 1; last < 0 || all.Suites[last].Name != result.File {
@@ -42,7 +42,7 @@ func (r issuerTestReport) junit() junitSuites {
 	return all
 }
 
-func (s *junitSuite) add(result issuerTestResult) {
+func (s *junitSuite) add(result typeTestResult) {
 	c := junitCase{Class: "certshim issuers test", Name: result.Test}
 	message := &junitMessage{Message: strings.Join(result.Faults, "; "), Text: strings.Join(result.Faults, "\n")}
 	switch {

@@ -20,6 +20,7 @@ import (
 	"github.com/certshim/certshim/configuration"
 	"github.com/certshim/certshim/inventory"
 	"github.com/certshim/certshim/problem"
+	"github.com/certshim/certshim/source"
 )
 
 type planOptions struct {
@@ -114,7 +115,7 @@ func (o *planOptions) bind(cmd *cobra.Command, selects string) {
 // complete reads the flags and the configuration, and tells everything that is wrong.
 func (o *planOptions) complete(cmd *cobra.Command, args []string) error {
 	o.streams.ErrOut = messages(o.streams.ErrOut, o.colour)
-	wrong := o.completeSelection(args)
+	wrong := o.completeSelection()
 	if wrong == nil && !o.offline() && o.settings.file == "" {
 		o.follow(cmd.Context())
 	}
@@ -122,7 +123,9 @@ func (o *planOptions) complete(cmd *cobra.Command, args []string) error {
 	if o.policy != nil {
 		o.policy.Explain = o.format == formatReport
 	}
-	return errors.Join(err, wrong)
+	var failed error
+	o.selected, failed = selectSources(o.kinds(), args)
+	return errors.Join(err, wrong, failed)
 }
 
 // completePolicy reads the configuration, and what decisions follow by it.
@@ -130,26 +133,35 @@ func (o *planOptions) completePolicy(ctx context.Context, given *pflag.FlagSet) 
 	if o.configuration, err = o.settings.configuration(given); err != nil {
 		return err
 	}
-	if o.running == nil || given.Changed("issuers") {
-		o.policy, err = newPolicy(o.configuration, o.build, o.knowledge())
+	surroundings := configuration.Surroundings{Compiled: o.build.compiled, Offline: o.offline()}
+	surroundings.Types, err = typesFor(ctx, o, given.Changed("issuers"), "issuer types", o.configuration.Resolvers.Types, decodeIssuerType)
+	var failed error
+	surroundings.SourceTypes, failed = typesFor(ctx, o, given.Changed("sources"), "source types", o.configuration.Sources.Types, decodeSourceType)
+	if err = problem.Join(err, failed); err != nil {
 		return err
 	}
-	types, err := o.running.issuerTypes(ctx, o.configuration.Resolvers.Types)
-	if err != nil {
-		o.note(fmt.Sprintf("issuer types of %s can't be read, and are left out: %v", o.running, err))
-	}
-	o.policy, err = newPolicyWith(o.configuration, o.build, o.knowledge(), types)
+	o.policy, err = o.configuration.Policy(surroundings)
 	return err
 }
 
+// typesFor reads types from files here, or where the configuration is that of the controller and names
+// them, from its ConfigMaps.
+func typesFor[T any](ctx context.Context, o *planOptions, here bool, what string, paths []string, decode decodeType[T]) ([]T, error) {
+	if o.running == nil || here {
+		return readTypes(paths, decode)
+	}
+	types, err := typesOf(ctx, o.running, paths, decode)
+	if err != nil {
+		o.note(fmt.Sprintf("%s of %s can't be read, and are left out: %v", what, o.running, err))
+	}
+	return types, nil
+}
+
 // completeSelection reads the flags that choose what is looked at.
-func (o *planOptions) completeSelection(args []string) error {
+func (o *planOptions) completeSelection() error {
 	var err, failed error
 	if o.labels, failed = labels.Parse(o.selector); failed != nil {
 		err = errors.Join(err, fmt.Errorf("--selector is %q: %w", o.selector, failed))
-	}
-	if o.selected, failed = selectSources(args); failed != nil {
-		err = errors.Join(err, failed)
 	}
 	if !slices.Contains(formats(), o.format) {
 		err = errors.Join(err, badFormat(o.format, formats()...))
@@ -161,14 +173,15 @@ func (o *planOptions) completeSelection(args []string) error {
 	return err
 }
 
-func (o *planOptions) offline() bool { return len(o.input.paths) > 0 }
-
-func (o *planOptions) knowledge() knowledge {
-	if o.offline() {
-		return fromFiles
+// kinds are those of the policy, or where that can't be made, those of this build.
+func (o *planOptions) kinds() source.Kinds {
+	if o.policy != nil {
+		return o.policy.Kinds
 	}
-	return inCluster
+	return configuration.ShippedKinds()
 }
+
+func (o *planOptions) offline() bool { return len(o.input.paths) > 0 }
 
 func (o *planOptions) run(ctx context.Context) error {
 	known, err := o.read(ctx)

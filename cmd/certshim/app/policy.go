@@ -9,6 +9,7 @@ import (
 	"github.com/certshim/certshim/configuration"
 	"github.com/certshim/certshim/problem"
 	"github.com/certshim/certshim/resolver"
+	"github.com/certshim/certshim/source"
 )
 
 // knowledge says how much of the cluster decisions can see.
@@ -23,37 +24,56 @@ const (
 
 // newPolicy is what decisions follow by a configuration, the files that it names included.
 func newPolicy(c configuration.Configuration, b build, k knowledge) (*certshim.Policy, error) {
-	types, err := readIssuerTypes(c.Resolvers.Types)
+	surroundings, err := b.surroundings(c, k)
 	if err != nil {
 		return nil, err
 	}
-	return newPolicyWith(c, b, k, types)
-}
-
-// newPolicyWith takes the issuer types of the operator's files as they were read.
-func newPolicyWith(c configuration.Configuration, b build, k knowledge, types []resolver.IssuerType) (*certshim.Policy, error) {
-	return c.Policy(configuration.Surroundings{Compiled: b.compiled, Types: types, Offline: k == fromFiles})
+	return c.Policy(surroundings)
 }
 
 // newRegistry knows the issuer types of this build, and the operator's.
 func newRegistry(c configuration.Configuration, b build) (*resolver.Registry, error) {
-	types, err := readIssuerTypes(c.Resolvers.Types)
+	surroundings, err := b.surroundings(c, inCluster)
 	if err != nil {
 		return nil, err
 	}
-	return c.Registry(configuration.Surroundings{Compiled: b.compiled, Types: types})
+	return c.Registry(surroundings)
 }
 
-// readIssuerTypes reads the declarations of files and folders, and tells all that is wrong
-// with them at once.
-func readIssuerTypes(paths []string) ([]resolver.IssuerType, error) {
-	var entries []resolver.IssuerType
+// surroundings are those of a configuration whose files are read here.
+func (b build) surroundings(c configuration.Configuration, k knowledge) (configuration.Surroundings, error) {
+	issuers, err := readTypes(c.Resolvers.Types, decodeIssuerType)
+	sources, failed := readTypes(c.Sources.Types, decodeSourceType)
+	return configuration.Surroundings{
+		Compiled: b.compiled, Types: issuers, SourceTypes: sources, Offline: k == fromFiles,
+	}, problem.Join(err, failed)
+}
+
+// decodeType decodes a declaration of the operator's own.
+type decodeType[T any] func(content []byte, file string) (T, error)
+
+func decodeIssuerType(content []byte, file string) (resolver.IssuerType, error) {
+	t, err := resolver.Decode(content, file)
+	t.Level = resolver.LevelOperator
+	return t, err
+}
+
+func decodeSourceType(content []byte, file string) (source.Type, error) {
+	t, err := source.DecodeType(content, file)
+	t.Level = source.LevelOperator
+	return t, err
+}
+
+// readTypes reads the declarations of files and folders, and tells all that is wrong with them at
+// once.
+func readTypes[T any](paths []string, decode decodeType[T]) ([]T, error) {
+	var entries []T
 	var failed error
 	for _, path := range paths {
 		files, err := typeFiles(path)
 		failed = problem.Join(failed, err)
 		for _, file := range files {
-			entry, err := readIssuerType(file)
+			entry, err := readType(file, decode)
 			failed = problem.Join(failed, err)
 			entries = append(entries, entry)
 		}
@@ -61,18 +81,27 @@ func readIssuerTypes(paths []string) ([]resolver.IssuerType, error) {
 	return entries, failed
 }
 
+func readType[T any](file string, decode decodeType[T]) (T, error) {
+	content, err := readRegular(file)
+	if err != nil {
+		var none T
+		return none, fmt.Errorf("read a declaration: %w", err)
+	}
+	return decode(content, file)
+}
+
 // typeFiles gives a file itself, or the manifests in a folder.
 func typeFiles(path string) ([]string, error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, fmt.Errorf("read issuer types: %w", err)
+		return nil, fmt.Errorf("read declarations: %w", err)
 	}
 	if !info.IsDir() {
 		return []string{path}, nil
 	}
 	items, err := os.ReadDir(path)
 	if err != nil {
-		return nil, fmt.Errorf("read issuer types: %w", err)
+		return nil, fmt.Errorf("read declarations: %w", err)
 	}
 	var files []string
 	for _, item := range items {
@@ -81,7 +110,7 @@ func typeFiles(path string) ([]string, error) {
 		}
 	}
 	if len(files) == 0 {
-		return nil, fmt.Errorf("read issuer types: no file in %s ends in .yaml, .yml or .json", path)
+		return nil, fmt.Errorf("read declarations: no file in %s ends in .yaml, .yml or .json", path)
 	}
 	return files, nil
 }

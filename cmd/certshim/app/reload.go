@@ -16,11 +16,11 @@ import (
 	"github.com/certshim/certshim/resolver"
 )
 
-// reloadPeriod is how often the files of issuer types are looked at. They are few and small,
+// reloadPeriod is how often the files of issuer and source types are looked at. They are few and small,
 // and a mounted ConfigMap, which is a tree of links that are swapped, is best read as a whole.
 const reloadPeriod = 5 * time.Second
 
-// reloader follows the files of issuer types while the controller runs. What can't be used
+// reloader follows the files of issuer and source types while the controller runs. What can't be used
 // changes nothing.
 type reloader struct {
 	configuration configuration.Configuration
@@ -38,13 +38,13 @@ type reloader struct {
 func newReloader(c configuration.Configuration, b build, log *slog.Logger) *reloader {
 	good := newReloadMetric()
 	good.Set(1)
-	return &reloader{configuration: c, build: b, log: log, good: good, seen: fingerprint(c.Resolvers.Types)}
+	return &reloader{configuration: c, build: b, log: log, good: good, seen: fingerprint(typePaths(c))}
 }
 
 func newReloadMetric() prometheus.Gauge {
 	return prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "certshim_issuer_types_last_reload_successful",
-		Help: "Whether the files of issuer types, as they are now, are what counts.",
+		Help: "Whether the files of issuer and source types, as they are now, are what counts.",
 	})
 }
 
@@ -74,7 +74,7 @@ func (r *reloader) run(ctx context.Context, first *certshim.Policy, policies cha
 
 // look gives what follows from the files, if they changed and can be used; else nil.
 func (r *reloader) look() *certshim.Policy {
-	now := fingerprint(r.configuration.Resolvers.Types)
+	now := fingerprint(typePaths(r.configuration))
 	if now == r.seen {
 		return nil
 	}
@@ -85,11 +85,11 @@ func (r *reloader) look() *certshim.Policy {
 	}
 	if err != nil {
 		r.good.Set(0)
-		r.log.Error("the files of issuer types can't be used as they are now; what they said before counts", "error", err)
+		r.log.Error("the files of issuer and source types can't be used as they are now; what they said before counts", "error", err)
 		return nil
 	}
 	r.good.Set(1)
-	r.log.Info("the files of issuer types changed and are read again")
+	r.log.Info("the files of issuer and source types changed and are read again")
 	return policy
 }
 
@@ -103,6 +103,11 @@ func (b build) spokenFor(c configuration.Configuration, registry *resolver.Regis
 		}
 	}
 	return kinds
+}
+
+// typePaths are the files, and folders of them, that declare types.
+func typePaths(c configuration.Configuration) []string {
+	return slices.Concat(c.Resolvers.Types, c.Sources.Types)
 }
 
 // fingerprint is of the files' names and content; what can't be read has one, too.

@@ -20,7 +20,6 @@ import (
 
 	"github.com/certshim/certshim/configuration"
 	"github.com/certshim/certshim/problem"
-	"github.com/certshim/certshim/resolver"
 )
 
 // defaultRelease is the namespace in which deploy/ installs certshim, and the name that it gives the
@@ -235,8 +234,8 @@ func (r *running) configMap(ctx context.Context, name string) (map[string]string
 	return data, nil
 }
 
-// issuerTypes are those that the controller reads from files.
-func (r *running) issuerTypes(ctx context.Context, paths []string) (types []resolver.IssuerType, err error) {
+// typesOf are the types that the controller reads from files.
+func typesOf[T any](ctx context.Context, r *running, paths []string, decode decodeType[T]) (types []T, err error) {
 	for _, at := range paths {
 		files, failed := r.files(ctx, at)
 		err = errors.Join(err, failed)
@@ -244,8 +243,7 @@ func (r *running) issuerTypes(ctx context.Context, paths []string) (types []reso
 			if name != path.Clean(at) && !isManifest(name) {
 				continue
 			}
-			entry, failed := resolver.Decode([]byte(files[name]), r.String()+": "+name)
-			entry.Level = resolver.LevelOperator
+			entry, failed := decode([]byte(files[name]), r.String()+": "+name)
 			err = errors.Join(err, failed)
 			types = append(types, entry)
 		}

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
 	"github.com/certshim/certshim/declaration"
 	"github.com/certshim/certshim/inventory"
 	"github.com/certshim/certshim/source"
@@ -13,6 +15,8 @@ import (
 
 // selection is which sources are asked for: all of some kinds, or some by name.
 type selection struct {
+	// among are the kinds that there are.
+	among source.Kinds
 	// everything is set if neither kinds nor names are asked for.
 	everything bool
 	kinds      []source.Kind
@@ -32,24 +36,24 @@ func shortNames() map[string]string {
 
 // selectSources reads the arguments of plan as kubectl reads its own: KIND…, KIND NAME… or
 // KIND/NAME…. Where all are kinds, none is a name.
-func selectSources(args []string) (selection, error) {
+func selectSources(among source.Kinds, args []string) (selection, error) {
 	if slices.ContainsFunc(args, func(arg string) bool { return strings.Contains(arg, "/") }) {
-		return selectQualified(args)
+		return selectQualified(among, args)
 	}
 	if len(args) == 0 {
-		return selection{everything: true, kinds: source.Builtin().All()}, nil
+		return selection{among: among, everything: true, kinds: among.All()}, nil
 	}
-	all, err := kindsNamed(args)
+	all, err := kindsNamed(among, args)
 	if err == nil || len(args) == 1 {
-		return selection{kinds: all}, err
+		return selection{among: among, kinds: all}, err
 	}
-	first, err := kindsNamed(args[:1])
+	first, err := kindsNamed(among, args[:1])
 	for _, arg := range args[1:] {
 		if err != nil && isManifest(arg) {
-			err = errors.Join(err, noKind(arg))
+			err = errors.Join(err, noKind(among, arg))
 		}
 	}
-	s := selection{kinds: first}
+	s := selection{among: among, kinds: first}
 	for _, kind := range first {
 		for _, name := range args[1:] {
 			s.named = append(s.named, namedSource{source.GroupKindOf(kind), name})
@@ -59,8 +63,8 @@ func selectSources(args []string) (selection, error) {
 }
 
 // selectQualified reads KIND/NAME….
-func selectQualified(args []string) (selection, error) {
-	var s selection
+func selectQualified(among source.Kinds, args []string) (selection, error) {
+	s := selection{among: among}
 	var err error
 	for _, arg := range args {
 		written, name, _ := strings.Cut(arg, "/")
@@ -68,9 +72,9 @@ func selectQualified(args []string) (selection, error) {
 			err = errors.Join(err, fmt.Errorf("%q has no name, must be KIND/NAME as the other arguments", arg))
 			continue
 		}
-		kinds, failed := kindsNamed([]string{written})
+		kinds, failed := kindsNamed(among, []string{written})
 		if failed != nil && isManifest(name) {
-			failed = noKind(arg)
+			failed = noKind(among, arg)
 		}
 		err = errors.Join(err, failed)
 		for _, kind := range kinds {
@@ -97,13 +101,13 @@ func (s selection) missing(found map[namedSource]bool, read []inventory.Key, whe
 		if found[n] {
 			continue
 		}
-		lines = append(lines, fmt.Sprintf("there is no %s %q %s%s", n.kind.Kind, n.name, where, n.hint(read)))
+		lines = append(lines, fmt.Sprintf("there is no %s %q %s%s", n.kind.Kind, n.name, where, n.hint(s.among, read)))
 	}
 	return lines
 }
 
 // hint is what may be meant by a name that isn't there: another source, another kind, or a file.
-func (n namedSource) hint(read []inventory.Key) string {
+func (n namedSource) hint(among source.Kinds, read []inventory.Key) string {
 	var names []string
 	for _, key := range read {
 		if key.Kind() == n.kind {
@@ -116,30 +120,32 @@ func (n namedSource) hint(read []inventory.Key) string {
 		return "; files are named by -f"
 	case near != "" && near != n.name:
 		return fmt.Sprintf("; did you mean %q?", near)
-	case declaration.Nearest(n.name, kindNames()) != "":
-		return fmt.Sprintf("; did you mean all of kind %s?", declaration.Nearest(n.name, kindNames()))
+	case declaration.Nearest(n.name, kindNames(among)) != "":
+		return fmt.Sprintf("; did you mean all of kind %s?", declaration.Nearest(n.name, kindNames(among)))
 	}
 	return ""
 }
 
 // kindNames are the names of kinds as people type them.
-func kindNames() []string {
+func kindNames(among source.Kinds) []string {
 	var names []string
-	for _, kind := range source.Builtin().All() {
-		names = append(names, strings.ToLower(kind.GroupVersionKind().Kind))
+	for _, kind := range among.All() {
+		if name := strings.ToLower(kind.GroupVersionKind().Kind); !slices.Contains(names, name) {
+			names = append(names, name)
+		}
 	}
 	return names
 }
 
 // kindsNamed finds kinds as kubectl does: by kind, plural or short name in any case, with or
 // without version and group, and several with commas between.
-func kindsNamed(args []string) ([]source.Kind, error) {
+func kindsNamed(among source.Kinds, args []string) ([]source.Kind, error) {
 	var found []source.Kind
 	var err error
 	for _, name := range strings.Split(strings.Join(args, ","), ",") {
-		kind := kindNamed(strings.ToLower(name))
+		kind := kindNamed(among, strings.ToLower(name))
 		if kind == nil {
-			err = errors.Join(err, noKind(name))
+			err = errors.Join(err, noKind(among, name))
 			continue
 		}
 		found = append(found, kind)
@@ -149,30 +155,31 @@ func kindsNamed(args []string) ([]source.Kind, error) {
 
 // kindNamed finds a kind by a name in lower case, such as ingress, ing, ingresses.networking.k8s.io
 // or ingresses.v1.networking.k8s.io; nil for none.
-func kindNamed(name string) source.Kind {
+func kindNamed(among source.Kinds, name string) source.Kind {
 	name, group, qualified := strings.Cut(name, ".")
 	if plural, short := shortNames()[name]; short {
 		name = plural
 	}
-	for _, kind := range source.Builtin().All() {
-		gvk := kind.GroupVersionKind()
-		if name != strings.ToLower(gvk.Kind) && name != kind.Resource().Resource {
+	for _, kind := range among.All() {
+		if name != strings.ToLower(kind.GroupVersionKind().Kind) && name != kind.Resources()[0].Resource {
 			continue
 		}
-		if !qualified || group == gvk.Group || group == gvk.Version+"."+gvk.Group {
+		if !qualified || slices.ContainsFunc(kind.Resources(), func(r schema.GroupVersionResource) bool {
+			return group == r.Group || group == r.Version+"."+r.Group
+		}) {
 			return kind
 		}
 	}
 	return nil
 }
 
-func noKind(name string) error {
+func noKind(among source.Kinds, name string) error {
 	hint := ""
-	if near := declaration.Nearest(name, kindNames()); near != "" {
+	if near := declaration.Nearest(name, kindNames(among)); near != "" {
 		hint = fmt.Sprintf(", did you mean %q?", near)
 	}
 	if isManifest(name) {
 		hint = "; files are named by -f"
 	}
-	return fmt.Errorf("%q is no kind of source, must be one of %s%s", name, strings.Join(kindNames(), ", "), hint)
+	return fmt.Errorf("%q is no kind of source, must be one of %s, or another that certshim sources lists%s", name, strings.Join(kindNames(source.Builtin()), ", "), hint)
 }

@@ -36,7 +36,7 @@ func TestSelectSources(t *testing.T) {
 		"one without its kind": {[]string{"ingress/web", "api"}, nil, nil, `"api" has no name, must be KIND/NAME as the other arguments`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s, err := selectSources(row.args)
+			s, err := selectSources(source.Builtin(), row.args)
 			if got := errorText(err); got != row.err {
 				t.Fatalf("got error %q, want %q", got, row.err)
 			}

@@ -94,6 +94,7 @@ func flagFields() map[string]string {
 		"auto-certificate-annotations":   "annotations.auto",
 		"extra-certificate-annotations":  "annotations.extra",
 		"issuers":                        "resolvers.types",
+		"sources":                        "sources.types",
 		"enable-gateway-api":             "gatewayAPI.enabled",
 		"enable-gateway-api-listenerset": "gatewayAPI.listenerSets",
 		"gateway-api-extra-protocols":    "gatewayAPI.extraProtocols",
@@ -137,6 +138,7 @@ func bindPolicy(flags *pflag.FlagSet, c *configuration.Configuration) {
 	flags.StringSliceVar(&c.Annotations.Auto, "auto-certificate-annotations", c.Annotations.Auto, "annotations that ask for the default issuer when true")
 	flags.StringSliceVar(&c.Annotations.Extra, "extra-certificate-annotations", c.Annotations.Extra, "annotations that are copied to the Certificate")
 	flags.StringSliceVar(&c.Resolvers.Types, "issuers", c.Resolvers.Types, "files that declare issuer types, or folders of them; they add to those of this build, or replace them")
+	flags.StringSliceVar(&c.Sources.Types, "sources", c.Sources.Types, "files that declare source types, or folders of them; they add to those of this build, or replace them")
 	flags.BoolVar(&c.GatewayAPI.Enabled, "enable-gateway-api", c.GatewayAPI.Enabled, "work on Gateways, where the cluster serves them")
 	flags.BoolVar(&c.GatewayAPI.ListenerSets, "enable-gateway-api-listenerset", c.GatewayAPI.ListenerSets, "work on ListenerSets, where the cluster serves them")
 	flags.StringSliceVar(&c.GatewayAPI.ExtraProtocols, "gateway-api-extra-protocols", c.GatewayAPI.ExtraProtocols, "listener protocols that count as TLS besides HTTPS and TLS")

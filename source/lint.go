@@ -1,0 +1,102 @@
+package source
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/certshim/certshim/declaration"
+)
+
+// Lint compares the fields that the expression names with the schema of a CustomResourceDefinition: it
+// tells each field that a version of the type doesn't have, with the nearest one. This is advice,
+// as versions differ. The error says that the definition is of another kind, or has no such version.
+func (t Type) Lint(definition map[string]any) ([]string, error) {
+	spec, _ := definition["spec"].(map[string]any)
+	names, _ := spec["names"].(map[string]any)
+	if spec["group"] != t.Group || names["kind"] != t.Kind {
+		return nil, fmt.Errorf("the definition is of %v of group %v, must be of %s of group %s", names["kind"], spec["group"], t.Kind, t.Group)
+	}
+	if names["plural"] != t.Resource {
+		return []string{fmt.Sprintf("spec.resource: %s, but the definition has %v", t.Resource, names["plural"])}, nil
+	}
+	var faults []string
+	versions, _ := spec["versions"].([]any)
+	read := 0
+	for _, item := range versions {
+		version, _ := item.(map[string]any)
+		name, _ := version["name"].(string)
+		if served, _ := version["served"].(bool); !served || !slices.Contains(t.Versions, name) {
+			continue
+		}
+		read++
+		holder, _ := version["schema"].(map[string]any)
+		schema, _ := holder["openAPIV3Schema"].(map[string]any)
+		for _, path := range t.entries.Fields(objectVariable) {
+			if fault := missingField(schema, path); fault != "" {
+				faults = append(faults, fmt.Sprintf("%s: %s %s has no such field%s", path, t.Kind, name, fault))
+			}
+		}
+	}
+	if read == 0 {
+		return nil, fmt.Errorf("the definition serves none of the versions %s", strings.Join(t.Versions, ", "))
+	}
+	return faults, nil
+}
+
+// missingField says which field is meant by a path that a schema doesn't have: "; did you mean x?",
+// or that the fields are others. It is empty for a path that the schema has, or may have.
+func missingField(schema map[string]any, path string) string {
+	for _, step := range strings.FieldsFunc(strings.ReplaceAll(path, "[]", ".[]"), func(c rune) bool { return c == '.' }) {
+		if step == "metadata" || open(schema) {
+			return ""
+		}
+		if step == "[]" {
+			items, is := schema["items"].(map[string]any)
+			if !is {
+				return ""
+			}
+			schema = items
+			continue
+		}
+		properties, is := schema["properties"].(map[string]any)
+		if !is {
+			return ""
+		}
+		next, found := properties[step].(map[string]any)
+		if !found {
+			fields := slices.Sorted(maps.Keys(properties))
+			if near := nearestField(step, fields); near != "" {
+				return fmt.Sprintf("; did you mean %q?", near)
+			}
+			return "; the fields there are " + allowedNames(fields)
+		}
+		schema = next
+	}
+	return ""
+}
+
+// nearestField is the one that is spelt nearly the same, or that alone goes on or begins as the name.
+func nearestField(name string, fields []string) string {
+	if near := declaration.Nearest(name, fields); near != "" {
+		return near
+	}
+	var alike []string
+	for _, field := range fields {
+		if strings.HasPrefix(field, name) || strings.HasPrefix(name, field) {
+			alike = append(alike, field)
+		}
+	}
+	if len(alike) == 1 {
+		return alike[0]
+	}
+	return ""
+}
+
+// open says whether an object of a schema may have fields that the schema doesn't name.
+func open(schema map[string]any) bool {
+	unknown, _ := schema["x-kubernetes-preserve-unknown-fields"].(bool)
+	_, additional := schema["additionalProperties"]
+	return unknown || additional
+}

@@ -1,0 +1,172 @@
+package source
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/certshim/certshim/declaration"
+	"github.com/certshim/certshim/problem"
+)
+
+// Level says who declared a source type. A type of the operator's replaces one of the catalogue
+// with the same group and kind.
+type Level int
+
+// The levels, lowest first.
+const (
+	LevelShipped Level = iota
+	LevelOperator
+)
+
+// Type is a declared kind of source: which resource it is, and how to tell from an object which
+// Secrets it asks for. docs/sources/schema.md describes the fields for authors.
+type Type struct {
+	// ID is its short name, unique within a level.
+	ID    string
+	Title string
+	// Group is the API group, without a version.
+	Group, Kind, Resource string
+	// Versions are those that it can read, the preferred one first.
+	Versions []string
+	// Entries is a CEL expression over object and params. It gives a list of maps with hosts, a list
+	// of names, secretName, and optionally secretNamespace and section.
+	Entries string
+	// Params are values that the operator may set.
+	Params []Param
+	Cases  []Case
+
+	// Example is an object of the kind, for the documentation page.
+	Example map[string]any
+	// Notes are remarks, one sentence each.
+	Notes []string
+	// Docs is the URL of its documentation; Verified says how the declaration was checked.
+	Docs, Verified string
+	// File is where it was read from.
+	File  string
+	Level Level
+
+	entries *declaration.Expression
+}
+
+// Param is a value that an expression reads and the operator may set.
+type Param struct {
+	Name    string `json:"name"              yaml:"name"`
+	Default string `json:"default,omitempty" yaml:"default"`
+	Doc     string `json:"doc,omitempty"     yaml:"doc"`
+}
+
+// By names the type and its origin, such as catalogue/contour-httpproxy.
+func (t Type) By() string {
+	if t.Level == LevelShipped {
+		return "catalogue/" + t.ID
+	}
+	return "file/" + t.ID
+}
+
+// GroupKind is the kind that the type declares.
+func (t Type) GroupKind() GroupKind { return GroupKind{Group: t.Group, Kind: t.Kind} }
+
+// Reads are the paths of an object that the expression may read, up to the first list.
+func (t Type) Reads() []string { return t.entries.Reads(objectVariable) }
+
+// The variables of an expression.
+const (
+	objectVariable = "object"
+	paramsVariable = "params"
+)
+
+// mappings compiles the expressions of types. The largest Gateway that an API server takes, 64
+// listeners with 64 references each, takes some 430,000 steps in its declared form; what runs into
+// the bound ends within a tenth of a second.
+var mappings = declaration.NewMappings(declaration.Bounds{Length: 4 << 10, Cost: 1_000_000},
+	[]string{objectVariable, paramsVariable},
+	declaration.TextFunction{Name: "traefikHosts", Call: traefikHosts},
+)
+
+func (t *Type) mistakes() declaration.Mistakes {
+	var all declaration.Mistakes
+	all.Addf(!isSubdomain(t.ID), "metadata.name", "%s is no short name, which has lower-case letters, digits, '-' and '.', such as corp-proxy", problem.Quote(t.ID))
+	all.AddUnder("spec", t.identityMistakes())
+	var err error
+	t.entries, err = mappings.Compile(t.Entries, declaration.List)
+	all.Add("spec.entries", err)
+	all.AddUnder("spec.params", t.paramMistakes())
+	all.AddUnder("spec.tests", declaration.CheckCases(t.Cases))
+	for i, c := range t.Cases {
+		all.AddUnder(fmt.Sprintf("spec.tests[%d]", i), t.caseMistakes(c))
+	}
+	return all
+}
+
+func (t *Type) identityMistakes() declaration.Mistakes {
+	var all declaration.Mistakes
+	all.Addf(!isSubdomain(t.Group), "group", "%s is no API group; it is written without a version, such as projectcontour.io", problem.Quote(t.Group))
+	_, builtin := Builtin().Lookup(t.Group, t.Kind)
+	all.Addf(builtin, "kind", "%s of group %s is built in and can't be declared", t.Kind, t.Group)
+	all.Addf(!isKind(t.Kind), "kind", "%s is no kind; it is written in CamelCase, such as HTTPProxy", problem.Quote(t.Kind))
+	all.Addf(!isSubdomain(t.Resource), "resource", "%s is no resource; it is the plural of the kind, in lower case, such as httpproxies", problem.Quote(t.Resource))
+	if len(t.Versions) == 0 {
+		all.Add("versions", errors.New("it names no version, such as v1"))
+	}
+	for i, version := range t.Versions {
+		path := fmt.Sprintf("versions[%d]", i)
+		all.Addf(!isSubdomain(version), path, "%s is no version; it is written without the group, such as v1", problem.Quote(version))
+		all.Addf(slices.Contains(t.Versions[:i], version), path, "%s occurs twice", problem.Quote(version))
+	}
+	return all
+}
+
+func (t *Type) paramMistakes() declaration.Mistakes {
+	var all declaration.Mistakes
+	for i, param := range t.Params {
+		path := fmt.Sprintf("[%d].name", i)
+		all.Addf(param.Name == "" || strings.ContainsFunc(param.Name, notInParam), path, "%s is no name of a parameter, which has letters and digits, such as secretNamespace", problem.Quote(param.Name))
+		all.Addf(slices.ContainsFunc(t.Params[:i], func(before Param) bool { return before.Name == param.Name }), path, "%s occurs twice", problem.Quote(param.Name))
+	}
+	return all
+}
+
+func notInParam(c rune) bool {
+	return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9')
+}
+
+// checkParams says which of the values that are given the type has no parameter for.
+func (t *Type) checkParams(given map[string]string) declaration.Mistakes {
+	var all declaration.Mistakes
+	names := make([]string, len(t.Params))
+	for i, param := range t.Params {
+		names[i] = param.Name
+	}
+	for name := range given {
+		switch {
+		case slices.Contains(names, name):
+		case len(names) == 0:
+			all.Add(name, errors.New("the source type has no parameters"))
+		default:
+			all.Add(name, declaration.NoneOf(name, names))
+		}
+	}
+	return all
+}
+
+// params are the values for an expression: those that are given, over the defaults.
+func (t *Type) params(given map[string]string) map[string]any {
+	values := make(map[string]any, len(t.Params))
+	for _, param := range t.Params {
+		values[param.Name] = param.Default
+		if value, is := given[param.Name]; is {
+			values[param.Name] = value
+		}
+	}
+	return values
+}
+
+func isSubdomain(text string) bool { return len(validation.IsDNS1123Subdomain(text)) == 0 }
+
+func isKind(text string) bool {
+	return text != "" && text[0] >= 'A' && text[0] <= 'Z' && !strings.ContainsFunc(text, notInParam)
+}
