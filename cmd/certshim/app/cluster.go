@@ -88,7 +88,12 @@ func newReading(ctx context.Context, flags *connectionFlags, policy *certshim.Po
 // readAll reads the sources, Certificates and issuers, and what else decisions ask for.
 func (r *reading) readAll(ctx context.Context) error {
 	for _, kind := range r.policy.Kinds.All() {
-		if err := r.permitted(r.readSources(ctx, kind)); err != nil {
+		err := r.permitted(r.readSources(ctx, kind))
+		if declared, is := source.TypeOf(kind); is && apierrors.IsForbidden(err) {
+			r.notes = append(r.notes, fmt.Sprintf("note: objects of kind %s of group %s are left out: they may not be listed", declared.Kind, declared.Group))
+			continue
+		}
+		if err != nil {
 			return err
 		}
 	}
