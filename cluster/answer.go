@@ -103,9 +103,15 @@ func answerOfForbidden(s metav1.Status) Answer {
 		return Forbidden
 	case isForbidden && why == "create not allowed while custom resource definition is terminating":
 		return Failed
+	case isForbidden && strings.HasPrefix(why, ownerNotServed):
+		return Failed
 	}
 	return Refused
 }
+
+// ownerNotServed begins what the admission plugin OwnerReferencesPermissionEnforcement says of an owner
+// whose kind it doesn't know yet: it hears of a new CRD some seconds after clients do.
+const ownerNotServed = "cannot set blockOwnerDeletion in this case because cannot find RESTMapping for APIVersion "
 
 // lacksPermission knows how the authorizer begins: User "name" cannot patch resource …
 func lacksPermission(why string) bool {

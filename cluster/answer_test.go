@@ -32,6 +32,7 @@ func TestRead(t *testing.T) {
 		authorizer = `certificates.cert-manager.io \"tls\" is forbidden: User \"system:serviceaccount:certshim:certshim\" cannot patch resource \"certificates\" in API group \"cert-manager.io\" in the namespace \"shop\"`
 		down       = `Internal error occurred: failed calling webhook \"webhook.cert-manager.io\": failed to call webhook: Post \"https://cert-manager-webhook.cert-manager.svc:443/validate?timeout=10s\": dial tcp 10.0.0.7:443: connect: connection refused`
 		crdGoes    = `certificates.cert-manager.io \"tls\" is forbidden: create not allowed while custom resource definition is terminating`
+		ownerNew   = `certificates.cert-manager.io \"tls\" is forbidden: cannot set blockOwnerDeletion in this case because cannot find RESTMapping for APIVersion projectcontour.io/v1 Kind HTTPProxy: no matches for kind \"HTTPProxy\" in version \"projectcontour.io/v1\"`
 		notFound   = `certificates.cert-manager.io \"tls\" not found`
 		untyped    = `failed to create typed patch object (shop/tls; cert-manager.io/v1, Kind=Certificate): .spec.nope: field not declared in schema`
 		unserved   = `request to convert CR to an invalid group/version: cert-manager.io/v1alpha2`
@@ -44,13 +45,14 @@ func TestRead(t *testing.T) {
 	}{
 		"field conflict": {`{"code":409,"reason":"Conflict","message":"Apply failed with 1 conflict: conflict with \"kubectl\": .spec.secretName",
 			"details":{"causes":[{"reason":"FieldManagerConflict","message":"conflict with \"kubectl\"","field":".spec.secretName"}]}}`, Conflict},
-		"exists":                             {`{"code":409,"reason":"Conflict","message":"Operation cannot be fulfilled on certificates.cert-manager.io \"tls\": the object has been modified",` + about + `}}`, Outdated},
-		"a webhook says conflict":            {`{"code":409,"message":"` + byWebhook + `no","details":{"causes":[{"reason":"FieldManagerConflict"}]}}`, Refused},
-		"replaced":                           {`{"code":422,"reason":"Invalid","message":"Certificate.cert-manager.io \"tls\" is invalid: metadata.uid: Invalid value",` + about + `,"causes":[{"reason":"FieldValueInvalid","field":"metadata.uid"}]}}`, Outdated},
-		"invalid":                            {`{"code":422,"reason":"Invalid","message":"invalid",` + about + `,"causes":[{"reason":"FieldValueInvalid","field":"spec.secretName"}]}}`, Refused},
-		"invalid, speaking of the uid":       {`{"code":422,"reason":"Invalid","message":"spec.commonName: Invalid value: \"metadata.uid\"",` + about + `,"causes":[{"field":"spec.commonName","message":"metadata.uid"}]}}`, Refused},
-		"a webhook says replaced":            {`{"code":422,"message":"` + byWebhook + `no","details":{"causes":[{"field":"metadata.uid"}]}}`, Refused},
-		"invalid, speaking of a CRD":         {`{"code":422,"reason":"Invalid","message":"` + crdGoes + `",` + about + `}}`, Refused},
+		"exists":                       {`{"code":409,"reason":"Conflict","message":"Operation cannot be fulfilled on certificates.cert-manager.io \"tls\": the object has been modified",` + about + `}}`, Outdated},
+		"a webhook says conflict":      {`{"code":409,"message":"` + byWebhook + `no","details":{"causes":[{"reason":"FieldManagerConflict"}]}}`, Refused},
+		"replaced":                     {`{"code":422,"reason":"Invalid","message":"Certificate.cert-manager.io \"tls\" is invalid: metadata.uid: Invalid value",` + about + `,"causes":[{"reason":"FieldValueInvalid","field":"metadata.uid"}]}}`, Outdated},
+		"invalid":                      {`{"code":422,"reason":"Invalid","message":"invalid",` + about + `,"causes":[{"reason":"FieldValueInvalid","field":"spec.secretName"}]}}`, Refused},
+		"invalid, speaking of the uid": {`{"code":422,"reason":"Invalid","message":"spec.commonName: Invalid value: \"metadata.uid\"",` + about + `,"causes":[{"field":"spec.commonName","message":"metadata.uid"}]}}`, Refused},
+		"a webhook says replaced":      {`{"code":422,"message":"` + byWebhook + `no","details":{"causes":[{"field":"metadata.uid"}]}}`, Refused},
+		"invalid, speaking of a CRD":   {`{"code":422,"reason":"Invalid","message":"` + crdGoes + `",` + about + `}}`, Refused},
+		"a kind of owner that admission does not know yet": {`{"code":422,"reason":"Invalid","message":"` + ownerNew + `",` + about + `}}`, Refused},
 		"bad request":                        {`{"code":400,"reason":"BadRequest","message":"strict decoding error"}`, Refused},
 		"bad, speaking of a webhook":         {`{"code":400,"reason":"BadRequest","message":"` + down + `"}`, Refused},
 		"too large":                          {`{"code":413,"reason":"RequestEntityTooLarge","message":"Request entity too large: limit is 3145728"}`, Refused},

@@ -54,7 +54,7 @@ func (o *controllerOptions) run(cmd *cobra.Command) error {
 		return err
 	}
 	reloader := newReloader(configuration, o.build, log)
-	policy, err := newPolicy(configuration, o.build, inCluster)
+	policy, err := newPolicy(configuration, o.build)
 	if err != nil {
 		return err
 	}

@@ -12,19 +12,9 @@ import (
 	"github.com/certshim/certshim/source"
 )
 
-// knowledge says how much of the cluster decisions can see.
-type knowledge int
-
-const (
-	// inCluster means that all that exists is observed.
-	inCluster knowledge = iota
-	// fromFiles means that what isn't in the input may exist all the same.
-	fromFiles
-)
-
 // newPolicy is what decisions follow by a configuration, the files that it names included.
-func newPolicy(c configuration.Configuration, b build, k knowledge) (*certshim.Policy, error) {
-	surroundings, err := b.surroundings(c, k)
+func newPolicy(c configuration.Configuration, b build) (*certshim.Policy, error) {
+	surroundings, err := b.surroundings(c)
 	if err != nil {
 		return nil, err
 	}
@@ -33,7 +23,7 @@ func newPolicy(c configuration.Configuration, b build, k knowledge) (*certshim.P
 
 // newRegistry knows the issuer types of this build, and the operator's.
 func newRegistry(c configuration.Configuration, b build) (*resolver.Registry, error) {
-	surroundings, err := b.surroundings(c, inCluster)
+	surroundings, err := b.surroundings(c)
 	if err != nil {
 		return nil, err
 	}
@@ -41,11 +31,11 @@ func newRegistry(c configuration.Configuration, b build) (*resolver.Registry, er
 }
 
 // surroundings are those of a configuration whose files are read here.
-func (b build) surroundings(c configuration.Configuration, k knowledge) (configuration.Surroundings, error) {
+func (b build) surroundings(c configuration.Configuration) (configuration.Surroundings, error) {
 	issuers, err := readTypes(c.Resolvers.Types, decodeIssuerType)
 	sources, failed := readTypes(c.Sources.Types, decodeSourceType)
 	return configuration.Surroundings{
-		Compiled: b.compiled, Types: issuers, SourceTypes: sources, Offline: k == fromFiles,
+		Compiled: b.compiled, Types: issuers, SourceTypes: sources,
 	}, problem.Join(err, failed)
 }
 

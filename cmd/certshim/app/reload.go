@@ -79,7 +79,7 @@ func (r *reloader) look() *certshim.Policy {
 		return nil
 	}
 	r.seen = now
-	policy, err := newPolicy(r.configuration, r.build, inCluster)
+	policy, err := newPolicy(r.configuration, r.build)
 	if err == nil && !slices.Equal(r.compiled, r.build.spokenFor(r.configuration, policy.Registry)) {
 		err = errors.New("they declare, or declare no longer, a kind that a resolver of this program speaks for: restart certshim for that")
 	}

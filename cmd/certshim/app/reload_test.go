@@ -89,7 +89,7 @@ func TestAChangeDuringTheStartIsSeen(t *testing.T) {
 	configuration := configuration.Default()
 	configuration.Resolvers.Types = []string{folder}
 	r := newReloader(configuration, build{}, slog.New(slog.DiscardHandler))
-	if _, err := newPolicy(configuration, build{}, inCluster); err != nil {
+	if _, err := newPolicy(configuration, build{}); err != nil {
 		t.Fatal(err)
 	}
 	mount(t, folder, "..2", corpType+"  docs: https://example.com\n")

@@ -98,7 +98,7 @@ func (o *sourcesOptions) prepare(cmd *cobra.Command) error {
 }
 
 func (o *sourcesOptions) readPolicy() error {
-	surroundings, err := o.build.surroundings(o.configuration, inCluster)
+	surroundings, err := o.build.surroundings(o.configuration)
 	if err != nil {
 		return err
 	}
