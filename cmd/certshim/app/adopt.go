@@ -97,7 +97,7 @@ func (o *adoptOptions) completeTo() error {
 	if o.to == "" {
 		return nil
 	}
-	target, err := selectSources([]string{o.to})
+	target, err := selectSources(o.plan.kinds(), []string{o.to})
 	switch {
 	case err != nil:
 		return fmt.Errorf("--to: %w", err)

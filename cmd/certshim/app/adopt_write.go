@@ -134,8 +134,12 @@ func (r *reading) readAgain(ctx context.Context, key inventory.Key) error {
 	if !known {
 		return fmt.Errorf("%s of group %q is no kind of source", key.Kind().Kind, key.Kind().Group)
 	}
+	resource, served := r.served.SourcesOf(kind)
+	if !served {
+		return fmt.Errorf("%s of group %q isn't served any more", key.Kind().Kind, key.Kind().Group)
+	}
 	intake := r.Sources(kind)
-	packed, err := cluster.Get(ctx, r.connection, cluster.Resource{GVR: kind.Resource(), Paths: intake.Paths, Transform: transformOf(intake)}, key.Namespace(), key.Name())
+	packed, err := cluster.Get(ctx, r.connection, cluster.Resource{GVR: resource, Paths: intake.Paths, Transform: transformOf(intake)}, key.Namespace(), key.Name())
 	if err != nil {
 		return fmt.Errorf("read %s %s/%s: %w", key.Kind().Kind, key.Namespace(), key.Name(), err)
 	}
