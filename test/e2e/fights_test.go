@@ -212,7 +212,7 @@ func TestGitOpsToolsAreNoFight(t *testing.T) {
 			shared.Apply(t, namespace, editedIngress)
 			certificates.Object(t, "web-tls", "to be made", exists)
 			for i := range 5 {
-				shared.applyAs(t, namespace, manager, fmt.Sprintf("{sync: %q}", fmt.Sprint(i)), how...)
+				shared.applyPart(t, namespace, manager, fmt.Sprintf("{sync: %q}", fmt.Sprint(i)), how...)
 			}
 			note := fmt.Sprint(field(awaitWarning(t, events, "web", "FieldConflict"), "note"))
 			wantIn(t, note, fmt.Sprintf("field manager %q", manager), `"3000h0m0s"`, "by Apply; it stays theirs")
@@ -239,7 +239,7 @@ func TestGitOpsToolsThatUpdateAreAFight(t *testing.T) {
 	shared.Apply(t, namespace, editedIngress)
 	certificates.Object(t, "web-tls", "to be made", exists)
 	for lost := 1; lost <= 3; lost++ {
-		shared.applyAs(t, namespace, "argocd-controller", fmt.Sprintf("{sync: %q}", fmt.Sprint(lost)))
+		shared.applyPart(t, namespace, "argocd-controller", fmt.Sprintf("{sync: %q}", fmt.Sprint(lost)))
 		if lost < 3 {
 			certificates.Object(t, "web-tls", "to be put back", func(c *unstructured.Unstructured) bool {
 				return field(c, "metadata|labels|sync") == fmt.Sprint(lost) && hasDuration("2000h0m0s")(c)
@@ -249,7 +249,7 @@ func TestGitOpsToolsThatUpdateAreAFight(t *testing.T) {
 	note := fmt.Sprint(field(awaitWarning(t, events, "web", "FieldContested"), "note"))
 	wantIn(t, note, `field manager "argocd-controller"`, "3 times", "by Update")
 	for i := range 5 {
-		shared.applyAs(t, namespace, "argocd-controller", fmt.Sprintf("{sync: %q}", fmt.Sprint("more-", i)))
+		shared.applyPart(t, namespace, "argocd-controller", fmt.Sprintf("{sync: %q}", fmt.Sprint("more-", i)))
 	}
 	shared.settled(t, namespace)
 	if now := shared.certificate(t, namespace, "web-tls"); !hasDuration("3000h0m0s")(now) {
@@ -261,8 +261,8 @@ func TestGitOpsToolsThatUpdateAreAFight(t *testing.T) {
 	shared.auditOf(t, "-n", namespace, "-o", "wide").says(t, 0, "argocd-controller (Update)")
 }
 
-// applyAs applies a part of web-tls by kubectl, as another field manager.
-func (d *deployed) applyAs(t *testing.T, namespace, manager, labels string, flags ...string) {
+// applyPart applies a part of web-tls by kubectl, as another field manager.
+func (d *deployed) applyPart(t *testing.T, namespace, manager, labels string, flags ...string) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "certificate.yaml")
 	manifest := fmt.Sprintf(`
