@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -123,7 +124,15 @@ func (d *deployed) define(t *testing.T, manifest string) {
 		t.Fatal(err)
 	}
 	client := d.Dynamic.Resource(schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"})
-	if _, err := client.Create(t.Context(), &crd, metav1.CreateOptions{}); err != nil {
+	// One of another test may be going away still.
+	err := poll(t.Context(), "the CRD "+crd.GetName()+" to be made", func() (bool, error) {
+		_, err := client.Create(t.Context(), &crd, metav1.CreateOptions{})
+		if apierrors.IsAlreadyExists(err) {
+			return false, nil
+		}
+		return true, err
+	})
+	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {

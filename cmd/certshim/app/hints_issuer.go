@@ -25,14 +25,10 @@ func (d *documents) tellTrigger(document manifest.Document) {
 		return
 	}
 	d.triggers++
-	var kinds []string
-	for _, kind := range d.policy.Kinds.All() {
-		kinds = append(kinds, source.GroupKindOf(kind).Kind)
-	}
 	steps := []string{"metadata", "annotations", key}
 	p := problem.Problem{
 		Severity: problem.Info, Object: objectOf(document.Object), Path: schema.Path(steps), Value: document.Object.GetAnnotations()[key],
-		Reason: problem.NothingToDo, Message: "the annotation does nothing on this kind; it counts on " + strings.Join(kinds, ", "),
+		Reason: problem.NothingToDo, Message: "the annotation does nothing on this kind; it counts on Ingresses, Gateways, ListenerSets, and the other kinds that certshim sources lists",
 	}
 	if strings.HasSuffix(document.Object.GetKind(), "Route") && document.Object.GroupVersionKind().Group == source.GatewayGroup {
 		p.Message = "the annotation does nothing on a route; it belongs on the Gateway or ListenerSet whose listener has the Secret"
