@@ -39,19 +39,26 @@ func ask(q input, admitted admission) *asked {
 		a.standing = refuse("it is marked to be ignored")
 	case admitted.unknown:
 		a.Asks = readEntries(q, request)
-	case q.object.Failed != "" && len(q.object.Entries) == 0:
-		a.problems.Merge(problems)
-		a.problems.Add(failed(q.object, "its Certificates stay as they are"))
-		a.standing = waitFor(q.object.Failed)
 	default:
 		a.problems.Merge(problems)
-		if q.object.Failed != "" {
-			a.problems.Add(failed(q.object, "what it asked for before counts"))
-		}
-		a.Asks = readEntries(q, request)
-		a.tellEntries()
+		a.read(q)
 	}
 	return a
+}
+
+// read reads the entries. Where a source type can't tell them, those from before count, and without any
+// it can't be known what the object asks for.
+func (a *asked) read(q input) {
+	if q.object.Failed != "" && len(q.object.Entries) == 0 {
+		a.problems.Add(failed(q.object, "its Certificates stay as they are"))
+		a.standing = waitFor(q.object.Failed)
+		return
+	}
+	if q.object.Failed != "" {
+		a.problems.Add(failed(q.object, "what it asked for before counts"))
+	}
+	a.Asks = readEntries(q, a.request)
+	a.tellEntries()
 }
 
 // failed says that a source type can't tell what an object asks for, and what follows.

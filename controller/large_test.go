@@ -17,7 +17,8 @@ func keyIn(namespace, name string) key {
 func TestTheGateOfLargeSources(t *testing.T) {
 	g := newGate()
 	for n := range mostLarge {
-		if !g.enter(keyIn("a", fmt.Sprint(n))) || !g.enter(keyIn("a", fmt.Sprint(n))) {
+		again := keyIn("a", fmt.Sprint(n))
+		if first, second := g.enter(again), g.enter(again); !first || !second {
 			t.Fatal("there is no place, or it is lost")
 		}
 	}

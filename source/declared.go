@@ -199,7 +199,7 @@ func readEntry(item any) (DeclaredEntry, error) {
 		SecretNamespace: f.text(given["secretNamespace"], "secretNamespace"), Section: f.text(given["section"], "section"),
 	}
 	if err := f.err(); err != nil {
-		return entry, fmt.Errorf("is wrong: %s", errors.Join(problem.Each(err)...))
+		return entry, fmt.Errorf("is wrong: %w", errors.Join(problem.Each(err)...))
 	}
 	return entry, nil
 }
