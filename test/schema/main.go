@@ -197,8 +197,9 @@ func scalar(kind reflect.Kind) string {
 		return "boolean"
 	case reflect.Int, reflect.Int32, reflect.Int64, reflect.Uint8:
 		return "integer"
+	default:
+		return ""
 	}
-	return ""
 }
 
 func (w *types) fieldsOf(t reflect.Type, schema node) (string, error) {

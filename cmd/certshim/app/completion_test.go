@@ -31,11 +31,13 @@ func TestCompletion(t *testing.T) {
 	}
 	t.Setenv("KUBECONFIG", kubeconfig)
 	_, server := serveDocuments(t, someNamespaces)
+	const kinds = "ingress gateway listenerset apisixtls httpproxy host tlscontext tlsprofile " +
+		"virtualservice domainmapping tcpingress transportserver virtualserver route routegroup ingressroute ingressroutetcp"
 	for line, want := range map[string]string{
-		"plan ":                                "ingress gateway listenerset :4",
+		"plan ":                                kinds + " :4",
 		"plan CLUSTER -n shop ing/":            "ing/web ing/auto :4",
-		"plan CLUSTER -A ingress ":             "web auto web ingress gateway listenerset :4",
-		"plan CLUSTER -n shop ingress/web gtw": "ingress gateway listenerset :4",
+		"plan CLUSTER -A ingress ":             "web auto web " + kinds + " :4",
+		"plan CLUSTER -n shop ingress/web gtw": kinds + " :4",
 		"plan CLUSTER -n ":                     "shop other :4",
 		"plan -n ":                             ":4",
 		"plan -f ../../../examples ingress/":   "ingress/auto ingress/bad ingress/external ingress/myingress ingress/web :4",
