@@ -245,6 +245,13 @@ func (s *Source) unpackHead() (object *source.Object, f form, rest unpacker) {
 	return object, f, u
 }
 
+// hasFailed reports whether the entries can't be told now. Each version of each source is asked, so that
+// nothing is unpacked for it.
+func (s *Source) hasFailed() bool {
+	body := unpacker(s.body())
+	return form(body.number()) == failed
+}
+
 // head is the object with what [source.CompareAge] reads.
 func (s *Source) head() *source.Object {
 	object, _, _ := s.unpackHead()

@@ -109,7 +109,7 @@ func (i *Inventory) putSource(item *Source) Wake {
 // withEntriesOf gives a source whose entries can't be told now those of its last version, if that
 // is the same object and had some.
 func (s *Source) withEntriesOf(old *Source) *Source {
-	if s.head().Failed == "" || old == nil || old.uid() != s.uid() {
+	if old == nil || !s.hasFailed() || old.uid() != s.uid() {
 		return s
 	}
 	now, _ := s.unpack()
