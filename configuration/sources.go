@@ -36,7 +36,7 @@ func (c Configuration) kinds(s Surroundings) (source.Kinds, error) {
 	if !c.GatewayAPI.ListenerSets && !s.Offline {
 		off = append(off, source.SwitchListenerSets)
 	}
-	types, err := c.SourceTypes(s)
+	types, err := c.sourceTypes(s)
 	var all declaration.Mistakes
 	all.AddEach("", err)
 	kinds := source.Builtin().Without(off...).All()
@@ -63,10 +63,10 @@ func (c Configuration) unknownKinds(kinds source.Kinds) declaration.Mistakes {
 	return all
 }
 
-// SourceTypes are the types of the catalogue that the operator hasn't switched off, and the
+// sourceTypes are the types of the catalogue that the operator hasn't switched off, and the
 // operator's own. One of these replaces that of the catalogue for its kind. It is an error to switch
 // off what there isn't, and to declare a kind twice.
-func (c Configuration) SourceTypes(s Surroundings) ([]source.Type, error) {
+func (c Configuration) sourceTypes(s Surroundings) ([]source.Type, error) {
 	shipped, err := source.ShippedTypes()
 	if err != nil {
 		return nil, err

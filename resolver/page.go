@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/certshim/certshim/declaration"
 )
 
 //go:generate go test -run TestIssuerPagesAreUpToDate -update .
@@ -382,20 +384,13 @@ func (t *IssuerType) renderPermissions(b *strings.Builder) {
 		which = "which `certshim issuers " + t.ID + " -o rbac` prints as a ClusterRole"
 	}
 	fmt.Fprintf(b, "certshim watches its issuers, and nothing else of it. Without this rule, %s, it says nothing of whether they are there and ready.\n\n```yaml\n", which)
-	b.WriteString(RenderRule(t.Rule()))
+	b.WriteString(declaration.RenderRule(t.Rule()))
 	b.WriteString("```\n\n")
 }
 
-// Rule is an RBAC rule for watching issuers.
-type Rule struct {
-	APIGroups []string `json:"apiGroups" yaml:"apiGroups"`
-	Resources []string `json:"resources" yaml:"resources"`
-	Verbs     []string `json:"verbs" yaml:"verbs"`
-}
-
 // Rule returns the permission to watch the type's issuers.
-func (t *IssuerType) Rule() Rule {
-	rule := Rule{APIGroups: []string{t.Group}, Verbs: []string{"list", "watch"}}
+func (t *IssuerType) Rule() declaration.Rule {
+	rule := declaration.Rule{APIGroups: []string{t.Group}, Verbs: []string{"list", "watch"}}
 	for _, kind := range t.Kinds {
 		if !slices.Contains(rule.Resources, kind.Resource) {
 			rule.Resources = append(rule.Resources, kind.Resource)
@@ -405,50 +400,19 @@ func (t *IssuerType) Rule() Rule {
 	return rule
 }
 
-// RenderRule formats a rule as an item of a role's list.
-func RenderRule(r Rule) string {
-	list := func(items []string) string { return "[" + strings.Join(items, ", ") + "]" }
-	return "- apiGroups: " + list(r.APIGroups) + "\n  resources: " + list(r.Resources) + "\n  verbs: " + list(r.Verbs) + "\n"
-}
-
-const roleHead = `# Generated from resolver/catalogue by "go generate ./resolver"; don't edit.
+const roleComments = `# Generated from resolver/catalogue by "go generate ./resolver"; don't edit.
 # The external issuers that certshim knows: to list and watch them, and nothing else. Rules of
 # issuers that you don't have may be left out; certshim then says nothing of those issuers.
-apiVersion: rbac.authorization.k8s.io/v1
-kind: ClusterRole
-metadata:
-  name: certshim-issuers
-rules:
-`
-
-const roleBinding = `---
-apiVersion: rbac.authorization.k8s.io/v1
-kind: ClusterRoleBinding
-metadata:
-  name: certshim-issuers
-roleRef:
-  apiGroup: rbac.authorization.k8s.io
-  kind: ClusterRole
-  name: certshim-issuers
-subjects:
-  - kind: ServiceAccount
-    name: certshim
-    namespace: certshim
 `
 
 // RenderRole returns deploy/issuers.yaml: the permissions to watch the issuers of all given
 // types but cert-manager's own.
 func RenderRole(types []*IssuerType) string {
-	var b strings.Builder
-	b.WriteString(roleHead)
+	var rules []declaration.Rule
 	for _, t := range types {
-		if t.Group == CertManagerGroup {
-			continue
-		}
-		for line := range strings.Lines(RenderRule(t.Rule())) {
-			b.WriteString("  " + line)
+		if t.Group != CertManagerGroup {
+			rules = append(rules, t.Rule())
 		}
 	}
-	b.WriteString(roleBinding)
-	return b.String()
+	return declaration.RenderRole(roleComments, "certshim-issuers", rules)
 }

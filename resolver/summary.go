@@ -3,6 +3,8 @@ package resolver
 import (
 	"cmp"
 	"slices"
+
+	"github.com/certshim/certshim/declaration"
 )
 
 // Summary is what is known of an issuer type, in words and for programs.
@@ -20,7 +22,7 @@ type Summary struct {
 	Values      []string         `json:"values,omitempty"`
 	Annotations []ReadAnnotation `json:"annotations,omitempty"`
 	Approval    SummaryApproval  `json:"approval"`
-	Permissions Rule             `json:"permissions"`
+	Permissions declaration.Rule `json:"permissions"`
 	Notes       []string         `json:"notes,omitempty"`
 	Docs        string           `json:"docs,omitempty"`
 	Verified    string           `json:"verified,omitempty"`

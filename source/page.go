@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/certshim/certshim/declaration"
 )
 
 //go:generate go test -run TestSourcePagesAreUpToDate -update .
@@ -46,7 +48,11 @@ func RenderPage(t Type) string {
 	}
 	t.renderRead(&b)
 	t.renderParams(&b)
-	b.WriteString("## Permissions\n\n```yaml\n" + t.rules() + "```\n\n")
+	b.WriteString("## Permissions\n\n```yaml\n")
+	for _, rule := range t.Rules() {
+		b.WriteString(declaration.RenderRule(rule))
+	}
+	b.WriteString("```\n\n")
 	if len(t.Notes) > 0 {
 		b.WriteString("## Notes\n\n- " + strings.Join(t.Notes, "\n- ") + "\n")
 	}
@@ -85,46 +91,27 @@ func exampleText(object map[string]any) string {
 	return strings.ReplaceAll(b.String(), "---\n", "")
 }
 
-// rules are the permissions to read the objects, and to own Certificates in their name.
-func (t Type) rules() string {
-	return fmt.Sprintf("- apiGroups: [%[1]s]\n  resources: [%[2]s]\n  verbs: [get, list, watch]\n- apiGroups: [%[1]s]\n  resources: [%[2]s/finalizers]\n  verbs: [update]\n", t.Group, t.Resource)
+// Rules returns the permissions to read the type's objects, and to name them as the owners of
+// Certificates where the admission plugin OwnerReferencesPermissionEnforcement is on.
+func (t Type) Rules() []declaration.Rule {
+	return []declaration.Rule{
+		{APIGroups: []string{t.Group}, Resources: []string{t.Resource}, Verbs: []string{"get", "list", "watch"}},
+		{APIGroups: []string{t.Group}, Resources: []string{t.Resource + "/finalizers"}, Verbs: []string{"update"}},
+	}
 }
 
-const roleHead = `# Generated from source/catalogue by "go generate ./source"; don't edit.
+const roleComments = `# Generated from source/catalogue by "go generate ./source"; don't edit.
 # The kinds of sources that are declared: to read their objects, and to be named as the owner of a
 # Certificate. Rules of kinds that you don't have may be left out.
-apiVersion: rbac.authorization.k8s.io/v1
-kind: ClusterRole
-metadata:
-  name: certshim-sources
-rules:
-`
-
-const roleBinding = `---
-apiVersion: rbac.authorization.k8s.io/v1
-kind: ClusterRoleBinding
-metadata:
-  name: certshim-sources
-roleRef:
-  apiGroup: rbac.authorization.k8s.io
-  kind: ClusterRole
-  name: certshim-sources
-subjects:
-  - kind: ServiceAccount
-    name: certshim
-    namespace: certshim
 `
 
 // RenderRole returns deploy/sources.yaml: the permissions for all types of the catalogue.
 func RenderRole(types []Type) string {
-	var b strings.Builder
-	b.WriteString(roleHead)
+	var rules []declaration.Rule
 	for _, t := range types {
-		for line := range strings.Lines(t.rules()) {
-			b.WriteString("  " + line)
-		}
+		rules = append(rules, t.Rules()...)
 	}
-	return b.String() + roleBinding
+	return declaration.RenderRole(roleComments, "certshim-sources", rules)
 }
 
 // Summary is what is known of a source type, for programs.

@@ -8,13 +8,14 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/certshim/certshim/declaration"
 	"github.com/certshim/certshim/resolver"
 )
 
 // role is a ClusterRole to watch issuers, and its binding.
 type role struct {
 	name  string
-	rules []resolver.Rule
+	rules []declaration.Rule
 }
 
 // allIssuers is the name of the ClusterRole of deploy/, which is that of all types too.
@@ -44,7 +45,7 @@ func (o *issuersOptions) printRoles(ctx context.Context, words []string) error {
 }
 
 func roleOf(t *resolver.IssuerType) role {
-	return role{name: allIssuers + "-" + t.ID, rules: []resolver.Rule{t.Rule()}}
+	return role{name: allIssuers + "-" + t.ID, rules: []declaration.Rule{t.Rule()}}
 }
 
 // rolesNamed are the roles of types, of kinds, or of the kinds of issuers that the cluster has.
@@ -91,8 +92,8 @@ func isKindOf(kind resolver.Known, word string) bool {
 }
 
 func roleOfKind(group, resource string) role {
-	rule := resolver.Rule{APIGroups: []string{group}, Resources: []string{resource}, Verbs: []string{"list", "watch"}}
-	return role{name: allIssuers + "-" + resource + "." + group, rules: []resolver.Rule{rule}}
+	rule := declaration.Rule{APIGroups: []string{group}, Resources: []string{resource}, Verbs: []string{"list", "watch"}}
+	return role{name: allIssuers + "-" + resource + "." + group, rules: []declaration.Rule{rule}}
 }
 
 func (l *issuerLookup) roleOfIssuer(one namedIssuer) role {
@@ -144,7 +145,7 @@ func writeRoles(w io.Writer, roles []role) error {
 		}
 		rules := ""
 		for _, rule := range one.rules {
-			rules += resolver.RenderRule(rule)
+			rules += declaration.RenderRule(rule)
 		}
 		if _, err := fmt.Fprintf(w, roleFormat, one.name, rules); err != nil {
 			return err

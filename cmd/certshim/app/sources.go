@@ -102,11 +102,16 @@ func (o *sourcesOptions) readPolicy() error {
 	if err != nil {
 		return err
 	}
-	if o.types, err = o.configuration.SourceTypes(surroundings); err != nil {
+	if o.policy, err = o.configuration.Policy(surroundings); err != nil {
 		return err
 	}
-	o.policy, err = o.configuration.Policy(surroundings)
-	return err
+	o.types = nil
+	for _, kind := range o.policy.Kinds.All() {
+		if t, declared := source.TypeOf(kind); declared {
+			o.types = append(o.types, t)
+		}
+	}
+	return nil
 }
 
 func (o *sourcesOptions) run(ctx context.Context, words []string) error {
@@ -210,36 +215,21 @@ func summaries(types []source.Type) []source.Summary {
 // allSources is the name of the ClusterRole of deploy/, which is that of all types too.
 const allSources = "certshim-sources"
 
-// printRoles prints the permissions that types need: one role for all of the catalogue, or one for
-// each type that was named or declared by a file.
+// printRoles prints the permissions that types need: one role for all that are known, or one for each
+// type that was named or declared by --sources.
 func (o *sourcesOptions) printRoles(types []source.Type) error {
-	var own []role
 	all := role{name: allSources}
+	var each []role
 	for _, t := range types {
-		rules := sourceRules(t)
-		own = append(own, role{name: allSources + "-" + t.ID, rules: rules})
-		all.rules = append(all.rules, rules...)
-	}
-	if o.ownFiles {
-		own = slices.DeleteFunc(own, func(one role) bool {
-			return !slices.ContainsFunc(types, func(t source.Type) bool {
-				return t.Level == source.LevelOperator && one.name == allSources+"-"+t.ID
-			})
-		})
+		all.rules = append(all.rules, t.Rules()...)
+		if !o.ownFiles || t.Level == source.LevelOperator {
+			each = append(each, role{name: allSources + "-" + t.ID, rules: t.Rules()})
+		}
 	}
 	if o.ownFiles || len(types) < len(o.types) {
-		return writeRoles(o.streams.Out, own)
+		return writeRoles(o.streams.Out, each)
 	}
 	return writeRoles(o.streams.Out, []role{all})
-}
-
-// sourceRules are the permissions to read the objects of a type, and to own Certificates in their
-// name where the admission plugin OwnerReferencesPermissionEnforcement is on.
-func sourceRules(t source.Type) []resolver.Rule {
-	return []resolver.Rule{
-		{APIGroups: []string{t.Group}, Resources: []string{t.Resource}, Verbs: []string{"get", "list", "watch"}},
-		{APIGroups: []string{t.Group}, Resources: []string{t.Resource + "/finalizers"}, Verbs: []string{"update"}},
-	}
 }
 
 // sourceKind is a kind of source as the list shows it.
@@ -327,15 +317,17 @@ func (o *sourcesOptions) count(ctx context.Context, kinds []sourceKind) error {
 	for _, key := range known.Keys() {
 		objects[key.Kind()]++
 	}
+	owned := known.CertificatesByOwner()
 	for i := range kinds {
 		if kinds[i].State == "" {
-			kinds[i].count(known, objects)
+			kinds[i].count(known, objects, owned)
 		}
 	}
 	return nil
 }
 
-func (k *sourceKind) count(known *reading, objects map[source.GroupKind]int) {
+// count says whether the cluster has the kind, and how many objects and Certificates of it.
+func (k *sourceKind) count(known *reading, objects, owned map[source.GroupKind]int) {
 	named := resolver.GroupKind{Group: k.Group, Kind: k.Kind}
 	kind, _ := known.policy.Kinds.Lookup(k.Group, k.Kind)
 	_, served := known.served.SourcesOf(kind)
@@ -351,10 +343,9 @@ func (k *sourceKind) count(known *reading, objects map[source.GroupKind]int) {
 		return
 	}
 	k.State = stateActive
-	n := objects[source.GroupKind(named)]
+	n, certificates := objects[source.GroupKind(named)], owned[source.GroupKind(named)]
 	k.Objects = &n
 	if !known.forbidden[inventory.CertificateKind()] {
-		owned := known.CertificatesByOwner()[source.GroupKind(named)]
-		k.Certificates = &owned
+		k.Certificates = &certificates
 	}
 }
