@@ -165,7 +165,11 @@ func (e DeclaredEntry) entry(i int, namespace string) Entry {
 
 // entriesOf evaluates the expression over an object, and reads what it gives strictly.
 func (t Type) entriesOf(ctx context.Context, object, params map[string]any) ([]DeclaredEntry, error) {
-	items, err := t.entries.List(ctx, map[string]any{objectVariable: object, paramsVariable: params})
+	expression, err := t.compiled()
+	if err != nil {
+		return nil, err
+	}
+	items, err := expression.List(ctx, map[string]any{objectVariable: object, paramsVariable: params})
 	if err != nil {
 		return nil, err
 	}

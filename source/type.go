@@ -49,7 +49,9 @@ type Type struct {
 	File  string
 	Level Level
 
-	entries *declaration.Expression
+	// compiled is the expression. It is compiled when it is used first, as most clusters have few of the
+	// kinds of the catalogue.
+	compiled func() (*declaration.Expression, error)
 }
 
 // Param is a value that an expression reads and the operator may set.
@@ -70,8 +72,15 @@ func (t Type) By() string {
 // GroupKind is the kind that the type declares.
 func (t Type) GroupKind() GroupKind { return GroupKind{Group: t.Group, Kind: t.Kind} }
 
-// Reads are the paths of an object that the expression may read, up to the first list.
-func (t Type) Reads() []string { return t.entries.Reads(objectVariable) }
+// Reads are the paths of an object that the expression may read, up to the first list. Of one that
+// can't be compiled it is the whole object, by an empty path.
+func (t Type) Reads() []string {
+	expression, err := t.compiled()
+	if err != nil {
+		return []string{""}
+	}
+	return expression.Reads(objectVariable)
+}
 
 // The variables of an expression.
 const (
@@ -87,13 +96,19 @@ var mappings = declaration.NewMappings(declaration.Bounds{Length: 4 << 10, Cost:
 	declaration.TextFunction{Name: "traefikHosts", Call: traefikHosts},
 )
 
+// mistakes are all that is wrong with a type.
 func (t *Type) mistakes() declaration.Mistakes {
+	all := t.formMistakes()
+	_, err := t.compiled()
+	all.Add("spec.entries", err)
+	return all
+}
+
+// formMistakes are those for which the expression need not be compiled.
+func (t *Type) formMistakes() declaration.Mistakes {
 	var all declaration.Mistakes
 	all.Addf(!isSubdomain(t.ID), "metadata.name", "%s is no short name, which has lower-case letters, digits, '-' and '.', such as corp-proxy", problem.Quote(t.ID))
 	all.AddUnder("spec", t.identityMistakes())
-	var err error
-	t.entries, err = mappings.Compile(t.Entries, declaration.List)
-	all.Add("spec.entries", err)
 	all.AddUnder("spec.params", t.paramMistakes())
 	all.AddUnder("spec.tests", declaration.CheckCases(t.Cases))
 	for i, c := range t.Cases {

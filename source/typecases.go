@@ -30,9 +30,12 @@ func (t *Type) caseMistakes(c Case) declaration.Mistakes {
 }
 
 // RunCases runs the type's own cases and reports missing ones: it needs one that gives entries, and
-// one of an object that asks for nothing. A case fails if the context ends. The error is always nil; the
-// signature is that of other types.
+// one of an object that asks for nothing. A case fails if the context ends. The error is that of
+// an expression that can't be compiled.
 func (t Type) RunCases(ctx context.Context) ([]declaration.CaseResult, error) {
+	if _, err := t.compiled(); err != nil {
+		return nil, err
+	}
 	run := func(c Case, comparison *declaration.Comparison) {
 		entries, err := t.entriesOf(ctx, declaration.AsJSON(c.Object), t.params(c.Params))
 		if c.Fails != "" || err != nil {

@@ -42,6 +42,11 @@ type typeManifest struct {
 // or ill-typed field and each invalid value is an error that begins with file:line. The result's
 // level is [LevelShipped].
 func DecodeType(content []byte, file string) (Type, error) {
+	return decodeType(content, file, (*Type).mistakes)
+}
+
+// decodeType decodes a declaration with the mistakes that a check finds.
+func decodeType(content []byte, file string, check func(*Type) declaration.Mistakes) (Type, error) {
 	document, err := declaration.Read(content, file, "a "+typeKind)
 	if err != nil {
 		return Type{}, err
@@ -55,7 +60,7 @@ func DecodeType(content []byte, file string) (Type, error) {
 	)
 	err = document.Decode(&written, func() declaration.Mistakes {
 		t = written.sourceType(file)
-		return t.mistakes()
+		return check(&t)
 	})
 	return t, err
 }
@@ -66,6 +71,7 @@ func (m typeManifest) sourceType(file string) Type {
 		ID: m.Metadata.Name, Title: s.Title, Group: s.Group, Kind: s.Kind, Resource: s.Resource, Versions: s.Versions,
 		Entries: s.Entries, Params: s.Params, Cases: s.Tests, Example: s.Example,
 		Notes: s.Notes, Docs: s.Docs, Verified: s.Verified, File: file,
+		compiled: sync.OnceValues(func() (*declaration.Expression, error) { return mappings.Compile(s.Entries, declaration.List) }),
 	}
 }
 
@@ -87,7 +93,8 @@ var shippedTypes = sync.OnceValues(func() ([]Type, error) {
 		if err != nil {
 			return nil, fmt.Errorf("the catalogue of source types: %w", err)
 		}
-		t, err := DecodeType(content, file)
+		// That the expressions compile is seen by the tests.
+		t, err := decodeType(content, file, (*Type).formMistakes)
 		if err != nil {
 			return nil, err
 		}
