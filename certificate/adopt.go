@@ -1,7 +1,7 @@
 package certificate
 
 import (
-	"fmt"
+	"cmp"
 	"slices"
 	"strings"
 
@@ -55,23 +55,15 @@ func (a *Adoption) gives(owner Owner) bool { return a.From != "" && a.From == ow
 
 // doubt says what speaks against adopting a Certificate, or "".
 func (a *Adoption) doubt(d *decider) string {
-	writer, shared := d.otherWriter()
-	switch other := d.in.Other; {
-	case len(d.in.Ask.Hosts) == 0:
-		return "no valid entry asks for it"
-	case d.keepsValues():
-		return "not all that is asked for can be read"
-	case d.seen.Secret != d.in.Ask.Secret:
-		return "it writes Secret " + problem.Name(d.seen.Secret) + ", not the one of its name that is asked for"
-	case a.From == "" && other != nil:
-		return fmt.Sprintf("%s %s names Secret %s too", other.Kind, problem.Name(other.Name), d.in.Ask.Secret)
-	case shared:
-		return fmt.Sprintf("Certificate %s writes Secret %s too", problem.Name(writer), d.in.Ask.Secret)
+	elsewhere := ""
+	if d.seen.Secret != d.in.Ask.Secret {
+		elsewhere = "it writes Secret " + problem.Name(d.seen.Secret) + ", not the one of its name that is asked for"
 	}
-	if why := a.doubtOfHolders(d); why != "" {
-		return why
+	other := d.in.Other
+	if a.From != "" {
+		other = nil // it is the one that gives the Certificate up
 	}
-	return doubtOfNames(d)
+	return cmp.Or(d.doubtOfEntries(), elsewhere, d.doubtOfOthers(other), a.doubtOfHolders(d), doubtOfNames(d))
 }
 
 // doubtOfHolders says that none of the named field managers holds a field of a Certificate without an

@@ -1,6 +1,7 @@
 package certificate
 
 import (
+	"cmp"
 	"fmt"
 
 	"k8s.io/apimachinery/pkg/runtime"
@@ -29,10 +30,15 @@ func reclaim(d *decider) bool {
 	if d.missing = d.doubtOfLive(); d.missing != "" {
 		return false
 	}
+	return d.own("it is tied to this object, which takes it over; no value changes")
+}
+
+// own makes a Certificate the source's that is as the source asks for: no value changes.
+func (d *decider) own(reason string) bool {
 	d.warnViolations()
 	d.out.Config, d.out.Want, d.out.Reissue = d.config, Want(d.config), ReissueNo
 	d.out.Guard = Guard{UID: d.seen.UID, ResourceVersion: d.seen.ResourceVersion}
-	return d.decide(Apply, "it is tied to this object, which takes it over; no value changes")
+	return d.decide(Apply, reason)
 }
 
 // isTied reports whether a Certificate has a tie to any object, and no controller owner reference.
@@ -57,12 +63,25 @@ func (d *decider) doubt() string {
 // doubtOfAsk says what speaks against giving the source a Certificate in what is asked for, by it and
 // by others, or "".
 func (d *decider) doubtOfAsk() string {
-	writer, shared := d.otherWriter()
-	switch other := d.in.Other; {
+	return cmp.Or(d.doubtOfEntries(), d.doubtOfOthers(d.in.Other))
+}
+
+// doubtOfEntries says what speaks against it in the entries and annotations of the source, or "".
+func (d *decider) doubtOfEntries() string {
+	switch {
 	case len(d.in.Ask.Hosts) == 0:
 		return "no valid entry asks for it"
 	case d.keepsValues():
 		return "not all that is asked for can be read"
+	}
+	return ""
+}
+
+// doubtOfOthers says who else has to do with the Secret: another source that names it, if there is one, or
+// another Certificate; or "".
+func (d *decider) doubtOfOthers(other *source.Ref) string {
+	writer, shared := d.otherWriter()
+	switch {
 	case other != nil:
 		return fmt.Sprintf("%s %s names Secret %s too", other.Kind, problem.Name(other.Name), d.in.Ask.Secret)
 	case shared:

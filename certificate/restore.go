@@ -33,10 +33,7 @@ func restore(d *decider) bool {
 	if d.missing = d.doubtOfOrigin(); d.missing != "" {
 		return false
 	}
-	d.warnViolations()
-	d.out.Config, d.out.Want, d.out.Reissue = d.config, Want(d.config), ReissueNo
-	d.out.Guard = Guard{UID: d.seen.UID, ResourceVersion: d.seen.ResourceVersion}
-	return d.decide(Apply, "certshim made it for an object that isn't there any more, and it is as this one asks for; no value changes")
+	return d.own("certshim made it for an object that isn't there any more, and it is as this one asks for; no value changes")
 }
 
 // doubtOfOrigin says what speaks against it in the live Certificate, or "".

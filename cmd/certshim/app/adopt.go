@@ -1,8 +1,6 @@
 package app
 
 import (
-	"bufio"
-	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -57,7 +55,7 @@ by running it again.
 			if err := o.complete(cmd, args); err != nil {
 				return err
 			}
-			return o.run(cmd.Context())
+			return o.run(cmd.Context(), func(known *planInventory) handoverRun { return &adopting{o: o, known: known} })
 		},
 	}
 	o.bind(cmd)
@@ -123,27 +121,4 @@ func checkManager(manager string) error {
 		return fmt.Errorf("--from has %q, which is certshim's own name", manager)
 	}
 	return nil
-}
-
-func (o *adoptOptions) run(ctx context.Context) error {
-	known, err := o.plan.read(ctx)
-	if err != nil {
-		return err
-	}
-	a := &adopting{o: o, known: known}
-	if err := a.lookAtAll(ctx); err != nil {
-		return err
-	}
-	var stopped error
-	if o.yes {
-		stopped = a.writeAll(ctx)
-	}
-	out := bufio.NewWriter(o.plan.streams.Out)
-	if err := errors.Join(a.print(out), out.Flush()); err != nil {
-		return err
-	}
-	if told := a.tell(); stopped == nil {
-		return told
-	}
-	return stopped
 }

@@ -122,49 +122,22 @@ func (a *adopting) report() adoptReport {
 	return r
 }
 
-// tell sums up, and gives the error that stands for the exit status.
 func (a *adopting) tell() error {
-	errOut := a.o.plan.streams.ErrOut
-	for _, note := range a.known.notes {
-		printLine(errOut, note)
-	}
-	missing := a.o.plan.selected.missing(a.named, a.known.Keys(), a.o.plan.where())
-	for _, line := range missing {
-		printLine(errOut, "error: "+line)
-	}
 	report := a.report()
-	printLine(errOut, a.summary(report))
-	switch {
-	case a.o.plan.unreadable:
-		return errUnreadable
-	case len(missing) > 0 || report.Results[adoptFailed] > 0:
-		return errProblems
-	}
-	return nil
+	return a.o.tell(a.known, nil, a.named, a.summary(report), report.Results[adoptFailed] > 0)
 }
 
 // summary is the line that ends a run.
 func (a *adopting) summary(r adoptReport) string {
-	var parts []string
-	for _, v := range adoptVerdicts() {
-		if n := r.Summary[v]; n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", n, v.words()))
-		}
-	}
 	line := count(len(a.rows), "Certificate")
-	if len(parts) > 0 {
-		line += ": " + strings.Join(parts, ", ")
+	if verdicts := countEach(adoptVerdicts(), r.Summary, adoptVerdict.words); verdicts != "" {
+		line += ": " + verdicts
 	}
 	if !a.o.yes {
-		return line + "; nothing was written" + cmp.Or(a.hint(r), "")
+		return line + "; nothing was written" + a.hint(r)
 	}
-	parts = nil
-	for _, result := range []adoptResult{adoptDone, adoptLeft, adoptFailed} {
-		if n := r.Results[result]; n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", n, result))
-		}
-	}
-	return line + "; " + cmp.Or(strings.Join(parts, ", "), "nothing was written")
+	results := countEach([]adoptResult{adoptDone, adoptLeft, adoptFailed}, r.Results, func(result adoptResult) string { return string(result) })
+	return line + "; " + cmp.Or(results, "nothing was written")
 }
 
 // hint says what --yes would do.

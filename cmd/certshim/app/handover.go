@@ -1,9 +1,11 @@
 package app
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"time"
@@ -60,6 +62,74 @@ func (h *handover) complete(cmd *cobra.Command, args []string) error {
 		err = errors.Join(err, fmt.Errorf("--per-second is %d, must be at least 1", h.perSecond))
 	}
 	return err
+}
+
+// handoverRun is one run of adopt or release.
+type handoverRun interface {
+	// lookAtAll says what is to become of each Certificate that is asked for.
+	lookAtAll(ctx context.Context) error
+	// writeAll does it. The error says why it stopped before all was done.
+	writeAll(ctx context.Context) error
+	print(w io.Writer) error
+	// tell sums up, and gives the error that stands for the exit status.
+	tell() error
+}
+
+// run looks, writes with --yes, and shows what came of it, also where that was stopped.
+func (h *handover) run(ctx context.Context, begin func(known *planInventory) handoverRun) error {
+	known, err := h.plan.read(ctx)
+	if err != nil {
+		return err
+	}
+	r := begin(known)
+	if err := r.lookAtAll(ctx); err != nil {
+		return err
+	}
+	var stopped error
+	if h.yes {
+		stopped = r.writeAll(ctx)
+	}
+	out := bufio.NewWriter(h.plan.streams.Out)
+	if err := errors.Join(r.print(out), out.Flush()); err != nil {
+		return err
+	}
+	if told := r.tell(); stopped == nil {
+		return told
+	}
+	return stopped
+}
+
+// tell prints notes, the named sources that aren't there, and the summary. It gives the error that stands
+// for the exit status.
+func (h *handover) tell(known *planInventory, notes []string, named map[namedSource]bool, summary string, failed bool) error {
+	errOut := h.plan.streams.ErrOut
+	for _, note := range slices.Concat(known.notes, notes) {
+		printLine(errOut, note)
+	}
+	missing := h.plan.selected.missing(named, known.Keys(), h.plan.where())
+	for _, line := range missing {
+		printLine(errOut, "error: "+line)
+	}
+	printLine(errOut, summary)
+	switch {
+	case h.plan.unreadable:
+		return errUnreadable
+	case len(missing) > 0 || failed:
+		return errProblems
+	}
+	return nil
+}
+
+// countEach gives "1 same, 2 refused": how many there are of each, in an order, without those of which
+// there are none.
+func countEach[K comparable](order []K, of map[K]int, words func(K) string) string {
+	var parts []string
+	for _, each := range order {
+		if n := of[each]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, words(each)))
+		}
+	}
+	return strings.Join(parts, ", ")
 }
 
 // handoverTries is how often a Certificate is looked at anew that changes between read and write.

@@ -1,10 +1,7 @@
 package app
 
 import (
-	"bufio"
 	"cmp"
-	"context"
-	"errors"
 
 	"github.com/spf13/cobra"
 
@@ -42,7 +39,7 @@ it, leave the namespace out of its configuration, or set certshim.io/ignore: "tr
 			if err := o.complete(cmd, args); err != nil {
 				return err
 			}
-			return o.run(cmd.Context())
+			return o.run(cmd.Context(), func(known *planInventory) handoverRun { return &releasing{o: o, known: known} })
 		},
 	}
 	o.bind(cmd)
@@ -60,29 +57,6 @@ func (o *releaseOptions) complete(cmd *cobra.Command, args []string) error {
 	err := o.handover.complete(cmd, args)
 	o.namespace = cmp.Or(o.plan.configuration.LeaderElect.Namespace, o.plan.release)
 	return err
-}
-
-func (o *releaseOptions) run(ctx context.Context) error {
-	known, err := o.plan.read(ctx)
-	if err != nil {
-		return err
-	}
-	r := &releasing{o: o, known: known}
-	if err := r.look(ctx); err != nil {
-		return err
-	}
-	var stopped error
-	if o.yes {
-		stopped = r.writeAll(ctx)
-	}
-	out := bufio.NewWriter(o.plan.streams.Out)
-	if err := errors.Join(r.print(out), out.Flush()); err != nil {
-		return err
-	}
-	if told := r.tell(); stopped == nil {
-		return told
-	}
-	return stopped
 }
 
 // give says what giving up a Certificate comes to.

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 
 	"github.com/certshim/certshim/problem"
@@ -120,47 +119,20 @@ func (r *releasing) report() releaseReport {
 	return report
 }
 
-// tell sums up, and gives the error that stands for the exit status.
 func (r *releasing) tell() error {
-	errOut := r.o.plan.streams.ErrOut
-	for _, note := range slices.Concat(r.known.notes, r.notes) {
-		printLine(errOut, note)
-	}
-	missing := r.o.plan.selected.missing(r.named, r.known.Keys(), r.o.plan.where())
-	for _, line := range missing {
-		printLine(errOut, "error: "+line)
-	}
 	report := r.report()
-	printLine(errOut, r.summary(report))
-	switch {
-	case r.o.plan.unreadable:
-		return errUnreadable
-	case len(missing) > 0 || report.Results[releaseFailed] > 0:
-		return errProblems
-	}
-	return nil
+	return r.o.tell(r.known, r.notes, r.named, r.summary(report), report.Results[releaseFailed] > 0)
 }
 
 // summary is the line that ends a run.
 func (r *releasing) summary(report releaseReport) string {
-	var parts []string
-	for _, verdict := range []string{releaseSame, releaseMetadata, releaseRefused} {
-		if n := report.Summary[verdict]; n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", n, releaseWords(verdict)))
-		}
-	}
 	line := count(len(r.rows), "Certificate")
-	if len(parts) > 0 {
-		line += ": " + strings.Join(parts, ", ")
-	}
-	parts = nil
-	for _, result := range []string{releaseDone, releaseFailed} {
-		if n := report.Results[result]; n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", n, result))
-		}
+	if verdicts := countEach([]string{releaseSame, releaseMetadata, releaseRefused}, report.Summary, releaseWords); verdicts != "" {
+		line += ": " + verdicts
 	}
 	if !r.o.yes && !r.o.plan.offline() && report.Summary[releaseMetadata] > 0 {
 		return line + fmt.Sprintf("; nothing was written, --yes releases %d", report.Summary[releaseMetadata])
 	}
-	return line + "; " + cmp.Or(strings.Join(parts, ", "), "nothing was written")
+	results := countEach([]string{releaseDone, releaseFailed}, report.Results, func(result string) string { return result })
+	return line + "; " + cmp.Or(results, "nothing was written")
 }

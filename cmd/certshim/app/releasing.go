@@ -61,8 +61,8 @@ type releasing struct {
 	notes   []string
 }
 
-// look finds the Certificates of every source that is asked for.
-func (r *releasing) look(ctx context.Context) error {
+// lookAtAll finds the Certificates of every source that is asked for.
+func (r *releasing) lookAtAll(ctx context.Context) error {
 	r.named = map[namedSource]bool{}
 	if err := r.findController(ctx); err != nil {
 		return err
