@@ -35,7 +35,9 @@ func TestThisBuildKnowsTheType(t *testing.T) {
 kind: Ingress
 metadata:
   {namespace: shop, name: web, annotations: {cert-manager.io/cluster-issuer: root, cert-manager.io/issuer-kind: CorpClusterIssuer}}
-spec: {tls: [{hosts: [web.example.com], secretName: web-tls}]}
+spec:
+  defaultBackend: {service: {name: web, port: {number: 80}}}
+  tls: [{hosts: [web.example.com], secretName: web-tls}]
 `
 	var out, problems bytes.Buffer
 	streams := app.Streams{In: strings.NewReader(ingress), Out: &out, ErrOut: &problems}
