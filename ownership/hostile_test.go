@@ -49,6 +49,7 @@ func TestHostileManagedFields(t *testing.T) {
 		"a manager without a name":    {managed: `[{"manager":"","operation":"Update","apiVersion":"cert-manager.io/v1","fieldsType":"FieldsV1","fieldsV1":{"f:spec":{"f:duration":{}}}}]`, holders: 1},
 		"one entry twice":             {managed: `[{"manager":"m","operation":"Apply","apiVersion":"cert-manager.io/v1","fieldsType":"FieldsV1","fieldsV1":{"f:spec":{"f:duration":{}}}},{"manager":"m","operation":"Apply","apiVersion":"cert-manager.io/v1","fieldsType":"FieldsV1","fieldsV1":{"f:spec":{"f:duration":{}}}}]`, holders: 2},
 		"no time, and in the future":  {managed: `[{"manager":"m","operation":"Apply","apiVersion":"cert-manager.io/v1","time":"2099-01-01T00:00:00Z","fieldsType":"FieldsV1","fieldsV1":{"f:spec":{"f:duration":{}}}},{"manager":"n","time":"yesterday","operation":"Apply","apiVersion":"cert-manager.io/v1","fieldsType":"FieldsV1","fieldsV1":{"f:spec":{"f:duration":{}}}}]`, holders: 2},
+		"times that JSON can't have":  {managed: `[{"manager":"m","operation":"Apply","apiVersion":"cert-manager.io/v1","time":"2026-01-01T00:00:00+24:00","fieldsType":"FieldsV1","fieldsV1":{"f:spec":{"f:duration":{}}}},{"manager":"n","time":"0000-01-01T00:00:00+23:00","operation":"Apply","apiVersion":"cert-manager.io/v1","fieldsType":"FieldsV1","fieldsV1":{"f:spec":{"f:duration":{}}}}]`, holders: 2},
 		"a thousand entries":          {managed: manyEntries(1000), holders: 1000},
 		"a version that isn't served": {managed: `[{"manager":"m","operation":"Update","apiVersion":"cert-manager.io/v1alpha2","fieldsType":"FieldsV1","fieldsV1":{"f:spec":{"f:duration":{}}}}]`, holders: 1, fails: true},
 	} {
@@ -57,6 +58,9 @@ func TestHostileManagedFields(t *testing.T) {
 			r := ownership.Of(ownership.Input{Live: object, Asked: asking(t)})
 			if r.Unread != row.unread || len(r.Fields) != 7 {
 				t.Errorf("got %d unread, %d fields: %v", r.Unread, len(r.Fields), r.Fields)
+			}
+			if _, err := json.Marshal(r); err != nil {
+				t.Error(err)
 			}
 			for _, f := range r.Fields {
 				if f.Path == ".spec.duration" && len(f.Holders) != row.holders {

@@ -65,13 +65,19 @@ func identified(live map[string]any) Report {
 }
 
 func holderOf(e certificate.Entry) Holder {
-	h := Holder{
-		Manager: e.Manager, Operation: e.Operation, Subresource: e.Subresource, APIVersion: e.APIVersion, Class: ClassOf(e.Manager),
+	return Holder{
+		Manager: e.Manager, Operation: e.Operation, Subresource: e.Subresource, APIVersion: e.APIVersion,
+		Changed: changedAt(e.Time), Class: ClassOf(e.Manager),
 	}
-	if changed, err := time.Parse(time.RFC3339, e.Time); err == nil {
-		h.Changed = changed
+}
+
+// changedAt reads the time of an entry; what can't be written as JSON again can't be read either.
+func changedAt(text string) time.Time {
+	at, err := time.Parse(time.RFC3339, text)
+	if at = at.UTC(); err != nil || at.Year() < 0 || at.Year() > 9999 {
+		return time.Time{}
 	}
-	return h
+	return at
 }
 
 // gather finds the fields, and who holds each.

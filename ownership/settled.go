@@ -5,7 +5,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 
@@ -51,11 +50,8 @@ func (r *Report) addEntries(managedFields any) (own int, ok bool) {
 		content, _ := item.(map[string]any)
 		e := Entry{Holder: Holder{
 			Manager: text(content, "manager"), Operation: text(content, "operation"), Subresource: text(content, "subresource"),
-			APIVersion: text(content, "apiVersion"), Class: ClassOf(text(content, "manager")),
+			APIVersion: text(content, "apiVersion"), Changed: changedAt(text(content, "time")), Class: ClassOf(text(content, "manager")),
 		}}
-		if changed, err := time.Parse(time.RFC3339, text(content, "time")); err == nil {
-			e.Changed = changed
-		}
 		if e.Manager == certificate.FieldManager && e.Operation == "Apply" && e.Subresource == "" {
 			own = len(r.Entries)
 		} else if e.Status, ok = statusFields(content["fieldsV1"]); !ok {

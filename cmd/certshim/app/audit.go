@@ -152,7 +152,7 @@ func (o *auditOptions) writer(ctx context.Context, out io.Writer, a *auditing) a
 	case formatHTML:
 		return a.newHTML(ctx, out)
 	case formatJSON:
-		return newAuditJSON(out, o.filter)
+		return &auditJSON{w: out, filter: o.filter}
 	case formatYAML:
 		return &auditYAML{w: out, filter: o.filter}
 	case formatCSV:

@@ -5,6 +5,8 @@ import (
 	"encoding/csv"
 	"fmt"
 	"io"
+	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -17,7 +19,14 @@ type auditCSV struct {
 	w      *csv.Writer
 	filter fieldFilter
 	begun  bool
+	cells  []string
+	// holders are those of the last row, and held their cells: most fields of a Certificate have the same.
+	holders []ownership.Holder
+	held    heldCells
 }
+
+// heldCells are what a row says of the holders.
+type heldCells struct{ holders, classes, changed string }
 
 func newAuditCSV(w io.Writer, filter fieldFilter) *auditCSV {
 	table := csv.NewWriter(w)
@@ -39,13 +48,21 @@ func (a *auditCSV) write(one audited) error {
 		whose = one.Source.Kind + "/" + one.Source.Name
 	}
 	for _, f := range a.filter.fields(one.Fields) {
+		held := a.heldBy(f.Holders)
 		err := a.row(one.Namespace, one.Name, one.Secret, whose, f.Path, string(f.Verdict), valueText(f.Live), valueText(f.Wanted),
-			holdersCell(f.Holders), classesCell(f.Holders), changedCell(f.Holders), shouldCell(f.Should), string(f.Cause), fmt.Sprint(f.Stays))
+			held.holders, held.classes, held.changed, shouldCell(f.Should), string(f.Cause), strconv.FormatBool(f.Stays))
 		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (a *auditCSV) heldBy(holders []ownership.Holder) heldCells {
+	if !slices.Equal(a.holders, holders) {
+		a.holders, a.held = holders, heldCells{holdersCell(holders), classesCell(holders), changedCell(holders)}
+	}
+	return a.held
 }
 
 func (a *auditCSV) begin() error {
@@ -68,11 +85,11 @@ func (a *auditCSV) close(auditSummary, []ownership.Finding) error {
 }
 
 func (a *auditCSV) row(cells ...string) error {
-	safe := make([]string, len(cells))
-	for i, cell := range cells {
-		safe[i] = inert(printable(cell))
+	a.cells = a.cells[:0]
+	for _, cell := range cells {
+		a.cells = append(a.cells, inert(printable(cell)))
 	}
-	if err := a.w.Write(safe); err != nil {
+	if err := a.w.Write(a.cells); err != nil {
 		return fmt.Errorf("write CSV: %w", err)
 	}
 	return nil

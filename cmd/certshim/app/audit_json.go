@@ -5,14 +5,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"strings"
 
 	"github.com/certshim/certshim/ownership"
 )
 
 // auditHead is what an AuditReport, a stable interface for other programs, begins with. Its schema
 // is docs/schemas/audit-report.schema.json.
-const auditHead = "{\n  \"apiVersion\": \"certshim.io/v1alpha1\",\n  \"kind\": \"AuditReport\",\n  \"certificates\": ["
+const auditHead = `{"apiVersion":"certshim.io/v1alpha1","kind":"AuditReport","certificates":[`
 
 // auditTail is what follows the Certificates.
 type auditTail struct {
@@ -54,14 +53,12 @@ func tailOf(s auditSummary, findings []ownership.Finding) auditTail {
 	return auditTail{Findings: findings, Summary: s}
 }
 
-// auditJSON writes an AuditReport.
+// auditJSON writes an AuditReport, with one Certificate a line.
 type auditJSON struct {
-	jsonItems
-	filter fieldFilter
-}
-
-func newAuditJSON(w io.Writer, filter fieldFilter) *auditJSON {
-	return &auditJSON{jsonItems{w: w, indent: "    "}, filter}
+	w       io.Writer
+	filter  fieldFilter
+	encoder jsonEncoder
+	n       int
 }
 
 func (a *auditJSON) write(one audited) error {
@@ -69,15 +66,38 @@ func (a *auditJSON) write(one audited) error {
 	if !shown {
 		return nil
 	}
-	return a.add(auditHead, c)
+	before := ",\n"
+	if a.n++; a.n == 1 {
+		before = auditHead + "\n"
+	}
+	a.encoder.text = a.encoder.text[:0]
+	a.encoder.certificate(c)
+	if a.encoder.err != nil {
+		return a.encoder.err
+	}
+	return a.print([]byte(before), a.encoder.text)
 }
 
 func (a *auditJSON) close(s auditSummary, findings []ownership.Finding) error {
-	var text bytes.Buffer
-	if err := writeJSON(&text, tailOf(s, findings)); err != nil {
-		return err
+	tail, err := json.Marshal(tailOf(s, findings))
+	if err != nil {
+		return fmt.Errorf("write JSON: %w", err)
 	}
-	return a.end(auditHead, ","+strings.TrimPrefix(text.String(), "{"))
+	before := "\n],"
+	if a.n == 0 {
+		before = auditHead + "],"
+	}
+	// The members of the tail become members of the report.
+	return a.print([]byte(before), escaped(bytes.TrimPrefix(tail, []byte("{")), utf16Escape), []byte("\n"))
+}
+
+func (a *auditJSON) print(parts ...[]byte) error {
+	for _, part := range parts {
+		if _, err := a.w.Write(part); err != nil {
+			return fmt.Errorf("write JSON: %w", err)
+		}
+	}
+	return nil
 }
 
 // auditYAML writes an AuditReport as YAML.

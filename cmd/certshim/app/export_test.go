@@ -2,10 +2,14 @@ package app
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
 	"time"
+
+	"github.com/certshim/certshim/ownership"
+	"github.com/certshim/certshim/problem"
 )
 
 // NewReloadMetric lets the test of the documentation see the metric.
@@ -33,4 +37,13 @@ func ExplainAt(ctx context.Context, args []string, streams Streams, now time.Tim
 		printError(streams.ErrOut, err)
 	}
 	return exitStatus(err)
+}
+
+// AuditJSON is a Certificate of an AuditReport by the encoder, and by encoding/json.
+func AuditJSON(r ownership.Report, secret string, source *problem.Object, raw any) (got, want []byte, err error) {
+	c, _ := fieldFilter{}.reported(audited{Report: r, Secret: secret, Source: source, Raw: raw})
+	var e jsonEncoder
+	e.certificate(c)
+	want, err = json.Marshal(c)
+	return e.text, escaped(want, utf16Escape), errors.Join(e.err, err)
 }

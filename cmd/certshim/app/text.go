@@ -21,7 +21,7 @@ import (
 // printable is text from an object as it may stand on a terminal: what could move the
 // cursor, change colours or turn the writing direction is escaped.
 func printable(text string) string {
-	if utf8.ValidString(text) && !strings.ContainsFunc(text, isUnprintable) {
+	if isPlainASCII(text) || utf8.ValidString(text) && !strings.ContainsFunc(text, isUnprintable) {
 		return text
 	}
 	var b strings.Builder
@@ -119,6 +119,16 @@ func isPlain(value any) bool {
 	default:
 		return false
 	}
+}
+
+// isPlainASCII is quick, and true of nearly all text.
+func isPlainASCII(text string) bool {
+	for i := range len(text) {
+		if text[i] < ' ' || text[i] > '~' {
+			return false
+		}
+	}
+	return true
 }
 
 func unsafeOnTerminal(r rune) bool { return r != '\n' && isUnprintable(r) }
