@@ -2,6 +2,7 @@ package certshim
 
 import (
 	"github.com/certshim/certshim/annotations"
+	"github.com/certshim/certshim/certificate"
 	"github.com/certshim/certshim/problem"
 	"github.com/certshim/certshim/source"
 )
@@ -26,7 +27,7 @@ func admit(q input) admission {
 	case parent == nil:
 		return own
 	case wrong != "":
-		return own.refused(refuse(wrong), problem.Error, problem.ParentNotFound)
+		return own.refused(refuse(certificate.CauseParentInvalid, wrong), problem.Error, problem.ParentNotFound, wrong)
 	}
 	name := parent.Kind + " " + problem.Name(parent.Namespace) + "/" + problem.Name(parent.Name)
 	found, presence := q.observed.Source(source.GroupKind{Group: parent.Group, Kind: parent.Kind}, parent.Namespace, parent.Name)
@@ -35,9 +36,9 @@ func admit(q input) admission {
 		own.problem = parentProblem(problem.Warning, problem.ParentNotFound, name+" isn't in the input: judged on its own annotations, as one that is admitted")
 		return own
 	case presence == Unknown:
-		return own.refused(waitFor(name+" can't be read"), problem.Warning, problem.ParentNotFound)
+		return own.refused(waitFor(certificate.CauseParentUnread, name), problem.Warning, problem.ParentNotFound, name+" can't be read")
 	case presence == Absent || found.Deleting:
-		return own.refused(refuse(name+" isn't there"), problem.Error, problem.ParentNotFound)
+		return own.refused(refuse(certificate.CauseParentMissing, name), problem.Error, problem.ParentNotFound, name+" isn't there")
 	}
 	return admitBy(q, found)
 }
@@ -53,20 +54,20 @@ func admitBy(q input, parent *source.Object) admission {
 	case refusal.Why == "":
 		return a
 	case !refusal.Unknown:
-		return admission{annotations: own}.refused(refuse(refusal.Why), problem.Error, problem.ParentRefuses)
+		return admission{annotations: own}.refused(refuse(certificate.CauseParentRefuses, refusal.Why), problem.Error, problem.ParentRefuses, refusal.Why)
 	case q.policy.Offline:
 		a.problem = parentProblem(problem.Warning, problem.ParentRefuses, refusal.Why+": judged as one that is admitted")
 		return a
 	}
-	a.standing = waitFor(refusal.Why)
+	a.standing = waitFor(certificate.CauseParentUncertain, refusal.Why)
 	if _, presence := q.observed.NamespaceLabels(q.object.Namespace); presence == Unknown {
 		a.problem = parentProblem(problem.Warning, problem.ParentRefuses, refusal.Why)
 	}
 	return a
 }
 
-func (a admission) refused(s standing, severity problem.Severity, reason problem.Reason) admission {
-	a.standing, a.problem = s, parentProblem(severity, reason, s.why)
+func (a admission) refused(s standing, severity problem.Severity, reason problem.Reason, message string) admission {
+	a.standing, a.problem = s, parentProblem(severity, reason, message)
 	return a
 }
 

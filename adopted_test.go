@@ -24,9 +24,9 @@ func TestCertificateThatSaysItIsRetained(t *testing.T) {
 	object = stored(t, object)
 	c.store(object)
 	for name, row := range map[string]struct{ annotations, want string }{
-		"the source says nothing":  {planned, "none web-tls: it is up to date"},
-		"the source says delete":   {planned + ", " + annotation + ": delete", "apply web-tls: it differs from what is asked for"},
-		"the source says the same": {retain, "none web-tls: it is up to date"},
+		"the source says nothing":  {planned, "none web-tls: up-to-date"},
+		"the source says delete":   {planned + ", " + annotation + ": delete", "apply web-tls: differs"},
+		"the source says the same": {retain, "none web-tls: up-to-date"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c.add(ingress(row.annotations, webTLS))
@@ -69,7 +69,7 @@ func restoredFrom(object map[string]any) map[string]any {
 // A restored Certificate gets its owner again once it is certain that the earlier one is gone, and the
 // source looks again when that may have changed.
 func TestRestoredCertificateGetsItsOwner(t *testing.T) {
-	const doubt = "refuse web-tls: Certificate web-tls exists and has no controller owner; certshim made it for an object of uid Ingress/web, which may still be there"
+	const doubt = "refuse web-tls: no-owner(web-tls); origin-may-be-there(Ingress/web)"
 	gateways := resolver.GroupKind{Group: source.GatewayGroup, Kind: source.GatewayKind}
 	object := func() map[string]any {
 		c := newCluster(t, newPolicy(t))
@@ -90,7 +90,7 @@ func TestRestoredCertificateGetsItsOwner(t *testing.T) {
 	if woken := c.woken(); !slices.Contains(woken, "web") {
 		t.Errorf("woken are %v", woken)
 	}
-	if got := decided(); got != "apply web-tls: certshim made it for an object that isn't there any more, and it is as this one asks for; no value changes" {
+	if got := decided(); got != "apply web-tls: restored" {
 		t.Error(got)
 	}
 

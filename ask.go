@@ -2,6 +2,7 @@ package certshim
 
 import (
 	"github.com/certshim/certshim/annotations"
+	"github.com/certshim/certshim/certificate"
 	"github.com/certshim/certshim/problem"
 	"github.com/certshim/certshim/source"
 )
@@ -34,9 +35,9 @@ func ask(q input, admitted admission) *asked {
 		}
 	case !triggered && admitted.clear():
 		a.problems.Merge(q.policy.Parser.NearTriggers(admitted.annotations, automatic))
-		a.standing = refuse("it names no issuer: no trigger annotation")
+		a.standing = refuse(certificate.CauseNoTrigger)
 	case request.Ignore.All:
-		a.standing = refuse("it is marked to be ignored")
+		a.standing = refuse(certificate.CauseIgnored)
 	case admitted.unknown:
 		a.Asks = readEntries(q, request)
 	default:
@@ -51,7 +52,7 @@ func ask(q input, admitted admission) *asked {
 func (a *asked) read(q input) {
 	if q.object.Failed != "" && len(q.object.Entries) == 0 {
 		a.problems.Add(failed(q.object, "its Certificates stay as they are"))
-		a.standing = waitFor(q.object.Failed)
+		a.standing = waitFor(certificate.CauseSourceFails, q.object.Failed)
 		return
 	}
 	if q.object.Failed != "" {

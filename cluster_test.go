@@ -392,14 +392,26 @@ func newPolicy(t testing.TB, change ...func(*certshim.Policy)) *certshim.Policy 
 	return policy
 }
 
-// lines writes an outcome as plan does: a line each Certificate, then the problems.
+// reason has the cause, and what it is about.
+func reason(r certificate.Reason) string {
+	text := string(r.Cause)
+	if len(r.About) > 0 {
+		text += "(" + strings.Join(r.About, ", ") + ")"
+	}
+	if r.Behind != nil {
+		text += "; " + reason(*r.Behind)
+	}
+	return text
+}
+
+// lines writes an outcome nearly as plan does: a line each Certificate, then the problems.
 func lines(out certshim.Outcome) []string {
 	var all []string
-	if out.Ignored != "" {
-		all = append(all, "ignored: "+out.Ignored)
+	if !out.Ignored.IsZero() {
+		all = append(all, "ignored: "+reason(out.Ignored))
 	}
 	for _, d := range out.Certificates {
-		all = append(all, fmt.Sprintf("%s %s: %s", d.Action, d.Name, d.Reason))
+		all = append(all, fmt.Sprintf("%s %s: %s", d.Action, d.Name, reason(d.Reason)))
 	}
 	for _, p := range out.Problems.All() {
 		p.Lines = ""

@@ -1,6 +1,7 @@
 package certshim
 
 import (
+	"github.com/certshim/certshim/certificate"
 	"github.com/certshim/certshim/problem"
 	"github.com/certshim/certshim/resolver"
 )
@@ -63,10 +64,10 @@ func (c *consulted) judge(q input, by limits) {
 	rule, forbidden := by.forbidsIssuer(c.issuer.Ref)
 	switch {
 	case forbidden:
-		c.standing = refuse(rule.text() + " doesn't allow its issuer")
+		c.standing = refuse(certificate.CauseIssuerForbidden, rule.text())
 		c.problem = issuerProblem(q, c.named, problem.Error, problem.IssuerNotAllowed, rule.text()+" doesn't let this object use "+inWords(key))
 	case !c.finding.Allows(q.object.Namespace):
-		c.standing = refuse("this namespace may not use its issuer")
+		c.standing = refuse(certificate.CauseIssuerClosed)
 		c.problem = issuerProblem(q, c.named, problem.Error, problem.IssuerNotAllowed, "sources of this namespace may not use "+inWords(key))
 	}
 }

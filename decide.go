@@ -1,8 +1,9 @@
 package certshim
 
 import (
-	"fmt"
+	"strconv"
 
+	"github.com/certshim/certshim/certificate"
 	"github.com/certshim/certshim/source"
 )
 
@@ -11,7 +12,7 @@ import (
 func Decide(policy *Policy, object *source.Object, observed Observed) Outcome {
 	kind, known := policy.Kinds.Lookup(object.Group, object.Kind)
 	if !known {
-		return Outcome{Source: object.Ref, Ignored: fmt.Sprintf("%s of group %q is no kind of source", object.Kind, object.Group)}
+		return Outcome{Source: object.Ref, Ignored: certificate.Because(certificate.CauseNoKind, object.Kind, strconv.Quote(object.Group))}
 	}
 	r := rivals{policy: policy, observed: observed}
 	return decide(input{policy: policy, object: object, kind: kind, observed: observed}, nil, r.claim, nil)

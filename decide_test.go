@@ -19,7 +19,7 @@ import (
 )
 
 const (
-	createIt = "create web-tls: there is no such Certificate yet"
+	createIt = "create web-tls: new"
 	noIssuer = "it names no issuer: no trigger annotation"
 )
 
@@ -60,16 +60,16 @@ func TestDecideAnnotations(t *testing.T) {
 			annotations: `kubernetes.io/tls-acme: "true"`, tls: webTLS,
 			policy: func(p *certshim.Policy) { p.Registry, _ = resolver.NewRegistry(resolver.Defaults{}, nil) },
 			want: []string{
-				"refuse web-tls: its issuer isn't known",
+				"refuse web-tls: issuer-unknown",
 				"error BadIssuer cert-manager.io/issuer: no issuer is named, and the operator has set no default issuer: name one by issuer or cluster-issuer",
 			},
 		},
 		"tls-acme where it isn't asked": {
 			annotations: `kubernetes.io/tls-acme: "true"`, tls: webTLS,
 			policy: func(p *certshim.Policy) { p.AutoKinds = nil },
-			want:   []string{"ignored: " + noIssuer},
+			want:   []string{"ignored: no-trigger"},
 		},
-		"tls-acme that is false": {annotations: `kubernetes.io/tls-acme: "false"`, tls: webTLS, want: []string{"ignored: " + noIssuer}},
+		"tls-acme that is false": {annotations: `kubernetes.io/tls-acme: "false"`, tls: webTLS, want: []string{"ignored: no-trigger"}},
 		"an auto key of the operator's": {
 			annotations: `example.com/tls: "1"`, tls: webTLS, want: []string{createIt},
 			policy: func(p *certshim.Policy) {
@@ -77,14 +77,14 @@ func TestDecideAnnotations(t *testing.T) {
 			},
 			issuer: resolver.Ref{Group: "cert-manager.io", Kind: "ClusterIssuer", Name: "default-ca"}, from: resolver.FromDefault,
 		},
-		"nothing": {tls: webTLS, want: []string{"ignored: " + noIssuer}},
+		"nothing": {tls: webTLS, want: []string{"ignored: no-trigger"}},
 		"problems of an object without a trigger are nobody's": {
-			annotations: "cert-manager.io/duration: 90d, cert-manager.io/durashun: 1h", tls: "{hosts: ['*']}", want: []string{"ignored: " + noIssuer},
+			annotations: "cert-manager.io/duration: 90d, cert-manager.io/durashun: 1h", tls: "{hosts: ['*']}", want: []string{"ignored: no-trigger"},
 		},
 		"near misses of a trigger are reported": {
 			annotations: `cert-manager.io/clusterissuer: ca, cert-manager.io/issuer: "", kubernetes.io/tls-acme: "yes"`, tls: webTLS,
 			want: []string{
-				"ignored: " + noIssuer,
+				"ignored: no-trigger",
 				`warning UnknownAnnotation cert-manager.io/clusterissuer: unknown annotation, which does nothing (value "ca"); did you mean "cert-manager.io/cluster-issuer"?`,
 				`warning BadConfig cert-manager.io/issuer: empty value: the same as no annotation`,
 				`warning BadConfig kubernetes.io/tls-acme: not a true value: asks for nothing (value "yes"); allowed: true, or false; did you mean "true"?`,
@@ -92,11 +92,11 @@ func TestDecideAnnotations(t *testing.T) {
 		},
 		"marked to be ignored: nothing else is reported": {
 			annotations: `cert-manager.io/issuer: ca, certshim.io/ignore: "true", cert-manager.io/duration: x`, tls: "{hosts: ['*'], secretName: web-tls}",
-			want: []string{"ignored: it is marked to be ignored"},
+			want: []string{"ignored: ignored"},
 		},
 		"a Secret is left out": {
 			annotations: `cert-manager.io/issuer: ca, certshim.io/ignore: other-tls`, tls: webTLS + ", {hosts: [b.example.com], secretName: other-tls}",
-			want:   []string{createIt, "refuse other-tls: no valid entry asks for it"},
+			want:   []string{createIt, "refuse other-tls: no-valid-entry"},
 			issuer: resolver.Ref{Group: "cert-manager.io", Kind: "Issuer", Name: "ca"}, from: resolver.FromAnnotation,
 		},
 		"no TLS entry": {
@@ -107,8 +107,8 @@ func TestDecideAnnotations(t *testing.T) {
 		"all problems in one pass": {
 			annotations: "cert-manager.io/issuer: ca, cert-manager.io/duration: 90d, cert-manager.io/usages: x", tls: webTLS + ", {hosts: ['*'], secretName: b}",
 			want: []string{
-				"refuse web-tls: the annotation for spec.duration can't be read",
-				"refuse b: no valid entry asks for it",
+				"refuse web-tls: annotation-unreadable(spec.duration)",
+				"refuse b: no-valid-entry",
 				`error BadConfig cert-manager.io/duration: not a duration as Go writes them (value "90d"); allowed: a Go duration of at least 1h; the largest unit is h; did you mean "2160h"?`,
 				`error BadConfig cert-manager.io/usages: unknown value (value "x"); allowed: separated by commas, from: signing, digital signature, content commitment, key encipherment, key agreement, data encipherment, cert sign, crl sign, encipher only, decipher only, any, server auth, client auth, code signing, email protection, s/mime, ipsec end system, ipsec tunnel, ipsec user, timestamping, ocsp signing, microsoft sgc, netscape sgc`,
 				`error BadConfig spec.tls[1].hosts[0]: the host has a character that a DNS name can't have: * stands in place of the whole first label alone (value "*"); allowed: an IP address, or a DNS name that may begin with *.`,
@@ -118,7 +118,7 @@ func TestDecideAnnotations(t *testing.T) {
 		"an issuer that can't be meant": {
 			annotations: "cert-manager.io/issuer: a, cert-manager.io/cluster-issuer: b", tls: webTLS,
 			want: []string{
-				"refuse web-tls: its issuer isn't known",
+				"refuse web-tls: issuer-unknown",
 				`error BadIssuer cert-manager.io/cluster-issuer: issuer and cluster-issuer are both set: keep one of them (value "b")`,
 			},
 		},
@@ -166,13 +166,13 @@ func TestDecideExisting(t *testing.T) {
 		"no longer named: deleted": {
 			annotations: named, tls: webTLS,
 			certificate: func(web inventory.Key) map[string]any { return foreign("old-tls", "old-tls", ownedBy(web)) },
-			want:        []string{createIt, "delete old-tls: the source no longer names its Secret"},
+			want:        []string{createIt, "delete old-tls: no-longer-named"},
 		},
 		"no longer named, and no TLS entry is left": {
 			annotations: named,
 			certificate: func(web inventory.Key) map[string]any { return foreign("old-tls", "old-tls", ownedBy(web)) },
 			want: []string{
-				"delete old-tls: the source no longer names its Secret",
+				"delete old-tls: no-longer-named",
 				"warning NothingToDo spec: it names an issuer, but has no TLS entry or listener that asks for a certificate",
 			},
 		},
@@ -180,8 +180,8 @@ func TestDecideExisting(t *testing.T) {
 			annotations: named + ", cert-manager.io/cluster-issuer: b", tls: webTLS,
 			certificate: func(web inventory.Key) map[string]any { return foreign("old-tls", "old-tls", ownedBy(web)) },
 			want: []string{
-				"refuse web-tls: its issuer isn't known",
-				"keep old-tls: nothing names it any more, but it stays until there is a Certificate web-tls",
+				"refuse web-tls: issuer-unknown",
+				"keep old-tls: awaits-other(web-tls)",
 				`error BadIssuer cert-manager.io/cluster-issuer: issuer and cluster-issuer are both set: keep one of them (value "b")`,
 			},
 		},
@@ -189,36 +189,36 @@ func TestDecideExisting(t *testing.T) {
 			annotations: named, tls: "{hosts: ['*'], secretName: web-tls}",
 			certificate: func(web inventory.Key) map[string]any { return foreign("web-tls", "web-tls", ownedBy(web)) },
 			want: []string{
-				"keep web-tls: it is still named, but no valid entry asks for it",
+				"keep web-tls: no-valid-entry",
 				`error BadConfig spec.tls[0].hosts[0]: the host has a character that a DNS name can't have: * stands in place of the whole first label alone (value "*"); allowed: an IP address, or a DNS name that may begin with *.`,
 			},
 		},
 		"its Secret was edited by hand: the name is still named": {
 			annotations: named, tls: webTLS,
 			certificate: func(web inventory.Key) map[string]any { return foreign("web-tls", "edited", ownedBy(web)) },
-			want:        []string{"wait web-tls: the live Certificate has to be read first: others hold fields of it, or values have to be kept"},
+			want:        []string{"wait web-tls: live-needed"},
 		},
 		"one of another name writes our Secret": {
 			annotations: named, tls: webTLS,
 			certificate: func(inventory.Key) map[string]any { return foreign("other", "web-tls") },
 			want: []string{
-				"refuse web-tls: Certificate other already writes Secret web-tls",
-				`error SecretTaken spec.tls[0]: Certificate other already writes Secret web-tls (value "web-tls")`,
+				"refuse web-tls: other-certificate(other, web-tls)",
+				`error SecretTaken spec.tls[0]: Certificate other writes Secret web-tls too (value "web-tls")`,
 			},
 		},
 		"one of ours, of another name, writes a named Secret: it isn't deleted": {
 			annotations: named, tls: webTLS,
 			certificate: func(web inventory.Key) map[string]any { return foreign("other", "web-tls", ownedBy(web)) },
 			want: []string{
-				"refuse web-tls: Certificate other already writes Secret web-tls",
-				`error SecretTaken spec.tls[0]: Certificate other already writes Secret web-tls (value "web-tls")`,
+				"refuse web-tls: other-certificate(other, web-tls)",
+				`error SecretTaken spec.tls[0]: Certificate other writes Secret web-tls too (value "web-tls")`,
 			},
 		},
 		"the issuer is unknown: ours is kept": {
 			annotations: named + ", cert-manager.io/cluster-issuer: b", tls: webTLS,
 			certificate: func(web inventory.Key) map[string]any { return foreign("web-tls", "web-tls", ownedBy(web)) },
 			want: []string{
-				"keep web-tls: its issuer isn't known",
+				"keep web-tls: issuer-unknown",
 				`error BadIssuer cert-manager.io/cluster-issuer: issuer and cluster-issuer are both set: keep one of them (value "b")`,
 			},
 		},
@@ -226,7 +226,7 @@ func TestDecideExisting(t *testing.T) {
 			tls:         webTLS,
 			certificate: func(web inventory.Key) map[string]any { return foreign("web-tls", "web-tls", ownedBy(web)) },
 			want: []string{
-				"keep web-tls: it is no longer kept up to date: " + noIssuer,
+				"keep web-tls: no-longer-kept; no-trigger",
 				`warning NoLongerKept metadata.annotations: Certificate web-tls stays as it is and is no longer kept up to date: ` + noIssuer + ` (value "web-tls")`,
 			},
 		},
@@ -234,7 +234,7 @@ func TestDecideExisting(t *testing.T) {
 			annotations: named + `, certshim.io/ignore: "true"`,
 			certificate: func(web inventory.Key) map[string]any { return foreign("web-tls", "web-tls", ownedBy(web)) },
 			want: []string{
-				"keep web-tls: it is no longer kept up to date: it is marked to be ignored",
+				"keep web-tls: no-longer-kept; ignored",
 				`warning NoLongerKept metadata.annotations: Certificate web-tls stays as it is and is no longer kept up to date: it is marked to be ignored (value "web-tls")`,
 			},
 		},
@@ -242,13 +242,13 @@ func TestDecideExisting(t *testing.T) {
 			annotations: named + ", cert-manager.io/duration: x", tls: webTLS,
 			object:      deleting,
 			certificate: func(web inventory.Key) map[string]any { return foreign("old-tls", "old-tls", ownedBy(web)) },
-			want:        []string{"ignored: it is being deleted; the garbage collector takes its Certificates along"},
+			want:        []string{"ignored: source-deleting"},
 		},
 		"a kind that nobody knows": {
 			annotations: named, tls: webTLS,
 			object:      func(web *unstructured.Unstructured) { web.SetKind("HTTPRoute") },
 			certificate: func(web inventory.Key) map[string]any { return foreign("old-tls", "old-tls", ownedBy(web)) },
-			want:        []string{`ignored: HTTPRoute of group "networking.k8s.io" is no kind of source`},
+			want:        []string{`ignored: no-kind-of-source(HTTPRoute, "networking.k8s.io")`},
 		},
 		"a Certificate of our uid in another namespace is none of ours": {
 			annotations: named, tls: webTLS,
@@ -329,8 +329,7 @@ func TestTheFirstKeepsTheSecret(t *testing.T) {
 			}
 			want := []string{createIt}
 			if tt.first != "" {
-				why := tt.first + " asks for Secret web-tls too, and comes first"
-				want = []string{"refuse web-tls: " + why, "error SecretTaken spec.tls[0]: " + tt.first + ` comes first for Secret web-tls; its certificate lacks a.example.com (value "web-tls")`}
+				want = []string{"refuse web-tls: other-source-first(" + tt.first + ", web-tls)", "error SecretTaken spec.tls[0]: " + tt.first + ` comes first for Secret web-tls; its certificate lacks a.example.com (value "web-tls")`}
 			}
 			compare(t, want, c.decide(self))
 		})
@@ -343,7 +342,7 @@ func TestTheFirstKeepsTheSecret(t *testing.T) {
 			c.add("{kind: ListenerSet, metadata: {name: z, creationTimestamp: '" + older + "'}, spec: {parentRef: {name: edge}, " +
 				"listeners: [{name: a, protocol: HTTPS, hostname: b.example.com, tls: {certificateRefs: [{name: web-tls}]}}]}}")
 			d := c.decide(self).Certificates[0]
-			if taken := d.Action == certificate.Refuse && strings.HasPrefix(d.Reason, first+" asks for"); taken != (first != "") {
+			if taken := d.Reason.Cause == certificate.CauseOtherSource && d.Reason.About[0] == first; taken != (first != "") {
 				t.Errorf("%s: %s", d.Action, d.Reason)
 			}
 		})
@@ -368,9 +367,9 @@ func TestTheFirstKeepsTheSecret(t *testing.T) {
 		web := c.add(manifest("Ingress", "web", newer, named, "a.example.com"))
 		c.carryOut(c.decide(web))
 		late := c.add(manifest("Ingress", "a", older, named, "b.example.com"))
-		compare(t, []string{"none web-tls: it is up to date"}, c.decide(web))
+		compare(t, []string{"none web-tls: up-to-date"}, c.decide(web))
 		compare(t, []string{
-			"refuse web-tls: Certificate web-tls belongs to Ingress web",
+			"refuse web-tls: other-owner(web-tls, Ingress web)",
 			`error SecretTaken spec.tls[0]: Ingress web comes first for Secret web-tls; its certificate lacks b.example.com (value "web-tls")`,
 		}, c.decide(late))
 	})
@@ -405,42 +404,42 @@ func TestInheritance(t *testing.T) {
 		"the Gateway's issuer":        {gateway: gateway(named, admits), set: set("", edge), issuer: "edge-ca", from: certshim.FromParent, want: []string{createIt}},
 		"the Gateway's ClusterIssuer": {gateway: gateway("cert-manager.io/cluster-issuer: edge-ca", admits), set: set("", edge), issuer: "edge-ca", from: certshim.FromParent, want: []string{createIt}},
 		"its own issuer wins":         {gateway: gateway(named+", cert-manager.io/issuer-kind: StepIssuer", admits), set: set(own, edge), issuer: "ca", from: resolver.FromAnnotation, want: []string{createIt}},
-		"neither has one":             {gateway: gateway("", admits), set: set("", edge), want: []string{"ignored: " + noIssuer}},
+		"neither has one":             {gateway: gateway("", admits), set: set("", edge), want: []string{"ignored: no-trigger"}},
 		"nothing else is inherited":   {gateway: gateway(named+", cert-manager.io/duration: x", admits), set: set("", edge), issuer: "edge-ca", from: certshim.FromParent, want: []string{createIt}},
 		"the Gateway isn't there": {
 			set:  set(own, edge),
-			want: []string{"ignored: Gateway shop/edge isn't there", "error ParentNotFound spec.parentRef: Gateway shop/edge isn't there"},
+			want: []string{"ignored: parent-missing(Gateway shop/edge)", "error ParentNotFound spec.parentRef: Gateway shop/edge isn't there"},
 		},
-		"the Gateway isn't there, and nothing is wanted":    {set: set("", edge), want: []string{"ignored: Gateway shop/edge isn't there"}},
-		"the Gateway isn't there, and the set is ignored":   {set: set(own+`, certshim.io/ignore: "true"`, edge), want: []string{"ignored: Gateway shop/edge isn't there"}},
-		"the Gateway isn't there, and an auto key triggers": {set: set(`kubernetes.io/tls-acme: "true"`, edge), auto: []string{"ListenerSet"}, want: []string{"ignored: Gateway shop/edge isn't there", "error ParentNotFound spec.parentRef: Gateway shop/edge isn't there"}},
+		"the Gateway isn't there, and nothing is wanted":    {set: set("", edge), want: []string{"ignored: parent-missing(Gateway shop/edge)"}},
+		"the Gateway isn't there, and the set is ignored":   {set: set(own+`, certshim.io/ignore: "true"`, edge), want: []string{"ignored: parent-missing(Gateway shop/edge)"}},
+		"the Gateway isn't there, and an auto key triggers": {set: set(`kubernetes.io/tls-acme: "true"`, edge), auto: []string{"ListenerSet"}, want: []string{"ignored: parent-missing(Gateway shop/edge)", "error ParentNotFound spec.parentRef: Gateway shop/edge isn't there"}},
 		"the Gateway isn't in the manifests": {
 			set: set(own, edge), offline: true, issuer: "ca", from: resolver.FromAnnotation,
 			want: []string{createIt, "warning ParentNotFound spec.parentRef: Gateway shop/edge isn't in the input: judged on its own annotations, as one that is admitted"},
 		},
 		"the Gateway is being deleted": {
 			gateway: gateway(named, admits), set: set(own, edge), deleting: true,
-			want: []string{"ignored: Gateway shop/edge isn't there", "error ParentNotFound spec.parentRef: Gateway shop/edge isn't there"},
+			want: []string{"ignored: parent-missing(Gateway shop/edge)", "error ParentNotFound spec.parentRef: Gateway shop/edge isn't there"},
 		},
 		"it is being deleted in the manifests": {
 			gateway: gateway(named, admits), set: set(own, edge), deleting: true, offline: true,
-			want: []string{"ignored: Gateway shop/edge isn't there", "error ParentNotFound spec.parentRef: Gateway shop/edge isn't there"},
+			want: []string{"ignored: parent-missing(Gateway shop/edge)", "error ParentNotFound spec.parentRef: Gateway shop/edge isn't there"},
 		},
 		"the Gateway refuses": {
 			gateway: gateway(named, ""), set: set(own, edge),
 			want: []string{
-				"ignored: Gateway shop/edge admits no ListenerSets (spec.allowedListeners.namespaces.from is None, the default)",
+				"ignored: parent-refuses(Gateway shop/edge admits no ListenerSets (spec.allowedListeners.namespaces.from is None, the default))",
 				"error ParentRefuses spec.parentRef: Gateway shop/edge admits no ListenerSets (spec.allowedListeners.namespaces.from is None, the default)",
 			},
 		},
 		"the Gateway refuses one that has no issuer of its own": {
 			gateway: gateway(named, ""), set: set("", edge),
-			want: []string{"ignored: Gateway shop/edge admits no ListenerSets (spec.allowedListeners.namespaces.from is None, the default)"},
+			want: []string{"ignored: parent-refuses(Gateway shop/edge admits no ListenerSets (spec.allowedListeners.namespaces.from is None, the default))"},
 		},
 		"the Gateway refuses one whose own issuer is misspelt": {
 			gateway: gateway(named, ""), set: set("cert-manager.io/cluster-isuer: ca", edge),
 			want: []string{
-				"ignored: Gateway shop/edge admits no ListenerSets (spec.allowedListeners.namespaces.from is None, the default)",
+				"ignored: parent-refuses(Gateway shop/edge admits no ListenerSets (spec.allowedListeners.namespaces.from is None, the default))",
 				`warning UnknownAnnotation cert-manager.io/cluster-isuer: unknown annotation, which does nothing (value "ca"); did you mean "cert-manager.io/cluster-issuer"?`,
 			},
 		},
@@ -451,41 +450,41 @@ func TestInheritance(t *testing.T) {
 		"labels that can't be read": {
 			gateway: gateway(named, "allowedListeners: {namespaces: {from: Selector, selector: {matchLabels: {a: b}}}}"), set: set("", edge),
 			want: []string{
-				"wait web-tls: Gateway shop/edge admits ListenerSets by the labels of their namespace, and those of shop can't be read",
+				"wait web-tls: parent-uncertain(Gateway shop/edge admits ListenerSets by the labels of their namespace, and those of shop can't be read)",
 				"warning ParentRefuses spec.parentRef: Gateway shop/edge admits ListenerSets by the labels of their namespace, and those of shop can't be read",
 			},
 		},
 		"a parent of another kind": {
 			gateway: gateway(named, admits), set: set(own, "{name: edge, kind: Service, group: ''}"),
 			want: []string{
-				`ignored: its parent is a Service of group "", not a Gateway`,
+				`ignored: parent-invalid(its parent is a Service of group "", not a Gateway)`,
 				`error ParentNotFound spec.parentRef: its parent is a Service of group "", not a Gateway`,
 			},
 		},
 		"a Gateway of the core group": {
 			gateway: gateway(named, admits), set: set(own, "{name: edge, group: ''}"),
 			want: []string{
-				"ignored: its parent is a Gateway of the core group, which has none: leave out spec.parentRef.group, or set it to gateway.networking.k8s.io",
+				"ignored: parent-invalid(its parent is a Gateway of the core group, which has none: leave out spec.parentRef.group, or set it to gateway.networking.k8s.io)",
 				"error ParentNotFound spec.parentRef: its parent is a Gateway of the core group, which has none: leave out spec.parentRef.group, or set it to gateway.networking.k8s.io",
 			},
 		},
 		"no parent": {
 			set: set(own, "{}"),
 			want: []string{
-				"ignored: it has no parentRef with a name: it attaches to no Gateway",
+				"ignored: parent-invalid(it has no parentRef with a name: it attaches to no Gateway)",
 				"error ParentNotFound spec.parentRef: it has no parentRef with a name: it attaches to no Gateway",
 			},
 		},
 		"a parent whose name is a trap": {
 			set: set(own, `{name: "edge\nERROR", kind: "Gate\nway"}`),
 			want: []string{
-				`ignored: its parent is a "Gate\nway" of group "gateway.networking.k8s.io", not a Gateway`,
+				`ignored: parent-invalid(its parent is a "Gate\nway" of group "gateway.networking.k8s.io", not a Gateway)`,
 				`error ParentNotFound spec.parentRef: its parent is a "Gate\nway" of group "gateway.networking.k8s.io", not a Gateway`,
 			},
 		},
 		"a Gateway whose name is a trap": {
 			set:  set(own, `{name: "edge\nERROR"}`),
-			want: []string{`ignored: Gateway shop/"edge\nERROR" isn't there`, `error ParentNotFound spec.parentRef: Gateway shop/"edge\nERROR" isn't there`},
+			want: []string{`ignored: parent-missing(Gateway shop/"edge\nERROR")`, `error ParentNotFound spec.parentRef: Gateway shop/"edge\nERROR" isn't there`},
 		},
 	}
 	for name, tt := range tests {
@@ -522,7 +521,7 @@ func TestInheritance(t *testing.T) {
 			t.Errorf("woken are %v", woken)
 		}
 		compare(t, []string{
-			"keep web-tls: it is no longer kept up to date: Gateway shop/edge isn't there",
+			"keep web-tls: no-longer-kept; parent-missing(Gateway shop/edge)",
 			`warning NoLongerKept metadata.annotations: Certificate web-tls stays as it is and is no longer kept up to date: Gateway shop/edge isn't there (value "web-tls")`,
 		}, c.decide(object))
 	})
@@ -535,7 +534,7 @@ func TestOptionsReachTheListeners(t *testing.T) {
 spec: {listeners: [
 {name: a, protocol: example.com/TLS, hostname: a.example.com, tls: {certificateRefs: [{name: web-tls}]}},
 {name: skip, protocol: TLS, hostname: b.example.com, tls: {certificateRefs: [{name: skip-tls}]}}]}}`)
-	compare(t, []string{createIt, "refuse skip-tls: no valid entry asks for it"}, c.decide(object))
+	compare(t, []string{createIt, "refuse skip-tls: no-valid-entry"}, c.decide(object))
 }
 
 // Which of two solver annotations wins depends on the kind: a Gateway has no Ingress to edit.

@@ -17,19 +17,23 @@ type input struct {
 
 // standing says whether an object may ask for certificates. The zero value is that it may.
 type standing struct {
-	// why it may not, or why that can't be known; "" if it may.
-	why string
+	// why it may not, or why that can't be known; none if it may.
+	why certificate.Reason
 	// unknown is set where it can't be known now.
 	unknown bool
 }
 
 // waitFor is the standing of what goes by something that can't be known now.
-func waitFor(why string) standing { return standing{why: why, unknown: true} }
+func waitFor(cause certificate.Cause, about ...string) standing {
+	return standing{why: certificate.Because(cause, about...), unknown: true}
+}
 
 // refuse is the standing of what is refused.
-func refuse(why string) standing { return standing{why: why} }
+func refuse(cause certificate.Cause, about ...string) standing {
+	return standing{why: certificate.Because(cause, about...)}
+}
 
-func (s standing) clear() bool { return s.why == "" }
+func (s standing) clear() bool { return s.why.IsZero() }
 
 // retains says whether a Certificate of the source, nil for a new one, outlives it: by the annotations
 // of the source or, where those say nothing, by those of the Certificate or the operator's word.

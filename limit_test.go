@@ -191,7 +191,7 @@ func TestAForbiddenNameThatIsKept(t *testing.T) {
 		return c.decide(c.put(ingressWith(keys, append(hosts, "no host")...)), live)
 	}
 	if outcome := broken("a.example.com", "c.example.com"); outcome.Certificates[0].Action != certificate.Keep ||
-		!strings.Contains(outcome.Certificates[0].Reason, "a name that it keeps") {
+		outcome.Certificates[0].Reason.Cause != certificate.CauseKeptForbidden {
 		t.Errorf("got %+v", outcome.Certificates[0])
 	}
 	if outcome := c.ask(ingressWith(keys, "a.example.com", "c.example.com")); action(t, outcome) != certificate.Apply {
@@ -306,7 +306,7 @@ func TestAForbiddenCommonNameThatIsKept(t *testing.T) {
 	c.SetPolicy(policy)
 	tooLong := strings.Repeat("x", 65)
 	outcome := c.decide(c.put(also(ingressWith(keys, "a.example.com", "c.example.com"), "common-name", tooLong)), live)
-	if d := outcome.Certificates[0]; d.Action != certificate.Keep || !strings.Contains(d.Reason, "a name that it keeps") {
+	if d := outcome.Certificates[0]; d.Action != certificate.Keep || d.Reason.Cause != certificate.CauseKeptForbidden {
 		t.Errorf("got %s %q, %v", d.Action, d.Reason, outcome.Problems.All())
 	}
 }

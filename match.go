@@ -5,6 +5,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/labels"
 
+	"github.com/certshim/certshim/certificate"
 	"github.com/certshim/certshim/resolver"
 	"github.com/certshim/certshim/source"
 )
@@ -21,13 +22,11 @@ type matched struct {
 	unknown, mayLimit bool
 }
 
-const ruleUnread = "its Namespace can't be read, and a policy goes by it"
-
 // standing is that of a source whose rule isn't known: it may have been given another issuer,
 // or be forbidden what it asks for.
 func (m matched) standing(a *asked) standing {
 	if m.unknown && (m.mayLimit || !a.request.Issuer.Named()) {
-		return waitFor(ruleUnread)
+		return waitFor(certificate.CausePolicyUnknown)
 	}
 	return standing{}
 }

@@ -2,6 +2,7 @@ package certshim
 
 import (
 	"github.com/certshim/certshim/annotations"
+	"github.com/certshim/certshim/certificate"
 	"github.com/certshim/certshim/problem"
 	"github.com/certshim/certshim/resolver"
 )
@@ -56,13 +57,13 @@ func findNaming(q input, a *asked, rule *Rule) *naming {
 func (n *naming) askNamespace(q input, a *asked) annotations.Issuer {
 	found, presence := q.observed.NamespaceAnnotations(q.object.Namespace)
 	if presence != Present && !q.policy.Offline {
-		n.standing = waitFor("the annotations of its namespace can't be read, and may name its issuer")
+		n.standing = waitFor(certificate.CauseNamespaceUnread)
 		return annotations.Issuer{}
 	}
 	issuer, problems := q.policy.Parser.ParseIssuer(found)
 	n.problems = onNamespace(q, a, problems)
 	if problems.HasErrors() {
-		n.standing = refuse("an issuer annotation of its Namespace can't be read")
+		n.standing = refuse(certificate.CauseNamespaceInvalid)
 	}
 	return issuer
 }
@@ -108,7 +109,7 @@ func name(q input, a *asked, by *naming, current resolver.Ref) named {
 	}
 	n.problems.Merge(problems)
 	if !answer.OK {
-		n.standing = refuse("its issuer isn't known")
+		n.standing = refuse(certificate.CauseIssuerUnknown)
 		return n
 	}
 	n.Issuer = answer.Issuer

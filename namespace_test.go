@@ -73,7 +73,7 @@ func TestANamespaceTriggersNothing(t *testing.T) {
 	keys["kubernetes.io/tls-acme"] = "true"
 	c := inNamespace(t, byNamespaces(t), keys)
 	outcome := c.ask(ingressWith(nil))
-	if outcome.Ignored == "" || c.Needs().Namespaces {
+	if outcome.Ignored.IsZero() || c.Needs().Namespaces {
 		t.Errorf("got %+v", outcome)
 	}
 }

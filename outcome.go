@@ -55,8 +55,8 @@ type Outcome struct {
 	HeldBy string
 	// Policy is the name of the rule that matches the source, or empty.
 	Policy string
-	// Ignored says why the object doesn't count at all; empty if it does.
-	Ignored string
+	// Ignored says why the object doesn't count at all, if it doesn't.
+	Ignored certificate.Reason
 }
 
 // The origins of an issuer besides those that a resolver knows.
@@ -77,7 +77,7 @@ const (
 // Unreadable is what becomes of an object of which nothing but its reference can be read: all
 // stays as it is, and the problem says why.
 func Unreadable(object *source.Object, why string) Outcome {
-	outcome := Outcome{Source: object.Ref, Ignored: "it can't be read"}
+	outcome := Outcome{Source: object.Ref, Ignored: certificate.Because(certificate.CauseSourceUnreadable)}
 	outcome.Problems.Add(problem.Problem{
 		Severity: problem.Error, Object: object.Object(), Reason: problem.BadConfig,
 		Message: "the object can't be read, so that its Certificates stay as they are: " + why,

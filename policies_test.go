@@ -102,7 +102,7 @@ func TestAnAnnotationWinsOverAPolicy(t *testing.T) {
 func TestAPolicyTriggersNothing(t *testing.T) {
 	policy := shippedPolicy(t)
 	policy.Rules = []certshim.Rule{{Name: "corp", Kinds: []string{"Gateway"}, Issuer: corpIssuer("corp")}}
-	if outcome := newCluster(t, policy).ask(ingressWith(nil)); outcome.Ignored == "" {
+	if outcome := newCluster(t, policy).ask(ingressWith(nil)); outcome.Ignored.IsZero() {
 		t.Errorf("it triggers: %+v", outcome)
 	}
 	shipped, err := resolver.Shipped()
@@ -205,7 +205,7 @@ func TestLimitsByLabelsThatCantBeRead(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			policy := shippedPolicy(t)
 			policy.Rules = row.rules
-			if got := newCluster(t, policy).ask(moved).Certificates[0]; got.Action != row.made || got.Reason != "its Namespace can't be read, and a policy goes by it" {
+			if got := newCluster(t, policy).ask(moved).Certificates[0]; got.Action != row.made || got.Reason.Cause != certificate.CausePolicyUnknown {
 				t.Errorf("a new one: %s, %s", got.Action, got.Reason)
 			}
 			c := newCluster(t, shippedPolicy(t))

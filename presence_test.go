@@ -34,13 +34,13 @@ func TestCertificatesThatCantBeReadAreLeftAlone(t *testing.T) {
 		web := c.add(ingress("cert-manager.io/issuer: ca", webTLS))
 		c.store(foreign("old", "old", ownedBy(web)))
 		c.Know(inventory.CertificateKind(), unknown)
-		compare(t, []string{"wait web-tls: whether it has a Certificate can't be known"}, c.decide(web))
+		compare(t, []string{"wait web-tls: certificate-unread"}, c.decide(web))
 		c.woken()
 		c.wake(c.Know(inventory.CertificateKind(), inventory.Whole))
 		if woken := c.woken(); !slices.Equal(woken, []string{"web"}) {
 			t.Errorf("once they are known, woken are %v", woken)
 		}
-		compare(t, []string{"create web-tls: there is no such Certificate yet", "delete old: the source no longer names its Secret"}, c.decide(web))
+		compare(t, []string{"create web-tls: new", "delete old: no-longer-named"}, c.decide(web))
 	}
 }
 
@@ -56,10 +56,10 @@ func TestAGatewayThatCantBeRead(t *testing.T) {
 		there       bool
 		want        []string
 	}{
-		"new":                       {"cert-manager.io/issuer: ca", false, []string{"wait web-tls: " + unread, "warning ParentNotFound spec.parentRef: " + unread}},
-		"there":                     {"cert-manager.io/issuer: ca", true, []string{"keep web-tls: " + unread, "keep gone: " + unread, "warning ParentNotFound spec.parentRef: " + unread}},
-		"the issuer may be its own": {"", false, []string{"wait web-tls: " + unread}},
-		"ignored":                   {`certshim.io/ignore: "true"`, false, []string{"ignored: it is marked to be ignored"}},
+		"new":                       {"cert-manager.io/issuer: ca", false, []string{"wait web-tls: parent-unread(Gateway shop/edge)", "warning ParentNotFound spec.parentRef: " + unread}},
+		"there":                     {"cert-manager.io/issuer: ca", true, []string{"keep web-tls: parent-unread(Gateway shop/edge)", "keep gone: parent-unread(Gateway shop/edge)", "warning ParentNotFound spec.parentRef: " + unread}},
+		"the issuer may be its own": {"", false, []string{"wait web-tls: parent-unread(Gateway shop/edge)"}},
+		"ignored":                   {`certshim.io/ignore: "true"`, false, []string{"ignored: ignored"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := newCluster(t, newPolicy(t))

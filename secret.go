@@ -77,7 +77,7 @@ func (s *secrets) decide(ask source.Ask) secretDecision {
 	var known bool
 	if d.existing, known = present(s.input, ask.Secret); !known {
 		d.unread = true
-		d.decision = certificate.Undecided(s.object, ask, nil, "whether it has a Certificate can't be known")
+		d.decision = certificate.Undecided(s.object, ask, nil, certificate.Because(certificate.CauseUnread))
 		return d
 	}
 	d.issuer = s.issuerFor(d.existing)
@@ -93,12 +93,12 @@ func (s *secrets) decide(ask source.Ask) secretDecision {
 		d.decision = certificate.Refused(s.object, ask, d.existing, d.issuer.why)
 		return d
 	}
-	if s.forbids(&d, ask, namesIn(ask, s.asked.request), "doesn't allow a name of it") {
+	if s.forbids(&d, ask, namesIn(ask, s.asked.request), certificate.CauseNameForbidden) {
 		return d
 	}
 	in := s.inputFor(ask, d.existing, d.issuer)
 	d.decision = certificate.Decide(in)
-	if s.forbids(&d, ask, kept(d.existing, d.decision), "doesn't allow a name that it keeps") || s.forbidsKeptIssuer(&d, ask) {
+	if s.forbids(&d, ask, kept(d.existing, d.decision), certificate.CauseKeptForbidden) || s.forbidsKeptIssuer(&d, ask) {
 		return d
 	}
 	if s.policy.Explain {
@@ -109,14 +109,14 @@ func (s *secrets) decide(ask source.Ask) secretDecision {
 
 // forbids decides that nothing is to be made or changed where the operator doesn't allow one of
 // the names, and says whether it did.
-func (s *secrets) forbids(d *secretDecision, ask source.Ask, names []askedName, why string) bool {
+func (s *secrets) forbids(d *secretDecision, ask source.Ask, names []askedName, cause certificate.Cause) bool {
 	if len(s.match.limits) == 0 {
 		return false
 	}
 	name, by, forbidden := s.match.limits.forbidsName(names)
 	if forbidden {
 		d.problems.Add(nameProblem(by, pathOf(ask), name))
-		d.decision = certificate.Refused(s.object, ask, d.existing, by.text()+" "+why)
+		d.decision = certificate.Refused(s.object, ask, d.existing, certificate.Because(cause, by.text()))
 	}
 	return forbidden
 }
@@ -215,13 +215,13 @@ func (s *secrets) tellClaim(ask source.Ask, issuer *consulted) {
 	}
 }
 
-// hold says why new Certificates wait, to know which rule counts or for a resolver, or "".
-func (s *secrets) hold(issuer *consulted) string {
+// hold says why new Certificates wait, to know which rule counts or for a resolver, if they do.
+func (s *secrets) hold(issuer *consulted) certificate.Reason {
 	switch {
 	case s.match.unknown:
-		return ruleUnread
+		return certificate.Because(certificate.CausePolicyUnknown)
 	case issuer.holds():
-		return "the resolver of its issuer has not answered yet"
+		return certificate.Because(certificate.CauseResolverSilent)
 	}
-	return ""
+	return certificate.Reason{}
 }

@@ -48,10 +48,9 @@ func TestTheSecondSourceOfASecret(t *testing.T) {
 			c := newCluster(t, newPolicy(t))
 			first := c.add(ingress("first", "1", ca+", cert-manager.io/ip-sans: 192.0.2.1", "a.example.com, b.example.com, '*.w.example.com'"))
 			second := c.add(ingress("second", "2", tt.annotations, tt.hosts))
-			why := "Ingress first asks for Secret web-tls too, and comes first"
-			compare(t, append([]string{"refuse web-tls: " + why}, tt.want...), c.decide(second))
+			compare(t, append([]string{"refuse web-tls: other-source-first(Ingress first, web-tls)"}, tt.want...), c.decide(second))
 			c.carryOut(c.decide(first))
-			compare(t, append([]string{"refuse web-tls: Certificate web-tls belongs to Ingress first"}, tt.want...), c.decide(second))
+			compare(t, append([]string{"refuse web-tls: other-owner(web-tls, Ingress first)"}, tt.want...), c.decide(second))
 		})
 	}
 	for name, made := range map[string]bool{"before there is a Certificate": false, "with a Certificate": true} {
@@ -108,7 +107,7 @@ func TestTwoEntriesOfOneSource(t *testing.T) {
 			"{name: b, protocol: HTTPS, hostname: b.example.com, tls: {certificateRefs: [{name: s}]}}]}}",
 	} {
 		c := newCluster(t, newPolicy(t))
-		compare(t, []string{"create s: there is no such Certificate yet"}, c.decide(c.add(manifest)))
+		compare(t, []string{"create s: new"}, c.decide(c.add(manifest)))
 	}
 }
 
@@ -120,8 +119,8 @@ func TestAProblemNamesTheCertificateThatItIsAbout(t *testing.T) {
 		"spec: {tls: [{hosts: [a.example.com], secretName: a-tls}, {hosts: [b.example.com], secretName: b-tls}]}}")
 	out := c.decide(key)
 	compare(t, []string{
-		"create a-tls: there is no such Certificate yet",
-		"refuse b-tls: the issuer takes a common name only if it is one of the DNS names or IP addresses, too",
+		"create a-tls: new",
+		"refuse b-tls: issuer-refuses(the issuer takes a common name only if it is one of the DNS names or IP addresses, too)",
 		`error IssuerCannotIssue cert-manager.io/common-name (Certificate b-tls): the issuer takes a common name only if it is one of the DNS names or IP addresses, too (value "A.example.com"); allowed: one of the names`,
 	}, out)
 	if got := out.Problems.All()[0].Certificate; got != "b-tls" {

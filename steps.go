@@ -24,7 +24,7 @@ func decide(q input, asks asksBySource, claim claims, only *single) Outcome {
 	}
 	r := outcomeBuilder{input: q, out: &out}
 	if q.object.Deleting {
-		out.Ignored = "it is being deleted; the garbage collector takes its Certificates along"
+		out.Ignored = certificate.Because(certificate.CauseSourceDeleting)
 		r.retainAll()
 		return r.outcome()
 	}
@@ -154,7 +154,7 @@ func (r *outcomeBuilder) retainAll() {
 
 // undecided keeps every Certificate of a source of which it can't be known now what it may
 // have; what is new waits.
-func (r *outcomeBuilder) undecided(a *asked, why string) {
+func (r *outcomeBuilder) undecided(a *asked, why certificate.Reason) {
 	for _, ask := range a.Asks.Asks {
 		existing, _ := present(r.input, ask.Secret)
 		if existing == nil || !r.retain(a.request, *existing) {

@@ -31,11 +31,11 @@ func TestPlannedCertificateIsTakenOver(t *testing.T) {
 	c := newCluster(t, newPolicy(t))
 	c.store(made)
 	web := c.add(ingress(planned, webTLS))
-	compare(t, []string{"wait web-tls: the live Certificate has to be read first, to see whether it is as asked for and certshim's alone"}, c.decide(web))
+	compare(t, []string{"wait web-tls: live-needed"}, c.decide(web))
 	out := c.decide(web, made)
-	compare(t, []string{"apply web-tls: it is tied to this object, which takes it over; no value changes"}, out)
+	compare(t, []string{"apply web-tls: reclaimed"}, out)
 	c.carryOut(out)
-	compare(t, []string{"none web-tls: it is up to date"}, c.decide(web))
+	compare(t, []string{"none web-tls: up-to-date"}, c.decide(web))
 }
 
 // It is left alone while it is in doubt whose it is, and taken over once it isn't.
@@ -48,11 +48,11 @@ func TestPlannedCertificateOfASecretThatOthersName(t *testing.T) {
 	other := c.add("{kind: Ingress, metadata: {name: other, annotations: {" + planned + "}}, spec: {tls: [" + webTLS + "]}}")
 	const exists = "Certificate web-tls exists and has no controller owner"
 	compare(t, []string{
-		"refuse web-tls: " + exists + told,
+		"refuse web-tls: no-owner(web-tls); other-source(Ingress other, web-tls)",
 		"error CertificateNotOurs spec.tls[0]: " + exists + told + ` (value "web-tls")`,
 	}, c.decide(web))
 	compare(t, []string{
-		"refuse web-tls: " + exists + "; its annotation certshim.io/source ties it to Ingress shop/web",
+		"refuse web-tls: no-owner(web-tls); tie-to-other(Ingress shop/web)",
 		"error CertificateNotOurs spec.tls[0]: " + exists + `; its annotation certshim.io/source ties it to Ingress shop/web (value "web-tls")`,
 	}, c.decide(other))
 	c.woken()
@@ -99,18 +99,18 @@ func TestRetainComesFirst(t *testing.T) {
 		// then is what is decided once that is done.
 		then string
 	}{
-		"nothing else":                {annotations: retain, tls: webTLS, then: "none web-tls: it is up to date"},
-		"a value that can't be read":  {annotations: planned + ", certshim.io/deletion-policy: keep", tls: webTLS, then: "none web-tls: it is up to date"},
-		"by the operator's default":   {annotations: planned, tls: webTLS, policy: func(p *certshim.Policy) { p.RetainUnneeded = true }, then: "none web-tls: it is up to date"},
-		"another value":               {annotations: retain + ", cert-manager.io/duration: 2160h", tls: webTLS, then: "apply web-tls: it differs from what is asked for"},
-		"a broken annotation":         {annotations: retain + ", cert-manager.io/duration: 90d", tls: webTLS, then: "none web-tls: it is up to date"},
+		"nothing else":                {annotations: retain, tls: webTLS, then: "none web-tls: up-to-date"},
+		"a value that can't be read":  {annotations: planned + ", certshim.io/deletion-policy: keep", tls: webTLS, then: "none web-tls: up-to-date"},
+		"by the operator's default":   {annotations: planned, tls: webTLS, policy: func(p *certshim.Policy) { p.RetainUnneeded = true }, then: "none web-tls: up-to-date"},
+		"another value":               {annotations: retain + ", cert-manager.io/duration: 2160h", tls: webTLS, then: "apply web-tls: differs"},
+		"a broken annotation":         {annotations: retain + ", cert-manager.io/duration: 90d", tls: webTLS, then: "none web-tls: up-to-date"},
 		"an issuer that isn't known":  {annotations: "cert-manager.io/issuer: a, cert-manager.io/cluster-issuer: b" + kept, tls: webTLS, then: "keep web-tls: "},
-		"a TLS entry more":            {annotations: retain, tls: webTLS + ", {hosts: [b.example.com], secretName: b-tls}", then: "none web-tls: it is up to date"},
-		"no valid host":               {annotations: retain, tls: "{hosts: ['*'], secretName: web-tls}", then: "keep web-tls: it is still named, but no valid entry asks for it"},
-		"no trigger":                  {annotations: "certshim.io/deletion-policy: retain", tls: webTLS, then: "keep web-tls: it is no longer kept up to date: it names no issuer: no trigger annotation"},
-		"marked to be ignored":        {annotations: retain + `, certshim.io/ignore: "true"`, tls: webTLS, then: "keep web-tls: it is no longer kept up to date: it is marked to be ignored"},
+		"a TLS entry more":            {annotations: retain, tls: webTLS + ", {hosts: [b.example.com], secretName: b-tls}", then: "none web-tls: up-to-date"},
+		"no valid host":               {annotations: retain, tls: "{hosts: ['*'], secretName: web-tls}", then: "keep web-tls: no-valid-entry"},
+		"no trigger":                  {annotations: "certshim.io/deletion-policy: retain", tls: webTLS, then: "keep web-tls: no-longer-kept; no-trigger"},
+		"marked to be ignored":        {annotations: retain + `, certshim.io/ignore: "true"`, tls: webTLS, then: "keep web-tls: no-longer-kept; ignored"},
 		"it is being deleted":         {annotations: retain, tls: webTLS, more: ", deletionTimestamp: '2026-01-01T00:00:00Z'"},
-		"the TLS entry is taken away": {annotations: retain, then: "keep web-tls: nothing names it any more, and it outlives that: its annotation certshim.io/source takes the place of an owner reference"},
+		"the TLS entry is taken away": {annotations: retain, then: "keep web-tls: outlives-source"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := newCluster(t, newPolicy(t))
@@ -127,7 +127,7 @@ func TestRetainComesFirst(t *testing.T) {
 				t.Fatal(lines(out))
 			}
 			d := out.Certificates[found]
-			if d.Action != certificate.Apply || d.Reason != "it is to outlive the object: the annotation certshim.io/source takes the place of its owner reference" {
+			if d.Action != certificate.Apply || d.Reason.Cause != certificate.CauseRetained {
 				t.Fatal(lines(out))
 			}
 			if uid, tie := ownerOf(d.Config); uid != nil || tie != "networking.k8s.io/Ingress:shop/web uid=Ingress/web for=shop/web-tls" {
@@ -157,7 +157,7 @@ func TestRetainedCertificateComesBack(t *testing.T) {
 	later.SetUID("later")
 	c.put(later)
 	out := c.decide(web, object)
-	compare(t, []string{"apply web-tls: it is tied to this object, which takes it over; no value changes"}, out)
+	compare(t, []string{"apply web-tls: reclaimed"}, out)
 	if uid, tie := ownerOf(out.Certificates[0].Config); uid != "later" || tie != nil {
 		t.Errorf("owner %v, tie %v", uid, tie)
 	}

@@ -1,7 +1,6 @@
 package certificate
 
 import (
-	"cmp"
 	"slices"
 	"strings"
 
@@ -38,9 +37,9 @@ func adopt(d *decider) bool {
 	}
 	if d.seen.Live == nil {
 		d.out.NeedsLive = true
-		return d.decide(Wait, "the live Certificate has to be read first, to see who holds its fields")
+		return d.decide(Wait, CauseLiveNeeded)
 	}
-	if d.missing = a.doubt(d); d.missing != "" {
+	if d.missing = a.doubt(d); !d.missing.IsZero() {
 		return false
 	}
 	d.adopted, d.out.Adopted = true, true
@@ -53,39 +52,37 @@ func adopt(d *decider) bool {
 // gives reports whether an owner is the one that gives its Certificates up.
 func (a *Adoption) gives(owner Owner) bool { return a.From != "" && a.From == owner.UID }
 
-// doubt says what speaks against adopting a Certificate, or "".
-func (a *Adoption) doubt(d *decider) string {
-	elsewhere := ""
+// doubt says what speaks against adopting a Certificate, if anything does.
+func (a *Adoption) doubt(d *decider) Reason {
+	var elsewhere Reason
 	if d.seen.Secret != d.in.Ask.Secret {
-		elsewhere = "it writes Secret " + problem.Name(d.seen.Secret) + ", not the one of its name that is asked for"
+		elsewhere = Because(CauseOtherSecret, problem.Name(d.seen.Secret))
 	}
 	other := d.in.Other
 	if a.From != "" {
 		other = nil // it is the one that gives the Certificate up
 	}
-	return cmp.Or(d.doubtOfEntries(), elsewhere, d.doubtOfOthers(other), a.doubtOfHolders(d), doubtOfNames(d))
+	return firstReason(d.doubtOfEntries(), elsewhere, d.doubtOfOthers(other), a.doubtOfHolders(d), doubtOfNames(d))
 }
 
 // doubtOfHolders says that none of the named field managers holds a field of a Certificate without an
 // owner, and who does. One whose adoption was begun has our entry, with the owner that it was to get.
-func (a *Adoption) doubtOfHolders(d *decider) string {
+func (a *Adoption) doubtOfHolders(d *decider) Reason {
 	if d.seen.Owner != (Owner{}) || d.seen.Flags.Has(Untracked) {
-		return ""
+		return Reason{}
 	}
 	var others []string
 	for _, e := range managedFields(d.seen.Live) {
 		switch {
 		case !e.mainResource():
-		case e.ours() && d.isBegun(e.fields()):
-			return ""
-		case slices.Contains(a.Managers, e.manager):
-			return ""
+		case e.ours() && d.isBegun(e.fields()), slices.Contains(a.Managers, e.manager):
+			return Reason{}
 		default:
 			others = append(others, problem.Quote(e.manager)+" ("+string(e.operation)+")")
 		}
 	}
 	slices.Sort(others)
-	return "its fields are held by " + firstOf(slices.Compact(others)) + "; name those to take over by --from"
+	return Because(CauseNotNamed, firstOf(slices.Compact(others)))
 }
 
 // isBegun reports whether an adoption was stopped between its two requests: our entry has the owner
@@ -95,18 +92,18 @@ func (d *decider) isBegun(own *fieldpath.Set) bool {
 	return own.Has(owner) || own.Has(pathTie) && lookup(d.seen.Live, pathTie) == nil
 }
 
-// doubtOfNames says which names of a Certificate its new source doesn't ask for, or "": they would be
-// missing from the next certificate.
-func doubtOfNames(d *decider) string {
+// doubtOfNames says which names of a Certificate its new source doesn't ask for, if there are any: they
+// would be missing from the next certificate.
+func doubtOfNames(d *decider) Reason {
 	live, _ := d.seen.Live["spec"].(map[string]any)
 	claim := Claim{names: newNameSet(sansOf(d.in.Ask.Hosts, d.in.Request))}
 	lost := claim.lacks(sans{
 		dns: textsOf(live["dnsNames"]), ips: textsOf(live["ipAddresses"]), uris: textsOf(live["uris"]), emails: textsOf(live["emailAddresses"]),
 	})
 	if len(lost) == 0 {
-		return ""
+		return Reason{}
 	}
-	return "it would lose the names " + firstOf(lost)
+	return Because(CauseLosesNames, firstOf(lost))
 }
 
 // fillsIssuer reports whether an apply adds a kind or group to an issuer reference that has none. It

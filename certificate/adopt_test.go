@@ -117,21 +117,21 @@ func TestAdoptionInDoubt(t *testing.T) {
 		in      certificate.Input
 		change  func(map[string]any)
 		entry   string
-		missing string
+		missing certificate.Reason
 	}{
-		"by somebody who isn't named": {in: input(adopting("helm")), missing: `; its fields are held by "` + byHand + `" (Update); name those to take over by --from`},
-		"nobody is named":             {in: input(adopting()), missing: `; its fields are held by "` + byHand + `" (Update); name those to take over by --from`},
-		"a shim's, without an owner":  {in: input(adopting(byHand)), entry: by(shim, "Update"), missing: `; its fields are held by "` + shim + `" (Update); name those to take over by --from`},
-		"an orphan of certshim's":     {in: input(adopting(byHand)), entry: by("certshim", "Apply"), missing: `; its fields are held by "certshim" (Apply); name those to take over by --from`},
+		"by somebody who isn't named": {in: input(adopting("helm")), missing: because(certificate.CauseNotNamed, `"`+byHand+`" (Update)`)},
+		"nobody is named":             {in: input(adopting()), missing: because(certificate.CauseNotNamed, `"`+byHand+`" (Update)`)},
+		"a shim's, without an owner":  {in: input(adopting(byHand)), entry: by(shim, "Update"), missing: because(certificate.CauseNotNamed, `"`+shim+`" (Update)`)},
+		"an orphan of certshim's":     {in: input(adopting(byHand)), entry: by("certshim", "Apply"), missing: because(certificate.CauseNotNamed, `"certshim" (Apply)`)},
 		"no adoption":                 {in: input()},
-		"another Secret":              {in: input(adopting(byHand)), change: set("secretName", "x"), missing: "; it writes Secret x, not the one of its name that is asked for"},
-		"another object":              {in: input(adopting(byHand), other), missing: "; Gateway edge names Secret web-tls too"},
-		"another Certificate":         {in: input(adopting(byHand), writers("other")), missing: "; Certificate other writes Secret web-tls too"},
-		"nothing valid asks":          {in: input(adopting(byHand), noHosts), missing: "; no valid entry asks for it"},
-		"a broken entry":              {in: input(adopting(byHand), brokenEntry), missing: "; not all that is asked for can be read"},
-		"a name less":                 {in: input(adopting(byHand)), change: set("dnsNames", []any{"a.example.com", "b.example.com"}), missing: "; it would lose the names b.example.com"},
-		"an address less":             {in: input(adopting(byHand)), change: set("ipAddresses", []any{"10.0.0.1"}), missing: "; it would lose the names 10.0.0.1"},
-		"another controller":          {in: input(adopting(byHand)), change: ownedBy(stranger), missing: "-"},
+		"another Secret":              {in: input(adopting(byHand)), change: set("secretName", "x"), missing: because(certificate.CauseOtherSecret, "x")},
+		"another object":              {in: input(adopting(byHand), other), missing: because(certificate.CauseOtherNames, "Gateway edge", "web-tls")},
+		"another Certificate":         {in: input(adopting(byHand), writers("other")), missing: because(certificate.CauseOtherWriter, "other", "web-tls")},
+		"nothing valid asks":          {in: input(adopting(byHand), noHosts), missing: because(certificate.CauseNoValidEntry)},
+		"a broken entry":              {in: input(adopting(byHand), brokenEntry), missing: because(certificate.CauseAskUnreadable)},
+		"a name less":                 {in: input(adopting(byHand)), change: set("dnsNames", []any{"a.example.com", "b.example.com"}), missing: because(certificate.CauseLosesNames, "b.example.com")},
+		"an address less":             {in: input(adopting(byHand)), change: set("ipAddresses", []any{"10.0.0.1"}), missing: because(certificate.CauseLosesNames, "10.0.0.1")},
+		"another controller":          {in: input(adopting(byHand)), change: ownedBy(stranger)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			change := tt.change
@@ -145,12 +145,15 @@ func TestAdoptionInDoubt(t *testing.T) {
 			if tt.entry == "" {
 				tt.entry = by(byHand, "Update")
 			}
-			why := "Certificate web-tls exists and has no controller owner" + tt.missing
-			if tt.missing == "-" {
-				why = "Certificate web-tls belongs to Deployment x"
+			why := because(certificate.CauseNoOwner, "web-tls")
+			switch {
+			case name == "another controller":
+				why = because(certificate.CauseOtherOwner, "web-tls", "Deployment x")
+			case !tt.missing.IsZero():
+				why = behind(why, tt.missing)
 			}
 			d := decideLive(tt.in, liveOf(t, input(), change, tt.entry))
-			if d.Action != certificate.Refuse || d.Reason != why || d.Adopted || d.TakeOver != nil {
+			if d.Action != certificate.Refuse || !same(d.Reason, why) || d.Adopted || d.TakeOver != nil {
 				t.Errorf("%s: %s; want %s", d.Action, d.Reason, why)
 			}
 		})
@@ -205,21 +208,21 @@ func TestAdoptFromAnotherOwner(t *testing.T) {
 		in      certificate.Input
 		patched bool
 		action  certificate.Action
-		reason  string
+		reason  certificate.Reason
 	}{
-		"of certshim":   {func(w *world) { w.converge() }, input(gateway, withDuration, from("source-uid")), false, certificate.Apply, ""},
-		"of a shim":     {func(w *world) { w.shimMade(t) }, input(gateway, withDuration, from("source-uid")), true, certificate.Apply, ""},
-		"to be kept":    {func(w *world) { w.converge() }, input(gateway, withDuration, retained, from("source-uid")), false, certificate.Apply, ""},
-		"of another":    {func(w *world) { w.converge() }, input(gateway, withDuration, from("other-uid")), false, certificate.Refuse, "Certificate web-tls belongs to Ingress web"},
-		"with a name":   {func(w *world) { w.converge() }, input(gateway, withDuration, from("source-uid"), hosts("a.example.com", "b.example.com")), false, certificate.Apply, ""},
-		"without names": {func(w *world) { w.converge() }, input(gateway, withDuration, from("source-uid"), hosts("b.example.com")), false, certificate.Refuse, "Certificate web-tls belongs to Ingress web; it would lose the names a.example.com"},
+		"of certshim":   {func(w *world) { w.converge() }, input(gateway, withDuration, from("source-uid")), false, certificate.Apply, certificate.Reason{}},
+		"of a shim":     {func(w *world) { w.shimMade(t) }, input(gateway, withDuration, from("source-uid")), true, certificate.Apply, certificate.Reason{}},
+		"to be kept":    {func(w *world) { w.converge() }, input(gateway, withDuration, retained, from("source-uid")), false, certificate.Apply, certificate.Reason{}},
+		"of another":    {func(w *world) { w.converge() }, input(gateway, withDuration, from("other-uid")), false, certificate.Refuse, because(certificate.CauseOtherOwner, "web-tls", "Ingress web")},
+		"with a name":   {func(w *world) { w.converge() }, input(gateway, withDuration, from("source-uid"), hosts("a.example.com", "b.example.com")), false, certificate.Apply, certificate.Reason{}},
+		"without names": {func(w *world) { w.converge() }, input(gateway, withDuration, from("source-uid"), hosts("b.example.com")), false, certificate.Refuse, behind(because(certificate.CauseOtherOwner, "web-tls", "Ingress web"), because(certificate.CauseLosesNames, "a.example.com"))},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := &world{server: newServer(), T: t, in: input(withDuration)}
 			tt.make(w)
 			w.in = tt.in
 			d := w.decide()
-			if d.Action != tt.action || tt.reason != "" && d.Reason != tt.reason || (d.TakeOver != nil) != tt.patched {
+			if d.Action != tt.action || !tt.reason.IsZero() && !same(d.Reason, tt.reason) || (d.TakeOver != nil) != tt.patched {
 				t.Fatalf("%s: %s, patched %v", d.Action, d.Reason, d.TakeOver != nil)
 			}
 			if d.Action == certificate.Refuse {

@@ -1,7 +1,6 @@
 package certificate_test
 
 import (
-	"flag"
 	"maps"
 	"os"
 	"slices"
@@ -15,11 +14,10 @@ import (
 
 	"github.com/certshim/certshim/annotations"
 	"github.com/certshim/certshim/certificate"
+	"github.com/certshim/certshim/declaration/pages"
 	"github.com/certshim/certshim/resolver"
 	"github.com/certshim/certshim/source"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files")
 
 func number(n int32) *int32 { return &n }
 
@@ -52,7 +50,7 @@ func golden(t *testing.T, file string, got any) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if *update {
+	if pages.Update() {
 		if err := os.WriteFile(file, text, 0o644); err != nil {
 			t.Fatal(err)
 		}

@@ -19,6 +19,19 @@ import (
 )
 
 // input is an Ingress shop/web with one Secret, of which a test changes what it is about.
+// because is a reason, and behind one with another behind it.
+var because = certificate.Because
+
+func behind(why, other certificate.Reason) certificate.Reason {
+	why.Behind = &other
+	return why
+}
+
+// same compares reasons, whose words must have all that they are about, and no more.
+func same(a, b certificate.Reason) bool {
+	return reflect.DeepEqual(a, b) && !strings.Contains(a.String(), "%!")
+}
+
 func input(change ...func(*certificate.Input)) certificate.Input {
 	in := certificate.Input{
 		Source: &source.Object{

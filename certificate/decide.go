@@ -25,12 +25,6 @@ func Decide(in Input) Decision {
 	return d.out
 }
 
-// reasonDiffers is the reason for applying a Certificate that is ours already.
-const reasonDiffers = "it differs from what is asked for"
-
-// reasonPutBack is the reason for applying one by force.
-const reasonPutBack = "somebody changed fields of it, which are put back"
-
 // forNew goes through the checks where there is no Certificate yet. Each either decides and
 // returns true, or returns false and leaves it to the next. Mistakes of the source come before
 // conflicts with other sources of the Secret, so that a source whose own mistake is refused is
@@ -52,8 +46,8 @@ type decider struct {
 	in     Input
 	seen   Observed
 	config map[string]any
-	// missing is why a Certificate that is tied to the source isn't taken over.
-	missing string
+	// missing is why a Certificate that could become the source's doesn't.
+	missing Reason
 	// adopted is true if the operator chose that a Certificate that isn't the source's becomes so.
 	adopted bool
 	out     Decision
@@ -70,8 +64,12 @@ func current(o Observed) Observed {
 	return live
 }
 
-func (d *decider) decide(action Action, reason string) bool {
-	d.out.Action, d.out.Reason = action, reason
+func (d *decider) decide(action Action, cause Cause, about ...string) bool {
+	return d.decideFor(action, Because(cause, about...))
+}
+
+func (d *decider) decideFor(action Action, why Reason) bool {
+	d.out.Action, d.out.Reason = action, why
 	return true
 }
 
@@ -122,9 +120,9 @@ func otherWriterHasIt(d *decider) bool {
 	if !found {
 		return false
 	}
-	why := fmt.Sprintf("Certificate %s already writes Secret %s", problem.Name(name), d.in.Ask.Secret)
-	d.addError(problem.SecretTaken, why)
-	return d.decide(Refuse, why)
+	why := Because(CauseOtherWriter, problem.Name(name), d.in.Ask.Secret)
+	d.addError(problem.SecretTaken, why.String())
+	return d.decideFor(Refuse, why)
 }
 
 func otherSourceIsFirst(d *decider) bool {
@@ -132,13 +130,12 @@ func otherSourceIsFirst(d *decider) bool {
 	if first == nil {
 		return false
 	}
-	why := fmt.Sprintf("%s %s asks for Secret %s too, and comes first", first.Source.Kind, problem.Name(first.Source.Name), d.in.Ask.Secret)
 	d.addShared(*first)
-	return d.decide(Refuse, why)
+	return d.decide(Refuse, CauseOtherSource, inWords(first.Source), d.in.Ask.Secret)
 }
 
 func nothingValidAsks(d *decider) bool {
-	return len(d.in.Ask.Hosts) == 0 && d.decide(Refuse, "no valid entry asks for it")
+	return len(d.in.Ask.Hosts) == 0 && d.decide(Refuse, CauseNoValidEntry)
 }
 
 func invalidAnnotation(d *decider) bool {
@@ -146,19 +143,19 @@ func invalidAnnotation(d *decider) bool {
 	case len(unread) == 0:
 		return false
 	case unread[0] == annotations.FieldNone:
-		return d.decide(Refuse, "an annotation that says what is asked for can't be read")
+		return d.decide(Refuse, CauseAskUnreadable)
 	default:
-		return d.decide(Refuse, fmt.Sprintf("the annotation for %s can't be read", unread[0]))
+		return d.decide(Refuse, CauseAnnotation, string(unread[0]))
 	}
 }
 
 func create(d *decider) bool {
 	d.out.Config, d.out.Want, d.out.Reissue = d.config, Want(d.config), ReissueUnknown
-	return d.decide(Create, "there is no such Certificate yet")
+	return d.decide(Create, CauseNew)
 }
 
 func beingDeleted(d *decider) bool {
-	return d.seen.Flags.Has(Deleting) && d.decide(Wait, "the Certificate is being deleted")
+	return d.seen.Flags.Has(Deleting) && d.decide(Wait, CauseDeleting)
 }
 
 func notOurs(d *decider) bool {
@@ -167,16 +164,17 @@ func notOurs(d *decider) bool {
 	}
 	d.out.Asked = nil // what [reclaim] may have compared it with
 	why, reason := otherOwner(d.in.Source, d.seen)
-	if d.missing != "" {
-		why += "; " + d.missing
-	}
+	why = why.behind(d.missing)
 	if owner := d.in.Owner; owner != nil {
 		d.addShared(*owner)
 	} else {
-		d.addError(reason, why)
+		d.addError(reason, why.String())
 	}
-	return d.decide(Refuse, why)
+	return d.decideFor(Refuse, why)
 }
+
+// inWords is a source as it stands in a sentence.
+func inWords(ref source.Ref) string { return ref.Kind + " " + problem.Name(ref.Name) }
 
 // Owns reports whether a controller reference names this source, by uid, group, kind and name; a
 // source that no server has seen has no uid, which is then ignored.
@@ -187,22 +185,22 @@ func Owns(object *source.Object, owner Owner) bool {
 	return owner.Group == object.Group && owner.Kind == object.Kind && owner.Name == object.Name
 }
 
-// otherOwner describes the owner of a Certificate that isn't ours.
-func otherOwner(object *source.Object, seen Observed) (string, problem.Reason) {
+// otherOwner says whose a Certificate is that isn't ours.
+func otherOwner(object *source.Object, seen Observed) (Reason, problem.Reason) {
 	owner, name := seen.Owner, problem.Name(seen.Name)
 	whose := problem.Name(owner.Kind) + " " + problem.Name(owner.Name)
 	switch {
 	case owner == Owner{}, seen.Flags.Has(Tied) && owner.Group == object.Group && owner.Kind == object.Kind && owner.Name == object.Name:
-		return fmt.Sprintf("Certificate %s exists and has no controller owner", name), problem.CertificateNotOurs
+		return Because(CauseNoOwner, name), problem.CertificateNotOurs
 	case owner.Group == object.Group && owner.Kind == object.Kind && owner.Name == object.Name:
-		return fmt.Sprintf("Certificate %s belongs to an earlier %s of this name, with uid %s", name, owner.Kind, problem.Name(owner.UID)), problem.CertificateNotOurs
+		return Because(CauseEarlierOwner, name, owner.Kind, problem.Name(owner.UID)), problem.CertificateNotOurs
 	case owner.UID == object.UID && owner.UID != "":
-		return fmt.Sprintf("Certificate %s has an owner reference with this object's uid, but to %s", name, whose), problem.CertificateNotOurs
+		return Because(CauseMisnamedOwner, name, whose), problem.CertificateNotOurs
 	}
 	if seen.Flags.Has(Tied) {
-		return fmt.Sprintf("Certificate %s is kept for %s, to which its annotation %s ties it", name, whose, TieKey), problem.SecretTaken
+		return Because(CauseOtherTie, name, whose), problem.SecretTaken
 	}
-	return fmt.Sprintf("Certificate %s belongs to %s", name, whose), problem.SecretTaken
+	return Because(CauseOtherOwner, name, whose), problem.SecretTaken
 }
 
 func otherWriterShares(d *decider) bool {
@@ -210,13 +208,13 @@ func otherWriterShares(d *decider) bool {
 	if !found {
 		return false
 	}
-	why := fmt.Sprintf("Certificate %s writes Secret %s too", problem.Name(name), d.in.Ask.Secret)
-	d.addError(problem.SecretTaken, why)
-	return d.decide(Keep, why)
+	why := Because(CauseOtherWriter, problem.Name(name), d.in.Ask.Secret)
+	d.addError(problem.SecretTaken, why.String())
+	return d.decideFor(Keep, why)
 }
 
 func nothingValidAsksAnyMore(d *decider) bool {
-	return len(d.in.Ask.Hosts) == 0 && d.decide(Keep, "it is still named, but no valid entry asks for it")
+	return len(d.in.Ask.Hosts) == 0 && d.decide(Keep, CauseNoValidEntry)
 }
 
 // upToDate is the most frequent case: it compares two digests.
@@ -229,7 +227,7 @@ func upToDate(d *decider) bool {
 	d.out.Reissue = ReissueNo
 	d.warnViolations()
 	d.addRespected(d.out.Config)
-	return d.decide(None, "it is up to date")
+	return d.decide(None, CauseUpToDate)
 }
 
 // withoutRespected is the configuration without what somebody removed and what stays out.
@@ -254,7 +252,7 @@ func liveNeeded(d *decider) bool {
 		return false
 	}
 	d.out.Config, d.out.NeedsLive = nil, true
-	return d.decide(Wait, "the live Certificate has to be read first: others hold fields of it, or values have to be kept")
+	return d.decide(Wait, CauseLiveNeeded)
 }
 
 // equalByValue compares the values of a Certificate without managedFields, such as one from a
@@ -269,7 +267,7 @@ func equalByValue(d *decider) bool {
 	}
 	d.out.Config, d.out.Want, d.out.Reissue = d.config, Want(d.config), ReissueNo
 	d.warnViolations()
-	return d.decide(None, "its values are as asked for; it has no managedFields")
+	return d.decide(None, CauseEqualValues)
 }
 
 // shimStillWrites leaves a Certificate alone that one of cert-manager's shims has written after
@@ -284,11 +282,11 @@ func shimStillWrites(d *decider) bool {
 			continue
 		}
 		flag, _ := shimSwitch(e.manager)
-		why := fmt.Sprintf("cert-manager's %s still writes Certificate %s", e.manager, problem.Name(d.seen.Name))
-		d.addError(problem.OtherShimActive, why+"; switch it off by "+flag+
+		why := Because(CauseShimWrites, e.manager, problem.Name(d.seen.Name))
+		d.addError(problem.OtherShimActive, why.String()+"; switch it off by "+flag+
 			". certshim leaves the Certificate alone until then; a restart of certshim takes it over again")
 		d.out.Config = nil
-		return d.decide(Keep, why)
+		return d.decideFor(Keep, why)
 	}
 	return false
 }
@@ -298,7 +296,7 @@ func applyOver(d *decider) bool {
 	d.out.Guard = Guard{UID: d.seen.UID}
 	if d.seen.Live == nil {
 		d.out.Reissue = ReissueUnknown
-		return d.decide(Apply, reasonDiffers)
+		return d.decide(Apply, CauseDiffers)
 	}
 	d.keepValues()
 	respells := d.respells()
@@ -333,30 +331,30 @@ func (d *decider) takeOver(s settlement) bool {
 	patch, err := s.patch(d.seen.ResourceVersion)
 	if err != nil {
 		d.out.Config = nil
-		return d.decide(Keep, "its managedFields can't be written as JSON: "+err.Error())
+		return d.decide(Keep, CauseUnwritable, err.Error())
 	}
 	d.out.TakeOver, d.out.Guard.ResourceVersion = patch, d.seen.ResourceVersion
 	d.out.Unchanged = !s.differs
 	switch {
 	case s.force:
-		return d.decide(Apply, reasonPutBack)
+		return d.decide(Apply, CausePutBack)
 	case d.seen.Flags.Has(Untracked):
-		return d.decide(Apply, reasonDiffers)
+		return d.decide(Apply, CauseDiffers)
 	case s.differs:
-		return d.decide(Apply, "it is taken over, and differs from what is asked for")
+		return d.decide(Apply, CauseTakenOverDiffer)
 	}
-	return d.decide(Apply, "it is taken over; no value changes")
+	return d.decide(Apply, CauseTakenOver)
 }
 
 func (d *decider) applySettled(s settlement) bool {
 	if d.seen.Flags.Has(Applied) && d.seen.Have == d.out.Want {
-		return d.decide(None, "it is up to date, except for fields that others hold or that are kept")
+		return d.decide(None, CauseUpToDateBut)
 	}
 	d.out.Unchanged, d.out.Guard.ResourceVersion = !s.differs, d.seen.ResourceVersion
 	if s.force {
-		return d.decide(Apply, reasonPutBack)
+		return d.decide(Apply, CausePutBack)
 	}
-	return d.decide(Apply, reasonDiffers)
+	return d.decide(Apply, CauseDiffers)
 }
 
 // isPaced says whether what differs waits for its turn: what differed before this process looked, as
@@ -379,7 +377,7 @@ func (d *decider) fail(s settlement) bool {
 		})
 	}
 	d.out.Config, d.out.Failed = nil, s.failed
-	return d.decide(Keep, fmt.Sprintf("field manager %s holds %s, and nothing may change then", problem.Quote(s.failed[0].Manager), s.failed[0].Field))
+	return d.decide(Keep, CauseFieldConflict, problem.Quote(s.failed[0].Manager), s.failed[0].Field)
 }
 
 // authority is what says that nothing changes.
@@ -407,7 +405,7 @@ func (d *decider) hold(s settlement) bool {
 		Message: fmt.Sprintf("Certificate %s isn't what is asked for: %s. It was so before certshim looked, and takeover.changesPerMinute is 0, so that nothing of it changes",
 			problem.Name(d.seen.Name), values),
 	})
-	return d.decide(Keep, "takeover.changesPerMinute is 0, and it differs in "+fields)
+	return d.decide(Keep, CauseChangesHeld, fields)
 }
 
 // sawItChange says whether what differs now was as wanted before, in the time of this process.

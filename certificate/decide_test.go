@@ -3,7 +3,6 @@ package certificate_test
 import (
 	"reflect"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -55,13 +54,13 @@ func firstIs(kind, name string) func(*certificate.Input) {
 type decideTest struct {
 	in     certificate.Input
 	action certificate.Action
-	reason string
+	reason certificate.Reason
 	told   []string
 }
 
 func (tt decideTest) check(t *testing.T, d certificate.Decision) {
 	t.Helper()
-	if d.Action != tt.action || d.Reason != tt.reason || d.Name != "web-tls" || d.Namespace != "shop" {
+	if d.Action != tt.action || !same(d.Reason, tt.reason) || d.Name != "web-tls" || d.Namespace != "shop" {
 		t.Errorf("%s/%s: %s, %q; want %s, %q", d.Namespace, d.Name, d.Action, d.Reason, tt.action, tt.reason)
 	}
 	if diff := cmp.Diff(tt.told, told(d.Problems)); diff != "" {
@@ -75,31 +74,31 @@ func (tt decideTest) check(t *testing.T, d certificate.Decision) {
 
 // Without a Certificate of that name: the checks in order, each before the later ones.
 func TestDecideWithoutCertificate(t *testing.T) {
-	const taken = "Certificate other already writes Secret web-tls"
-	const late = "Gateway edge asks for Secret web-tls too, and comes first"
+	taken := because(certificate.CauseOtherWriter, "other", "web-tls")
+	late := because(certificate.CauseOtherSource, "Gateway edge", "web-tls")
 	tests := map[string]decideTest{
 		"another Certificate writes the Secret": {
 			in: input(writers("other"), firstIs(stranger, "edge"), noHosts, unread("spec.duration")), action: certificate.Refuse, reason: taken,
-			told: []string{"SecretTaken e spec: " + taken + ` (value "web-tls")`},
+			told: []string{"SecretTaken e spec: " + taken.String() + ` (value "web-tls")`},
 		},
 		"one that is being deleted doesn't count": {
-			in: input(writers("other"), func(in *certificate.Input) { in.Writers[0].Flags = certificate.Deleting }), action: certificate.Create, reason: "there is no such Certificate yet",
+			in: input(writers("other"), func(in *certificate.Input) { in.Writers[0].Flags = certificate.Deleting }), action: certificate.Create, reason: because(certificate.CauseNew),
 		},
 		"another source comes first": {
 			in: input(firstIs(stranger, "edge")), action: certificate.Refuse, reason: late,
 			told: []string{`SecretShared i spec.tls[0]: Gateway edge comes first for Secret web-tls; its certificate has all names of this object, from the same issuer (value "web-tls")`},
 		},
 		"nothing valid asks": {
-			in: input(noHosts, unread("spec.duration"), firstIs(stranger, "edge")), action: certificate.Refuse, reason: "no valid entry asks for it",
+			in: input(noHosts, unread("spec.duration"), firstIs(stranger, "edge")), action: certificate.Refuse, reason: because(certificate.CauseNoValidEntry),
 		},
 		"what is asked for can't be read": {
-			in: input(unread("")), action: certificate.Refuse, reason: "an annotation that says what is asked for can't be read",
+			in: input(unread("")), action: certificate.Refuse, reason: because(certificate.CauseAskUnreadable),
 		},
 		"an annotation can't be read": {
-			in: input(unread("spec.duration", "spec.usages"), firstIs(stranger, "edge")), action: certificate.Refuse, reason: "the annotation for spec.duration can't be read",
+			in: input(unread("spec.duration", "spec.usages"), firstIs(stranger, "edge")), action: certificate.Refuse, reason: because(certificate.CauseAnnotation, "spec.duration"),
 		},
-		"a broken entry beside a valid one": {in: input(brokenEntry), action: certificate.Create, reason: "there is no such Certificate yet"},
-		"all is well":                       {in: input(), action: certificate.Create, reason: "there is no such Certificate yet"},
+		"a broken entry beside a valid one": {in: input(brokenEntry), action: certificate.Create, reason: because(certificate.CauseNew)},
+		"all is well":                       {in: input(), action: certificate.Create, reason: because(certificate.CauseNew)},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -140,10 +139,10 @@ func TestDecideWithCertificate(t *testing.T) {
 		change(&other)
 		return ownedBy(other)
 	}
-	const (
-		shared  = "Certificate other writes Secret web-tls too"
-		read    = "the live Certificate has to be read first: others hold fields of it, or values have to be kept"
-		differs = "it differs from what is asked for"
+	var (
+		shared  = because(certificate.CauseOtherWriter, "other", "web-tls")
+		read    = because(certificate.CauseLiveNeeded)
+		differs = because(certificate.CauseDiffers)
 	)
 	refused := func(reason problem.Reason, why string) []string {
 		return []string{string(reason) + " e spec.tls[0]: " + why + ` (value "web-tls")`}
@@ -154,58 +153,58 @@ func TestDecideWithCertificate(t *testing.T) {
 		entries []string
 	}{
 		"it is being deleted": {
-			decideTest{input(writers("other"), noHosts), certificate.Wait, "the Certificate is being deleted", nil},
+			decideTest{input(writers("other"), noHosts), certificate.Wait, because(certificate.CauseDeleting), nil},
 			func(o map[string]any) { deleting(o); ownedBy(certificate.Owner{})(o) }, nil,
 		},
 		"nobody controls it": {
-			decideTest{input(), certificate.Refuse, "Certificate web-tls exists and has no controller owner", refused("CertificateNotOurs", "Certificate web-tls exists and has no controller owner")},
+			decideTest{input(), certificate.Refuse, because(certificate.CauseNoOwner, "web-tls"), refused("CertificateNotOurs", "Certificate web-tls exists and has no controller owner")},
 			func(o map[string]any) { delete(o["metadata"].(map[string]any), "ownerReferences") }, []string{without(up, "metadata>ownerReferences>{source-uid}")},
 		},
 		"nobody controls it, and our entry names an owner": {
-			decideTest{input(), certificate.Wait, "the live Certificate has to be read first, to see for which object certshim made it", nil},
+			decideTest{input(), certificate.Wait, because(certificate.CauseLiveNeeded), nil},
 			func(o map[string]any) { delete(o["metadata"].(map[string]any), "ownerReferences") }, []string{up},
 		},
 		"an owner that doesn't control it": {
-			decideTest{input(), certificate.Refuse, "Certificate web-tls exists and has no controller owner", refused("CertificateNotOurs", "Certificate web-tls exists and has no controller owner")},
+			decideTest{input(), certificate.Refuse, because(certificate.CauseNoOwner, "web-tls"), refused("CertificateNotOurs", "Certificate web-tls exists and has no controller owner")},
 			func(o map[string]any) {
 				delete(o["metadata"].(map[string]any)["ownerReferences"].([]any)[0].(map[string]any), "controller")
 			}, []string{without(up, "metadata>ownerReferences>{source-uid}")},
 		},
 		"an earlier object of the same name": {
-			decideTest{input(), certificate.Refuse, "Certificate web-tls belongs to an earlier Ingress of this name, with uid old", refused("CertificateNotOurs", "Certificate web-tls belongs to an earlier Ingress of this name, with uid old")},
+			decideTest{input(), certificate.Refuse, because(certificate.CauseEarlierOwner, "web-tls", "Ingress", "old"), refused("CertificateNotOurs", "Certificate web-tls belongs to an earlier Ingress of this name, with uid old")},
 			as(func(o *certificate.Owner) { o.UID = "old" }), []string{up},
 		},
 		"our uid under another name": {
-			decideTest{input(), certificate.Refuse, "Certificate web-tls has an owner reference with this object's uid, but to Ingress other", refused("CertificateNotOurs", "Certificate web-tls has an owner reference with this object's uid, but to Ingress other")},
+			decideTest{input(), certificate.Refuse, because(certificate.CauseMisnamedOwner, "web-tls", "Ingress other"), refused("CertificateNotOurs", "Certificate web-tls has an owner reference with this object's uid, but to Ingress other")},
 			as(func(o *certificate.Owner) { o.Name = "other" }), []string{up},
 		},
 		"our uid under another kind": {
-			decideTest{input(), certificate.Refuse, "Certificate web-tls has an owner reference with this object's uid, but to Service web", refused("CertificateNotOurs", "Certificate web-tls has an owner reference with this object's uid, but to Service web")},
+			decideTest{input(), certificate.Refuse, because(certificate.CauseMisnamedOwner, "web-tls", "Service web"), refused("CertificateNotOurs", "Certificate web-tls has an owner reference with this object's uid, but to Service web")},
 			as(func(o *certificate.Owner) { o.Kind = "Service" }), []string{up},
 		},
 		"our uid under another group": {
-			decideTest{input(), certificate.Refuse, "Certificate web-tls has an owner reference with this object's uid, but to Ingress web", refused("CertificateNotOurs", "Certificate web-tls has an owner reference with this object's uid, but to Ingress web")},
+			decideTest{input(), certificate.Refuse, because(certificate.CauseMisnamedOwner, "web-tls", "Ingress web"), refused("CertificateNotOurs", "Certificate web-tls has an owner reference with this object's uid, but to Ingress web")},
 			as(func(o *certificate.Owner) { o.Group = "extensions" }), []string{up},
 		},
 		"somebody else's, whose name is a trap": {
-			decideTest{input(writers("other"), noHosts), certificate.Refuse, `Certificate web-tls belongs to "Gate\nway" "e\x1bdge"`, []string{`SecretTaken e spec: Certificate web-tls belongs to "Gate\nway" "e\x1bdge" (value "web-tls")`}},
+			decideTest{input(writers("other"), noHosts), certificate.Refuse, because(certificate.CauseOtherOwner, "web-tls", `"Gate\nway" "e\x1bdge"`), []string{`SecretTaken e spec: Certificate web-tls belongs to "Gate\nway" "e\x1bdge" (value "web-tls")`}},
 			as(func(o *certificate.Owner) { o.Kind, o.Name, o.UID = "Gate\nway", "e\x1bdge", "x" }), []string{up},
 		},
 		"another Certificate writes the Secret too": {
-			decideTest{input(writers("other"), noHosts, firstIs(stranger, "edge")), certificate.Keep, shared, []string{"SecretTaken e spec: " + shared + ` (value "web-tls")`}},
+			decideTest{input(writers("other"), noHosts, firstIs(stranger, "edge")), certificate.Keep, shared, []string{"SecretTaken e spec: " + shared.String() + ` (value "web-tls")`}},
 			nil, nil,
 		},
 		"nothing valid asks any more": {
-			decideTest{input(noHosts), certificate.Keep, "it is still named, but no valid entry asks for it", nil},
+			decideTest{input(noHosts), certificate.Keep, because(certificate.CauseNoValidEntry), nil},
 			nil, []string{shim + " Update 10:00 spec>secretName"},
 		},
-		"it is up to date":                       {decideTest{input(firstIs(stranger, "edge")), certificate.None, "it is up to date", nil}, nil, []string{up}},
-		"up to date, though somebody holds more": {decideTest{input(), certificate.None, "it is up to date", nil}, set("isCA", true), []string{up, "kubectl-edit Update 11:00 spec>isCA"}},
+		"it is up to date":                       {decideTest{input(firstIs(stranger, "edge")), certificate.None, because(certificate.CauseUpToDate), nil}, nil, []string{up}},
+		"up to date, though somebody holds more": {decideTest{input(), certificate.None, because(certificate.CauseUpToDate), nil}, set("isCA", true), []string{up, "kubectl-edit Update 11:00 spec>isCA"}},
 		"up to date, and an annotation can't be read": {
-			decideTest{input(unread("spec.duration")), certificate.None, "it is up to date", nil}, nil, []string{up},
+			decideTest{input(unread("spec.duration")), certificate.None, because(certificate.CauseUpToDate), nil}, nil, []string{up},
 		},
 		"up to date, though an entry is of a version no longer served": {
-			decideTest{input(), certificate.None, "it is up to date", nil}, nil, []string{up, "old Update@v1alpha2 09:00 spec>isCA"},
+			decideTest{input(), certificate.None, because(certificate.CauseUpToDate), nil}, nil, []string{up, "old Update@v1alpha2 09:00 spec>isCA"},
 		},
 		"a shim holds a field of it":              {decideTest{input(), certificate.Wait, read, nil}, nil, []string{up, shim + " Update 11:00 spec>secretName"}},
 		"we never applied it":                     {decideTest{input(), certificate.Wait, read, nil}, nil, []string{entryOf("certshim", "Update", "10:00", in)}},
@@ -233,7 +232,7 @@ func TestDecideWithCertificate(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			d := decideSeen(tt.in, liveOf(t, in, tt.change, tt.entries...))
 			tt.check(t, d)
-			if d.NeedsLive != strings.HasPrefix(tt.reason, "the live Certificate has to be read first") {
+			if d.NeedsLive != (tt.reason.Cause == certificate.CauseLiveNeeded) {
 				t.Errorf("needs live values: %v", d.NeedsLive)
 			}
 			switch d.Action {
@@ -260,7 +259,7 @@ func TestOwnershipWithoutUID(t *testing.T) {
 		t.Errorf("%s: %s", d.Action, d.Reason)
 	}
 	in.Source.Name = "other"
-	if d := decideLive(in, live); d.Action != certificate.Refuse || !strings.Contains(d.Reason, "belongs to Ingress web") {
+	if d := decideLive(in, live); d.Action != certificate.Refuse || !same(d.Reason, because(certificate.CauseOtherOwner, "web-tls", "Ingress web")) {
 		t.Errorf("%s: %s", d.Action, d.Reason)
 	}
 }
@@ -283,19 +282,19 @@ func TestWithoutManagedFieldsValuesDecide(t *testing.T) {
 		in     certificate.Input
 		change func(map[string]any)
 		action certificate.Action
-		reason string
+		reason certificate.Reason
 	}{
-		"equal":                         {in, nil, certificate.None, "its values are as asked for; it has no managedFields"},
-		"equal, and more":               {in, set("isCA", true), certificate.None, "its values are as asked for; it has no managedFields"},
-		"another value":                 {in, set("duration", "3h0m0s"), certificate.Apply, "it differs from what is asked for"},
-		"a value is missing":            {in, func(o map[string]any) { delete(spec(o), "duration") }, certificate.Apply, "it differs from what is asked for"},
-		"an unread annotation's field":  {input(unread("spec.duration")), set("duration", "3h0m0s"), certificate.None, "its values are as asked for; it has no managedFields"},
-		"names stay while one is wrong": {input(brokenEntry), set("dnsNames", []any{"b.example.com", "a.example.com"}), certificate.None, "its values are as asked for; it has no managedFields"},
+		"equal":                         {in, nil, certificate.None, because(certificate.CauseEqualValues)},
+		"equal, and more":               {in, set("isCA", true), certificate.None, because(certificate.CauseEqualValues)},
+		"another value":                 {in, set("duration", "3h0m0s"), certificate.Apply, because(certificate.CauseDiffers)},
+		"a value is missing":            {in, func(o map[string]any) { delete(spec(o), "duration") }, certificate.Apply, because(certificate.CauseDiffers)},
+		"an unread annotation's field":  {input(unread("spec.duration")), set("duration", "3h0m0s"), certificate.None, because(certificate.CauseEqualValues)},
+		"names stay while one is wrong": {input(brokenEntry), set("dnsNames", []any{"b.example.com", "a.example.com"}), certificate.None, because(certificate.CauseEqualValues)},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			d := decideLive(tt.in, liveOf(t, in, tt.change))
-			if d.Action != tt.action || d.Reason != tt.reason || d.Want != certificate.Want(d.Config) {
+			if d.Action != tt.action || !same(d.Reason, tt.reason) || d.Want != certificate.Want(d.Config) {
 				t.Errorf("%s: %s", d.Action, d.Reason)
 			}
 		})
@@ -320,9 +319,9 @@ func TestAShimThatStillWrites(t *testing.T) {
 				t.Fatalf("%s: %s", d.Action, d.Reason)
 			}
 			seen.Live = liveOf(t, in, set("secretName", "x"), ownOf(in, "10:00"), "before-first-apply Update 11:00 spec>usages", manager+" Update 11:00 spec>secretName")
-			why := "cert-manager's " + manager + " still writes Certificate web-tls"
+			why := because(certificate.CauseShimWrites, manager, "web-tls")
 			decideTest{action: certificate.Keep, reason: why, told: []string{
-				"OtherShimActive e spec.tls[0]: " + why + "; switch it off by " + flag +
+				"OtherShimActive e spec.tls[0]: " + why.String() + "; switch it off by " + flag +
 					`. certshim leaves the Certificate alone until then; a restart of certshim takes it over again (value "web-tls")`,
 			}}.check(t, certificate.Decide(in))
 		})

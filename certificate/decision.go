@@ -37,8 +37,8 @@ const (
 type Decision struct {
 	Namespace, Name string
 	Action          Action
-	// Reason says why, as a sentence fragment for people.
-	Reason string
+	// Reason says why.
+	Reason Reason
 	// Config is the complete apply configuration of Create and Apply, without guards. It is also
 	// set for None, for plan to show, and nil for the other actions.
 	Config map[string]any

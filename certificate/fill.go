@@ -22,7 +22,7 @@ func fillValues(in *Input) map[string]any {
 	switch {
 	case held == nil:
 		return nil
-	case len(held.Lost) == 0, in.Hold != "":
+	case len(held.Lost) == 0, !in.Hold.IsZero():
 		return held.Spec
 	}
 	return held.values(in.newValues())
@@ -35,7 +35,7 @@ func (in *Input) Anew(field string) bool {
 		return true
 	}
 	held := in.held()
-	return in.Hold == "" && held != nil && held.isLost(field)
+	return in.Hold.IsZero() && held != nil && held.isLost(field)
 }
 
 // held returns what the Certificate holds, or nil.

@@ -45,9 +45,9 @@ type Input struct {
 	Retain bool
 	// keepRetained says so on the Certificate itself, where the source and the operator don't.
 	keepRetained bool
-	// Hold says why no new Certificate may be created yet, or is "". It is set while something
+	// Hold says why no new Certificate may be created yet, if it may not. It is set while something
 	// that could change the Certificate, such as the resolver's answer, isn't known.
-	Hold string
+	Hold Reason
 	// Existing is the Certificate with the Secret's name, or nil.
 	Existing *Observed
 	// Writers are Certificates of other names whose spec.secretName is the Secret.

@@ -100,12 +100,12 @@ func annotationOf(field string) string {
 }
 
 func mustWait(d *decider) bool {
-	return d.in.Hold != "" && d.decide(Wait, d.in.Hold)
+	return !d.in.Hold.IsZero() && d.decideFor(Wait, d.in.Hold)
 }
 
 func cannotBeIssued(d *decider) bool {
 	why := d.refusals()
-	return why != "" && d.decide(Refuse, why)
+	return why != "" && d.decide(Refuse, CauseIssuerRefuses, why)
 }
 
 // changeCannotBeIssued keeps a Certificate whose new form the issuer can't sign.
@@ -115,5 +115,5 @@ func changeCannotBeIssued(d *decider) bool {
 		return false
 	}
 	d.out.Config = nil
-	return d.decide(Keep, "the change can't be issued: "+why)
+	return d.decide(Keep, CauseChangeRefused, why)
 }

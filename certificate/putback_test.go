@@ -329,7 +329,7 @@ func TestNoChangesAreAllowed(t *testing.T) {
 			if diff := cmp.Diff(tt.told, told(d.Problems)); diff != "" {
 				t.Errorf("told (-want +got):\n%s", diff)
 			}
-			if tt.action == certificate.Keep && (len(d.PutBack) > 0 || d.TakeOver != nil || !strings.HasPrefix(d.Reason, "takeover.changesPerMinute is 0, and it differs in .spec.duration")) {
+			if tt.action == certificate.Keep && (len(d.PutBack) > 0 || d.TakeOver != nil || d.Reason.Cause != certificate.CauseChangesHeld || !strings.HasPrefix(d.Reason.About[0], ".spec.duration")) {
 				t.Errorf("put back %v, patch %s: %s", d.PutBack, d.TakeOver, d.Reason)
 			}
 		})
@@ -403,7 +403,7 @@ func TestEditedValueOfAPolicy(t *testing.T) {
 		in.Statement.Values.Duration, in.Statement.Values.RenewBefore = 480*time.Hour, 0
 	}
 	silent := func(in *certificate.Input) { corporate(in); in.Statement.Values = resolver.Values{} }
-	waiting := func(in *certificate.Input) { silent(in); in.Hold = "the resolver has not answered yet" }
+	waiting := func(in *certificate.Input) { silent(in); in.Hold = because(certificate.CauseResolverSilent) }
 	duration := []string{"spec", "duration"}
 	for name, tt := range map[string]struct {
 		path   []string

@@ -1,9 +1,6 @@
 package certificate
 
 import (
-	"cmp"
-	"fmt"
-
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 
@@ -19,26 +16,26 @@ func reclaim(d *decider) bool {
 	if !isTied(d.seen) || Owns(d.in.Source, d.seen.Owner) {
 		return false
 	}
-	if d.missing = d.doubt(); d.missing != "" {
+	if d.missing = d.doubt(); !d.missing.IsZero() {
 		return false
 	}
 	if d.seen.Live == nil {
 		d.out.NeedsLive = true
-		return d.decide(Wait, "the live Certificate has to be read first, to see whether it is as asked for and certshim's alone")
+		return d.decide(Wait, CauseLiveNeeded)
 	}
 	buildConfig(d)
-	if d.missing = d.doubtOfLive(); d.missing != "" {
+	if d.missing = d.doubtOfLive(); !d.missing.IsZero() {
 		return false
 	}
-	return d.own("it is tied to this object, which takes it over; no value changes")
+	return d.own(CauseReclaimed)
 }
 
 // own makes a Certificate the source's that is as the source asks for: no value changes.
-func (d *decider) own(reason string) bool {
+func (d *decider) own(cause Cause) bool {
 	d.warnViolations()
 	d.out.Config, d.out.Want, d.out.Reissue = d.config, Want(d.config), ReissueNo
 	d.out.Guard = Guard{UID: d.seen.UID, ResourceVersion: d.seen.ResourceVersion}
-	return d.decide(Apply, reason)
+	return d.decide(Apply, cause)
 }
 
 // isTied reports whether a Certificate has a tie to any object, and no controller owner reference.
@@ -48,58 +45,63 @@ func isTied(seen Observed) bool {
 
 // Claimable reports whether a Certificate that isn't the source's may become so by its tie.
 func Claimable(object *source.Object, seen Observed) bool {
-	return isTied(seen) && !Owns(object, seen.Owner) && tieDoubt(object, seen) == ""
+	return isTied(seen) && !Owns(object, seen.Owner) && tieDoubt(object, seen).IsZero()
 }
 
 // doubt says what speaks against taking over a tied Certificate, as far as that is known without
-// its fields, or "".
-func (d *decider) doubt() string {
-	if why := tieDoubt(d.in.Source, d.seen); why != "" {
-		return why
-	}
-	return d.doubtOfAsk()
-}
+// its fields.
+func (d *decider) doubt() Reason { return firstReason(tieDoubt(d.in.Source, d.seen), d.doubtOfAsk()) }
 
 // doubtOfAsk says what speaks against giving the source a Certificate in what is asked for, by it and
-// by others, or "".
-func (d *decider) doubtOfAsk() string {
-	return cmp.Or(d.doubtOfEntries(), d.doubtOfOthers(d.in.Other))
+// by others.
+func (d *decider) doubtOfAsk() Reason {
+	return firstReason(d.doubtOfEntries(), d.doubtOfOthers(d.in.Other))
 }
 
-// doubtOfEntries says what speaks against it in the entries and annotations of the source, or "".
-func (d *decider) doubtOfEntries() string {
+// firstReason is the first that isn't none.
+func firstReason(all ...Reason) Reason {
+	for _, why := range all {
+		if !why.IsZero() {
+			return why
+		}
+	}
+	return Reason{}
+}
+
+// doubtOfEntries says what speaks against it in the entries and annotations of the source.
+func (d *decider) doubtOfEntries() Reason {
 	switch {
 	case len(d.in.Ask.Hosts) == 0:
-		return "no valid entry asks for it"
+		return Because(CauseNoValidEntry)
 	case d.keepsValues():
-		return "not all that is asked for can be read"
+		return Because(CauseAskUnreadable)
 	}
-	return ""
+	return Reason{}
 }
 
 // doubtOfOthers says who else has to do with the Secret: another source that names it, if there is one, or
-// another Certificate; or "".
-func (d *decider) doubtOfOthers(other *source.Ref) string {
+// another Certificate.
+func (d *decider) doubtOfOthers(other *source.Ref) Reason {
 	writer, shared := d.otherWriter()
 	switch {
 	case other != nil:
-		return fmt.Sprintf("%s %s names Secret %s too", other.Kind, problem.Name(other.Name), d.in.Ask.Secret)
+		return Because(CauseOtherNames, inWords(*other), d.in.Ask.Secret)
 	case shared:
-		return fmt.Sprintf("Certificate %s writes Secret %s too", problem.Name(writer), d.in.Ask.Secret)
+		return Because(CauseOtherWriter, problem.Name(writer), d.in.Ask.Secret)
 	}
-	return ""
+	return Reason{}
 }
 
-// doubtOfLive says what speaks against it in the fields, or "": others hold some, or they aren't
-// exactly those that are asked for.
-func (d *decider) doubtOfLive() string {
+// doubtOfLive says what speaks against it in the fields: others hold some, or they aren't exactly those
+// that are asked for.
+func (d *decider) doubtOfLive() Reason {
 	untracked := d.seen.Flags.Has(Untracked)
 	if untracked && !d.in.Offline {
-		return "it has no managedFields, which would show that certshim applied it"
+		return Because(CauseUntracked)
 	}
 	for _, e := range managedFields(d.seen.Live) {
 		if e.mainResource() && !e.ours() {
-			return fmt.Sprintf("field manager %s holds fields of it, by %s: only what certshim alone applied is taken over", problem.Quote(e.manager), e.operation)
+			return Because(CauseOthersHold, problem.Quote(e.manager), string(e.operation))
 		}
 	}
 	tied := asTied(d.config, d.seen.Tie)
@@ -109,9 +111,9 @@ func (d *decider) doubtOfLive() string {
 		unlike = unlike.Union(own.Difference(wanted)).Union(wanted.Difference(own))
 	}
 	if !unlike.Empty() || !untracked && d.seen.Have != Want(tied) {
-		return "it isn't as asked for: " + firstOf(texts(unlike))
+		return Because(CauseNotAsAsked, firstOf(texts(unlike)))
 	}
-	return ""
+	return Reason{}
 }
 
 // asTied is a configuration with a tie in the place of the owner reference.

@@ -49,7 +49,7 @@ func TestTiedCertificateIsTakenOver(t *testing.T) {
 		t.Fatalf("by the cache alone: %s: %s", d.Action, d.Reason)
 	}
 	d := decideLive(in, live)
-	decideTest{action: certificate.Apply, reason: "it is tied to this object, which takes it over; no value changes"}.check(t, d)
+	decideTest{action: certificate.Apply, reason: because(certificate.CauseReclaimed)}.check(t, d)
 	if (d.Guard != certificate.Guard{UID: "certificate-uid", ResourceVersion: "7"}) || d.Reissue != certificate.ReissueNo || d.Force || d.TakeOver != nil || d.Paced {
 		t.Errorf("%+v", d)
 	}
@@ -68,63 +68,63 @@ func TestTiedCertificateInDoubt(t *testing.T) {
 		in      certificate.Input
 		change  func(map[string]any)
 		entries []string
-		missing string
+		missing certificate.Reason
 	}{
 		"orphaned": {
 			in: input(), change: func(o map[string]any) { delete(o["metadata"].(map[string]any), "annotations") },
 			entries: []string{without(up, "metadata>annotations>"+certificate.TieKey)},
 		},
-		"nonsense": {in: input(), change: tie("web"), missing: `its annotation certshim.io/source can't be read: "web" isn't of the form GROUP/KIND:NAMESPACE/NAME uid=UID for=NAMESPACE/NAME`},
-		"too long": {in: input(), change: tie(strings.Repeat("x", 200_000)), missing: "its annotation certshim.io/source can't be read: it is longer than 1024 bytes"},
+		"nonsense": {in: input(), change: tie("web"), missing: because(certificate.CauseTieUnreadable, `"web" isn't of the form GROUP/KIND:NAMESPACE/NAME uid=UID for=NAMESPACE/NAME`)},
+		"too long": {in: input(), change: tie(strings.Repeat("x", 200_000)), missing: because(certificate.CauseTieUnreadable, "it is longer than 1024 bytes")},
 		"copied from another Certificate": {
 			in: input(), change: tie("networking.k8s.io/Ingress:shop/web for=shop/other-tls"),
-			missing: "its annotation certshim.io/source is a copy of that of Certificate shop/other-tls",
+			missing: because(certificate.CauseTieCopied, "shop/other-tls"),
 		},
 		"copied from another namespace": {
 			in: input(), change: tie("networking.k8s.io/Ingress:shop/web for=other/web-tls"),
-			missing: "its annotation certshim.io/source is a copy of that of Certificate other/web-tls",
+			missing: because(certificate.CauseTieCopied, "other/web-tls"),
 		},
-		"of another object":                     {in: input(), change: tie("networking.k8s.io/Ingress:shop/other for=shop/web-tls"), missing: "its annotation certshim.io/source ties it to Ingress shop/other"},
-		"of another namespace":                  {in: input(), change: tie("networking.k8s.io/Ingress:other/web for=shop/web-tls"), missing: "its annotation certshim.io/source ties it to Ingress other/web"},
-		"of another kind":                       {in: input(), change: tie("networking.k8s.io/Gateway:shop/web for=shop/web-tls"), missing: "its annotation certshim.io/source ties it to Gateway shop/web"},
-		"of another group":                      {in: input(), change: tie("extensions/Ingress:shop/web for=shop/web-tls"), missing: "its annotation certshim.io/source ties it to Ingress shop/web"},
-		"nothing valid asks":                    {in: input(noHosts), missing: "no valid entry asks for it"},
-		"another object names the Secret":       {in: input(other), missing: "Gateway edge names Secret web-tls too"},
-		"another Certificate writes the Secret": {in: input(writers("other")), missing: "Certificate other writes Secret web-tls too"},
-		"another value":                         {in: input(), change: set("dnsNames", []any{"b.example.com"}), missing: "it isn't as asked for: .spec.dnsNames"},
-		"another issuer":                        {in: input(), change: set("issuerRef", map[string]any{"group": "cert-manager.io", "kind": "Issuer", "name": "x"}), missing: "it isn't as asked for: .spec.issuerRef.name"},
-		"more than is asked for":                {in: input(), change: set("isCA", true), entries: []string{ownOf(input(unseen), "10:00", "spec>isCA")}, missing: "it isn't as asked for: .spec.isCA"},
-		"less than is asked for":                {in: input(withDuration), missing: "it isn't as asked for: .spec.duration"},
-		"an annotation that can't be read":      {in: input(unread("spec.usages")), missing: "not all that is asked for can be read"},
-		"an entry that is broken":               {in: input(brokenEntry), missing: "not all that is asked for can be read"},
-		"equal, but not all of it ours":         {in: input(), entries: []string{without(up, "spec>usages")}, missing: "it isn't as asked for: .spec.usages"},
-		"the tie isn't ours":                    {in: input(), entries: []string{without(up, "metadata>annotations>"+certificate.TieKey)}, missing: "it isn't as asked for: .metadata.annotations." + certificate.TieKey},
-		"an owner reference that is given up":   {in: input(), entries: []string{ownOf(input(unseen), "10:00", "metadata>ownerReferences>{old}")}, missing: `it isn't as asked for: .metadata.ownerReferences[uid="old"]`},
-		"applied under another name":            {in: input(), entries: []string{strings.Replace(up, "certshim", "kubectl", 1)}, missing: `field manager "kubectl" holds fields of it, by Apply: only what certshim alone applied is taken over`},
-		"updated under ours":                    {in: input(), entries: []string{strings.Replace(up, "Apply", "Update", 1)}, missing: `field manager "certshim" holds fields of it, by Update: only what certshim alone applied is taken over`},
-		"somebody else holds one field":         {in: input(), entries: []string{up, "kubectl-edit Update 11:00 metadata>labels>x"}, missing: `field manager "kubectl-edit" holds fields of it, by Update: only what certshim alone applied is taken over`},
-		"somebody else holds a finalizer":       {in: input(), entries: []string{up, "meta Update 11:00 metadata>finalizers>=x/y"}, missing: `field manager "meta" holds fields of it, by Update: only what certshim alone applied is taken over`},
-		"nobody is recorded":                    {in: input(), entries: []string{}, missing: "it has no managedFields, which would show that certshim applied it"},
+		"of another object":                     {in: input(), change: tie("networking.k8s.io/Ingress:shop/other for=shop/web-tls"), missing: because(certificate.CauseTieOther, "Ingress shop/other")},
+		"of another namespace":                  {in: input(), change: tie("networking.k8s.io/Ingress:other/web for=shop/web-tls"), missing: because(certificate.CauseTieOther, "Ingress other/web")},
+		"of another kind":                       {in: input(), change: tie("networking.k8s.io/Gateway:shop/web for=shop/web-tls"), missing: because(certificate.CauseTieOther, "Gateway shop/web")},
+		"of another group":                      {in: input(), change: tie("extensions/Ingress:shop/web for=shop/web-tls"), missing: because(certificate.CauseTieOther, "Ingress shop/web")},
+		"nothing valid asks":                    {in: input(noHosts), missing: because(certificate.CauseNoValidEntry)},
+		"another object names the Secret":       {in: input(other), missing: because(certificate.CauseOtherNames, "Gateway edge", "web-tls")},
+		"another Certificate writes the Secret": {in: input(writers("other")), missing: because(certificate.CauseOtherWriter, "other", "web-tls")},
+		"another value":                         {in: input(), change: set("dnsNames", []any{"b.example.com"}), missing: because(certificate.CauseNotAsAsked, ".spec.dnsNames")},
+		"another issuer":                        {in: input(), change: set("issuerRef", map[string]any{"group": "cert-manager.io", "kind": "Issuer", "name": "x"}), missing: because(certificate.CauseNotAsAsked, ".spec.issuerRef.name")},
+		"more than is asked for":                {in: input(), change: set("isCA", true), entries: []string{ownOf(input(unseen), "10:00", "spec>isCA")}, missing: because(certificate.CauseNotAsAsked, ".spec.isCA")},
+		"less than is asked for":                {in: input(withDuration), missing: because(certificate.CauseNotAsAsked, ".spec.duration")},
+		"an annotation that can't be read":      {in: input(unread("spec.usages")), missing: because(certificate.CauseAskUnreadable)},
+		"an entry that is broken":               {in: input(brokenEntry), missing: because(certificate.CauseAskUnreadable)},
+		"equal, but not all of it ours":         {in: input(), entries: []string{without(up, "spec>usages")}, missing: because(certificate.CauseNotAsAsked, ".spec.usages")},
+		"the tie isn't ours":                    {in: input(), entries: []string{without(up, "metadata>annotations>"+certificate.TieKey)}, missing: because(certificate.CauseNotAsAsked, ".metadata.annotations."+certificate.TieKey)},
+		"an owner reference that is given up":   {in: input(), entries: []string{ownOf(input(unseen), "10:00", "metadata>ownerReferences>{old}")}, missing: because(certificate.CauseNotAsAsked, `.metadata.ownerReferences[uid="old"]`)},
+		"applied under another name":            {in: input(), entries: []string{strings.Replace(up, "certshim", "kubectl", 1)}, missing: because(certificate.CauseOthersHold, `"kubectl"`, "Apply")},
+		"updated under ours":                    {in: input(), entries: []string{strings.Replace(up, "Apply", "Update", 1)}, missing: because(certificate.CauseOthersHold, `"certshim"`, "Update")},
+		"somebody else holds one field":         {in: input(), entries: []string{up, "kubectl-edit Update 11:00 metadata>labels>x"}, missing: because(certificate.CauseOthersHold, `"kubectl-edit"`, "Update")},
+		"somebody else holds a finalizer":       {in: input(), entries: []string{up, "meta Update 11:00 metadata>finalizers>=x/y"}, missing: because(certificate.CauseOthersHold, `"meta"`, "Update")},
+		"nobody is recorded":                    {in: input(), entries: []string{}, missing: because(certificate.CauseUntracked)},
 		"an owner reference that doesn't control": {
 			in: input(), change: func(o map[string]any) {
 				o["metadata"].(map[string]any)["ownerReferences"] = []any{map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "name": "x", "uid": "x"}}
 			}, entries: []string{up, "kubectl-edit Update 11:00 metadata>ownerReferences>{x}"},
-			missing: `field manager "kubectl-edit" holds fields of it, by Update: only what certshim alone applied is taken over`,
+			missing: because(certificate.CauseOthersHold, `"kubectl-edit"`, "Update"),
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if tt.entries == nil {
 				tt.entries = []string{up}
 			}
-			why := exists
-			if tt.missing != "" {
-				why += "; " + tt.missing
+			why := because(certificate.CauseNoOwner, "web-tls")
+			if !tt.missing.IsZero() {
+				why = behind(why, tt.missing)
 			}
 			d := decideLive(tt.in, liveOf(t, input(unseen), tt.change, tt.entries...))
-			if d.Action != certificate.Refuse || d.Reason != why || d.Config != nil {
+			if d.Action != certificate.Refuse || !same(d.Reason, why) || d.Config != nil {
 				t.Errorf("%s: %s; want %s", d.Action, d.Reason, why)
 			}
-			if p := d.Problems.All(); len(p) == 0 || p[len(p)-1].Reason != problem.CertificateNotOurs || p[len(p)-1].Message != why {
+			if p := d.Problems.All(); len(p) == 0 || p[len(p)-1].Reason != problem.CertificateNotOurs || p[len(p)-1].Message != why.String() {
 				t.Errorf("told %v", told(d.Problems))
 			}
 		})
@@ -135,7 +135,7 @@ func TestTiedCertificateInDoubt(t *testing.T) {
 func TestTieBesideAnOwner(t *testing.T) {
 	owner := certificate.Owner{Group: "networking.k8s.io", Kind: "Ingress", Name: "other", UID: "other-uid"}
 	d := decideLive(input(), liveOf(t, input(unseen), both(tie(ourTie), ownedBy(owner)), ownOf(input(unseen), "10:00")))
-	if d.Action != certificate.Refuse || d.Reason != "Certificate web-tls belongs to Ingress other" {
+	if d.Action != certificate.Refuse || !same(d.Reason, because(certificate.CauseOtherOwner, "web-tls", "Ingress other")) {
 		t.Errorf("%s: %s", d.Action, d.Reason)
 	}
 	owner.Name, owner.UID = "web", "source-uid"
@@ -149,27 +149,27 @@ func TestTieBesideAnOwner(t *testing.T) {
 // values, of an object from a file by its name.
 func TestTiedCertificateOfADocument(t *testing.T) {
 	offline := func(in *certificate.Input) { in.Offline = true }
-	const reason = "it is tied to this object, which takes it over; no value changes"
+	reason := because(certificate.CauseReclaimed)
 	for name, tt := range map[string]struct {
 		in      certificate.Input
 		change  func(map[string]any)
 		entries []string
 		action  certificate.Action
-		reason  string
+		reason  certificate.Reason
 	}{
 		"as plan printed it":                      {in: input(offline, unseen), action: certificate.Apply, reason: reason},
 		"for an object of a cluster":              {in: input(offline), action: certificate.Apply, reason: reason},
 		"as it is in a cluster":                   {in: input(offline), entries: []string{ownOf(input(unseen), "10:00")}, action: certificate.Apply, reason: reason},
 		"with another value":                      {in: input(offline, unseen), change: set("duration", "3h0m0s"), action: certificate.Apply, reason: reason},
-		"with another value of what is asked for": {in: input(offline, unseen), change: set("dnsNames", []any{"x"}), action: certificate.Refuse, reason: "Certificate web-tls exists and has no controller owner; it isn't as asked for: .spec.dnsNames"},
+		"with another value of what is asked for": {in: input(offline, unseen), change: set("dnsNames", []any{"x"}), action: certificate.Refuse, reason: behind(because(certificate.CauseNoOwner, "web-tls"), because(certificate.CauseNotAsAsked, ".spec.dnsNames"))},
 		"with another value, as it is in a cluster": {
 			in: input(offline), change: set("duration", "3h0m0s"), entries: []string{ownOf(input(unseen), "10:00", "spec>duration")},
-			action: certificate.Refuse, reason: "Certificate web-tls exists and has no controller owner; it isn't as asked for: .spec.duration",
+			action: certificate.Refuse, reason: behind(because(certificate.CauseNoOwner, "web-tls"), because(certificate.CauseNotAsAsked, ".spec.duration")),
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := decideLive(tt.in, liveOf(t, input(unseen), tt.change, tt.entries...))
-			if d.Action != tt.action || d.Reason != tt.reason {
+			if d.Action != tt.action || !same(d.Reason, tt.reason) {
 				t.Errorf("%s: %s", d.Action, d.Reason)
 			}
 		})

@@ -27,20 +27,19 @@ type Release struct {
 	To string
 	// Removes are the fields of metadata that go: what certshim alone reads, and the owner reference.
 	Removes []string
-	// Refused says why it can't be given up, or is "".
-	Refused string
+	// Refused says why it can't be given up, if it can't.
+	Refused Reason
 }
 
 // GiveBack gives a Certificate of the source back to the shim of cert-manager's that would have made
 // it: its fields are then the shim's, as if that had updated them, and no value of the spec changes.
-func GiveBack(object *source.Object, seen Observed) Release {
-	shim := shimOf(source.GroupKind{Group: object.Group, Kind: object.Kind})
+func GiveBack(kind source.Kind, object *source.Object, seen Observed) Release {
+	shim := kind.Shim()
 	switch {
 	case shim == "":
-		return Release{Refused: fmt.Sprintf("cert-manager has no shim for the kind %s", problem.Name(object.Kind))}
+		return Release{Refused: Because(CauseNoShim, problem.Name(object.Kind))}
 	case seen.Flags.Has(Tied):
-		return Release{Refused: "it has no owner reference, by which cert-manager's shim knows its Certificates: let certshim put it back by " +
-			annotations.DeletionKey + ": delete on the object, or free the Certificate"}
+		return Release{Refused: Because(CauseNoReference)}
 	}
 	return release(object, seen, shim)
 }
@@ -53,9 +52,10 @@ func Free(object *source.Object, seen Observed) Release { return release(object,
 func release(object *source.Object, seen Observed, to string) Release {
 	switch seen = current(seen); {
 	case seen.Flags.Has(Deleting):
-		return Release{Refused: "the Certificate is being deleted"}
+		return Release{Refused: Because(CauseDeleting)}
 	case !Owns(object, seen.Owner):
-		return Release{Refused: otherOwnerInWords(object, seen)}
+		why, _ := otherOwner(object, seen)
+		return Release{Refused: why}
 	case to != "" && !seen.Flags.Has(Applied):
 		return Release{}
 	}
@@ -67,23 +67,10 @@ func release(object *source.Object, seen Observed, to string) Release {
 	r.giveUp(to)
 	patch, err := r.patch(seen.ResourceVersion)
 	if err != nil {
-		return Release{Refused: "its managedFields can't be written as JSON: " + err.Error()}
+		return Release{Refused: Because(CauseUnwritable, err.Error())}
 	}
 	slices.Sort(r.removes)
 	return Release{Patch: patch, To: to, Removes: r.removes}
-}
-
-// shimOf is the field manager of the shim for a kind of source, "" if there is none.
-func shimOf(kind source.GroupKind) string {
-	switch kind {
-	case source.GroupKind{Group: source.IngressGroup, Kind: source.IngressKind}:
-		return "cert-manager-ingress-shim"
-	case source.GroupKind{Group: source.GatewayGroup, Kind: source.GatewayKind}:
-		return "cert-manager-gateway-shim"
-	case source.GroupKind{Group: source.GatewayGroup, Kind: source.ListenerSetKind}:
-		return "cert-manager-listenerset"
-	}
-	return ""
 }
 
 // releaser makes the patch that gives up a Certificate.

@@ -96,8 +96,8 @@ func TestGiveBack(t *testing.T) {
 			w := &world{server: newServer(), T: t, in: input(withDuration)}
 			before(w)
 			was, helm := spec(w.object()), slices.Contains(w.managers(), "helm Apply")
-			r := certificate.GiveBack(w.in.Source, w.observed())
-			if r.Refused != "" || r.To != shim {
+			r := certificate.GiveBack(w.in.Kind, w.in.Source, w.observed())
+			if !r.Refused.IsZero() || r.To != shim {
 				t.Fatalf("%+v", r)
 			}
 			w.release(r)
@@ -111,7 +111,7 @@ func TestGiveBack(t *testing.T) {
 			if set := annotationsOf(w.object()); set[certificate.FromResolver] != nil {
 				t.Errorf("%v", set)
 			}
-			if again := certificate.GiveBack(w.in.Source, w.observed()); again.Patch != nil || again.Refused != "" {
+			if again := certificate.GiveBack(w.in.Kind, w.in.Source, w.observed()); again.Patch != nil || !again.Refused.IsZero() {
 				t.Errorf("given back twice: %+v", again)
 			}
 			w.in.Statement.Values.Usages = nil
@@ -142,7 +142,7 @@ func TestFree(t *testing.T) {
 			row.before(w)
 			was := spec(w.object())
 			r := certificate.Free(w.in.Source, w.observed())
-			if r.Refused != "" || r.To != "" {
+			if !r.Refused.IsZero() || r.To != "" {
 				t.Fatalf("%+v", r)
 			}
 			w.release(r)
@@ -162,6 +162,11 @@ func TestFree(t *testing.T) {
 	}
 }
 
+// shimless is a kind of which cert-manager knows nothing.
+type shimless struct{ source.Kind }
+
+func (shimless) Shim() string { return "" }
+
 // What isn't the source's isn't given up, and what a shim wouldn't know isn't given back to it.
 func TestReleaseIsRefused(t *testing.T) {
 	in := input()
@@ -171,25 +176,25 @@ func TestReleaseIsRefused(t *testing.T) {
 	for name, row := range map[string]struct {
 		live map[string]any
 		free bool
-		want string
+		want certificate.Reason
 	}{
-		"another object's":           {liveOf(t, in, ownedBy(stranger), up), false, "Certificate web-tls belongs to Deployment x"},
-		"another object's, to free":  {liveOf(t, in, ownedBy(stranger), up), true, "Certificate web-tls belongs to Deployment x"},
-		"being deleted":              {liveOf(t, in, deleting, up), true, "the Certificate is being deleted"},
-		"without an owner reference": {liveOf(t, tied, nil, ownOf(tied, "10:00")), false, "it has no owner reference, by which cert-manager's shim knows its Certificates: let certshim put it back by certshim.io/deletion-policy: delete on the object, or free the Certificate"},
+		"another object's":           {liveOf(t, in, ownedBy(stranger), up), false, because(certificate.CauseOtherOwner, "web-tls", "Deployment x")},
+		"another object's, to free":  {liveOf(t, in, ownedBy(stranger), up), true, because(certificate.CauseOtherOwner, "web-tls", "Deployment x")},
+		"being deleted":              {liveOf(t, in, deleting, up), true, because(certificate.CauseDeleting)},
+		"without an owner reference": {liveOf(t, tied, nil, ownOf(tied, "10:00")), false, because(certificate.CauseNoReference)},
 	} {
 		seen := certificate.Observe(row.live)
 		seen.Live = row.live
-		r := certificate.GiveBack(in.Source, seen)
+		r := certificate.GiveBack(in.Kind, in.Source, seen)
 		if row.free {
 			r = certificate.Free(in.Source, seen)
 		}
-		if r.Refused != row.want || r.Patch != nil {
+		if !same(r.Refused, row.want) || r.Patch != nil {
 			t.Errorf("%s: %+v", name, r)
 		}
 	}
 	other := &source.Object{Ref: source.Ref{Group: "x.example.com", Kind: "Route", Namespace: "shop", Name: "web", UID: "source-uid"}}
-	if r := certificate.GiveBack(other, certificate.Observed{}); r.Refused != "cert-manager has no shim for the kind Route" {
+	if r := certificate.GiveBack(shimless{in.Kind}, other, certificate.Observed{}); !same(r.Refused, because(certificate.CauseNoShim, "Route")) {
 		t.Errorf("%+v", r)
 	}
 }

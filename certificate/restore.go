@@ -1,7 +1,7 @@
 package certificate
 
 import (
-	"fmt"
+	"strconv"
 
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
@@ -22,38 +22,38 @@ func restore(d *decider) bool {
 	if !Restored(d.seen) {
 		return false
 	}
-	if d.missing = d.doubtOfAsk(); d.missing != "" {
+	if d.missing = d.doubtOfAsk(); !d.missing.IsZero() {
 		return false
 	}
 	if d.seen.Live == nil {
 		d.out.NeedsLive = true
-		return d.decide(Wait, "the live Certificate has to be read first, to see for which object certshim made it")
+		return d.decide(Wait, CauseLiveNeeded)
 	}
 	buildConfig(d)
-	if d.missing = d.doubtOfOrigin(); d.missing != "" {
+	if d.missing = d.doubtOfOrigin(); !d.missing.IsZero() {
 		return false
 	}
-	return d.own("certshim made it for an object that isn't there any more, and it is as this one asks for; no value changes")
+	return d.own(CauseRestored)
 }
 
-// doubtOfOrigin says what speaks against it in the live Certificate, or "".
-func (d *decider) doubtOfOrigin() string {
+// doubtOfOrigin says what speaks against it in the live Certificate.
+func (d *decider) doubtOfOrigin() Reason {
 	own := ownEntry(managedFields(d.seen.Live)).fields()
 	origins := where(own, func(path fieldpath.Path) bool { return within(path, pathOwners) && lookup(d.seen.Live, path) == nil })
 	if origins.Size() != 1 {
-		return fmt.Sprintf("certshim made it for %d objects that aren't its owner", origins.Size())
+		return Because(CauseOrigins, strconv.Itoa(origins.Size()))
 	}
 	uid := uidIn(origins)
 	if d.in.IsGone == nil || !d.in.IsGone(uid) {
-		return "certshim made it for an object of uid " + problem.Name(uid) + ", which may still be there"
+		return Because(CauseOriginThere, problem.Name(uid))
 	}
 	config := withoutOwner(d.config)
 	wanted, held := leaves(config), own.Difference(origins)
 	unlike := differing(wanted, config, d.seen.Live).Union(held.Difference(wanted)).Union(wanted.Difference(held))
 	if !unlike.Empty() {
-		return "certshim made it for an object that isn't there any more, and it isn't as asked for: " + firstOf(texts(unlike))
+		return Because(CauseOriginNotAsAsked, firstOf(texts(unlike)))
 	}
-	return ""
+	return Reason{}
 }
 
 // uidIn is that of the one owner reference in a set.

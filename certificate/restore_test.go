@@ -70,7 +70,6 @@ func TestRestoredCertificate(t *testing.T) {
 
 // Where anything is in doubt, it stays as it is, and what is missing is said.
 func TestRestoredCertificateInDoubt(t *testing.T) {
-	const exists = "Certificate web-tls exists and has no controller owner"
 	unowned := func(o map[string]any) { delete(o["metadata"].(map[string]any), "ownerReferences") }
 	up := ownOf(input(withDuration), "10:00")
 	other := func(in *certificate.Input) { in.Other = &source.Ref{Kind: "Gateway", Name: "edge"} }
@@ -80,36 +79,37 @@ func TestRestoredCertificateInDoubt(t *testing.T) {
 		in      certificate.Input
 		change  func(map[string]any)
 		entry   string
-		missing string
+		missing certificate.Reason
 	}{
-		"the owner is there":               {input(withDuration, later, alive), unowned, up, "; certshim made it for an object of uid source-uid, which may still be there"},
-		"it can't be known":                {input(withDuration, later, unknown), unowned, up, "; certshim made it for an object of uid source-uid, which may still be there"},
-		"two owners":                       {input(withDuration, later), unowned, up + " metadata>ownerReferences>{other-uid}", "; certshim made it for 2 objects that aren't its owner"},
-		"an owner that doesn't control":    {input(withDuration, later), func(o map[string]any) { ownerOf(o)["controller"] = false }, up, "; certshim made it for 0 objects that aren't its owner"},
-		"another value":                    {input(withDuration, later), both(unowned, set("duration", "3h0m0s")), up, "; certshim made it for an object that isn't there any more, and it isn't as asked for: .spec.duration"},
-		"another Secret":                   {input(withDuration, later), both(unowned, set("secretName", "x")), up, "; certshim made it for an object that isn't there any more, and it isn't as asked for: .spec.secretName"},
-		"less is asked for":                {input(later), unowned, up, "; certshim made it for an object that isn't there any more, and it isn't as asked for: .spec.duration"},
-		"a field isn't ours any more":      {input(withDuration, later), unowned, without(up, "spec>duration"), "; certshim made it for an object that isn't there any more, and it isn't as asked for: .spec.duration"},
-		"another object asks for it":       {input(withDuration, later, other), unowned, up, "; Gateway edge names Secret web-tls too"},
-		"another Certificate writes it":    {input(withDuration, later, writers("other")), unowned, up, "; Certificate other writes Secret web-tls too"},
-		"nothing valid asks":               {input(withDuration, later, noHosts), unowned, up, "; no valid entry asks for it"},
-		"an entry is broken":               {input(withDuration, later, brokenEntry), unowned, up, "; not all that is asked for can be read"},
-		"an orphan":                        {input(withDuration, later), unowned, without(up, "metadata>ownerReferences>{source-uid}"), ""},
-		"certshim has updated it":          {input(withDuration, later), unowned, strings.Replace(up, "Apply", "Update", 1), ""},
-		"somebody else names that owner":   {input(withDuration, later), unowned, strings.Replace(up, "certshim", "velero-server", 1), ""},
-		"another controller owns it":       {input(withDuration, later), ownedBy(certificate.Owner{Group: "apps", Kind: "Deployment", Name: "x", UID: "x"}), up, "-"},
-		"the earlier object still owns it": {input(withDuration, later), nil, up, "--"},
+		"the owner is there":               {input(withDuration, later, alive), unowned, up, because(certificate.CauseOriginThere, "source-uid")},
+		"it can't be known":                {input(withDuration, later, unknown), unowned, up, because(certificate.CauseOriginThere, "source-uid")},
+		"two owners":                       {input(withDuration, later), unowned, up + " metadata>ownerReferences>{other-uid}", because(certificate.CauseOrigins, "2")},
+		"an owner that doesn't control":    {input(withDuration, later), func(o map[string]any) { ownerOf(o)["controller"] = false }, up, because(certificate.CauseOrigins, "0")},
+		"another value":                    {input(withDuration, later), both(unowned, set("duration", "3h0m0s")), up, because(certificate.CauseOriginNotAsAsked, ".spec.duration")},
+		"another Secret":                   {input(withDuration, later), both(unowned, set("secretName", "x")), up, because(certificate.CauseOriginNotAsAsked, ".spec.secretName")},
+		"less is asked for":                {input(later), unowned, up, because(certificate.CauseOriginNotAsAsked, ".spec.duration")},
+		"a field isn't ours any more":      {input(withDuration, later), unowned, without(up, "spec>duration"), because(certificate.CauseOriginNotAsAsked, ".spec.duration")},
+		"another object asks for it":       {input(withDuration, later, other), unowned, up, because(certificate.CauseOtherNames, "Gateway edge", "web-tls")},
+		"another Certificate writes it":    {input(withDuration, later, writers("other")), unowned, up, because(certificate.CauseOtherWriter, "other", "web-tls")},
+		"nothing valid asks":               {input(withDuration, later, noHosts), unowned, up, because(certificate.CauseNoValidEntry)},
+		"an entry is broken":               {input(withDuration, later, brokenEntry), unowned, up, because(certificate.CauseAskUnreadable)},
+		"an orphan":                        {input(withDuration, later), unowned, without(up, "metadata>ownerReferences>{source-uid}"), certificate.Reason{}},
+		"certshim has updated it":          {input(withDuration, later), unowned, strings.Replace(up, "Apply", "Update", 1), certificate.Reason{}},
+		"somebody else names that owner":   {input(withDuration, later), unowned, strings.Replace(up, "certshim", "velero-server", 1), certificate.Reason{}},
+		"another controller owns it":       {input(withDuration, later), ownedBy(certificate.Owner{Group: "apps", Kind: "Deployment", Name: "x", UID: "x"}), up, because(certificate.CauseOtherOwner, "web-tls", "Deployment x")},
+		"the earlier object still owns it": {input(withDuration, later), nil, up, because(certificate.CauseEarlierOwner, "web-tls", "Ingress", "source-uid")},
 	} {
 		t.Run(name, func(t *testing.T) {
-			why := exists + tt.missing
-			switch tt.missing {
-			case "-":
-				why = "Certificate web-tls belongs to Deployment x"
-			case "--":
-				why = "Certificate web-tls belongs to an earlier Ingress of this name, with uid source-uid"
+			why := because(certificate.CauseNoOwner, "web-tls")
+			switch tt.missing.Cause {
+			case "":
+			case certificate.CauseOtherOwner, certificate.CauseEarlierOwner:
+				why = tt.missing
+			default:
+				why = behind(why, tt.missing)
 			}
 			d := decideLive(tt.in, liveOf(t, input(withDuration), tt.change, tt.entry))
-			if d.Action != certificate.Refuse || d.Reason != why || d.Config != nil {
+			if d.Action != certificate.Refuse || !same(d.Reason, why) || d.Config != nil {
 				t.Errorf("%s: %s; want %s", d.Action, d.Reason, why)
 			}
 		})

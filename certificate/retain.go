@@ -31,7 +31,7 @@ func Retain(object *source.Object, seen Observed) Decision {
 		beingDeleted(&d)
 	case seen.Live == nil:
 		d.out.NeedsLive = true
-		d.decide(Wait, "the live Certificate has to be read first: its owner reference goes, and the rest stays as it is")
+		d.decide(Wait, CauseLiveNeeded)
 	default:
 		d.retain(object)
 	}
@@ -45,11 +45,11 @@ func (d *decider) retain(object *source.Object) {
 	patch, err := s.patch(d.seen.ResourceVersion)
 	if err != nil {
 		d.out.Config = nil
-		d.decide(Keep, "its managedFields can't be written as JSON: "+err.Error())
+		d.decide(Keep, CauseUnwritable, err.Error())
 		return
 	}
 	d.out.TakeOver = patch
-	d.decide(Apply, "it is to outlive the object: the annotation "+TieKey+" takes the place of its owner reference")
+	d.decide(Apply, CauseRetained)
 }
 
 // asRetained is all that our entry holds, as it is, with the tie in the place of the owner

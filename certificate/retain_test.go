@@ -24,7 +24,7 @@ func TestRetainedCertificate(t *testing.T) {
 	if d := decideSeen(in, liveOf(t, in, nil, up)); d.Action != certificate.None {
 		t.Errorf("up to date: %s: %s", d.Action, d.Reason)
 	}
-	if d := decideSeen(in, liveOf(t, in, set("duration", "3h0m0s"), up)); d.Action != certificate.Apply || d.Reason != "it differs from what is asked for" {
+	if d := decideSeen(in, liveOf(t, in, set("duration", "3h0m0s"), up)); d.Action != certificate.Apply || !same(d.Reason, because(certificate.CauseDiffers)) {
 		t.Errorf("with another value: %s: %s", d.Action, d.Reason)
 	}
 	in.Retain = false
@@ -91,7 +91,7 @@ func TestRetainTakesTheOwnerReferenceOff(t *testing.T) {
 			before := spec(w.object())
 			w.in.Retain = true
 			d := w.decide()
-			if d.Action != certificate.Apply || d.Reason != "it is to outlive the object: the annotation certshim.io/source takes the place of its owner reference" || d.Force || d.Reissue != certificate.ReissueNo {
+			if d.Action != certificate.Apply || !same(d.Reason, because(certificate.CauseRetained)) || d.Force || d.Reissue != certificate.ReissueNo {
 				t.Fatalf("%s: %s", d.Action, d.Reason)
 			}
 			w.must(w.execute(d))
@@ -144,7 +144,7 @@ func TestRetainedCertificateOfAnEarlierObject(t *testing.T) {
 	if d := decideSeen(later, live); !d.NeedsLive {
 		t.Fatalf("%s: %s", d.Action, d.Reason)
 	}
-	if d := decideLive(later, live); d.Action != certificate.Apply || d.Reason != "it is tied to this object, which takes it over; no value changes" || d.Guard.ResourceVersion != "7" {
+	if d := decideLive(later, live); d.Action != certificate.Apply || !same(d.Reason, because(certificate.CauseReclaimed)) || d.Guard.ResourceVersion != "7" {
 		t.Errorf("%s: %s", d.Action, d.Reason)
 	}
 	later.Retain = true
@@ -152,12 +152,12 @@ func TestRetainedCertificateOfAnEarlierObject(t *testing.T) {
 		t.Errorf("%s: %s", d.Action, d.Reason)
 	}
 	later.Request.Duration = nil
-	const why = "Certificate web-tls exists and has no controller owner; it isn't as asked for: .spec.duration"
-	if d := decideLive(later, live); d.Action != certificate.Refuse || d.Reason != why {
+	why := behind(because(certificate.CauseNoOwner, "web-tls"), because(certificate.CauseNotAsAsked, ".spec.duration"))
+	if d := decideLive(later, live); d.Action != certificate.Refuse || !same(d.Reason, why) {
 		t.Errorf("%s: %s", d.Action, d.Reason)
 	}
 	stranger := input(func(in *certificate.Input) { in.Source.Name, in.Source.UID = "other", "other-uid" })
-	if d := decideLive(stranger, live); d.Action != certificate.Refuse || !strings.HasPrefix(d.Reason, "Certificate web-tls is kept for Ingress web, to which its annotation certshim.io/source ties it") {
+	if d := decideLive(stranger, live); d.Action != certificate.Refuse || d.Reason.Cause != certificate.CauseOtherTie {
 		t.Errorf("%s: %s", d.Action, d.Reason)
 	}
 }

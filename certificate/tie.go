@@ -77,21 +77,21 @@ func (t Tie) isFor(seen Observed) bool {
 	return t.ForNamespace == seen.Namespace && t.ForName == seen.Name
 }
 
-// tieDoubt says why the tie of a Certificate isn't one to this source, "" if it is. The object may
-// be another one of its name than the one that the tie was to.
-func tieDoubt(object *source.Object, seen Observed) string {
+// tieDoubt says why the tie of a Certificate isn't one to this source, if it isn't. The object may be
+// another one of its name than the one that the tie was to.
+func tieDoubt(object *source.Object, seen Observed) Reason {
 	tie, err := ParseTie(seen.Tie)
 	of := tie.Source
 	isNamed := of.Group == object.Group && of.Kind == object.Kind && tie.Namespace == object.Namespace && of.Name == object.Name
 	switch {
 	case err != nil:
-		return "its annotation " + TieKey + " can't be read: " + err.Error()
+		return Because(CauseTieUnreadable, err.Error())
 	case !tie.isFor(seen):
-		return "its annotation " + TieKey + " is a copy of that of Certificate " + tie.ForNamespace + "/" + tie.ForName
+		return Because(CauseTieCopied, tie.ForNamespace+"/"+tie.ForName)
 	case !isNamed:
-		return "its annotation " + TieKey + " ties it to " + of.Kind + " " + tie.Namespace + "/" + of.Name
+		return Because(CauseTieOther, of.Kind+" "+tie.Namespace+"/"+of.Name)
 	}
-	return ""
+	return Reason{}
 }
 
 // tie returns the tie of the wanted Certificate, "" where an owner reference does. An object that is

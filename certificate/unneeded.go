@@ -14,54 +14,50 @@ func DecideUnneeded(object *source.Object, seen Observed, awaits string) Decisio
 	d := decided(seen)
 	switch {
 	case seen.Flags.Has(Deleting):
-		d.Action, d.Reason = Wait, "the Certificate is being deleted"
+		d.Action, d.Reason = Wait, Because(CauseDeleting)
 	case !Owns(object, seen.Owner):
-		d.Action, d.Reason = Keep, "nothing names it any more, but "+otherOwnerInWords(object, seen)
+		d.Action = Keep
+		d.Reason, _ = otherOwner(object, seen)
 	case seen.Flags.Has(Tied):
-		d.Action, d.Reason = Keep, "nothing names it any more, and it outlives that: its annotation "+TieKey+" takes the place of an owner reference"
+		d.Action, d.Reason = Keep, Because(CauseOutlives)
 	case awaits != "":
-		d.Action, d.Reason = Keep, "nothing names it any more, but it stays until there is a Certificate "+problem.Name(awaits)
+		d.Action, d.Reason = Keep, Because(CauseAwaitsOther, problem.Name(awaits))
 	default:
-		d.Action, d.Reason = Delete, "the source no longer names its Secret"
+		d.Action, d.Reason = Delete, Because(CauseUnneeded)
 		d.Guard = Guard{UID: seen.UID, ResourceVersion: seen.ResourceVersion}
 	}
 	return d
 }
 
-func otherOwnerInWords(object *source.Object, seen Observed) string {
-	why, _ := otherOwner(object, seen)
-	return why
-}
-
 // NoLongerKept keeps the Certificate of a source that no longer asks for any, and says so in one
 // problem; why says what happened to the source.
-func NoLongerKept(object *source.Object, seen Observed, why string) Decision {
+func NoLongerKept(object *source.Object, seen Observed, why Reason) Decision {
 	seen = current(seen)
 	d := decided(seen)
-	d.Action, d.Reason = Keep, "it is no longer kept up to date: "+why
+	d.Action, d.Reason = Keep, Because(CauseNotKept).behind(why)
 	if !Owns(object, seen.Owner) || seen.Flags.Has(Deleting) {
 		return d
 	}
 	d.Problems.Add(problem.Problem{
 		Severity: problem.Warning, Path: "metadata.annotations", Value: seen.Name, Reason: problem.NoLongerKept,
-		Message: "Certificate " + problem.Name(seen.Name) + " stays as it is and is no longer kept up to date: " + why,
+		Message: "Certificate " + problem.Name(seen.Name) + " stays as it is and is no longer kept up to date: " + why.String(),
 	})
 	return d
 }
 
 // Refused decides for a source that isn't allowed what it asks for, for the reason why: its
 // Certificate stays as it is, and no new one is created. The caller reports the problem.
-func Refused(object *source.Object, ask source.Ask, existing *Observed, why string) Decision {
+func Refused(object *source.Object, ask source.Ask, existing *Observed, why Reason) Decision {
 	return unchanged(object, ask, existing, Refuse, why)
 }
 
 // Undecided decides while something that the decision depends on isn't known, for the reason
 // why: the source's Certificate stays as it is, and a new one waits.
-func Undecided(object *source.Object, ask source.Ask, existing *Observed, why string) Decision {
+func Undecided(object *source.Object, ask source.Ask, existing *Observed, why Reason) Decision {
 	return unchanged(object, ask, existing, Wait, why)
 }
 
-func unchanged(object *source.Object, ask source.Ask, existing *Observed, missing Action, why string) Decision {
+func unchanged(object *source.Object, ask source.Ask, existing *Observed, missing Action, why Reason) Decision {
 	if existing == nil {
 		return Decision{
 			Namespace: object.Namespace, Name: ask.Secret,
@@ -72,7 +68,7 @@ func unchanged(object *source.Object, ask source.Ask, existing *Observed, missin
 	d := decided(seen)
 	switch {
 	case seen.Flags.Has(Deleting):
-		d.Action, d.Reason = Wait, "the Certificate is being deleted"
+		d.Action, d.Reason = Wait, Because(CauseDeleting)
 	case Owns(object, seen.Owner):
 		d.Action, d.Reason = Keep, why
 	default:

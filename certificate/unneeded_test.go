@@ -26,25 +26,25 @@ func TestDecideUnneeded(t *testing.T) {
 		change func(map[string]any)
 		awaits string
 		action certificate.Action
-		reason string
+		reason certificate.Reason
 	}{
-		"ours":              {object, nil, "", certificate.Delete, "the source no longer names its Secret"},
-		"another is due":    {object, nil, "new-tls", certificate.Keep, "nothing names it any more, but it stays until there is a Certificate new-tls"},
-		"being deleted":     {object, deleting, "new-tls", certificate.Wait, "the Certificate is being deleted"},
-		"an earlier source": {object, notOurs, "new-tls", certificate.Keep, "nothing names it any more, but Certificate web-tls belongs to an earlier Ingress of this name, with uid old"},
+		"ours":              {object, nil, "", certificate.Delete, because(certificate.CauseUnneeded)},
+		"another is due":    {object, nil, "new-tls", certificate.Keep, because(certificate.CauseAwaitsOther, "new-tls")},
+		"being deleted":     {object, deleting, "new-tls", certificate.Wait, because(certificate.CauseDeleting)},
+		"an earlier source": {object, notOurs, "new-tls", certificate.Keep, because(certificate.CauseEarlierOwner, "web-tls", "Ingress", "old")},
 		"our uid, but another kind": {
 			object, ownedBy(certificate.Owner{Group: "networking.k8s.io", Kind: "Service", Name: "web", UID: "source-uid"}), "", certificate.Keep,
-			"nothing names it any more, but Certificate web-tls has an owner reference with this object's uid, but to Service web",
+			because(certificate.CauseMisnamedOwner, "web-tls", "Service web"),
 		},
 		"nobody's": {
 			object, func(o map[string]any) { delete(o["metadata"].(map[string]any), "ownerReferences") }, "", certificate.Keep,
-			"nothing names it any more, but Certificate web-tls exists and has no controller owner",
+			because(certificate.CauseNoOwner, "web-tls"),
 		},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			d := certificate.DecideUnneeded(tt.object, seen(t, tt.change), tt.awaits)
-			if d.Action != tt.action || d.Reason != tt.reason || d.Name != "web-tls" || d.Namespace != "shop" || d.Reissue != certificate.ReissueNo {
+			if d.Action != tt.action || !same(d.Reason, tt.reason) || d.Name != "web-tls" || d.Namespace != "shop" || d.Reissue != certificate.ReissueNo {
 				t.Errorf("%s/%s %s: %s", d.Namespace, d.Name, d.Action, d.Reason)
 			}
 			var guard certificate.Guard
@@ -60,12 +60,12 @@ func TestDecideUnneeded(t *testing.T) {
 
 func TestNoLongerKept(t *testing.T) {
 	object := input().Source
-	const why = "it names no issuer"
+	why := because(certificate.CauseNoTrigger)
 	d := certificate.NoLongerKept(object, seen(t, nil), why)
-	if d.Action != certificate.Keep || d.Reason != "it is no longer kept up to date: "+why || d.Name != "web-tls" || d.Reissue != certificate.ReissueNo {
+	if d.Action != certificate.Keep || !same(d.Reason, behind(because(certificate.CauseNotKept), why)) || d.Name != "web-tls" || d.Reissue != certificate.ReissueNo {
 		t.Errorf("%s: %s", d.Action, d.Reason)
 	}
-	want := []string{`NoLongerKept w metadata.annotations: Certificate web-tls stays as it is and is no longer kept up to date: it names no issuer (value "web-tls")`}
+	want := []string{`NoLongerKept w metadata.annotations: Certificate web-tls stays as it is and is no longer kept up to date: it names no issuer: no trigger annotation (value "web-tls")`}
 	if diff := cmp.Diff(want, told(d.Problems)); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
@@ -81,23 +81,23 @@ func TestRefused(t *testing.T) {
 	tests := map[string]struct {
 		change func(map[string]any)
 		action certificate.Action
-		reason string
+		reason certificate.Reason
 	}{
-		"ours stays":         {nil, certificate.Keep, "its issuer isn't known"},
-		"being deleted":      {deleting, certificate.Wait, "the Certificate is being deleted"},
-		"a stranger's stays": {notOurs, certificate.Refuse, "Certificate web-tls belongs to an earlier Ingress of this name, with uid old"},
+		"ours stays":         {nil, certificate.Keep, because(certificate.CauseIssuerUnknown)},
+		"being deleted":      {deleting, certificate.Wait, because(certificate.CauseDeleting)},
+		"a stranger's stays": {notOurs, certificate.Refuse, because(certificate.CauseEarlierOwner, "web-tls", "Ingress", "old")},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			existing := seen(t, tt.change)
-			d := certificate.Refused(object, ask, &existing, "its issuer isn't known")
-			if d.Action != tt.action || d.Reason != tt.reason || d.Name != "web-tls" || !d.Problems.Empty() || d.Config != nil {
+			d := certificate.Refused(object, ask, &existing, because(certificate.CauseIssuerUnknown))
+			if d.Action != tt.action || !same(d.Reason, tt.reason) || d.Name != "web-tls" || !d.Problems.Empty() || d.Config != nil {
 				t.Errorf("%s: %s", d.Action, d.Reason)
 			}
 		})
 	}
-	d := certificate.Refused(object, ask, nil, "its issuer isn't known")
-	if d.Action != certificate.Refuse || d.Reason != "its issuer isn't known" || d.Name != "web-tls" || d.Namespace != "shop" || d.Reissue != certificate.ReissueNo {
+	d := certificate.Refused(object, ask, nil, because(certificate.CauseIssuerUnknown))
+	if d.Action != certificate.Refuse || !same(d.Reason, because(certificate.CauseIssuerUnknown)) || d.Name != "web-tls" || d.Namespace != "shop" || d.Reissue != certificate.ReissueNo {
 		t.Errorf("%s/%s %s: %s", d.Namespace, d.Name, d.Action, d.Reason)
 	}
 }
@@ -109,10 +109,10 @@ func TestLiveWinsForWhatIsUnneeded(t *testing.T) {
 	if d := certificate.DecideUnneeded(input().Source, stale, ""); d.Action != certificate.Keep {
 		t.Errorf("%s: %s", d.Action, d.Reason)
 	}
-	if d := certificate.NoLongerKept(input().Source, stale, "x"); !d.Problems.Empty() {
+	if d := certificate.NoLongerKept(input().Source, stale, because(certificate.CauseIgnored)); !d.Problems.Empty() {
 		t.Errorf("problems %v", d.Problems.All())
 	}
-	if d := certificate.Refused(input().Source, input().Ask, &stale, "its issuer isn't known"); d.Action != certificate.Refuse {
+	if d := certificate.Refused(input().Source, input().Ask, &stale, because(certificate.CauseIssuerUnknown)); d.Action != certificate.Refuse {
 		t.Errorf("%s: %s", d.Action, d.Reason)
 	}
 }
@@ -120,11 +120,11 @@ func TestLiveWinsForWhatIsUnneeded(t *testing.T) {
 // While something isn't known, an existing Certificate is kept, and none is created.
 func TestUndecided(t *testing.T) {
 	object, ask, existing := input().Source, input().Ask, seen(t, nil)
-	const why = "its Gateway can't be read"
-	if d := certificate.Undecided(object, ask, nil, why); d.Action != certificate.Wait || d.Reason != why || d.Name != "web-tls" {
+	why := because(certificate.CauseParentUnread, "Gateway edge")
+	if d := certificate.Undecided(object, ask, nil, why); d.Action != certificate.Wait || !same(d.Reason, why) || d.Name != "web-tls" {
 		t.Errorf("a new one: %s: %s", d.Action, d.Reason)
 	}
-	if d := certificate.Undecided(object, ask, &existing, why); d.Action != certificate.Keep || d.Reason != why {
+	if d := certificate.Undecided(object, ask, &existing, why); d.Action != certificate.Keep || !same(d.Reason, why) {
 		t.Errorf("one that exists: %s: %s", d.Action, d.Reason)
 	}
 }

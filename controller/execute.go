@@ -235,7 +235,7 @@ func (c *Controller) recovered(k key) {
 // say tells of a write as cert-manager's shims do.
 func (c *Controller) say(ref source.Ref, d certificate.Decision) {
 	now := time.Now()
-	c.log.Debug("wrote", "source", ref.Kind, "namespace", ref.Namespace, "name", ref.Name, "certificate", d.Name, "action", d.Action, "reason", d.Reason)
+	c.log.Debug("wrote", "source", ref.Kind, "namespace", ref.Namespace, "name", ref.Name, "certificate", d.Name, "action", d.Action, "cause", d.Reason.Cause, "reason", d.Reason.String())
 	switch {
 	case d.Action == certificate.Create:
 		c.recorder.did(ref, createdReason, fmt.Sprintf("Successfully created Certificate %q", d.Name), now)

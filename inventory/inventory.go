@@ -19,6 +19,8 @@ type Inventory struct {
 
 	// owners has the sources, and the Certificates by their controller owner.
 	owners map[Key]owner
+	// uids has the sources by their uids, once somebody has asked for one; nil before.
+	uids map[string]*Source
 	// secrets has who names a Secret, and the Certificates that write it.
 	secrets map[name]*secret
 	// whole has the Certificates of documents, which are all that there is of them.

@@ -201,8 +201,8 @@ func (l *Look) OtherNaming(namespace, secretName string) *source.Ref {
 
 // IsGone implements [certshim.Observed].
 func (l *Look) IsGone(namespace, uid string) bool {
-	l.lock.RLock()
-	defer l.lock.RUnlock()
+	l.lock.Lock()
+	defer l.lock.Unlock()
 	certain := true
 	for _, kind := range l.policy.Kinds.All() {
 		named := source.GroupKindOf(kind)
@@ -211,11 +211,10 @@ func (l *Look) IsGone(namespace, uid string) bool {
 			certain = false
 		}
 	}
-	for key, o := range l.owners {
-		if o.source != nil && o.source.uid() == uid {
-			l.asks(sourceFact(key.Kind(), key.Namespace(), key.Name()))
-			return false
-		}
+	if there := l.sourceOfUID(uid); there != nil {
+		key := there.Key()
+		l.asks(sourceFact(key.Kind(), key.Namespace(), key.Name()))
+		return false
 	}
 	return certain
 }

@@ -17,13 +17,40 @@ func (i *Inventory) source(k Key) *Source { return i.owners[k].source }
 // packed string of what it was made of: that of the newest version of the source, if it is there.
 func (i *Inventory) setOwner(k Key, mutate func(*owner)) {
 	o := i.owners[k]
+	before := o.source
 	mutate(&o)
+	i.indexUID(before, o.source)
 	delete(i.owners, k)
 	switch {
 	case o.source != nil:
 		i.owners[o.source.Key()] = o
 	case o.certificates != nil:
 		i.owners[ownerOf(o.certificates.unpack())] = o
+	}
+}
+
+// sourceOfUID is the source of a uid; nil if there is none. Only restored Certificates ask, so that the
+// index is made at the first question. After that it is kept up to date.
+func (i *Inventory) sourceOfUID(uid string) *Source {
+	if i.uids == nil {
+		i.uids = map[string]*Source{}
+		for _, o := range i.owners {
+			i.indexUID(nil, o.source)
+		}
+	}
+	return i.uids[uid]
+}
+
+// indexUID puts one version of a source in the place of another, nil for none.
+func (i *Inventory) indexUID(old, now *Source) {
+	if i.uids == nil || old == now {
+		return
+	}
+	if old != nil {
+		delete(i.uids, old.uid())
+	}
+	if now != nil {
+		i.uids[now.uid()] = now
 	}
 }
 

@@ -20,7 +20,7 @@ func TestTheTiedSourceWakesWhenItIsAlone(t *testing.T) {
 	key := ingressKey("web")
 	reason := func() string {
 		outcome, _ := s.decide(key)
-		return outcome.Certificates[0].Reason
+		return outcome.Certificates[0].Reason.String()
 	}
 	alone := reason()
 	for _, step := range []struct {

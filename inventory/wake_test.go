@@ -457,7 +457,7 @@ func (r *trial) carriedOut(out certshim.Outcome) certshim.Outcome {
 	for n, d := range out.Certificates {
 		at := types.NamespacedName{Namespace: d.Namespace, Name: d.Name}
 		if (d.Action == certificate.Create || d.Action == certificate.Apply) && r.certificates[at].Have == d.Want {
-			out.Certificates[n].Action, out.Certificates[n].Reason, out.Certificates[n].Guard = certificate.None, "it is up to date", certificate.Guard{}
+			out.Certificates[n].Action, out.Certificates[n].Reason, out.Certificates[n].Guard = certificate.None, certificate.Because(certificate.CauseUpToDate), certificate.Guard{}
 		}
 	}
 	return out

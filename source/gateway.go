@@ -45,6 +45,9 @@ func (k gateway) Reduce(u *unstructured.Unstructured) (*Object, error) {
 
 func (gateway) Switches() []Switch { return []Switch{SwitchGatewayAPI} }
 
+// Shim is the gateway-shim.
+func (gateway) Shim() string { return "cert-manager-gateway-shim" }
+
 // SolverParent is the Gateway itself.
 func (gateway) SolverParent(object *Object, _ bool) *Parent {
 	return &Parent{Kind: object.Kind, Name: object.Name}
@@ -104,6 +107,9 @@ func (listenerSet) Parent(object *Object) (parent *Parent, wrong string) {
 func (listenerSet) Refused(object, parent *Object, namespaceLabels func() (map[string]string, bool)) Refusal {
 	return refused(parent, object, namespaceLabels)
 }
+
+// Shim is the listenerset-shim.
+func (listenerSet) Shim() string { return "cert-manager-listenerset" }
 
 // SolverParent is the set itself, or with fallback its Gateway, for implementations that
 // don't serve routes of ListenerSets.

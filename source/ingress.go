@@ -82,5 +82,8 @@ func (j *judge) warn(path, message string) {
 	})
 }
 
+// Shim is the ingress-shim.
+func (ingress) Shim() string { return "cert-manager-ingress-shim" }
+
 // SolverIngress is the Ingress itself.
 func (ingress) SolverIngress(object *Object) string { return object.Name }

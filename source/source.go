@@ -25,6 +25,9 @@ type Kind interface {
 	// nothing of that name is deleted.
 	Mentions(object *unstructured.Unstructured, secret string) bool
 
+	// Shim is the field manager of cert-manager's shim for the kind, "" if there is none.
+	Shim() string
+
 	// Parent names the object that has to admit this one, and whose issuer it inherits;
 	// nil for a kind without parents. wrong says why the reference can't be followed.
 	Parent(object *Object) (parent *Parent, wrong string)
@@ -62,6 +65,8 @@ type standalone struct{}
 func (standalone) Switches() []Switch { return nil }
 
 func (standalone) Mentions(*unstructured.Unstructured, string) bool { return false }
+
+func (standalone) Shim() string { return "" }
 
 func (standalone) Parent(*Object) (*Parent, string) { return nil, "" }
 

@@ -2,11 +2,9 @@ package source_test
 
 import (
 	"encoding/json"
-	"flag"
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -18,10 +16,9 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/certshim/certshim/declaration"
+	"github.com/certshim/certshim/declaration/pages"
 	"github.com/certshim/certshim/source"
 )
-
-var update = flag.Bool("update", false, "write the generated pages")
 
 func shipped(t testing.TB) []source.Type {
 	t.Helper()
@@ -89,34 +86,12 @@ func declared(t testing.TB, of source.Type, params map[string]string) source.Kin
 func TestSourcePagesAreUpToDate(t *testing.T) {
 	const folder = "../docs/sources"
 	types := shipped(t)
-	pages := map[string]string{"README.md": source.RenderIndex(types), "../../deploy/sources.yaml": source.RenderRole(types)}
+	want := map[string]string{"README.md": source.RenderIndex(types), "../../deploy/sources.yaml": source.RenderRole(types)}
 	for _, each := range types {
-		pages[each.ID+".md"] = source.RenderPage(each)
+		want[each.ID+".md"] = source.RenderPage(each)
 	}
-	for name, want := range pages {
-		file := filepath.Join(folder, name)
-		if *update {
-			if err := os.WriteFile(file, []byte(want), 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		got, err := os.ReadFile(file)
-		if err != nil {
-			t.Error(err)
-		}
-		if diff := cmp.Diff(want, string(got)); diff != "" {
-			t.Errorf("%s is out of date: run `go generate ./source`\n%s", file, diff)
-		}
-	}
-	there, err := filepath.Glob(folder + "/*.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, file := range there {
-		if _, ours := pages[filepath.Base(file)]; !ours && filepath.Base(file) != "schema.md" {
-			t.Errorf("%s is the page of no source type", file)
-		}
-	}
+	pages.AreUpToDate(t, "go generate ./source", folder, want)
+	pages.AreAll(t, folder, want, "schema.md")
 }
 
 const goodType = `apiVersion: certshim.io/v1alpha1

@@ -30,6 +30,7 @@ type adoptedCertificate struct {
 	// GoesWithSource is false for one that outlives its source, and left out where nothing is done.
 	GoesWithSource *bool                `json:"goesWithSource,omitempty"`
 	Changes        []certificate.Change `json:"changes,omitempty"`
+	Cause          certificate.Cause    `json:"cause"`
 	Why            string               `json:"why"`
 	Result         adoptResult          `json:"result,omitempty"`
 	Error          string               `json:"error,omitempty"`
@@ -90,7 +91,7 @@ func (one adopted) whyCell() string {
 	if one.failed != nil {
 		return problem.OneLine(one.failed.Error())
 	}
-	return one.why
+	return one.why()
 }
 
 func (a *adopting) report() adoptReport {
@@ -100,7 +101,7 @@ func (a *adopting) report() adoptReport {
 	}
 	for _, one := range a.rows {
 		c := adoptedCertificate{
-			Namespace: one.decision.Namespace, Name: one.decision.Name, Verdict: one.verdict, From: one.from, Why: one.why, Result: one.result,
+			Namespace: one.decision.Namespace, Name: one.decision.Name, Verdict: one.verdict, From: one.from, Cause: one.reason.Cause, Why: one.why(), Result: one.result,
 			Source: auditedSource{one.object.Group, one.object.Kind, one.object.Name},
 		}
 		if one.goesCell() != "" {

@@ -3,7 +3,6 @@ package app
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -71,7 +70,9 @@ func (a *adopting) addStaying(moving []string) {
 }
 
 func (a *adopting) staying(key inventory.Key, object *source.Object, name string) adopted {
-	d := certificate.Decision{Namespace: object.Namespace, Name: name, Action: certificate.Refuse}
-	why := fmt.Sprintf("%s %s doesn't ask for a Secret of this name; it stays with %s %s", object.Kind, object.Name, a.leaving.Kind, a.leaving.Name)
-	return adopted{key: key, object: object, decision: d, verdict: adoptRefused, why: why}
+	d := certificate.Decision{
+		Namespace: object.Namespace, Name: name, Action: certificate.Refuse,
+		Reason: certificate.Because(certificate.CauseNotAskedFor, object.Kind+" "+object.Name, a.leaving.Kind+" "+a.leaving.Name),
+	}
+	return adopted{key: key, object: object, decision: d, verdict: adoptRefused, reason: d.Reason}
 }

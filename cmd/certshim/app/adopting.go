@@ -73,8 +73,8 @@ type adopted struct {
 	verdict  adoptVerdict
 	// from are the field managers that lose fields.
 	from []string
-	// why says more of the verdict.
-	why string
+	// reason is the decision's, or that of what speaks against it.
+	reason certificate.Reason
 	// result is what was done; empty for nothing.
 	result adoptResult
 	failed error
@@ -120,21 +120,28 @@ func (a *adopting) look(ctx context.Context) error {
 
 // judge says what adopting one Certificate comes to; live is nil where nothing had to be read.
 func (a *adopting) judge(key inventory.Key, object *source.Object, d certificate.Decision, live map[string]any) adopted {
-	one := adopted{key: key, object: object, decision: d, why: d.Reason}
+	one := adopted{key: key, object: object, decision: d, reason: d.Reason}
 	one.verdict = verdictOf(d)
 	if one.verdict == adoptSame || one.verdict == adoptRefused {
 		return one
 	}
 	one.from = a.takenFrom(live, d)
-	if why := a.keptElsewhere(live, d, one.from); why != "" {
-		one.verdict, one.why = adoptRefused, why
+	if why := a.keptElsewhere(live, d, one.from); !why.IsZero() {
+		one.verdict, one.reason = adoptRefused, why
 		return one
 	}
 	if a.leaving != nil && d.Adopted {
 		one.from = append(one.from, a.leaving.Kind+"/"+a.leaving.Name+" (owner)")
 	}
-	one.why = changesText(d.Changes)
 	return one
+}
+
+// why says more of the verdict.
+func (one adopted) why() string {
+	if one.verdict == adoptSame || one.verdict == adoptRefused {
+		return one.reason.String()
+	}
+	return changesText(one.decision.Changes)
 }
 
 // verdictOf sorts decisions.
@@ -171,22 +178,21 @@ func (a *adopting) takenFrom(live map[string]any, d certificate.Decision) []stri
 	return slices.Compact(managers)
 }
 
-// keptElsewhere says that something outside of the cluster keeps a Certificate as it is, or "".
-func (a *adopting) keptElsewhere(live map[string]any, d certificate.Decision, from []string) string {
-	const until = "; take it out of there first, without letting it be deleted, then give --yes-it-left-git"
+// keptElsewhere says what outside of the cluster keeps a Certificate as it is, if anything does.
+func (a *adopting) keptElsewhere(live map[string]any, d certificate.Decision, from []string) certificate.Reason {
 	if a.o.leftGit {
-		return ""
+		return certificate.Reason{}
 	}
 	if tool, by := ownership.Tracked(live); d.Adopted && tool != "" {
-		return tool + " applies it (" + by + "), and would set its fields again" + until
+		return certificate.Because(certificate.CauseAppliedElsewhere, tool+" ("+by+")")
 	}
 	for _, manager := range from {
 		name, _, _ := strings.Cut(manager, " (")
 		if class := ownership.ClassOf(name); class == ownership.GitOps || class == ownership.Helm {
-			return manager + " applies it, and would set its fields again" + until
+			return certificate.Because(certificate.CauseAppliedElsewhere, manager)
 		}
 	}
-	return ""
+	return certificate.Reason{}
 }
 
 // changesText has the changed fields with both values: those of the spec, if there are any.

@@ -10,10 +10,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/tools/txtar"
-	"k8s.io/kube-openapi/pkg/validation/spec"
-	"k8s.io/kube-openapi/pkg/validation/strfmt"
-	"k8s.io/kube-openapi/pkg/validation/validate"
 	"sigs.k8s.io/yaml"
+
+	"github.com/certshim/certshim/cmd/certshim/app"
 )
 
 // auditedFiles are objects with every verdict that files can have, and hostile ones.
@@ -46,22 +45,6 @@ func audit(t *testing.T, flags ...string) string {
 	return stdout
 }
 
-// fitsSchema wants what a published schema says.
-func fitsSchema(t *testing.T, name string, value any) {
-	t.Helper()
-	text, err := os.ReadFile("../../../docs/schemas/" + name + ".schema.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var schema spec.Schema
-	if err := json.Unmarshal(text, &schema); err != nil {
-		t.Fatal(err)
-	}
-	for _, fault := range validate.NewSchemaValidator(&schema, nil, "", strfmt.Default).Validate(value).Errors {
-		t.Errorf("%s: %v", name, fault)
-	}
-}
-
 // The report is as its published schema says, with nothing beside, and the same in YAML.
 func TestAuditReportFitsItsSchema(t *testing.T) {
 	for _, only := range []string{"", "yielded", "foreign"} {
@@ -79,7 +62,7 @@ func TestAuditReportFitsItsSchema(t *testing.T) {
 		if diff := cmp.Diff(fromJSON, fromYAML); diff != "" {
 			t.Errorf("--only %q: JSON and YAML differ:\n%s", only, diff)
 		}
-		fitsSchema(t, "audit-report", fromJSON)
+		app.FitsSchema(t, "audit-report", fromJSON)
 		certificates := fromJSON.(map[string]any)["certificates"].([]any)
 		if len(certificates) == 0 {
 			t.Errorf("--only %q: no Certificate", only)
@@ -183,4 +166,35 @@ source: {component: certshim}
 func summaryOf(table string) string {
 	summary, _, _ := strings.Cut(table, "\nNAMESPACE ")
 	return summary
+}
+
+// What adopt and release would do is told as their published schemas have it.
+func TestHandoverReportsFitTheirSchemas(t *testing.T) {
+	for schema, runs := range map[string][][]string{
+		"adopt-report": {
+			{"adopt", "-f", "../../../examples/migrate/"},
+			{"adopt", "-f", "../../../examples/adopt/by-hand.yaml", "--from", "kubectl-client-side-apply,kustomize-controller"},
+			{"adopt", "-f", "../../../examples/adopt/to-gateway.yaml", "-n", "shop", "ingress/web", "--to", "gateway/edge"},
+		},
+		"release-report": {
+			{"release", "-f", "../../../examples/adopt/to-gateway.yaml"},
+			{"release", "-f", "../../../examples/adopt/to-gateway.yaml", "--free"},
+			{"release", "-f", "../../../examples/migrate/"},
+		},
+	} {
+		for _, args := range runs {
+			stdout, stderr, exit := run(t, nil, append(args, "-o", "json")...)
+			if exit != 0 {
+				t.Fatalf("%q: status %d: %s", args, exit, stderr)
+			}
+			var report map[string]any
+			if err := json.Unmarshal([]byte(stdout), &report); err != nil {
+				t.Fatal(err)
+			}
+			app.FitsSchema(t, schema, report)
+			if len(report["certificates"].([]any)) == 0 {
+				t.Errorf("%q: no Certificate", args)
+			}
+		}
+	}
 }

@@ -127,7 +127,7 @@ func (e *explanation) addAlone(ctx context.Context, chains *chainReader) error {
 func (e *explanation) addSource(ctx context.Context, one planned, chains *chainReader) error {
 	report := one.report()
 	e.Source = &report
-	if one.outcome.Ignored != "" && len(one.outcome.Certificates) == 0 {
+	if !one.outcome.Ignored.IsZero() && len(one.outcome.Certificates) == 0 {
 		e.asksForNothing(one)
 		return nil
 	}
@@ -152,9 +152,9 @@ func (e *explanation) addSource(ctx context.Context, one planned, chains *chainR
 // asksForNothing is a source that doesn't ask for a certificate. That is no fault.
 func (e *explanation) asksForNothing(one planned) {
 	at := one.object.Object()
-	e.Steps = append(e.Steps, explainedStep{Object: at, Outcome: issuance.OK, Text: "it asks for no certificate: " + one.outcome.Ignored})
+	e.Steps = append(e.Steps, explainedStep{Object: at, Outcome: issuance.OK, Text: "it asks for no certificate: " + one.outcome.Ignored.String()})
 	e.Notes = append(e.Notes, hangOf("", issuance.Hang{
-		Code: issuance.NoCertificate, Object: at, Why: one.outcome.Ignored,
+		Code: issuance.NoCertificate, Object: at, Why: one.outcome.Ignored.String(),
 		Help: []string{
 			"To ask for one, name an issuer by cert-manager.io/issuer or cert-manager.io/cluster-issuer, and a Secret in each TLS entry.",
 		},
@@ -240,7 +240,7 @@ func decided(c certificate.Decision, problems problem.List) issuance.Outcome {
 
 // notMade says that there is no Certificate, or that it isn't the source's.
 func (e *explanation) notMade(one planned, c certificate.Decision, there bool) {
-	made := issuance.NotMade(c.Namespace, c.Name, c.Reason)
+	made := issuance.NotMade(c.Namespace, c.Name, c.Reason.String())
 	hang := made.Hangs[0]
 	switch c.Action {
 	case certificate.Create:

@@ -367,7 +367,7 @@ func tellJSON(t *testing.T, text string) told {
 	if err := errors.Join(json.Unmarshal([]byte(text), &e), json.Unmarshal([]byte(text), &whole)); err != nil {
 		t.Fatalf("%v in\n%s", err, text)
 	}
-	fitsSchema(t, "explanation", whole)
+	app.FitsSchema(t, "explanation", whole)
 	return e
 }
 

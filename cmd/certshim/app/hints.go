@@ -78,7 +78,7 @@ func covers(hosts map[string]bool, host string) bool {
 // addHosts adds a hint for each host without a TLS entry, unless an annotation adds the host to a
 // certificate.
 func (one *planned) addHosts(hosts []located) {
-	if len(hosts) == 0 || one.outcome.Ignored != "" {
+	if len(hosts) == 0 || !one.outcome.Ignored.IsZero() {
 		return
 	}
 	named := map[string]bool{}

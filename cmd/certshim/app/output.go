@@ -68,7 +68,7 @@ func newPlanOf(known *planInventory) *plan {
 // add takes in what is kept of a source.
 func (p *plan) add(one planned, selected selection) {
 	p.sources++
-	if one.outcome.Ignored != "" && len(one.outcome.Certificates) == 0 {
+	if !one.outcome.Ignored.IsZero() && len(one.outcome.Certificates) == 0 {
 		p.silent++
 	}
 	for _, c := range one.outcome.Certificates {

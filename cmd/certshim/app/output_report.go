@@ -36,8 +36,9 @@ type reportedSource struct {
 	Issuer       *reportedIssuer       `json:"issuer,omitempty"`
 	Certificates []reportedCertificate `json:"certificates"`
 	Problems     []reportedProblem     `json:"problems"`
-	// Ignored says why the source asks for nothing; it is left out if it asks.
-	Ignored string `json:"ignored,omitempty"`
+	// Ignored says why the source asks for nothing, and Cause is its code; they are left out if it asks.
+	Ignored string            `json:"ignored,omitempty"`
+	Cause   certificate.Cause `json:"cause,omitempty"`
 	// Policy is the one that matches the source.
 	Policy string `json:"policy,omitempty"`
 }
@@ -53,7 +54,10 @@ type reportedCertificate struct {
 	Namespace string             `json:"namespace"`
 	Name      string             `json:"name"`
 	Action    certificate.Action `json:"action"`
-	Reason    string             `json:"reason"`
+	// Cause is the code of the reason. Behind is that of the reason for it, where there is one.
+	Cause  certificate.Cause `json:"cause"`
+	Behind certificate.Cause `json:"behind,omitempty"`
+	Reason string            `json:"reason"`
 	// Reissue is there for the action apply.
 	Reissue  certificate.Reissue `json:"reissue,omitempty"`
 	Manifest map[string]any      `json:"manifest,omitempty"`
@@ -117,7 +121,10 @@ func (one planned) report() reportedSource {
 	object, outcome := one.object, one.outcome
 	r := reportedSource{
 		APIVersion: object.APIVersion(), Kind: object.Kind, Namespace: object.Namespace, Name: object.Name,
-		Certificates: []reportedCertificate{}, Problems: []reportedProblem{}, Ignored: outcome.Ignored, Policy: outcome.Policy,
+		Certificates: []reportedCertificate{}, Problems: []reportedProblem{}, Policy: outcome.Policy,
+	}
+	if why := outcome.Ignored; !why.IsZero() {
+		r.Ignored, r.Cause = why.String(), why.Cause
 	}
 	if issuer := outcome.Issuer; issuer.Name != "" {
 		r.Issuer = &reportedIssuer{Group: issuer.Group, Kind: issuer.Kind, Name: issuer.Name, From: issuer.From}
@@ -132,7 +139,10 @@ func (one planned) report() reportedSource {
 }
 
 func reportCertificate(c certificate.Decision, values []certshim.Value, whose *owners) reportedCertificate {
-	r := reportedCertificate{Namespace: c.Namespace, Name: c.Name, Action: c.Action, Reason: c.Reason, Ownership: whose}
+	r := reportedCertificate{Namespace: c.Namespace, Name: c.Name, Action: c.Action, Cause: c.Reason.Cause, Reason: c.Reason.String(), Ownership: whose}
+	if behind := c.Reason.Behind; behind != nil {
+		r.Behind = behind.Cause
+	}
 	if writes(c) {
 		r.Manifest = c.Config
 	}

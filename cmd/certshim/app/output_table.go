@@ -55,8 +55,8 @@ func (one planned) shows() bool {
 }
 
 func nothing(one planned) string {
-	if one.outcome.Ignored != "" {
-		return one.outcome.Ignored
+	if !one.outcome.Ignored.IsZero() {
+		return one.outcome.Ignored.String()
 	}
 	return "nothing asks for a certificate"
 }
@@ -92,7 +92,7 @@ func namesCell(config map[string]any) string {
 
 func reason(c certificate.Decision) string {
 	if c.Action == certificate.Apply && c.Reissue != "" {
-		return c.Reason + " (reissue: " + string(c.Reissue) + ")"
+		return c.Reason.String() + " (reissue: " + string(c.Reissue) + ")"
 	}
-	return c.Reason
+	return c.Reason.String()
 }

@@ -64,5 +64,5 @@ func (o *releaseOptions) give(one *released) certificate.Release {
 	if o.free {
 		return certificate.Free(one.object, one.seen)
 	}
-	return certificate.GiveBack(one.object, one.seen)
+	return certificate.GiveBack(one.kind, one.object, one.seen)
 }

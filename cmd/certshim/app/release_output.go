@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/certshim/certshim/certificate"
 	"github.com/certshim/certshim/problem"
 )
 
@@ -28,9 +29,11 @@ type releasedCertificate struct {
 	To string `json:"to,omitempty"`
 	// Removes are the fields of metadata that go.
 	Removes []string `json:"removes,omitempty"`
-	Why     string   `json:"why,omitempty"`
-	Result  string   `json:"result,omitempty"`
-	Error   string   `json:"error,omitempty"`
+	// Cause is why it is refused; it is left out of others.
+	Cause  certificate.Cause `json:"cause,omitempty"`
+	Why    string            `json:"why,omitempty"`
+	Result string            `json:"result,omitempty"`
+	Error  string            `json:"error,omitempty"`
 }
 
 // releaseWords are what the table says of a verdict.
@@ -86,8 +89,8 @@ func (one *released) why() string {
 	switch {
 	case one.failed != nil:
 		return problem.OneLine(one.failed.Error())
-	case one.gives.Refused != "":
-		return one.gives.Refused
+	case !one.gives.Refused.IsZero():
+		return one.gives.Refused.String()
 	case one.gives.Patch == nil:
 		return "certshim holds nothing of it"
 	case len(one.gives.Removes) > 0:
@@ -104,7 +107,7 @@ func (r *releasing) report() releaseReport {
 	for i := range r.rows {
 		one := &r.rows[i]
 		c := releasedCertificate{
-			Namespace: one.seen.Namespace, Name: one.seen.Name, Verdict: one.verdict(), Why: one.why(), Result: one.result,
+			Namespace: one.seen.Namespace, Name: one.seen.Name, Verdict: one.verdict(), Cause: one.gives.Refused.Cause, Why: one.why(), Result: one.result,
 			To: one.gives.To, Removes: one.gives.Removes, Source: auditedSource{one.object.Group, one.object.Kind, one.object.Name},
 		}
 		if one.failed != nil {

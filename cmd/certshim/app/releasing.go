@@ -32,6 +32,7 @@ const (
 
 // released is one Certificate, and what giving it up comes to.
 type released struct {
+	kind   source.Kind
 	object *source.Object
 	seen   certificate.Observed
 	gives  certificate.Release
@@ -41,7 +42,7 @@ type released struct {
 
 func (one *released) verdict() string {
 	switch {
-	case one.gives.Refused != "":
+	case !one.gives.Refused.IsZero():
 		return releaseRefused
 	case one.gives.Patch == nil:
 		return releaseSame
@@ -56,8 +57,8 @@ type releasing struct {
 	rows  []released
 	// named are the sources that were found.
 	named map[namedSource]bool
-	// serving says which controller is at work; empty for none. notes are for whoever asked.
-	serving string
+	// serving says which controller is at work, if one is. notes are for whoever asked.
+	serving certificate.Reason
 	notes   []string
 }
 
@@ -83,6 +84,10 @@ func (r *releasing) lookAt(ctx context.Context, key inventory.Key) error {
 	look := r.known.Look(key)
 	defer look.Close()
 	object, _ := look.Object()
+	kind, known := r.o.plan.policy.Kinds.Lookup(object.Group, object.Kind)
+	if !known {
+		return nil
+	}
 	for _, seen := range look.CertificatesOf(object.Ref) {
 		if seen.Live == nil {
 			live, err := r.known.live(ctx, types.NamespacedName{Namespace: seen.Namespace, Name: seen.Name})
@@ -94,8 +99,8 @@ func (r *releasing) lookAt(ctx context.Context, key inventory.Key) error {
 			}
 			seen = *live
 		}
-		one := released{object: object, seen: seen}
-		if one.gives = r.o.give(&one); one.gives.Refused == "" && one.gives.Patch != nil && r.serves(object, seen) {
+		one := released{kind: kind, object: object, seen: seen}
+		if one.gives = r.o.give(&one); one.gives.Refused.IsZero() && one.gives.Patch != nil && r.serves(object, seen) {
 			one.gives = certificate.Release{Refused: r.serving}
 		}
 		r.rows = append(r.rows, one)
@@ -106,7 +111,7 @@ func (r *releasing) lookAt(ctx context.Context, key inventory.Key) error {
 // serves reports whether a controller keeps a Certificate up to date now.
 func (r *releasing) serves(object *source.Object, seen certificate.Observed) bool {
 	request, _ := r.o.plan.policy.Parser.Parse(object.Annotations)
-	return r.serving != "" && r.known.Watches(object.Namespace) && !request.Ignore.All && !slices.Contains(request.Ignore.Secrets, seen.Secret)
+	return !r.serving.IsZero() && r.known.Watches(object.Namespace) && !request.Ignore.All && !slices.Contains(request.Ignore.Secrets, seen.Secret)
 }
 
 // findController finds out whether a controller holds its Lease.
@@ -121,11 +126,11 @@ func (r *releasing) findController(ctx context.Context) error {
 	case apierrors.IsNotFound(err):
 		r.notes = append(r.notes, "note: there is no Lease "+where+": make sure that no controller runs elsewhere (--release-namespace), or without leader election")
 	case apierrors.IsForbidden(err):
-		r.serving = "whether a controller serves it can't be known, since the Lease " + where + " may not be read; if none runs, say so by --controller-stopped"
+		r.serving = certificate.Because(certificate.CauseLeaseUnread, where)
 	case err != nil:
 		return fmt.Errorf("read Lease %s: %w", where, err)
 	case holds(lease, time.Now()):
-		r.serving = fmt.Sprintf("the controller %s serves it (Lease %s), and would take it over again", problem.Name(*lease.Spec.HolderIdentity), where)
+		r.serving = certificate.Because(certificate.CauseControllerServes, problem.Name(*lease.Spec.HolderIdentity), where)
 	}
 	return nil
 }
@@ -177,8 +182,8 @@ func (r *releasing) write(ctx context.Context, writer cluster.Writer, one *relea
 		one.seen = *live
 		now := r.o.give(one)
 		switch {
-		case now.Refused != "":
-			return errors.New(now.Refused)
+		case !now.Refused.IsZero():
+			return errors.New(now.Refused.String())
 		case now.Patch == nil:
 			return nil
 		}
