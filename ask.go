@@ -1,6 +1,8 @@
 package certshim
 
 import (
+	"slices"
+
 	"github.com/certshim/certshim/annotations"
 	"github.com/certshim/certshim/certificate"
 	"github.com/certshim/certshim/problem"
@@ -10,10 +12,12 @@ import (
 // asked is what an object asks for.
 type asked struct {
 	standing
-	// annotations as they count, and what they say.
-	annotations map[string]string
-	inherited   bool
-	request     annotations.Request
+	// terms are those of the object.
+	terms
+	// bySecret has those of Secrets that have others, and untriggered the Secrets whose terms ask for no
+	// certificate.
+	bySecret    map[string]*terms
+	untriggered []string
 	// Asks has what the TLS entries ask for; empty where the object doesn't count.
 	source.Asks
 	problems problem.List
@@ -22,9 +26,10 @@ type asked struct {
 // ask reads the annotations, and the TLS entries of an object that may ask for something.
 func ask(q input, admitted admission) *asked {
 	request, problems := q.policy.Parser.Parse(admitted.annotations)
-	a := &asked{standing: admitted.standing, annotations: admitted.annotations, inherited: admitted.inherited, request: request}
+	own := terms{annotations: admitted.annotations, inherited: admitted.inherited, request: request, triggered: q.triggers(request)}
+	a := &asked{standing: admitted.standing, terms: own}
 	automatic := q.object.GroupKind().NamedIn(q.policy.AutoKinds)
-	triggered := request.Issuer.Named() || request.Auto && automatic
+	triggered := own.triggered || request.Sections.MayNameIssuer()
 	if triggered && !request.Ignore.All && admitted.problem.Reason != "" {
 		a.problems.Add(admitted.problem)
 	}
@@ -43,8 +48,34 @@ func ask(q input, admitted admission) *asked {
 	default:
 		a.problems.Merge(problems)
 		a.read(q)
+		a.readSections(q, problems)
 	}
 	return a
+}
+
+// readSections finds the terms of each Secret. Those that ask for no certificate leave the asks.
+func (a *asked) readSections(q input, told problem.List) {
+	if said := a.request.Sections; len(said.All) == 0 && !said.Unread {
+		return
+	}
+	s := sections{input: q, asks: a.Asks, own: &a.terms, told: told, read: map[*annotations.Section]*terms{}}
+	a.bySecret = s.bySecret()
+	a.problems.Merge(s.problems)
+	a.Asks.Asks = slices.DeleteFunc(a.Asks.Asks, func(ask source.Ask) bool {
+		asks := a.termsOf(ask.Secret).count()
+		if !asks {
+			a.untriggered = append(a.untriggered, ask.Secret)
+		}
+		return !asks
+	})
+}
+
+// termsOf are the terms of a Secret.
+func (a *asked) termsOf(secret string) *terms {
+	if t := a.bySecret[secret]; t != nil {
+		return t
+	}
+	return &a.terms
 }
 
 // read reads the entries. Where a source type can't tell them, those from before count, and without any

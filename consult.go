@@ -106,7 +106,7 @@ func issuerProblem(q input, n named, severity problem.Severity, reason problem.R
 	case FromNamespace:
 		p.Message = "the issuer of " + q.namespaceName() + ": " + message
 	default:
-		p.Path = "metadata.annotations[" + p.Key + "]"
+		p.Path = n.by.terms.path(p.Key)
 	}
 	return p
 }

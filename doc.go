@@ -22,6 +22,7 @@
 //	limit.go     which issuers and names those rules allow
 //	input.go  the input of a decision, and whether a step lets the next one go on
 //	admit.go     whether the object's parent admits it, and what it inherits
+//	section.go   which annotations count for which Secret
 //	ask.go       what the object asks for: annotations and TLS entries
 //	issuer.go    an issuer as lines of YAML, ready to be pasted
 //	present.go   the Certificate that a Secret has, and its issuer

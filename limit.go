@@ -243,11 +243,8 @@ func coversEmail(allowed, address string) bool {
 	return under(address[at+1:], allowed)
 }
 
-// nameProblem says that a rule doesn't allow a name. path is that of the entry.
+// nameProblem says that a rule doesn't allow a name, which stands at the path.
 func nameProblem(l limit, path string, n askedName) problem.Problem {
-	if n.key != "" {
-		path = "metadata.annotations[" + n.key + "]"
-	}
 	return problem.Problem{
 		Severity: problem.Error, Path: path, Key: n.key, Value: n.value, Allowed: l.allowed(n),
 		Reason: problem.HostNotAllowed, Message: l.text() + " doesn't allow this " + n.text() + " here",

@@ -7,7 +7,6 @@ import (
 
 	"github.com/certshim/certshim/certificate"
 	"github.com/certshim/certshim/resolver"
-	"github.com/certshim/certshim/source"
 )
 
 // matched is the rule of a source.
@@ -24,17 +23,17 @@ type matched struct {
 
 // standing is that of a source whose rule isn't known: it may have been given another issuer,
 // or be forbidden what it asks for.
-func (m matched) standing(a *asked) standing {
-	if m.unknown && (m.mayLimit || !a.request.Issuer.Named()) {
+func (m matched) standing(t *terms) standing {
+	if m.unknown && (m.mayLimit || !t.request.Issuer.Named()) {
 		return waitFor(certificate.CausePolicyUnknown)
 	}
 	return standing{}
 }
 
-// match finds the rule of the source. Where a rule goes by a Namespace that can't be read,
-// none can be known: it may be that one or any behind it.
-func match(q input, a *asked) matched {
-	m := matcher{input: q, asked: a}
+// match finds the rule of the source, as far as these terms go. Where a rule goes by a Namespace that
+// can't be read, none can be known: it may be that one or any behind it.
+func match(q input, a *asked, by *terms) matched {
+	m := matcher{input: q, asked: a, terms: by}
 	var found matched
 	for i := range q.policy.Rules {
 		rule := &q.policy.Rules[i]
@@ -66,7 +65,8 @@ const (
 type matcher struct {
 	input
 	asked *asked
-	// usual is the issuer that the source has without any rule, once a rule went by it.
+	terms *terms
+	// usual is the issuer that the Secrets have without any rule, once a rule went by it.
 	usual *named
 }
 
@@ -102,13 +102,13 @@ func (m *matcher) labels() (map[string]string, bool) {
 	return set, known
 }
 
-// hasIssuer says whether the issuer that the source has without any rule is one of these.
+// hasIssuer says whether the issuer that the Secrets have without any rule is one of these.
 func (m *matcher) hasIssuer(issuers []resolver.Ref) (has, known bool) {
 	if len(issuers) == 0 {
 		return true, true
 	}
 	if m.usual == nil {
-		usual := name(m.input, m.asked, findNaming(m.input, m.asked, nil), firstIssuer(m.input, m.asked))
+		usual := name(m.input, findNaming(m.input, m.terms, nil), firstIssuer(m.input, m.asked, m.terms))
 		m.usual = &usual
 	}
 	ref := m.usual.Ref
@@ -123,15 +123,15 @@ func (m *matcher) under(suffixes []string) share {
 	if len(suffixes) == 0 {
 		return whole
 	}
-	found := none
-	request := m.asked.request
+	found, elsewhere := none, false
 	for _, ask := range m.asked.Asks.Asks {
+		request := m.asked.termsOf(ask.Secret).request
 		if slices.ContainsFunc(namesIn(ask, request), func(n askedName) bool { return n.isUnder(suffixes) }) {
 			found = part
 		}
+		elsewhere = elsewhere || outside(ask.Hosts, suffixes) != "" ||
+			outside(request.DNSNames, suffixes) != "" || outside(request.IPAddresses, suffixes) != ""
 	}
-	elsewhere := slices.ContainsFunc(m.asked.Asks.Asks, func(ask source.Ask) bool { return outside(ask.Hosts, suffixes) != "" }) ||
-		outside(request.DNSNames, suffixes) != "" || outside(request.IPAddresses, suffixes) != ""
 	if len(m.asked.Asks.Asks) > 0 && !elsewhere {
 		found = whole
 	}

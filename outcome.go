@@ -53,10 +53,37 @@ type Outcome struct {
 	Problems problem.List
 	// HeldBy is the resolver for whose first answer a new Certificate waits, or empty.
 	HeldBy string
+	// Sections are the Secrets that have annotations of their own by certshim.io/sections.
+	Sections []Section
 	// Policy is the name of the rule that matches the source, or empty.
 	Policy string
 	// Ignored says why the object doesn't count at all, if it doesn't.
 	Ignored certificate.Reason
+}
+
+// Section says which section counts for a Secret, and which issuer that means.
+type Section struct {
+	Secret, Name string
+	// Issuer is without a name where there is none.
+	Issuer resolver.Issuer
+}
+
+// SectionOf gives the section that counts for a Secret, nil for none.
+func (o Outcome) SectionOf(secret string) *Section {
+	for i := range o.Sections {
+		if o.Sections[i].Secret == secret {
+			return &o.Sections[i]
+		}
+	}
+	return nil
+}
+
+// IssuerOf gives the issuer that is meant for a Secret.
+func (o Outcome) IssuerOf(secret string) resolver.Issuer {
+	if section := o.SectionOf(secret); section != nil {
+		return section.Issuer
+	}
+	return o.Issuer
 }
 
 // The origins of an issuer besides those that a resolver knows.

@@ -24,9 +24,12 @@ func presentIssuer(q input, existing *certificate.Observed) resolver.Ref {
 	return existing.Issuer
 }
 
-// firstIssuer is that of the first Certificate which the source has.
-func firstIssuer(q input, a *asked) resolver.Ref {
+// firstIssuer is that of the first Certificate by these terms which the source has.
+func firstIssuer(q input, a *asked, by *terms) resolver.Ref {
 	for _, ask := range a.Asks.Asks {
+		if a.termsOf(ask.Secret) != by {
+			continue
+		}
 		existing, _ := present(q, ask.Secret)
 		if issuer := presentIssuer(q, existing); issuer.Name != "" {
 			return issuer

@@ -57,18 +57,53 @@ type claims func(other *source.Object, secret string) certificate.Claim
 // and once for those that have the same.
 type secrets struct {
 	input
-	asked  *asked
-	match  matched
-	naming *naming
-	claim  claims
+	asked   *asked
+	parties []*party
+	claim   claims
 	// only is the Secret that is decided about alone, nil for all.
 	only *single
-
-	// issuers are those that were decided, the last one for Certificates of the issuer lastOf.
+	// issuers are those that were decided.
 	issuers []*consulted
-	lastOf  resolver.Ref
-	// fallback is the issuer of the source's first Certificate, once it was looked for.
+}
+
+// party is the Secrets of a source that go by the same terms.
+type party struct {
+	*terms
+	match  matched
+	naming *naming
+	// last is the issuer that was decided last, for Certificates of the issuer lastOf.
+	last   *consulted
+	lastOf resolver.Ref
+	// fallback is the issuer of the first Certificate, once it was looked for.
 	fallback *resolver.Ref
+}
+
+// partiesOf are those of a source: that of the object's own terms, unless they ask for nothing, and those
+// of its Secrets.
+func partiesOf(q input, a *asked) []*party {
+	var all []*party
+	add := func(t *terms) {
+		if !t.wrong.IsZero() || slices.ContainsFunc(all, func(p *party) bool { return p.terms == t }) {
+			return
+		}
+		matched := match(q, a, t)
+		all = append(all, &party{terms: t, match: matched, naming: findNaming(q, t, matched.rule)})
+	}
+	if a.triggered {
+		add(&a.terms)
+	}
+	if len(a.bySecret) > 0 {
+		for _, ask := range a.Asks.Asks {
+			add(a.termsOf(ask.Secret))
+		}
+	}
+	return all
+}
+
+// partyOf is that of a Secret.
+func (s *secrets) partyOf(ask source.Ask) *party {
+	by := s.asked.termsOf(ask.Secret)
+	return s.parties[slices.IndexFunc(s.parties, func(p *party) bool { return p.terms == by })]
 }
 
 // decide says what is to be done about the Certificate of one Secret.
@@ -80,11 +115,17 @@ func (s *secrets) decide(ask source.Ask) secretDecision {
 		d.decision = certificate.Undecided(s.object, ask, nil, certificate.Because(certificate.CauseUnread))
 		return d
 	}
-	d.issuer = s.issuerFor(d.existing)
-	s.tellClaim(ask, d.issuer)
+	by := s.asked.termsOf(ask.Secret)
+	if by.wrong.IsZero() {
+		d.issuer = s.issuerFor(s.partyOf(ask), d.existing)
+		s.tellClaim(ask, by, d.issuer)
+	}
 	switch {
 	case d.existing != nil && s.mustRetain(s.asked.request, *d.existing):
 		d.decision, d.retained = certificate.Retain(s.object, *d.existing), true
+		return d
+	case !by.wrong.IsZero():
+		d.decision = certificate.Refused(s.object, ask, d.existing, by.wrong)
 		return d
 	case d.issuer.unknown:
 		d.decision = certificate.Undecided(s.object, ask, d.existing, d.issuer.why)
@@ -93,30 +134,40 @@ func (s *secrets) decide(ask source.Ask) secretDecision {
 		d.decision = certificate.Refused(s.object, ask, d.existing, d.issuer.why)
 		return d
 	}
-	if s.forbids(&d, ask, namesIn(ask, s.asked.request), certificate.CauseNameForbidden) {
-		return d
+	s.write(&d, ask, s.partyOf(ask))
+	d.decision.Problems = by.place(d.decision.Problems)
+	return d
+}
+
+// write decides about a Secret whose issuer may be used.
+func (s *secrets) write(d *secretDecision, ask source.Ask, by *party) {
+	if s.forbids(d, ask, by, namesIn(ask, by.request), certificate.CauseNameForbidden) {
+		return
 	}
-	in := s.inputFor(ask, d.existing, d.issuer)
+	in := s.inputFor(ask, by, d.existing, d.issuer)
 	d.decision = certificate.Decide(in)
-	if s.forbids(&d, ask, kept(d.existing, d.decision), certificate.CauseKeptForbidden) || s.forbidsKeptIssuer(&d, ask) {
-		return d
+	if s.forbids(d, ask, by, kept(d.existing, d.decision), certificate.CauseKeptForbidden) || s.forbidsKeptIssuer(d, ask, by) {
+		return
 	}
 	if s.policy.Explain {
-		d.values = explain(s.input, s.asked, s.match.rule, d.issuer, in, d.decision.Config)
+		d.values = explain(s.input, by.terms, by.match.rule, d.issuer, in, d.decision.Config)
 	}
-	return d
 }
 
 // forbids decides that nothing is to be made or changed where the operator doesn't allow one of
 // the names, and says whether it did.
-func (s *secrets) forbids(d *secretDecision, ask source.Ask, names []askedName, cause certificate.Cause) bool {
-	if len(s.match.limits) == 0 {
+func (s *secrets) forbids(d *secretDecision, ask source.Ask, by *party, names []askedName, cause certificate.Cause) bool {
+	if len(by.match.limits) == 0 {
 		return false
 	}
-	name, by, forbidden := s.match.limits.forbidsName(names)
+	name, rule, forbidden := by.match.limits.forbidsName(names)
 	if forbidden {
-		d.problems.Add(nameProblem(by, pathOf(ask), name))
-		d.decision = certificate.Refused(s.object, ask, d.existing, certificate.Because(cause, by.text()))
+		path := pathOf(ask)
+		if name.key != "" {
+			path = by.path(name.key)
+		}
+		d.problems.Add(nameProblem(rule, path, name))
+		d.decision = certificate.Refused(s.object, ask, d.existing, certificate.Because(cause, rule.text()))
 	}
 	return forbidden
 }
@@ -141,14 +192,14 @@ func kept(existing *certificate.Observed, decided certificate.Decision) []askedN
 
 // forbidsKeptIssuer is forbids for the issuer of a Certificate that somebody else applies, and
 // that therefore stays.
-func (s *secrets) forbidsKeptIssuer(d *secretDecision, ask source.Ask) bool {
+func (s *secrets) forbidsKeptIssuer(d *secretDecision, ask source.Ask, by *party) bool {
 	if d.decision.Action != certificate.Apply || len(d.decision.Yielded) == 0 || d.existing.Issuer == d.issuer.issuer.Ref {
 		return false
 	}
 	if spec, _ := d.decision.Config["spec"].(map[string]any); spec["issuerRef"] != nil {
 		return false
 	}
-	present := consultPresent(s.input, s.match.limits, d.issuer.named, d.existing.Issuer)
+	present := consultPresent(s.input, by.match.limits, d.issuer.named, d.existing.Issuer)
 	if present.clear() {
 		return false
 	}
@@ -158,37 +209,38 @@ func (s *secrets) forbidsKeptIssuer(d *secretDecision, ask source.Ask) bool {
 }
 
 // issuerFor decides the issuer of a Secret by the Certificate that it has, if any.
-func (s *secrets) issuerFor(existing *certificate.Observed) *consulted {
+func (s *secrets) issuerFor(by *party, existing *certificate.Observed) *consulted {
 	now := presentIssuer(s.input, existing)
-	if n := len(s.issuers); n > 0 && s.lastOf == now {
-		return s.issuers[n-1]
+	if by.last != nil && by.lastOf == now {
+		return by.last
 	}
 	current := now
 	if current.Name == "" {
-		current = s.firstIssuer()
+		current = s.firstIssuer(by)
 	}
-	c := consult(s.input, s.match.limits, name(s.input, s.asked, s.naming, current), now)
-	s.issuers, s.lastOf = append(s.issuers, c), now
+	c := consult(s.input, by.match.limits, name(s.input, by.naming, current), now)
+	s.issuers = append(s.issuers, c)
+	by.last, by.lastOf = c, now
 	return c
 }
 
-func (s *secrets) firstIssuer() resolver.Ref {
-	if s.fallback == nil {
-		first := firstIssuer(s.input, s.asked)
-		s.fallback = &first
+func (s *secrets) firstIssuer(by *party) resolver.Ref {
+	if by.fallback == nil {
+		first := firstIssuer(s.input, s.asked, by.terms)
+		by.fallback = &first
 	}
-	return *s.fallback
+	return *by.fallback
 }
 
-func (s *secrets) inputFor(ask source.Ask, existing *certificate.Observed, issuer *consulted) certificate.Input {
+func (s *secrets) inputFor(ask source.Ask, by *party, existing *certificate.Observed, issuer *consulted) certificate.Input {
 	in := certificate.Input{
 		Policy: s.policy.Certificate, Fields: s.observed.HasField,
-		Source: s.object, IsRead: s.policy.Parser.ForIssuer, Kind: s.kind, Ask: ask, Request: s.asked.request, Issuer: issuer.issuer,
-		Statement: issuer.finding.Statement, Hold: s.hold(issuer),
+		Source: by.source(s.object), IsRead: s.policy.Parser.ForIssuer, Kind: s.kind, Ask: ask, Request: by.request, Issuer: issuer.issuer,
+		Statement: issuer.finding.Statement, Hold: by.hold(issuer),
 		Existing: existing, Offline: s.policy.Offline, Retain: s.retains(s.asked.request, existing),
 		Writers: s.observed.CertificatesWriting(s.object.Namespace, ask.Secret),
 	}
-	if rule := s.match.rule; rule != nil {
+	if rule := by.match.rule; rule != nil {
 		in.Statement.Values = rule.Values.Under(in.Statement.Values)
 		in.Subject = rule.Subject
 	}
@@ -209,19 +261,40 @@ func (s *secrets) inputFor(ask source.Ask, existing *certificate.Observed, issue
 }
 
 // tellClaim passes on what is asked for of the Secret, if only the claim on it is decided.
-func (s *secrets) tellClaim(ask source.Ask, issuer *consulted) {
+func (s *secrets) tellClaim(ask source.Ask, by *terms, issuer *consulted) {
 	if s.only != nil {
-		s.only.tell(certificate.NewClaim(ask, s.asked.request, issuer.issuer.Ref))
+		s.only.tell(certificate.NewClaim(ask, by.request, issuer.issuer.Ref))
 	}
 }
 
 // hold says why new Certificates wait, to know which rule counts or for a resolver, if they do.
-func (s *secrets) hold(issuer *consulted) certificate.Reason {
+func (p *party) hold(issuer *consulted) certificate.Reason {
 	switch {
-	case s.match.unknown:
+	case p.match.unknown:
 		return certificate.Because(certificate.CausePolicyUnknown)
 	case issuer.holds():
 		return certificate.Because(certificate.CauseResolverSilent)
 	}
 	return certificate.Reason{}
+}
+
+// sections are the Secrets that go by a section.
+func (s *secrets) sections(decided []secretDecision) []Section {
+	var all []Section
+	for i := range decided {
+		d := &decided[i]
+		by := s.asked.termsOf(d.name)
+		if by.section == nil && by.wrong.IsZero() {
+			continue
+		}
+		section := Section{Secret: d.name}
+		if by.section != nil {
+			section.Name = by.section.Name
+		}
+		if d.issuer != nil {
+			section.Issuer = d.issuer.named.Issuer
+		}
+		all = append(all, section)
+	}
+	return all
 }

@@ -1,6 +1,8 @@
 package certshim
 
 import (
+	"slices"
+
 	"github.com/certshim/certshim/annotations"
 	"github.com/certshim/certshim/certificate"
 	"github.com/certshim/certshim/problem"
@@ -38,16 +40,18 @@ func decide(q input, asks asksBySource, claim claims, only *single) Outcome {
 		r.undecided(asked, asked.why)
 		return r.outcome()
 	}
-	matched := match(q, asked)
-	if matched.rule != nil {
-		out.Policy = matched.rule.Name
+	decider := secrets{input: q, asked: asked, parties: partiesOf(q, asked), claim: claim, only: only}
+	for i, by := range decider.parties {
+		if by.match.rule != nil && i == 0 {
+			out.Policy = by.match.rule.Name
+		}
+		if standing := by.match.standing(by.terms); !standing.clear() {
+			r.undecided(asked, standing.why)
+			return r.outcome()
+		}
 	}
-	if standing := matched.standing(asked); !standing.clear() {
-		r.undecided(asked, standing.why)
-		return r.outcome()
-	}
-	decider := secrets{input: q, asked: asked, match: matched, naming: findNaming(q, asked, matched.rule), claim: claim, only: only}
 	r.decideEach(&decider)
+	r.untriggered(asked)
 	r.unneeded(asked)
 	return r.outcome()
 }
@@ -78,8 +82,8 @@ func (r *outcomeBuilder) add(decided certificate.Decision) {
 // to be said of their issuers. A source that names none hears of its issuer, too.
 func (r *outcomeBuilder) decideEach(by *secrets) {
 	asks := by.asked.Asks.Asks
-	if len(asks) == 0 {
-		by.issuerFor(nil)
+	if len(asks) == 0 && len(by.parties) > 0 {
+		by.issuerFor(by.parties[0], nil)
 	}
 	decided := make([]secretDecision, 0, len(asks))
 	r.out.Certificates = make([]certificate.Decision, 0, len(asks))
@@ -102,10 +106,24 @@ func (r *outcomeBuilder) decideEach(by *secrets) {
 	if len(by.issuers) > 0 {
 		r.out.Issuer = by.issuers[0].named.Issuer
 	}
+	r.out.Sections = by.sections(decided)
 	t := issuerProblems{input: r.input, decided: decided}
 	t.tell(by.issuers)
 	r.problems.Merge(t.problems)
 	r.out.HeldBy = t.heldBy
+}
+
+// untriggered keeps the Certificates whose Secrets the source names, and for which its annotations ask for
+// none: others of its Secrets get theirs by a section.
+func (r *outcomeBuilder) untriggered(a *asked) {
+	if len(a.untriggered) == 0 {
+		return
+	}
+	for _, owned := range r.observed.CertificatesOf(r.object.Ref) {
+		if slices.Contains(a.untriggered, owned.Secret) && !r.retain(a.request, owned) {
+			r.add(certificate.NoLongerKept(r.object, owned, certificate.Because(certificate.CauseSectionSilent)))
+		}
+	}
 }
 
 // unneeded decides about the Certificates that are this source's and that it no longer names

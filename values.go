@@ -26,7 +26,7 @@ type Value struct {
 // explainer goes over the fields of one Certificate.
 type explainer struct {
 	input
-	asked *asked
+	terms *terms
 	rule  *Rule
 	// used is the issuer that was decided on.
 	used   *consulted
@@ -38,13 +38,13 @@ type explainer struct {
 }
 
 // explain says where the values of a configuration came from, by field.
-func explain(q input, a *asked, rule *Rule, used *consulted, in certificate.Input, config map[string]any) []Value {
+func explain(q input, t *terms, rule *Rule, used *consulted, in certificate.Input, config map[string]any) []Value {
 	if config == nil {
 		return nil
 	}
 	e := explainer{
-		input: q, asked: a, rule: rule, used: used, in: in, config: config,
-		keys: q.policy.Parser.Sources(a.annotations),
+		input: q, terms: t, rule: rule, used: used, in: in, config: config,
+		keys: q.policy.Parser.Sources(t.annotations),
 	}
 	e.metadata()
 	spec, _ := config["spec"].(map[string]any)
@@ -59,6 +59,9 @@ func (e *explainer) add(field string, from resolver.Origin, by ...string) {
 		by = []string{""}
 	}
 	for _, name := range by {
+		if from == resolver.FromAnnotation {
+			name = e.terms.keyName(name)
+		}
 		e.values = append(e.values, Value{Field: field, From: from, Name: name})
 	}
 }
@@ -74,7 +77,7 @@ func (e *explainer) field(name string) {
 		e.issuer()
 	case name == "dnsNames", name == "ipAddresses", name == "uris", name == "emailAddresses":
 		e.names(field)
-	case slices.Contains(e.asked.request.Unread, field):
+	case slices.Contains(e.terms.request.Unread, field):
 		e.add(string(field), FromCertificate)
 	default:
 		e.plain(name)
@@ -179,7 +182,7 @@ func (e *explainer) names(field annotations.Field) {
 	if keys := e.keys[field]; len(keys) > 0 {
 		e.add(string(field), resolver.FromAnnotation, keys...)
 	}
-	if e.in.Existing != nil && (len(e.in.Ask.Broken) > 0 || slices.Contains(e.asked.request.Unread, field)) {
+	if e.in.Existing != nil && (len(e.in.Ask.Broken) > 0 || slices.Contains(e.terms.request.Unread, field)) {
 		e.add(string(field), FromCertificate)
 	}
 }
@@ -203,7 +206,7 @@ func (e *explainer) metadata() {
 	set, _ := metadata["annotations"].(map[string]any)
 	for _, key := range slices.Sorted(maps.Keys(set)) {
 		field := "metadata.annotations[" + key + "]"
-		_, copied := e.asked.annotations[key]
+		_, copied := e.terms.annotations[key]
 		switch {
 		case key == certificate.FromResolver, key == certificate.TieKey, key == certificate.RespectedKey:
 		case e.in.KeepsCopy(key):

@@ -16,6 +16,7 @@ const (
 // keys.
 const (
 	IgnoreKey       = OwnPrefix + "ignore"
+	SectionsKey     = OwnPrefix + "sections"
 	DeletionKey     = OwnPrefix + "deletion-policy"
 	ConflictsKey    = OwnPrefix + "conflicts"
 	DefaultAutoKey  = "kubernetes.io/tls-acme"

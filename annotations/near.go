@@ -147,6 +147,9 @@ func (p *Parser) NearTriggers(in map[string]string, auto bool) problem.List {
 	if auto {
 		p.near.autoTriggers(in, &out)
 	}
+	if value := in[SectionsKey]; trim(value) != "" {
+		out.Add(problemOf(problem.Warning, SectionsKey, value, "no section names an issuer, and the object names none: nothing is made"))
+	}
 	if out.Empty() {
 		warnNameless(in, &out)
 	}

@@ -40,7 +40,8 @@ func NewParser(options Options) *Parser {
 // Parse reads all annotations in one pass and reports everything that is wrong with them. The
 // result depends only on the map and shares nothing but strings with it.
 func (p *Parser) Parse(in map[string]string) (Request, problem.List) {
-	r := reading{in: in, rows: p.rows}
+	r := reading{in: in, parser: p}
+	r.request.Sections.Unread = trim(in[SectionsKey]) != "" // until it has been read
 	for i := range p.rows {
 		row := &p.rows[i]
 		if written, there := in[row.Key]; there {
@@ -122,7 +123,7 @@ func (p *Parser) refuseTooLong(r *reading) {
 // reading is the state of one Parse: the rows fill in the request and add problems.
 type reading struct {
 	in       map[string]string
-	rows     []Row
+	parser   *Parser
 	request  Request
 	problems problem.List
 
@@ -201,9 +202,10 @@ func (r *reading) isUnread(field Field) bool { return slices.Contains(r.request.
 
 // switchTo switches to another key, for rules about two keys.
 func (r *reading) switchTo(key string) {
-	for i := range r.rows {
-		if r.rows[i].Key == key {
-			r.row, r.raw = &r.rows[i], r.in[key]
+	rows := r.parser.rows
+	for i := range rows {
+		if rows[i].Key == key {
+			r.row, r.raw = &rows[i], r.in[key]
 		}
 	}
 }

@@ -263,7 +263,9 @@ func law(t *testing.T, in map[string]string) {
 	if !reflect.DeepEqual(request, again) || !slices.Equal(problems.All(), told.All()) {
 		t.Errorf("%q: two readings differ", in)
 	}
-	if (len(request.Unread) > 0) != problems.HasErrors() {
+	sections := request.Sections
+	unread := sections.Unread || slices.ContainsFunc(sections.All, func(s annotations.Section) bool { return s.Unread })
+	if (unread || len(request.Unread) > 0) != problems.HasErrors() {
 		t.Errorf("%q: unread %v, %v", in, request.Unread, problems.All())
 	}
 	if why := webhookRefuses(request); why != "" {

@@ -68,6 +68,9 @@ func (row Row) render(b *strings.Builder) {
 	line("example", code(row.Example))
 	line("instead", row.Instead)
 	line("unlike cert-manager", row.Difference)
+	if row.WholeObject != "" {
+		line("in `"+SectionsKey+"`", "no: "+row.WholeObject)
+	}
 	b.WriteString("\n")
 }
 

@@ -35,6 +35,9 @@ type Request struct {
 	// or is gone. One that can't be read is Retain.
 	DeletionPolicy DeletionPolicy
 
+	// Sections have the annotations that count for single listeners and Secrets.
+	Sections Sections
+
 	// Unread lists the fields whose annotation is present but invalid, each of which has a
 	// problem of severity error. While there is one, no new Certificate is created, and an
 	// existing one keeps its live value of that field.

@@ -25,6 +25,10 @@ type Row struct {
 	// have the key copied.
 	Instead string `json:"instead,omitempty"`
 
+	// WholeObject says, for a key that counts for the whole object and not in certshim.io/sections, what
+	// to do instead.
+	WholeObject string `json:"wholeObject,omitempty"`
+
 	// parse is nil for keys without effect, and for the auto key, which the operator may
 	// replace.
 	parse parse
@@ -41,13 +45,15 @@ const (
 	trueAlone        = "true, exactly"
 	triggersBy       = "Its presence makes the object count."
 	writtenByShim    = "certshim writes it on the Certificate itself, where it is needed"
+	leaveOutByName   = "name the listener or Secret in " + IgnoreKey + " of the object"
+	sectionsGrammar  = "YAML or JSON, a mapping of names of listeners or Secrets to mappings of annotation keys to values, without anchors and aliases"
 	extraKeysInstead = "to copy it, the operator lists it in --extra-certificate-annotations"
 )
 
 // Table returns all known keys, in the order of the reference page. Adding a row is all that a
 // new key needs.
 func Table() []Row {
-	return slices.Concat(issuerRows(), ignoreRows(), nameRows(), subjectRows(), lifetimeRows(), keyRows(), acmeRows(), inertRows())
+	return slices.Concat(issuerRows(), sectionRows(), ignoreRows(), nameRows(), subjectRows(), lifetimeRows(), keyRows(), acmeRows(), inertRows())
 }
 
 func issuerRows() []Row {
@@ -85,23 +91,38 @@ func issuerRows() []Row {
 	}
 }
 
+// sectionRows has the key by which other keys count for one listener or Secret.
+func sectionRows() []Row {
+	return []Row{{
+		Key: SectionsKey, On: everywhere, Grammar: sectionsGrammar,
+		Doc: "Annotations that count for one listener or one Secret of the object: for each name, keys of this page, whole or by the part " +
+			"behind their prefix. They take the place of the object's keys one by one; the four issuer keys take the place of the object's four together. " +
+			"An issuer key of a section makes that section alone count. An empty value takes the object's away. " +
+			"What is wrong in a section is told, and nothing is made or changed for its Secrets; the others go on. " +
+			"Listeners of one Secret have to agree. At most 256 names.",
+		Example: `{"web": {"cluster-issuer": "letsencrypt"}, "internal-tls": {"issuer": "ca", "duration": "24h"}}`, Difference: "cert-manager has no such key.",
+		WholeObject: "a section has none of its own", parse: sectionsValue,
+	}}
+}
+
 func ignoreRows() []Row {
 	return []Row{
 		{
 			Key: ignoreListeners, On: onListeners, Grammar: "names of listeners, separated by commas",
-			Doc: "Listeners that get no Certificate.", Example: "internal,legacy", parse: sections,
+			Doc: "Listeners that get no Certificate.", Example: "internal,legacy", WholeObject: leaveOutByName, parse: sections,
 		},
 		{
 			Key: IgnoreKey, On: everywhere, Grammar: "true, or names of listeners or Secrets, separated by commas",
 			Doc: "What gets no Certificate: the whole object, or what is named. A Certificate that exists stays.", Example: "web-tls",
-			Difference: "cert-manager has no such key.", parse: ignore,
+			Difference: "cert-manager has no such key.", WholeObject: leaveOutByName, parse: ignore,
 		},
 		{
 			Key: DeletionKey, On: everywhere, Grammar: "delete or retain",
 			Doc: "With retain, the Certificates outlive the object, and TLS entries that are taken away: they have no owner reference, but " +
 				"an annotation that ties them to the object, whose they are again when it asks for them again. A value that can't be read is " +
 				"retain, and gives a warning. A ListenerSet doesn't inherit it. The operator sets what holds without it: ownership.deletionPolicy.",
-			Example: "retain", Difference: "cert-manager has no such key.", parse: deletionPolicy,
+			Example: "retain", Difference: "cert-manager has no such key.",
+			WholeObject: "it also counts for what the object no longer names", parse: deletionPolicy,
 		},
 		{
 			Key: ConflictsKey, On: everywhere, Grammar: "force, yield or fail",

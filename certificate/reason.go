@@ -68,6 +68,11 @@ const (
 	CauseSourceUnreadable Cause = "source-unreadable"
 	CauseSourceFails      Cause = "source-type-fails"
 	CauseNoKind           Cause = "no-kind-of-source"
+	CauseSectionsUnread   Cause = "sections-unreadable"
+	CauseSectionUnread    Cause = "section-unreadable"
+	CauseSectionUnclear   Cause = "section-unclear"
+	CauseSectionsDiffer   Cause = "sections-differ"
+	CauseSectionSilent    Cause = "section-no-trigger"
 	CauseParentInvalid    Cause = "parent-invalid"
 	CauseParentUnread     Cause = "parent-unread"
 	CauseParentMissing    Cause = "parent-missing"
@@ -155,6 +160,11 @@ var words = map[Cause]string{
 	CauseSourceUnreadable: "it can't be read",
 	CauseSourceFails:      "its source type fails: %s",
 	CauseNoKind:           "%s of group %s is no kind of source",
+	CauseSectionsUnread:   "the annotation " + annotations.SectionsKey + " can't be read",
+	CauseSectionUnread:    "the section %s can't be read",
+	CauseSectionUnclear:   "the name %s of a section is that of a listener and of a Secret",
+	CauseSectionsDiffer:   "%s and %s have the same Secret %s, and not the same annotations",
+	CauseSectionSilent:    "neither the object nor a section of " + annotations.SectionsKey + " names an issuer for its Secret",
 	CauseParentInvalid:    "its parent can't be asked: %s",
 	CauseParentUnread:     "%s can't be read",
 	CauseParentMissing:    "%s isn't there",

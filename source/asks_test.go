@@ -442,7 +442,7 @@ parentRef: {name: edge}
 listeners: [{name: a, hostname: a.example.com, protocol: HTTPS, tls: {certificateRefs: [{name: web-tls}]}}]`
 	asksTest{spec: spec, want: []string{"web-tls: a.example.com <listeners[0]"}, entries: 1}.run(t, source.ListenerSetKind)
 	entry := asksOf(t, source.ListenerSetKind, spec, source.Options{}).Asks[0].Entries[0]
-	if want := (source.EntryRef{Path: "spec.listeners[0]"}); entry != want {
+	if want := (source.EntryRef{Path: "spec.listeners[0]", Section: "a"}); entry != want {
 		t.Errorf("got %+v, want %+v", entry, want)
 	}
 }

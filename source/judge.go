@@ -206,7 +206,7 @@ func (j *judge) unknownIgnore(name, message string, known []string) {
 	slices.Sort(known)
 	j.asks.Problems.Add(problem.Problem{
 		Severity: problem.Warning, Value: name, Reason: problem.BadConfig,
-		Message: message, Allowed: allowedNames(slices.Compact(known)),
+		Message: message, Allowed: AllowedNames(slices.Compact(known)),
 	})
 }
 
@@ -221,8 +221,8 @@ func (j *judge) sections() []string {
 	return sections
 }
 
-// allowedNames shows the first few names, as an Event is short.
-func allowedNames(known []string) string {
+// AllowedNames shows the first few names, as an Event is short.
+func AllowedNames(known []string) string {
 	const most = 8
 	if len(known) > most {
 		return strings.Join(known[:most], ", ") + ", …"
@@ -241,7 +241,7 @@ func (j *judge) refuseOf(path, value, message, allowed, suggestion string) {
 
 // addEntry adds an entry once: it may name the same Secret twice.
 func addEntry(entries []EntryRef, entry Entry) []EntryRef {
-	ref := EntryRef{Path: entry.Path}
+	ref := EntryRef{Path: entry.Path, Section: entry.Section}
 	if len(entries) > 0 && entries[len(entries)-1] == ref {
 		return entries
 	}

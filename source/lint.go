@@ -74,7 +74,7 @@ func missingField(schema map[string]any, path string) string {
 			if near := nearestField(step, fields); near != "" {
 				return fmt.Sprintf("; did you mean %q?", near)
 			}
-			return "; the fields there are " + allowedNames(fields)
+			return "; the fields there are " + AllowedNames(fields)
 		}
 		schema = next
 	}

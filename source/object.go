@@ -113,6 +113,8 @@ type Ask struct {
 // EntryRef points to an entry of a source.
 type EntryRef struct {
 	Path string
+	// Section is the entry's, "" where it has none.
+	Section string
 }
 
 // Asks is everything one source asks for.

@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/certshim/certshim"
+	"github.com/certshim/certshim/annotations"
 	"github.com/certshim/certshim/certificate"
 	"github.com/certshim/certshim/issuance"
 	"github.com/certshim/certshim/problem"
@@ -204,6 +205,7 @@ func (e *explanation) addCertificate(ctx context.Context, one planned, c certifi
 	if err != nil {
 		return err
 	}
+	e.addSection(one, c.Name)
 	e.Steps = append(e.Steps, explainedStep{
 		Certificate: c.Name, Object: one.object.Object(), Outcome: decided(c, one.outcome.Problems),
 		Text: fmt.Sprintf("certshim decides: %s, %s", c.Action, reason(c)), Details: valueLines(c.Config, one.outcome.Values[c.Name]),
@@ -219,6 +221,22 @@ func (e *explanation) addCertificate(ctx context.Context, one planned, c certifi
 		e.addChain(c.Name, chain, differences(live, c))
 	}
 	return nil
+}
+
+// addSection says which section of the annotations counts for a Certificate, and which issuer that means.
+func (e *explanation) addSection(one planned, name string) {
+	section := one.outcome.SectionOf(name)
+	if section == nil || section.Name == "" {
+		return
+	}
+	step := explainedStep{
+		Certificate: name, Object: one.object.Object(), Outcome: issuance.OK,
+		Text: "the section " + problem.Name(section.Name) + " of " + annotations.SectionsKey + " counts for it",
+	}
+	if section.Issuer.Name != "" {
+		step.Text += fmt.Sprintf(", and means %s, by %s", issuerCell(section.Issuer), originWords(section.Issuer.From, one.outcome.Policy))
+	}
+	e.Steps = append(e.Steps, step)
 }
 
 // decided is how a decision stands as a step.

@@ -300,6 +300,7 @@ func TestExplainTellsTheStory(t *testing.T) {
 		"no-issuer":  {webIngress, []string{"Ingress/web"}, 0},
 		"refused":    {strings.Replace(webIngress, "2160h", "90d", 1) + caIssuer, []string{"ingress/web"}, 1},
 		"not-asked":  {strings.Replace(webIngress, "cert-manager.io/issuer", "example.com/x", 1), []string{"ingress/web"}, 0},
+		"section":    {strings.Replace(webIngress, "cert-manager.io/issuer: ca", `certshim.io/sections: "{web-tls: {issuer: ca}}"`, 1) + caIssuer, []string{"ingress/web"}, 0},
 		"differs":    {webIngress + caIssuer + strings.Replace(webCertificate, "2160h0m0s", "48h0m0s", 1) + issuedStatus, []string{"ingress/web"}, 0},
 		"held":       {webIngress + caIssuer + heldCertificate + issuedStatus, []string{"ingress/web"}, 0},
 		"of-others":  {strings.Replace(webCertificate, "\n---\n", "\n", 1) + issuedStatus + caIssuer, []string{"cert/web-tls"}, 0},

@@ -68,7 +68,15 @@ func (d *documents) noteNamespace(kind resolver.GroupKind, issuer *unstructured.
 // addElsewhere says that the input has the issuer of a source in another namespace alone. There may
 // be one in the source's namespace of the cluster.
 func (one *planned) addElsewhere(namespaces map[resolver.IssuerKey][]string) {
-	issuer := one.outcome.Issuer
+	one.addIssuerElsewhere(namespaces, one.outcome.Issuer)
+	for _, section := range one.outcome.Sections {
+		if section.Issuer.Ref != one.outcome.Issuer.Ref {
+			one.addIssuerElsewhere(namespaces, section.Issuer)
+		}
+	}
+}
+
+func (one *planned) addIssuerElsewhere(namespaces map[resolver.IssuerKey][]string, issuer resolver.Issuer) {
 	in := namespaces[resolver.IssuerKey{GroupKind: resolver.GroupKind{Group: issuer.Group, Kind: issuer.Kind}, Name: issuer.Name}]
 	if len(in) == 0 || slices.Contains(in, one.object.Namespace) {
 		return

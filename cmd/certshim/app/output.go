@@ -80,15 +80,23 @@ func (p *plan) add(one planned, selected selection) {
 	if named := (namedSource{one.object.GroupKind(), one.object.Name}); slices.Contains(selected.named, named) {
 		p.named[named] = true
 	}
-	issuer := resolver.GroupKind{Group: one.outcome.Issuer.Group, Kind: one.outcome.Issuer.Kind}
-	if one.outcome.Issuer.Name != "" && !slices.Contains(p.issuers, issuer) {
-		p.issuers = append(p.issuers, issuer)
+	p.noteIssuer(one.outcome.Issuer)
+	for _, section := range one.outcome.Sections {
+		p.noteIssuer(section.Issuer)
 	}
 	if p.applied == nil && one.applied {
 		p.applied = one.object
 	}
 	if p.undefaulted == nil && one.lacksDefaultIssuer() {
 		p.undefaulted = one.object
+	}
+}
+
+// noteIssuer notes the kind of an issuer that is meant, if one is.
+func (p *plan) noteIssuer(issuer resolver.Issuer) {
+	kind := resolver.GroupKind{Group: issuer.Group, Kind: issuer.Kind}
+	if issuer.Name != "" && !slices.Contains(p.issuers, kind) {
+		p.issuers = append(p.issuers, kind)
 	}
 }
 

@@ -58,6 +58,10 @@ type reportedCertificate struct {
 	Cause  certificate.Cause `json:"cause"`
 	Behind certificate.Cause `json:"behind,omitempty"`
 	Reason string            `json:"reason"`
+	// Section is the one of certshim.io/sections that counts for the Certificate, and Issuer the one that
+	// it means; they are left out where the annotations of the object count alone.
+	Section string          `json:"section,omitempty"`
+	Issuer  *reportedIssuer `json:"issuer,omitempty"`
 	// Reissue is there for the action apply.
 	Reissue  certificate.Reissue `json:"reissue,omitempty"`
 	Manifest map[string]any      `json:"manifest,omitempty"`
@@ -126,16 +130,26 @@ func (one planned) report() reportedSource {
 	if why := outcome.Ignored; !why.IsZero() {
 		r.Ignored, r.Cause = why.String(), why.Cause
 	}
-	if issuer := outcome.Issuer; issuer.Name != "" {
-		r.Issuer = &reportedIssuer{Group: issuer.Group, Kind: issuer.Kind, Name: issuer.Name, From: issuer.From}
-	}
+	r.Issuer = reportIssuer(outcome.Issuer)
 	for _, c := range outcome.Certificates {
-		r.Certificates = append(r.Certificates, reportCertificate(c, outcome.Values[c.Name], one.owners[c.Name]))
+		reported := reportCertificate(c, outcome.Values[c.Name], one.owners[c.Name])
+		if section := outcome.SectionOf(c.Name); section != nil {
+			reported.Section, reported.Issuer = section.Name, reportIssuer(section.Issuer)
+		}
+		r.Certificates = append(r.Certificates, reported)
 	}
 	for _, p := range outcome.Problems.All() {
 		r.Problems = append(r.Problems, reportProblem(p))
 	}
 	return r
+}
+
+// reportIssuer is nil for one without a name.
+func reportIssuer(issuer resolver.Issuer) *reportedIssuer {
+	if issuer.Name == "" {
+		return nil
+	}
+	return &reportedIssuer{Group: issuer.Group, Kind: issuer.Kind, Name: issuer.Name, From: issuer.From}
 }
 
 func reportCertificate(c certificate.Decision, values []certshim.Value, whose *owners) reportedCertificate {
