@@ -63,9 +63,12 @@ func TestWhatIsKeptOfALargeObject(t *testing.T) {
 		"a key that is long":      {large("Ingress", map[string]any{annotations.Prefix + "alt-names": strings.Repeat("a,", 30<<10)}, nil), 1000, ""},
 		"a key that does nothing": {large("Ingress", map[string]any{annotations.Prefix + "nothing": strings.Repeat("a", 60<<10)}, nil), 1000, ""},
 		"a thousand hosts":        {large("Ingress", nil, oneEntry(1000, customer)), 20 << 10, ""},
-		"a thousand Secrets": {large("Ingress", nil, withEntries(1000, func(i int) map[string]any {
+		"two hundred Secrets": {large("Ingress", nil, withEntries(200, func(i int) map[string]any {
 			return map[string]any{"secretName": strings.ReplaceAll(customer(i), ".", "-"), "hosts": []any{customer(i), "www." + customer(i)}}
-		})), 40 << 10, ""},
+		})), 8 << 10, ""},
+		"a Secret for many entries": {large("Ingress", nil, withEntries(1000, func(i int) map[string]any {
+			return map[string]any{"secretName": "tls", "hosts": []any{customer(i)}}
+		})), 30 << 10, ""},
 		"a full Gateway": {large("Gateway", nil, withEntries(64, func(i int) map[string]any {
 			return map[string]any{
 				"name": random(i, 253), "protocol": "HTTPS", "hostname": random(i, 63) + "." + random(i, 63) + "." + random(i, 63) + ".example.com",
@@ -74,9 +77,12 @@ func TestWhatIsKeptOfALargeObject(t *testing.T) {
 		})), 40 << 10, ""},
 		"many hosts":          {large("Ingress", nil, oneEntry(20_000, func(int) string { return strings.Repeat("a", 20) + ".example.com" })), 1000, "longer than 262144 bytes"},
 		"hosts like no other": {large("Ingress", nil, oneEntry(2000, func(i int) string { return random(i, 60) })), 1000, "more than 49152 bytes, compressed"},
-		"a thousand and one Secret": {large("Ingress", nil, withEntries(1001, func(i int) map[string]any {
+		"many Secrets": {large("Ingress", nil, withEntries(300, func(i int) map[string]any {
 			return map[string]any{"secretName": fmt.Sprint("tls-", i)}
-		})), 1000, "more than 1000 Secrets"},
+		})), 1000, "it names 300 Secrets"},
+		"Secrets of long names": {large("Ingress", nil, withEntries(150, func(i int) map[string]any {
+			return map[string]any{"secretName": strings.Repeat("long-name-", 20) + fmt.Sprint(i)}
+		})), 1000, "it names 150 Secrets"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newShop(t, Options{})
@@ -107,11 +113,26 @@ func TestWhatIsKeptOfALargeObject(t *testing.T) {
 // Whatever large objects hold, they take little.
 func TestLargeSourcesTakeLittleMemory(t *testing.T) {
 	const count, size, most = 60, 250 << 10, 56 << 10
-	for name, hosts := range map[string]int{"the largest that are kept": 70 << 10, "larger ones": size} {
+	hosts := func(taken int) func(int) map[string]any {
+		return func(n int) map[string]any {
+			return oneEntry(taken/60, func(i int) string { return random(n*10_000+i, 60) })
+		}
+	}
+	secrets := func(count int, long string) func(int) map[string]any {
+		return func(n int) map[string]any {
+			return withEntries(count, func(i int) map[string]any {
+				return map[string]any{"secretName": fmt.Sprintf("tls-%s%d-%d", long, n, i), "hosts": []any{fmt.Sprintf("shop-%d.team-%d.example.com", i, n)}}
+			})
+		}
+	}
+	for name, spec := range map[string]func(int) map[string]any{
+		"the largest that are kept": hosts(70 << 10), "larger ones": hosts(size),
+		"as many Secrets as are kept": secrets(240, ""), "of long names": secrets(115, strings.Repeat("long-name-", 20)), "more Secrets": secrets(1000, ""),
+	} {
 		s := newShop(t, Options{})
 		without := heap()
 		for n := range count {
-			object := large("Ingress", nil, oneEntry(hosts/60, func(i int) string { return random(n*10_000+i, 60) }))
+			object := large("Ingress", nil, spec(n))
 			object.SetName(fmt.Sprint("web-", n))
 			intake := s.intake(object)
 			packed, _ := intake.Pack(object) // the error is that it is too large

@@ -18,25 +18,37 @@ const (
 	largeDecision = 32 << 10
 	// maxAsked is how much a source may ask for, in bytes as they are packed.
 	maxAsked = 256 << 10
-	// maxSecrets is how many Secrets a source may name.
-	maxSecrets = 1000
-	// maxKept is how much is kept of a source at most, in bytes. Of one that takes more, nothing is
-	// kept but its identity, so that memory goes by the number of objects, whatever they hold.
+	// maxKept is how much is kept of a source at most, in bytes, its places in the index by Secret
+	// included. Of one that takes more, nothing is kept but its identity, so that memory goes by the
+	// number of objects, whatever they hold.
 	maxKept = 48 << 10
+	// perSecret is what a Secret that a source names takes in that index, beside its name.
+	perSecret = 176
 )
 
 // checkSize says which bound a source exceeds.
 func (s *Source) checkSize(object *source.Object) error {
 	_, f, _ := s.unpackHead()
-	switch {
+	named := namedSecrets(object)
+	switch kept := len(s.packed) + indexed(named); {
 	case len(s.packed) > maxKept && f == plain:
 		return fmt.Errorf("its annotations and TLS entries are longer than %d bytes in all", maxAsked)
 	case len(s.packed) > maxKept:
 		return fmt.Errorf("its annotations and TLS entries take more than %d bytes, compressed", maxKept)
-	case len(namedSecrets(object)) > maxSecrets:
-		return fmt.Errorf("it names more than %d Secrets", maxSecrets)
+	case kept > maxKept:
+		return fmt.Errorf("it names %d Secrets, which is too much for one object: with them it takes %d bytes, and may take %d; "+
+			"each counts %d bytes and its name", len(named), kept, maxKept, perSecret)
 	}
 	return nil
+}
+
+// indexed is how much the index by Secret takes for these.
+func indexed(secrets []string) int {
+	size := 0
+	for _, secretName := range secrets {
+		size += perSecret + len(secretName)
+	}
+	return size
 }
 
 // isLarge says whether a source takes much memory while it is decided, many times that of the text

@@ -40,6 +40,7 @@ func attacks() []attack {
 		{"1000 objects of 250 KiB: a Secret for each host", (*attacker).secrets},
 		{"1000 objects of 250 KiB: all of one Secret", (*attacker).oneSecret},
 		{"1000 objects of what is just kept", (*attacker).justKept},
+		{"1000 objects of 230 Secrets, just kept", (*attacker).justIndexed},
 		{"60 objects with 240 kB in an annotation, 24 edits of another", (*attacker).pin},
 		{"keys of 240 kB in a value", (*attacker).longKeys},
 		{"4000 connections that never read the metrics", (*attacker).connections},
@@ -320,6 +321,17 @@ func (a *attacker) oneSecret(ctx context.Context) error {
 func (a *attacker) justKept(ctx context.Context) error {
 	return a.make(ctx, largeObjects, func(i int) (map[string]any, []any) {
 		return nil, []any{a.entry(fmt.Sprint("tls-", i), 70<<10, a.randomHost)}
+	})
+}
+
+// justIndexed asks for no Certificate, which would be objects themselves.
+func (a *attacker) justIndexed(ctx context.Context) error {
+	return a.make(ctx, largeObjects, func(i int) (map[string]any, []any) {
+		var tls []any
+		for n := range 230 {
+			tls = append(tls, map[string]any{"secretName": fmt.Sprintf("tls-%d-%d", i, n)})
+		}
+		return nil, tls
 	})
 }
 
