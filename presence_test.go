@@ -200,3 +200,36 @@ func BenchmarkDecideOneOfManyOnASecret(b *testing.B) {
 		})
 	}
 }
+
+// A Certificate stays as it is while its source names the Secret in any form, though nothing valid asks
+// for it any more. Only what is named nowhere goes.
+func TestWhatIsNamedInAnyFormStays(t *testing.T) {
+	const one = "{name: a, port: 443, protocol: HTTPS, hostname: a.example.com, tls: {certificateRefs: [{name: a-tls}]}}"
+	edge := func(annotations, other string) string {
+		return "{kind: Gateway, metadata: {name: edge, annotations: {" + planned + annotations + "}}, spec: {listeners: [" + one + ", " + other + "]}}"
+	}
+	listener := func(name, protocol, mode, reference string) string {
+		return "{name: " + name + ", port: 443, protocol: " + protocol + ", hostname: b.example.com, tls: {mode: " + mode + ", certificateRefs: [" + reference + "]}}"
+	}
+	const asked = "{name: b-tls}"
+	for name, row := range map[string]struct{ object, want string }{
+		"as before":            {edge("", listener("b", "HTTPS", "Terminate", asked)), "none"},
+		"ignored":              {edge(", certshim.io/ignore: b", listener("b", "HTTPS", "Terminate", asked)), "keep"},
+		"HTTP":                 {edge("", listener("b", "HTTP", "Terminate", asked)), "keep"},
+		"Passthrough":          {edge("", listener("b", "TLS", "Passthrough", asked)), "keep"},
+		"in another namespace": {edge("", listener("b", "HTTPS", "Terminate", "{name: b-tls, namespace: other}")), "keep"},
+		"of another kind":      {edge("", listener("b", "HTTPS", "Terminate", "{name: b-tls, kind: ConfigMap}")), "keep"},
+		"another name":         {edge("", listener("b", "HTTPS", "Terminate", "{name: a-tls}")), "delete"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newCluster(t, newPolicy(t))
+			key := c.add(edge("", listener("b", "HTTPS", "Terminate", asked)))
+			c.carryOut(c.decide(key))
+			c.add(row.object)
+			if got := lines(c.decide(key)); !slices.ContainsFunc(got, func(line string) bool { return strings.HasPrefix(line, row.want+" b-tls:") }) ||
+				slices.ContainsFunc(got, func(line string) bool { return strings.HasPrefix(line, "delete a-tls:") }) {
+				t.Error(got)
+			}
+		})
+	}
+}

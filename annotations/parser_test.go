@@ -166,6 +166,38 @@ func TestWarningsLeaveTheRest(t *testing.T) {
 	}
 }
 
+// What is odd is written, or does nothing, as it is taken by cert-manager's shims; a warning says so.
+func TestOddValuesAreTakenAndToldOf(t *testing.T) {
+	const a = annotations.ACMEPrefix
+	for _, tt := range []struct{ key, value, told, suggestion string }{
+		{p + "private-key-size", "3000", "an unusual size", "3072"},
+		{p + "private-key-size", "4000", "an unusual size", "4096"},
+		{p + "private-key-size", "3072", "", ""},
+		{p + "subject-localities", `"a b", c `, "white space around an item is part of it", ""},
+		{p + "subject-localities", "a b,c", "", ""},
+		{p + "alt-names", "a_b.example.com", "an underscore", ""},
+		{p + "alt-names", "010.0.0.1", "taken as a DNS name", ""},
+		{p + "alt-names", "a.example.com,,b.example.com", "empty items are dropped: 1", ""},
+		{a + "http01-edit-in-place", "True", "counts as false", "true"},
+		{a + "http01-edit-in-place", "true", "", ""},
+		{p + "common-name", "a\u202eb", "a character that can't be seen", ""},
+		{p + "duration", "", "empty value", ""},
+	} {
+		t.Run(tt.key+" "+problem.Quote(tt.value), func(t *testing.T) {
+			request, problems := parse(map[string]string{tt.key: tt.value})
+			if len(request.Unread) > 0 || (len(problems) > 0) != (tt.told != "") {
+				t.Fatalf("unread %v, told %v", request.Unread, problems)
+			}
+			if len(problems) == 0 {
+				return
+			}
+			if got := problems[0]; got.Severity != problem.Warning || !strings.Contains(got.Message, tt.told) || got.Suggestion != tt.suggestion || got.Key != tt.key {
+				t.Errorf("told %+v", got)
+			}
+		})
+	}
+}
+
 func TestNearTriggers(t *testing.T) {
 	parser := annotations.NewParser(annotations.Options{})
 	tests := map[string]string{
