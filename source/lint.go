@@ -21,7 +21,7 @@ func (t Type) Lint(definition map[string]any) ([]string, error) {
 	if names["plural"] != t.Resource {
 		return []string{fmt.Sprintf("spec.resource: %s, but the definition has %v", t.Resource, names["plural"])}, nil
 	}
-	expression, err := t.compiled()
+	fields, err := t.Fields()
 	if err != nil {
 		return nil, err
 	}
@@ -37,7 +37,7 @@ func (t Type) Lint(definition map[string]any) ([]string, error) {
 		read++
 		holder, _ := version["schema"].(map[string]any)
 		schema, _ := holder["openAPIV3Schema"].(map[string]any)
-		for _, path := range expression.Fields(objectVariable) {
+		for _, path := range fields {
 			if fault := missingField(schema, path); fault != "" {
 				faults = append(faults, fmt.Sprintf("%s: %s %s has no such field%s", path, t.Kind, name, fault))
 			}

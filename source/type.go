@@ -82,6 +82,16 @@ func (t Type) Reads() []string {
 	return expression.Reads(objectVariable)
 }
 
+// Fields are the paths of all fields of an object that the expression names; [] stands behind a list,
+// as in spec.tls[].hosts. The error is that of an expression that can't be compiled.
+func (t Type) Fields() ([]string, error) {
+	expression, err := t.compiled()
+	if err != nil {
+		return nil, err
+	}
+	return expression.Fields(objectVariable), nil
+}
+
 // The variables of an expression.
 const (
 	objectVariable = "object"

@@ -84,13 +84,18 @@ func moduleDir(ctx context.Context, location location) (string, error) {
 	if !ok || !filepath.IsAbs(here) {
 		return "", errors.New("built without paths (-trimpath): the folder of test/go.mod is not known")
 	}
-	command := exec.CommandContext(ctx, "go", "mod", "download", "-json", location.module)
-	command.Dir = filepath.Join(filepath.Dir(here), location.requirer)
+	return download(ctx, filepath.Join(filepath.Dir(here), location.requirer), location.module)
+}
+
+// download returns the folder of a module, with a version or as the folder's go.mod names it.
+func download(ctx context.Context, folder, module string) (string, error) {
+	command := exec.CommandContext(ctx, "go", "mod", "download", "-json", module)
+	command.Dir = folder
 	command.Stderr = os.Stderr
 	output, err := command.Output()
 	if err != nil {
-		return "", fmt.Errorf("go mod download %s: %w", location.module, err)
+		return "", fmt.Errorf("go mod download %s: %w", module, err)
 	}
-	var module struct{ Dir string }
-	return module.Dir, json.Unmarshal(output, &module)
+	var downloaded struct{ Dir string }
+	return downloaded.Dir, json.Unmarshal(output, &downloaded)
 }

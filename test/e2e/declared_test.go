@@ -10,34 +10,32 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/dynamic"
 	"sigs.k8s.io/yaml"
 
 	"github.com/certshim/certshim/declaration"
 	"github.com/certshim/certshim/source"
 	"github.com/certshim/certshim/test/cluster"
+	"github.com/certshim/certshim/test/crds"
 )
 
-// definitionOf is a CRD for the kind of a source type, whose objects may hold anything.
-func definitionOf(of source.Type) string {
-	var versions strings.Builder
-	for i, version := range of.Versions {
-		fmt.Fprintf(&versions, `
-  - name: %s
-    served: true
-    storage: %t
-    schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}`, version, i == 0)
+// definitionOf is the CRD of the kind of a source type, its project's own where that can be had.
+func definitionOf(t *testing.T, of source.Type) string {
+	t.Helper()
+	definition, err := crds.Kind(t.Context(), resourceOf(of))
+	if err != nil {
+		t.Fatal(err)
 	}
-	return fmt.Sprintf(`
-apiVersion: apiextensions.k8s.io/v1
-kind: CustomResourceDefinition
-metadata: {name: %[1]s.%[2]s}
-spec:
-  group: %[2]s
-  names: {kind: %[3]s, plural: %[1]s}
-  scope: Namespaced
-  versions:%[4]s
-`, of.Resource, of.Group, of.Kind, versions.String())
+	text, err := yaml.Marshal(definition.Object)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func resourceOf(of source.Type) schema.GroupVersionResource {
+	return schema.GroupVersionResource{Group: of.Group, Version: of.Versions[0], Resource: of.Resource}
 }
 
 func shippedTypes(t *testing.T) []source.Type {
@@ -47,6 +45,12 @@ func shippedTypes(t *testing.T) []source.Type {
 		t.Fatal(err)
 	}
 	return types
+}
+
+func shippedType(t *testing.T, id string) source.Type {
+	t.Helper()
+	shipped := shippedTypes(t)
+	return shipped[slices.IndexFunc(shipped, func(of source.Type) bool { return of.ID == id })]
 }
 
 // exampleIn is the example of a type in a namespace, with an issuer that is there.
@@ -64,45 +68,196 @@ func exampleIn(t *testing.T, of source.Type, namespace string) *unstructured.Uns
 	return u
 }
 
-// Each type of the catalogue: an object gets its Certificate, an edit reaches it, and an entry that is
-// removed takes it along.
+// exampleEdits are merge patches of a type's example.
+type exampleEdits struct {
+	// renamed asks for the host new.example.com.
+	renamed string
+	// passing ends TLS elsewhere, and passingNot takes that back. The object goes on naming the Secret.
+	passing, passingNot string
+	// without no longer names the Secret.
+	without string
+}
+
+func editsOf() map[string]exampleEdits {
+	return map[string]exampleEdits{
+		"apisix-tls": {renamed: `{"spec":{"hosts":["new.example.com"]}}`, without: `{"spec":{"secret":{"name":"other"}}}`},
+		"contour-httpproxy": {
+			renamed: `{"spec":{"virtualhost":{"fqdn":"new.example.com"}}}`,
+			passing: `{"spec":{"virtualhost":{"tls":{"passthrough":true}}}}`, passingNot: `{"spec":{"virtualhost":{"tls":{"passthrough":null}}}}`,
+			without: `{"spec":{"virtualhost":{"tls":null}}}`,
+		},
+		"emissary-host": {
+			renamed: `{"spec":{"hostname":"new.example.com"}}`,
+			passing: `{"spec":{"acmeProvider":{"authority":"https://acme.example.com"}}}`, passingNot: `{"spec":{"acmeProvider":{"authority":"none"}}}`,
+			without: `{"spec":{"tlsSecret":null}}`,
+		},
+		"emissary-tlscontext": {renamed: `{"spec":{"hosts":["new.example.com"]}}`, without: `{"spec":{"secret":null}}`},
+		"f5-tlsprofile": {
+			renamed: `{"spec":{"hosts":["new.example.com"]}}`,
+			passing: `{"spec":{"tls":{"termination":"passthrough"}}}`, passingNot: `{"spec":{"tls":{"termination":"edge"}}}`,
+			without: `{"spec":{"tls":{"clientSSL":null}}}`,
+		},
+		"gloo-virtualservice": {renamed: `{"spec":{"virtualHost":{"domains":["new.example.com"]}}}`, without: `{"spec":{"sslConfig":null}}`},
+		"istio-gateway": {
+			renamed:    `{"spec":{"servers":[{"port":{"number":443,"name":"https","protocol":"HTTPS"},"hosts":["*/new.example.com"],"tls":{"mode":"SIMPLE","credentialName":"pay-tls"}}]}}`,
+			passing:    `{"spec":{"servers":[{"port":{"number":443,"name":"https","protocol":"HTTPS"},"hosts":["*/new.example.com"],"tls":{"mode":"PASSTHROUGH","credentialName":"pay-tls"}}]}}`,
+			passingNot: `{"spec":{"servers":[{"port":{"number":443,"name":"https","protocol":"HTTPS"},"hosts":["*/new.example.com"],"tls":{"mode":"MUTUAL","credentialName":"pay-tls"}}]}}`,
+			without:    `{"spec":{"servers":[{"port":{"number":80,"name":"http","protocol":"HTTP"},"hosts":["*/new.example.com"]}]}}`,
+		},
+		"knative-domainmapping": {without: `{"spec":{"tls":null}}`}, // its name is its host
+		"kong-tcpingress": {
+			renamed: `{"spec":{"tls":[{"hosts":["new.example.com"],"secretName":"redis-tls"}]}}`, without: `{"spec":{"tls":[]}}`,
+		},
+		"nginx-transportserver": {renamed: `{"spec":{"host":"new.example.com"}}`, without: `{"spec":{"tls":null}}`},
+		"nginx-virtualserver": {
+			renamed: `{"spec":{"host":"new.example.com"}}`,
+			passing: `{"spec":{"tls":{"cert-manager":{"cluster-issuer":"own"}}}}`, passingNot: `{"spec":{"tls":{"cert-manager":null}}}`,
+			without: `{"spec":{"tls":null}}`,
+		},
+		"openshift-route": {
+			renamed: `{"spec":{"host":"new.example.com"}}`,
+			passing: `{"spec":{"tls":{"termination":"passthrough"}}}`, passingNot: `{"spec":{"tls":{"termination":"reencrypt"}}}`,
+			without: `{"spec":{"tls":null}}`,
+		},
+		"skipper-routegroup": {renamed: `{"spec":{"hosts":["new.example.com"]}}`, without: `{"spec":{"tls":null}}`},
+		"traefik-ingressroute": {
+			renamed: "{\"spec\":{\"routes\":[{\"kind\":\"Rule\",\"match\":\"Host(`new.example.com`)\",\"services\":[{\"name\":\"grafana\",\"port\":3000}]}]}}",
+			passing: `{"spec":{"tls":{"certResolver":"own"}}}`, passingNot: `{"spec":{"tls":{"certResolver":null}}}`,
+			without: `{"spec":{"tls":null}}`,
+		},
+		"traefik-ingressroutetcp": {
+			renamed: "{\"spec\":{\"routes\":[{\"match\":\"HostSNI(`new.example.com`)\",\"services\":[{\"name\":\"pg\",\"port\":5432}]}]}}",
+			passing: `{"spec":{"tls":{"passthrough":true}}}`, passingNot: `{"spec":{"tls":{"passthrough":false}}}`,
+			without: `{"spec":{"tls":null}}`,
+		},
+	}
+}
+
+// Each type of the catalogue, by the definition of its project: an object leads to a signed Secret, edits reach the Certificate,
+// TLS that ends elsewhere for a while deletes nothing, the kind goes and comes back, and an entry that is removed takes the
+// Certificate along.
 func TestKindsOfTheCatalogue(t *testing.T) {
 	// All kinds at once: admission hears of a new kind half a minute after its CRD at the latest, and refuses until then
 	// what has an owner of the kind.
 	for _, of := range shippedTypes(t) {
-		shared.define(t, definitionOf(of))
+		shared.define(t, definitionOf(t, of))
 	}
 	for _, of := range shippedTypes(t) {
 		t.Run(of.ID, func(t *testing.T) {
 			t.Parallel()
-			namespace := shared.Namespace(t)
-			shared.Issuer(t, namespace, "ca")
-			certificates := shared.Watch(t, cluster.Certificates(), namespace)
-
-			client := shared.Dynamic.Resource(schema.GroupVersionResource{Group: of.Group, Version: of.Versions[0], Resource: of.Resource}).Namespace(namespace)
-			object := exampleIn(t, of, namespace)
-			secret, hosts := entryOf(t, of, object)
-			createServed(t, client, object)
-			made := certificates.Ready(t, secret)
-			if got, _, _ := unstructured.NestedStringSlice(made.Object, "spec", "dnsNames"); !slices.Equal(got, hosts) {
-				t.Errorf("the Certificate is for %v, want %v", got, hosts)
-			}
-			if owner := metav1.GetControllerOf(made); owner == nil || owner.Kind != of.Kind || owner.APIVersion != of.Group+"/"+of.Versions[0] {
-				t.Errorf("its owner is %+v", owner)
-			}
-			patch := `{"metadata":{"annotations":{"cert-manager.io/duration":"720h"}}}`
-			if _, err := client.Patch(t.Context(), object.GetName(), "application/merge-patch+json", []byte(patch), metav1.PatchOptions{}); err != nil {
-				t.Fatal(err)
-			}
-			certificates.Object(t, secret, "to have the duration", func(c *unstructured.Unstructured) bool {
-				duration, _, _ := unstructured.NestedString(c.Object, "spec", "duration")
-				return duration == "720h0m0s" || duration == "720h"
-			})
-			if _, err := client.Patch(t.Context(), object.GetName(), "application/merge-patch+json", []byte(`{"spec":null}`), metav1.PatchOptions{}); err != nil {
-				t.Fatal(err)
-			}
-			certificates.Gone(t, secret)
+			newDeclaredCase(t, of).run(t)
 		})
+	}
+}
+
+// declaredCase is what happens to the example of a source type.
+type declaredCase struct {
+	of                    source.Type
+	edits                 exampleEdits
+	namespace, secret     string
+	object                *unstructured.Unstructured
+	client                dynamic.ResourceInterface
+	certificates, secrets *cluster.Watch
+	issuer                cluster.Authority
+	hosts                 []string
+}
+
+func newDeclaredCase(t *testing.T, of source.Type) *declaredCase {
+	t.Helper()
+	namespace := shared.Namespace(t)
+	c := &declaredCase{
+		of: of, edits: editsOf()[of.ID], namespace: namespace, issuer: shared.Issuer(t, namespace, "ca"),
+		certificates: shared.Watch(t, cluster.Certificates(), namespace), secrets: shared.Watch(t, cluster.Secrets(), namespace),
+		client: shared.Dynamic.Resource(resourceOf(of)).Namespace(namespace), object: exampleIn(t, of, namespace),
+	}
+	c.secret, c.hosts = entryOf(t, of, c.object)
+	return c
+}
+
+func (c *declaredCase) run(t *testing.T) {
+	createServed(t, c.client, c.object)
+	c.secrets.Signed(t, c.secret, c.issuer, c.hosts...)
+	made := c.certificates.Ready(t, c.secret)
+	if owner := metav1.GetControllerOf(made); owner == nil || owner.Kind != c.of.Kind || owner.APIVersion != c.of.Group+"/"+c.of.Versions[0] {
+		t.Errorf("its owner is %+v", owner)
+	}
+	c.edit(t, `{"metadata":{"annotations":{"cert-manager.io/duration":"720h"}}}`)
+	c.await(t, "to have the duration", func(made *unstructured.Unstructured) bool {
+		duration := field(made, "spec|duration")
+		return duration == "720h0m0s" || duration == "720h"
+	})
+	if c.edits.renamed != "" {
+		c.edit(t, c.edits.renamed)
+		c.hosts = []string{"new.example.com"}
+		c.await(t, "to have the new name", c.isForHosts)
+	}
+	c.passThrough(t)
+	c.dropKind(t)
+	c.edit(t, c.edits.without)
+	c.certificates.Gone(t, c.secret)
+}
+
+func (c *declaredCase) isForHosts(made *unstructured.Unstructured) bool {
+	names, _, _ := unstructured.NestedStringSlice(made.Object, "spec", "dnsNames")
+	return slices.Equal(names, c.hosts)
+}
+
+func (c *declaredCase) await(t *testing.T, what string, is func(*unstructured.Unstructured) bool) {
+	t.Helper()
+	c.certificates.Object(t, c.secret, what, is)
+}
+
+// edit patches the object, in which no field may be unknown.
+func (c *declaredCase) edit(t *testing.T, patch string) {
+	t.Helper()
+	edited, err := c.client.Patch(t.Context(), c.object.GetName(), types.MergePatchType, []byte(patch), metav1.PatchOptions{FieldValidation: metav1.FieldValidationStrict})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.object = edited
+}
+
+// passThrough lets something else end TLS for a while: the Certificate stays.
+func (c *declaredCase) passThrough(t *testing.T) {
+	t.Helper()
+	if c.edits.passing == "" {
+		return
+	}
+	uid := c.certificates.State()[c.secret].GetUID()
+	c.edit(t, c.edits.passing)
+	shared.settled(t, c.namespace)
+	c.edit(t, c.edits.passingNot)
+	c.edit(t, `{"metadata":{"annotations":{"cert-manager.io/duration":"721h"}}}`)
+	c.await(t, "to have the next duration", func(made *unstructured.Unstructured) bool {
+		return strings.HasPrefix(fmt.Sprint(field(made, "spec|duration")), "721h")
+	})
+	if after := c.certificates.State()[c.secret].GetUID(); after != uid {
+		t.Error("the Certificate was deleted while TLS passed through")
+	}
+}
+
+// dropKind removes the CRD: the garbage collector takes the Certificate along, and the Secret stays. When the kind is back, and the
+// object, the Certificate takes the Secret as it is.
+func (c *declaredCase) dropKind(t *testing.T) {
+	t.Helper()
+	c.secrets.Signed(t, c.secret, c.issuer, c.hosts...)
+	c.await(t, "to be ready for all that was edited", func(made *unstructured.Unstructured) bool {
+		return isReady(made) && c.isForHosts(made)
+	})
+	signed := field(c.secrets.State()[c.secret], "data|tls.crt")
+	definition := definitionOf(t, c.of)
+	if err := shared.Dynamic.Resource(definitions).Delete(t.Context(), resourceOf(c.of).GroupResource().String(), metav1.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	c.certificates.Gone(t, c.secret)
+	shared.defineAgain(t, definition)
+	again := c.object.DeepCopy()
+	again.SetResourceVersion("")
+	again.SetUID("")
+	createServed(t, c.client, again)
+	c.certificates.Ready(t, c.secret)
+	if got := field(c.secrets.State()[c.secret], "data|tls.crt"); got != signed {
+		t.Error("the certificate was ordered again")
 	}
 }
 
@@ -110,7 +265,7 @@ func TestKindsOfTheCatalogue(t *testing.T) {
 func createServed(t *testing.T, client dynamic.ResourceInterface, object *unstructured.Unstructured) {
 	t.Helper()
 	err := poll(t.Context(), "the kind "+object.GetKind()+" to be served", func() (bool, error) {
-		_, err := client.Create(t.Context(), object, metav1.CreateOptions{})
+		_, err := client.Create(t.Context(), object, metav1.CreateOptions{FieldValidation: metav1.FieldValidationStrict})
 		if apierrors.IsNotFound(err) {
 			return false, nil
 		}
@@ -138,42 +293,40 @@ func entryOf(t *testing.T, of source.Type, object *unstructured.Unstructured) (s
 // A Secret that the expression no longer gives, and that the object still mentions, keeps its
 // Certificate. What the expression can't read keeps everything.
 func TestADeclaredObjectThatMentionsASecretKeepsIt(t *testing.T) {
-	types := shippedTypes(t)
-	of := types[slices.IndexFunc(types, func(of source.Type) bool { return of.ID == "contour-httpproxy" })]
+	of := shippedType(t, "gloo-virtualservice")
 	namespace := shared.Namespace(t)
 	certificates := shared.Watch(t, cluster.Certificates(), namespace)
 	events := shared.Watch(t, cluster.Events(), namespace)
-	shared.define(t, definitionOf(of))
-	client := shared.Dynamic.Resource(schema.GroupVersionResource{Group: of.Group, Version: "v1", Resource: of.Resource}).Namespace(namespace)
+	shared.define(t, definitionOf(t, of))
+	client := shared.Dynamic.Resource(resourceOf(of)).Namespace(namespace)
 	object := exampleIn(t, of, namespace)
 	createServed(t, client, object)
-	certificates.Object(t, "wiki-tls", "to be made", exists)
+	certificates.Object(t, "pets-tls", "to be made", exists)
 	edit := func(patch string) {
 		t.Helper()
 		if _, err := client.Patch(t.Context(), object.GetName(), "application/merge-patch+json", []byte(patch), metav1.PatchOptions{}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	edit(`{"spec":{"virtualhost":{"tls":{"secretName":7}}}}`)
-	awaitWarning(t, events, "wiki", "BadConfig")
-	edit(`{"spec":{"virtualhost":{"tls":{"secretName":"other-tls"}},"routes":[{"note":"certs/wiki-tls"}]}}`)
+	edit(`{"spec":{"sslConfig":{"secretRef":{"name":7}}}}`)
+	awaitWarning(t, events, "pets", "BadConfig")
+	edit(`{"spec":{"sslConfig":{"secretRef":{"name":"other-tls"}},"virtualHost":{"options":{"note":"certs/pets-tls"}}}}`)
 	certificates.Object(t, "other-tls", "to be made", exists)
 	shared.settled(t, namespace)
-	if _, there := certificates.State()["wiki-tls"]; !there {
+	if _, there := certificates.State()["pets-tls"]; !there {
 		t.Error("the Certificate of a Secret that is mentioned was deleted")
 	}
-	edit(`{"spec":{"routes":[]}}`)
-	certificates.Gone(t, "wiki-tls")
+	edit(`{"spec":{"virtualHost":{"options":null}}}`)
+	certificates.Gone(t, "pets-tls")
 }
 
 // The command lists what the cluster has.
 func TestSourcesOfTheClusterAreListed(t *testing.T) {
-	types := shippedTypes(t)
-	of := types[slices.IndexFunc(types, func(of source.Type) bool { return of.ID == "skipper-routegroup" })]
+	of := shippedType(t, "skipper-routegroup")
 	namespace := shared.Namespace(t)
 	certificates := shared.Watch(t, cluster.Certificates(), namespace)
-	shared.define(t, definitionOf(of))
-	client := shared.Dynamic.Resource(schema.GroupVersionResource{Group: of.Group, Version: "v1", Resource: of.Resource}).Namespace(namespace)
+	shared.define(t, definitionOf(t, of))
+	client := shared.Dynamic.Resource(resourceOf(of)).Namespace(namespace)
 	createServed(t, client, exampleIn(t, of, namespace))
 	certificates.Object(t, "retail-tls", "to be made", exists)
 	list := shared.command(t, "sources")

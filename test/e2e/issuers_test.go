@@ -9,7 +9,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/yaml"
 
 	"github.com/certshim/certshim/test/cluster"
@@ -119,14 +118,23 @@ func TestAnIssuerKindThatComesLater(t *testing.T) {
 // define installs a CRD until the end of the test.
 func (d *deployed) define(t *testing.T, manifest string) {
 	t.Helper()
+	name := d.defineAgain(t, manifest)
+	t.Cleanup(func() {
+		if err := d.Dynamic.Resource(definitions).Delete(cleanup(), name, metav1.DeleteOptions{}); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// defineAgain installs a CRD, and returns its name. One of another test, or of this one, may be going away still.
+func (d *deployed) defineAgain(t *testing.T, manifest string) string {
+	t.Helper()
 	var crd unstructured.Unstructured
 	if err := yaml.Unmarshal([]byte(strings.TrimSpace(manifest)), &crd.Object); err != nil {
 		t.Fatal(err)
 	}
-	client := d.Dynamic.Resource(schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"})
-	// One of another test may be going away still.
 	err := poll(t.Context(), "the CRD "+crd.GetName()+" to be made", func() (bool, error) {
-		_, err := client.Create(t.Context(), &crd, metav1.CreateOptions{})
+		_, err := d.Dynamic.Resource(definitions).Create(t.Context(), &crd, metav1.CreateOptions{})
 		if apierrors.IsAlreadyExists(err) {
 			return false, nil
 		}
@@ -135,11 +143,7 @@ func (d *deployed) define(t *testing.T, manifest string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := client.Delete(cleanup(), crd.GetName(), metav1.DeleteOptions{}); err != nil {
-			t.Error(err)
-		}
-	})
+	return crd.GetName()
 }
 
 // The commands see the issuers of the cluster as the controller does.
