@@ -36,10 +36,11 @@ func refuse(cause certificate.Cause, about ...string) standing {
 func (s standing) clear() bool { return s.why.IsZero() }
 
 // retains says whether a Certificate of the source, nil for a new one, outlives it: by the annotations
-// of the source or, where those say nothing, by those of the Certificate or the operator's word.
+// of the source or, where those say nothing, by those of the Certificate, the operator's word, or how its
+// kind is declared.
 func (q input) retains(request annotations.Request, existing *certificate.Observed) bool {
 	if request.DeletionPolicy == "" {
-		return q.policy.RetainUnneeded || existing != nil && existing.Flags.Has(certificate.Retained)
+		return q.policy.RetainUnneeded || q.kind.Outlived() || existing != nil && existing.Flags.Has(certificate.Retained)
 	}
 	return request.DeletionPolicy == annotations.RetainUnneeded
 }

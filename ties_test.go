@@ -8,6 +8,7 @@ import (
 	"github.com/certshim/certshim"
 	"github.com/certshim/certshim/certificate"
 	"github.com/certshim/certshim/inventory"
+	"github.com/certshim/certshim/source"
 )
 
 const planned = "cert-manager.io/issuer: ca"
@@ -89,6 +90,11 @@ func ownerOf(config map[string]any) (uid, tie any) {
 	return uid, set[certificate.TieKey]
 }
 
+// outlived is a kind whose Certificates outlive their objects.
+type outlived struct{ source.Kind }
+
+func (outlived) Outlived() bool { return true }
+
 // Whatever else becomes of a source, its Certificate loses the owner reference once it is to outlive
 // it.
 func TestRetainComesFirst(t *testing.T) {
@@ -99,11 +105,15 @@ func TestRetainComesFirst(t *testing.T) {
 		// then is what is decided once that is done.
 		then string
 	}{
-		"nothing else":                {annotations: retain, tls: webTLS, then: "none web-tls: up-to-date"},
-		"a value that can't be read":  {annotations: planned + ", certshim.io/deletion-policy: keep", tls: webTLS, then: "none web-tls: up-to-date"},
-		"by the operator's default":   {annotations: planned, tls: webTLS, policy: func(p *certshim.Policy) { p.RetainUnneeded = true }, then: "none web-tls: up-to-date"},
-		"another value":               {annotations: retain + ", cert-manager.io/duration: 2160h", tls: webTLS, then: "apply web-tls: differs"},
-		"a broken annotation":         {annotations: retain + ", cert-manager.io/duration: 90d", tls: webTLS, then: "none web-tls: up-to-date"},
+		"nothing else":               {annotations: retain, tls: webTLS, then: "none web-tls: up-to-date"},
+		"a value that can't be read": {annotations: planned + ", certshim.io/deletion-policy: keep", tls: webTLS, then: "none web-tls: up-to-date"},
+		"by the operator's default":  {annotations: planned, tls: webTLS, policy: func(p *certshim.Policy) { p.RetainUnneeded = true }, then: "none web-tls: up-to-date"},
+		"another value":              {annotations: retain + ", cert-manager.io/duration: 2160h", tls: webTLS, then: "apply web-tls: differs"},
+		"a broken annotation":        {annotations: retain + ", cert-manager.io/duration: 90d", tls: webTLS, then: "none web-tls: up-to-date"},
+		"by how its kind is declared": {annotations: planned, tls: webTLS, policy: func(p *certshim.Policy) {
+			kind, _ := p.Kinds.Lookup("networking.k8s.io", "Ingress")
+			p.Kinds = source.NewKinds(outlived{kind})
+		}, then: "none web-tls: up-to-date"},
 		"an issuer that isn't known":  {annotations: "cert-manager.io/issuer: a, cert-manager.io/cluster-issuer: b" + kept, tls: webTLS, then: "keep web-tls: "},
 		"a TLS entry more":            {annotations: retain, tls: webTLS + ", {hosts: [b.example.com], secretName: b-tls}", then: "none web-tls: up-to-date"},
 		"no valid host":               {annotations: retain, tls: "{hosts: ['*'], secretName: web-tls}", then: "keep web-tls: no-valid-entry"},

@@ -8,21 +8,28 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"sync"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/certshim/certshim/certificate"
 	"github.com/certshim/certshim/inventory"
 )
 
-var crds = schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"}
+// What defines the kinds that come and go: CRDs, and APIServices for servers behind the API server, such as that of
+// OpenShift's Routes.
+var (
+	crds        = schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"}
+	apiServices = schema.GroupVersionResource{Group: "apiregistration.k8s.io", Version: "v1", Resource: "apiservices"}
+)
 
-// Discovery follows a CRD's change by a moment, so the server is asked several times after
-// one; where CRDs can't be watched, it is asked every pollPeriod.
+// Discovery follows a change of these by a moment, so the server is asked several times after
+// one; where they can't be watched, it is asked every pollPeriod.
 const (
 	pollPeriod  = time.Minute
 	restPeriod  = 10 * time.Minute
@@ -43,6 +50,7 @@ type Discovery struct {
 	log        *slog.Logger
 	changed    chan struct{}
 	crds       cache.SharedIndexInformer
+	services   cache.SharedIndexInformer
 	// pending are the delays until the next questions.
 	pending []time.Duration
 	// schemaVersion is the resourceVersion of the Certificate CRD whose fields these are.
@@ -54,19 +62,24 @@ type Discovery struct {
 // NewDiscovery asks nothing yet.
 func NewDiscovery(connection *Connection, log *slog.Logger) (*Discovery, error) {
 	d := &Discovery{connection: connection, log: log, changed: make(chan struct{}, 1)}
-	// Of a CRD its identity is enough: it tells that the CRD is there, and when it changes.
+	// Of both, their identity is enough: it tells that one is there, and when it changes.
 	client, err := connection.Dynamic([]string{}, nil)
 	if err != nil {
 		return nil, err
 	}
-	d.crds = NewInformer(client, Resource{GVR: crds}, "", Watching{})
+	d.crds, d.services = d.informer(client, crds), d.informer(client, apiServices)
+	return d, nil
+}
+
+func (d *Discovery) informer(client dynamic.Interface, resource schema.GroupVersionResource) cache.SharedIndexInformer {
+	informer := NewInformer(client, Resource{GVR: resource}, "", Watching{})
 	// It fails only for an informer that has ended.
-	_, _ = d.crds.AddEventHandler(cache.ResourceEventHandlerFuncs{
+	_, _ = informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
 		AddFunc:    func(any) { d.noteChange() },
 		UpdateFunc: func(_, _ any) { d.noteChange() },
 		DeleteFunc: func(any) { d.noteChange() },
 	})
-	return d, nil
+	return informer
 }
 
 // noteChange leaves a signal.
@@ -77,10 +90,15 @@ func (d *Discovery) noteChange() {
 	}
 }
 
-// Run watches the CRDs until the context ends.
-func (d *Discovery) Run(ctx context.Context) { d.crds.RunWithContext(ctx) }
+// Run watches what defines kinds until the context ends.
+func (d *Discovery) Run(ctx context.Context) {
+	var running sync.WaitGroup
+	running.Go(func() { d.crds.RunWithContext(ctx) })
+	running.Go(func() { d.services.RunWithContext(ctx) })
+	running.Wait()
+}
 
-// Changed gives a signal after CRDs have changed. Who gets it calls FollowChange.
+// Changed gives a signal after definitions of kinds have changed. Who gets it calls FollowChange.
 func (d *Discovery) Changed() <-chan struct{} { return d.changed }
 
 // FollowChange lets the next questions come soon.
@@ -95,7 +113,7 @@ func (d *Discovery) NextDelay() time.Duration {
 		return next
 	case d.failing:
 		return retryPeriod
-	case d.crds.HasSynced():
+	case d.crds.HasSynced() && d.services.HasSynced():
 		return restPeriod
 	}
 	return pollPeriod

@@ -37,13 +37,16 @@ type serving struct {
 	crdReads int
 	// changes goes to whoever watches the CRDs.
 	changes chan string
+	// serviceChanges goes to whoever watches the APIServices, unless there are noServices to see.
+	serviceChanges chan string
+	noServices     bool
 	// hung gets a signal once a hanging path is asked.
 	hung chan struct{}
 }
 
 func newServing(t *testing.T) (*serving, *Discovery) {
 	t.Helper()
-	s := &serving{down: map[string]bool{}, hanging: map[string]int{}, version: "1", field: "duration", changes: make(chan string), hung: make(chan struct{}, 1)}
+	s := &serving{down: map[string]bool{}, hanging: map[string]int{}, version: "1", field: "duration", changes: make(chan string), serviceChanges: make(chan string), hung: make(chan struct{}, 1)}
 	server := httptest.NewServer(s)
 	t.Cleanup(server.Close)
 	d, err := NewDiscovery(connected(t, server.URL), slog.New(slog.DiscardHandler))
@@ -79,16 +82,19 @@ func (s *serving) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	down, forbidden := s.down[r.URL.Path] || left > 0, s.forbidden
 	s.lock.Unlock()
 	crds := strings.HasPrefix(r.URL.Path, "/apis/apiextensions.k8s.io/v1/customresourcedefinitions")
+	services := r.URL.Path == "/apis/apiregistration.k8s.io/v1/apiservices"
 	switch {
 	case hangs && left == 0:
 		s.hung <- struct{}{}
 		<-r.Context().Done()
 	case down:
 		w.WriteHeader(http.StatusServiceUnavailable)
-	case crds && forbidden:
+	case crds && forbidden, services && s.noServices:
 		w.WriteHeader(http.StatusForbidden)
 	case crds && r.URL.Query().Get("watch") != "":
-		s.watch(w, r)
+		s.watch(w, r, func() map[string]any { return s.crd("PartialObjectMetadata") }, s.changes)
+	case services && r.URL.Query().Get("watch") != "":
+		s.watch(w, r, apiService, s.serviceChanges)
 	default:
 		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(s.answer(r.URL.Path))
@@ -132,16 +138,23 @@ func (s *serving) answer(path string) any {
 	return nil
 }
 
-// watch sends the CRD, then its changes.
-func (s *serving) watch(w http.ResponseWriter, r *http.Request) {
+func apiService() map[string]any {
+	return map[string]any{
+		"apiVersion": "apiregistration.k8s.io/v1", "kind": "PartialObjectMetadata",
+		"metadata": map[string]any{"name": "v1.route.openshift.io", "resourceVersion": "1"},
+	}
+}
+
+// watch sends an object, then its changes.
+func (s *serving) watch(w http.ResponseWriter, r *http.Request, object func() map[string]any, changes <-chan string) {
 	send := func(kind string) {
 		s.lock.Lock()
 		defer s.lock.Unlock()
-		object := s.crd("PartialObjectMetadata")
+		sent := object()
 		if kind == "BOOKMARK" {
-			object["metadata"] = map[string]any{"resourceVersion": s.version, "annotations": map[string]any{metav1.InitialEventsAnnotationKey: "true"}}
+			sent["metadata"] = map[string]any{"resourceVersion": s.version, "annotations": map[string]any{metav1.InitialEventsAnnotationKey: "true"}}
 		}
-		_ = json.NewEncoder(w).Encode(map[string]any{"type": kind, "object": object})
+		_ = json.NewEncoder(w).Encode(map[string]any{"type": kind, "object": sent})
 		w.(http.Flusher).Flush()
 	}
 	w.Header().Set("Content-Type", "application/json")
@@ -149,7 +162,7 @@ func (s *serving) watch(w http.ResponseWriter, r *http.Request) {
 	send("BOOKMARK")
 	for {
 		select {
-		case kind := <-s.changes:
+		case kind := <-changes:
 			send(kind)
 		case <-r.Context().Done():
 			return
@@ -247,11 +260,7 @@ func TestTheContextEndsAQuestion(t *testing.T) {
 // The fields of the Certificate CRD are read once for each version of it.
 func TestTheFieldsOfCertificatesFollowTheirCRD(t *testing.T) {
 	s, d := newServing(t)
-	ctx, cancel := context.WithCancel(t.Context())
-	var running sync.WaitGroup
-	running.Go(func() { d.Run(ctx) })
-	defer running.Wait()
-	defer cancel()
+	runDiscovery(t, d)
 	changed := func() {
 		t.Helper()
 		select {
@@ -263,6 +272,7 @@ func TestTheFieldsOfCertificatesFollowTheirCRD(t *testing.T) {
 	}
 	changed()
 	<-d.crds.HasSyncedChecker().Done()
+	<-d.services.HasSyncedChecker().Done()
 	first := ask(t, d)
 	if !first.Fields.Has("spec.duration") || first.Fields.Has("spec.other") {
 		t.Errorf("fields are %v", first.Fields)
@@ -285,6 +295,43 @@ func TestTheFieldsOfCertificatesFollowTheirCRD(t *testing.T) {
 			t.Errorf("the next delay is %s, want %s", got, want)
 		}
 	}
+}
+
+// The kinds of a server behind the API server have no CRDs: an APIService tells of them.
+func TestAnAPIServiceThatChanges(t *testing.T) {
+	s, d := newServing(t)
+	s.set(func() { s.forbidden = true })
+	runDiscovery(t, d)
+	for _, kind := range []string{"MODIFIED", "DELETED"} {
+		select {
+		case <-d.Changed():
+		case <-time.After(time.Minute):
+			t.Fatal("a change of an APIService isn't reported")
+		}
+		s.serviceChanges <- kind
+	}
+}
+
+func TestDiscoveryWithoutAPIServices(t *testing.T) {
+	s, d := newServing(t)
+	s.set(func() { s.noServices = true })
+	runDiscovery(t, d)
+	<-d.crds.HasSyncedChecker().Done()
+	if got := d.NextDelay(); got != pollPeriod {
+		t.Errorf("the next question comes after %s, want %s", got, pollPeriod)
+	}
+}
+
+// runDiscovery runs it until the end of the test.
+func runDiscovery(t *testing.T, d *Discovery) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { d.Run(ctx) })
+	t.Cleanup(func() {
+		cancel()
+		running.Wait()
+	})
 }
 
 // Where CRDs can't be read, the server is polled, and nothing is known of fields.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/certshim/certshim/configuration"
 	"github.com/certshim/certshim/resolver"
+	"github.com/certshim/certshim/source"
 )
 
 // corpCA is a resolver that is compiled in.
@@ -77,13 +78,32 @@ func TestWhatIsCompiledInCanBeSwitchedOff(t *testing.T) {
 	}
 }
 
+func TestWhatBecomesOfCertificatesWithoutTheirKind(t *testing.T) {
+	c := configuration.Default()
+	c.Sources.OnKindRemoved = map[string]source.Removal{"contour-httpproxy": source.Retain, "istio-gateway": source.Delete}
+	policy, err := c.Policy(configuration.Surroundings{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for of, want := range map[source.GroupKind]bool{
+		{Group: "projectcontour.io", Kind: "HTTPProxy"}: true, {Group: "networking.istio.io", Kind: "Gateway"}: false, {Group: "zalando.org", Kind: "RouteGroup"}: false,
+	} {
+		if kind, _ := policy.Kinds.Lookup(of.Group, of.Kind); kind.Outlived() != want {
+			t.Errorf("%s: outlived %v", of, kind.Outlived())
+		}
+	}
+}
+
 func TestPoliciesThatCantBeMade(t *testing.T) {
-	disabled, labelled, ruled := configuration.Default(), configuration.Default(), configuration.Default()
+	disabled, labelled, ruled, removed := configuration.Default(), configuration.Default(), configuration.Default(), configuration.Default()
+	removed.Sources.OnKindRemoved = map[string]source.Removal{"contour-httproxy": source.Retain, "istio-gateway": "keep"}
 	disabled.Resolvers.Disable = []string{"catalogue/step-isuer", "compiled-in/corp-ca"}
 	labelled.Labels.Include = []string{"a b"}
 	ruled.Policies = []configuration.Rule{{}}
 	for want, c := range map[string]configuration.Configuration{
 		`resolvers.disable[0]: "catalogue/step-isuer", must be what certshim issuers --offline shows of this build, such as catalogue/step-issuer; did you mean "catalogue/step-issuer"?`: disabled,
+		`sources.onKindRemoved.contour-httproxy: there is no source type of this name; did you mean "contour-httpproxy"?`:                                                                 removed,
+		`sources.onKindRemoved.istio-gateway: "keep" is none of delete, retain`:                                                                                                           removed,
 		`label key "a b"`: labelled, "policies[0].name: it is empty": ruled,
 	} {
 		_, err := c.Policy(configuration.Surroundings{Compiled: compiled()})

@@ -1,6 +1,7 @@
 package configuration
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -19,6 +20,8 @@ type Sources struct {
 	Disable []string `yaml:"disable,omitempty"`
 	// Params are values for the parameters of types, by the short name of the type.
 	Params map[string]map[string]string `yaml:"params,omitempty"`
+	// OnKindRemoved is delete or retain for types, by their short names, in place of what they declare.
+	OnKindRemoved map[string]source.Removal `yaml:"onKindRemoved,omitempty"`
 }
 
 // ShippedKinds are all kinds of sources that this build knows.
@@ -41,13 +44,14 @@ func (c Configuration) kinds(s Surroundings) (source.Kinds, error) {
 	all.AddEach("", err)
 	kinds := source.Builtin().Without(off...).All()
 	for _, t := range types {
+		t.OnKindRemoved = cmp.Or(c.Sources.OnKindRemoved[t.ID], t.OnKindRemoved)
 		kind, err := source.Declared(t, c.Sources.Params[t.ID])
 		all.AddEach("sources.params."+t.ID, err)
 		if err == nil {
 			kinds = append(kinds, kind)
 		}
 	}
-	all.AddUnder("", c.unknownParams(types))
+	all.AddUnder("sources", c.unnamedTypes(types))
 	set := source.NewKinds(kinds...)
 	all.AddUnder("", c.unknownKinds(set))
 	return set, all.Err()
@@ -100,15 +104,23 @@ func meant(name string, names []string) string {
 	return ""
 }
 
-// unknownParams are those of types that there aren't.
-func (c Configuration) unknownParams(types []source.Type) declaration.Mistakes {
+// unnamedTypes are those that the configuration speaks of and that there aren't, and what it can't say of
+// the others.
+func (c Configuration) unnamedTypes(types []source.Type) declaration.Mistakes {
 	var all declaration.Mistakes
 	names := make([]string, len(types))
 	for i, t := range types {
 		names[i] = t.ID
 	}
+	check := func(field, id string) {
+		all.Addf(!slices.Contains(names, id), field+"."+id, "there is no source type of this name%s", meant(id, names))
+	}
 	for _, id := range slices.Sorted(maps.Keys(c.Sources.Params)) {
-		all.Addf(!slices.Contains(names, id), "sources.params."+id, "there is no source type of this name%s", meant(id, names))
+		check("params", id)
+	}
+	for _, id := range slices.Sorted(maps.Keys(c.Sources.OnKindRemoved)) {
+		check("onKindRemoved", id)
+		all.Add("onKindRemoved."+id, source.CheckRemoval(c.Sources.OnKindRemoved[id]))
 	}
 	return all
 }

@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"hash/fnv"
@@ -128,7 +129,8 @@ func cloned(ref source.Ref) source.Ref {
 
 func (r *recorder) event(l letter) *eventsv1.Event {
 	return &eventsv1.Event{
-		ObjectMeta:          metav1.ObjectMeta{Namespace: l.source.Namespace, Name: l.name},
+		// Events of objects without a namespace are in the default one: the API server demands it.
+		ObjectMeta:          metav1.ObjectMeta{Namespace: cmp.Or(l.source.Namespace, metav1.NamespaceDefault), Name: l.name},
 		EventTime:           metav1.NewMicroTime(l.at),
 		ReportingController: "certshim",
 		ReportingInstance:   r.instance,

@@ -7,6 +7,10 @@ import (
 	"sync"
 	"testing"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/certshim/certshim/cluster"
 	"github.com/certshim/certshim/inventory"
 	"github.com/certshim/certshim/resolver"
 	"github.com/certshim/certshim/source"
@@ -83,6 +87,39 @@ func TestAPluginSeesTheStatusOfItsIssuers(t *testing.T) {
 }
 
 // What is wrong with a plugin is told on this program's Pod, where it runs in one.
+// A kind of source that goes is told on its definition: the objects can't be told any more.
+func TestAKindThatIsRemovedIsTold(t *testing.T) {
+	ingresses := cluster.Status{
+		Resource: schema.GroupVersionResource{Group: "networking.k8s.io", Version: "v1", Resource: "ingresses"},
+		Kind:     resolver.GroupKind{Group: "networking.k8s.io", Kind: "Ingress"}, Ended: true,
+	}
+	for name, row := range map[string]struct {
+		status cluster.Status
+		served []*metav1.APIResourceList
+		told   int
+	}{
+		"it is gone":            {ingresses, []*metav1.APIResourceList{listOf("apps/v1", metav1.APIResource{Name: "deployments", Kind: "Deployment", Namespaced: true})}, 1},
+		"it is read once more":  {ingresses, []*metav1.APIResourceList{listOf("networking.k8s.io/v1", metav1.APIResource{Name: "ingresses", Kind: "Ingress", Namespaced: true})}, 0},
+		"it is no kind of ours": {cluster.Status{Kind: resolver.GroupKind{Group: "step.sm", Kind: "StepIssuer"}, Ended: true}, []*metav1.APIResourceList{listOf("apps/v1", metav1.APIResource{Name: "deployments", Kind: "Deployment", Namespaced: true})}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newTestController(t, &script{})
+			serve(c, row.served...)
+			c.feedChanged(row.status)
+			all := taken(c.reporter)
+			if len(all) != row.told {
+				t.Fatalf("%d Events", len(all))
+			}
+			for _, one := range all {
+				e := c.recorder.event(one)
+				if e.Reason != kindRemoved || e.Namespace != "default" || e.Regarding.Kind != "CustomResourceDefinition" || e.Regarding.Name != "ingresses.networking.k8s.io" || e.Regarding.Namespace != "" {
+					t.Errorf("got %+v", e)
+				}
+			}
+		})
+	}
+}
+
 func TestTroubleOfAPluginIsToldOnThePod(t *testing.T) {
 	for fault, want := range map[resolver.Fault]string{
 		resolver.Rejected: resolverRejected, resolver.WrongVersion: resolverVersion, resolver.Broken: resolverBroken,

@@ -103,8 +103,28 @@ func (c *Controller) feedChanged(status cluster.Status) {
 		c.queue.after(k, listPause)
 	}
 	if status.Ended {
+		c.tellKindGone(status)
 		c.wake(c.inventory.Know(status.Kind, inventory.Unread))
 	}
+}
+
+const kindRemoved = "KindRemoved"
+
+// tellKindGone tells, on its definition, of a kind of source that is no longer served. What becomes of
+// Certificates then isn't certshim's doing.
+func (c *Controller) tellKindGone(status cluster.Status) {
+	kind, isSource := c.policy().Kinds.Lookup(status.Kind.Group, status.Kind.Kind)
+	if !isSource || !c.facts.Load().Served.Lacks(status.Kind) || !c.tenure.active() {
+		return
+	}
+	definition := source.Ref{
+		Group: "apiextensions.k8s.io", Version: "v1", Kind: "CustomResourceDefinition", Name: status.Resource.GroupResource().String(),
+	}
+	follows := "If the objects were deleted with their CustomResourceDefinition, the garbage collector deletes the Certificates that they own, and leaves the Secrets: onKindRemoved: retain would keep them."
+	if kind.Outlived() {
+		follows = "The Certificates stay, but those with an owner reference."
+	}
+	c.recorder.warnOf(definition, kindRemoved, status.Kind.Kind+" of group "+status.Kind.Group+" is no longer served. certshim deletes nothing. "+follows, time.Now())
 }
 
 // know tells the inventory how much is known of the objects of each kind. Of one that isn't

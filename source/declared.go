@@ -103,6 +103,8 @@ func (d *declared) Reduce(u *unstructured.Unstructured) (*Object, error) {
 	return o, nil
 }
 
+func (d *declared) Outlived() bool { return d.of.OnKindRemoved == Retain }
+
 func (*declared) Asks(object *Object, options Options) Asks {
 	j := newJudge(object, options)
 	j.hostPath = func(entry Entry, n int) string { return index(entry.Path+".hosts", n) }

@@ -28,6 +28,11 @@ type Kind interface {
 	// Shim is the field manager of cert-manager's shim for the kind, "" if there is none.
 	Shim() string
 
+	// Outlived says whether the Certificates of its objects outlive them where neither an
+	// annotation nor the operator says anything: they get no owner reference, so that they stay when
+	// the kind is removed.
+	Outlived() bool
+
 	// Parent names the object that has to admit this one, and whose issuer it inherits;
 	// nil for a kind without parents. wrong says why the reference can't be followed.
 	Parent(object *Object) (parent *Parent, wrong string)
@@ -67,6 +72,8 @@ func (standalone) Switches() []Switch { return nil }
 func (standalone) Mentions(*unstructured.Unstructured, string) bool { return false }
 
 func (standalone) Shim() string { return "" }
+
+func (standalone) Outlived() bool { return false }
 
 func (standalone) Parent(*Object) (*Parent, string) { return nil, "" }
 

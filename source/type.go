@@ -35,6 +35,8 @@ type Type struct {
 	// Entries is a CEL expression over object and params. It gives a list of maps with hosts, a list
 	// of names, secretName, and optionally secretNamespace and section.
 	Entries string
+	// OnKindRemoved says what becomes of the Certificates when the cluster stops serving the kind.
+	OnKindRemoved Removal
 	// Params are values that the operator may set.
 	Params []Param
 	Cases  []Case
@@ -52,6 +54,25 @@ type Type struct {
 	// compiled is the expression. It is compiled when it is used first, as most clusters have few of the
 	// kinds of the catalogue.
 	compiled func() (*declaration.Expression, error)
+}
+
+// Removal is what becomes of Certificates when their sources are gone with their kind.
+type Removal string
+
+// The choices. With Delete, which is the default, a Certificate has an owner reference, by which the
+// garbage collector deletes it. With Retain it has none, and stays.
+const (
+	Delete Removal = "delete"
+	Retain Removal = "retain"
+)
+
+// CheckRemoval is an error for what isn't one of the choices.
+func CheckRemoval(r Removal) error {
+	choices := []string{string(Delete), string(Retain)}
+	if !slices.Contains(choices, string(r)) {
+		return declaration.NoneOf(string(r), choices)
+	}
+	return nil
 }
 
 // Param is a value that an expression reads and the operator may set.
@@ -119,6 +140,7 @@ func (t *Type) formMistakes() declaration.Mistakes {
 	var all declaration.Mistakes
 	all.Addf(!isSubdomain(t.ID), "metadata.name", "%s is no short name, which has lower-case letters, digits, '-' and '.', such as corp-proxy", problem.Quote(t.ID))
 	all.AddUnder("spec", t.identityMistakes())
+	all.Add("spec.onKindRemoved", CheckRemoval(t.OnKindRemoved))
 	all.AddUnder("spec.params", t.paramMistakes())
 	all.AddUnder("spec.tests", declaration.CheckCases(t.Cases))
 	for i, c := range t.Cases {

@@ -127,6 +127,7 @@ func TestMistakesInATypeAreAllTold(t *testing.T) {
 		"a broken expression": {"object.spec.secret}", "object.}", []string{"spec.entries: the expression", "character"}},
 		"another variable":    {"params.domain", "env.domain", []string{"undeclared reference to 'env'; the variables are object, params"}},
 		"no list":             {`'[{`, `'{`, []string{"spec.entries: the expression"}},
+		"an odd removal":      {"  resource: proxies", "  resource: proxies\n  onKindRemoved: orphan", []string{`spec.onKindRemoved: "orphan" is none of delete, retain`}},
 		"an unknown param":    {"want:", "params: {dom: a}\n      want:", []string{`spec.tests[0].params.dom: "dom" is none of domain`}},
 		"want and fails":      {"want:", "fails: x\n      want:", []string{"spec.tests[0].want: an expression that fails gives no entries"}},
 		"two mistakes":        {"  kind: Proxy\n  resource: proxies", "  kind: proxy\n  resource: Proxies", []string{"spec.kind: ", `spec.resource: "Proxies" is no resource`}},
@@ -177,6 +178,19 @@ func TestParametersAreTheOperators(t *testing.T) {
 	}
 	if _, err := source.Declared(of, map[string]string{"domian": "x"}); err == nil || !strings.Contains(err.Error(), `did you mean "domain"?`) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// The Certificates of a kind go with it, unless its declaration says otherwise.
+func TestWhatBecomesOfCertificatesOfAKind(t *testing.T) {
+	for written, want := range map[string]bool{"": false, "\n  onKindRemoved: delete": false, "\n  onKindRemoved: retain": true} {
+		of, err := source.DecodeType([]byte(strings.Replace(goodType, "  resource: proxies", "  resource: proxies"+written, 1)), "good.yaml")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if kind := declared(t, of, map[string]string{}); kind.Outlived() != want {
+			t.Errorf("%q: outlived %v", written, kind.Outlived())
+		}
 	}
 }
 

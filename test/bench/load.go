@@ -79,15 +79,20 @@ const (
 
 // makeNamespace makes a namespace with as many Ingresses.
 func (b *bench) makeNamespace(ctx context.Context, name string, count int) error {
+	return b.makeObjects(ctx, sourceKind{namespace: name, resource: ingresses, object: ingress}, count)
+}
+
+// makeObjects makes a namespace with as many objects of a kind.
+func (b *bench) makeObjects(ctx context.Context, kind sourceKind, count int) error {
 	namespace := &unstructured.Unstructured{Object: map[string]any{
-		"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": name},
+		"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": kind.namespace},
 	}}
 	if _, err := b.Dynamic.Resource(namespaces).Create(ctx, namespace, metav1.CreateOptions{}); err != nil {
 		return err
 	}
 	return parallel(ctx, loaders, count, func(ctx context.Context, i int) error {
-		object := ingress(name, fmt.Sprintf("web-%d", i))
-		_, err := b.Dynamic.Resource(ingresses).Namespace(name).Create(ctx, object, metav1.CreateOptions{})
+		object := kind.object(kind.namespace, fmt.Sprintf("web-%d", i))
+		_, err := b.Dynamic.Resource(kind.resource).Namespace(kind.namespace).Create(ctx, object, metav1.CreateOptions{})
 		return err
 	})
 }

@@ -32,7 +32,7 @@ type scene struct {
 }
 
 var scenes = []scene{
-	{name: "cold", run: (*bench).cold}, {name: "namespaces", run: (*bench).namespaces}, {name: "restart", run: (*bench).restarts},
+	{name: "cold", run: (*bench).cold}, {name: "kinds", run: (*bench).kinds}, {name: "namespaces", run: (*bench).namespaces}, {name: "restart", run: (*bench).restarts},
 	{name: "shared", run: (*bench).shared}, {name: "audit", run: (*bench).audits},
 	{name: "plan", run: (*bench).plans, alone: true}, {name: "attacks", run: (*bench).attacked},
 }

@@ -45,6 +45,18 @@ certshim is {{.OverShim}} times as fast as cert-manager's shim.
 One Ingress made in the middle of such a start has its Certificate after {{.Urgent}} (median, least, most).
 {{end}}
 
+{{- define "kinds"}}
+## Cold start by kind: {{.Cold}} objects of each, no Certificate yet
+
+They have the same annotations, labels and names. RouteGroup, of Skipper, is declared: an expression is evaluated over each object as it comes in. The ratio is
+that of the rates within a turn; median (least, most) of {{.Turns}} turns.
+
+| | Certificates/s | of that of Ingresses | certshim CPU, ms a Certificate | peak MB |
+|---|---|---|---|---|
+{{range .Rows}}| {{.Name}} | {{.Rate}} | {{.Ratio}} | {{.CPU}} | {{.Peak}} |
+{{end}}
+{{end}}
+
 {{- define "namespaces"}}
 ## One namespace with {{.Count}} Ingresses
 
@@ -139,6 +151,17 @@ type coldReport struct {
 	urgent []time.Duration
 }
 
+// kindsReport is what the cold starts over several kinds gave.
+type kindsReport coldReport
+
+func (r kindsReport) write(out io.Writer) error {
+	var rows []coldRow
+	for _, kind := range sourceKinds() {
+		rows = append(rows, coldReport(r).row(kind.name, sourceKinds()[0].name))
+	}
+	return pages.ExecuteTemplate(out, "kinds", map[string]any{"Cold": r.size.cold, "Turns": r.size.turns, "Rows": rows})
+}
+
 // coldRow is one contestant of the cold start.
 type coldRow struct{ Name, Rate, Ratio, CPU, Server, Peak string }
 
@@ -152,22 +175,33 @@ func (r coldReport) write(out io.Writer) error {
 func (r coldReport) rows() []coldRow {
 	var rows []coldRow
 	for _, name := range []string{limitName, certshimName, shimName} {
-		var rates, cpu, server, peak []float64
-		for _, turn := range r.turns {
-			l := turn[name]
-			rates = append(rates, float64(r.size.cold)/l.took.Seconds())
-			cpu = append(cpu, milliseconds(l.cpu)/float64(r.size.cold))
-			server = append(server, milliseconds(l.server)/float64(r.size.cold))
-			peak = append(peak, float64(l.peak>>20))
-		}
-		next := coldRow{Name: name, Rate: spread(rates, "%.0f"), Ratio: spread(r.ratios(name, limitName), "%.2f"),
-			CPU: spread(cpu, "%.2f"), Server: spread(server, "%.2f"), Peak: spread(peak, "%.0f")}
+		next := r.row(name, limitName)
 		if name == limitName {
-			next.Ratio, next.Peak = "1", "–"
+			next.Peak = "–"
 		}
 		rows = append(rows, next)
 	}
 	return rows
+}
+
+// row is one contestant, compared with another one.
+func (r coldReport) row(name, to string) coldRow {
+	var rates, cpu, server, peak []float64
+	for _, turn := range r.turns {
+		l := turn[name]
+		rates = append(rates, float64(r.size.cold)/l.took.Seconds())
+		cpu = append(cpu, milliseconds(l.cpu)/float64(r.size.cold))
+		server = append(server, milliseconds(l.server)/float64(r.size.cold))
+		peak = append(peak, float64(l.peak>>20))
+	}
+	row := coldRow{
+		Name: name, Rate: spread(rates, "%.0f"), Ratio: spread(r.ratios(name, to), "%.2f"),
+		CPU: spread(cpu, "%.2f"), Server: spread(server, "%.2f"), Peak: spread(peak, "%.0f"),
+	}
+	if name == to {
+		row.Ratio = "1"
+	}
+	return row
 }
 
 // ratios are the rates of one in terms of another's, turn by turn.

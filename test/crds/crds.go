@@ -39,6 +39,19 @@ func Install(ctx context.Context, config *rest.Config, bundles ...Bundle) error 
 	if err != nil {
 		return err
 	}
+	return install(ctx, client, definitions)
+}
+
+// InstallAll installs definitions as [Install] does.
+func InstallAll(ctx context.Context, config *rest.Config, definitions ...*unstructured.Unstructured) error {
+	client, err := dynamic.NewForConfig(config)
+	if err != nil {
+		return err
+	}
+	return install(ctx, client, definitions)
+}
+
+func install(ctx context.Context, client dynamic.Interface, definitions []*unstructured.Unstructured) error {
 	for _, definition := range definitions {
 		options := metav1.ApplyOptions{FieldManager: fieldManager, Force: true}
 		_, err := client.Resource(resource()).Apply(ctx, definition.GetName(), definition, options)

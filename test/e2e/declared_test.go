@@ -2,6 +2,8 @@ package e2e
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -119,7 +121,9 @@ func editsOf() map[string]exampleEdits {
 			passing: `{"spec":{"tls":{"termination":"passthrough"}}}`, passingNot: `{"spec":{"tls":{"termination":"reencrypt"}}}`,
 			without: `{"spec":{"tls":null}}`,
 		},
-		"skipper-routegroup": {renamed: `{"spec":{"hosts":["new.example.com"]}}`, without: `{"spec":{"tls":null}}`},
+		"skipper-routegroup": {
+			renamed: `{"spec":{"hosts":["new.example.com"],"tls":[{"hosts":["new.example.com"],"secretName":"retail-tls"}]}}`, without: `{"spec":{"tls":null}}`,
+		},
 		"traefik-ingressroute": {
 			renamed: "{\"spec\":{\"routes\":[{\"kind\":\"Rule\",\"match\":\"Host(`new.example.com`)\",\"services\":[{\"name\":\"grafana\",\"port\":3000}]}]}}",
 			passing: `{"spec":{"tls":{"certResolver":"own"}}}`, passingNot: `{"spec":{"tls":{"certResolver":null}}}`,
@@ -261,12 +265,53 @@ func (c *declaredCase) dropKind(t *testing.T) {
 	}
 }
 
+// The Certificates of a kind that is declared so outlive it, and are taken back with their Secrets.
+func TestCertificatesThatOutliveTheirKind(t *testing.T) {
+	d := startDeployed(t)
+	of := shippedType(t, "skipper-routegroup")
+	d.define(t, definitionOf(t, of))
+	file := filepath.Join(t.TempDir(), "certshim.yaml")
+	retaining := "apiVersion: certshim.io/v1alpha1\nkind: ControllerConfiguration\nsources: {onKindRemoved: {skipper-routegroup: retain}}\n"
+	if err := os.WriteFile(file, []byte(retaining), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d.startFor(t, "certshim", "--leader-elect=false", "--config="+file)
+	namespace := d.Namespace(t)
+	ca := d.Issuer(t, namespace, "ca")
+	certificates, secrets := d.Watch(t, cluster.Certificates(), namespace), d.Watch(t, cluster.Secrets(), namespace)
+	events := d.Watch(t, cluster.Events(), metav1.NamespaceDefault)
+	client := d.Dynamic.Resource(resourceOf(of)).Namespace(namespace)
+	createServed(t, client, exampleIn(t, of, namespace))
+	secrets.Signed(t, "retail-tls", ca, "retail.example.com")
+	made := certificates.Ready(t, "retail-tls")
+	if len(made.GetOwnerReferences()) > 0 {
+		t.Errorf("its owner is %+v", made.GetOwnerReferences())
+	}
+	if err := d.Dynamic.Resource(definitions).Delete(t.Context(), resourceOf(of).GroupResource().String(), metav1.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	awaitWarning(t, events, resourceOf(of).GroupResource().String(), "KindRemoved")
+	d.defineAgain(t, definitionOf(t, of))
+	back := createServed(t, client, exampleIn(t, of, namespace))
+	certificates.Object(t, "retail-tls", "to be tied to the object that came back", func(c *unstructured.Unstructured) bool {
+		return strings.Contains(c.GetAnnotations()["certshim.io/source"], " uid="+string(back.GetUID())+" ")
+	})
+	duration := "2000h"
+	d.annotate(t, resourceOf(of), namespace, back.GetName(), "cert-manager.io/duration", &duration)
+	again := certificates.Object(t, "retail-tls", "to follow its object", func(c *unstructured.Unstructured) bool {
+		return strings.HasPrefix(fmt.Sprint(field(c, "spec|duration")), "2000h")
+	})
+	if again.GetUID() != made.GetUID() {
+		t.Error("it is another Certificate")
+	}
+}
+
 // createServed creates an object once its kind, whose CRD was just made, is served.
-func createServed(t *testing.T, client dynamic.ResourceInterface, object *unstructured.Unstructured) {
+func createServed(t *testing.T, client dynamic.ResourceInterface, object *unstructured.Unstructured) (made *unstructured.Unstructured) {
 	t.Helper()
-	err := poll(t.Context(), "the kind "+object.GetKind()+" to be served", func() (bool, error) {
-		_, err := client.Create(t.Context(), object, metav1.CreateOptions{FieldValidation: metav1.FieldValidationStrict})
-		if apierrors.IsNotFound(err) {
+	err := poll(t.Context(), "the kind "+object.GetKind()+" to be served", func() (_ bool, err error) {
+		made, err = client.Create(t.Context(), object, metav1.CreateOptions{FieldValidation: metav1.FieldValidationStrict})
+		if apierrors.IsNotFound(err) || apierrors.IsServiceUnavailable(err) {
 			return false, nil
 		}
 		return true, err
@@ -274,6 +319,7 @@ func createServed(t *testing.T, client dynamic.ResourceInterface, object *unstru
 	if err != nil {
 		t.Fatal(err)
 	}
+	return made
 }
 
 // entryOf is what a type reads of an object.
