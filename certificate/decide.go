@@ -106,21 +106,27 @@ func buildConfig(d *decider) bool {
 	return false
 }
 
-func (d *decider) otherWriter() (string, bool) {
+// otherWriter says which other Certificate writes the Secret, and whose it is: what made it may be a
+// shim of the source's own kind, such as Kuadrant's TLSPolicy or contour-plus.
+func (d *decider) otherWriter() (Reason, bool) {
 	for _, writer := range d.in.Writers {
-		if !writer.Flags.Has(Deleting) {
-			return writer.Name, true
+		if writer.Flags.Has(Deleting) {
+			continue
 		}
+		name := problem.Name(writer.Name)
+		if owner := writer.Owner; owner.Name != "" {
+			name += " of " + problem.Name(owner.Kind) + " " + problem.Name(owner.Name)
+		}
+		return Because(CauseOtherWriter, name, d.in.Ask.Secret), true
 	}
-	return "", false
+	return Reason{}, false
 }
 
 func otherWriterHasIt(d *decider) bool {
-	name, found := d.otherWriter()
+	why, found := d.otherWriter()
 	if !found {
 		return false
 	}
-	why := Because(CauseOtherWriter, problem.Name(name), d.in.Ask.Secret)
 	d.addError(problem.SecretTaken, why.String())
 	return d.decideFor(Refuse, why)
 }
@@ -204,11 +210,10 @@ func otherOwner(object *source.Object, seen Observed) (Reason, problem.Reason) {
 }
 
 func otherWriterShares(d *decider) bool {
-	name, found := d.otherWriter()
+	why, found := d.otherWriter()
 	if !found {
 		return false
 	}
-	why := Because(CauseOtherWriter, problem.Name(name), d.in.Ask.Secret)
 	d.addError(problem.SecretTaken, why.String())
 	return d.decideFor(Keep, why)
 }

@@ -81,6 +81,12 @@ func TestDecideWithoutCertificate(t *testing.T) {
 			in: input(writers("other"), firstIs(stranger, "edge"), noHosts, unread("spec.duration")), action: certificate.Refuse, reason: taken,
 			told: []string{"SecretTaken e spec: " + taken.String() + ` (value "web-tls")`},
 		},
+		"one that another tool made writes the Secret": {
+			in: input(writers("other"), func(in *certificate.Input) {
+				in.Writers[0].Owner = certificate.Owner{Group: "kuadrant.io", Kind: "TLSPolicy", Name: "edge", UID: "policy"}
+			}), action: certificate.Refuse, reason: because(certificate.CauseOtherWriter, "other of TLSPolicy edge", "web-tls"),
+			told: []string{`SecretTaken e spec.tls[0]: Certificate other of TLSPolicy edge writes Secret web-tls too (value "web-tls")`},
+		},
 		"one that is being deleted doesn't count": {
 			in: input(writers("other"), func(in *certificate.Input) { in.Writers[0].Flags = certificate.Deleting }), action: certificate.Create, reason: because(certificate.CauseNew),
 		},

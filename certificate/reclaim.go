@@ -82,14 +82,11 @@ func (d *decider) doubtOfEntries() Reason {
 // doubtOfOthers says who else has to do with the Secret: another source that names it, if there is one, or
 // another Certificate.
 func (d *decider) doubtOfOthers(other *source.Ref) Reason {
-	writer, shared := d.otherWriter()
-	switch {
-	case other != nil:
+	if other != nil {
 		return Because(CauseOtherNames, inWords(*other), d.in.Ask.Secret)
-	case shared:
-		return Because(CauseOtherWriter, problem.Name(writer), d.in.Ask.Secret)
 	}
-	return Reason{}
+	writer, _ := d.otherWriter()
+	return writer
 }
 
 // doubtOfLive says what speaks against it in the fields: others hold some, or they aren't exactly those
