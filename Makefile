@@ -91,7 +91,7 @@ generate: ## what is generated: docs, and the Go code of the plugin protocol
 	go generate ./...
 
 verify: generate ## fails if a generated file differs from the committed one
-	git diff --exit-code -- docs deploy plugins/api
+	git diff --exit-code -- README.md docs deploy plugins/api
 
 # What deploy/ runs. For a cluster that pulls its images: make image IMAGE=registry.example.com/platform/certshim:dev
 IMAGE ?= certshim:dev

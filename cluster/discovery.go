@@ -57,11 +57,13 @@ type Discovery struct {
 	schemaVersion string
 	fields        inventory.Fields
 	failing       bool
+	// linted are the source types that were compared with their definitions, by origin and name.
+	linted map[string]linted
 }
 
 // NewDiscovery asks nothing yet.
 func NewDiscovery(connection *Connection, log *slog.Logger) (*Discovery, error) {
-	d := &Discovery{connection: connection, log: log, changed: make(chan struct{}, 1)}
+	d := &Discovery{connection: connection, log: log, changed: make(chan struct{}, 1), linted: map[string]linted{}}
 	// Of both, their identity is enough: it tells that one is there, and when it changes.
 	client, err := connection.Dynamic([]string{}, nil)
 	if err != nil {

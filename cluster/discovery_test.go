@@ -131,6 +131,9 @@ func (s *serving) answer(path string) any {
 			items = append(items, map[string]any{"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": map[string]any{"name": name}})
 		}
 		return map[string]any{"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinitionList", "metadata": map[string]any{}, "items": items}
+	case "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/proxies.proxy.example.com":
+		s.crdReads++
+		return proxyDefinition()
 	case "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/" + crdName:
 		s.crdReads++
 		return s.crd("CustomResourceDefinition")

@@ -54,6 +54,7 @@ func (c *Controller) ask(ctx context.Context) {
 	if facts, answered := c.discovery.Ask(ctx); answered {
 		c.facts.Store(&facts)
 		c.wake(c.inventory.Serve(facts.Served, facts.Fields))
+		c.discovery.Lint(ctx, c.policy().Kinds.Types())
 	}
 }
 

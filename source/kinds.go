@@ -56,6 +56,17 @@ func (k Kinds) Without(off ...Switch) Kinds {
 // All lists the kinds. The caller must not change the list.
 func (k Kinds) All() []Kind { return k.all }
 
+// Types are those of the kinds that are declared.
+func (k Kinds) Types() []Type {
+	var types []Type
+	for _, kind := range k.all {
+		if t, is := TypeOf(kind); is {
+			types = append(types, t)
+		}
+	}
+	return types
+}
+
 // Lookup finds a kind by what an object says of itself, whatever its version.
 func (k Kinds) Lookup(group, kind string) (Kind, bool) {
 	found, known := k.byName[GroupKind{Group: group, Kind: kind}]

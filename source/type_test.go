@@ -90,6 +90,14 @@ func TestSourcePagesAreUpToDate(t *testing.T) {
 	for _, each := range types {
 		want[each.ID+".md"] = source.RenderPage(each)
 	}
+	readme, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want["../../README.md"] = source.RenderKinds(string(readme), types)
+	if !strings.Contains(want["../../README.md"], "docs/sources/contour-httpproxy.md") {
+		t.Error("README.md has no table of kinds")
+	}
 	pages.AreUpToDate(t, "go generate ./source", folder, want)
 	pages.AreAll(t, folder, want, "schema.md")
 }

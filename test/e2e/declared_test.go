@@ -1,12 +1,14 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -206,6 +208,14 @@ func (c *declaredCase) isForHosts(made *unstructured.Unstructured) bool {
 	return slices.Equal(names, c.hosts)
 }
 
+// isForItsDuration says whether the certificate that was signed last is as long as the spec wants.
+func isForItsDuration(made *unstructured.Unstructured) bool {
+	from, err := time.Parse(time.RFC3339, fmt.Sprint(field(made, "status|notBefore")))
+	until, errUntil := time.Parse(time.RFC3339, fmt.Sprint(field(made, "status|notAfter")))
+	wanted, errWanted := time.ParseDuration(fmt.Sprint(field(made, "spec|duration")))
+	return errors.Join(err, errUntil, errWanted) == nil && until.Sub(from) == wanted
+}
+
 func (c *declaredCase) await(t *testing.T, what string, is func(*unstructured.Unstructured) bool) {
 	t.Helper()
 	c.certificates.Object(t, c.secret, what, is)
@@ -246,7 +256,7 @@ func (c *declaredCase) dropKind(t *testing.T) {
 	t.Helper()
 	c.secrets.Signed(t, c.secret, c.issuer, c.hosts...)
 	c.await(t, "to be ready for all that was edited", func(made *unstructured.Unstructured) bool {
-		return isReady(made) && c.isForHosts(made)
+		return isReady(made) && c.isForHosts(made) && isForItsDuration(made)
 	})
 	before := c.read(t, cluster.Secrets())
 	definition := definitionOf(t, c.of)
@@ -275,6 +285,18 @@ func (c *declaredCase) read(t *testing.T, resource schema.GroupVersionResource) 
 	return object
 }
 
+// misspelt is a file with a type of the catalogue that reads a field which its kind doesn't have.
+func misspelt(t *testing.T, of source.Type) string {
+	t.Helper()
+	content := must(os.ReadFile(filepath.Join(must(repository())(t), "source", of.File)))(t)
+	file := filepath.Join(t.TempDir(), "misspelt.yaml")
+	wrong := strings.Replace(string(content), "object.?spec.?hosts", "object.?spec.?hosst", 1)
+	if err := os.WriteFile(file, []byte(wrong), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
 // The Certificates of a kind that is declared so outlive it, and are taken back with their Secrets.
 func TestCertificatesThatOutliveTheirKind(t *testing.T) {
 	d := startDeployed(t)
@@ -285,7 +307,13 @@ func TestCertificatesThatOutliveTheirKind(t *testing.T) {
 	if err := os.WriteFile(file, []byte(retaining), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	d.startFor(t, "certshim", "--leader-elect=false", "--config="+file)
+	d.startFor(t, "certshim", "--leader-elect=false", "--config="+file, "--sources="+misspelt(t, of))
+	if err := poll(t.Context(), "certshim to log what the kind doesn't have", func() (bool, error) {
+		log, err := os.ReadFile(filepath.Join(d.Logs, "certshim.log"))
+		return strings.Contains(string(log), "spec.hosst: RouteGroup v1 has no such field"), err
+	}); err != nil {
+		t.Fatal(err)
+	}
 	namespace := d.Namespace(t)
 	ca := d.Issuer(t, namespace, "ca")
 	certificates, secrets := d.Watch(t, cluster.Certificates(), namespace), d.Watch(t, cluster.Secrets(), namespace)
@@ -321,7 +349,7 @@ func createServed(t *testing.T, client dynamic.ResourceInterface, object *unstru
 	t.Helper()
 	err := poll(t.Context(), "the kind "+object.GetKind()+" to be served", func() (_ bool, err error) {
 		made, err = client.Create(t.Context(), object, metav1.CreateOptions{FieldValidation: metav1.FieldValidationStrict})
-		if apierrors.IsNotFound(err) || apierrors.IsServiceUnavailable(err) {
+		if isNotServedYet(err) {
 			return false, nil
 		}
 		return true, err
@@ -330,6 +358,12 @@ func createServed(t *testing.T, client dynamic.ResourceInterface, object *unstru
 		t.Fatal(err)
 	}
 	return made
+}
+
+// isNotServedYet is the answer about a kind whose definition was just made, or is going away still.
+func isNotServedYet(err error) bool {
+	return apierrors.IsNotFound(err) || apierrors.IsServiceUnavailable(err) ||
+		apierrors.IsForbidden(err) && strings.Contains(err.Error(), "custom resource definition is terminating")
 }
 
 // entryOf is what a type reads of an object.

@@ -61,7 +61,7 @@ func (l *sourceLint) definition(ctx context.Context, t source.Type) (map[string]
 		return nil, err
 	}
 	definitions := schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"}
-	name := t.Resource + "." + t.Group
+	name := t.Definition()
 	object, err := client.Resource(definitions).Get(ctx, name, metav1.GetOptions{})
 	if err != nil {
 		return nil, fmt.Errorf("read the CustomResourceDefinition %s: %w", name, err)
@@ -84,12 +84,12 @@ func definitionIn(file string, t source.Type) (map[string]any, error) {
 			continue
 		}
 		last = document.Object.Object
-		if document.Object.GetName() == t.Resource+"."+t.Group {
+		if document.Object.GetName() == t.Definition() {
 			return last, nil
 		}
 	}
 	if last == nil {
-		return nil, fmt.Errorf("%s has no CustomResourceDefinition, must have that of %s.%s", file, t.Resource, t.Group)
+		return nil, fmt.Errorf("%s has no CustomResourceDefinition, must have that of %s", file, t.Definition())
 	}
 	return last, nil
 }
