@@ -38,7 +38,7 @@ func Definition(kind Kind) string {
 	if !is {
 		return ""
 	}
-	return fmt.Sprintf("%s\n%s\n%q", d.of.ID, d.of.Entries, d.params)
+	return fmt.Sprintf("%s\n%s\n%s\n%q", d.of.ID, d.of.AnnotationsField, d.of.Entries, d.params)
 }
 
 // TypeOf is the type that declares a kind, if it isn't written in Go.
@@ -92,6 +92,10 @@ func (d *declared) Reduce(u *unstructured.Unstructured) (*Object, error) {
 	if err := f.err(); err != nil {
 		return nil, err
 	}
+	if err := d.of.addAnnotations(o, u.Object); err != nil {
+		o.Failed = fmt.Sprintf("the source type %s can't read the annotations of the object: %s", d.of.ID, err)
+		return o, nil
+	}
 	entries, err := d.of.entriesOf(context.Background(), u.Object, d.params)
 	if err != nil {
 		o.Failed = fmt.Sprintf("the source type %s can't tell what the object asks for: %s", d.of.ID, err)
@@ -101,6 +105,24 @@ func (d *declared) Reduce(u *unstructured.Unstructured) (*Object, error) {
 		o.Entries = append(o.Entries, entries[i].entry(i, o.Namespace))
 	}
 	return o, nil
+}
+
+// addAnnotations gives an object those that it has in a field instead of its metadata.
+func (t Type) addAnnotations(o *Object, content map[string]any) error {
+	if t.AnnotationsField == "" {
+		return nil
+	}
+	var f fields
+	value := any(content)
+	for _, name := range strings.Split(t.AnnotationsField, ".") {
+		value = f.mapping(value, t.AnnotationsField)[name]
+	}
+	inField := f.table(value, t.AnnotationsField)
+	if len(inField) > 0 {
+		maps.Copy(inField, o.Annotations)
+		o.Annotations = inField
+	}
+	return f.err()
 }
 
 func (d *declared) Outlived() bool { return d.of.OnKindRemoved == Retain }

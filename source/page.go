@@ -141,27 +141,28 @@ func RenderRole(types []Type) string {
 
 // Summary is what is known of a source type, for programs.
 type Summary struct {
-	ID            string         `json:"id"`
-	Title         string         `json:"title,omitempty"`
-	From          string         `json:"from"`
-	Group         string         `json:"group"`
-	Kind          string         `json:"kind"`
-	Resource      string         `json:"resource"`
-	Versions      []string       `json:"versions"`
-	Reads         []string       `json:"reads"`
-	Entries       string         `json:"entries"`
-	OnKindRemoved Removal        `json:"onKindRemoved"`
-	Params        []Param        `json:"params,omitempty"`
-	Example       map[string]any `json:"example,omitempty"`
-	Notes         []string       `json:"notes,omitempty"`
-	Docs          string         `json:"docs,omitempty"`
-	Verified      string         `json:"verified,omitempty"`
+	ID               string         `json:"id"`
+	Title            string         `json:"title,omitempty"`
+	From             string         `json:"from"`
+	Group            string         `json:"group"`
+	Kind             string         `json:"kind"`
+	Resource         string         `json:"resource"`
+	Versions         []string       `json:"versions"`
+	Reads            []string       `json:"reads"`
+	Entries          string         `json:"entries"`
+	AnnotationsField string         `json:"annotationsField,omitempty"`
+	OnKindRemoved    Removal        `json:"onKindRemoved"`
+	Params           []Param        `json:"params,omitempty"`
+	Example          map[string]any `json:"example,omitempty"`
+	Notes            []string       `json:"notes,omitempty"`
+	Docs             string         `json:"docs,omitempty"`
+	Verified         string         `json:"verified,omitempty"`
 }
 
 // Summarize returns what is known of the type.
 func (t Type) Summarize() Summary {
 	return Summary{
 		ID: t.ID, Title: t.Title, From: t.By(), Group: t.Group, Kind: t.Kind, Resource: t.Resource, Versions: t.Versions,
-		Reads: t.Reads(), Entries: t.Entries, OnKindRemoved: t.OnKindRemoved, Params: t.Params, Example: t.Example, Notes: t.Notes, Docs: t.Docs, Verified: t.Verified,
+		Reads: t.Reads(), Entries: t.Entries, AnnotationsField: t.AnnotationsField, OnKindRemoved: t.OnKindRemoved, Params: t.Params, Example: t.Example, Notes: t.Notes, Docs: t.Docs, Verified: t.Verified,
 	}
 }

@@ -3,6 +3,7 @@ package source
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -35,6 +36,10 @@ type Type struct {
 	// Entries is a CEL expression over object and params. It gives a list of maps with hosts, a list
 	// of names, secretName, and optionally secretNamespace and section.
 	Entries string
+	// AnnotationsField is the path of a map of strings, such as spec.annotations, whose keys count as
+	// annotations of the object where it has none of that name; "" for none. It is for kinds whose
+	// users write no metadata.
+	AnnotationsField string
 	// OnKindRemoved says what becomes of the Certificates when the cluster stops serving the kind.
 	OnKindRemoved Removal
 	// Params are values that the operator may set.
@@ -103,7 +108,17 @@ func (t Type) Reads() []string {
 	if err != nil {
 		return []string{""}
 	}
-	return expression.Reads(objectVariable)
+	return t.withAnnotations(expression.Reads(objectVariable))
+}
+
+// withAnnotations adds the field of annotations to sorted paths, unless it lies within one of them.
+func (t Type) withAnnotations(paths []string) []string {
+	field := t.AnnotationsField
+	isRead := slices.ContainsFunc(paths, func(path string) bool { return path == "" || path == field || strings.HasPrefix(field, path+".") })
+	if field == "" || isRead {
+		return paths
+	}
+	return slices.Sorted(slices.Values(append(paths, field)))
 }
 
 // Fields are the paths of all fields of an object that the expression names; [] stands behind a list,
@@ -113,7 +128,7 @@ func (t Type) Fields() ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	return expression.Fields(objectVariable), nil
+	return t.withAnnotations(expression.Fields(objectVariable)), nil
 }
 
 // The variables of an expression.
@@ -143,6 +158,8 @@ func (t *Type) formMistakes() declaration.Mistakes {
 	var all declaration.Mistakes
 	all.Addf(!isSubdomain(t.ID), "metadata.name", "%s is no short name, which has lower-case letters, digits, '-' and '.', such as corp-proxy", problem.Quote(t.ID))
 	all.AddUnder("spec", t.identityMistakes())
+	all.Addf(t.AnnotationsField != "" && !isFieldPath(t.AnnotationsField), "spec.annotationsField",
+		"%s is no path of a field outside of metadata, such as spec.annotations", problem.Quote(t.AnnotationsField))
 	all.Add("spec.onKindRemoved", CheckRemoval(t.OnKindRemoved))
 	all.AddUnder("spec.params", t.paramMistakes())
 	all.AddUnder("spec.tests", declaration.CheckCases(t.Cases))
@@ -214,6 +231,13 @@ func (t *Type) params(given map[string]string) map[string]any {
 	}
 	return values
 }
+
+// isFieldPath says whether a text is a path of names outside of metadata.
+func isFieldPath(text string) bool {
+	return fieldPath.MatchString(text) && !strings.HasPrefix(text, "metadata.")
+}
+
+var fieldPath = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+)+$`)
 
 func isSubdomain(text string) bool { return len(validation.IsDNS1123Subdomain(text)) == 0 }
 

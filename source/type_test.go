@@ -126,19 +126,20 @@ func TestMistakesInATypeAreAllTold(t *testing.T) {
 		from, to string
 		want     []string
 	}{
-		"an unknown field":    {"  kind: Proxy", "  knd: Proxy", []string{`bad.yaml:6: unknown field "spec.knd", did you mean "kind"?`}},
-		"no kind":             {"kind: Proxy", "kind: proxy", []string{`spec.kind: "proxy" is no kind; it is written in CamelCase`}},
-		"a group's version":   {"proxy.corp.example", "proxy.corp.example/v1", []string{`spec.group: "proxy.corp.example/v1" is no API group; it is written without a version`}},
-		"a kind of ours":      {"group: proxy.corp.example\n  kind: Proxy", "group: networking.k8s.io\n  kind: Ingress", []string{"spec.kind: Ingress of group networking.k8s.io is built in and can't be declared"}},
-		"no version":          {"[v1]", "[]", []string{"spec.versions: it names no version"}},
-		"a version twice":     {"[v1]", "[v1, v1]", []string{`spec.versions[1]: "v1" occurs twice`}},
-		"a broken expression": {"object.spec.secret}", "object.}", []string{"spec.entries: the expression", "character"}},
-		"another variable":    {"params.domain", "env.domain", []string{"undeclared reference to 'env'; the variables are object, params"}},
-		"no list":             {`'[{`, `'{`, []string{"spec.entries: the expression"}},
-		"an odd removal":      {"  resource: proxies", "  resource: proxies\n  onKindRemoved: orphan", []string{`spec.onKindRemoved: "orphan" is none of delete, retain`}},
-		"an unknown param":    {"want:", "params: {dom: a}\n      want:", []string{`spec.tests[0].params.dom: "dom" is none of domain`}},
-		"want and fails":      {"want:", "fails: x\n      want:", []string{"spec.tests[0].want: an expression that fails gives no entries"}},
-		"two mistakes":        {"  kind: Proxy\n  resource: proxies", "  kind: proxy\n  resource: Proxies", []string{"spec.kind: ", `spec.resource: "Proxies" is no resource`}},
+		"an unknown field":        {"  kind: Proxy", "  knd: Proxy", []string{`bad.yaml:6: unknown field "spec.knd", did you mean "kind"?`}},
+		"no kind":                 {"kind: Proxy", "kind: proxy", []string{`spec.kind: "proxy" is no kind; it is written in CamelCase`}},
+		"a group's version":       {"proxy.corp.example", "proxy.corp.example/v1", []string{`spec.group: "proxy.corp.example/v1" is no API group; it is written without a version`}},
+		"a kind of ours":          {"group: proxy.corp.example\n  kind: Proxy", "group: networking.k8s.io\n  kind: Ingress", []string{"spec.kind: Ingress of group networking.k8s.io is built in and can't be declared"}},
+		"no version":              {"[v1]", "[]", []string{"spec.versions: it names no version"}},
+		"a version twice":         {"[v1]", "[v1, v1]", []string{`spec.versions[1]: "v1" occurs twice`}},
+		"a broken expression":     {"object.spec.secret}", "object.}", []string{"spec.entries: the expression", "character"}},
+		"another variable":        {"params.domain", "env.domain", []string{"undeclared reference to 'env'; the variables are object, params"}},
+		"no list":                 {`'[{`, `'{`, []string{"spec.entries: the expression"}},
+		"annotations of metadata": {"  resource: proxies", "  resource: proxies\n  annotationsField: metadata.labels", []string{`spec.annotationsField: "metadata.labels" is no path of a field outside of metadata, such as spec.annotations`}},
+		"an odd removal":          {"  resource: proxies", "  resource: proxies\n  onKindRemoved: orphan", []string{`spec.onKindRemoved: "orphan" is none of delete, retain`}},
+		"an unknown param":        {"want:", "params: {dom: a}\n      want:", []string{`spec.tests[0].params.dom: "dom" is none of domain`}},
+		"want and fails":          {"want:", "fails: x\n      want:", []string{"spec.tests[0].want: an expression that fails gives no entries"}},
+		"two mistakes":            {"  kind: Proxy\n  resource: proxies", "  kind: proxy\n  resource: Proxies", []string{"spec.kind: ", `spec.resource: "Proxies" is no resource`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if !strings.Contains(goodType, row.from) {
@@ -186,6 +187,42 @@ func TestParametersAreTheOperators(t *testing.T) {
 	}
 	if _, err := source.Declared(of, map[string]string{"domian": "x"}); err == nil || !strings.Contains(err.Error(), `did you mean "domain"?`) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// A kind whose users write no metadata has its annotations in a field; those of the object come first.
+func TestAnnotationsOfAField(t *testing.T) {
+	of, err := source.DecodeType([]byte(strings.Replace(goodType, "  resource: proxies", "  resource: proxies\n  annotationsField: spec.tls.notes", 1)), "good.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	kind := declared(t, of, map[string]string{})
+	if reads := kind.Reads(); !slices.Contains(reads, "spec.tls.notes") {
+		t.Errorf("it reads %v", reads)
+	}
+	read := func(metadata, spec map[string]any) *source.Object {
+		t.Helper()
+		metadata["name"], spec["secret"] = "a", "a-tls"
+		object, err := kind.Reduce(&unstructured.Unstructured{Object: map[string]any{
+			"apiVersion": "proxy.corp.example/v1", "kind": "Proxy", "metadata": metadata, "spec": spec,
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return object
+	}
+	notes := map[string]any{"notes": map[string]any{"x": "field", "y": "field"}}
+	both := read(map[string]any{"annotations": map[string]any{"x": "object", "z": "object"}}, map[string]any{"tls": notes})
+	if diff := cmp.Diff(map[string]string{"x": "object", "y": "field", "z": "object"}, both.Annotations); diff != "" {
+		t.Error(diff)
+	}
+	if alone := read(map[string]any{"annotations": map[string]any{"z": "object"}}, map[string]any{}); len(alone.Annotations) != 1 || alone.Failed != "" || len(alone.Entries) != 1 {
+		t.Errorf("without the field: %+v", alone)
+	}
+	for name, tls := range map[string]any{"a list": []any{}, "notes that are text": map[string]any{"notes": "x"}, "a number": map[string]any{"notes": map[string]any{"x": int64(1)}}} {
+		if wrong := read(map[string]any{}, map[string]any{"tls": tls}); !strings.Contains(wrong.Failed, "the source type corp-proxy can't read the annotations of the object: spec.tls.notes") || len(wrong.Entries) > 0 {
+			t.Errorf("%s: %+v", name, wrong)
+		}
 	}
 }
 

@@ -24,19 +24,20 @@ type typeManifest struct {
 		Name string `yaml:"name"`
 	} `yaml:"metadata"`
 	Spec struct {
-		Title         string         `yaml:"title"`
-		Group         string         `yaml:"group"`
-		Kind          string         `yaml:"kind"`
-		Resource      string         `yaml:"resource"`
-		Versions      []string       `yaml:"versions"`
-		Entries       string         `yaml:"entries"`
-		OnKindRemoved Removal        `yaml:"onKindRemoved"`
-		Params        []Param        `yaml:"params"`
-		Docs          string         `yaml:"docs"`
-		Verified      string         `yaml:"verified"`
-		Example       map[string]any `yaml:"example"`
-		Notes         []string       `yaml:"notes"`
-		Tests         []Case         `yaml:"tests"`
+		Title            string         `yaml:"title"`
+		Group            string         `yaml:"group"`
+		Kind             string         `yaml:"kind"`
+		Resource         string         `yaml:"resource"`
+		Versions         []string       `yaml:"versions"`
+		Entries          string         `yaml:"entries"`
+		AnnotationsField string         `yaml:"annotationsField"`
+		OnKindRemoved    Removal        `yaml:"onKindRemoved"`
+		Params           []Param        `yaml:"params"`
+		Docs             string         `yaml:"docs"`
+		Verified         string         `yaml:"verified"`
+		Example          map[string]any `yaml:"example"`
+		Notes            []string       `yaml:"notes"`
+		Tests            []Case         `yaml:"tests"`
 	} `yaml:"spec"`
 }
 
@@ -71,7 +72,7 @@ func (m typeManifest) sourceType(file string) Type {
 	s := m.Spec
 	return Type{
 		ID: m.Metadata.Name, Title: s.Title, Group: s.Group, Kind: s.Kind, Resource: s.Resource, Versions: s.Versions,
-		Entries: s.Entries, OnKindRemoved: cmp.Or(s.OnKindRemoved, Delete), Params: s.Params, Cases: s.Tests, Example: s.Example,
+		Entries: s.Entries, AnnotationsField: s.AnnotationsField, OnKindRemoved: cmp.Or(s.OnKindRemoved, Delete), Params: s.Params, Cases: s.Tests, Example: s.Example,
 		Notes: s.Notes, Docs: s.Docs, Verified: s.Verified, File: file,
 		compiled: sync.OnceValues(func() (*declaration.Expression, error) { return mappings.Compile(s.Entries, declaration.List) }),
 	}
