@@ -1,14 +1,12 @@
 package e2e
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -187,15 +185,11 @@ func (c *declaredCase) run(t *testing.T) {
 	if owner := metav1.GetControllerOf(made); owner == nil || owner.Kind != c.of.Kind || owner.APIVersion != c.of.Group+"/"+c.of.Versions[0] {
 		t.Errorf("its owner is %+v", owner)
 	}
-	c.edit(t, `{"metadata":{"annotations":{"cert-manager.io/duration":"720h"}}}`)
-	c.await(t, "to have the duration", func(made *unstructured.Unstructured) bool {
-		duration := field(made, "spec|duration")
-		return duration == "720h0m0s" || duration == "720h"
-	})
+	c.keepRevisions(t, 5)
 	if c.edits.renamed != "" {
 		c.edit(t, c.edits.renamed)
 		c.hosts = []string{"new.example.com"}
-		c.await(t, "to have the new name", c.isForHosts)
+		c.secrets.Signed(t, c.secret, c.issuer, c.hosts...)
 	}
 	c.passThrough(t)
 	c.dropKind(t)
@@ -208,12 +202,11 @@ func (c *declaredCase) isForHosts(made *unstructured.Unstructured) bool {
 	return slices.Equal(names, c.hosts)
 }
 
-// isForItsDuration says whether the certificate that was signed last is as long as the spec wants.
-func isForItsDuration(made *unstructured.Unstructured) bool {
-	from, err := time.Parse(time.RFC3339, fmt.Sprint(field(made, "status|notBefore")))
-	until, errUntil := time.Parse(time.RFC3339, fmt.Sprint(field(made, "status|notAfter")))
-	wanted, errWanted := time.ParseDuration(fmt.Sprint(field(made, "spec|duration")))
-	return errors.Join(err, errUntil, errWanted) == nil && until.Sub(from) == wanted
+// keepRevisions edits what no certificate is ordered again for.
+func (c *declaredCase) keepRevisions(t *testing.T, limit int64) {
+	t.Helper()
+	c.edit(t, fmt.Sprintf(`{"metadata":{"annotations":{"cert-manager.io/revision-history-limit":"%d"}}}`, limit))
+	c.await(t, "to have the limit of revisions", func(made *unstructured.Unstructured) bool { return field(made, "spec|revisionHistoryLimit") == limit })
 }
 
 func (c *declaredCase) await(t *testing.T, what string, is func(*unstructured.Unstructured) bool) {
@@ -241,35 +234,33 @@ func (c *declaredCase) passThrough(t *testing.T) {
 	c.edit(t, c.edits.passing)
 	shared.settled(t, c.namespace)
 	c.edit(t, c.edits.passingNot)
-	c.edit(t, `{"metadata":{"annotations":{"cert-manager.io/duration":"721h"}}}`)
-	c.await(t, "to have the next duration", func(made *unstructured.Unstructured) bool {
-		return strings.HasPrefix(fmt.Sprint(field(made, "spec|duration")), "721h")
-	})
+	c.keepRevisions(t, 6)
 	if after := c.certificates.State()[c.secret].GetUID(); after != uid {
 		t.Error("the Certificate was deleted while TLS passed through")
 	}
 }
 
-// dropKind removes the CRD: the garbage collector takes the Certificate along, and the Secret stays. When the kind is back, and the
-// object, the Certificate takes the Secret as it is.
+// dropKind removes the CRD: the garbage collector takes the Certificate along, sooner or later, and the Secret stays. When the kind is
+// back, and the object, so is the Certificate, which takes the Secret as it is.
 func (c *declaredCase) dropKind(t *testing.T) {
 	t.Helper()
-	c.secrets.Signed(t, c.secret, c.issuer, c.hosts...)
 	c.await(t, "to be ready for all that was edited", func(made *unstructured.Unstructured) bool {
-		return isReady(made) && c.isForHosts(made) && isForItsDuration(made)
+		return isReady(made) && c.isForHosts(made)
 	})
 	before := c.read(t, cluster.Secrets())
 	definition := definitionOf(t, c.of)
 	if err := shared.Dynamic.Resource(definitions).Delete(t.Context(), resourceOf(c.of).GroupResource().String(), metav1.DeleteOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	c.certificates.Gone(t, c.secret)
 	shared.defineAgain(t, definition)
 	again := c.object.DeepCopy()
 	again.SetResourceVersion("")
 	again.SetUID("")
-	createServed(t, c.client, again)
-	c.certificates.Ready(t, c.secret)
+	back := createServed(t, c.client, again)
+	c.await(t, "to be ready, and the object's that came back", func(made *unstructured.Unstructured) bool {
+		owner := metav1.GetControllerOf(made)
+		return owner != nil && owner.UID == back.GetUID() && isReady(made)
+	})
 	if after := c.read(t, cluster.Secrets()); field(after, "data|tls.crt") != field(before, "data|tls.crt") {
 		t.Errorf("the certificate was ordered again:\n%v\n%v\n%v", before.GetAnnotations(), after.GetAnnotations(), c.read(t, cluster.Certificates()).Object)
 	}
