@@ -210,8 +210,8 @@ func TestDecideExisting(t *testing.T) {
 			annotations: named, tls: webTLS,
 			certificate: func(web inventory.Key) map[string]any { return foreign("other", "web-tls", ownedBy(web)) },
 			want: []string{
-				"refuse web-tls: other-certificate(other, web-tls)",
-				`error SecretTaken spec.tls[0]: Certificate other writes Secret web-tls too (value "web-tls")`,
+				"refuse web-tls: other-certificate(other of Ingress web, web-tls)",
+				`error SecretTaken spec.tls[0]: Certificate other of Ingress web writes Secret web-tls too (value "web-tls")`,
 			},
 		},
 		"the issuer is unknown: ours is kept": {
