@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -219,9 +220,16 @@ func longestLine(log string) (int, error) {
 	return longest, err
 }
 
-// cleanUp deletes what the attack made.
+// cleanUp deletes what the attack made, one by one: a collection comes back in the answer to its
+// deletion, and that of large objects takes the server longer than it gives a request.
 func (a *attacker) cleanUp(ctx context.Context) error {
-	err := a.Dynamic.Resource(ingresses).Namespace(a.namespace).DeleteCollection(ctx, metav1.DeleteOptions{}, metav1.ListOptions{})
+	err := parallel(ctx, loaders/4, largeObjects, func(ctx context.Context, i int) error {
+		err := a.Dynamic.Resource(ingresses).Namespace(a.namespace).Delete(ctx, fmt.Sprintf("web-%d", i), metav1.DeleteOptions{})
+		if apierrors.IsNotFound(err) {
+			return nil
+		}
+		return err
+	})
 	if err != nil {
 		return err
 	}
