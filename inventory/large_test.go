@@ -146,3 +146,30 @@ func TestLargeSourcesTakeLittleMemory(t *testing.T) {
 		runtime.KeepAlive(s)
 	}
 }
+
+// A source is large to decide by the length of what it asks for, or by the number of its Secrets.
+func TestWhatIsLargeToDecide(t *testing.T) {
+	secrets := func(count int) map[string]any {
+		return withEntries(count, func(i int) map[string]any {
+			return map[string]any{"secretName": fmt.Sprintf("certificate-of-shop-%d", i), "hosts": []any{customer(i)}}
+		})
+	}
+	for name, row := range map[string]struct {
+		spec  map[string]any
+		large bool
+	}{
+		"many Secrets": {secrets(100), true}, "a full Ingress": {secrets(64), false}, "one Secret": {secrets(1), false},
+		"many hosts": {oneEntry(1500, customer), true}, "fewer hosts": {oneEntry(500, customer), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			object := large("Ingress", nil, row.spec)
+			packed, err := newShop(t, Options{}).intake(object).Pack(object)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := packed.(*Source).isLarge(); got != row.large {
+				t.Errorf("large: %v", got)
+			}
+		})
+	}
+}

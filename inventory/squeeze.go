@@ -14,8 +14,10 @@ import (
 const (
 	// largeSource is from how many bytes on what is packed of a source is squeezed.
 	largeSource = 4 << 10
-	// largeDecision is from how many bytes on, as they are packed, a source is large to decide.
+	// largeDecision is from how many bytes on, as they are packed, a source is large to decide, and
+	// manySecrets from how many Secrets on: each has a decision of its own.
 	largeDecision = 32 << 10
+	manySecrets   = 64
 	// maxAsked is how much a source may ask for, in bytes as they are packed.
 	maxAsked = 256 << 10
 	// maxKept is how much is kept of a source at most, in bytes, its places in the index by Secret
@@ -55,7 +57,7 @@ func indexed(secrets []string) int {
 // that it asks for.
 func (s *Source) isLarge() bool {
 	_, f, rest := s.unpackHead()
-	return f == squeezed && rest.number() > largeDecision
+	return f == squeezed && (rest.number() > largeDecision || len(claimsOf(s)) > manySecrets)
 }
 
 // squeezers are reused: one is much larger than what it is for.
