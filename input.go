@@ -45,9 +45,10 @@ func (q input) retains(request annotations.Request, existing *certificate.Observ
 	return request.DeletionPolicy == annotations.RetainUnneeded
 }
 
-// mustRetain says whether a Certificate with an owner reference to the source is to outlive it.
+// mustRetain says whether a Certificate with an owner reference to the source is to outlive it. One that
+// is left to certshim adopt isn't touched for that.
 func (q input) mustRetain(request annotations.Request, existing certificate.Observed) bool {
-	return q.retains(request, &existing) && certificate.Referred(q.object, existing)
+	return q.retains(request, &existing) && certificate.Referred(q.object, existing) && !q.policy.Certificate.Leaves(existing)
 }
 
 // namespaceName is the Namespace of the source, in words.

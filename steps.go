@@ -134,7 +134,7 @@ func (r *outcomeBuilder) unneeded(a *asked) {
 	}
 	for _, owned := range r.observed.CertificatesOf(r.object.Ref) {
 		if !a.Named[owned.Secret] && !a.Named[owned.Name] && !r.retain(a.request, owned) {
-			r.add(certificate.DecideUnneeded(r.object, owned, r.awaits))
+			r.add(certificate.DecideUnneeded(r.policy.Certificate, r.object, owned, r.awaits))
 		}
 	}
 }

@@ -186,3 +186,26 @@ func TestRetainIsNotInherited(t *testing.T) {
 		t.Errorf("owner %v, tie %v", uid, tie)
 	}
 }
+
+// A shim's Certificate that is taken over by hand keeps its owner reference until then, whatever the source says.
+func TestWhatIsLeftToAdoptIsNotRetained(t *testing.T) {
+	c := newCluster(t, newPolicy(t))
+	web := c.add(ingress(planned, webTLS))
+	object := made(t, c, web)
+	for _, item := range object["metadata"].(map[string]any)["managedFields"].([]any) {
+		entry := item.(map[string]any)
+		entry["manager"], entry["operation"] = "cert-manager-ingress-shim", "Update"
+	}
+	for mode, want := range map[bool]certificate.Cause{true: certificate.CauseLeftToAdopt, false: certificate.CauseRetained} {
+		c = newCluster(t, newPolicy(t, func(p *certshim.Policy) { p.Certificate.ManualTakeOver = mode }))
+		c.store(object)
+		web = c.add(ingress(retain, webTLS))
+		if got := c.decide(web, object).Certificates[0].Reason.Cause; got != want {
+			t.Errorf("by hand %v: %s, want %s", mode, got, want)
+		}
+		c.add("{kind: Ingress, metadata: {name: web, annotations: {" + retain + "}}}")
+		if got := c.decide(web, object).Certificates[0].Reason.Cause; got != want {
+			t.Errorf("by hand %v, no longer named: %s, want %s", mode, got, want)
+		}
+	}
+}

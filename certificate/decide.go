@@ -37,7 +37,7 @@ func (d *decider) forNew() bool {
 // forExisting goes through the checks where there is one.
 func (d *decider) forExisting() bool {
 	return beingDeleted(d) || reclaim(d) || restore(d) || adopt(d) || notOurs(d) || otherWriterShares(d) || nothingValidAsksAnyMore(d) ||
-		buildConfig(d) || upToDate(d) || liveNeeded(d) || equalByValue(d) || shimStillWrites(d) ||
+		buildConfig(d) || leftToAdopt(d) || upToDate(d) || liveNeeded(d) || equalByValue(d) || shimStillWrites(d) ||
 		changeCannotBeIssued(d) || applyOver(d)
 }
 

@@ -15,6 +15,8 @@ type Policy struct {
 	// HoldPaced keeps Certificates as they are whose change would be [Decision.Paced]: no change a
 	// minute is allowed.
 	HoldPaced bool
+	// ManualTakeOver leaves Certificates alone that cert-manager's shims made, until an operator adopts them.
+	ManualTakeOver bool
 	// Adoption is what is taken over beyond what always is, nil for nothing.
 	Adoption *Adoption
 }

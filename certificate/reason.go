@@ -41,6 +41,7 @@ const (
 	CauseChangeRefused    Cause = "issuer-refuses-change"
 	CauseFieldConflict    Cause = "field-conflict"
 	CauseChangesHeld      Cause = "changes-held"
+	CauseLeftToAdopt      Cause = "left-to-adopt"
 	CauseShimWrites       Cause = "shim-still-writes"
 	CauseUnwritable       Cause = "managed-fields-unwritable"
 	CauseOutlives         Cause = "outlives-source"
@@ -133,6 +134,7 @@ var words = map[Cause]string{
 	CauseChangeRefused:    "the change can't be issued: %s",
 	CauseFieldConflict:    "field manager %s holds %s, and nothing may change then",
 	CauseChangesHeld:      "takeover.changesPerMinute is 0, and it differs in %s",
+	CauseLeftToAdopt:      "cert-manager's shim made it, and takeover.mode is manual: it is left to certshim adopt",
 	CauseShimWrites:       "cert-manager's %s still writes Certificate %s",
 	CauseUnwritable:       "its managedFields can't be written as JSON: %s",
 	CauseOutlives:         "nothing names it any more, and it outlives that: its annotation " + TieKey + " takes the place of an owner reference",

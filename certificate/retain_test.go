@@ -137,7 +137,7 @@ func TestRetainWhatAShimMade(t *testing.T) {
 func TestRetainedCertificateOfAnEarlierObject(t *testing.T) {
 	in := input(retained, withDuration)
 	live := liveOf(t, in, nil, ownOf(in, "10:00"))
-	if d := certificate.DecideUnneeded(in.Source, certificate.Observe(live), ""); d.Action != certificate.Keep {
+	if d := certificate.DecideUnneeded(certificate.Policy{}, in.Source, certificate.Observe(live), ""); d.Action != certificate.Keep {
 		t.Errorf("no longer named: %s: %s", d.Action, d.Reason)
 	}
 	later := input(withDuration, func(in *certificate.Input) { in.Source.UID = "later-uid" })

@@ -5,7 +5,26 @@ import (
 	"maps"
 
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
+
+	"github.com/certshim/certshim/problem"
 )
+
+// Leaves reports whether a Certificate that belongs to a source is left as it is until an operator adopts
+// it: certshim has never applied it, and a writer that it would take over from holds it.
+func (p Policy) Leaves(seen Observed) bool {
+	return p.ManualTakeOver && p.Adoption == nil && seen.Flags.Has(ShimEntries) && !seen.Flags.Has(Applied)
+}
+
+// leftToAdopt leaves alone what is to be taken over by hand. What is asked for is known by then, so that
+// it can be shown what adopting would come to.
+func leftToAdopt(d *decider) bool {
+	if !d.in.Policy.Leaves(d.seen) {
+		return false
+	}
+	d.addProblem(problem.Info, problem.LeftToAdopt, "cert-manager's shim made Certificate "+problem.Name(d.seen.Name)+
+		", and takeover.mode is manual: it stays as it is until certshim adopt takes it over")
+	return d.decide(Keep, CauseLeftToAdopt)
+}
 
 // takeOver computes managedFields in which the wanted fields are ours alone, as if we had
 // applied them from the start. Fields of a shim that we don't want stay in its entry, and so do

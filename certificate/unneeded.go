@@ -7,9 +7,9 @@ import (
 
 // DecideUnneeded decides about a Certificate whose Secret the source, read without error, no
 // longer names. It deletes only a Certificate whose controller reference has the source's uid,
-// group, kind and name, none by a tie, and none while the source waits for another: awaits is the
+// group, kind and name, none by a tie, none that is left to certshim adopt, and none while the source waits for another: awaits is the
 // name of a Certificate that it asks for and doesn't get now, or empty.
-func DecideUnneeded(object *source.Object, seen Observed, awaits string) Decision {
+func DecideUnneeded(policy Policy, object *source.Object, seen Observed, awaits string) Decision {
 	seen = current(seen)
 	d := decided(seen)
 	switch {
@@ -20,6 +20,8 @@ func DecideUnneeded(object *source.Object, seen Observed, awaits string) Decisio
 		d.Reason, _ = otherOwner(object, seen)
 	case seen.Flags.Has(Tied):
 		d.Action, d.Reason = Keep, Because(CauseOutlives)
+	case policy.Leaves(seen):
+		d.Action, d.Reason = Keep, Because(CauseLeftToAdopt)
 	case awaits != "":
 		d.Action, d.Reason = Keep, Because(CauseAwaitsOther, problem.Name(awaits))
 	default:

@@ -43,7 +43,7 @@ func TestDecideUnneeded(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			d := certificate.DecideUnneeded(tt.object, seen(t, tt.change), tt.awaits)
+			d := certificate.DecideUnneeded(certificate.Policy{}, tt.object, seen(t, tt.change), tt.awaits)
 			if d.Action != tt.action || !same(d.Reason, tt.reason) || d.Name != "web-tls" || d.Namespace != "shop" || d.Reissue != certificate.ReissueNo {
 				t.Errorf("%s/%s %s: %s", d.Namespace, d.Name, d.Action, d.Reason)
 			}
@@ -106,7 +106,7 @@ func TestRefused(t *testing.T) {
 func TestLiveWinsForWhatIsUnneeded(t *testing.T) {
 	stale := seen(t, nil)
 	stale.Live = liveOf(t, input(), notOurs)
-	if d := certificate.DecideUnneeded(input().Source, stale, ""); d.Action != certificate.Keep {
+	if d := certificate.DecideUnneeded(certificate.Policy{}, input().Source, stale, ""); d.Action != certificate.Keep {
 		t.Errorf("%s: %s", d.Action, d.Reason)
 	}
 	if d := certificate.NoLongerKept(input().Source, stale, because(certificate.CauseIgnored)); !d.Problems.Empty() {

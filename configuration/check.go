@@ -29,6 +29,9 @@ func (c *Configuration) mistakes() declaration.Mistakes {
 	}
 	_, err := annotations.NewLabels(c.Labels.Exclude, c.Labels.Include)
 	all.AddEach("labels", err)
+	if choices := []TakeoverMode{AutoTakeover, ManualTakeover}; !slices.Contains(choices, c.Takeover.Mode) {
+		all.Add("takeover.mode", declaration.NoneOf(c.Takeover.Mode, choices))
+	}
 	all.Addf(c.Takeover.ChangesPerMinute < 0, "takeover.changesPerMinute", "%d, must be 0 or more", c.Takeover.ChangesPerMinute)
 	if choices := []string{string(annotations.DeleteUnneeded), string(annotations.RetainUnneeded)}; !slices.Contains(choices, string(c.Ownership.DeletionPolicy)) {
 		all.Add("ownership.deletionPolicy", declaration.NoneOf(string(c.Ownership.DeletionPolicy), choices))

@@ -85,12 +85,23 @@ type GatewayAPI struct {
 	ExtraProtocols []string `yaml:"extraProtocols,omitempty"`
 }
 
-// Takeover paces what changes when certshim follows cert-manager's own shims.
+// Takeover says how certshim follows cert-manager's own shims, and paces what changes then.
 type Takeover struct {
+	// Mode is auto, or manual, which leaves the Certificates of the shims alone until an operator adopts them.
+	Mode TakeoverMode `yaml:"mode"`
 	// ChangesPerMinute is how many Certificates may change because the shim had ignored
 	// an edit of their source; 0 means none.
 	ChangesPerMinute int `yaml:"changesPerMinute"`
 }
+
+// TakeoverMode is who takes the Certificates of cert-manager's shims over.
+type TakeoverMode string
+
+// The modes.
+const (
+	AutoTakeover   TakeoverMode = "auto"
+	ManualTakeover TakeoverMode = "manual"
+)
 
 // Ownership is about whose Certificates are.
 type Ownership struct {
@@ -165,7 +176,7 @@ func Default() Configuration {
 		TellIssuerStatus: true,
 		Annotations:      Annotations{Auto: []string{"kubernetes.io/tls-acme"}, AutoKinds: []string{"Ingress"}},
 		GatewayAPI:       GatewayAPI{Enabled: true, ListenerSets: true},
-		Takeover:         Takeover{ChangesPerMinute: 10},
+		Takeover:         Takeover{Mode: AutoTakeover, ChangesPerMinute: 10},
 		Ownership:        Ownership{DeletionPolicy: annotations.DeleteUnneeded, RemovedByHand: RestoreRemoved},
 		Resolvers:        Resolvers{Recommendations: ShowRecommendations},
 		LeaderElect: LeaderElection{

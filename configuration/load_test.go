@@ -42,6 +42,7 @@ func TestLoadConfiguration(t *testing.T) {
 				"c.yaml:6: namespaces: \"shop\", must be a list, such as [shop]\n" +
 				"c.yaml:7: policies[0].values.duration: \"30d\", must be a duration as Go writes them, whose largest unit is h: 2160h are 90 days; did you mean \"720h\"?\n" +
 				"c.yaml:8: unknown field \"workerz\", did you mean \"workers\"?"},
+		"takeover":        {head + "takeover: {mode: manaul}\n", `c.yaml:3: takeover.mode: "manaul" is none of auto, manual, did you mean "manual"?`},
 		"labels":          {head + "labels: {include: [\"a b\", team], exclude: [team]}\n", "c.yaml:3: labels: label key \"a b\": name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')\nc.yaml:3: labels: label key \"team\": both excluded and included"},
 		"recommendations": {head + "resolvers: {recommendations: show}\n", `c.yaml:3: resolvers.recommendations: "show" is none of Show, Apply, did you mean "Show"?`},
 		"ownership": {head + "ownership:\n  rules:\n    - {managers: ['', 'a*b'], operations: [Patch], fields: [spec.duratoin, metadata.labels.team, 'spec.usages[x]', spec.secretName], then: yields}\n  sourcesMay: [ignore]\n  removedByHand: respects\n",

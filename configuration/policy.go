@@ -66,8 +66,10 @@ func (c Configuration) Policy(s Surroundings) (*certshim.Policy, error) {
 		Kinds:          kinds,
 		AutoKinds:      c.Annotations.AutoKinds,
 		ExtraProtocols: c.GatewayAPI.ExtraProtocols,
-		Certificate:    certificate.Policy{Labels: labels, Ownership: ownership, HoldPaced: c.Takeover.ChangesPerMinute == 0},
-		Offline:        s.Offline,
+		Certificate: certificate.Policy{
+			Labels: labels, Ownership: ownership, HoldPaced: c.Takeover.ChangesPerMinute == 0, ManualTakeOver: c.Takeover.Mode == ManualTakeover,
+		},
+		Offline: s.Offline,
 	}, nil
 }
 

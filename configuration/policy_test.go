@@ -35,6 +35,7 @@ func TestThePolicyOfAConfiguration(t *testing.T) {
 defaultIssuer: {name: ca, kind: ClusterIssuer}
 annotations: {auto: [example.com/tls], autoKinds: [Gateway], extra: [example.com/copied]}
 gatewayAPI: {extraProtocols: [example.com/TLS]}
+takeover: {mode: manual}
 namespaceDefaults: true
 tellIssuerStatus: false
 `), "c.yaml")
@@ -45,7 +46,7 @@ tellIssuerStatus: false
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !policy.Offline || !policy.NamespaceDefaults || !policy.HideIssuerStatus || policy.AutoKinds[0] != "Gateway" || policy.ExtraProtocols[0] != "example.com/TLS" {
+	if !policy.Offline || !policy.Certificate.ManualTakeOver || !policy.NamespaceDefaults || !policy.HideIssuerStatus || policy.AutoKinds[0] != "Gateway" || policy.ExtraProtocols[0] != "example.com/TLS" {
 		t.Errorf("got %+v", policy)
 	}
 	for _, key := range []string{"example.com/tls", "example.com/copied", "pki.corp.example/anything"} {

@@ -29,6 +29,8 @@ type Certificate struct {
 	Applied bool
 	// Origins are the uids of the owners that certshim's entry names.
 	Origins []string
+	// Left is set if it is left to certshim adopt.
+	Left bool
 	// Shim is the field manager of cert-manager's shim that wrote it after certshim did, or empty.
 	Shim string
 	// Unserved is set if an entry of managedFields names a version that is no longer served.
@@ -70,6 +72,8 @@ const (
 	OwnerOther Kind = "owner-other"
 	// ShimWrites means that one of cert-manager's shims has written the Certificate after certshim did.
 	ShimWrites Kind = "shim-writes"
+	// NotAdopted means that cert-manager's shim made the Certificate, and that it is left to certshim adopt.
+	NotAdopted Kind = "not-adopted"
 	// UnservedEntry means that an entry of managedFields is of a version that is no longer served.
 	UnservedEntry Kind = "unserved-entry"
 	// IssuerWithoutGroup means that a Certificate of others has an issuerRef without a group.
@@ -92,7 +96,7 @@ type Finding struct {
 // Kinds lists every kind of finding.
 func Kinds() []Kind {
 	return []Kind{
-		OrphanCertificate, MissingCertificate, SecretWantedTwice, SecretWrittenTwice, OwnerGone, OwnerOldVersion, OwnerOther, ShimWrites,
+		OrphanCertificate, MissingCertificate, SecretWantedTwice, SecretWrittenTwice, OwnerGone, OwnerOldVersion, OwnerOther, ShimWrites, NotAdopted,
 		UnservedEntry, IssuerWithoutGroup,
 	}
 }

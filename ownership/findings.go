@@ -99,6 +99,9 @@ func (f *finder) certificate(c *Certificate) {
 	if c.Shim != "" {
 		f.add(ShimWrites, problem.Warning, c.object(), nil, "cert-manager's %s has written it after certshim did, and may still run", c.Shim)
 	}
+	if c.Left {
+		f.add(NotAdopted, problem.Info, c.object(), nil, "cert-manager's shim made it, and takeover.mode is manual: it stays as it is until certshim adopt takes it over")
+	}
 	f.issuer(c)
 	f.owner(c)
 	f.orphan(c)

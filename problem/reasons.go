@@ -56,6 +56,8 @@ const (
 	// ChangesHeld is a Certificate that stays as it is, though something else is asked for, since the
 	// operator allows no change of it.
 	ChangesHeld Reason = "ChangesHeld"
+	// LeftToAdopt is a Certificate of cert-manager's shim that is taken over by hand.
+	LeftToAdopt Reason = "LeftToAdopt"
 	// ChangedOnAdmission is a field of our Certificate that admission gives another value.
 	ChangedOnAdmission Reason = "ChangedOnAdmission"
 	// OtherShimActive is a sign that cert-manager's own shim still writes.
@@ -119,6 +121,7 @@ var reasons = []Explained{
 	{Reason: FieldContested, Sentence: "Somebody takes a field that the object asks for again and again. It is left to them for now, and tried again later."},
 	{Reason: RemovalRespected, Sentence: "Somebody removed a field that the object asks for, and the operator wants it to stay out until something else is asked for.", Announced: true},
 	{Reason: ChangesHeld, Sentence: "The Certificate isn't what is asked for, was so before certshim looked, and takeover.changesPerMinute is 0: it stays as it is until that is raised."},
+	{Reason: LeftToAdopt, Sentence: "cert-manager's shim made the Certificate, and takeover.mode is manual: it stays as it is until certshim adopt takes it over.", Announced: true},
 	{Reason: ChangedOnAdmission, Sentence: "An admission webhook or policy gives a field another value whenever it is applied. It isn't applied again."},
 	{Reason: OtherShimActive, Sentence: "cert-manager's own shim still writes this Certificate. certshim steps back until the shim is switched off."},
 	{Reason: FieldNotServed, Sentence: "The Certificate CRD in this cluster lacks a field that an annotation asks for. It is left out."},

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -333,4 +334,55 @@ func (d *deployed) untilLater(t *testing.T, namespace, name string) {
 	if err := poll(t.Context(), "the next second", func() (bool, error) { return time.Now().Unix() > last.Unix(), nil }); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// With takeover.mode manual the controller leaves alone what the shim made, whatever becomes of its object, and
+// makes what is new. Once adopted, it keeps that up to date.
+func TestTakeOverByHand(t *testing.T) {
+	d := startDeployed(t)
+	namespace := d.Namespace(t)
+	ca := d.Issuer(t, namespace, "ca")
+	certificates := d.Watch(t, cluster.Certificates(), namespace)
+	events := d.Watch(t, cluster.Events(), namespace)
+	d.StartShim(t, cluster.ShimUpdates)
+	for _, name := range []string{"web", "dropped"} {
+		d.Apply(t, namespace, ingress(name, annotations{issuerKey: "ca"}, name+".example.com"))
+	}
+	allSigned(t, d.Watch(t, cluster.Secrets(), namespace), ca, 2)
+	certificates.Until(t, "all to be ready", func(state cluster.State) bool {
+		return isReady(state[namespace+"/web-tls"]) && isReady(state[namespace+"/dropped-tls"])
+	})
+	d.StopShim(t)
+	before, versions := d.snapshot(t, namespace), versionsOf(certificates)
+
+	file := filepath.Join(t.TempDir(), "certshim.yaml")
+	if err := os.WriteFile(file, []byte("apiVersion: certshim.io/v1alpha1\nkind: ControllerConfiguration\ntakeover: {mode: manual}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d.startFor(t, "certshim", "--leader-elect=false", "--config="+file)
+	d.patch(t, ingresses, namespace, "web", `{"metadata":{"annotations":{"cert-manager.io/renew-before":"300h","certshim.io/deletion-policy":"retain"}}}`)
+	d.patch(t, ingresses, namespace, "dropped", `{"spec":{"tls":[]}}`)
+	d.settled(t, namespace)
+	events.Until(t, "it to be told", func(cluster.State) bool { return len(told(events, "web", "LeftToAdopt")) > 0 })
+	for name, version := range versions {
+		if now := versionsOf(certificates)[name]; now != version {
+			t.Errorf("%s was written", name)
+		}
+	}
+	if notes := told(events, "web", "LeftToAdopt"); len(notes) != 1 {
+		t.Errorf("told %q", notes)
+	}
+	if said := d.run(t, "plan", "-n", namespace, "--config="+file, "-o", "report").stdout; !strings.Contains(said, `"cause": "left-to-adopt"`) {
+		t.Errorf("plan says\n%s", said)
+	}
+
+	d.adopt(t, "ingress/web", "-n", namespace, "--yes", "--config="+file).says(t, 0, "1 adopted")
+	certificates.Object(t, "web-tls", "to have what was edited", func(c *unstructured.Unstructured) bool { return field(c, "spec|renewBefore") == "300h0m0s" })
+	d.patch(t, ingresses, namespace, "web", `{"metadata":{"annotations":{"cert-manager.io/renew-before":"200h"}}}`)
+	certificates.Object(t, "web-tls", "to be kept up to date", func(c *unstructured.Unstructured) bool {
+		return field(c, "spec|renewBefore") == "200h0m0s" && len(c.GetOwnerReferences()) == 0
+	})
+	d.settled(t, namespace)
+	d.issuedNothing(t, namespace, before)
+	neverGone(t, certificates)
 }

@@ -206,7 +206,9 @@ func (a *auditing) auditAtLength(live map[string]any) (one audited, isAsked bool
 	if one.Source != nil && !a.o.plan.wants(key, a.known) || one.Source == nil && !a.wantsUnowned(observed.Namespace) {
 		return audited{}, false
 	}
-	a.set.Certificates = append(a.set.Certificates, ownership.See(live))
+	seen := ownership.See(live)
+	seen.Left = one.Source != nil && a.o.plan.policy.Certificate.Leaves(observed)
+	a.set.Certificates = append(a.set.Certificates, seen)
 	one.Report = ownership.Of(in)
 	return one, true
 }
