@@ -121,7 +121,8 @@ func (s *secrets) decide(ask source.Ask) secretDecision {
 		s.tellClaim(ask, by, d.issuer)
 	}
 	switch {
-	case d.existing != nil && s.mustRetain(s.asked.request, *d.existing):
+	case d.existing != nil && s.policy.Certificate.Adoption == nil && s.mustRetain(s.asked.request, *d.existing):
+		// Where it is adopted, all is done at once.
 		d.decision, d.retained = certificate.Retain(s.object, *d.existing), true
 		return d
 	case !by.wrong.IsZero():

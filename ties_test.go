@@ -196,16 +196,29 @@ func TestWhatIsLeftToAdoptIsNotRetained(t *testing.T) {
 		entry := item.(map[string]any)
 		entry["manager"], entry["operation"] = "cert-manager-ingress-shim", "Update"
 	}
-	for mode, want := range map[bool]certificate.Cause{true: certificate.CauseLeftToAdopt, false: certificate.CauseRetained} {
-		c = newCluster(t, newPolicy(t, func(p *certshim.Policy) { p.Certificate.ManualTakeOver = mode }))
+	for name, row := range map[string]struct {
+		policy          certificate.Policy
+		named, notNamed certificate.Cause
+	}{
+		"by hand":          {certificate.Policy{ManualTakeOver: true}, certificate.CauseLeftToAdopt, certificate.CauseLeftToAdopt},
+		"by itself":        {certificate.Policy{}, certificate.CauseRetained, certificate.CauseRetained},
+		"while it adopted": {certificate.Policy{ManualTakeOver: true, Adoption: &certificate.Adoption{}}, certificate.CauseTakenOverDiffer, certificate.CauseRetained},
+	} {
+		c = newCluster(t, newPolicy(t, func(p *certshim.Policy) { p.Certificate = row.policy }))
 		c.store(object)
 		web = c.add(ingress(retain, webTLS))
-		if got := c.decide(web, object).Certificates[0].Reason.Cause; got != want {
-			t.Errorf("by hand %v: %s, want %s", mode, got, want)
+		d := c.decide(web, object).Certificates[0]
+		if d.Reason.Cause != row.named {
+			t.Errorf("%s: %s, want %s", name, d.Reason.Cause, row.named)
+		}
+		if d.Config != nil {
+			if uid, tie := ownerOf(d.Config); uid != nil || tie == nil {
+				t.Errorf("%s: owner %v, tie %v", name, uid, tie)
+			}
 		}
 		c.add("{kind: Ingress, metadata: {name: web, annotations: {" + retain + "}}}")
-		if got := c.decide(web, object).Certificates[0].Reason.Cause; got != want {
-			t.Errorf("by hand %v, no longer named: %s, want %s", mode, got, want)
+		if got := c.decide(web, object).Certificates[0].Reason.Cause; got != row.notNamed {
+			t.Errorf("%s, no longer named: %s, want %s", name, got, row.notNamed)
 		}
 	}
 }

@@ -48,7 +48,7 @@ func (d *decider) retain(object *source.Object) {
 		d.decide(Keep, CauseUnwritable, err.Error())
 		return
 	}
-	d.out.TakeOver = patch
+	d.out.TakeOver, d.out.Continues = patch, true
 	d.decide(Apply, CauseRetained)
 }
 

@@ -91,7 +91,7 @@ func TestRetainTakesTheOwnerReferenceOff(t *testing.T) {
 			before := spec(w.object())
 			w.in.Retain = true
 			d := w.decide()
-			if d.Action != certificate.Apply || !same(d.Reason, because(certificate.CauseRetained)) || d.Force || d.Reissue != certificate.ReissueNo {
+			if d.Action != certificate.Apply || !same(d.Reason, because(certificate.CauseRetained)) || d.Force || !d.Continues || d.Reissue != certificate.ReissueNo {
 				t.Fatalf("%s: %s", d.Action, d.Reason)
 			}
 			w.must(w.execute(d))

@@ -147,7 +147,7 @@ func (c *Controller) send(ctx context.Context, look *inventory.Look, d certifica
 		}
 		guard.ResourceVersion, before = version, version
 	}
-	look.Expect(name, d.Want, time.Now())
+	look.Expect(d, time.Now())
 	version, err = c.writer.Apply(ctx, name, d.Config, guard, d.Force)
 	if c.count(string(d.Action), err) != nil {
 		c.inventory.ExpectNothing(name)

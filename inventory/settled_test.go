@@ -165,7 +165,7 @@ func TestAWriteThatComesOutOtherwise(t *testing.T) {
 			s.decide(ingressKey("web"))
 			look := s.Look(ingressKey("web"))
 			defer look.Close()
-			look.Expect(typedName("tls"), wanted, time.Now())
+			look.Expect(certificate.Decision{Namespace: "shop", Name: "tls", Want: wanted}, time.Now())
 			o.Have.Sum++
 			o.ResourceVersion = "2"
 			if answerFirst {

@@ -142,7 +142,7 @@ func TestIndexesFollow(t *testing.T) {
 		s.show(o)
 		s.settle()
 		look := s.Look(ingressKey("web"))
-		look.Expect(typedName(o.Name), certificate.Digest{}, noon)
+		look.Expect(certificate.Decision{Namespace: "shop", Name: o.Name}, noon)
 		look.Close()
 		s.show(o)
 	}

@@ -39,8 +39,8 @@ type expectation struct {
 	look *Look
 	want certificate.Digest
 	at   time.Time
-	// doubted is set by a later decision for the same source, perhaps made from a Certificate
-	// from before the write, that no longer wants it. When the watch shows the write, the
+	// doubted is set if more is to follow, or by a later decision for the same source, perhaps made from
+	// a Certificate from before the write, that no longer wants it. When the watch shows the write, the
 	// source is decided once more.
 	doubted bool
 }
@@ -51,16 +51,16 @@ func newWrites() writes {
 
 // Expect announces a write that this look led to, before it is sent; the answer to it says
 // what becomes of that.
-func (l *Look) Expect(certificate types.NamespacedName, want certificate.Digest, now time.Time) {
+func (l *Look) Expect(d certificate.Decision, now time.Time) {
 	l.lock.Lock()
 	defer l.lock.Unlock()
-	w, n, by := &l.writes, nameOf(certificate.Namespace, certificate.Name), l.key
+	w, n, by := &l.writes, nameOf(d.Namespace, d.Name), l.key
 	if len(w.expected) >= maxExpected {
 		clear(w.expected)
 		clear(w.by)
 	}
 	w.forget(n)
-	w.expected[n] = &expectation{name: n, by: by, look: l, want: want, at: now}
+	w.expected[n] = &expectation{name: n, by: by, look: l, want: d.Want, at: now, doubted: d.Continues}
 	w.by[by] = append(w.by[by], n)
 }
 

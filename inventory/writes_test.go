@@ -17,6 +17,26 @@ func typedName(name string) types.NamespacedName {
 	return types.NamespacedName{Namespace: "shop", Name: name}
 }
 
+// A Certificate that loses its owner reference first is looked at once more when that is written: what else
+// its source asks for comes after it.
+func TestTheRestComesAfterTheOwnerReference(t *testing.T) {
+	const retained = byCA + ", certshim.io/deletion-policy: retain"
+	for annotations, want := range map[string][]string{byCA: {}, retained: {"web"}} {
+		s := newShop(t, Options{})
+		s.put(tlsIngress("web", annotations, "tls"))
+		look := s.Look(ingressKey("web"))
+		d := decide(look).Certificates[0]
+		d.Continues = annotations == retained
+		look.Expect(d, noon)
+		look.Close()
+		o := observedCertificate("tls", "tls", "web")
+		o.Have, o.Flags = d.Want, certificate.Applied
+		if diff := cmp.Diff(want, append([]string{}, namesOf(s.show(o))...)); diff != "" {
+			t.Errorf("%s: (-want +got)\n%s", annotations, diff)
+		}
+	}
+}
+
 // write announces what a source's decision about its first Secret wants, and gives the
 // Certificate as the watch will show it.
 func (s *shop) write(k Key) certificate.Observed {
@@ -25,7 +45,7 @@ func (s *shop) write(k Key) certificate.Observed {
 	defer look.Close()
 	outcome := decide(look)
 	look.Keep(outcome, look.claim)
-	look.Expect(typedName(outcome.Certificates[0].Name), outcome.Certificates[0].Want, noon)
+	look.Expect(outcome.Certificates[0], noon)
 	return written(outcome, 0)
 }
 
@@ -172,7 +192,7 @@ func TestExpectationsAreBounded(t *testing.T) {
 	look := s.Look(ingressKey("web"))
 	defer look.Close()
 	for n := range maxExpected + 1 {
-		look.Expect(typedName(string(rune('a'+n))), certificate.Digest{}, noon)
+		look.Expect(certificate.Decision{Namespace: "shop", Name: string(rune('a' + n))}, noon)
 	}
 	if n := len(s.writes.expected); n > maxExpected || n != len(s.writes.by[ingressKey("web")]) {
 		t.Errorf("%d writes are expected, %d of them by their source", n, len(s.writes.by[ingressKey("web")]))
