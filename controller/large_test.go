@@ -57,7 +57,7 @@ func TestLargeSourcesWaitForAPlace(t *testing.T) {
 		c.large.enter(keyIn("other", fmt.Sprint(n)))
 	}
 	var secrets []string
-	for n := range 200 {
+	for n := range 120 {
 		secrets = append(secrets, fmt.Sprintf("secret-number-%d", n))
 	}
 	issuer := map[string]any{"cert-manager.io/cluster-issuer": "ca"}

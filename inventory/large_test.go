@@ -63,7 +63,7 @@ func TestWhatIsKeptOfALargeObject(t *testing.T) {
 		"a key that is long":      {large("Ingress", map[string]any{annotations.Prefix + "alt-names": strings.Repeat("a,", 30<<10)}, nil), 1000, ""},
 		"a key that does nothing": {large("Ingress", map[string]any{annotations.Prefix + "nothing": strings.Repeat("a", 60<<10)}, nil), 1000, ""},
 		"a thousand hosts":        {large("Ingress", nil, oneEntry(1000, customer)), 20 << 10, ""},
-		"two hundred Secrets": {large("Ingress", nil, withEntries(200, func(i int) map[string]any {
+		"a hundred and fifty Secrets": {large("Ingress", nil, withEntries(150, func(i int) map[string]any {
 			return map[string]any{"secretName": strings.ReplaceAll(customer(i), ".", "-"), "hosts": []any{customer(i), "www." + customer(i)}}
 		})), 8 << 10, ""},
 		"a Secret for many entries": {large("Ingress", nil, withEntries(1000, func(i int) map[string]any {
@@ -127,7 +127,7 @@ func TestLargeSourcesTakeLittleMemory(t *testing.T) {
 	}
 	for name, spec := range map[string]func(int) map[string]any{
 		"the largest that are kept": hosts(70 << 10), "larger ones": hosts(size),
-		"as many Secrets as are kept": secrets(240, ""), "of long names": secrets(115, strings.Repeat("long-name-", 20)), "more Secrets": secrets(1000, ""),
+		"as many Secrets as are kept": secrets(165, ""), "of long names": secrets(90, strings.Repeat("long-name-", 20)), "more Secrets": secrets(1000, ""),
 	} {
 		s := newShop(t, Options{})
 		without := heap()

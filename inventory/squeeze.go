@@ -24,8 +24,9 @@ const (
 	// included. Of one that takes more, nothing is kept but its identity, so that memory goes by the
 	// number of objects, whatever they hold.
 	maxKept = 48 << 10
-	// perSecret is what a Secret that a source names takes in that index, beside its name.
-	perSecret = 176
+	// perSecret is what a Secret that a source names takes in that index, beside its name, with the
+	// garbage that comes of it.
+	perSecret = 256
 )
 
 // checkSize says which bound a source exceeds.

@@ -41,7 +41,7 @@ func attacks() []attack {
 		{"1000 objects of 250 KiB: a Secret for each host", (*attacker).secrets},
 		{"1000 objects of 250 KiB: all of one Secret", (*attacker).oneSecret},
 		{"1000 objects of what is just kept", (*attacker).justKept},
-		{"1000 objects of 230 Secrets, just kept", (*attacker).justIndexed},
+		{"1000 objects of 165 Secrets, just kept", (*attacker).justIndexed},
 		{"60 objects with 240 kB in an annotation, 24 edits of another", (*attacker).pin},
 		{"keys of 240 kB in a value", (*attacker).longKeys},
 		{"4000 connections that never read the metrics", (*attacker).connections},
@@ -336,7 +336,7 @@ func (a *attacker) justKept(ctx context.Context) error {
 func (a *attacker) justIndexed(ctx context.Context) error {
 	return a.make(ctx, largeObjects, func(i int) (map[string]any, []any) {
 		var tls []any
-		for n := range 230 {
+		for n := range 165 {
 			tls = append(tls, map[string]any{"secretName": fmt.Sprintf("tls-%d-%d", i, n)})
 		}
 		return nil, tls
