@@ -3,6 +3,8 @@ package certshim
 import (
 	"slices"
 
+	"k8s.io/apimachinery/pkg/types"
+
 	"github.com/certshim/certshim/annotations"
 	"github.com/certshim/certshim/certificate"
 	"github.com/certshim/certshim/problem"
@@ -16,8 +18,8 @@ type asked struct {
 	terms
 	// bySecret has those of Secrets that have others, and untriggered the Secrets whose terms ask for no
 	// certificate.
-	bySecret    map[string]*terms
-	untriggered []string
+	bySecret    map[types.NamespacedName]*terms
+	untriggered []types.NamespacedName
 	// Asks has what the TLS entries ask for; empty where the object doesn't count.
 	source.Asks
 	problems problem.List
@@ -62,20 +64,31 @@ func (a *asked) readSections(q input, told problem.List) {
 	a.bySecret = s.bySecret()
 	a.problems.Merge(s.problems)
 	a.Asks.Asks = slices.DeleteFunc(a.Asks.Asks, func(ask source.Ask) bool {
-		asks := a.termsOf(ask.Secret).count()
+		at := ask.At(q.object)
+		asks := a.termsOf(at).count()
 		if !asks {
-			a.untriggered = append(a.untriggered, ask.Secret)
+			a.untriggered = append(a.untriggered, at)
 		}
 		return !asks
 	})
 }
 
 // termsOf are the terms of a Secret.
-func (a *asked) termsOf(secret string) *terms {
+func (a *asked) termsOf(secret types.NamespacedName) *terms {
 	if t := a.bySecret[secret]; t != nil {
 		return t
 	}
 	return &a.terms
+}
+
+// names says whether the object names the Secret that a Certificate writes, or that of its name.
+func (a *asked) names(owned certificate.Observed) bool {
+	return a.Named[owned.FullName()] || a.Named[written(owned)]
+}
+
+// written is the Secret that a Certificate writes.
+func written(owned certificate.Observed) types.NamespacedName {
+	return types.NamespacedName{Namespace: owned.Namespace, Name: owned.Secret}
 }
 
 // read reads the entries. Where a source type can't tell them, those from before count, and without any
@@ -122,6 +135,7 @@ func readEntries(q input, request annotations.Request) source.Asks {
 		ExtraProtocols: q.policy.ExtraProtocols,
 		IgnoreSections: request.Ignore.Sections,
 		IgnoreSecrets:  request.Ignore.Secrets,
+		CrossNamespace: q.crosses(),
 	})
 }
 

@@ -1,6 +1,8 @@
 package certshim
 
 import (
+	"k8s.io/apimachinery/pkg/types"
+
 	"github.com/certshim/certshim/certificate"
 	"github.com/certshim/certshim/source"
 )
@@ -31,7 +33,7 @@ func (alone) Rival(certificate.Owner, string, string, func(*source.Object) certi
 
 // Claim returns the claim of a source on a Secret, judged as if no other source asked for the
 // Secret and it had no Certificate. [Observed.First] and [Observed.Rival] call it for other sources.
-func Claim(policy *Policy, object *source.Object, observed Observed, secret string) certificate.Claim {
+func Claim(policy *Policy, object *source.Object, observed Observed, secret types.NamespacedName) certificate.Claim {
 	r := rivals{policy: policy, observed: observed}
 	return r.claim(object, secret)
 }
@@ -44,8 +46,9 @@ type rivals struct {
 }
 
 // claim decides about a source as if it were alone. Its claim stands unless the decision is to
-// refuse: a source that is refused for its own mistake must not block others.
-func (r *rivals) claim(object *source.Object, secret string) certificate.Claim {
+// refuse: a source that is refused for its own mistake must not block others. Nor does one of another
+// namespace that isn't known to be granted the Secret: nothing is known then of what it asks for.
+func (r *rivals) claim(object *source.Object, secret types.NamespacedName) certificate.Claim {
 	var claim certificate.Claim
 	kind, known := r.policy.Kinds.Lookup(object.Group, object.Kind)
 	if !known {
@@ -57,8 +60,8 @@ func (r *rivals) claim(object *source.Object, secret string) certificate.Claim {
 	q := input{policy: r.policy, object: object, kind: kind, observed: alone{r.observed}}
 	only := single{secret: secret, tell: func(c certificate.Claim) { claim = c }}
 	for _, d := range decide(q, r.asks, nil, &only).Certificates {
-		if d.Name == secret {
-			claim.Stands = d.Action != certificate.Refuse
+		if d.At() == secret {
+			claim.Stands = d.Action != certificate.Refuse && (claim.Known || secret.Namespace == object.Namespace)
 		}
 	}
 	return claim

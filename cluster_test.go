@@ -261,7 +261,7 @@ func (c *cluster) decide(key inventory.Key, live ...map[string]any) certshim.Out
 	if !maps.Equal(before, object.Annotations) {
 		c.t.Error("the source's annotations changed")
 	}
-	c.wake(look.Keep(out, func(object *source.Object, secret string) certificate.Claim {
+	c.wake(look.Keep(out, func(object *source.Object, secret types.NamespacedName) certificate.Claim {
 		return certshim.Claim(look.Policy(), object, look, secret)
 	}))
 	return out

@@ -28,9 +28,16 @@ func (c *consulted) stays() bool { return c.issuer.Ref != c.named.Ref }
 // holds says whether a new Certificate waits for the issuer's resolver.
 func (c *consulted) holds() bool { return c.finding.Hold && c.finding.State == resolver.Never }
 
+// reach is where a Certificate is to be and what limits it.
+type reach struct {
+	limits limits
+	// into is the Certificate's namespace if that isn't the source's, else "".
+	into string
+}
+
 // consult takes what is known of the issuer that is named, and judges whether the one that is
 // used may be. What is advice blocks nothing.
-func consult(q input, by limits, n named, now resolver.Ref) *consulted {
+func consult(q input, by reach, n named, now resolver.Ref) *consulted {
 	c := &consulted{named: n, standing: n.standing, issuer: n.Issuer}
 	if !c.clear() {
 		return c
@@ -50,7 +57,7 @@ func consult(q input, by limits, n named, now resolver.Ref) *consulted {
 }
 
 // consultPresent judges the issuer of a Certificate that keeps it, whichever is named.
-func consultPresent(q input, by limits, n named, now resolver.Ref) *consulted {
+func consultPresent(q input, by reach, n named, now resolver.Ref) *consulted {
 	scope, _ := q.policy.Registry.Scope(resolver.GroupKind{Group: now.Group, Kind: now.Kind}, q.observed.Served())
 	c := &consulted{named: n, issuer: resolver.Issuer{Ref: now, Scope: scope, From: n.From}}
 	c.finding = find(q, keyOf(q, c.issuer))
@@ -59,17 +66,32 @@ func consultPresent(q input, by limits, n named, now resolver.Ref) *consulted {
 }
 
 // judge says whether the source may use an issuer: by its rules, and by the issuer itself.
-func (c *consulted) judge(q input, by limits) {
+func (c *consulted) judge(q input, by reach) {
 	key := keyOf(q, c.issuer)
-	rule, forbidden := by.forbidsIssuer(c.issuer.Ref)
+	rule, forbidden := by.limits.forbidsIssuer(c.issuer.Ref)
 	switch {
+	case by.into != "" && c.issuer.Scope != resolver.Cluster:
+		c.standing = refuse(certificate.CauseIssuerElsewhere)
+		c.problem = issuerProblem(q, c.named, problem.Error, problem.IssuerNotAllowed, inWords(key)+" can't sign for a Secret of another namespace: "+onlyOfCluster(c.issuer.Scope))
 	case forbidden:
 		c.standing = refuse(certificate.CauseIssuerForbidden, rule.text())
 		c.problem = issuerProblem(q, c.named, problem.Error, problem.IssuerNotAllowed, rule.text()+" doesn't let this object use "+inWords(key))
 	case !c.finding.Allows(q.object.Namespace):
 		c.standing = refuse(certificate.CauseIssuerClosed)
 		c.problem = issuerProblem(q, c.named, problem.Error, problem.IssuerNotAllowed, "sources of this namespace may not use "+inWords(key))
+	case by.into != "" && !c.finding.Allows(by.into):
+		c.standing = refuse(certificate.CauseIssuerNotThere)
+		c.problem = issuerProblem(q, c.named, problem.Error, problem.IssuerNotAllowed, "the namespace of the Secret may not use "+inWords(key))
 	}
+}
+
+// onlyOfCluster says why an issuer that isn't known to be one of the cluster can't sign for another
+// namespace: one of a namespace would be another issuer there.
+func onlyOfCluster(scope resolver.Scope) string {
+	if scope == resolver.Namespaced {
+		return "there it would be another issuer of this name; use one of the cluster"
+	}
+	return "whether it is one of the cluster isn't known"
 }
 
 // find gives what is known of an issuer; of one of a declared kind that nobody sees, it is

@@ -80,9 +80,10 @@ func lawOfDecide(t *testing.T, policy *certshim.Policy, manifest *unstructured.U
 // names is deleted.
 func lawOfWrites(t *testing.T, object *source.Object, seen certshim.Observed, out certshim.Outcome) {
 	t.Helper()
-	named := func(name string) bool {
+	named := func(namespace, name string) bool {
+		at := types.NamespacedName{Namespace: namespace, Name: name}
 		return slices.ContainsFunc(object.Entries, func(e source.Entry) bool {
-			return slices.ContainsFunc(e.Secrets, func(ref source.SecretRef) bool { return ref.Name == name })
+			return slices.ContainsFunc(e.Secrets, func(ref source.SecretRef) bool { return ref.At(object.Namespace) == at })
 		})
 	}
 	for _, d := range out.Certificates {
@@ -92,11 +93,11 @@ func lawOfWrites(t *testing.T, object *source.Object, seen certshim.Observed, ou
 			if there.Owner.UID != object.UID || d.Guard.UID != there.UID {
 				t.Errorf("%s of %s, whose owner is %+v, guarded by %+v", d.Action, d.Name, there.Owner, d.Guard)
 			}
-			if d.Action == certificate.Delete && (named(d.Name) || named(there.Secret) || d.Guard.ResourceVersion == "") {
+			if d.Action == certificate.Delete && (named(d.Namespace, d.Name) || named(d.Namespace, there.Secret) || d.Guard.ResourceVersion == "") {
 				t.Errorf("%s is named, and deleted", d.Name)
 			}
 		case certificate.Create:
-			if exists == certshim.Present || !named(d.Name) {
+			if exists == certshim.Present || !named(d.Namespace, d.Name) {
 				t.Errorf("%s is created", d.Name)
 			}
 		default:
@@ -134,7 +135,7 @@ func lawOfValues(t *testing.T, out certshim.Outcome) {
 	t.Helper()
 	for _, d := range out.Certificates {
 		said := map[string]bool{}
-		for _, value := range out.Values[d.Name] {
+		for _, value := range out.Values[d.At()] {
 			if name, inSpec := strings.CutPrefix(value.Field, "spec."); inSpec {
 				said[name] = true
 			}

@@ -33,6 +33,11 @@ func refuse(cause certificate.Cause, about ...string) standing {
 	return standing{why: certificate.Because(cause, about...)}
 }
 
+// crosses says whether the source may ask for Secrets of other namespaces, if it is granted.
+func (q input) crosses() bool {
+	return q.policy.CrossNamespace != "" && q.policy.CrossNamespace != CrossOff && q.kind.CrossesNamespaces()
+}
+
 func (s standing) clear() bool { return s.why.IsZero() }
 
 // retains says whether a Certificate of the source, nil for a new one, outlives it: by the annotations
@@ -56,7 +61,9 @@ func (q input) namespaceName() string { return "Namespace " + problem.Name(q.obj
 
 // namespaceLabels are those of the source's Namespace, false where they can't be known. A
 // source whose own Namespace isn't there was seen before it.
-func (q input) namespaceLabels() (map[string]string, bool) {
-	labels, presence := q.observed.NamespaceLabels(q.object.Namespace)
+func (q input) namespaceLabels() (map[string]string, bool) { return q.labelsOf(q.object.Namespace) }
+
+func (q input) labelsOf(namespace string) (map[string]string, bool) {
+	labels, presence := q.observed.NamespaceLabels(namespace)
 	return labels, presence == Present
 }

@@ -30,10 +30,11 @@ func (m matched) standing(t *terms) standing {
 	return standing{}
 }
 
-// match finds the rule of the source, as far as these terms go. Where a rule goes by a Namespace that
-// can't be read, none can be known: it may be that one or any behind it.
-func match(q input, a *asked, by *terms) matched {
-	m := matcher{input: q, asked: a, terms: by}
+// match finds the rule of the source, as far as these terms go, or that of one that were in another
+// namespace. Where a rule goes by a Namespace that can't be read, none can be known: it may be that one or
+// any behind it.
+func match(q input, a *asked, by *terms, namespace string) matched {
+	m := matcher{input: q, asked: a, terms: by, namespace: namespace}
 	var found matched
 	for i := range q.policy.Rules {
 		rule := &q.policy.Rules[i]
@@ -66,6 +67,8 @@ type matcher struct {
 	input
 	asked *asked
 	terms *terms
+	// namespace that the rules are to be for.
+	namespace string
 	// usual is the issuer that the Secrets have without any rule, once a rule went by it.
 	usual *named
 }
@@ -73,7 +76,7 @@ type matcher struct {
 // fits says how much of the source a rule is for, and whether that can be known. What costs
 // least, and needs no Namespace, is looked at first.
 func (m *matcher) fits(rule *Rule) (fits share, known bool) {
-	inNamespace := len(rule.Namespaces) == 0 || slices.Contains(rule.Namespaces, m.object.Namespace)
+	inNamespace := len(rule.Namespaces) == 0 || slices.Contains(rule.Namespaces, m.namespace)
 	ofKind := len(rule.Kinds) == 0 || m.object.GroupKind().NamedIn(rule.Kinds)
 	if !inNamespace || !ofKind {
 		return none, true
@@ -93,11 +96,11 @@ func (m *matcher) fits(rule *Rule) (fits share, known bool) {
 	return fits, true
 }
 
-// labels of the source's Namespace; in a plan without it, those that every one has.
+// labels of the Namespace; in a plan without it, those that every one has.
 func (m *matcher) labels() (map[string]string, bool) {
-	set, known := m.namespaceLabels()
+	set, known := m.labelsOf(m.namespace)
 	if !known && m.policy.Offline {
-		return map[string]string{"kubernetes.io/metadata.name": m.object.Namespace}, true
+		return map[string]string{"kubernetes.io/metadata.name": m.namespace}, true
 	}
 	return set, known
 }
@@ -125,7 +128,7 @@ func (m *matcher) under(suffixes []string) share {
 	}
 	found, elsewhere := none, false
 	for _, ask := range m.asked.Asks.Asks {
-		request := m.asked.termsOf(ask.Secret).request
+		request := m.asked.termsOf(ask.At(m.object)).request
 		if slices.ContainsFunc(namesIn(ask, request), func(n askedName) bool { return n.isUnder(suffixes) }) {
 			found = part
 		}

@@ -1,6 +1,8 @@
 package certshim
 
 import (
+	"k8s.io/apimachinery/pkg/types"
+
 	"github.com/certshim/certshim/certificate"
 	"github.com/certshim/certshim/resolver"
 	"github.com/certshim/certshim/source"
@@ -27,28 +29,31 @@ type Observed interface {
 	// UID, Secret, Owner and the flags Deleting and Tied are filled in, unless the policy has
 	// an adoption.
 	Certificate(namespace, name string) (certificate.Observed, Presence)
-	// CertificatesOf gives those whose controller owner is the source: by group, kind and
-	// name, and by uid where both have one.
+	// CertificatesOf gives those whose owner is the source: by group, kind, namespace and name, and by
+	// uid where both have one. They may be in other namespaces.
 	CertificatesOf(source.Ref) []certificate.Observed
 	// CertificatesWriting gives those of another name whose spec.secretName is the Secret:
 	// their name, Secret and owner, and the flag Deleting.
 	CertificatesWriting(namespace, secret string) []certificate.Observed
 	// First gives the source that comes first for a Secret that has no Certificate: the
-	// oldest by [source.CompareAge] of those that name it and whose claim stands. It is
+	// oldest by [source.CompareAge] of those that name it and whose claim stands; one of another
+	// namespace counts only if it is granted the Secret. It is
 	// nil for none, and may be nil where it would be the source that is decided about. It may
 	// call claim for any source that names the Secret, and remembers the answer while that
 	// source and what it read stay as they are.
 	First(namespace, secret string, claim func(*source.Object) certificate.Claim) *certificate.Rival
-	// Rival gives the source that is the controller owner of a Secret's Certificate, with its
-	// claim. It is nil for one that isn't known as a source, or doesn't name the Secret, and
+	// Rival gives the source that is the owner of a Secret's Certificate, with its claim. It is nil for one that isn't known as a source, or doesn't name the Secret, and
 	// calls claim as First does.
 	Rival(owner certificate.Owner, namespace, secret string, claim func(*source.Object) certificate.Claim) *certificate.Rival
-	// OtherNaming gives a source besides the one that is decided about that names a Secret, in
-	// whatever form: the oldest, nil for none.
+	// OtherNaming gives a source of the Secret's namespace besides the one that is decided about that
+	// names it, in whatever form: the oldest, nil for none.
 	OtherNaming(namespace, secret string) *source.Ref
 	// IsGone reports whether it is certain that no source has a uid: all kinds of sources are known
 	// for the namespace, beyond which owner references don't go.
 	IsGone(namespace, uid string) bool
+	// Granted is what the ReferenceGrants of a Secret's namespace let sources of a kind and a namespace do
+	// with it.
+	Granted(from source.GrantFrom, secret types.NamespacedName) (source.Granted, Presence)
 	// Source of another kind: the Gateway of a ListenerSet.
 	Source(kind source.GroupKind, namespace, name string) (*source.Object, Presence)
 	// NamespaceLabels of a Namespace.

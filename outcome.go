@@ -1,6 +1,8 @@
 package certshim
 
 import (
+	"k8s.io/apimachinery/pkg/types"
+
 	"github.com/certshim/certshim/annotations"
 	"github.com/certshim/certshim/certificate"
 	"github.com/certshim/certshim/problem"
@@ -31,6 +33,8 @@ type Policy struct {
 	HideIssuerStatus bool
 	// RetainUnneeded lets Certificates outlive their sources where those don't say.
 	RetainUnneeded bool
+	// CrossNamespace says when sources may have Certificates in other namespaces.
+	CrossNamespace Crossing
 	// Explain fills in [Outcome.Values], which takes time.
 	Explain bool
 	// Offline means that what isn't observed may still exist: a ListenerSet whose
@@ -46,9 +50,9 @@ type Outcome struct {
 	// Certificates has one decision a Secret, in the order in which the source names
 	// them, then those that it no longer names.
 	Certificates []certificate.Decision
-	// Values has where the values of each Certificate that has a configuration came from, by
-	// its name; nil without [Policy.Explain].
-	Values map[string][]Value
+	// Values has where the values of each Certificate that has a configuration came from; nil
+	// without [Policy.Explain].
+	Values map[types.NamespacedName][]Value
 	// Problems are all of the source's, those of its decisions included.
 	Problems problem.List
 	// HeldBy is the resolver for whose first answer a new Certificate waits, or empty.
@@ -63,13 +67,14 @@ type Outcome struct {
 
 // Section says which section counts for a Secret, and which issuer that means.
 type Section struct {
-	Secret, Name string
+	Secret types.NamespacedName
+	Name   string
 	// Issuer is without a name where there is none.
 	Issuer resolver.Issuer
 }
 
 // SectionOf gives the section that counts for a Secret, nil for none.
-func (o Outcome) SectionOf(secret string) *Section {
+func (o Outcome) SectionOf(secret types.NamespacedName) *Section {
 	for i := range o.Sections {
 		if o.Sections[i].Secret == secret {
 			return &o.Sections[i]
@@ -79,11 +84,41 @@ func (o Outcome) SectionOf(secret string) *Section {
 }
 
 // IssuerOf gives the issuer that is meant for a Secret.
-func (o Outcome) IssuerOf(secret string) resolver.Issuer {
+func (o Outcome) IssuerOf(secret types.NamespacedName) resolver.Issuer {
 	if section := o.SectionOf(secret); section != nil {
 		return section.Issuer
 	}
 	return o.Issuer
+}
+
+// Crossing says under which conditions sources may have Certificates in other namespaces than their own.
+type Crossing string
+
+// The values of Crossing; empty is CrossOff.
+const (
+	// CrossOff lets none.
+	CrossOff Crossing = "off"
+	// CrossGrant lets those for which ReferenceGrants allow the Secret and, by its name, the Certificate.
+	CrossGrant Crossing = "grant"
+	// CrossSecretGrant also lets those for which a ReferenceGrant allows the Secret by its name.
+	CrossSecretGrant Crossing = "secretGrant"
+)
+
+// Allows says whether what the grants of a namespace say of a Secret is enough to have a Certificate there.
+func (c Crossing) Allows(granted source.Granted) bool {
+	switch c {
+	case CrossGrant:
+		return granted.Secret && granted.Certificate
+	case CrossSecretGrant:
+		return granted.Secret && granted.Certificate || granted.SecretByName
+	case CrossOff:
+	}
+	return false
+}
+
+// GrantFrom is how a ReferenceGrant names the sources that a source is one of.
+func GrantFrom(ref source.Ref) source.GrantFrom {
+	return source.GrantFrom{Group: ref.Group, Kind: ref.Kind, Namespace: ref.Namespace}
 }
 
 // The origins of an issuer besides those that a resolver knows.

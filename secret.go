@@ -4,6 +4,9 @@ import (
 	"maps"
 	"slices"
 
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/certshim/certshim/annotations"
 	"github.com/certshim/certshim/certificate"
 	"github.com/certshim/certshim/problem"
 	"github.com/certshim/certshim/resolver"
@@ -12,6 +15,8 @@ import (
 
 // secretDecision is what is decided about one Secret, and by what.
 type secretDecision struct {
+	at types.NamespacedName
+	// name is that of the Secret as it is written for who sees the source.
 	name string
 	// existing is the Certificate of that name, or nil.
 	existing *certificate.Observed
@@ -51,7 +56,7 @@ func (s *secretDecision) awaited(ask source.Ask) bool {
 }
 
 // claims says what another source asks for of a Secret.
-type claims func(other *source.Object, secret string) certificate.Claim
+type claims func(other *source.Object, secret types.NamespacedName) certificate.Claim
 
 // secrets decides about the Secrets of one source. The issuer is decided for each of them,
 // and once for those that have the same.
@@ -59,7 +64,9 @@ type secrets struct {
 	input
 	asked   *asked
 	parties []*party
-	claim   claims
+	// elsewhere are those of Secrets in other namespaces.
+	elsewhere []*party
+	claim     claims
 	// only is the Secret that is decided about alone, nil for all.
 	only *single
 	// issuers are those that were decided.
@@ -69,8 +76,12 @@ type secrets struct {
 // party is the Secrets of a source that go by the same terms.
 type party struct {
 	*terms
+	// into is the namespace of the Secrets if that isn't the source's, else "".
+	into   string
 	match  matched
 	naming *naming
+	// unread is set where it can't be known which rules limit sources in another namespace.
+	unread bool
 	// last is the issuer that was decided last, for Certificates of the issuer lastOf.
 	last   *consulted
 	lastOf resolver.Ref
@@ -86,7 +97,7 @@ func partiesOf(q input, a *asked) []*party {
 		if !t.wrong.IsZero() || slices.ContainsFunc(all, func(p *party) bool { return p.terms == t }) {
 			return
 		}
-		matched := match(q, a, t)
+		matched := match(q, a, t, q.object.Namespace)
 		all = append(all, &party{terms: t, match: matched, naming: findNaming(q, t, matched.rule)})
 	}
 	if a.triggered {
@@ -94,7 +105,7 @@ func partiesOf(q input, a *asked) []*party {
 	}
 	if len(a.bySecret) > 0 {
 		for _, ask := range a.Asks.Asks {
-			add(a.termsOf(ask.Secret))
+			add(a.termsOf(ask.At(q.object)))
 		}
 	}
 	return all
@@ -102,20 +113,50 @@ func partiesOf(q input, a *asked) []*party {
 
 // partyOf is that of a Secret.
 func (s *secrets) partyOf(ask source.Ask) *party {
-	by := s.asked.termsOf(ask.Secret)
-	return s.parties[slices.IndexFunc(s.parties, func(p *party) bool { return p.terms == by })]
+	by := s.asked.termsOf(ask.At(s.object))
+	home := s.parties[slices.IndexFunc(s.parties, func(p *party) bool { return p.terms == by })]
+	if ask.Namespace == "" {
+		return home
+	}
+	for _, p := range s.elsewhere {
+		if p.terms == by && p.into == ask.Namespace {
+			return p
+		}
+	}
+	// What is forbidden there counts, too; what the operator gives to sources there doesn't.
+	away := &party{terms: by, into: ask.Namespace, match: home.match, naming: home.naming}
+	there := match(s.input, s.asked, by, ask.Namespace)
+	away.match.limits = slices.Concat(home.match.limits, there.limits)
+	away.unread = there.unknown && there.mayLimit
+	s.elsewhere = append(s.elsewhere, away)
+	return away
+}
+
+// reach is where the Certificates are to be, and what limits them.
+func (p *party) reach() reach { return reach{limits: p.match.limits, into: p.into} }
+
+// taken is what counts of the annotations.
+func (p *party) taken() annotations.Request {
+	if p.into == "" {
+		return p.request
+	}
+	return takenElsewhere(p.request)
 }
 
 // decide says what is to be done about the Certificate of one Secret.
 func (s *secrets) decide(ask source.Ask) secretDecision {
-	d := secretDecision{name: ask.Secret}
+	at := ask.At(s.object)
+	d := secretDecision{at: at, name: certificate.NameFrom(s.object, at)}
+	if ask.Namespace != "" && !s.reaches(&d, ask) {
+		return d
+	}
 	var known bool
-	if d.existing, known = present(s.input, ask.Secret); !known {
+	if d.existing, known = present(s.input, at); !known {
 		d.unread = true
 		d.decision = certificate.Undecided(s.object, ask, nil, certificate.Because(certificate.CauseUnread))
 		return d
 	}
-	by := s.asked.termsOf(ask.Secret)
+	by := s.asked.termsOf(at)
 	if by.wrong.IsZero() {
 		d.issuer = s.issuerFor(s.partyOf(ask), d.existing)
 		s.tellClaim(ask, by, d.issuer)
@@ -142,7 +183,7 @@ func (s *secrets) decide(ask source.Ask) secretDecision {
 
 // write decides about a Secret whose issuer may be used.
 func (s *secrets) write(d *secretDecision, ask source.Ask, by *party) {
-	if s.forbids(d, ask, by, namesIn(ask, by.request), certificate.CauseNameForbidden) {
+	if s.forbids(d, ask, by, namesIn(ask, by.taken()), certificate.CauseNameForbidden) {
 		return
 	}
 	in := s.inputFor(ask, by, d.existing, d.issuer)
@@ -200,13 +241,49 @@ func (s *secrets) forbidsKeptIssuer(d *secretDecision, ask source.Ask, by *party
 	if spec, _ := d.decision.Config["spec"].(map[string]any); spec["issuerRef"] != nil {
 		return false
 	}
-	present := consultPresent(s.input, by.match.limits, d.issuer.named, d.existing.Issuer)
+	present := consultPresent(s.input, by.reach(), d.issuer.named, d.existing.Issuer)
 	if present.clear() {
 		return false
 	}
 	d.problems.Add(present.problem)
 	d.decision = certificate.Refused(s.object, ask, d.existing, present.why)
 	return true
+}
+
+// reaches decides about a Secret of another namespace what there is to decide before anything there is
+// looked at, which is done only for a source that is granted the Secret. It says whether it is.
+func (s *secrets) reaches(d *secretDecision, ask source.Ask) bool {
+	d.existing = s.owned(d.at)
+	if len(ask.Hosts)+len(ask.Broken) == 0 {
+		d.decision = certificate.Refused(s.object, ask, d.existing, certificate.Because(certificate.CauseNoValidEntry))
+		return false
+	}
+	allowed, wrong := permit(s.input, ask)
+	if by := s.asked.termsOf(d.at); allowed.clear() && by.wrong.IsZero() {
+		allowed, wrong = s.admits(ask, s.partyOf(ask))
+	}
+	if wrong.Reason != "" {
+		d.problems.Add(wrong)
+	}
+	switch {
+	case allowed.unknown:
+		d.decision = certificate.Undecided(s.object, ask, d.existing, allowed.why)
+	case !allowed.clear():
+		d.decision = certificate.Refused(s.object, ask, d.existing, allowed.why)
+	}
+	return allowed.clear()
+}
+
+// admits says whether what the source asks for may be in another namespace that grants it the Secret: by
+// its annotations, and as far as it can be known which rules there are for sources there.
+func (s *secrets) admits(ask source.Ask, by *party) (standing, problem.Problem) {
+	if field := forbiddenElsewhere(by.request, ask.Hosts); field != "" {
+		return refuse(certificate.CauseFieldElsewhere, string(field)), fieldProblem(s.input, by.terms, field)
+	}
+	if by.unread {
+		return waitFor(certificate.CausePolicyElsewhere), problem.Problem{}
+	}
+	return standing{}, problem.Problem{}
 }
 
 // issuerFor decides the issuer of a Secret by the Certificate that it has, if any.
@@ -219,7 +296,7 @@ func (s *secrets) issuerFor(by *party, existing *certificate.Observed) *consulte
 	if current.Name == "" {
 		current = s.firstIssuer(by)
 	}
-	c := consult(s.input, by.match.limits, name(s.input, by.naming, current), now)
+	c := consult(s.input, by.reach(), name(s.input, by.naming, current), now)
 	s.issuers = append(s.issuers, c)
 	by.last, by.lastOf = c, now
 	return c
@@ -234,29 +311,30 @@ func (s *secrets) firstIssuer(by *party) resolver.Ref {
 }
 
 func (s *secrets) inputFor(ask source.Ask, by *party, existing *certificate.Observed, issuer *consulted) certificate.Input {
+	at := ask.At(s.object)
 	in := certificate.Input{
 		Policy: s.policy.Certificate, Fields: s.observed.HasField,
-		Source: by.source(s.object), IsRead: s.policy.Parser.ForIssuer, Kind: s.kind, Ask: ask, Request: by.request, Issuer: issuer.issuer,
+		Source: by.source(s.object), IsRead: s.policy.Parser.ForIssuer, Kind: s.kind, Ask: ask, Request: by.taken(), Issuer: issuer.issuer,
 		Statement: issuer.finding.Statement, Hold: by.hold(issuer),
 		Existing: existing, Offline: s.policy.Offline, Retain: s.retains(s.asked.request, existing),
-		Writers: s.observed.CertificatesWriting(s.object.Namespace, ask.Secret),
+		Writers: s.observed.CertificatesWriting(at.Namespace, at.Name),
 	}
 	if rule := by.match.rule; rule != nil {
 		in.Statement.Values = rule.Values.Under(in.Statement.Values)
 		in.Subject = rule.Subject
 	}
-	claim := func(other *source.Object) certificate.Claim { return s.claim(other, ask.Secret) }
+	claim := func(other *source.Object) certificate.Claim { return s.claim(other, at) }
 	if existing != nil && (certificate.Claimable(s.object, *existing) || certificate.Restored(*existing) || s.policy.Certificate.Adoption != nil) {
-		in.Other = s.observed.OtherNaming(s.object.Namespace, ask.Secret)
+		in.Other = s.observed.OtherNaming(at.Namespace, at.Name)
 	}
 	in.IsGone = func(uid string) bool { return s.observed.IsGone(s.object.Namespace, uid) }
 	switch {
 	case existing == nil:
-		if first := s.observed.First(s.object.Namespace, ask.Secret, claim); first != nil && first.Source != s.object.Ref {
+		if first := s.observed.First(at.Namespace, at.Name, claim); first != nil && first.Source != s.object.Ref {
 			in.First = first
 		}
-	case existing.Owner != certificate.Owner{} && !certificate.Owns(s.object, existing.Owner):
-		in.Owner = s.observed.Rival(existing.Owner, s.object.Namespace, ask.Secret, claim)
+	case existing.Owner != certificate.Owner{} && !certificate.Owns(s.object, *existing):
+		in.Owner = s.observed.Rival(existing.Owner, at.Namespace, at.Name, claim)
 	}
 	return in
 }
@@ -284,11 +362,11 @@ func (s *secrets) sections(decided []secretDecision) []Section {
 	var all []Section
 	for i := range decided {
 		d := &decided[i]
-		by := s.asked.termsOf(d.name)
+		by := s.asked.termsOf(d.at)
 		if by.section == nil && by.wrong.IsZero() {
 			continue
 		}
-		section := Section{Secret: d.name}
+		section := Section{Secret: d.at}
 		if by.section != nil {
 			section.Name = by.section.Name
 		}

@@ -4,6 +4,8 @@ import (
 	"maps"
 	"slices"
 
+	"k8s.io/apimachinery/pkg/types"
+
 	"github.com/certshim/certshim/annotations"
 	"github.com/certshim/certshim/certificate"
 	"github.com/certshim/certshim/declaration"
@@ -87,13 +89,13 @@ type sections struct {
 }
 
 // bySecret gives the terms of each Secret that doesn't go by the object's alone.
-func (s *sections) bySecret() map[string]*terms {
+func (s *sections) bySecret() map[types.NamespacedName]*terms {
 	said := s.own.request.Sections
-	out := map[string]*terms{}
+	out := map[types.NamespacedName]*terms{}
 	if said.Unread {
 		unread := &terms{request: s.own.request, wrong: certificate.Because(certificate.CauseSectionsUnread)}
 		for _, ask := range s.asks.Asks {
-			out[ask.Secret] = unread
+			out[ask.At(s.object)] = unread
 		}
 		return out
 	}
@@ -104,7 +106,7 @@ func (s *sections) bySecret() map[string]*terms {
 	s.checkNames(said)
 	for _, ask := range s.asks.Asks {
 		if t := s.of(ask, byName); t != s.own {
-			out[ask.Secret] = t
+			out[ask.At(s.object)] = t
 		}
 	}
 	return out
@@ -112,7 +114,10 @@ func (s *sections) bySecret() map[string]*terms {
 
 // checkNames tells of sections whose name isn't one of the object's, or names two things.
 func (s *sections) checkNames(said annotations.Sections) {
-	listeners, secrets := map[string]bool{}, s.asks.Named
+	listeners, secrets := map[string]bool{}, map[string]bool{}
+	for at := range s.asks.Named {
+		secrets[at.Name] = true
+	}
 	for _, entry := range s.object.Entries {
 		if entry.Section != "" {
 			listeners[entry.Section] = true

@@ -265,7 +265,7 @@ func TestSectionsAreNotInherited(t *testing.T) {
 		t.Errorf("the issuer is %v, want that of the parent", got)
 	}
 	out = c.decide(c.add(fmt.Sprintf(set, `certshim.io/sections: "{web: {issuer: other}}"`)))
-	if got := out.Sections[0]; got.Issuer.Name != "other" || got.Issuer.From != resolver.FromAnnotation || got.Name != "web" || got.Secret != "web-tls" {
+	if got := out.Sections[0]; got.Issuer.Name != "other" || got.Issuer.From != resolver.FromAnnotation || got.Name != "web" || got.Secret.Name != "web-tls" {
 		t.Errorf("got %v", got)
 	}
 }

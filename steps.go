@@ -3,6 +3,8 @@ package certshim
 import (
 	"slices"
 
+	"k8s.io/apimachinery/pkg/types"
+
 	"github.com/certshim/certshim/annotations"
 	"github.com/certshim/certshim/certificate"
 	"github.com/certshim/certshim/problem"
@@ -11,7 +13,7 @@ import (
 
 // single is the Secret on which the claim of a source is to be known; tell receives it.
 type single struct {
-	secret string
+	secret types.NamespacedName
 	tell   func(certificate.Claim)
 }
 
@@ -22,7 +24,7 @@ type single struct {
 func decide(q input, asks asksBySource, claim claims, only *single) Outcome {
 	out := Outcome{Source: q.object.Ref}
 	if q.policy.Explain {
-		out.Values = map[string][]Value{}
+		out.Values = map[types.NamespacedName][]Value{}
 	}
 	r := outcomeBuilder{input: q, out: &out}
 	if q.object.Deleting {
@@ -73,7 +75,7 @@ func (r *outcomeBuilder) outcome() Outcome {
 }
 
 func (r *outcomeBuilder) add(decided certificate.Decision) {
-	decided.Problems = decided.Problems.About(decided.Name)
+	decided.Problems = decided.Problems.About(certificate.NameFrom(r.object, decided.At()))
 	r.out.Certificates = append(r.out.Certificates, decided)
 	r.problems.Merge(decided.Problems)
 }
@@ -88,7 +90,7 @@ func (r *outcomeBuilder) decideEach(by *secrets) {
 	decided := make([]secretDecision, 0, len(asks))
 	r.out.Certificates = make([]certificate.Decision, 0, len(asks))
 	for _, ask := range asks {
-		if by.only != nil && ask.Secret != by.only.secret {
+		if by.only != nil && ask.At(r.object) != by.only.secret {
 			continue
 		}
 		s := by.decide(ask)
@@ -100,7 +102,7 @@ func (r *outcomeBuilder) decideEach(by *secrets) {
 		r.problems.Merge(s.problems.About(s.name))
 		r.add(s.decision)
 		if r.policy.Explain && s.values != nil {
-			r.out.Values[s.name] = s.values
+			r.out.Values[s.decision.At()] = s.values
 		}
 	}
 	if len(by.issuers) > 0 {
@@ -120,7 +122,7 @@ func (r *outcomeBuilder) untriggered(a *asked) {
 		return
 	}
 	for _, owned := range r.observed.CertificatesOf(r.object.Ref) {
-		if slices.Contains(a.untriggered, owned.Secret) && !r.retain(a.request, owned) {
+		if slices.Contains(a.untriggered, written(owned)) && !r.retain(a.request, owned) {
 			r.add(certificate.NoLongerKept(r.object, owned, certificate.Because(certificate.CauseSectionSilent)))
 		}
 	}
@@ -133,7 +135,7 @@ func (r *outcomeBuilder) unneeded(a *asked) {
 		return
 	}
 	for _, owned := range r.observed.CertificatesOf(r.object.Ref) {
-		if !a.Named[owned.Secret] && !a.Named[owned.Name] && !r.retain(a.request, owned) {
+		if !a.names(owned) && !r.retain(a.request, owned) {
 			r.add(certificate.DecideUnneeded(r.policy.Certificate, r.object, owned, r.awaits))
 		}
 	}
@@ -174,13 +176,13 @@ func (r *outcomeBuilder) retainAll() {
 // have; what is new waits.
 func (r *outcomeBuilder) undecided(a *asked, why certificate.Reason) {
 	for _, ask := range a.Asks.Asks {
-		existing, _ := present(r.input, ask.Secret)
+		existing, _ := r.presentFor(ask)
 		if existing == nil || !r.retain(a.request, *existing) {
 			r.add(certificate.Undecided(r.object, ask, existing, why))
 		}
 	}
 	for _, owned := range r.observed.CertificatesOf(r.object.Ref) {
-		if !a.Named[owned.Secret] && !a.Named[owned.Name] && !r.retain(a.request, owned) {
+		if !a.names(owned) && !r.retain(a.request, owned) {
 			r.add(certificate.Undecided(r.object, source.Ask{Secret: owned.Name}, &owned, why))
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/certshim/certshim"
 	"github.com/certshim/certshim/annotations"
@@ -14,7 +15,7 @@ import (
 
 // valuesOf are the values of web-tls at some fields.
 func valuesOf(out certshim.Outcome, fields ...string) []certshim.Value {
-	return slices.DeleteFunc(out.Values["web-tls"], func(v certshim.Value) bool { return !slices.Contains(fields, v.Field) })
+	return slices.DeleteFunc(out.Values[types.NamespacedName{Namespace: "shop", Name: "web-tls"}], func(v certshim.Value) bool { return !slices.Contains(fields, v.Field) })
 }
 
 func explained(policy *certshim.Policy) *certshim.Policy {

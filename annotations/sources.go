@@ -16,15 +16,15 @@ func (p *Parser) Sources(in map[string]string) map[Field][]string {
 			continue
 		}
 		request, _ := p.Parse(map[string]string{row.Key: value})
-		for _, field := range request.fields() {
+		for _, field := range request.Fields() {
 			sources[field] = append(sources[field], row.Key)
 		}
 	}
 	return sources
 }
 
-// fields are the fields that a request asks for, sorted.
-func (q Request) fields() []Field {
+// Fields are the fields that a request asks for, sorted.
+func (q Request) Fields() []Field {
 	var set []Field
 	for field, value := range map[Field]any{
 		FieldIssuerRef: q.Issuer, FieldCommonName: q.CommonName, FieldDNSNames: q.DNSNames, FieldIPAddresses: q.IPAddresses,

@@ -1,6 +1,7 @@
 package certificate
 
 import (
+	"cmp"
 	"maps"
 
 	"github.com/certshim/certshim/annotations"
@@ -105,8 +106,8 @@ func solverParent(in *Input) map[string]string {
 		return nil
 	}
 	out := map[string]string{parentRefKind: parent.Kind, parentRefName: parent.Name}
-	if parent.Namespace != "" {
-		out[parentRefNamespace] = parent.Namespace
+	if namespace := parent.Namespace; namespace != "" || in.isForeign() {
+		out[parentRefNamespace] = cmp.Or(namespace, in.Source.Namespace)
 	}
 	return out
 }

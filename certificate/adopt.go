@@ -29,10 +29,10 @@ func (c Choice) takes(h holder) bool {
 }
 
 // adopt makes a Certificate the source's that isn't, if the operator chose that and nothing is in
-// doubt; else it leaves it to [notOurs], with what is missing.
+// doubt; else it leaves it to [notOurs], with what is missing. None of another namespace is adopted.
 func adopt(d *decider) bool {
 	a := d.in.Policy.Adoption
-	if a == nil || Owns(d.in.Source, d.seen.Owner) || d.seen.Owner != (Owner{}) && !a.gives(d.seen.Owner) {
+	if a == nil || d.in.isForeign() || Owns(d.in.Source, d.seen) || d.seen.Owner != (Owner{}) && !a.gives(d.seen.Owner) {
 		return false
 	}
 	if d.seen.Live == nil {

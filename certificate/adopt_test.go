@@ -58,7 +58,7 @@ func TestAdoptWhatWasMadeByHand(t *testing.T) {
 				t.Errorf("the spec was\n%v\nand is\n%v", before, spec(w.object()))
 			}
 			seen := certificate.Observe(w.object())
-			if !certificate.Owns(w.in.Source, seen.Owner) || certificate.Referred(w.in.Source, seen) != own || seen.Flags.Has(certificate.Retained) == own {
+			if !certificate.Owns(w.in.Source, seen) || certificate.Referred(w.in.Source, seen) != own || seen.Flags.Has(certificate.Retained) == own {
 				t.Errorf("owner %+v, flags %b", seen.Owner, seen.Flags)
 			}
 			w.in.Policy.Adoption, w.in.Retain = nil, !own
@@ -230,7 +230,7 @@ func TestAdoptFromAnotherOwner(t *testing.T) {
 			}
 			w.must(w.execute(d))
 			seen := certificate.Observe(w.object())
-			if !certificate.Owns(w.in.Source, seen.Owner) || certificate.Referred(w.in.Source, seen) == w.in.Retain {
+			if !certificate.Owns(w.in.Source, seen) || certificate.Referred(w.in.Source, seen) == w.in.Retain {
 				t.Errorf("owner %+v", seen.Owner)
 			}
 			if owners, _ := w.object()["metadata"].(map[string]any)["ownerReferences"].([]any); len(owners) > 1 {

@@ -13,12 +13,13 @@ import (
 // that it is a valid unstructured object. The problems say what had to be left out.
 func build(in *Input) (map[string]any, problem.List) {
 	var problems problem.List
-	metadata := fields{"name": in.Ask.Secret, "namespace": in.Source.Namespace}
+	at := in.Ask.At(in.Source)
+	metadata := fields{"name": at.Name, "namespace": at.Namespace}
 	metadata.object("labels", labels(in))
 	wanted := spec(in)
 	filled := fill(in, wanted)
 	metadata.texts("annotations", certificateAnnotations(in, filled, &problems))
-	if uid := in.ownerUID(); uid != "" && !in.Retain {
+	if uid := in.ownerUID(); uid != "" && !in.Retain && !in.isForeign() {
 		metadata["ownerReferences"] = []any{ownerReference(in, uid)}
 	}
 	served := leaveOut(wanted, in.Fields, &problems)
@@ -93,8 +94,16 @@ func anyList(values []string) []any {
 	return list
 }
 
+// SourceUIDLabel has the uid of the source of another namespace, to list its Certificates by.
+const SourceUIDLabel = annotations.OwnPrefix + "source-uid"
+
+// labels are those of the source, unless the Certificate is in another namespace.
 func labels(in *Input) fields {
 	var copied fields
+	if in.isForeign() {
+		copied.text(SourceUIDLabel, in.ownerUID())
+		return copied
+	}
 	for key, value := range in.Source.Labels {
 		if in.Policy.Labels.Copies(key) {
 			copied.put(key, value)

@@ -123,7 +123,7 @@ func wildcardAbove(line string) string {
 // name, a warning if it is from another issuer or if that can't be known, and information
 // otherwise. The report is the same before and after the Certificate is made.
 func (d *decider) addShared(rival Rival) {
-	why := fmt.Sprintf("%s %s comes first for Secret %s", rival.Source.Kind, problem.Name(rival.Source.Name), d.in.Ask.Secret)
+	why := fmt.Sprintf("%s comes first for Secret %s", d.inWords(rival.Source), d.in.Ask.Secret)
 	other := rival.Claim
 	lacking := other.lacks(sansOf(d.in.Ask.Hosts, d.in.Request))
 	switch {

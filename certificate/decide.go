@@ -14,7 +14,8 @@ import (
 // Decide decides what to do about the Certificate for one Secret that a source asks for. It goes
 // through an ordered list of checks; the first that decides ends it.
 func Decide(in Input) Decision {
-	d := decider{in: in, out: Decision{Namespace: in.Source.Namespace, Name: in.Ask.Secret}}
+	at := in.Ask.At(in.Source)
+	d := decider{in: in, out: Decision{Namespace: at.Namespace, Name: at.Name}}
 	if in.Existing == nil {
 		d.forNew()
 	} else {
@@ -136,8 +137,13 @@ func otherSourceIsFirst(d *decider) bool {
 	if first == nil {
 		return false
 	}
+	if !d.maySee(first.Source.Namespace) {
+		why := Because(CauseSourceElsewhere, d.in.Ask.At(d.in.Source).String())
+		d.addError(problem.SecretTaken, why.String())
+		return d.decideFor(Refuse, why)
+	}
 	d.addShared(*first)
-	return d.decide(Refuse, CauseOtherSource, inWords(first.Source), d.in.Ask.Secret)
+	return d.decide(Refuse, CauseOtherSource, d.inWords(first.Source), d.in.Ask.Secret)
 }
 
 func nothingValidAsks(d *decider) bool {
@@ -165,13 +171,13 @@ func beingDeleted(d *decider) bool {
 }
 
 func notOurs(d *decider) bool {
-	if d.adopted || Owns(d.in.Source, d.seen.Owner) {
+	if d.adopted || Owns(d.in.Source, d.seen) {
 		return false
 	}
 	d.out.Asked = nil // what [reclaim] may have compared it with
 	why, reason := otherOwner(d.in.Source, d.seen)
 	why = why.behind(d.missing)
-	if owner := d.in.Owner; owner != nil {
+	if owner := d.in.Owner; owner != nil && d.maySee(owner.Source.Namespace) {
 		d.addShared(*owner)
 	} else {
 		d.addError(reason, why.String())
@@ -182,23 +188,54 @@ func notOurs(d *decider) bool {
 // inWords is a source as it stands in a sentence.
 func inWords(ref source.Ref) string { return ref.Kind + " " + problem.Name(ref.Name) }
 
-// Owns reports whether a controller reference names this source, by uid, group, kind and name; a
-// source that no server has seen has no uid, which is then ignored.
-func Owns(object *source.Object, owner Owner) bool {
+// inWords is another source as it stands in a sentence, with its namespace if that is another one.
+func (d *decider) inWords(ref source.Ref) string {
+	if ref.Namespace != d.in.Source.Namespace {
+		ref.Name = ref.Namespace + "/" + ref.Name
+	}
+	return inWords(ref)
+}
+
+// maySee reports whether the source may be told which objects of a namespace have to do with the Secret:
+// those of its own and, if the Secret is there, all, as they stand on the Certificate.
+func (d *decider) maySee(namespace string) bool {
+	return namespace == d.in.Source.Namespace || !d.in.isForeign()
+}
+
+// Owns reports whether the owner of a Certificate is this source, by uid, group, kind, namespace and name;
+// a source that no server has seen has no uid, which is then ignored.
+func Owns(object *source.Object, seen Observed) bool {
+	owner := seen.Owner
 	if object.UID != "" && owner.UID != object.UID {
 		return false
 	}
-	return owner.Group == object.Group && owner.Kind == object.Kind && owner.Name == object.Name
+	return isNamesake(object, seen)
 }
 
-// otherOwner says whose a Certificate is that isn't ours.
+// isNamesake reports whether the owner of a Certificate is the source, or was one before it.
+func isNamesake(object *source.Object, seen Observed) bool {
+	owner := seen.Owner
+	return owner.Group == object.Group && owner.Kind == object.Kind && owner.Name == object.Name && seen.OwnerNamespace() == object.Namespace
+}
+
+// otherOwner says whose a Certificate is that isn't ours. What is in other namespaces is named only to
+// sources of the Certificate's own.
 func otherOwner(object *source.Object, seen Observed) (Reason, problem.Reason) {
-	owner, name := seen.Owner, problem.Name(seen.Name)
+	owner, name := seen.Owner, problem.Name(NameFrom(object, seen.FullName()))
 	whose := problem.Name(owner.Kind) + " " + problem.Name(owner.Name)
+	here := seen.OwnerNamespace() == object.Namespace
 	switch {
-	case owner == Owner{}, seen.Flags.Has(Tied) && owner.Group == object.Group && owner.Kind == object.Kind && owner.Name == object.Name:
+	case owner == Owner{} && seen.Namespace != object.Namespace:
+		return Because(CauseNotThisOnes, name), problem.CertificateNotOurs
+	case isNamesake(object, seen) && seen.IsForeign():
+		return Because(CauseEarlierTie, name, owner.Kind, problem.Name(owner.UID)), problem.CertificateNotOurs
+	case seen.Namespace != object.Namespace && !here:
+		return Because(CauseOwnedElsewhere, name), problem.SecretTaken
+	case seen.IsForeign() && !here:
+		return Because(CauseKeptElsewhere, name, whose, problem.Name(owner.Namespace)), problem.SecretTaken
+	case owner == Owner{}, seen.Flags.Has(Tied) && isNamesake(object, seen):
 		return Because(CauseNoOwner, name), problem.CertificateNotOurs
-	case owner.Group == object.Group && owner.Kind == object.Kind && owner.Name == object.Name:
+	case isNamesake(object, seen):
 		return Because(CauseEarlierOwner, name, owner.Kind, problem.Name(owner.UID)), problem.CertificateNotOurs
 	case owner.UID == object.UID && owner.UID != "":
 		return Because(CauseMisnamedOwner, name, whose), problem.CertificateNotOurs

@@ -47,7 +47,7 @@ func writers(names ...string) func(*certificate.Input) {
 
 func firstIs(kind, name string) func(*certificate.Input) {
 	return func(in *certificate.Input) {
-		in.First = &certificate.Rival{Source: source.Ref{Kind: kind, Name: name}, Claim: certificate.NewClaim(in.Ask, in.Request, in.Issuer.Ref)}
+		in.First = &certificate.Rival{Source: source.Ref{Kind: kind, Namespace: "shop", Name: name}, Claim: certificate.NewClaim(in.Ask, in.Request, in.Issuer.Ref)}
 	}
 }
 

@@ -1,6 +1,11 @@
 package certificate
 
-import "github.com/certshim/certshim/problem"
+import (
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/certshim/certshim/problem"
+	"github.com/certshim/certshim/source"
+)
 
 // Action is what to do about one Certificate.
 type Action string
@@ -87,6 +92,20 @@ type Decision struct {
 	Reissue Reissue
 	// Problems are about this Certificate; their object is the source.
 	Problems problem.List
+}
+
+// At is where the Certificate is.
+func (d Decision) At() types.NamespacedName {
+	return types.NamespacedName{Namespace: d.Namespace, Name: d.Name}
+}
+
+// NameFrom is the name of something as it is written for people who see a source: with its namespace if
+// that is another one.
+func NameFrom(object *source.Object, at types.NamespacedName) string {
+	if at.Namespace == object.Namespace {
+		return at.Name
+	}
+	return at.String()
 }
 
 // Guard is the precondition of a write.

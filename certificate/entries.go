@@ -96,8 +96,11 @@ func (o *observation) ownerByTie() {
 		return
 	}
 	tie, err := ParseTie(o.out.Tie)
-	if err == nil && tie.Source.UID != "" && tie.Namespace == o.out.Namespace && tie.isFor(o.out) {
+	if err == nil && tie.Source.UID != "" && tie.isFor(o.out) {
 		o.out.Owner = tie.Source
+		if tie.Namespace != o.out.Namespace {
+			o.out.Owner.Namespace = tie.Namespace
+		}
 		o.out.Flags |= Tied
 	}
 }

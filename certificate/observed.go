@@ -1,6 +1,12 @@
 package certificate
 
-import "github.com/certshim/certshim/resolver"
+import (
+	"cmp"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/certshim/certshim/resolver"
+)
 
 // FieldManager is the field manager of all certshim applies, in every version and replica.
 const FieldManager = "certshim"
@@ -43,6 +49,19 @@ type Observed struct {
 // Owner is an owner reference with controller: true. Group has no version.
 type Owner struct {
 	Group, Kind, Name, UID string
+	// Namespace of the owner if it isn't the Certificate's, which only a tie can say; else "".
+	Namespace string
+}
+
+// OwnerNamespace is the namespace of the owner.
+func (o Observed) OwnerNamespace() string { return cmp.Or(o.Owner.Namespace, o.Namespace) }
+
+// IsForeign reports whether the owner is in another namespace than the Certificate.
+func (o Observed) IsForeign() bool { return o.Owner.Namespace != "" }
+
+// FullName is where the Certificate is.
+func (o Observed) FullName() types.NamespacedName {
+	return types.NamespacedName{Namespace: o.Namespace, Name: o.Name}
 }
 
 // Flags are facts about a Certificate's managedFields and metadata.

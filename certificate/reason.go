@@ -53,6 +53,19 @@ const (
 	CauseMisnamedOwner    Cause = "misnamed-owner"
 	CauseOtherTie         Cause = "tied-to-other"
 	CauseOtherOwner       Cause = "other-owner"
+	CauseSourceElsewhere  Cause = "source-elsewhere-first"
+	CauseNotThisOnes      Cause = "not-this-objects"
+	CauseEarlierTie       Cause = "tied-to-earlier"
+	CauseOwnedElsewhere   Cause = "owned-elsewhere"
+	CauseKeptElsewhere    Cause = "kept-for-elsewhere"
+	CauseStaysElsewhere   Cause = "stays-elsewhere"
+	CauseNotCrossing      Cause = "other-namespace"
+	CauseNotGranted       Cause = "not-granted"
+	CauseGrantUnread      Cause = "grant-unread"
+	CauseFieldElsewhere   Cause = "annotation-not-elsewhere"
+	CauseIssuerElsewhere  Cause = "issuer-not-elsewhere"
+	CauseIssuerNotThere   Cause = "issuer-not-for-secret"
+	CausePolicyElsewhere  Cause = "policy-of-secret-unknown"
 	CauseIssuerUnknown    Cause = "issuer-unknown"
 	CauseIssuerForbidden  Cause = "issuer-not-allowed"
 	CauseIssuerClosed     Cause = "issuer-not-for-namespace"
@@ -103,6 +116,7 @@ const (
 	CauseTieUnreadable    Cause = "tie-unreadable"
 	CauseTieCopied        Cause = "tie-copied"
 	CauseTieOther         Cause = "tie-to-other"
+	CauseTieEarlier       Cause = "tie-to-earlier"
 	CauseOtherSecret      Cause = "other-secret"
 	CauseNotNamed         Cause = "holder-not-named"
 	CauseLosesNames       Cause = "loses-names"
@@ -124,28 +138,43 @@ var words = map[Cause]string{
 	CauseRetained:        "it is to outlive the object: the annotation " + TieKey + " takes the place of its owner reference",
 	CauseUnneeded:        "the source no longer names its Secret",
 
-	CauseDeleting:         "the Certificate is being deleted",
-	CauseLiveNeeded:       "the live Certificate has to be read first",
-	CauseOtherWriter:      "Certificate %s writes Secret %s too",
-	CauseOtherSource:      "%s asks for Secret %s too, and comes first",
-	CauseNoValidEntry:     "no valid entry asks for it",
-	CauseAnnotation:       "the annotation for %s can't be read",
-	CauseIssuerRefuses:    "it can't be issued: %s",
-	CauseChangeRefused:    "the change can't be issued: %s",
-	CauseFieldConflict:    "field manager %s holds %s, and nothing may change then",
-	CauseChangesHeld:      "takeover.changesPerMinute is 0, and it differs in %s",
-	CauseLeftToAdopt:      "cert-manager's shim made it, and takeover.mode is manual: it is left to certshim adopt",
-	CauseShimWrites:       "cert-manager's %s still writes Certificate %s",
-	CauseUnwritable:       "its managedFields can't be written as JSON: %s",
-	CauseOutlives:         "nothing names it any more, and it outlives that: its annotation " + TieKey + " takes the place of an owner reference",
-	CauseAwaitsOther:      "nothing names it any more, but it stays until there is a Certificate %s",
-	CauseNotKept:          "it is no longer kept up to date:",
-	CauseNotAskedFor:      "%s doesn't ask for a Secret of this name; it stays with %s",
-	CauseNoOwner:          "Certificate %s exists and has no controller owner",
-	CauseEarlierOwner:     "Certificate %s belongs to an earlier %s of this name, with uid %s",
-	CauseMisnamedOwner:    "Certificate %s has an owner reference with this object's uid, but to %s",
-	CauseOtherTie:         "Certificate %s is kept for %s, to which its annotation " + TieKey + " ties it",
-	CauseOtherOwner:       "Certificate %s belongs to %s",
+	CauseDeleting:        "the Certificate is being deleted",
+	CauseLiveNeeded:      "the live Certificate has to be read first",
+	CauseOtherWriter:     "Certificate %s writes Secret %s too",
+	CauseOtherSource:     "%s asks for Secret %s too, and comes first",
+	CauseNoValidEntry:    "no valid entry asks for it",
+	CauseAnnotation:      "the annotation for %s can't be read",
+	CauseIssuerRefuses:   "it can't be issued: %s",
+	CauseChangeRefused:   "the change can't be issued: %s",
+	CauseFieldConflict:   "field manager %s holds %s, and nothing may change then",
+	CauseChangesHeld:     "takeover.changesPerMinute is 0, and it differs in %s",
+	CauseLeftToAdopt:     "cert-manager's shim made it, and takeover.mode is manual: it is left to certshim adopt",
+	CauseShimWrites:      "cert-manager's %s still writes Certificate %s",
+	CauseUnwritable:      "its managedFields can't be written as JSON: %s",
+	CauseOutlives:        "nothing names it any more, and it outlives that: its annotation " + TieKey + " takes the place of an owner reference",
+	CauseAwaitsOther:     "nothing names it any more, but it stays until there is a Certificate %s",
+	CauseNotKept:         "it is no longer kept up to date:",
+	CauseNotAskedFor:     "%s doesn't ask for a Secret of this name; it stays with %s",
+	CauseNoOwner:         "Certificate %s exists and has no controller owner",
+	CauseEarlierOwner:    "Certificate %s belongs to an earlier %s of this name, with uid %s",
+	CauseMisnamedOwner:   "Certificate %s has an owner reference with this object's uid, but to %s",
+	CauseOtherTie:        "Certificate %s is kept for %s, to which its annotation " + TieKey + " ties it",
+	CauseOtherOwner:      "Certificate %s belongs to %s",
+	CauseSourceElsewhere: "another object asks for Secret %s too, and comes first",
+	CauseNotThisOnes:     "Certificate %s exists and isn't this object's",
+	CauseEarlierTie: "Certificate %s is tied to an earlier %s of this name, with uid %s: nothing is taken over across namespaces. " +
+		"Let the owners of that namespace look at their ReferenceGrant, and delete the Certificate",
+	CauseOwnedElsewhere: "Certificate %s belongs to another object",
+	CauseKeptElsewhere: "Certificate %s is kept for %s of namespace %s, to which its annotation " + TieKey + " ties it: " +
+		"to have it here, take back the ReferenceGrant and delete the Certificate",
+	CauseStaysElsewhere:   "nothing names it any more, and it stays: none is deleted in another namespace while the object is there",
+	CauseNotCrossing:      "its Secret is in another namespace",
+	CauseNotGranted:       "no ReferenceGrant of its namespace allows it",
+	CauseGrantUnread:      "whether a ReferenceGrant of its namespace allows it can't be known",
+	CauseFieldElsewhere:   "the annotation for %s asks for what isn't made in another namespace",
+	CauseIssuerElsewhere:  "its issuer can't sign for another namespace",
+	CauseIssuerNotThere:   "the namespace of its Secret may not use its issuer",
+	CausePolicyElsewhere:  "the Namespace of its Secret can't be read, and a policy goes by it",
 	CauseIssuerUnknown:    "its issuer isn't known",
 	CauseIssuerForbidden:  "%s doesn't allow its issuer",
 	CauseIssuerClosed:     "this namespace may not use its issuer",
@@ -189,6 +218,7 @@ var words = map[Cause]string{
 	CauseOriginNotAsAsked: "certshim made it for an object that isn't there any more, and it isn't as asked for: %s",
 	CauseTieUnreadable:    "its annotation " + TieKey + " can't be read: %s",
 	CauseTieCopied:        "its annotation " + TieKey + " is a copy of that of Certificate %s",
+	CauseTieEarlier:       "its annotation " + TieKey + " ties it to an earlier %s of this name, and nothing is taken over across namespaces",
 	CauseTieOther:         "its annotation " + TieKey + " ties it to %s",
 	CauseOtherSecret:      "it writes Secret %s, not the one of its name that is asked for",
 	CauseNotNamed:         "its fields are held by %s; name those to take over by --from",

@@ -13,7 +13,7 @@ import (
 // nothing is in doubt, so that no value changes and nothing is taken from anybody; else it leaves
 // the Certificate to [notOurs], with what is missing.
 func reclaim(d *decider) bool {
-	if !isTied(d.seen) || Owns(d.in.Source, d.seen.Owner) {
+	if !isTied(d.seen) || Owns(d.in.Source, d.seen) {
 		return false
 	}
 	if d.missing = d.doubt(); !d.missing.IsZero() {
@@ -45,7 +45,7 @@ func isTied(seen Observed) bool {
 
 // Claimable reports whether a Certificate that isn't the source's may become so by its tie.
 func Claimable(object *source.Object, seen Observed) bool {
-	return isTied(seen) && !Owns(object, seen.Owner) && tieDoubt(object, seen).IsZero()
+	return isTied(seen) && !Owns(object, seen) && tieDoubt(object, seen).IsZero()
 }
 
 // doubt says what speaks against taking over a tied Certificate, as far as that is known without

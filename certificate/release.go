@@ -53,7 +53,7 @@ func release(object *source.Object, seen Observed, to string) Release {
 	switch seen = current(seen); {
 	case seen.Flags.Has(Deleting):
 		return Release{Refused: Because(CauseDeleting)}
-	case !Owns(object, seen.Owner):
+	case !Owns(object, seen):
 		why, _ := otherOwner(object, seen)
 		return Release{Refused: why}
 	case to != "" && !seen.Flags.Has(Applied):

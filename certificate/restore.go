@@ -19,7 +19,7 @@ func Restored(seen Observed) bool {
 // The source has another uid now, and the owner reference was left out, but our entry still names the
 // old one, by which is known that certshim made it. It does so only where nothing is in doubt.
 func restore(d *decider) bool {
-	if !Restored(d.seen) {
+	if !Restored(d.seen) || d.in.isForeign() {
 		return false
 	}
 	if d.missing = d.doubtOfAsk(); !d.missing.IsZero() {

@@ -10,7 +10,7 @@ import (
 // Referred reports whether a Certificate has an owner reference to the source, so that the garbage
 // collector deletes it with the source.
 func Referred(object *source.Object, seen Observed) bool {
-	return Owns(object, seen.Owner) && !seen.Flags.Has(Tied)
+	return Owns(object, seen) && !seen.Flags.Has(Tied)
 }
 
 // saysRetained reports whether the Certificate itself is to say that it outlives its source: it was
@@ -65,7 +65,7 @@ func asRetained(object *source.Object, seen Observed) map[string]any {
 			put(config, path, runtime.DeepCopyJSONValue(held))
 		}
 	}
-	tie := tieTo(object, seen.Name)
+	tie := tieTo(object, seen.FullName())
 	tie.Source.UID = seen.Owner.UID
 	put(config, pathTie, tie.String())
 	return config

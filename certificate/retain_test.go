@@ -41,6 +41,8 @@ func TestOwnerByTie(t *testing.T) {
 	up := ownOf(in, "10:00")
 	web := certificate.Owner{Group: "networking.k8s.io", Kind: "Ingress", Name: "web", UID: "source-uid"}
 	other := certificate.Owner{Group: "networking.k8s.io", Kind: "Ingress", Name: "other", UID: "other-uid"}
+	elsewhere := web
+	elsewhere.Namespace = "other"
 	for name, tt := range map[string]struct {
 		change  func(map[string]any)
 		entries []string
@@ -55,7 +57,7 @@ func TestOwnerByTie(t *testing.T) {
 		"to another object":         {tie(strings.Replace(strings.Replace(boundTie, "/web ", "/other ", 1), "source-uid", "other-uid", 1)), []string{up}, other, true},
 		"of another Certificate":    {tie(strings.Replace(boundTie, "web-tls", "other-tls", 1)), []string{up}, certificate.Owner{}, false},
 		"from another namespace":    {tie(strings.Replace(boundTie, "for=shop", "for=other", 1)), []string{up}, certificate.Owner{}, false},
-		"to an object elsewhere":    {tie(strings.Replace(boundTie, ":shop/", ":other/", 1)), []string{up}, certificate.Owner{}, false},
+		"to an object elsewhere":    {tie(strings.Replace(boundTie, ":shop/", ":other/", 1)), []string{up}, elsewhere, true},
 		"nonsense":                  {tie("web"), []string{up}, certificate.Owner{}, false},
 		"beside an owner reference": {ownedBy(other), []string{up}, other, false},
 	} {
@@ -101,7 +103,7 @@ func TestRetainTakesTheOwnerReferenceOff(t *testing.T) {
 			if !reflect.DeepEqual(before, spec(w.object())) {
 				t.Errorf("the spec was\n%v\nand is\n%v", before, spec(w.object()))
 			}
-			if seen := certificate.Observe(w.object()); !certificate.Owns(w.in.Source, seen.Owner) || certificate.Referred(w.in.Source, seen) {
+			if seen := certificate.Observe(w.object()); !certificate.Owns(w.in.Source, seen) || certificate.Referred(w.in.Source, seen) {
 				t.Errorf("owner %+v", seen.Owner)
 			}
 			w.converge()

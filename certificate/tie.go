@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"regexp"
 
+	"k8s.io/apimachinery/pkg/types"
+
 	"github.com/certshim/certshim/annotations"
 	"github.com/certshim/certshim/problem"
 	"github.com/certshim/certshim/source"
@@ -23,11 +25,11 @@ type Tie struct {
 	ForNamespace, ForName string
 }
 
-// tieTo is the tie of a Certificate in the namespace of its source.
-func tieTo(object *source.Object, name string) Tie {
+// tieTo is the tie of a Certificate to its source.
+func tieTo(object *source.Object, at types.NamespacedName) Tie {
 	return Tie{
 		Source:    Owner{Group: object.Group, Kind: object.Kind, Name: object.Name, UID: object.UID},
-		Namespace: object.Namespace, ForNamespace: object.Namespace, ForName: name,
+		Namespace: object.Namespace, ForNamespace: at.Namespace, ForName: at.Name,
 	}
 }
 
@@ -88,6 +90,8 @@ func tieDoubt(object *source.Object, seen Observed) Reason {
 		return Because(CauseTieUnreadable, err.Error())
 	case !tie.isFor(seen):
 		return Because(CauseTieCopied, tie.ForNamespace+"/"+tie.ForName)
+	case isNamed && tie.Namespace != tie.ForNamespace:
+		return Because(CauseTieEarlier, of.Kind)
 	case !isNamed:
 		return Because(CauseTieOther, of.Kind+" "+tie.Namespace+"/"+of.Name)
 	}
@@ -97,10 +101,10 @@ func tieDoubt(object *source.Object, seen Observed) Reason {
 // tie returns the tie of the wanted Certificate, "" where an owner reference does. An object that is
 // read from a file, and isn't the owner already, has no uid for one.
 func (in *Input) tie() string {
-	if !in.Retain && (in.ownerUID() != "" || in.isOwner()) {
+	if !in.Retain && !in.isForeign() && (in.ownerUID() != "" || in.isOwner()) {
 		return ""
 	}
-	tie := tieTo(in.Source, in.Ask.Secret)
+	tie := tieTo(in.Source, in.Ask.At(in.Source))
 	tie.Source.UID = in.ownerUID()
 	return tie.String()
 }
@@ -114,7 +118,10 @@ func (in *Input) ownerUID() string {
 	return in.Source.UID
 }
 
+// isForeign reports whether the Secret is in another namespace than the source.
+func (in *Input) isForeign() bool { return in.Ask.Namespace != "" }
+
 // isOwner reports whether the source is the controller owner of the Certificate that exists.
 func (in *Input) isOwner() bool {
-	return in.Existing != nil && Owns(in.Source, current(*in.Existing).Owner)
+	return in.Existing != nil && Owns(in.Source, current(*in.Existing))
 }

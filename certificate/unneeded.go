@@ -15,9 +15,15 @@ func DecideUnneeded(policy Policy, object *source.Object, seen Observed, awaits 
 	switch {
 	case seen.Flags.Has(Deleting):
 		d.Action, d.Reason = Wait, Because(CauseDeleting)
-	case !Owns(object, seen.Owner):
+	case !Owns(object, seen):
 		d.Action = Keep
 		d.Reason, _ = otherOwner(object, seen)
+	case seen.IsForeign():
+		d.Action, d.Reason = Keep, Because(CauseStaysElsewhere)
+		d.Problems.Add(problem.Problem{
+			Severity: problem.Warning, Path: "spec", Value: seen.FullName().String(), Reason: problem.NoLongerKept,
+			Message: "Certificate " + problem.Name(seen.FullName().String()) + " isn't asked for any more, and stays: delete it if nobody needs it",
+		})
 	case seen.Flags.Has(Tied):
 		d.Action, d.Reason = Keep, Because(CauseOutlives)
 	case policy.Leaves(seen):
@@ -37,12 +43,12 @@ func NoLongerKept(object *source.Object, seen Observed, why Reason) Decision {
 	seen = current(seen)
 	d := decided(seen)
 	d.Action, d.Reason = Keep, Because(CauseNotKept).behind(why)
-	if !Owns(object, seen.Owner) || seen.Flags.Has(Deleting) {
+	if !Owns(object, seen) || seen.Flags.Has(Deleting) {
 		return d
 	}
 	d.Problems.Add(problem.Problem{
 		Severity: problem.Warning, Path: "metadata.annotations", Value: seen.Name, Reason: problem.NoLongerKept,
-		Message: "Certificate " + problem.Name(seen.Name) + " stays as it is and is no longer kept up to date: " + why.String(),
+		Message: "Certificate " + problem.Name(NameFrom(object, seen.FullName())) + " stays as it is and is no longer kept up to date: " + why.String(),
 	})
 	return d
 }
@@ -61,17 +67,15 @@ func Undecided(object *source.Object, ask source.Ask, existing *Observed, why Re
 
 func unchanged(object *source.Object, ask source.Ask, existing *Observed, missing Action, why Reason) Decision {
 	if existing == nil {
-		return Decision{
-			Namespace: object.Namespace, Name: ask.Secret,
-			Action: missing, Reason: why, Reissue: ReissueNo,
-		}
+		at := ask.At(object)
+		return Decision{Namespace: at.Namespace, Name: at.Name, Action: missing, Reason: why, Reissue: ReissueNo}
 	}
 	seen := current(*existing)
 	d := decided(seen)
 	switch {
 	case seen.Flags.Has(Deleting):
 		d.Action, d.Reason = Wait, Because(CauseDeleting)
-	case Owns(object, seen.Owner):
+	case Owns(object, seen):
 		d.Action, d.Reason = Keep, why
 	default:
 		d.Action = Refuse

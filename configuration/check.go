@@ -8,6 +8,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/util/validation"
 
+	"github.com/certshim/certshim"
 	"github.com/certshim/certshim/annotations"
 	"github.com/certshim/certshim/declaration"
 	"github.com/certshim/certshim/problem"
@@ -36,6 +37,7 @@ func (c *Configuration) mistakes() declaration.Mistakes {
 	if choices := []string{string(annotations.DeleteUnneeded), string(annotations.RetainUnneeded)}; !slices.Contains(choices, string(c.Ownership.DeletionPolicy)) {
 		all.Add("ownership.deletionPolicy", declaration.NoneOf(string(c.Ownership.DeletionPolicy), choices))
 	}
+	all.AddUnder("crossNamespace", c.CrossNamespace.mistakes())
 	_, wrong := c.Ownership.ownership()
 	all.AddUnder("ownership", wrong)
 	all.AddUnder("resolvers", c.Resolvers.mistakes())
@@ -49,6 +51,17 @@ func (c *Configuration) mistakes() declaration.Mistakes {
 	all.Add("metricsListenAddress", checkAddress(c.MetricsListenAddress))
 	all.Add("healthzListenAddress", checkAddress(c.HealthzListenAddress))
 	all.Addf(c.Workers < 1 || c.Workers > MaxWorkers, "workers", "%d, must be 1 to %d", c.Workers, MaxWorkers)
+	return all
+}
+
+func (c CrossNamespace) mistakes() declaration.Mistakes {
+	var all declaration.Mistakes
+	if modes := []certshim.Crossing{certshim.CrossOff, certshim.CrossGrant, certshim.CrossSecretGrant}; !slices.Contains(modes, c.Mode) {
+		all.Add("mode", declaration.NoneOf(c.Mode, modes))
+	}
+	if choices := []annotations.DeletionPolicy{annotations.RetainUnneeded, annotations.DeleteUnneeded}; !slices.Contains(choices, c.Orphans) {
+		all.Add("orphans", declaration.NoneOf(c.Orphans, choices))
+	}
 	return all
 }
 

@@ -3,6 +3,7 @@ package configuration
 import (
 	"time"
 
+	"github.com/certshim/certshim"
 	"github.com/certshim/certshim/annotations"
 )
 
@@ -36,10 +37,12 @@ type Configuration struct {
 	Annotations      Annotations `yaml:"annotations"`
 	Labels           Labels      `yaml:"labels"`
 	GatewayAPI       GatewayAPI  `yaml:"gatewayAPI"`
-	Takeover         Takeover    `yaml:"takeover"`
-	Ownership        Ownership   `yaml:"ownership"`
-	Resolvers        Resolvers   `yaml:"resolvers,omitempty"`
-	Sources          Sources     `yaml:"sources,omitempty"`
+	// CrossNamespace is about Secrets in other namespaces than those of their sources.
+	CrossNamespace CrossNamespace `yaml:"crossNamespace"`
+	Takeover       Takeover       `yaml:"takeover"`
+	Ownership      Ownership      `yaml:"ownership"`
+	Resolvers      Resolvers      `yaml:"resolvers,omitempty"`
+	Sources        Sources        `yaml:"sources,omitempty"`
 	// Policies are rules for some of the sources; the first that matches counts.
 	Policies      []Rule         `yaml:"policies,omitempty"`
 	KubernetesAPI KubernetesAPI  `yaml:"kubernetesAPI"`
@@ -83,6 +86,15 @@ type GatewayAPI struct {
 	Enabled        bool     `yaml:"enabled"`
 	ListenerSets   bool     `yaml:"listenerSets"`
 	ExtraProtocols []string `yaml:"extraProtocols,omitempty"`
+}
+
+// CrossNamespace says when sources may have Certificates in other namespaces, and what becomes of them.
+type CrossNamespace struct {
+	// Mode is off; grant, where ReferenceGrants name the Secret's kind and the Certificate; or
+	// secretGrant, where one that names the Secret is enough.
+	Mode certshim.Crossing `yaml:"mode"`
+	// Orphans is what becomes of such a Certificate once its source is gone: retain or delete.
+	Orphans annotations.DeletionPolicy `yaml:"orphans"`
 }
 
 // Takeover says how certshim follows cert-manager's own shims, and paces what changes then.
@@ -176,6 +188,7 @@ func Default() Configuration {
 		TellIssuerStatus: true,
 		Annotations:      Annotations{Auto: []string{"kubernetes.io/tls-acme"}, AutoKinds: []string{"Ingress"}},
 		GatewayAPI:       GatewayAPI{Enabled: true, ListenerSets: true},
+		CrossNamespace:   CrossNamespace{Mode: certshim.CrossGrant, Orphans: annotations.RetainUnneeded},
 		Takeover:         Takeover{Mode: AutoTakeover, ChangesPerMinute: 10},
 		Ownership:        Ownership{DeletionPolicy: annotations.DeleteUnneeded, RemovedByHand: RestoreRemoved},
 		Resolvers:        Resolvers{Recommendations: ShowRecommendations},

@@ -58,6 +58,7 @@ func (c Configuration) Policy(s Surroundings) (*certshim.Policy, error) {
 		Rules:             rules,
 		NamespaceDefaults: c.NamespaceDefaults,
 		HideIssuerStatus:  !c.TellIssuerStatus,
+		CrossNamespace:    c.CrossNamespace.Mode,
 		RetainUnneeded:    c.Ownership.DeletionPolicy == annotations.RetainUnneeded,
 		Parser: annotations.NewParser(annotations.Options{
 			AutoKeys: c.Annotations.Auto, ExtraKeys: c.Annotations.Extra, IssuerKeys: slices.Concat(registry.CopyKeys(), c.issuerKeys(s)),

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"time"
 
+	"k8s.io/apimachinery/pkg/types"
+
 	"github.com/certshim/certshim/cluster"
 	"github.com/certshim/certshim/source"
 )
@@ -55,12 +57,12 @@ func newCreates() *creates {
 }
 
 // of returns the identity of a Certificate of a source.
-func (c *creates) of(uid, name string) uint64 {
-	return maphash.String(c.seed, uid+"/"+name)
+func (c *creates) of(uid string, name types.NamespacedName) uint64 {
+	return maphash.String(c.seed, uid+"/"+name.String())
 }
 
 // wait returns how long the Certificate must not be made yet for the source with that uid.
-func (c *creates) wait(uid, name string, now time.Time) time.Duration {
+func (c *creates) wait(uid string, name types.NamespacedName, now time.Time) time.Duration {
 	c.lock.Lock()
 	defer c.lock.Unlock()
 	id := c.of(uid, name)
@@ -80,7 +82,7 @@ func (c *creates) wait(uid, name string, now time.Time) time.Duration {
 }
 
 // made notes that a Certificate was made for the source with that uid.
-func (c *creates) made(uid, name string, now time.Time) {
+func (c *creates) made(uid string, name types.NamespacedName, now time.Time) {
 	c.lock.Lock()
 	defer c.lock.Unlock()
 	makeRoom(c.by, maxMade, func(m made) bool { return m.over(now) })

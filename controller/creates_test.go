@@ -6,29 +6,35 @@ import (
 	"testing"
 	"time"
 
+	"k8s.io/apimachinery/pkg/types"
+
 	"github.com/certshim/certshim/certificate"
 	"github.com/certshim/certshim/cluster"
 	"github.com/certshim/certshim/resolver"
 )
 
+func shopTLS(name string) types.NamespacedName {
+	return types.NamespacedName{Namespace: "shop", Name: name}
+}
+
 func TestWhatVanishesIsMadeAgainEverMoreSlowly(t *testing.T) {
 	c, now := newCreates(), noon
-	if wait := c.wait("u", "tls", now); wait != 0 {
+	if wait := c.wait("u", shopTLS("tls"), now); wait != 0 {
 		t.Errorf("the first one waits %s", wait)
 	}
 	for _, want := range []time.Duration{0, 2 * time.Second, 4 * time.Second, 8 * time.Second, 16 * time.Second, 32 * time.Second, 64 * time.Second, 128 * time.Second, 256 * time.Second, longestRemake, longestRemake} {
-		c.made("u", "tls", now)
+		c.made("u", shopTLS("tls"), now)
 		now = now.Add(time.Second)
-		if wait := c.wait("u", "tls", now); wait != want {
+		if wait := c.wait("u", shopTLS("tls"), now); wait != want {
 			t.Errorf("it waits %s, want %s", wait, want)
 		}
-		if wait := c.wait("u", "tls", now.Add(want)); wait != 0 {
+		if wait := c.wait("u", shopTLS("tls"), now.Add(want)); wait != 0 {
 			t.Errorf("after that time it waits %s", wait)
 		}
 		now = now.Add(want)
 	}
 	for _, other := range [][2]string{{"u", "other"}, {"another", "tls"}} {
-		if wait := c.wait(other[0], other[1], now); wait != 0 {
+		if wait := c.wait(other[0], shopTLS(other[1]), now); wait != 0 {
 			t.Errorf("%v waits %s", other, wait)
 		}
 	}
@@ -37,9 +43,9 @@ func TestWhatVanishesIsMadeAgainEverMoreSlowly(t *testing.T) {
 func TestWhatHasLastedIsMadeAgainAtOnce(t *testing.T) {
 	c, now := newCreates(), noon
 	for range 5 {
-		c.made("u", "tls", now)
+		c.made("u", shopTLS("tls"), now)
 		now = now.Add(vanishing)
-		if wait := c.wait("u", "tls", now); wait != 0 {
+		if wait := c.wait("u", shopTLS("tls"), now); wait != 0 {
 			t.Errorf("it waits %s", wait)
 		}
 	}
@@ -51,13 +57,13 @@ func TestWhatHasLastedIsMadeAgainAtOnce(t *testing.T) {
 func TestTheMemoryOfWhatWasMadeIsBounded(t *testing.T) {
 	c := newCreates()
 	for i := range 2 * maxMade {
-		c.made("u", fmt.Sprint(i), noon)
+		c.made("u", shopTLS(fmt.Sprint(i)), noon)
 	}
 	if len(c.by) > maxMade || len(c.by) < maxMade/2 {
 		t.Errorf("%d are remembered", len(c.by))
 	}
 	for i := range maxMade {
-		c.made("u", fmt.Sprint("later", i), noon.Add(vanishing))
+		c.made("u", shopTLS(fmt.Sprint("later", i)), noon.Add(vanishing))
 	}
 	if len(c.by) != maxMade {
 		t.Errorf("%d are remembered, though all others have lasted", len(c.by))

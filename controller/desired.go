@@ -31,7 +31,7 @@ func (c *Controller) follow(ctx context.Context) {
 	served := c.facts.Load().Served
 	needs := c.inventory.Needs()
 	c.undeclared = stillUsed(c.undeclared, needs, c.policy().Registry, time.Now())
-	c.feeds.Update(ctx, c.desired(served, needs.Namespaces), served.Unknown)
+	c.feeds.Update(ctx, c.desired(served, needs), served.Unknown)
 }
 
 // usedKind is an issuer kind that sources name and nobody declares.
@@ -81,7 +81,7 @@ func inTurn(used []*usedKind) []*usedKind {
 }
 
 // desired are the resources to watch, of those that the cluster serves.
-func (c *Controller) desired(s inventory.Served, namespaces bool) []cluster.Resource {
+func (c *Controller) desired(s inventory.Served, needs inventory.Needs) []cluster.Resource {
 	var all []cluster.Resource
 	if s.Has(certificate.Resource()) {
 		all = append(all, c.resource(certificate.Resource(), inventory.CertificateKind(), c.inventory.Certificates()))
@@ -99,7 +99,12 @@ func (c *Controller) desired(s inventory.Served, namespaces bool) []cluster.Reso
 		}
 	}
 	all = append(all, c.undeclaredIssuers(s)...)
-	if namespaces || c.policy().ReadsNamespaces() {
+	if resource, served := s.Grants(); served && len(needs.Grants) > 0 {
+		w := c.resource(resource, inventory.GrantKind(), c.inventory.Grants())
+		w.Advisory = true
+		all = append(all, w)
+	}
+	if needs.Namespaces || c.policy().ReadsNamespaces() {
 		w := c.resource(namespacesResource(), inventory.NamespaceKind(), c.inventory.Namespaces())
 		w.ClusterScoped, w.Advisory = true, true
 		all = append(all, w)

@@ -110,7 +110,7 @@ func TestAKindThatIsDeclaredLater(t *testing.T) {
 	c.usePolicy(&policy)
 	watchedKinds(c, s, needing(strangeKind), time.Now())
 	var made []string
-	for _, w := range c.desired(s, false) {
+	for _, w := range c.desired(s, inventory.Needs{}) {
 		if w.Kind == strangeKind {
 			made = append(made, w.Key.(*resolver.IssuerType).ID)
 		}
@@ -200,7 +200,7 @@ func TestNamespacesAreWatchedWhileSomebodyGoesByThem(t *testing.T) {
 		c := newTestController(t, &script{}, func(config *Config) { row.change(config.Policy) })
 		s := serve(c, strangeLists()...)
 		watched := false
-		for _, w := range c.desired(s, row.needed) {
+		for _, w := range c.desired(s, inventory.Needs{Namespaces: row.needed}) {
 			watched = watched || w.GVR == namespacesResource() && w.ClusterScoped && w.Advisory
 		}
 		if watched != row.want {

@@ -23,6 +23,7 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"github.com/certshim/certshim/certificate"
 	"github.com/certshim/certshim/inventory"
 	"github.com/certshim/certshim/source"
 )
@@ -232,4 +233,9 @@ func resultOf(err error) (result string, again bool) {
 	default:
 		return eventFailed, true
 	}
+}
+
+// nameFor is the name of a Certificate as it is written on its source.
+func nameFor(ref source.Ref, d certificate.Decision) string {
+	return certificate.NameFrom(&source.Object{Ref: ref}, d.At())
 }

@@ -80,7 +80,7 @@ func (c *Controller) wrote(ctx context.Context, ref source.Ref, d certificate.De
 		return
 	}
 	if d.Action == certificate.Create {
-		c.creates.made(ref.UID, d.Name, now)
+		c.creates.made(ref.UID, nameOf(d), now)
 	}
 	c.say(ref, d)
 	c.sayPutBack(ref, d, now)
@@ -91,12 +91,13 @@ func writes(d certificate.Decision) bool {
 	return d.Action == certificate.Create || d.Action == certificate.Apply || d.Action == certificate.Delete
 }
 
-// mayWrite holds a write back while what it was decided by has changed, its like is underway,
+// mayWrite holds a write back while what it was decided by has changed, which matters little for an apply
+// in the source's own namespace, its like is underway,
 // its issuer may yet turn out to be missing or a webhook is down, and until its turn in a
 // take-over. A create waits as [creates] says.
 func (c *Controller) mayWrite(look *inventory.Look, ref source.Ref, d certificate.Decision) (wait time.Duration, allowed bool) {
 	now, name := time.Now(), nameOf(d)
-	if d.Action != certificate.Apply && look.Stale() || look.MovesBlindly(d) {
+	if look.Stale() && (d.Action != certificate.Apply || d.Namespace != ref.Namespace) || look.MovesBlindly(d) {
 		// The source is queued already, or will be once the issuers are read.
 		return 0, false
 	}
@@ -107,7 +108,7 @@ func (c *Controller) mayWrite(look *inventory.Look, ref source.Ref, d certificat
 		if c.creates.blocked(look.Key()) {
 			return 0, false
 		}
-		wait = c.creates.wait(ref.UID, d.Name, now)
+		wait = c.creates.wait(ref.UID, nameOf(d), now)
 	}
 	if later, may := c.disputes.mayApply(d, now); !may {
 		return later, false
@@ -122,9 +123,7 @@ func (c *Controller) mayWrite(look *inventory.Look, ref source.Ref, d certificat
 	return wait, wait == 0
 }
 
-func nameOf(d certificate.Decision) types.NamespacedName {
-	return types.NamespacedName{Namespace: d.Namespace, Name: d.Name}
-}
+func nameOf(d certificate.Decision) types.NamespacedName { return d.At() }
 
 // send is the only place from which Certificates are written. It gives the resourceVersion that an
 // apply left, and says whether anything changed.
@@ -238,10 +237,10 @@ func (c *Controller) say(ref source.Ref, d certificate.Decision) {
 	c.log.Debug("wrote", "source", ref.Kind, "namespace", ref.Namespace, "name", ref.Name, "certificate", d.Name, "action", d.Action, "cause", d.Reason.Cause, "reason", d.Reason.String())
 	switch {
 	case d.Action == certificate.Create:
-		c.recorder.did(ref, createdReason, fmt.Sprintf("Successfully created Certificate %q", d.Name), now)
+		c.recorder.did(ref, createdReason, fmt.Sprintf("Successfully created Certificate %q", nameFor(ref, d)), now)
 	case d.Action == certificate.Delete:
-		c.recorder.did(ref, deletedReason, fmt.Sprintf("Successfully deleted unrequired Certificate %q", d.Name), now)
+		c.recorder.did(ref, deletedReason, fmt.Sprintf("Successfully deleted unrequired Certificate %q", nameFor(ref, d)), now)
 	case !d.Unchanged:
-		c.recorder.did(ref, updatedReason, fmt.Sprintf("Successfully updated Certificate %q", d.Name), now)
+		c.recorder.did(ref, updatedReason, fmt.Sprintf("Successfully updated Certificate %q", nameFor(ref, d)), now)
 	}
 }

@@ -3,12 +3,15 @@ package controller
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/certshim/certshim"
+	"github.com/certshim/certshim/annotations"
 	"github.com/certshim/certshim/certificate"
 	"github.com/certshim/certshim/cluster"
 	"github.com/certshim/certshim/inventory"
@@ -92,7 +95,7 @@ func (c *Controller) repeated(outcome certshim.Outcome, deletion certificate.Dec
 				return deletion, false
 			}
 		case certificate.Delete:
-			if d.Name == deletion.Name && d.Guard.UID == deletion.Guard.UID {
+			if nameOf(d) == nameOf(deletion) && d.Guard.UID == deletion.Guard.UID {
 				again, found = d, true
 			}
 		default:
@@ -106,4 +109,93 @@ func unproven(d certificate.Decision, err error) problem.Problem {
 		Severity: problem.Warning, Path: "spec", Value: d.Name, Reason: problem.NoLongerKept,
 		Message: fmt.Sprintf("Certificate %s stays although nothing seems to name it any more: the object can't be read again to be sure: %s", problem.Name(d.Name), err),
 	}
+}
+
+// An orphan is a Certificate in another namespace than its source, which isn't there any more. Where the
+// operator wants it deleted, the source has to be missing twice, at least orphanGrace apart, and at most
+// orphansAtOnce are looked at every orphanPause.
+const (
+	orphanPause   = time.Minute
+	orphanGrace   = 10 * time.Minute
+	orphansAtOnce = 10
+)
+
+// orphans has when the sources of orphans were found missing first, by the uid of the Certificate.
+type orphans map[string]time.Time
+
+// sweepOrphans deletes them from time to time, until the context ends.
+func (c *Controller) sweepOrphans(ctx context.Context) {
+	missing := orphans{}
+	ticker := time.NewTicker(orphanPause)
+	defer ticker.Stop()
+	for c.config.CrossNamespace.Orphans == annotations.DeleteUnneeded {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-ticker.C:
+			c.sweep(ctx, missing, now)
+		}
+	}
+}
+
+// sweep looks at some orphans, and deletes those whose source has been missing for long enough.
+func (c *Controller) sweep(ctx context.Context, missing orphans, now time.Time) {
+	found := c.inventory.Orphans()
+	maps.DeleteFunc(missing, func(uid string, _ time.Time) bool {
+		return !slices.ContainsFunc(found, func(o inventory.Orphan) bool { return o.UID == uid })
+	})
+	looked := 0
+	for _, o := range found {
+		first, again := missing[o.UID]
+		if !o.Granted || again && now.Sub(first) < orphanGrace {
+			continue
+		}
+		if looked++; looked > orphansAtOnce {
+			return
+		}
+		switch gone := c.isGone(ctx, o.Observed); {
+		case !gone:
+			delete(missing, o.UID)
+		case !again:
+			missing[o.UID] = now
+		default:
+			c.deleteOrphan(ctx, o.Observed)
+		}
+	}
+}
+
+// isGone reports whether the API server says that the source of a Certificate isn't there, though its kind
+// and its Namespace are.
+func (c *Controller) isGone(ctx context.Context, o certificate.Observed) bool {
+	kind, known := c.policy().Kinds.Lookup(o.Owner.Group, o.Owner.Kind)
+	if !known {
+		return false
+	}
+	resource, served := c.facts.Load().Served.SourcesOf(kind)
+	if !served {
+		return false
+	}
+	c.metrics.liveReads.Inc()
+	namespace := cluster.Resource{GVR: namespacesResource(), ClusterScoped: true}
+	if _, err := c.readSource(ctx, namespace, source.Ref{Name: o.Owner.Namespace}); err != nil {
+		c.log.Warn("a Certificate of another namespace stays: whether the namespace of its source is there can't be read",
+			"namespace", o.Namespace, "certificate", o.Name, "error", err)
+		return false
+	}
+	packed, err := c.readSource(ctx, c.sources(kind, resource), source.Ref{Namespace: o.Owner.Namespace, Name: o.Owner.Name})
+	if err != nil {
+		return cluster.AnswerOf(err) == cluster.Gone
+	}
+	live, _ := packed.(*inventory.Source).Object()
+	return live.UID != o.Owner.UID
+}
+
+func (c *Controller) deleteOrphan(ctx context.Context, o certificate.Observed) {
+	err := c.count(string(certificate.Delete), c.writer.Delete(ctx, o.FullName(), certificate.Guard{UID: o.UID, ResourceVersion: o.ResourceVersion}))
+	if err != nil {
+		c.log.Warn("a Certificate whose source is gone can't be deleted", "namespace", o.Namespace, "certificate", o.Name, "error", err)
+		return
+	}
+	c.log.Info("deleted a Certificate of another namespace: its source is gone", "namespace", o.Namespace, "certificate", o.Name,
+		"source", o.Owner.Kind, "sourceNamespace", o.Owner.Namespace, "sourceName", o.Owner.Name)
 }

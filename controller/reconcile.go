@@ -100,7 +100,7 @@ func (c *Controller) decide(look *inventory.Look) certshim.Outcome {
 		return certshim.Unreadable(object, unreadable)
 	}
 	outcome := certshim.Decide(look.Policy(), object, look)
-	c.wake(look.Keep(outcome, func(object *source.Object, secret string) certificate.Claim {
+	c.wake(look.Keep(outcome, func(object *source.Object, secret types.NamespacedName) certificate.Claim {
 		return certshim.Claim(look.Policy(), object, look, secret)
 	}))
 	c.waiting.set(look.Key(), outcome.HeldBy)

@@ -258,13 +258,15 @@ func lookAt(t *testing.T, c *Controller, k key) *inventory.Look {
 // hold against a version isn't sent then.
 func TestADecisionThatIsOutdatedCreatesNothing(t *testing.T) {
 	for _, row := range []struct {
-		action certificate.Action
-		change bool
-		sent   int
+		action    certificate.Action
+		namespace string
+		change    bool
+		sent      int
 	}{
-		{certificate.Create, false, 1}, {certificate.Create, true, 0},
-		{certificate.Delete, false, 1}, {certificate.Delete, true, 0},
-		{certificate.Apply, true, 1},
+		{certificate.Create, "shop", false, 1}, {certificate.Create, "shop", true, 0},
+		{certificate.Delete, "shop", false, 1}, {certificate.Delete, "shop", true, 0},
+		{certificate.Apply, "shop", true, 1},
+		{certificate.Apply, "other", false, 1}, {certificate.Apply, "other", true, 0},
 	} {
 		writer := &script{}
 		c := newTestController(t, writer)
@@ -275,7 +277,7 @@ func TestADecisionThatIsOutdatedCreatesNothing(t *testing.T) {
 		if row.change {
 			see(t, c, ingress(issuer, "other"))
 		}
-		r := c.execute(t.Context(), look, source.Ref{}, certificate.Decision{Namespace: "shop", Name: "tls", Action: row.action, Config: map[string]any{}})
+		r := c.execute(t.Context(), look, source.Ref{Namespace: "shop"}, certificate.Decision{Namespace: row.namespace, Name: "tls", Action: row.action, Config: map[string]any{}})
 		if len(writer.requests) != row.sent || r.answer != cluster.Done {
 			t.Errorf("%s, changed %v: %v, %+v", row.action, row.change, writer.requests, r)
 		}

@@ -129,7 +129,8 @@ func (c *Controller) tellKindGone(status cluster.Status) {
 }
 
 // know tells the inventory how much is known of the objects of each kind. Of one that isn't
-// served there are none; but without Certificates nothing is to be decided at all.
+// served there are none; but without Certificates nothing is to be decided at all, and what
+// ReferenceGrants allowed isn't taken back because their CRD is gone.
 func (c *Controller) know() {
 	whole, reading, served := c.feeds.Whole(), c.feeds.Reading(), c.facts.Load().Served
 	for kind := range c.kinds() {
@@ -139,7 +140,7 @@ func (c *Controller) know() {
 			known = inventory.Whole
 		case reading[kind], kind == inventory.CertificateKind() && served.Lacks(kind):
 			known = inventory.Unread
-		case served.Lacks(kind):
+		case served.Lacks(kind) && kind != inventory.GrantKind():
 			known = inventory.Whole
 		}
 		c.wake(c.inventory.Know(kind, known))
@@ -151,6 +152,7 @@ func (c *Controller) kinds() map[resolver.GroupKind]bool {
 	needs := c.inventory.Needs()
 	kinds := needs.IssuerKinds
 	kinds[inventory.CertificateKind()] = true
+	kinds[inventory.GrantKind()] = len(needs.Grants) > 0
 	kinds[inventory.NamespaceKind()] = needs.Namespaces || c.policy().ReadsNamespaces()
 	for _, kind := range c.policy().Kinds.All() {
 		kinds[resolver.GroupKind(source.GroupKindOf(kind))] = true

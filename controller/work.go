@@ -22,6 +22,7 @@ func (c *Controller) work(ctx, lost context.Context) {
 	shut := context.AfterFunc(lost, c.queue.ShutDown)
 	defer shut()
 	c.noteIdle()
+	go c.sweepOrphans(writing)
 	var workers sync.WaitGroup
 	for range c.config.Workers {
 		workers.Go(func() {

@@ -229,7 +229,7 @@ func (c *change) index(old, item *Certificate) {
 	}
 }
 
-// ownerOf is the key of a Certificate's controller owner, whatever its uid.
+// ownerOf is the key of a Certificate's owner, whatever its uid.
 func ownerOf(o certificate.Observed) Key {
-	return NewKey(source.GroupKind{Group: o.Owner.Group, Kind: o.Owner.Kind}, o.Namespace, o.Owner.Name)
+	return NewKey(source.GroupKind{Group: o.Owner.Group, Kind: o.Owner.Kind}, o.OwnerNamespace(), o.Owner.Name)
 }

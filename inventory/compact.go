@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"cmp"
 	"strings"
 	"time"
 	"unique"
@@ -93,10 +94,10 @@ type Source struct {
 	place   int
 }
 
-// isOwner says whether a controller reference names the source: by kind and name, and by uid
-// where both have one.
-func (s *Source) isOwner(owner certificate.Owner) bool {
-	if s.name() != owner.Name {
+// isOwner says whether the source is the owner of a Certificate in a namespace: by kind, namespace and
+// name, and by uid where both have one.
+func (s *Source) isOwner(owner certificate.Owner, of string) bool {
+	if s.name() != owner.Name || s.namespace.Value() != cmp.Or(owner.Namespace, of) {
 		return false
 	}
 	uid := s.uid()
@@ -324,6 +325,7 @@ func packCertificate(o certificate.Observed) *Certificate {
 	p.text(o.Owner.Group)
 	p.text(o.Owner.Kind)
 	p.text(o.Owner.Name)
+	p.text(o.Owner.Namespace)
 	p.text(o.Held.Encode())
 	p.text(o.Tie)
 	p.text(o.Respected)
@@ -337,7 +339,7 @@ func (c *Certificate) unpack() certificate.Observed {
 	u := unpacker(c.packed)
 	o := certificate.Observed{Namespace: c.namespace.Value(), Name: u.text(), UID: u.text(), ResourceVersion: u.text()}
 	o.Secret = u.text()
-	o.Owner = certificate.Owner{UID: u.text(), Group: u.text(), Kind: u.text(), Name: u.text()}
+	o.Owner = u.owner()
 	o.Held = certificate.DecodeHeld(u.text())
 	o.Tie = u.text()
 	o.Respected = u.text()
@@ -345,11 +347,15 @@ func (c *Certificate) unpack() certificate.Observed {
 	return o
 }
 
-// owner is the controller owner.
+// owner is the source that it belongs to.
 func (c *Certificate) owner() certificate.Owner {
 	u := unpacker(c.body())
 	u.text()
-	return certificate.Owner{UID: u.text(), Group: u.text(), Kind: u.text(), Name: u.text()}
+	return u.owner()
+}
+
+func (u *unpacker) owner() certificate.Owner {
+	return certificate.Owner{UID: u.text(), Group: u.text(), Kind: u.text(), Name: u.text(), Namespace: u.text()}
 }
 
 func (c *Certificate) fullName() name { return name{c.namespace, c.name()} }

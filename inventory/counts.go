@@ -55,7 +55,9 @@ func (i *Inventory) CountFields() FieldTotals {
 // noteAsked notes which of the Certificates that a source owns it asks for.
 func (i *Inventory) noteAsked(by Key, decisions []certificate.Decision) {
 	for item := range i.owners[by].certificates.all() {
-		item.asked = slices.ContainsFunc(decisions, func(d certificate.Decision) bool { return d.Asked != nil && d.Name == item.name() })
+		item.asked = slices.ContainsFunc(decisions, func(d certificate.Decision) bool {
+			return d.Asked != nil && nameOf(d.Namespace, d.Name) == item.fullName()
+		})
 	}
 }
 

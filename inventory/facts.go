@@ -43,6 +43,9 @@ const (
 	// asksLabels and asksAnnotations: what are those of a Namespace?
 	asksLabels
 	asksAnnotations
+	// asksGrant: what do the ReferenceGrants of a namespace let the sources of a kind and a namespace do
+	// with a Secret?
+	asksGrant
 )
 
 // fact is one question about one thing.
@@ -50,13 +53,15 @@ type fact struct {
 	question        question
 	kind            resolver.GroupKind
 	namespace, name string
-	fields          fieldSet
+	// from is the namespace of the sources that a grant is for.
+	from   string
+	fields fieldSet
 }
 
 // cloned is a fact that shares no string with the object that it was read from.
 func (f fact) cloned() fact {
 	f.kind.Group, f.kind.Kind = strings.Clone(f.kind.Group), strings.Clone(f.kind.Kind)
-	f.namespace, f.name = strings.Clone(f.namespace), strings.Clone(f.name)
+	f.namespace, f.name, f.from = strings.Clone(f.namespace), strings.Clone(f.name), strings.Clone(f.from)
 	return f
 }
 
@@ -68,8 +73,13 @@ func (f fact) issuer() resolver.IssuerKey {
 	return resolver.IssuerKey{GroupKind: f.kind, Namespace: f.namespace, Name: f.name}
 }
 
-// scope is where the issuers are that a question about names is about.
-func (f fact) scope() issuerScope { return issuerScope{f.kind, f.namespace} }
+// scope is where the issuers or the grants are that a question about many of them is about.
+func (f fact) scope() issuerScope {
+	if f.question == asksGrant {
+		return grantScope(f.from, f.namespace)
+	}
+	return issuerScope{f.kind, f.namespace}
+}
 
 // issuerScope holds issuers of one kind whose names differ: those of a namespace or, where that is
 // empty, of the cluster.
@@ -77,6 +87,9 @@ type issuerScope struct {
 	kind      resolver.GroupKind
 	namespace string
 }
+
+// isScoped says whether a question is about all objects of a scope.
+func (f fact) isScoped() bool { return f.isNear() || f.question == asksGrant }
 
 func (f fact) isNear() bool { return f.question == asksNear || f.question == asksNearOrSame }
 
@@ -103,14 +116,14 @@ type answered struct {
 type readers struct {
 	facts    map[fact]*answered
 	readings map[string]*reading
-	// near has the questions about names by scope.
-	near map[issuerScope][]fact
+	// scoped has the questions about all objects of a scope.
+	scoped map[issuerScope][]fact
 	// numbers counts the facts that there ever were: each gets one of its own.
 	numbers uint64
 }
 
 func newReaders() readers {
-	return readers{facts: map[fact]*answered{}, readings: map[string]*reading{}, near: map[issuerScope][]fact{}}
+	return readers{facts: map[fact]*answered{}, readings: map[string]*reading{}, scoped: map[issuerScope][]fact{}}
 }
 
 // set notes what the last decision of a source read, in place of what was noted before.
@@ -158,8 +171,8 @@ func (r *readers) ask(f fact) *answered {
 		f = f.cloned()
 		a = &answered{fact: f, number: r.numbers}
 		r.facts[f] = a
-		if f.isNear() {
-			r.near[f.scope()] = append(r.near[f.scope()], f)
+		if f.isScoped() {
+			r.scoped[f.scope()] = append(r.scoped[f.scope()], f)
 		}
 	}
 	return a
@@ -195,12 +208,12 @@ func (r *readers) drop(empty *reading) {
 
 func (r *readers) forget(f fact) {
 	delete(r.facts, f)
-	if !f.isNear() {
+	if !f.isScoped() {
 		return
 	}
-	rest := slices.DeleteFunc(r.near[f.scope()], func(other fact) bool { return other == f })
-	if r.near[f.scope()] = rest; len(rest) == 0 {
-		delete(r.near, f.scope())
+	rest := slices.DeleteFunc(r.scoped[f.scope()], func(other fact) bool { return other == f })
+	if r.scoped[f.scope()] = rest; len(rest) == 0 {
+		delete(r.scoped, f.scope())
 	}
 }
 

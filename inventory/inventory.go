@@ -7,6 +7,7 @@ import (
 	"github.com/certshim/certshim"
 	"github.com/certshim/certshim/certificate"
 	"github.com/certshim/certshim/resolver"
+	"github.com/certshim/certshim/source"
 )
 
 // Inventory is what is known of one cluster, or of documents. It is safe for concurrent use.
@@ -29,7 +30,9 @@ type Inventory struct {
 	// issuerKinds are the kinds of issuers that are taken in.
 	issuerKinds map[resolver.GroupKind]bool
 	namespaces  map[string]*Namespace
-	known       map[resolver.GroupKind]Knowledge
+	// grants are ReferenceGrants by namespace and name.
+	grants map[string]map[string]*Grant
+	known  map[resolver.GroupKind]Knowledge
 	// blind are the sources whose decision waits until more is known of a kind.
 	blind   map[resolver.GroupKind][]Key
 	served  Served
@@ -62,7 +65,7 @@ func New(policy *certshim.Policy, options Options) *Inventory {
 		options: options, policy: policy,
 		owners: map[Key]owner{}, secrets: map[name]*secret{},
 		whole: map[name]map[string]any{}, issuers: map[issuerScope]map[string]*Issuer{}, issuerKinds: map[resolver.GroupKind]bool{},
-		namespaces: map[string]*Namespace{}, known: map[resolver.GroupKind]Knowledge{}, blind: map[resolver.GroupKind][]Key{},
+		namespaces: map[string]*Namespace{}, grants: map[string]map[string]*Grant{}, known: map[resolver.GroupKind]Knowledge{}, blind: map[resolver.GroupKind][]Key{},
 		readers: newReaders(), looks: map[*Look]struct{}{}, writes: newWrites(), judged: map[*Certificate]FieldCounts{},
 	}
 }
@@ -87,6 +90,11 @@ func CertificateKind() resolver.GroupKind {
 // NamespaceKind is the kind of Namespaces.
 func NamespaceKind() resolver.GroupKind { return resolver.GroupKind{Kind: "Namespace"} }
 
+// GrantKind is the kind of ReferenceGrants.
+func GrantKind() resolver.GroupKind {
+	return resolver.GroupKind{Group: source.GatewayGroup, Kind: source.GrantKind}
+}
+
 // Know notes how much is known of a kind, whose objects, if any, are here already.
 func (i *Inventory) Know(kind resolver.GroupKind, now Knowledge) Wake {
 	i.lock.Lock()
@@ -100,7 +108,7 @@ func (i *Inventory) Know(kind resolver.GroupKind, now Knowledge) Wake {
 		c.everySource()
 		return c.wake
 	}
-	c.compare(c.asked(func(f fact) bool { return f.kind == kind }), func() { i.known[kind] = now })
+	c.compare(c.asked(func(f fact) bool { return f.isOf(kind) }), func() { i.known[kind] = now })
 	c.wake.Later = append(c.wake.Later, i.blind[kind]...)
 	delete(i.blind, kind)
 	return c.wake
@@ -171,6 +179,8 @@ func (f fact) byDiscovery() bool {
 type Needs struct {
 	// Namespaces are asked for.
 	Namespaces bool
+	// Grants has the namespaces whose ReferenceGrants are asked for.
+	Grants map[string]bool
 	// IssuerKinds are the kinds of issuers that decisions ask for, in no order.
 	IssuerKinds map[resolver.GroupKind]bool
 	// Undeclared has, for each of these kinds that nobody declares, the namespaces of the sources
@@ -182,7 +192,7 @@ type Needs struct {
 func (i *Inventory) Needs() Needs {
 	i.lock.RLock()
 	defer i.lock.RUnlock()
-	needs := Needs{IssuerKinds: map[resolver.GroupKind]bool{}, Undeclared: map[resolver.GroupKind]map[string]bool{}}
+	needs := Needs{Grants: map[string]bool{}, IssuerKinds: map[resolver.GroupKind]bool{}, Undeclared: map[resolver.GroupKind]map[string]bool{}}
 	for f, readers := range i.readers.facts {
 		needs.add(f)
 		if f.question == asksIssuer && !i.policy.Registry.Knows(f.kind) {
@@ -209,6 +219,8 @@ func (n *Needs) add(f fact) {
 	switch f.question {
 	case asksLabels, asksAnnotations:
 		n.Namespaces = true
+	case asksGrant:
+		n.Grants[f.namespace] = true
 	case asksIssuer:
 		n.IssuerKinds[f.kind] = true
 	default:

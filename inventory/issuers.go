@@ -92,7 +92,7 @@ func (c *change) nearTo(key resolver.IssuerKey) {
 	isNear := func(f fact) bool {
 		return f.isNear() && f.scope() == at && f.nearest([]string{key.Name}) != ""
 	}
-	for _, f := range slices.Clone(c.readers.near[at]) {
+	for _, f := range slices.Clone(c.readers.scoped[at]) {
 		if isNear(f) {
 			c.fact(f)
 		}

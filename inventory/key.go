@@ -1,8 +1,11 @@
 package inventory
 
 import (
+	"cmp"
 	"strings"
 	"unique"
+
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/certshim/certshim/source"
 )
@@ -44,6 +47,18 @@ func (k Key) Name() string { return k.name }
 type name struct {
 	namespace unique.Handle[string]
 	name      string
+}
+
+func (n name) compare(other name) int {
+	if n.namespace != other.namespace {
+		return cmp.Compare(n.namespace.Value(), other.namespace.Value())
+	}
+	return cmp.Compare(n.name, other.name)
+}
+
+// full is the name as others know it. It keeps nothing else alive.
+func (n name) full() types.NamespacedName {
+	return types.NamespacedName{Namespace: n.namespace.Value(), Name: strings.Clone(n.name)}
 }
 
 func nameOf(namespace, object string) name { return name{unique.Make(namespace), object} }

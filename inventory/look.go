@@ -124,33 +124,33 @@ func text(fields map[string]any, name string) string {
 // Keep notes what the decision read, in place of what the last one did: from now on a change
 // of any of that wakes the source. Where other sources go by its claim on one of its Secrets,
 // claim judges that, as for First of [certshim.Observed].
-func (l *Look) Keep(outcome certshim.Outcome, claim func(object *source.Object, secret string) certificate.Claim) Wake {
+func (l *Look) Keep(outcome certshim.Outcome, claim func(object *source.Object, secret types.NamespacedName) certificate.Claim) Wake {
 	rivalled, need := l.note(outcome)
 	if need && l.options.OnNeed != nil {
 		l.options.OnNeed()
 	}
 	for _, secret := range rivalled {
-		l.judge(l.item, secret, func(object *source.Object) certificate.Claim { return claim(object, secret) })
+		l.judge(l.item, secret, func(object *source.Object) certificate.Claim { return claim(object, secret.full()) })
 	}
 	return l.wake
 }
 
 // judge judges the claim of a source on a Secret, and remembers it. What is read for that isn't
 // noted as read by this look.
-func (l *Look) judge(item *Source, secretName string, claim func(*source.Object) certificate.Claim) certificate.Claim {
+func (l *Look) judge(item *Source, secret name, claim func(*source.Object) certificate.Claim) certificate.Claim {
 	var said certificate.Claim
 	if object, unreadable := item.unpack(); unreadable == "" {
 		l.aside = true
 		defer func() { l.aside = false }()
 		said = claim(object)
 	}
-	l.record(item, secretName, said)
+	l.record(item, secret, said)
 	return said
 }
 
 // note gives the Secrets whose other claimants go by the claim of this source, and says
 // whether the decision asked for what may have to be read first.
-func (l *Look) note(outcome certshim.Outcome) (rivalled []string, need bool) {
+func (l *Look) note(outcome certshim.Outcome) (rivalled []name, need bool) {
 	l.lock.Lock()
 	defer l.lock.Unlock()
 	l.writes.doubt(l.key, outcome)
@@ -162,10 +162,9 @@ func (l *Look) note(outcome certshim.Outcome) (rivalled []string, need bool) {
 	}
 	need = slices.ContainsFunc(l.facts, func(f fact) bool { return f.needs() && l.readers.facts[f] == nil })
 	l.readers.set(item, l.all())
-	for _, secretName := range claimsOf(item) {
-		n := name{l.key.namespace, secretName}
-		if l.secrets[n].note(item, l.marked(n)) && item == l.item {
-			rivalled = append(rivalled, secretName)
+	for _, n := range claimsOf(item) {
+		if l.secrets[n].note(item, n, l.marked(n)) && item == l.item {
+			rivalled = append(rivalled, n)
 		}
 	}
 	return rivalled, need
@@ -173,7 +172,7 @@ func (l *Look) note(outcome certshim.Outcome) (rivalled []string, need bool) {
 
 // note marks what the last decision of a source read about the Secret, and says whether
 // another source goes by its claim.
-func (s *secret) note(item *Source, read mark) (rivalled bool) {
+func (s *secret) note(item *Source, at name, read mark) (rivalled bool) {
 	var others mark
 	for n := range s.claims {
 		if c := &s.claims[n]; c.source != item {
@@ -185,16 +184,15 @@ func (s *secret) note(item *Source, read mark) (rivalled bool) {
 	if others&readFirst != 0 {
 		return true
 	}
-	return others&readOwner != 0 && s.certificate != nil && item.isOwner(s.certificate.owner())
+	return others&readOwner != 0 && s.certificate != nil && item.isOwner(s.certificate.owner(), at.namespace.Value())
 }
 
 // record notes what a source asks for, and wakes who goes by it if that changes.
-func (l *Look) record(item *Source, secretName string, said certificate.Claim) {
+func (l *Look) record(item *Source, n name, said certificate.Claim) {
 	l.lock.Lock()
 	defer l.lock.Unlock()
 	c := l.changing()
 	c.by = l
-	n := name{item.namespace, secretName}
 	if s := l.secrets[n]; s == nil || s.claimOf(item) == nil {
 		return
 	}
@@ -256,5 +254,5 @@ func (l *Look) marked(n name) mark {
 
 // needs says whether a fact may be about what is read only while somebody asks for it.
 func (f fact) needs() bool {
-	return f.question == asksLabels || f.question == asksAnnotations || f.question == asksIssuer
+	return f.question == asksLabels || f.question == asksAnnotations || f.question == asksIssuer || f.question == asksGrant
 }

@@ -1,8 +1,11 @@
 package inventory
 
 import (
+	"cmp"
 	"slices"
 	"strings"
+
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/certshim/certshim"
 	"github.com/certshim/certshim/certificate"
@@ -95,7 +98,9 @@ func (l *Look) CertificatesOf(ref source.Ref) []certificate.Observed {
 
 // sortByName makes a list the same whatever came first.
 func sortByName(list []certificate.Observed) {
-	slices.SortFunc(list, func(a, b certificate.Observed) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(list, func(a, b certificate.Observed) int {
+		return cmp.Or(strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Name, b.Name))
+	})
 }
 
 // CertificatesWriting implements [certshim.Observed].
@@ -127,7 +132,7 @@ func (l *Look) First(namespace, secretName string, claim func(*source.Object) ce
 		if older.source == nil {
 			return nil
 		}
-		if rival := l.rival(older, secretName, claim); rival.Claim.Stands {
+		if rival := l.rival(older, n, claim); rival.Claim.Stands {
 			return rival
 		}
 		after = older.source
@@ -135,7 +140,8 @@ func (l *Look) First(namespace, secretName string, claim func(*source.Object) ce
 }
 
 // older returns the next claim on a Secret after the given one that is older than this source's and
-// stands or may stand. It has no source if there is none.
+// stands or may stand. It has no source if there is none. Sources of other namespaces that aren't granted
+// the Secret aren't even judged: they could be many. Once they are, they judge themselves.
 func (l *Look) older(n name, after *Source) claim {
 	l.lock.RLock()
 	defer l.lock.RUnlock()
@@ -149,6 +155,9 @@ func (l *Look) older(n name, after *Source) claim {
 		if c.source.Key() == l.key {
 			return claim{}
 		}
+		if c.source.namespace != n.namespace && !l.isGranted(c.source, n) {
+			continue
+		}
 		if said := c.certain(); said == nil || said.Stands {
 			return c
 		}
@@ -158,11 +167,12 @@ func (l *Look) older(n name, after *Source) claim {
 
 // Rival implements [certshim.Observed].
 func (l *Look) Rival(owner certificate.Owner, namespace, secretName string, claim func(*source.Object) certificate.Claim) *certificate.Rival {
-	found := l.owning(owner, nameOf(namespace, secretName))
+	n := nameOf(namespace, secretName)
+	found := l.owning(owner, n)
 	if found.source == nil {
 		return nil
 	}
-	return l.rival(found, secretName, claim)
+	return l.rival(found, n, claim)
 }
 
 // owning returns the claim of the source that owns a Certificate. It has no source if there is none,
@@ -172,11 +182,11 @@ func (l *Look) owning(owner certificate.Owner, n name) claim {
 	defer l.lock.RUnlock()
 	l.asksOf(n, readOwner)
 	if s := l.secrets[n]; s != nil {
-		if c := s.claimOwning(owner); c != nil && c.source.Key() != l.key {
+		if c := s.claimOwning(owner, n); c != nil && c.source.Key() != l.key {
 			return *c
 		}
 	}
-	l.asksOfMissing(owner, n.namespace.Value())
+	l.asksOfMissing(owner, cmp.Or(owner.Namespace, n.namespace.Value()))
 	return claim{}
 }
 
@@ -191,7 +201,7 @@ func (l *Look) OtherNaming(namespace, secretName string) *source.Ref {
 		return nil
 	}
 	for _, c := range s.claims {
-		if c.source.Key() != l.key {
+		if c.source.Key() != l.key && c.source.namespace == n.namespace {
 			object, _ := c.source.unpack()
 			return &object.Ref
 		}
@@ -231,12 +241,24 @@ func (l *Look) asksOfMissing(owner certificate.Owner, namespace string) {
 }
 
 // rival returns a claim's source with what it asks for, which is judged unless it is certain.
-func (l *Look) rival(c claim, secretName string, judge func(*source.Object) certificate.Claim) *certificate.Rival {
+func (l *Look) rival(c claim, n name, judge func(*source.Object) certificate.Claim) *certificate.Rival {
 	ref := c.source.head().Ref
 	if said := c.certain(); said != nil {
 		return &certificate.Rival{Source: ref, Claim: *said}
 	}
-	return &certificate.Rival{Source: ref, Claim: l.judge(c.source, secretName, judge)}
+	return &certificate.Rival{Source: ref, Claim: l.judge(c.source, n, judge)}
+}
+
+// Granted implements [certshim.Observed].
+func (l *Look) Granted(from source.GrantFrom, secret types.NamespacedName) (source.Granted, certshim.Presence) {
+	f := grantFact(from, secret)
+	l.lock.RLock()
+	defer l.lock.RUnlock()
+	l.asks(f)
+	if l.absent(GrantKind(), secret.Namespace) != certshim.Absent {
+		return source.Granted{}, certshim.Unknown
+	}
+	return l.granted(f), certshim.Present
 }
 
 // Source implements [certshim.Observed].
@@ -448,6 +470,8 @@ func (i *Inventory) answer(f fact) any {
 		return f.fields & i.numbers.served(i.fields)
 	case asksSource:
 		return i.sourceAnswer(f)
+	case asksGrant:
+		return i.grantAnswer(f)
 	default:
 		return i.namespaceAnswer(f)
 	}

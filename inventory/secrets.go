@@ -3,6 +3,7 @@ package inventory
 import (
 	"slices"
 	"strings"
+	"unique"
 
 	"github.com/certshim/certshim/certificate"
 	"github.com/certshim/certshim/source"
@@ -82,17 +83,22 @@ type aboutSecret struct {
 	// nil if that isn't known.
 	first claim
 	owner *certificate.Claim
-	// named are the two oldest sources that name it, of which one isn't whoever asks for others.
+	// named are the two oldest sources of its namespace that name it, of which one isn't whoever asks
+	// for others.
 	named [2]*Source
 }
 
-func (s *secret) about() aboutSecret {
+func (s *secret) about(at name) aboutSecret {
 	about := aboutSecret{certificate: s.certificate, writers: slices.Clone(s.writers), first: s.first()}
-	if owner := s.ownerClaim(); owner != nil {
+	if owner := s.ownerClaim(at); owner != nil {
 		about.owner = owner.said
 	}
-	for at, c := range s.claims[:min(len(s.claims), len(about.named))] {
-		about.named[at] = c.source
+	named := 0
+	for _, c := range s.claims {
+		if named < len(about.named) && c.source.namespace == at.namespace {
+			about.named[named] = c.source
+			named++
+		}
 	}
 	return about
 }
@@ -107,17 +113,17 @@ func (s *secret) first() claim {
 }
 
 // ownerClaim returns the claim of the source that owns the Certificate, or nil.
-func (s *secret) ownerClaim() *claim {
+func (s *secret) ownerClaim(at name) *claim {
 	if s.certificate == nil {
 		return nil
 	}
-	return s.claimOwning(s.certificate.owner())
+	return s.claimOwning(s.certificate.owner(), at)
 }
 
-// claimOwning is the claim of the source that a controller reference names, or nil.
-func (s *secret) claimOwning(owner certificate.Owner) *claim {
+// claimOwning is the claim of the source that is the owner of the Secret's Certificate, or nil.
+func (s *secret) claimOwning(owner certificate.Owner, at name) *claim {
 	for n := range s.claims {
-		if c := &s.claims[n]; c.source.isOwner(owner) {
+		if c := &s.claims[n]; c.source.isOwner(owner, at.namespace.Value()) {
 			return c
 		}
 	}
@@ -136,9 +142,9 @@ func (s *secret) claimOf(item *Source) *claim {
 // secret wakes who read about a Secret what a mutation changes.
 func (c *change) secret(n name, mutate func(*secret)) {
 	s := c.make(n)
-	before := s.about()
+	before := s.about(n)
 	mutate(s)
-	changed := differences(before, s.about())
+	changed := differences(before, s.about(n))
 	if changed != 0 {
 		// A source that wrote this Certificate expects it; what it decides about another Secret
 		// may change all the same.
@@ -247,16 +253,21 @@ func (s *secret) remove(item *Source) {
 	s.claims = slices.DeleteFunc(s.claims, func(c claim) bool { return c.source == item })
 }
 
-// namedSecrets are the Secrets of its own namespace that a source names in any form, each once.
-func namedSecrets(object *source.Object) []string {
-	var secrets []string
+// namedSecrets are the Secrets that a source names in any form, each once.
+func namedSecrets(object *source.Object) []name {
+	var secrets []name
+	own := unique.Make(object.Namespace)
 	for _, entry := range object.Entries {
 		for _, ref := range entry.Secrets {
-			if ref.Name != "" && ref.In(object.Namespace) {
-				secrets = append(secrets, ref.Name)
+			at := name{own, ref.Name}
+			if !ref.In(object.Namespace) {
+				at.namespace = unique.Make(ref.At(object.Namespace).Namespace)
+			}
+			if ref.Name != "" {
+				secrets = append(secrets, at)
 			}
 		}
 	}
-	slices.Sort(secrets)
+	slices.SortFunc(secrets, name.compare)
 	return slices.Compact(secrets)
 }

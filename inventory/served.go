@@ -160,6 +160,16 @@ func (s Served) SourcesOf(kind source.Kind) (resource schema.GroupVersionResourc
 	return schema.GroupVersionResource{}, false
 }
 
+// Grants gives the resource of ReferenceGrants in the first of its versions that is served.
+func (s Served) Grants() (resource schema.GroupVersionResource, found bool) {
+	for _, resource := range source.GrantResources() {
+		if s.resources[resource] {
+			return resource, true
+		}
+	}
+	return schema.GroupVersionResource{}, false
+}
+
 // CustomKind gives the resource of a kind that a CRD defines. Where CRDs can't be read, the
 // kind's group decides.
 func (s Served) CustomKind(kind resolver.GroupKind) (schema.GroupVersionResource, bool) {

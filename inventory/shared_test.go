@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"fmt"
+	"k8s.io/apimachinery/pkg/types"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -41,7 +42,7 @@ func TestOneOfManySourcesOfASecretReadsNoneOfTheOthers(t *testing.T) {
 		return testing.AllocsPerRun(100, func() {
 			look := s.Look(ingressKey(sharer(n)))
 			defer look.Close()
-			look.Keep(decide(look), func(*source.Object, string) certificate.Claim {
+			look.Keep(decide(look), func(*source.Object, types.NamespacedName) certificate.Claim {
 				t.Fatal("another source is judged")
 				return certificate.Claim{}
 			})
@@ -64,7 +65,10 @@ func TestEachClaimIsJudgedOnce(t *testing.T) {
 	look := func(n int) {
 		look := s.Look(ingressKey(sharer(n)))
 		defer look.Close()
-		claim := func(object *source.Object) certificate.Claim { judged[object.Name]++; return look.claim(object, "tls") }
+		claim := func(object *source.Object) certificate.Claim {
+			judged[object.Name]++
+			return look.claim(object, types.NamespacedName{Namespace: "shop", Name: "tls"})
+		}
 		look.First("shop", "tls", claim)
 	}
 	for range 3 {

@@ -128,15 +128,14 @@ func (c *change) replace(key Key, old, item *Source) {
 		c.readers.take(item, old)
 	}
 	before, now := claimsOf(old), claimsOf(item)
-	for _, secretName := range before {
-		if !slices.Contains(now, secretName) {
-			c.secret(name{key.namespace, secretName}, func(s *secret) { s.remove(old) })
+	for _, at := range before {
+		if !slices.Contains(now, at) {
+			c.secret(at, func(s *secret) { s.remove(old) })
 		}
 	}
-	for _, secretName := range now {
-		at := name{key.namespace, secretName}
+	for _, at := range now {
 		switch {
-		case !slices.Contains(before, secretName):
+		case !slices.Contains(before, at):
 			c.secret(at, func(s *secret) { s.enter(item) })
 		case old.uid() == item.uid():
 			c.make(at).hand(old, item)
@@ -157,7 +156,7 @@ func (s *secret) hand(old, item *Source) {
 }
 
 // claimsOf are the Secrets that a source names; none for nil.
-func claimsOf(item *Source) []string {
+func claimsOf(item *Source) []name {
 	if item == nil {
 		return nil
 	}

@@ -46,10 +46,10 @@ func (s *Source) checkSize(object *source.Object) error {
 }
 
 // indexed is how much the index by Secret takes for these.
-func indexed(secrets []string) int {
+func indexed(secrets []name) int {
 	size := 0
-	for _, secretName := range secrets {
-		size += perSecret + len(secretName)
+	for _, secret := range secrets {
+		size += perSecret + len(secret.name)
 	}
 	return size
 }

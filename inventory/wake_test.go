@@ -31,6 +31,7 @@ type world struct {
 	certificates map[types.NamespacedName]certificate.Observed
 	issuers      map[resolver.IssuerKey]*unstructured.Unstructured
 	namespaces   map[string]*unstructured.Unstructured
+	grants       map[types.NamespacedName]*unstructured.Unstructured
 	known        map[resolver.GroupKind]Knowledge
 	served       Served
 	fields       Fields
@@ -54,12 +55,13 @@ func newWorld(t testing.TB, random *rand.Rand) *world {
 	return &world{
 		policy: &certshim.Policy{
 			Parser: annotations.NewParser(annotations.Options{}), Registry: registry, Kinds: source.Builtin(), NamespaceDefaults: true,
-			AutoKinds: []string{source.IngressKind},
-			Rules:     []certshim.Rule{{Name: "shop", Selector: selector, Kinds: []string{source.ListenerSetKind}, AllowedHosts: []string{"example.com"}}},
+			AutoKinds: []string{source.IngressKind}, CrossNamespace: certshim.CrossGrant,
+			Rules: []certshim.Rule{{Name: "shop", Selector: selector, Kinds: []string{source.ListenerSetKind}, AllowedHosts: []string{"example.com"}}},
 		},
 		random: random, sources: map[Key]*unstructured.Unstructured{}, certificates: map[types.NamespacedName]certificate.Observed{},
 		issuers: map[resolver.IssuerKey]*unstructured.Unstructured{}, namespaces: map[string]*unstructured.Unstructured{},
-		known: map[resolver.GroupKind]Knowledge{},
+		grants: map[types.NamespacedName]*unstructured.Unstructured{},
+		known:  map[resolver.GroupKind]Knowledge{},
 	}
 }
 
@@ -73,6 +75,9 @@ func (w *world) told(t testing.TB) *Inventory {
 	}
 	for _, object := range w.namespaces {
 		put(t, i.Namespaces(), object)
+	}
+	for _, object := range w.grants {
+		put(t, i.Grants(), object)
 	}
 	for key, object := range w.issuers {
 		put(t, w.issuersOf(i, key.GroupKind), object)
@@ -128,7 +133,7 @@ func (w *world) asks() map[string]any {
 	set := map[string]any{}
 	switch w.random.IntN(10) {
 	case 0:
-	case 1:
+	case 1, 5, 6:
 		set["cert-manager.io/cluster-issuer"] = one(w, "ca", "cb")
 	case 2:
 		set["cert-manager.io/issuer"], set["cert-manager.io/issuer-kind"], set["cert-manager.io/issuer-group"] = "corp", strangeKind.Kind, strangeKind.Group
@@ -166,10 +171,19 @@ func (w *world) listeners() []any {
 		secret := one(w, "s0", "s1", "s2")
 		all = append(all, map[string]any{
 			"name": fmt.Sprint("l", n), "protocol": "HTTPS", "hostname": secret + one(w, ".example.com", ".example.org"),
-			"tls": map[string]any{"certificateRefs": []any{map[string]any{"name": secret}}},
+			"tls": map[string]any{"certificateRefs": []any{w.secretRef(secret)}},
 		})
 	}
 	return all
+}
+
+// secretRef is a reference to a Secret, often of another namespace.
+func (w *world) secretRef(name string) map[string]any {
+	ref := map[string]any{"name": name}
+	if w.random.IntN(2) == 0 {
+		ref["namespace"] = one(w, "shop", "bank")
+	}
+	return ref
 }
 
 // source is a new version of one of some sources.
@@ -228,6 +242,8 @@ type trial struct {
 	// looks counts decisions for what others changed, and same those of them that gave what the
 	// last one gave.
 	looks, same int
+	// across counts the writes in other namespaces.
+	across int
 }
 
 func (r *trial) wake(w Wake) {
@@ -238,7 +254,7 @@ func (r *trial) wake(w Wake) {
 
 // step changes one thing.
 func (r *trial) step() string {
-	switch n := r.random.IntN(20); {
+	switch n := r.random.IntN(24); {
 	case n < 7:
 		return r.changeSource()
 	case n < 11:
@@ -248,14 +264,43 @@ func (r *trial) step() string {
 	case n < 16:
 		return r.changeCertificate()
 	case n < 18:
-		kind := one(r.world, issuerKind, clusterKind, strangeKind, gatewayKind, NamespaceKind())
+		kind := one(r.world, issuerKind, clusterKind, strangeKind, gatewayKind, NamespaceKind(), GrantKind())
 		r.known[kind] = one(r.world, Unread, Whole, Whole, Unreadable)
 		r.wake(r.inventory.Know(kind, r.known[kind]))
 		return fmt.Sprint("known ", kind, r.known[kind])
+	case n < 22:
+		return r.changeGrant()
 	default:
 		r.serve()
 		return "served"
 	}
+}
+
+// changeGrant shows a ReferenceGrant, or that one is gone.
+func (r *trial) changeGrant() string {
+	var from, to []any
+	for range 1 + r.random.IntN(2) {
+		for _, kind := range []string{source.GatewayKind, source.ListenerSetKind}[r.random.IntN(2):] {
+			from = append(from, map[string]any{"group": source.GatewayGroup, "kind": kind, "namespace": one(r.world, "shop", "bank")})
+		}
+	}
+	secret := one(r.world, "s0", "s1", "s2")
+	to = append(to, map[string]any{"group": "", "kind": "Secret"}, map[string]any{"group": "cert-manager.io", "kind": "Certificate", "name": secret})
+	if r.random.IntN(2) == 0 {
+		to = append(to, map[string]any{"group": "cert-manager.io", "kind": "Certificate", "name": one(r.world, "s0", "s1", "s2")})
+	}
+	object := r.object("gateway.networking.k8s.io/v1", source.GrantKind, one(r.world, "shop", "bank"), one(r.world, "g0", "g1", "g2"), map[string]any{
+		"spec": map[string]any{"from": from, "to": to[r.random.IntN(2)*r.random.IntN(2):]},
+	})
+	at := types.NamespacedName{Namespace: object.GetNamespace(), Name: object.GetName()}
+	if old := r.grants[at]; old != nil && r.random.IntN(3) == 0 {
+		delete(r.grants, at)
+		r.wake(drop(r.T, r.inventory.Grants(), old))
+		return "grant gone " + at.String()
+	}
+	r.grants[at] = object
+	r.wake(put(r.T, r.inventory.Grants(), object))
+	return "grant " + at.String()
 }
 
 func (r *trial) changeSource() string {
@@ -330,7 +375,7 @@ func (r *trial) changeCertificate() string {
 	case 0:
 		o.Secret = one(r.world, "s0", "s1", "s2")
 	case 1:
-		o.Owner, o.Flags = certificate.Owner{}, o.Flags|certificate.Applied
+		o.Owner, o.Flags = certificate.Owner{}, o.Flags&^certificate.Tied|certificate.Applied
 		o.Tie = one(r.world, "", "networking.k8s.io/Ingress:"+o.Namespace+"/n0 for="+o.Namespace+"/"+o.Name)
 	case 2:
 		o.Flags ^= certificate.Deleting
@@ -388,7 +433,7 @@ func decide(look *Look) certshim.Outcome {
 	return certshim.Decide(look.Policy(), object, look)
 }
 
-func (l *Look) claim(object *source.Object, secret string) certificate.Claim {
+func (l *Look) claim(object *source.Object, secret types.NamespacedName) certificate.Claim {
 	return certshim.Claim(l.policy, object, l, secret)
 }
 
@@ -414,6 +459,10 @@ func (r *trial) write(look *Look, outcome certshim.Outcome, d certificate.Decisi
 		Secret: at.Name, Have: d.Want, Flags: certificate.Applied, Issuer: refOf(d.Config),
 		Owner: certificate.Owner{Group: outcome.Source.Group, Kind: outcome.Source.Kind, Name: outcome.Source.Name, UID: outcome.Source.UID},
 	}
+	if at.Namespace != outcome.Source.Namespace {
+		written.Owner.Namespace, written.Flags = outcome.Source.Namespace, written.Flags|certificate.Tied
+		r.across++
+	}
 	look.Expect(d, time.Unix(0, 0))
 	r.pending = append(r.pending, written)
 }
@@ -428,7 +477,7 @@ func refOf(config map[string]any) resolver.Ref {
 func (r *trial) serve() {
 	r.served, r.fields = servedKinds(r.random.IntN(3) > 0, r.random.IntN(4) > 0), nil
 	if r.random.IntN(2) == 0 {
-		r.fields = Fields{"spec": true, "spec.dnsNames": true, "spec.secretName": true, "spec.issuerRef": true}
+		r.fields = Fields{"spec": true, "spec.dnsNames": true, "spec.secretName": true, "spec.issuerRef": true, "spec.issuerRef.name": true, "spec.issuerRef.kind": true, "spec.issuerRef.group": true}
 		if r.random.IntN(2) == 0 {
 			r.fields["spec.duration"], r.fields["spec.renewBeforePercentage"] = true, true
 		}
@@ -480,7 +529,7 @@ func isWriting(out certshim.Outcome) bool {
 func told(out certshim.Outcome) string {
 	text := fmt.Sprintf("%s: ignored %q, issuer %v, rule %q", out.Source.UID, out.Ignored, out.Issuer, out.Policy)
 	for _, d := range out.Certificates {
-		text += fmt.Sprintf("\n  %s %s: %s %v %s", d.Action, d.Name, d.Reason, d.Config, d.Guard.UID)
+		text += fmt.Sprintf("\n  %s %s: %s %v %s", d.Action, d.At(), d.Reason, d.Config, d.Guard.UID)
 	}
 	for _, p := range out.Problems.All() {
 		if p.Reason != problem.IssuerNotReady {
@@ -494,13 +543,15 @@ func told(out certshim.Outcome) string {
 // that change at random, in any order of arrival.
 func TestWhoeverAChangeConcernsLooksAgain(t *testing.T) {
 	const worlds, steps = 60, 120
-	looks, same := 0, 0
+	looks, same, across := 0, 0, 0
 	for seed := range uint64(worlds) {
 		random := rand.New(rand.NewPCG(seed, 7))
 		w := newWorld(t, random)
 		r := &trial{T: t, world: w, inventory: New(w.policy, Options{}), queue: map[Key]bool{}, last: map[Key]certshim.Outcome{}, unread: map[Key]bool{}, changed: map[Key]bool{}}
 		r.known[CertificateKind()] = Whole
 		r.inventory.Know(CertificateKind(), Whole)
+		r.known[GrantKind()] = Whole
+		r.inventory.Know(GrantKind(), Whole)
 		r.serve()
 		for n := range steps {
 			step := fmt.Sprintf("seed %d, step %d: %s", seed, n, r.step())
@@ -510,9 +561,12 @@ func TestWhoeverAChangeConcernsLooksAgain(t *testing.T) {
 			r.drain()
 			r.check(step, r.queue)
 		}
-		looks, same = looks+r.looks, same+r.same
+		looks, same, across = looks+r.looks, same+r.same, across+r.across
 	}
 	t.Logf("%d looks at sources that hadn't changed themselves, of which %d (%.1f %%) gave what the last one gave", looks, same, 100*float64(same)/float64(looks))
+	if across < worlds/4 {
+		t.Errorf("only %d Certificates were written in other namespaces", across)
+	}
 	if same*10 > looks {
 		t.Errorf("%d of %d looks at sources that hadn't changed themselves were for nothing, more than a tenth", same, looks)
 	}

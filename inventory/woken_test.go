@@ -156,7 +156,7 @@ func TestIndexesFollow(t *testing.T) {
 	}
 	for name, n := range map[string]int{
 		"owners": len(s.owners), "secrets": len(s.secrets), "issuers": len(s.issuers), "namespaces": len(s.namespaces),
-		"facts": len(s.readers.facts), "readings": len(s.readers.readings), "near": len(s.readers.near), "looks": len(s.looks),
+		"facts": len(s.readers.facts), "readings": len(s.readers.readings), "scoped": len(s.readers.scoped), "grants": len(s.grants), "looks": len(s.looks),
 		"expected": len(s.writes.expected), "by": len(s.writes.by), "written": len(s.writes.written),
 	} {
 		if n > 0 {

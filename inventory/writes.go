@@ -190,7 +190,7 @@ func (w *writes) doubt(by Key, outcome certshim.Outcome) {
 	for _, n := range w.by[by] {
 		expected := w.expected[n]
 		repeats := func(d certificate.Decision) bool {
-			return d.Name == n.name && d.Want == expected.want && !d.NeedsLive
+			return nameOf(d.Namespace, d.Name) == n && d.Want == expected.want && !d.NeedsLive
 		}
 		expected.doubted = expected.doubted || !slices.ContainsFunc(outcome.Certificates, repeats)
 	}

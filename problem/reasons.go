@@ -38,6 +38,8 @@ const (
 	ParentRefuses Reason = "ParentRefuses"
 	// SecretTaken is a Secret that another object or Certificate already uses.
 	SecretTaken Reason = "SecretTaken"
+	// NotGranted means that a Secret of another namespace is asked for and no ReferenceGrant there lets it be.
+	NotGranted Reason = "NotGranted"
 	// SecretShared is a Secret of another object whose Certificate has all names of this one, from the
 	// same issuer.
 	SecretShared Reason = "SecretShared"
@@ -113,6 +115,7 @@ var reasons = []Explained{
 	{Reason: ParentNotFound, Sentence: "The Gateway that a ListenerSet names isn't there or is being deleted.", Settles: true},
 	{Reason: ParentRefuses, Sentence: "The Gateway that a ListenerSet names does not admit it (spec.allowedListeners).", Settles: true},
 	{Reason: SecretTaken, Sentence: "Another object, or another Certificate, already has the Secret. The first keeps it."},
+	{Reason: NotGranted, Sentence: "A Secret of another namespace is asked for, and no ReferenceGrant there lets it be, or that can't be known. No Certificate is made, and one that exists stays as it is.", Settles: true},
 	{Reason: SecretShared, Sentence: "Another object has the Secret, and its Certificate has all names of this one, from the same issuer.", Announced: true},
 	{Reason: CertificateNotOurs, Sentence: "A Certificate of that name exists and this object is not its controller owner. It is left alone."},
 	{Reason: NoLongerKept, Sentence: "The object no longer asks for its Certificate, or is marked to be ignored: the Certificate stays, and is not kept up to date.", Settles: true},

@@ -2,7 +2,6 @@ package source_test
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -62,7 +61,7 @@ func asksOf(t *testing.T, kind, spec string, options source.Options) source.Asks
 func lines(asks source.Asks) []string {
 	var out []string
 	for _, ask := range asks.Asks {
-		line := ask.Secret + ": " + strings.Join(ask.Hosts, " ")
+		line := shown(ask.Namespace, ask.Secret) + ": " + strings.Join(ask.Hosts, " ")
 		for _, entry := range ask.Entries {
 			line += " <" + strings.TrimPrefix(entry.Path, "spec.")
 		}
@@ -72,6 +71,14 @@ func lines(asks source.Asks) []string {
 		out = append(out, line)
 	}
 	return out
+}
+
+// shown is a Secret by name, with its namespace if that isn't the object's.
+func shown(namespace, name string) string {
+	if namespace == "" || namespace == "shop" {
+		return name
+	}
+	return namespace + "/" + name
 }
 
 // told writes problems as the severity's first letter and what [problem.Problem.Error]
@@ -113,7 +120,11 @@ func (tt asksTest) run(t *testing.T, kind string) {
 		}
 	}
 	slices.Sort(tt.named)
-	if got := slices.Sorted(maps.Keys(asks.Named)); !slices.Equal(got, tt.named) {
+	var got []string
+	for at := range asks.Named {
+		got = append(got, shown(at.Namespace, at.Name))
+	}
+	if slices.Sort(got); !slices.Equal(got, tt.named) {
 		t.Errorf("named %v, want %v", got, tt.named)
 	}
 	if asks.TLSEntries != tt.entries {
@@ -294,7 +305,7 @@ listeners:
 		},
 		"every bad part of a listener is reported": {
 			spec:  `listeners: [{name: a, hostname: A.example.com, protocol: HTTPS, tls: {mode: terminate, certificateRefs: [{name: A_B, group: v1, kind: secret, namespace: other}]}}]`,
-			named: []string{"A_B"}, entries: 1,
+			named: []string{"other/A_B"}, entries: 1,
 			problems: []string{
 				`e spec.listeners[0].hostname: the host has upper-case letters, which the API server refuses (value "A.example.com"); allowed: an IP address, or a DNS name that may begin with *.; did you mean "a.example.com"?`,
 				`e spec.listeners[0].tls.certificateRefs[0].group: only a Secret can be referenced (value "v1"); allowed: "" (the core group)`,
@@ -374,7 +385,7 @@ listeners:
 				"good: a.example.com <listeners[0]",
 				"grouped:  !listeners[0]",
 				"kinded:  !listeners[0]",
-				"far:  !listeners[0]",
+				"other/far:  !listeners[0]",
 				"nowhere:  !listeners[0]",
 			}, entries: 1,
 			problems: []string{

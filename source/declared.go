@@ -38,7 +38,7 @@ func Definition(kind Kind) string {
 	if !is {
 		return ""
 	}
-	return fmt.Sprintf("%s\n%s\n%s\n%q", d.of.ID, d.of.AnnotationsField, d.of.Entries, d.params)
+	return fmt.Sprintf("%s\n%s\n%s\n%q\n%s", d.of.ID, d.of.AnnotationsField, d.of.Entries, d.params, d.of.CrossNamespace)
 }
 
 // TypeOf is the type that declares a kind, if it isn't written in Go.
@@ -81,6 +81,9 @@ func (d *declared) Reads() []string {
 	}
 	return paths
 }
+
+// CrossesNamespaces implements [Kind].
+func (d *declared) CrossesNamespaces() bool { return d.of.CrossNamespace == CrossingAllowed }
 
 // Reduce evaluates the expression. Where that fails, the object has no entries, and says why.
 func (d *declared) Reduce(u *unstructured.Unstructured) (*Object, error) {

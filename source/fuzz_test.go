@@ -2,6 +2,7 @@ package source_test
 
 import (
 	"encoding/json"
+	"k8s.io/apimachinery/pkg/types"
 	"reflect"
 	"slices"
 	"strings"
@@ -65,21 +66,22 @@ func reduceTwice(t *testing.T, kind source.Kind, content map[string]any) *source
 // lawOfAsks is what holds of every object.
 func lawOfAsks(t *testing.T, object *source.Object, options source.Options, asks source.Asks) {
 	t.Helper()
-	seen := map[string]bool{}
+	seen := map[types.NamespacedName]bool{}
 	for _, ask := range asks.Asks {
+		at := ask.At(object)
 		switch {
-		case seen[ask.Secret]:
+		case seen[at]:
 			t.Errorf("two asks for %s", ask.Secret)
 		case len(validation.IsDNS1123Subdomain(ask.Secret)) > 0:
 			t.Errorf("%q can't be a Secret's name", ask.Secret)
-		case !asks.Named[ask.Secret]:
+		case !asks.Named[at]:
 			t.Errorf("%s is asked for and may be deleted", ask.Secret)
 		case slices.Contains(options.IgnoreSecrets, ask.Secret) && len(ask.Hosts)+len(ask.Broken) > 0:
 			t.Errorf("%s is ignored, and asked for", ask.Secret)
 		case len(ask.Entries) > 0 && len(ask.Hosts) == 0:
 			t.Errorf("%s: a valid entry and no host", ask.Secret)
 		}
-		seen[ask.Secret] = true
+		seen[at] = true
 		lawOfHosts(t, ask)
 	}
 	lawOfNames(t, object, asks)
@@ -101,7 +103,7 @@ func lawOfNames(t *testing.T, object *source.Object, asks source.Asks) {
 	t.Helper()
 	for _, entry := range object.Entries {
 		for _, ref := range entry.Secrets {
-			if ref.Name != "" && !asks.Named[ref.Name] {
+			if ref.Name != "" && !asks.Named[ref.At(object.Namespace)] {
 				t.Errorf("%s isn't named", ref.Name)
 			}
 		}

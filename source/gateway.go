@@ -48,6 +48,8 @@ func (gateway) Switches() []Switch { return []Switch{SwitchGatewayAPI} }
 // Shim is the gateway-shim.
 func (gateway) Shim() string { return "cert-manager-gateway-shim" }
 
+func (gateway) CrossesNamespaces() bool { return true }
+
 // SolverParent is the Gateway itself.
 func (gateway) SolverParent(object *Object, _ bool) *Parent {
 	return &Parent{Kind: object.Kind, Name: object.Name}
@@ -88,6 +90,8 @@ func (k listenerSet) Reduce(u *unstructured.Unstructured) (*Object, error) {
 }
 
 func (listenerSet) Switches() []Switch { return []Switch{SwitchGatewayAPI, SwitchListenerSets} }
+
+func (listenerSet) CrossesNamespaces() bool { return true }
 
 // Parent is the Gateway that the set attaches to.
 func (listenerSet) Parent(object *Object) (parent *Parent, wrong string) {

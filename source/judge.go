@@ -2,11 +2,10 @@ package source
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
-	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/certshim/certshim/names"
 	"github.com/certshim/certshim/problem"
@@ -22,7 +21,7 @@ type judge struct {
 	options Options
 	asks    Asks
 	// at is the index of a Secret in asks, seen the hosts it has already.
-	at   map[string]int
+	at   map[types.NamespacedName]int
 	seen map[host]bool
 	// hostPath is where the n-th host of an entry stands.
 	hostPath func(entry Entry, n int) string
@@ -37,13 +36,13 @@ type host struct {
 func newJudge(object *Object, options Options) *judge {
 	j := &judge{
 		object: object, options: options,
-		at: make(map[string]int, len(object.Entries)), seen: map[host]bool{},
+		at: make(map[types.NamespacedName]int, len(object.Entries)), seen: map[host]bool{},
 	}
-	j.asks.Named = make(map[string]bool, len(object.Entries))
+	j.asks.Named = make(map[types.NamespacedName]bool, len(object.Entries))
 	for _, entry := range object.Entries {
 		for _, ref := range entry.Secrets {
 			if ref.Name != "" {
-				j.asks.Named[ref.Name] = true
+				j.asks.Named[ref.At(object.Namespace)] = true
 			}
 		}
 	}
@@ -73,10 +72,14 @@ func (j *judge) refs(entry judged) {
 	}
 }
 
-// goodName checks a Secret's name. Without a valid one no Certificate can exist.
+// goodName checks the names of a Secret and its namespace. Without valid ones no Certificate can exist.
 func (j *judge) goodName(ref SecretRef) bool {
-	if len(validation.IsDNS1123Subdomain(ref.Name)) == 0 {
-		return true
+	isPlace := !j.options.CrossNamespace || ref.In(j.object.Namespace) || isNamespace(*ref.Namespace)
+	if !isPlace {
+		j.refuseOf(ref.Path+".namespace", *ref.Namespace, "it isn't the name of a namespace", "lower-case letters, digits and '-', at most 63", "")
+	}
+	if isSubdomain(ref.Name) {
+		return isPlace
 	}
 	path := ref.Path
 	if !strings.HasSuffix(path, ".secretName") {
@@ -86,8 +89,8 @@ func (j *judge) goodName(ref SecretRef) bool {
 	return false
 }
 
-// goodRef checks that a reference is to a Secret of the object's own namespace. It tells every
-// part that is wrong.
+// goodRef checks that a reference is to a Secret, and to one of the object's own namespace unless it may
+// ask for others. It tells every part that is wrong.
 func (j *judge) goodRef(ref SecretRef) bool {
 	group := ref.Group == "" || ref.Group == "core"
 	if !group {
@@ -97,12 +100,12 @@ func (j *judge) goodRef(ref SecretRef) bool {
 	if !kind {
 		j.refuseOf(ref.Path+".kind", ref.Kind, "only a Secret can be referenced", secretKind, spelt(ref.Kind, secretKind))
 	}
-	own := ref.In(j.object.Namespace)
-	if !own {
+	reachable := j.options.CrossNamespace || ref.In(j.object.Namespace)
+	if !reachable {
 		j.refuse(ref.Path+".namespace", *ref.Namespace,
 			"the Secret is in another namespace; only Secrets of the object's own namespace are kept, whatever a ReferenceGrant allows")
 	}
-	return group && kind && own
+	return group && kind && reachable
 }
 
 // spelt returns the word that a text equals except for case, or "".
@@ -117,7 +120,7 @@ func spelt(text string, words ...string) string {
 
 // take adds the hosts of a valid entry to the ask of a Secret, each once.
 func (j *judge) take(entry judged, ref SecretRef) {
-	i := j.ask(ref.Name)
+	i := j.ask(ref)
 	for _, name := range entry.Hosts {
 		written := host{i, names.Host(name)}
 		if j.seen[written] {
@@ -141,7 +144,7 @@ func (j *judge) take(entry judged, ref SecretRef) {
 
 // broken marks a Secret as one whose Certificate loses no name now.
 func (j *judge) broken(entry Entry, ref SecretRef) {
-	ask := &j.asks.Asks[j.ask(ref.Name)]
+	ask := &j.asks.Asks[j.ask(ref)]
 	ask.Broken = addEntry(ask.Broken, entry)
 }
 
@@ -153,18 +156,23 @@ func (j *judge) leave(entry Entry) {
 }
 
 func (j *judge) leaveRef(ref SecretRef) {
-	if len(validation.IsDNS1123Subdomain(ref.Name)) == 0 {
-		j.ask(ref.Name)
+	if isSubdomain(ref.Name) && isNamespace(ref.At(j.object.Namespace).Namespace) {
+		j.ask(ref)
 	}
 }
 
 // ask is the place of a Secret's ask, made if it is new.
-func (j *judge) ask(secret string) int {
-	i, found := j.at[secret]
+func (j *judge) ask(ref SecretRef) int {
+	at := ref.At(j.object.Namespace)
+	i, found := j.at[at]
 	if !found {
 		i = len(j.asks.Asks)
-		j.at[secret] = i
-		j.asks.Asks = append(j.asks.Asks, Ask{Secret: secret})
+		j.at[at] = i
+		ask := Ask{Secret: ref.Name}
+		if at.Namespace != j.object.Namespace {
+			ask.Namespace = at.Namespace
+		}
+		j.asks.Asks = append(j.asks.Asks, ask)
 	}
 	return i
 }
@@ -189,7 +197,7 @@ func (j *judge) unknownIgnores() {
 	if len(j.options.IgnoreSections)+len(j.options.IgnoreSecrets) == 0 {
 		return
 	}
-	sections, secrets := j.sections(), slices.Sorted(maps.Keys(j.asks.Named))
+	sections, secrets := j.sections(), j.secrets()
 	for _, name := range j.options.IgnoreSecrets {
 		if !slices.Contains(secrets, name) && !slices.Contains(sections, name) {
 			j.unknownIgnore(name, "an ignore annotation names no listener and no Secret of this object", slices.Concat(sections, secrets))
@@ -208,6 +216,16 @@ func (j *judge) unknownIgnore(name, message string, known []string) {
 		Severity: problem.Warning, Value: name, Reason: problem.BadConfig,
 		Message: message, Allowed: AllowedNames(slices.Compact(known)),
 	})
+}
+
+// secrets are the names of the Secrets that the object names, in whatever namespace.
+func (j *judge) secrets() []string {
+	names := make([]string, 0, len(j.asks.Named))
+	for at := range j.asks.Named {
+		names = append(names, at.Name)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // sections are the names of an object's listeners.

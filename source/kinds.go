@@ -83,12 +83,13 @@ func (k GroupKind) NamedIn(names []string) bool {
 }
 
 // CompareAge orders sources by which keeps a Secret that several ask for while it has no
-// Certificate: the older one, and among equals the smaller by group, kind and name.
+// Certificate: the older one, and among equals the smaller by group, kind, namespace and name.
 func CompareAge(a, b *Object) int {
 	return cmp.Or(
 		a.Created.Compare(b.Created),
 		cmp.Compare(a.Group, b.Group),
 		cmp.Compare(a.Kind, b.Kind),
+		cmp.Compare(a.Namespace, b.Namespace),
 		cmp.Compare(a.Name, b.Name),
 	)
 }

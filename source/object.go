@@ -1,7 +1,10 @@
 package source
 
 import (
+	"cmp"
 	"time"
+
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/certshim/certshim/problem"
 )
@@ -81,6 +84,14 @@ func (r SecretRef) In(namespace string) bool {
 	return r.Namespace == nil || *r.Namespace == namespace
 }
 
+// At is where the Secret is that an object in that namespace references.
+func (r SecretRef) At(namespace string) types.NamespacedName {
+	if r.Namespace != nil {
+		namespace = cmp.Or(*r.Namespace, namespace)
+	}
+	return types.NamespacedName{Namespace: namespace, Name: r.Name}
+}
+
 // Parent is the Gateway a ListenerSet attaches to. Group and Kind have the CRD's defaults
 // filled in, Namespace the ListenerSet's own.
 type Parent struct {
@@ -97,9 +108,11 @@ type AllowedListeners struct {
 	Selector string
 }
 
-// Ask is what one source says about one Secret of its namespace.
+// Ask is what one source says about one Secret.
 type Ask struct {
 	Secret string
+	// Namespace of the Secret if that isn't the source's own, else "".
+	Namespace string
 	// Hosts are the hosts of the valid entries, in their order, each once. Empty means
 	// that the Secret is named but nothing valid asks for it.
 	Hosts []string
@@ -108,6 +121,11 @@ type Ask struct {
 	// Broken are the entries that name this Secret and don't count although they are
 	// meant to. While there is one, the Certificate loses no name.
 	Broken []EntryRef
+}
+
+// At is where the Secret is that an object asks for.
+func (a Ask) At(object *Object) types.NamespacedName {
+	return types.NamespacedName{Namespace: cmp.Or(a.Namespace, object.Namespace), Name: a.Secret}
 }
 
 // EntryRef points to an entry of a source.
@@ -121,9 +139,9 @@ type EntryRef struct {
 type Asks struct {
 	// Asks has one item a Secret, in the order in which the object names them first.
 	Asks []Ask
-	// Named is every Secret name that occurs in the object in any form, valid or not,
-	// ignored or not, of whatever namespace: what is not in it may be deleted.
-	Named map[string]bool
+	// Named is every Secret that occurs in the object in any form, valid or not, ignored or not: the
+	// Certificate of one that isn't in it may be deleted.
+	Named map[types.NamespacedName]bool
 	// TLSEntries counts the entries that are about TLS at all, before any is left out.
 	TLSEntries int
 	Problems   problem.List
@@ -135,4 +153,6 @@ type Options struct {
 	ExtraProtocols []string
 	// IgnoreSections and IgnoreSecrets leave entries out by name, before they are judged.
 	IgnoreSections, IgnoreSecrets []string
+	// CrossNamespace lets the object ask for Secrets of other namespaces.
+	CrossNamespace bool
 }

@@ -21,6 +21,9 @@ type Kind interface {
 	// Asks says which Secrets the object asks for, and what is wrong with its entries.
 	Asks(object *Object, options Options) Asks
 
+	// CrossesNamespaces says whether objects may ask for Secrets of other namespaces, if they are granted.
+	CrossesNamespaces() bool
+
 	// Mentions says whether a whole object may name a Secret in a way that Asks doesn't know. Then
 	// nothing of that name is deleted.
 	Mentions(object *unstructured.Unstructured, secret string) bool
@@ -68,6 +71,8 @@ type Refusal struct {
 type standalone struct{}
 
 func (standalone) Switches() []Switch { return nil }
+
+func (standalone) CrossesNamespaces() bool { return false }
 
 func (standalone) Mentions(*unstructured.Unstructured, string) bool { return false }
 

@@ -44,7 +44,10 @@ type Type struct {
 	OnKindRemoved Removal
 	// Params are values that the operator may set.
 	Params []Param
-	Cases  []Case
+	// CrossNamespace says whether objects may ask for Secrets of other namespaces: never, which is the
+	// default, or allowed, where a ReferenceGrant lets them.
+	CrossNamespace Crossing
+	Cases          []Case
 
 	// Example is an object of the kind, for the documentation page.
 	Example map[string]any
@@ -94,6 +97,15 @@ func (t Type) By() string {
 	}
 	return "file/" + t.ID
 }
+
+// Crossing says whether the objects of a declared kind may ask for Secrets of other namespaces.
+type Crossing string
+
+// The values of Crossing.
+const (
+	CrossingNever   Crossing = "never"
+	CrossingAllowed Crossing = "allowed"
+)
 
 // GroupKind is the kind that the type declares.
 func (t Type) GroupKind() GroupKind { return GroupKind{Group: t.Group, Kind: t.Kind} }
@@ -161,6 +173,9 @@ func (t *Type) formMistakes() declaration.Mistakes {
 	all.Addf(t.AnnotationsField != "" && !isFieldPath(t.AnnotationsField), "spec.annotationsField",
 		"%s is no path of a field outside of metadata, such as spec.annotations", problem.Quote(t.AnnotationsField))
 	all.Add("spec.onKindRemoved", CheckRemoval(t.OnKindRemoved))
+	if crossings := []Crossing{CrossingNever, CrossingAllowed}; t.CrossNamespace != "" && !slices.Contains(crossings, t.CrossNamespace) {
+		all.Add("spec.crossNamespace", declaration.NoneOf(t.CrossNamespace, crossings))
+	}
 	all.AddUnder("spec.params", t.paramMistakes())
 	all.AddUnder("spec.tests", declaration.CheckCases(t.Cases))
 	for i, c := range t.Cases {
@@ -240,6 +255,8 @@ func isFieldPath(text string) bool {
 var fieldPath = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+)+$`)
 
 func isSubdomain(text string) bool { return len(validation.IsDNS1123Subdomain(text)) == 0 }
+
+func isNamespace(text string) bool { return len(validation.IsDNS1123Label(text)) == 0 }
 
 func isKind(text string) bool {
 	return text != "" && text[0] >= 'A' && text[0] <= 'Z' && !strings.ContainsFunc(text, notInParam)

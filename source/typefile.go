@@ -32,6 +32,7 @@ type typeManifest struct {
 		Entries          string         `yaml:"entries"`
 		AnnotationsField string         `yaml:"annotationsField"`
 		OnKindRemoved    Removal        `yaml:"onKindRemoved"`
+		Crossing         Crossing       `yaml:"crossNamespace"`
 		Params           []Param        `yaml:"params"`
 		Docs             string         `yaml:"docs"`
 		Verified         string         `yaml:"verified"`
@@ -72,7 +73,7 @@ func (m typeManifest) sourceType(file string) Type {
 	s := m.Spec
 	return Type{
 		ID: m.Metadata.Name, Title: s.Title, Group: s.Group, Kind: s.Kind, Resource: s.Resource, Versions: s.Versions,
-		Entries: s.Entries, AnnotationsField: s.AnnotationsField, OnKindRemoved: cmp.Or(s.OnKindRemoved, Delete), Params: s.Params, Cases: s.Tests, Example: s.Example,
+		Entries: s.Entries, AnnotationsField: s.AnnotationsField, OnKindRemoved: cmp.Or(s.OnKindRemoved, Delete), CrossNamespace: s.Crossing, Params: s.Params, Cases: s.Tests, Example: s.Example,
 		Notes: s.Notes, Docs: s.Docs, Verified: s.Verified, File: file,
 		compiled: sync.OnceValues(func() (*declaration.Expression, error) { return mappings.Compile(s.Entries, declaration.List) }),
 	}

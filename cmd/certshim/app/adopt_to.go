@@ -62,7 +62,7 @@ func (a *adopting) addStaying(moving []string) {
 	defer look.Close()
 	object, _ := look.Object()
 	for _, name := range moving {
-		if !slices.ContainsFunc(a.rows, func(one adopted) bool { return one.decision.Name == name }) {
+		if !slices.ContainsFunc(a.rows, func(one adopted) bool { return one.decision.Name == name && one.decision.Namespace == object.Namespace }) {
 			a.rows = append(a.rows, a.staying(look.Key(), object, name))
 		}
 	}

@@ -120,7 +120,7 @@ func (a *adopting) again(ctx context.Context, one *adopted) error {
 	look.SetLive(name, observed)
 	object, _ := look.Object()
 	for _, d := range decide(look).Certificates {
-		if d.Name == name.Name {
+		if d.At() == name {
 			*one = a.judge(one.key, object, d, observed.Live)
 			return nil
 		}

@@ -110,7 +110,7 @@ func (a *adopting) look(ctx context.Context) error {
 		key := inventory.KeyOf(one.object.Ref)
 		a.named[namedSource{key.Kind(), key.Name()}] = true
 		for _, d := range one.outcome.Certificates {
-			if live, exists := one.live[d.Name]; exists && d.Action != certificate.Delete {
+			if live, exists := one.live[d.At()]; exists && d.Action != certificate.Delete {
 				a.rows = append(a.rows, a.judge(key, one.object, d, live))
 			}
 		}

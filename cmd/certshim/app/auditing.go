@@ -146,7 +146,7 @@ func (a *auditing) noteSource(look *inventory.Look, outcome certshim.Outcome) {
 func (a *auditing) noteSettled(look *inventory.Look, object *source.Object, c certificate.Decision) {
 	seen, there := look.Certificate(c.Namespace, c.Name)
 	fields, settled := ownership.Settled(seen, c.Want)
-	if there != certshim.Present || !settled || !certificate.Owns(object, seen.Owner) {
+	if there != certshim.Present || !settled || !certificate.Owns(object, seen) {
 		return
 	}
 	about := object.Object()
@@ -196,7 +196,7 @@ func (a *auditing) audit(live map[string]any) (one audited, isAsked bool) {
 func (a *auditing) auditAtLength(live map[string]any) (one audited, isAsked bool) {
 	observed := certificate.Observe(live)
 	observed.Live = live
-	key := inventory.NewKey(source.GroupKind{Group: observed.Owner.Group, Kind: observed.Owner.Kind}, observed.Namespace, observed.Owner.Name)
+	key := inventory.NewKey(source.GroupKind{Group: observed.Owner.Group, Kind: observed.Owner.Kind}, observed.OwnerNamespace(), observed.Owner.Name)
 	in, one := ownership.Input{Live: live}, audited{Secret: observed.Secret}
 	look := a.known.Look(key)
 	if look != nil {
@@ -217,13 +217,13 @@ func (a *auditing) auditAtLength(live map[string]any) (one audited, isAsked bool
 // that others hold, decided with that as it is; no source if it isn't the one that controls the Certificate.
 func asked(look *inventory.Look, live certificate.Observed) (map[string]any, certificate.Choice, *problem.Object) {
 	object, _ := look.Object()
-	if !certificate.Owns(object, live.Owner) {
+	if !certificate.Owns(object, live) {
 		return nil, certificate.Choice{}, nil
 	}
 	look.SetLive(types.NamespacedName{Namespace: live.Namespace, Name: live.Name}, &live)
 	about := object.Object()
 	for _, c := range decide(look).Certificates {
-		if c.Name == live.Name && c.Action != certificate.Delete {
+		if c.At() == live.FullName() && c.Action != certificate.Delete {
 			return c.Asked, c.Choice, &about
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
+	"maps"
 	"slices"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -184,6 +185,11 @@ func (r *reading) readNeeds(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		granted, err := r.readGrants(ctx, needs.Grants)
+		if err != nil {
+			return err
+		}
+		more = more || granted
 		for kind := range needs.IssuerKinds {
 			one, err := r.readUndeclared(ctx, kind)
 			if err != nil {
@@ -206,7 +212,7 @@ func (r *reading) survey() inventory.Needs {
 	for _, key := range r.Keys() {
 		look := r.Look(key)
 		outcome := decide(look)
-		look.Keep(outcome, func(object *source.Object, secret string) certificate.Claim {
+		look.Keep(outcome, func(object *source.Object, secret types.NamespacedName) certificate.Claim {
 			return certshim.Claim(look.Policy(), object, look, secret)
 		})
 		see(look, outcome)
@@ -226,6 +232,35 @@ func (r *reading) readNamespaces(ctx context.Context, needed bool) (read bool, e
 		err = nil
 	}
 	return true, err
+}
+
+// readGrants lists the ReferenceGrants of namespaces of which sources ask for Secrets, and, of those whose
+// objects aren't read otherwise, what else decisions about these Secrets read. What may not be read can't
+// be known.
+func (r *reading) readGrants(ctx context.Context, namespaces map[string]bool) (read bool, err error) {
+	if len(namespaces) == 0 || r.read[inventory.GrantKind()] {
+		return false, nil
+	}
+	resource, served := r.served.Grants()
+	if !served {
+		r.read[inventory.GrantKind()] = true
+		r.Know(inventory.GrantKind(), inventory.Unreadable)
+		return true, nil
+	}
+	targets := slices.Sorted(maps.Keys(namespaces))
+	targets = slices.DeleteFunc(targets, func(namespace string) bool { return !r.Watches(namespace) })
+	err = r.list(ctx, resource, inventory.GrantKind(), targets, r.Grants())
+	if apierrors.IsForbidden(err) {
+		return true, nil
+	}
+	if err != nil {
+		return true, err
+	}
+	if slices.Contains(r.own, metav1.NamespaceAll) {
+		return true, nil
+	}
+	targets = slices.DeleteFunc(targets, func(namespace string) bool { return slices.Contains(r.own, namespace) })
+	return true, r.permitted(r.list(ctx, certificate.Resource(), inventory.CertificateKind(), targets, r.Certificates()))
 }
 
 // readUndeclared lists the issuers of a kind, once, if it is a custom one that nobody declares.

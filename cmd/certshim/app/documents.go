@@ -63,6 +63,9 @@ func (d *documents) add(document manifest.Document) (replaced bool, err error) {
 		d.setNamespace(object)
 		d.noteRequest(object)
 		return d.addNamed(kind, d.WholeCertificates(), object, document.At)
+	case inventory.GrantKind():
+		d.setNamespace(object)
+		return d.addNamed(kind, d.Grants(), object, document.At)
 	case inventory.NamespaceKind():
 		addServerLabel(object)
 		return false, put(d.Namespaces(), object)
@@ -215,6 +218,7 @@ func (d *documents) finish() (*planInventory, error) {
 	}
 	d.tellEqual()
 	d.Know(inventory.CertificateKind(), inventory.Whole)
+	d.Know(inventory.GrantKind(), inventory.Whole)
 	d.Know(inventory.NamespaceKind(), inventory.Unreadable)
 	for _, kind := range d.policy.Kinds.All() {
 		d.Know(resolver.GroupKind(source.GroupKindOf(kind)), inventory.Whole)

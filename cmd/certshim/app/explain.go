@@ -301,9 +301,6 @@ func (o *explainOptions) owners(ctx context.Context, known *planInventory, e *ex
 	var refused []inventory.Key
 	there := false
 	for _, key := range known.sorted() {
-		if key.Namespace() != e.Object.Namespace {
-			continue
-		}
 		look := known.Look(key)
 		outcome := decide(look)
 		_, presence := look.Certificate(e.Object.Namespace, o.asked.name)
@@ -311,7 +308,7 @@ func (o *explainOptions) owners(ctx context.Context, known *planInventory, e *ex
 		there = there || presence == certshim.Present
 		for _, c := range outcome.Certificates {
 			switch {
-			case c.Name != o.asked.name:
+			case c.Namespace != e.Object.Namespace || c.Name != o.asked.name:
 			case c.Action == certificate.Refuse:
 				refused = append(refused, key)
 			default:

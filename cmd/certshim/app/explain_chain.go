@@ -42,6 +42,27 @@ type chainReader struct {
 	state issuance.State
 	// unread are lines about what couldn't be read.
 	unread []string
+	// others read other namespaces.
+	others map[string]*chainReader
+}
+
+// in reads another namespace.
+func (c *chainReader) in(namespace string) *chainReader {
+	if namespace == c.namespace {
+		return c
+	}
+	other := c.others[namespace]
+	if other == nil {
+		other = &chainReader{
+			known: c.known, policy: c.policy, from: c.from, issuers: c.issuers, namespace: namespace, now: c.now,
+			state: issuance.State{Unread: map[string]string{}},
+		}
+		if c.others == nil {
+			c.others = map[string]*chainReader{}
+		}
+		c.others[namespace] = other
+	}
+	return other
 }
 
 // issuerResources says how issuers of a kind are served.

@@ -30,7 +30,7 @@ type difference struct {
 // liveOf is the Certificate of a decision as the API server has it; nil if it isn't there or may
 // not be read.
 func liveOf(ctx context.Context, known *planInventory, one planned, c certificate.Decision) (map[string]any, error) {
-	if live := one.live[c.Name]; live != nil {
+	if live := one.live[c.At()]; live != nil {
 		return live, nil
 	}
 	if known.live == nil {

@@ -5,11 +5,13 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/certshim/certshim"
 	"github.com/certshim/certshim/annotations"
@@ -120,7 +122,7 @@ func (e *explanation) addAlone(ctx context.Context, chains *chainReader) error {
 	e.Steps = append(e.Steps, explainedStep{
 		Object: e.Object, Outcome: issuance.OK, Text: "it is no Certificate of certshim's: somebody else made it",
 	})
-	e.addChain(e.Object.Name, chain, nil)
+	e.addChain(e.Object.Name, types.NamespacedName{Namespace: e.Object.Namespace, Name: e.Object.Name}, chain, nil)
 	return nil
 }
 
@@ -201,31 +203,33 @@ func originWords(from resolver.Origin, name string) string {
 
 // addCertificate explains what was decided about one Secret, and follows its Certificate.
 func (e *explanation) addCertificate(ctx context.Context, one planned, c certificate.Decision, chains *chainReader) error {
+	chains = chains.in(c.Namespace)
 	there, chain, err := chains.chain(ctx, c.Name)
 	if err != nil {
 		return err
 	}
-	e.addSection(one, c.Name)
+	name := certificate.NameFrom(one.object, c.At())
+	e.addSection(one, c.At(), name)
 	e.Steps = append(e.Steps, explainedStep{
-		Certificate: c.Name, Object: one.object.Object(), Outcome: decided(c, one.outcome.Problems),
-		Text: fmt.Sprintf("certshim decides: %s, %s", c.Action, reason(c)), Details: valueLines(c.Config, one.outcome.Values[c.Name]),
+		Certificate: name, Object: one.object.Object(), Outcome: decided(c, name, one.outcome.Problems),
+		Text: fmt.Sprintf("certshim decides: %s, %s", c.Action, reason(c)), Details: valueLines(c.Config, one.outcome.Values[c.At()]),
 	})
 	if c.Action == certificate.Refuse || there == nil && chains.state.Unread[issuance.KindCertificate] == "" {
-		e.notMade(one, c, there != nil)
+		e.notMade(one, c, name, there != nil)
 	}
 	if chain != nil {
 		live, err := liveOf(ctx, chains.known, one, c)
 		if err != nil {
 			return err
 		}
-		e.addChain(c.Name, chain, differences(live, c))
+		e.addChain(name, c.At(), chain, differences(live, c))
 	}
 	return nil
 }
 
 // addSection says which section of the annotations counts for a Certificate, and which issuer that means.
-func (e *explanation) addSection(one planned, name string) {
-	section := one.outcome.SectionOf(name)
+func (e *explanation) addSection(one planned, at types.NamespacedName, name string) {
+	section := one.outcome.SectionOf(at)
 	if section == nil || section.Name == "" {
 		return
 	}
@@ -240,14 +244,14 @@ func (e *explanation) addSection(one planned, name string) {
 }
 
 // decided is how a decision stands as a step.
-func decided(c certificate.Decision, problems problem.List) issuance.Outcome {
+func decided(c certificate.Decision, name string, problems problem.List) issuance.Outcome {
 	switch c.Action {
 	case certificate.Refuse:
 		return issuance.Broken
 	case certificate.None:
 		return issuance.OK
 	case certificate.Keep:
-		if slices.ContainsFunc(problems.All(), func(p problem.Problem) bool { return p.Severity == problem.Error && p.Certificate == c.Name }) {
+		if slices.ContainsFunc(problems.All(), func(p problem.Problem) bool { return p.Severity == problem.Error && p.Certificate == name }) {
 			return issuance.Broken
 		}
 		return issuance.OK
@@ -257,7 +261,7 @@ func decided(c certificate.Decision, problems problem.List) issuance.Outcome {
 }
 
 // notMade says that there is no Certificate, or that it isn't the source's.
-func (e *explanation) notMade(one planned, c certificate.Decision, there bool) {
+func (e *explanation) notMade(one planned, c certificate.Decision, name string, there bool) {
 	made := issuance.NotMade(c.Namespace, c.Name, c.Reason.String())
 	hang := made.Hangs[0]
 	switch c.Action {
@@ -271,20 +275,20 @@ func (e *explanation) notMade(one planned, c certificate.Decision, there bool) {
 	default:
 	}
 	for _, p := range one.outcome.Problems.All() {
-		if p.Severity == problem.Error && (p.Certificate == "" || p.Certificate == c.Name) {
+		if p.Severity == problem.Error && (p.Certificate == "" || p.Certificate == name) {
 			hang.Help = append(hang.Help, p.Error())
 		}
 	}
-	e.Hangs = append(e.Hangs, hangOf(c.Name, hang))
+	e.Hangs = append(e.Hangs, hangOf(name, hang))
 	if there {
 		return
 	}
-	e.addSteps(c.Name, made.Steps)
+	e.addSteps(name, made.Steps)
 	e.Certificates = append(e.Certificates, explainedCertificate{Namespace: c.Namespace, Name: c.Name})
 }
 
-func (e *explanation) addChain(name string, chain *issuance.Chain, differs []difference) {
-	one := explainedCertificate{Namespace: e.Object.Namespace, Name: name, Issued: chain.Done, Differs: differs}
+func (e *explanation) addChain(name string, at types.NamespacedName, chain *issuance.Chain, differs []difference) {
+	one := explainedCertificate{Namespace: at.Namespace, Name: at.Name, Issued: chain.Done, Differs: differs}
 	if !chain.Next.IsZero() {
 		one.NextTry = &chain.Next
 	}
@@ -334,6 +338,9 @@ func hangOf(name string, h issuance.Hang) explainedHang {
 // finish says what couldn't be seen, and sums up.
 func (e *explanation) finish(chains *chainReader) {
 	e.Unread = append(e.Unread, slices.Concat(chains.notPermitted(e.issuerKind()), chains.unread)...)
+	for _, namespace := range slices.Sorted(maps.Keys(chains.others)) {
+		e.Unread = append(e.Unread, chains.others[namespace].unread...)
+	}
 	e.Outcome = issuance.OK
 	for _, outcome := range []issuance.Outcome{issuance.Unknown, issuance.Waiting, issuance.Broken} {
 		if slices.ContainsFunc(e.Steps, func(s explainedStep) bool { return s.Outcome == outcome }) {

@@ -3,6 +3,7 @@ package app
 import (
 	"fmt"
 	"io"
+	"k8s.io/apimachinery/pkg/types"
 	"maps"
 	"slices"
 	"strings"
@@ -114,9 +115,9 @@ type planned struct {
 	// lines are the lines of problems that are known more exactly than the line of the object.
 	lines places
 	// live has the Certificates that exist, by name, as far as they were read.
-	live map[string]map[string]any
+	live map[types.NamespacedName]map[string]any
 	// owners are those of Certificates that exist and aren't as they are asked for, by name.
-	owners map[string]*owners
+	owners map[types.NamespacedName]*owners
 	// applied is set if the plan differs from a Certificate that certshim has applied for the source.
 	applied bool
 }

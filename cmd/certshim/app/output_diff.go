@@ -22,10 +22,10 @@ type diffWriter struct {
 
 func (d diffWriter) write(one planned) error {
 	for _, c := range one.outcome.Certificates {
-		text, conflicts := "", one.owners[c.Name].lines(c)
+		text, conflicts := "", one.owners[c.At()].lines(c)
 		if writes(c) || c.Action == certificate.Delete {
 			var err error
-			if text, err = unifiedDiff(c, one.live[c.Name]); err != nil {
+			if text, err = unifiedDiff(c, one.live[c.At()]); err != nil {
 				return err
 			}
 		}

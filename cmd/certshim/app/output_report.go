@@ -132,8 +132,8 @@ func (one planned) report() reportedSource {
 	}
 	r.Issuer = reportIssuer(outcome.Issuer)
 	for _, c := range outcome.Certificates {
-		reported := reportCertificate(c, outcome.Values[c.Name], one.owners[c.Name])
-		if section := outcome.SectionOf(c.Name); section != nil {
+		reported := reportCertificate(c, outcome.Values[c.At()], one.owners[c.At()])
+		if section := outcome.SectionOf(c.At()); section != nil {
 			reported.Section, reported.Issuer = section.Name, reportIssuer(section.Issuer)
 		}
 		r.Certificates = append(r.Certificates, reported)

@@ -39,7 +39,7 @@ func (t *tableWriter) write(one planned) error {
 	}
 	where := one.object.Kind + "/" + one.object.Name
 	for _, c := range one.outcome.Certificates {
-		t.row(one.object.Namespace, where, c.Name, string(c.Action), issuerCell(one.outcome.IssuerOf(c.Name)), namesCell(c.Config), reason(c))
+		t.row(one.object.Namespace, where, c.Name, string(c.Action), issuerCell(one.outcome.IssuerOf(c.At())), namesCell(c.Config), reason(c))
 	}
 	if len(one.outcome.Certificates) == 0 && one.shows() {
 		t.row(one.object.Namespace, where, "-", "-", issuerCell(one.outcome.Issuer), "-", nothing(one))

@@ -296,7 +296,7 @@ func (o *planOptions) decide(ctx context.Context, key inventory.Key, known *plan
 		}
 	}
 	object, _ := look.Object()
-	one := planned{object: object, outcome: outcome, at: known.places[key], lines: places{}, live: map[string]map[string]any{}, owners: map[string]*owners{}}
+	one := planned{object: object, outcome: outcome, at: known.places[key], lines: places{}, live: map[types.NamespacedName]map[string]any{}, owners: map[types.NamespacedName]*owners{}}
 	for _, bad := range known.bad[key] {
 		one.addLocated(bad)
 	}
@@ -306,9 +306,9 @@ func (o *planOptions) decide(ctx context.Context, key inventory.Key, known *plan
 	one.addElsewhere(known.namespaces)
 	for _, c := range outcome.Certificates {
 		if existing, presence := look.Certificate(c.Namespace, c.Name); presence == certshim.Present {
-			one.live[c.Name] = existing.Live
+			one.live[c.At()] = existing.Live
 			if o.showsOwners() {
-				one.owners[c.Name] = ownersOf(existing, c)
+				one.owners[c.At()] = ownersOf(existing, c)
 			}
 			one.applied = one.applied || isOwnApplied(existing, object) && (c.Action == certificate.Apply || outcome.Issuer.Name == "")
 		}
