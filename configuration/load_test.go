@@ -56,6 +56,8 @@ func TestLoadConfiguration(t *testing.T) {
 				"c.yaml:5: ownership.rules[0].then: \"yields\" is none of force, yield, fail, did you mean \"yield\"?\n" +
 				"c.yaml:6: ownership.sourcesMay[0]: \"ignore\" is none of force, yield, fail\n" +
 				"c.yaml:7: ownership.removedByHand: \"respects\" is none of restore, respect, did you mean \"respect\"?"},
+		"other namespaces": {head + "crossNamespace: {mode: grants, orphans: keep}\n",
+			"c.yaml:3: crossNamespace.mode: \"grants\" is none of off, grant, secretGrant, did you mean \"grant\"?\nc.yaml:3: crossNamespace.orphans: \"keep\" is none of retain, delete"},
 		"the Lease": {head + "leaderElection:\n  leaseName: ''\n  leaseDuration: 1s\n  renewDeadline: 2s\n  retryPeriod: 0s\n",
 			"c.yaml:4: leaderElection.leaseName: it is empty, must be the name of a Lease\nc.yaml:5: leaderElection.leaseDuration: 1s, must be more than renewDeadline, 2s\nc.yaml:7: leaderElection.retryPeriod: 0s, must be more than 0"},
 		"the API":      {head + "kubernetesAPI: {qps: -2, burst: -2}\ndefaultIssuer: {kind: ''}\n", "c.yaml:3: kubernetesAPI.burst: -2, must be 0 (default) or more\nc.yaml:3: kubernetesAPI.qps: -2, must be -1 (no limit), 0 (default) or more\nc.yaml:4: defaultIssuer.kind: it is empty, must be a kind such as Issuer"},

@@ -134,6 +134,12 @@ func newFieldsMetric(i *inventory.Inventory) fieldsMetric {
 		"Fields of the Certificates that objects ask for, by verdict, as certshim audit has them.", []string{"verdict"}, nil)}
 }
 
+func newOrphansMetric(i *inventory.Inventory) prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "certshim_orphaned_certificates", Help: "Certificates in other namespaces than their source, which is gone. They stay unless crossNamespace.orphans is delete.",
+	}, func() float64 { return float64(len(i.Orphans())) })
+}
+
 // Describe implements [prometheus.Collector].
 func (m fieldsMetric) Describe(to chan<- *prometheus.Desc) { to <- m.description }
 

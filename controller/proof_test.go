@@ -5,13 +5,18 @@ import (
 	"errors"
 	"slices"
 	"testing"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/certshim/certshim"
+	"github.com/certshim/certshim/certificate"
 	"github.com/certshim/certshim/cluster"
+	"github.com/certshim/certshim/inventory"
 	"github.com/certshim/certshim/problem"
+	"github.com/certshim/certshim/resolver"
 	"github.com/certshim/certshim/source"
 )
 
@@ -138,4 +143,113 @@ func TestNothingIsDeletedBeforeTheNewIsMade(t *testing.T) {
 	if c.reconcile(t.Context(), k); len(writer.requests) > 0 {
 		t.Errorf("the new one is refused for a bad value: requests %v", writer.requests)
 	}
+}
+
+// A Certificate in another namespace goes some time after its source, if the operator wants that, and only
+// by answers of the API server that leave no doubt.
+func TestOrphansAreDeletedByProof(t *testing.T) {
+	gateway := func(uid string) *unstructured.Unstructured {
+		object := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway"}}
+		object.SetNamespace("infra")
+		object.SetName("edge")
+		object.SetUID(types.UID(uid))
+		return object
+	}
+	fails := func(err error) func() (*unstructured.Unstructured, error) {
+		return func() (*unstructured.Unstructured, error) { return nil, err }
+	}
+	forbidden := noPermission()
+	there := func() (*unstructured.Unstructured, error) { return gateway("u"), nil }
+	another := func() (*unstructured.Unstructured, error) { return gateway("other"), nil }
+	missing := fails(gone(source.Ref{Name: "edge"}))
+	found := func() (*unstructured.Unstructured, error) { return &unstructured.Unstructured{}, nil }
+	type answer = func() (*unstructured.Unstructured, error)
+	for name, row := range map[string]struct {
+		gateway   []answer
+		namespace answer
+		before    func(*Controller)
+		deletes   bool
+	}{
+		"gone twice":                  {gateway: []answer{missing, missing}, namespace: found, deletes: true},
+		"another of its name":         {gateway: []answer{another, another}, namespace: found, deletes: true},
+		"there again":                 {gateway: []answer{missing, there}, namespace: found},
+		"there":                       {gateway: []answer{there, there}, namespace: found},
+		"forbidden":                   {gateway: []answer{fails(forbidden), fails(forbidden)}, namespace: found},
+		"its kind isn't served":       {gateway: []answer{fails(status(404, "the server could not find the requested resource")), missing}, namespace: found},
+		"its namespace is gone":       {gateway: []answer{missing, missing}, namespace: fails(gone(source.Ref{Name: "infra"}))},
+		"its namespace is unreadable": {gateway: []answer{missing, missing}, namespace: fails(forbidden)},
+		"the grant is taken back": {gateway: []answer{missing, missing}, namespace: found, before: func(c *Controller) {
+			c.inventory.Grants().Clear()
+		}},
+		"Gateways can't be known": {gateway: []answer{missing, missing}, namespace: found, before: func(c *Controller) {
+			c.inventory.Know(resolver.GroupKind{Group: source.GatewayGroup, Kind: source.GatewayKind}, inventory.Unreadable)
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			writer := &script{}
+			c := newTestController(t, writer, func(config *Config) { config.Policy.CrossNamespace = certshim.CrossGrant })
+			c.inventory.Know(inventory.GrantKind(), inventory.Whole)
+			c.inventory.Know(resolver.GroupKind{Group: source.GatewayGroup, Kind: source.GatewayKind}, inventory.Whole)
+			show(t, c, tiedElsewhere())
+			takeGrant(t, c)
+			asked := 0
+			c.readSource = func(_ context.Context, r cluster.Resource, _ source.Ref) (any, error) {
+				if r.GVR == namespacesResource() {
+					return row.namespace()
+				}
+				object, err := row.gateway[min(asked, len(row.gateway)-1)]()
+				if asked++; err != nil {
+					return nil, err
+				}
+				return r.Transform(object)
+			}
+			if row.before != nil {
+				row.before(c)
+			}
+			missing := orphans{}
+			for _, after := range []time.Duration{0, time.Minute, orphanGrace} {
+				if len(writer.requests) > 0 {
+					t.Errorf("deleted within %s", after)
+				}
+				c.sweep(t.Context(), missing, noon.Add(after))
+			}
+			if got := slices.Equal(writer.requests, []string{"delete edge-tls"}); got != row.deletes || !row.deletes && len(writer.requests) > 0 {
+				t.Errorf("requests %v", writer.requests)
+			}
+			if row.deletes && (writer.guards[0].UID != "c" || writer.guards[0].ResourceVersion != "7") {
+				t.Errorf("guarded by %+v", writer.guards[0])
+			}
+		})
+	}
+}
+
+// tiedElsewhere is a Certificate that is tied to a Gateway of another namespace, as certshim applied it.
+func tiedElsewhere() *unstructured.Unstructured {
+	const tie = "gateway.networking.k8s.io/Gateway:infra/edge uid=u for=certs/edge-tls"
+	return &unstructured.Unstructured{Object: map[string]any{
+		"metadata": map[string]any{
+			"namespace": "certs", "name": "edge-tls", "uid": "c", "resourceVersion": "7", "annotations": map[string]any{certificate.TieKey: tie},
+			"managedFields": []any{map[string]any{
+				"manager": certificate.FieldManager, "operation": "Apply", "apiVersion": "cert-manager.io/v1", "fieldsType": "FieldsV1",
+				"fieldsV1": map[string]any{"f:metadata": map[string]any{"f:annotations": map[string]any{"f:" + certificate.TieKey: map[string]any{}}}},
+			}},
+		},
+		"spec": map[string]any{"secretName": "edge-tls"},
+	}}
+}
+
+// takeGrant lets Gateways of infra have that Certificate.
+func takeGrant(t *testing.T, c *Controller) {
+	t.Helper()
+	packed, err := c.inventory.Grants().Pack(&unstructured.Unstructured{Object: map[string]any{
+		"metadata": map[string]any{"namespace": "certs", "name": "edge"},
+		"spec": map[string]any{
+			"from": []any{map[string]any{"group": source.GatewayGroup, "kind": source.GatewayKind, "namespace": "infra"}},
+			"to":   []any{map[string]any{"group": "", "kind": "Secret"}, map[string]any{"group": "cert-manager.io", "kind": "Certificate", "name": "edge-tls"}},
+		},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.inventory.Grants().Put(packed)
 }

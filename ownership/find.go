@@ -1,6 +1,9 @@
 package ownership
 
 import (
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/certshim/certshim/certificate"
 	"github.com/certshim/certshim/problem"
 	"github.com/certshim/certshim/source"
 )
@@ -25,6 +28,10 @@ type Certificate struct {
 	IssuerName, IssuerKind, IssuerGroup string
 	// Owner is the controller reference, zero for none.
 	Owner OwnerReference
+	// Tie is the source that certshim's annotation ties it to in place of that, zero for none; its
+	// namespace is filled in. TieIgnored says why an annotation that is there is none.
+	Tie        certificate.Owner
+	TieIgnored string
 	// Applied is set if certshim has applied it.
 	Applied bool
 	// Origins are the uids of the owners that certshim's entry names.
@@ -47,9 +54,9 @@ type OwnerReference struct {
 // Source is an object that may ask for Certificates, and the Secrets for which it does.
 type Source struct {
 	source.Ref
-	// Asks are the names of the Secrets that it asks for now. Names has those that it names at
-	// all, also while it asks for nothing.
-	Asks, Names []string
+	// Asks are the Secrets that it asks for now. Names has those that it names at all, also while it
+	// asks for nothing.
+	Asks, Names []types.NamespacedName
 }
 
 // Kind is the kind of a finding.
@@ -70,6 +77,9 @@ const (
 	OwnerOldVersion Kind = "owner-old-version"
 	// OwnerOther means that the controller reference has the uid of an object of another name or kind.
 	OwnerOther Kind = "owner-other"
+	// TieIgnored means that a Certificate has certshim's annotation that ties it to a source, which counts
+	// for nothing: it is a copy, or somebody else wrote it.
+	TieIgnored Kind = "tie-ignored"
 	// ShimWrites means that one of cert-manager's shims has written the Certificate after certshim did.
 	ShimWrites Kind = "shim-writes"
 	// NotAdopted means that cert-manager's shim made the Certificate, and that it is left to certshim adopt.
@@ -96,7 +106,7 @@ type Finding struct {
 // Kinds lists every kind of finding.
 func Kinds() []Kind {
 	return []Kind{
-		OrphanCertificate, MissingCertificate, SecretWantedTwice, SecretWrittenTwice, OwnerGone, OwnerOldVersion, OwnerOther, ShimWrites, NotAdopted,
+		OrphanCertificate, MissingCertificate, SecretWantedTwice, SecretWrittenTwice, OwnerGone, OwnerOldVersion, OwnerOther, TieIgnored, ShimWrites, NotAdopted,
 		UnservedEntry, IssuerWithoutGroup,
 	}
 }

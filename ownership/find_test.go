@@ -8,6 +8,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/certshim/certshim/certificate"
 	"github.com/certshim/certshim/ownership"
 	"github.com/certshim/certshim/source"
 )
@@ -15,8 +18,34 @@ import (
 func ingress(name, uid string, secrets ...string) ownership.Source {
 	return ownership.Source{
 		Ref:  source.Ref{Group: "networking.k8s.io", Version: "v1", Kind: "Ingress", Namespace: "shop", Name: name, UID: uid},
-		Asks: secrets, Names: secrets,
+		Asks: inShop(secrets), Names: inShop(secrets),
 	}
+}
+
+func inShop(names []string) []types.NamespacedName {
+	var all []types.NamespacedName
+	for _, name := range names {
+		all = append(all, types.NamespacedName{Namespace: "shop", Name: name})
+	}
+	return all
+}
+
+// gateway is one of another namespace, which names a-tls or doesn't.
+func gateway(names bool) ownership.Source {
+	s := ownership.Source{Ref: source.Ref{Group: source.GatewayGroup, Version: "v1", Kind: "Gateway", Namespace: "infra", Name: "edge", UID: "1"}}
+	if names {
+		s.Asks = inShop([]string{"a-tls"})
+		s.Names = s.Asks
+	}
+	return s
+}
+
+// tiedToGateway is a-tls, tied to that.
+func tiedToGateway(ignored string) ownership.Certificate {
+	return with(owned("a-tls", "", ""), func(c *ownership.Certificate) {
+		c.Owner, c.Origins, c.TieIgnored = ownership.OwnerReference{}, nil, ignored
+		c.Tie = certificate.Owner{Group: source.GatewayGroup, Kind: "Gateway", Namespace: "infra", Name: "edge", UID: "1"}
+	})
 }
 
 // owned is a Certificate of ours that belongs to an Ingress.
@@ -74,6 +103,24 @@ func TestFindings(t *testing.T) {
 				Sources: []ownership.Source{ingress("a", "1")}, Certificates: []ownership.Certificate{owned("a-tls", "a", "1")},
 			},
 			want: []string{"warning orphan-certificate Certificate/shop/a-tls [Ingress/shop/a]: the source that owns it doesn't name its Secret"},
+		},
+		"tied to a source of another namespace that names it": {set: ownership.Set{
+			Sources:      []ownership.Source{gateway(true)},
+			Certificates: []ownership.Certificate{tiedToGateway("")},
+		}},
+		"tied to one that names it no longer": {
+			set:  ownership.Set{Sources: []ownership.Source{gateway(false)}, Certificates: []ownership.Certificate{tiedToGateway("")}},
+			want: []string{"warning orphan-certificate Certificate/shop/a-tls [Gateway/infra/edge]: the source that it is tied to doesn't name its Secret"},
+		},
+		"tied to one that is gone": {
+			set:  ownership.Set{Certificates: []ownership.Certificate{tiedToGateway("")}},
+			want: []string{"warning orphan-certificate Certificate/shop/a-tls []: it is tied to Gateway infra/edge of uid 1, which isn't there"},
+		},
+		"tied by a copy": {
+			set: ownership.Set{Certificates: []ownership.Certificate{with(owned("a-tls", "", ""), func(c *ownership.Certificate) {
+				c.Applied, c.Owner, c.TieIgnored = false, ownership.OwnerReference{}, "it is a copy"
+			})}},
+			want: []string{"warning tie-ignored Certificate/shop/a-tls []: it is a copy"},
 		},
 		"a dead owner": {
 			set:  ownership.Set{Certificates: []ownership.Certificate{owned("a-tls", "a", "1")}},

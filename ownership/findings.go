@@ -6,6 +6,9 @@ import (
 	"slices"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/certshim/certshim/certificate"
 	"github.com/certshim/certshim/problem"
 )
 
@@ -63,7 +66,7 @@ func newFinder(set Set) *finder {
 		}
 		f.byName[object{s.Group, s.Kind, s.Namespace, s.Name}] = s
 		for _, secret := range s.Asks {
-			at := place{s.Namespace, secret}
+			at := place{secret.Namespace, secret.Name}
 			f.wanted[at] = append(f.wanted[at], s)
 		}
 	}
@@ -104,7 +107,14 @@ func (f *finder) certificate(c *Certificate) {
 	}
 	f.issuer(c)
 	f.owner(c)
-	f.orphan(c)
+	if c.Tie != (certificate.Owner{}) {
+		f.tied(c)
+	} else {
+		f.orphan(c)
+	}
+	if c.TieIgnored != "" {
+		f.add(TieIgnored, problem.Warning, c.object(), nil, "%s", c.TieIgnored)
+	}
 }
 
 // issuer warns of a reference without a group: cert-manager reads it as its own, and a controller
@@ -152,6 +162,27 @@ func (f *finder) owner(c *Certificate) {
 	f.add(OwnerGone, problem.Error, c.object(), nil, "its controller reference is to %s, which isn't there", whose)
 }
 
+// names reports whether the source names the Secret that a Certificate writes, or that of its name.
+func (s *Source) names(c *Certificate) bool {
+	return slices.ContainsFunc(s.Names, func(at types.NamespacedName) bool {
+		return at.Namespace == c.Namespace && (at.Name == c.Secret || at.Name == c.Name)
+	})
+}
+
+// tied finds a Certificate in another namespace than the source that it is tied to, if that isn't there, and
+// any that its source no longer names. In its source's namespace it is meant to outlive that.
+func (f *finder) tied(c *Certificate) {
+	tie := c.Tie
+	s := f.byUID[tie.UID]
+	whose := problem.Name(tie.Kind) + " " + problem.Name(tie.Namespace+"/"+tie.Name)
+	switch {
+	case s != nil && !s.names(c):
+		f.add(OrphanCertificate, problem.Warning, c.object(), []problem.Object{objectOf(s)}, "the source that it is tied to doesn't name its Secret")
+	case s == nil && tie.Namespace != c.Namespace && f.set.Complete != nil && f.set.Complete(tie.Group, tie.Kind, tie.Namespace):
+		f.add(OrphanCertificate, problem.Warning, c.object(), nil, "it is tied to %s of uid %s, which isn't there", whose, problem.Name(tie.UID))
+	}
+}
+
 // orphan finds a Certificate of ours that nobody asks for any more.
 func (f *finder) orphan(c *Certificate) {
 	if !c.Applied {
@@ -160,7 +191,7 @@ func (f *finder) orphan(c *Certificate) {
 	others := objectsOf(f.wanted[place{c.Namespace, c.Secret}])
 	if c.Owner != (OwnerReference{}) {
 		s := f.byUID[c.Owner.UID]
-		if s != nil && !slices.Contains(s.Names, c.Secret) && !slices.Contains(s.Names, c.Name) {
+		if s != nil && !s.names(c) {
 			f.add(OrphanCertificate, problem.Warning, c.object(), []problem.Object{objectOf(s)}, "the source that owns it doesn't name its Secret")
 		}
 		return

@@ -132,9 +132,9 @@ func (a *auditing) noteSource(look *inventory.Look, outcome certshim.Outcome) {
 		if c.Action == certificate.Delete {
 			continue
 		}
-		s.Names = append(s.Names, c.Name)
+		s.Names = append(s.Names, c.At())
 		if c.Asked != nil {
-			s.Asks = append(s.Asks, c.Name)
+			s.Asks = append(s.Asks, c.At())
 			a.noteSettled(look, object, c)
 		}
 	}
@@ -150,15 +150,43 @@ func (a *auditing) noteSettled(look *inventory.Look, object *source.Object, c ce
 		return
 	}
 	about := object.Object()
-	a.settled[types.NamespacedName{Namespace: seen.Namespace, Name: seen.Name}] = settledCertificate{
-		seen: ownership.Certificate{
-			Namespace: seen.Namespace, Name: seen.Name, UID: seen.UID, Secret: seen.Secret, Applied: true,
-			Owner:   ownership.OwnerReference{APIVersion: object.APIVersion(), Kind: object.Kind, Name: object.Name, UID: seen.Owner.UID},
-			Origins: []string{seen.Owner.UID}, IssuerName: seen.Issuer.Name, IssuerKind: seen.Issuer.Kind, IssuerGroup: seen.Issuer.Group,
-			Deleting: seen.Flags.Has(certificate.Deleting),
-		},
-		version: seen.ResourceVersion, fields: fields, source: &about,
+	one := ownership.Certificate{
+		Namespace: seen.Namespace, Name: seen.Name, UID: seen.UID, Secret: seen.Secret, Applied: true,
+		IssuerName: seen.Issuer.Name, IssuerKind: seen.Issuer.Kind, IssuerGroup: seen.Issuer.Group,
+		Deleting: seen.Flags.Has(certificate.Deleting), Tie: tieOf(seen),
 	}
+	if one.Tie == (certificate.Owner{}) {
+		one.Owner = ownership.OwnerReference{APIVersion: object.APIVersion(), Kind: object.Kind, Name: object.Name, UID: seen.Owner.UID}
+		one.Origins = []string{seen.Owner.UID}
+	}
+	a.settled[seen.FullName()] = settledCertificate{seen: one, version: seen.ResourceVersion, fields: fields, source: &about}
+}
+
+// tieOf is the source that a Certificate is tied to, with its namespace; zero for none.
+func tieOf(seen certificate.Observed) certificate.Owner {
+	if !seen.Flags.Has(certificate.Tied) {
+		return certificate.Owner{}
+	}
+	owner := seen.Owner
+	owner.Namespace = seen.OwnerNamespace()
+	return owner
+}
+
+// tieIgnored says why the annotation that ties a Certificate to a source counts for nothing, or "". One that
+// has no uid yet says what was planned.
+func tieIgnored(seen certificate.Observed) string {
+	tie, err := certificate.ParseTie(seen.Tie)
+	switch {
+	case seen.Tie == "" || seen.Flags.Has(certificate.Tied):
+		return ""
+	case err != nil:
+		return "its annotation " + certificate.TieKey + " can't be read"
+	case tie.ForNamespace != seen.Namespace || tie.ForName != seen.Name:
+		return fmt.Sprintf("its annotation %s is a copy of that of Certificate %s/%s", certificate.TieKey, problem.Name(tie.ForNamespace), problem.Name(tie.ForName))
+	case tie.Source.UID != "" && seen.Owner == certificate.Owner{}:
+		return "its annotation " + certificate.TieKey + " wasn't applied by certshim"
+	}
+	return ""
 }
 
 // settledNames are those of the Certificates that need not be read again, by namespace and name.
@@ -208,6 +236,7 @@ func (a *auditing) auditAtLength(live map[string]any) (one audited, isAsked bool
 	}
 	seen := ownership.See(live)
 	seen.Left = one.Source != nil && a.o.plan.policy.Certificate.Leaves(observed)
+	seen.Tie, seen.TieIgnored = tieOf(observed), tieIgnored(observed)
 	a.set.Certificates = append(a.set.Certificates, seen)
 	one.Report = ownership.Of(in)
 	return one, true
