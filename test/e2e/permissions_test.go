@@ -57,6 +57,7 @@ func (d *deployed) exercise(t *testing.T, without permission, through *refusals)
 	d.Apply(t, namespace, gateway("edge", annotations{issuerKey: "ca"}, "b.example.com"))
 	d.Apply(t, namespace, listenerSet("team", "edge", annotations{"example.com/team": "a"}, "c.example.com"))
 	d.Apply(t, namespace, listenerSet("picked", "selecting", annotations{"example.com/team": "a"}, "d.example.com"))
+	d.Apply(t, namespace, elsewhere("across", annotations{issuerKey: "ca"}, "e.example.com", "default"))
 	d.startThrough(t, through, without, "--leader-elect=false")
 	if without.verb == "delete" || without.verb == "get" && without.group != "apiextensions.k8s.io" {
 		d.rename(t, namespace)
