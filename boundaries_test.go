@@ -25,13 +25,14 @@ var mayReach = map[string][]string{
 	"inventory":     {"names", "problem", "declaration", "annotations", "source", "resolver", "certificate", "."},
 	"issuance":      {"names", "problem", "declaration", "resolver"},
 	"cluster":       {"names", "problem", "declaration", "annotations", "source", "resolver", "certificate", ".", "inventory"},
-	"controller":    {"names", "problem", "declaration", "annotations", "source", "resolver", "certificate", "ownership", ".", "configuration", "inventory", "cluster"},
+	"reports":       {"names", "problem", "declaration", "annotations", "source", "resolver", "certificate", "ownership", ".", "configuration", "inventory", "cluster"},
+	"controller":    {"names", "problem", "declaration", "annotations", "source", "resolver", "certificate", "ownership", ".", "configuration", "inventory", "cluster", "reports"},
 	"plugins":       {"names", "problem", "declaration", "resolver"},
-	"cmd":           {"names", "problem", "declaration", "annotations", "source", "resolver", "certificate", "ownership", ".", "configuration", "inventory", "plugins", "cluster", "controller", "issuance"},
+	"cmd":           {"names", "problem", "declaration", "annotations", "source", "resolver", "certificate", "ownership", ".", "configuration", "inventory", "plugins", "cluster", "reports", "controller", "issuance"},
 }
 
 // Rooms that stand on the line to the API server.
-var onTheLine = []string{"cluster", "controller", "cmd"}
+var onTheLine = []string{"cluster", "reports", "controller", "cmd"}
 
 // Packages that do I/O and that no pure room may reach, however far.
 var clients = []string{

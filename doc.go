@@ -52,6 +52,7 @@
 //	inventory      what is known of a cluster or of documents, and who depends on it
 //	issuance       cert-manager's side: how far a Certificate has come, and where it hangs
 //	cluster        the API server: connection, discovery, feeds, writes
+//	reports        reports of fields in the cluster, for viewers of policy reports
 //	controller     queue, workers, execution, leader election, Events, metrics
 //	plugins        resolvers that need code; imported by cmd alone
 //	cmd/certshim   the program; cmd/certshim/app has its commands, importable

@@ -6,7 +6,10 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/tools/pager"
 
 	"github.com/certshim/certshim/cluster/codec"
@@ -37,12 +40,7 @@ func List(ctx context.Context, clients Clients, r Resource, namespace string, ea
 	if r.ClusterScoped {
 		namespace = ""
 	}
-	pages := pager.New(func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
-		return client.Resource(r.GVR).Namespace(namespace).List(ctx, options)
-	})
-	// More pages ahead would only take memory: what reads them is slower than the server.
-	pages.PageBufferSize = 1
-	err = pages.EachListItem(ctx, metav1.ListOptions{}, func(item runtime.Object) error {
+	err = listPages(ctx, client.Resource(r.GVR).Namespace(namespace), metav1.ListOptions{}, func(item runtime.Object) error {
 		if r.Transform == nil {
 			return each(kept(item))
 		}
@@ -56,6 +54,38 @@ func List(ctx context.Context, clients Clients, r Resource, namespace string, ea
 		return fmt.Errorf("list %s: %w", r.GVR.GroupResource(), err)
 	}
 	return nil
+}
+
+func listPages(ctx context.Context, client dynamic.ResourceInterface, options metav1.ListOptions, each func(runtime.Object) error) error {
+	pages := pager.New(func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
+		return client.List(ctx, options)
+	})
+	// More pages ahead would only take memory: what reads them is slower than the server.
+	pages.PageBufferSize = 1
+	return pages.EachListItem(ctx, options, each)
+}
+
+// NamespacesWith gives those of some namespaces, or of all with none, in which there is an object of
+// that name.
+func (c *Connection) NamespacesWith(ctx context.Context, resource schema.GroupVersionResource, name string, namespaces []string) ([]string, error) {
+	client, err := c.Dynamic([]string{}, nil)
+	if err != nil {
+		return nil, err
+	}
+	var found []string
+	options := metav1.ListOptions{FieldSelector: fields.OneTermEqualSelector(metav1.ObjectNameField, name).String()}
+	for _, namespace := range (Resource{}).in(namespaces) {
+		err := listPages(ctx, client.Resource(resource).Namespace(namespace), options, func(item runtime.Object) error {
+			if object, is := item.(metav1.Object); is {
+				found = append(found, object.GetNamespace())
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, fmt.Errorf("list %s: %w", resource.GroupResource(), err)
+		}
+	}
+	return found, nil
 }
 
 // kept is what a reader made of an object, or else the object.

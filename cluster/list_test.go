@@ -56,6 +56,24 @@ func TestListGoesByPathsAndTransformPageByPage(t *testing.T) {
 	}
 }
 
+func TestNamespacesWithAnObjectOfAName(t *testing.T) {
+	var requests []*http.Request
+	connection := connected(t, pages(t, &requests))
+	got, err := connection.NamespacesWith(t.Context(), resourceOf("a"), "one", []string{"shop"})
+	if err != nil || !slices.Equal(got, []string{"shop", "shop"}) {
+		t.Errorf("got %v, %v", got, err)
+	}
+	for _, r := range requests {
+		if r.URL.Path != "/apis/g.a/v1/namespaces/shop/a" || r.URL.Query().Get("fieldSelector") != "metadata.name=one" {
+			t.Errorf("asked is %s", r.URL)
+		}
+	}
+	requests = nil
+	if _, err := connection.NamespacesWith(t.Context(), resourceOf("a"), "one", nil); err != nil || requests[0].URL.Path != "/apis/g.a/v1/a" {
+		t.Errorf("in all namespaces: %v, asked is %v", err, requests[0].URL)
+	}
+}
+
 func TestAListEndsWithTheFirstError(t *testing.T) {
 	var requests []*http.Request
 	clients := connected(t, pages(t, &requests))

@@ -7,19 +7,20 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/dynamic"
 
 	"github.com/certshim/certshim/certificate"
 )
 
-// Writer is every request about one Certificate. [Read] says what an error means.
+// Writer is every request about one object, a Certificate mostly. [AnswerOf] says what an error means.
 type Writer interface {
 	// Get reads it as it is now.
 	Get(ctx context.Context, name types.NamespacedName) (map[string]any, error)
 	// Apply sends an apply configuration and gives the resourceVersion that the Certificate has
 	// then. The guard goes into its metadata. With force it takes fields from others, for which
-	// the guard must have a resourceVersion.
+	// the guard must have a resourceVersion, and a uid.
 	Apply(ctx context.Context, name types.NamespacedName, config map[string]any, guard certificate.Guard, force bool) (resourceVersion string, err error)
 	// Patch sends a JSON patch of managedFields and gives the new resourceVersion.
 	Patch(ctx context.Context, name types.NamespacedName, patch []byte) (resourceVersion string, err error)
@@ -37,8 +38,12 @@ type dynamicWriter struct {
 	client, blind dynamic.NamespaceableResourceInterface
 }
 
-// Writer gives the [Writer] of this connection, whose writes go through its gate.
-func (c *Connection) Writer() (Writer, error) {
+// Writer gives the [Writer] of Certificates.
+func (c *Connection) Writer() (Writer, error) { return c.WriterOf(certificate.Resource()) }
+
+// WriterOf gives the [Writer] of the objects of a resource, whose writes go through the gate of this
+// connection.
+func (c *Connection) WriterOf(resource schema.GroupVersionResource) (Writer, error) {
 	client, err := c.dynamic(nil, nil, runtime.ContentTypeJSON, c.gated())
 	if err != nil {
 		return nil, err
@@ -47,7 +52,6 @@ func (c *Connection) Writer() (Writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	resource := certificate.Resource()
 	return dynamicWriter{client: client.Resource(resource), blind: blind.Resource(resource)}, nil
 }
 
@@ -61,7 +65,7 @@ func (w dynamicWriter) Get(ctx context.Context, name types.NamespacedName) (map[
 
 func (w dynamicWriter) Apply(ctx context.Context, name types.NamespacedName, config map[string]any, guard certificate.Guard, force bool) (string, error) {
 	if force && (guard.UID == "" || guard.ResourceVersion == "") {
-		return "", fmt.Errorf("apply Certificate %s by force: no resourceVersion says by which state that was decided", name)
+		return "", fmt.Errorf("apply %s by force: no resourceVersion says by which state that was decided", name)
 	}
 	body, err := encode(guarded(config, guard))
 	if err != nil {

@@ -129,6 +129,9 @@ type Ownership struct {
 	// RemovedByHand is what becomes of a field that an object asks for and that somebody removed from its
 	// Certificate: restore, or respect, which leaves it out until the object asks for another value.
 	RemovedByHand Removal `yaml:"removedByHand"`
+	// Reports is whether, and as objects of which kind, the controller keeps a report of the fields in each
+	// namespace.
+	Reports Reports `yaml:"reports"`
 }
 
 // Removal is what becomes of a field that somebody removed.
@@ -138,6 +141,17 @@ type Removal string
 const (
 	RestoreRemoved Removal = "restore"
 	RespectRemoved Removal = "respect"
+)
+
+// Reports is what reports are objects of.
+type Reports string
+
+// The choices. AutoReports is the first of the two kinds that is served.
+const (
+	NoReports     Reports = "off"
+	AutoReports   Reports = "auto"
+	OpenReports   Reports = "openreports"
+	PolicyReports Reports = "policyreport"
 )
 
 // Resolvers is what the operator says of issuers.
@@ -190,7 +204,7 @@ func Default() Configuration {
 		GatewayAPI:       GatewayAPI{Enabled: true, ListenerSets: true},
 		CrossNamespace:   CrossNamespace{Mode: certshim.CrossGrant, Orphans: annotations.RetainUnneeded},
 		Takeover:         Takeover{Mode: AutoTakeover, ChangesPerMinute: 10},
-		Ownership:        Ownership{DeletionPolicy: annotations.DeleteUnneeded, RemovedByHand: RestoreRemoved},
+		Ownership:        Ownership{DeletionPolicy: annotations.DeleteUnneeded, RemovedByHand: RestoreRemoved, Reports: NoReports},
 		Resolvers:        Resolvers{Recommendations: ShowRecommendations},
 		LeaderElect: LeaderElection{
 			Enabled: true, LeaseName: "certshim",

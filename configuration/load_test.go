@@ -45,7 +45,7 @@ func TestLoadConfiguration(t *testing.T) {
 		"takeover":        {head + "takeover: {mode: manaul}\n", `c.yaml:3: takeover.mode: "manaul" is none of auto, manual, did you mean "manual"?`},
 		"labels":          {head + "labels: {include: [\"a b\", team], exclude: [team]}\n", "c.yaml:3: labels: label key \"a b\": name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')\nc.yaml:3: labels: label key \"team\": both excluded and included"},
 		"recommendations": {head + "resolvers: {recommendations: show}\n", `c.yaml:3: resolvers.recommendations: "show" is none of Show, Apply, did you mean "Show"?`},
-		"ownership": {head + "ownership:\n  rules:\n    - {managers: ['', 'a*b'], operations: [Patch], fields: [spec.duratoin, metadata.labels.team, 'spec.usages[x]', spec.secretName], then: yields}\n  sourcesMay: [ignore]\n  removedByHand: respects\n",
+		"ownership": {head + "ownership:\n  rules:\n    - {managers: ['', 'a*b'], operations: [Patch], fields: [spec.duratoin, metadata.labels.team, 'spec.usages[x]', spec.secretName], then: yields}\n  sourcesMay: [ignore]\n  removedByHand: respects\n  reports: openreport\n",
 			"c.yaml:5: ownership.rules[0].fields[0]: \"spec.duratoin\": must be a field that certshim sets, such as spec.duration or metadata.labels[team]; did you mean \"spec.duration\"?\n" +
 				"c.yaml:5: ownership.rules[0].fields[1]: \"metadata.labels.team\": the key of a map must stand in brackets, such as metadata.labels[team]\n" +
 				"c.yaml:5: ownership.rules[0].fields[2]: \"spec.usages[x]\": only the key of a map stands in brackets, such as metadata.labels[team]\n" +
@@ -55,7 +55,8 @@ func TestLoadConfiguration(t *testing.T) {
 				"c.yaml:5: ownership.rules[0].operations[0]: \"Patch\" is none of Apply, Update\n" +
 				"c.yaml:5: ownership.rules[0].then: \"yields\" is none of force, yield, fail, did you mean \"yield\"?\n" +
 				"c.yaml:6: ownership.sourcesMay[0]: \"ignore\" is none of force, yield, fail\n" +
-				"c.yaml:7: ownership.removedByHand: \"respects\" is none of restore, respect, did you mean \"respect\"?"},
+				"c.yaml:7: ownership.removedByHand: \"respects\" is none of restore, respect, did you mean \"respect\"?\n" +
+				"c.yaml:8: ownership.reports: \"openreport\" is none of off, auto, openreports, policyreport, did you mean \"openreports\"?"},
 		"other namespaces": {head + "crossNamespace: {mode: grants, orphans: keep}\n",
 			"c.yaml:3: crossNamespace.mode: \"grants\" is none of off, grant, secretGrant, did you mean \"grant\"?\nc.yaml:3: crossNamespace.orphans: \"keep\" is none of retain, delete"},
 		"the Lease": {head + "leaderElection:\n  leaseName: ''\n  leaseDuration: 1s\n  renewDeadline: 2s\n  retryPeriod: 0s\n",

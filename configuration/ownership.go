@@ -41,6 +41,9 @@ func (o Ownership) ownership() (certificate.Ownership, declaration.Mistakes) {
 	if choices := []Removal{RestoreRemoved, RespectRemoved}; !slices.Contains(choices, o.RemovedByHand) {
 		all.Add("removedByHand", declaration.NoneOf(o.RemovedByHand, choices))
 	}
+	if choices := []Reports{NoReports, AutoReports, OpenReports, PolicyReports}; !slices.Contains(choices, o.Reports) {
+		all.Add("reports", declaration.NoneOf(o.Reports, choices))
+	}
 	return out, all
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/certshim/certshim/cluster"
 	"github.com/certshim/certshim/configuration"
 	"github.com/certshim/certshim/inventory"
+	"github.com/certshim/certshim/reports"
 	"github.com/certshim/certshim/source"
 )
 
@@ -62,6 +63,7 @@ type Controller struct {
 	feeds    *cluster.Feeds
 	recorder *recorder
 	reporter *reporter
+	reports  *reports.Keeper
 	waiting  *waiting
 	large    *gate
 	// undeclared are the issuer kinds that sources name and nobody declares.
@@ -172,7 +174,17 @@ func (c *Controller) connect(ctx context.Context) error {
 		return err
 	}
 	c.feeds = c.newFeeds(connection)
+	c.reports = c.newReports(connection)
 	return nil
+}
+
+// newReports keeps the reports of fields, where the operator wants any.
+func (c *Controller) newReports(at reports.Cluster) *reports.Keeper {
+	return reports.New(reports.Options{
+		Setting: c.config.Ownership.Reports, Namespaces: c.config.Namespaces, Cluster: at,
+		Served: func() inventory.Served { return c.facts.Load().Served }, Fields: c.inventory.FieldsByNamespace,
+		Idle: c.idle, Read: c.queue.inLine, Log: c.log,
+	})
 }
 
 func (c *Controller) newFeeds(clients cluster.Clients) *cluster.Feeds {

@@ -154,25 +154,34 @@ func (m fieldsMetric) Collect(to chan<- prometheus.Metric) {
 	}
 }
 
-// judgeFields notes the verdicts on the fields of Certificates that were read for a decision, unless
-// it changes them at once.
+// judgeFields notes the verdicts on the fields of Certificates that were read: for the metric, unless
+// the decision changes them at once, and for a report.
 func (c *Controller) judgeFields(look *inventory.Look, outcome certshim.Outcome) {
 	for _, d := range outcome.Certificates {
-		if d.Asked == nil || d.Action == certificate.Apply && !d.Paced {
+		if d.Asked == nil {
 			continue
 		}
 		seen, _ := look.Certificate(d.Namespace, d.Name)
 		if seen.Live == nil {
 			continue
 		}
-		n := ownership.Of(ownership.Input{Live: seen.Live, Asked: d.Asked, Choice: d.Choice}).Counts()
-		c.inventory.JudgeFields(nameOf(d), seen.ResourceVersion, inventory.FieldCounts{
-			Standing: certificate.Standing{
-				Ours: uint16(n[ownership.Ours]), Shared: uint16(n[ownership.Shared]), Foreign: uint16(n[ownership.Foreign]),
-				Untracked: uint16(n[ownership.Untracked]), Unserved: uint16(n[ownership.Unserved]),
-			},
-			Drifted: uint16(n[ownership.Drifted]), Yielded: uint16(n[ownership.Yielded]), Unowned: uint16(n[ownership.Unowned]), Contested: uint16(n[ownership.Contested]),
-		})
+		whose := ownership.Of(ownership.Input{Live: seen.Live, Asked: d.Asked, Choice: d.Choice})
+		counts := countsOf(whose)
+		c.reports.Found(look.Key(), nameOf(d), seen.ResourceVersion, counts, whose)
+		if d.Action != certificate.Apply || d.Paced {
+			c.inventory.JudgeFields(nameOf(d), seen.ResourceVersion, counts)
+		}
+	}
+}
+
+func countsOf(r ownership.Report) inventory.FieldCounts {
+	n := r.Counts()
+	return inventory.FieldCounts{
+		Standing: certificate.Standing{
+			Ours: uint16(n[ownership.Ours]), Shared: uint16(n[ownership.Shared]), Foreign: uint16(n[ownership.Foreign]),
+			Untracked: uint16(n[ownership.Untracked]), Unserved: uint16(n[ownership.Unserved]),
+		},
+		Drifted: uint16(n[ownership.Drifted]), Yielded: uint16(n[ownership.Yielded]), Unowned: uint16(n[ownership.Unowned]), Contested: uint16(n[ownership.Contested]),
 	}
 }
 

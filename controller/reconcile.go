@@ -44,7 +44,7 @@ func (c *Controller) reconcile(ctx context.Context, k key) requeue {
 		// The source wakes once what was asked for is known.
 		return requeue{}
 	}
-	if names := needLive(outcome.Certificates); len(names) > 0 {
+	if names := c.toRead(k, outcome.Certificates); len(names) > 0 {
 		if err := c.readLive(ctx, look, names); err != nil {
 			return c.failed(k, outcome.Source, err)
 		}
@@ -107,10 +107,11 @@ func (c *Controller) decide(look *inventory.Look) certshim.Outcome {
 	return outcome
 }
 
-func needLive(decisions []certificate.Decision) []types.NamespacedName {
-	var names []types.NamespacedName
+// toRead are the Certificates whose live values a decision needs, or a report.
+func (c *Controller) toRead(k key, decisions []certificate.Decision) []types.NamespacedName {
+	names := c.reports.Wanted(k)
 	for _, d := range decisions {
-		if d.NeedsLive {
+		if d.NeedsLive && !slices.Contains(names, nameOf(d)) {
 			names = append(names, nameOf(d))
 		}
 	}

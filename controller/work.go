@@ -24,6 +24,11 @@ func (c *Controller) work(ctx, lost context.Context) {
 	c.noteIdle()
 	go c.sweepOrphans(writing)
 	var workers sync.WaitGroup
+	reporting, end := context.WithCancel(ctx)
+	stopReporting := context.AfterFunc(lost, end)
+	defer stopReporting()
+	defer end()
+	workers.Go(func() { c.reports.Run(reporting) })
 	for range c.config.Workers {
 		workers.Go(func() {
 			for c.workOnOne(ctx, writing) {
@@ -72,9 +77,14 @@ func (c *Controller) leave(k key) {
 	}
 }
 
-// noteIdle notes the first time at which nothing is left to do.
+// idle reports whether nothing is left to do.
+func (c *Controller) idle() bool {
+	return c.informed.Load() && c.working.Load() == 0 && c.queue.Len() == 0
+}
+
+// noteIdle notes the first time at which it is.
 func (c *Controller) noteIdle() {
-	if c.informed.Load() && c.working.Load() == 0 && c.queue.Len() == 0 {
+	if c.idle() {
 		c.firstIdle.Do(func() {
 			c.metrics.initialDone.Set(1)
 			c.config.AfterPeak()

@@ -1,7 +1,9 @@
 package inventory
 
 import (
+	"iter"
 	"slices"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/types"
 
@@ -34,22 +36,72 @@ func (t *FieldTotals) add(c FieldCounts) {
 	t.Contested += int(c.Contested)
 }
 
+// Pass reports whether all fields are ours, shared or not, with the values that are asked for.
+func (c FieldCounts) Pass() bool {
+	return c == FieldCounts{Standing: certificate.Standing{Ours: c.Ours, Shared: c.Shared}}
+}
+
 // CountFields counts the fields of the Certificates that a source which owns them asks for.
 func (i *Inventory) CountFields() FieldTotals {
 	i.lock.RLock()
 	defer i.lock.RUnlock()
 	var totals FieldTotals
-	for _, o := range i.owners {
-		if o.source == nil || o.certificates == nil {
-			continue
+	for item := range i.askedFor() {
+		totals.add(i.countsOf(item))
+	}
+	return totals
+}
+
+// NamespaceFields is what is known of the fields of the Certificates in one namespace that a source
+// which owns them asks for.
+type NamespaceFields struct {
+	Totals FieldTotals
+	// Failing are the Certificates of which not all fields pass, in no order.
+	Failing []CountedCertificate
+}
+
+// CountedCertificate is one version of a Certificate, and how many of its fields have which verdict.
+type CountedCertificate struct {
+	Source  Key
+	Name    string
+	Version string
+	Counts  FieldCounts
+}
+
+// FieldsByNamespace counts what [Inventory.CountFields] does, by namespace.
+func (i *Inventory) FieldsByNamespace() map[string]*NamespaceFields {
+	i.lock.RLock()
+	defer i.lock.RUnlock()
+	all := map[string]*NamespaceFields{}
+	for item, by := range i.askedFor() {
+		in, counts := all[item.namespace.Value()], i.countsOf(item)
+		if in == nil {
+			in = &NamespaceFields{}
+			all[item.namespace.Value()] = in
 		}
-		for item := range o.certificates.all() {
-			if item.asked {
-				totals.add(i.countsOf(item))
+		if in.Totals.add(counts); !counts.Pass() {
+			in.Failing = append(in.Failing, CountedCertificate{
+				Source: by.Key(), Name: strings.Clone(item.name()), Version: strings.Clone(item.resourceVersion()), Counts: counts,
+			})
+		}
+	}
+	return all
+}
+
+// askedFor are the Certificates that a source which owns them asks for, with that source.
+func (i *Inventory) askedFor() iter.Seq2[*Certificate, *Source] {
+	return func(yield func(*Certificate, *Source) bool) {
+		for _, o := range i.owners {
+			if o.source == nil || o.certificates == nil {
+				continue
+			}
+			for item := range o.certificates.all() {
+				if item.asked && !yield(item, o.source) {
+					return
+				}
 			}
 		}
 	}
-	return totals
 }
 
 // noteAsked notes which of the Certificates that a source owns it asks for.

@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"reflect"
 	"testing"
 	"time"
 
@@ -99,6 +100,11 @@ func TestFieldsAreCounted(t *testing.T) {
 	counts("before it is looked at", FieldTotals{})
 	s.decide(ingressKey("web"))
 	counts("asked for", FieldTotals{Ours: 5, Foreign: 2})
+	failing := CountedCertificate{Source: ingressKey("web"), Name: "tls", Version: o.ResourceVersion, Counts: FieldCounts{Standing: o.Standing}}
+	want := map[string]*NamespaceFields{"shop": {Totals: FieldTotals{Ours: 5, Foreign: 2}, Failing: []CountedCertificate{failing}}}
+	if got := s.FieldsByNamespace(); !reflect.DeepEqual(got, want) {
+		t.Errorf("by namespace: %+v, want %+v", got, want)
+	}
 	judged := FieldCounts{Standing: certificate.Standing{Ours: 5, Foreign: 1}, Yielded: 1}
 	s.JudgeFields(typedName("tls"), "another version", judged)
 	counts("a judgement about another version", FieldTotals{Ours: 5, Foreign: 2})
@@ -113,9 +119,26 @@ func TestFieldsAreCounted(t *testing.T) {
 	s.JudgeFields(typedName("tls"), "3", judged)
 	s.dropSource(ingressKey("web"))
 	counts("its source is gone", FieldTotals{})
+	if got := s.FieldsByNamespace(); len(got) != 0 {
+		t.Errorf("its source is gone: %+v", got)
+	}
 	s.dropCertificate(nameOf("shop", "tls"))
 	if len(s.judged) != 0 {
 		t.Error("a judgement outlives its Certificate")
+	}
+}
+
+func TestOnlyOursAndSharedPass(t *testing.T) {
+	if !(FieldCounts{Standing: certificate.Standing{Ours: 3, Shared: 1}}).Pass() {
+		t.Error("what is ours or shared doesn't pass")
+	}
+	for _, counts := range []FieldCounts{
+		{Standing: certificate.Standing{Foreign: 1}}, {Standing: certificate.Standing{Untracked: 1}}, {Standing: certificate.Standing{Unserved: 1}},
+		{Drifted: 1}, {Yielded: 1}, {Unowned: 1}, {Contested: 1},
+	} {
+		if counts.Ours = 3; counts.Pass() {
+			t.Errorf("%+v passes", counts)
+		}
 	}
 }
 
