@@ -61,7 +61,6 @@ func TestTiedCertificateIsTakenOver(t *testing.T) {
 // Whatever else there is to say against it, a tied Certificate stays as it is, and what is missing
 // is said.
 func TestTiedCertificateInDoubt(t *testing.T) {
-	const exists = "Certificate web-tls exists and has no controller owner"
 	up := ownOf(input(unseen), "10:00")
 	other := func(in *certificate.Input) { in.Other = &source.Ref{Kind: "Gateway", Name: "edge"} }
 	for name, tt := range map[string]struct {

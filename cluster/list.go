@@ -56,12 +56,15 @@ func List(ctx context.Context, clients Clients, r Resource, namespace string, ea
 	return nil
 }
 
+// pageSize is how many objects are asked for at once.
+const pageSize = 200
+
 func listPages(ctx context.Context, client dynamic.ResourceInterface, options metav1.ListOptions, each func(runtime.Object) error) error {
 	pages := pager.New(func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
 		return client.List(ctx, options)
 	})
-	// More pages ahead would only take memory: what reads them is slower than the server.
-	pages.PageBufferSize = 1
+	// Larger pages, or more of them ahead, would only take memory: what reads them is slower than the server.
+	pages.PageSize, pages.PageBufferSize = pageSize, 1
 	return pages.EachListItem(ctx, options, each)
 }
 

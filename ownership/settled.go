@@ -32,6 +32,7 @@ func OfSettled(live map[string]any) (out Report, ok bool) {
 		return Report{}, false
 	}
 	s := settled{should: Should{Manager: certificate.FieldManager, By: BySource}, holders: []Holder{out.Entries[own].Holder}}
+	s.fields = make([]Field, 0, leaves(metadata["annotations"])+leaves(metadata["labels"])+leaves(metadata["ownerReferences"])+leaves(spec))
 	s.walk(".metadata.annotations", metadata["annotations"])
 	s.walk(".metadata.labels", metadata["labels"])
 	s.owners(metadata["ownerReferences"])
@@ -108,6 +109,23 @@ type settled struct {
 	fields  []Field
 	// odd is set if there is a value that none of ours can be.
 	odd bool
+}
+
+// leaves is how many fields there are in a value, at most.
+func leaves(value any) (n int) {
+	switch v := value.(type) {
+	case map[string]any:
+		for _, member := range v {
+			if inner, isMap := member.(map[string]any); isMap {
+				n += leaves(inner)
+				continue
+			}
+			n++
+		}
+	case []any:
+		n = len(v)
+	}
+	return n
 }
 
 func (s *settled) walk(path string, value any) {

@@ -22,6 +22,31 @@ func Read(object *unstructured.Unstructured) (any, bool) {
 // keptKey is no name that a field can have.
 const keptKey = "."
 
+// Raw is an object as JSON, to be decoded later: a page of decoded objects takes ten times as much memory.
+type Raw struct {
+	metav1.ObjectMeta
+	text []byte
+}
+
+// named is what a [Reader]'s result must have; it is never changed.
+var named = fields{"metadata": fields{"namespace": nil, "name": nil, "resourceVersion": nil}}
+
+// KeepRaw is a [Reader] that makes a *[Raw].
+func KeepRaw(object []byte) (metav1.ObjectMetaAccessor, error) {
+	content, err := read(object, named)
+	if err != nil {
+		return nil, err
+	}
+	about := unstructured.Unstructured{Object: content}
+	return &Raw{
+		ObjectMeta: metav1.ObjectMeta{Namespace: about.GetNamespace(), Name: about.GetName(), ResourceVersion: about.GetResourceVersion()},
+		text:       bytes.Clone(object),
+	}, nil
+}
+
+// Decode gives the whole object.
+func (r *Raw) Decode() (map[string]any, error) { return read(r.text, nil) }
+
 // readList gives a list, with what the reader makes of its items.
 func (o objects) readList(data []byte) (map[string]any, error) {
 	r := reader{tokens(bytes.NewBuffer(data))}

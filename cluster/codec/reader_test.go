@@ -1,7 +1,9 @@
 package codec
 
 import (
+	"bytes"
 	"errors"
+	"reflect"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -99,5 +101,31 @@ func TestAReaderReadsTheItemsOfAList(t *testing.T) {
 		if _, _, err := reading(t).Decode([]byte(broken), nil, &unstructured.UnstructuredList{}); err == nil {
 			t.Errorf("%s is no error", broken)
 		}
+	}
+}
+
+// What is kept as JSON is decoded as it would have been at once, and doesn't depend on the buffer it came in.
+func TestRawObjectsAreDecodedLater(t *testing.T) {
+	text := []byte(`{"apiVersion":"v1","kind":"ThingList","items":[{"apiVersion":"v1","kind":"Thing","metadata":{"namespace":"shop","name":"a","resourceVersion":"7","labels":{"b":"c"}},"spec":{"n":1,"list":[{}, null, 1.5]}}]}`)
+	content, err := objects{reader: KeepRaw}.readList(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept, isRead := Read(&unstructured.Unstructured{Object: content["items"].([]any)[0].(map[string]any)})
+	raw, isRaw := kept.(*Raw)
+	if !isRead || !isRaw || raw.GetNamespace() != "shop" || raw.GetName() != "a" || raw.GetResourceVersion() != "7" {
+		t.Fatalf("kept is %#v", kept)
+	}
+	whole, err := read(bytes.Clone(text), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	clear(text)
+	got, err := raw.Decode()
+	if want := whole["items"].([]any)[0]; err != nil || !reflect.DeepEqual(want, any(got)) {
+		t.Errorf("%v, decoded is %v, want %v", err, got, want)
+	}
+	if _, err := KeepRaw([]byte(`{"metadata":`)); err == nil {
+		t.Error("broken JSON is kept")
 	}
 }

@@ -84,11 +84,16 @@ func (b *bench) runOnce(ctx context.Context, words []string) (one ran, err error
 	command.Env = append(os.Environ(), "KUBECONFIG="+b.Kubeconfig)
 	command.Stdout, command.Stderr = printed, os.Stderr
 	began := time.Now()
-	if err := command.Run(); err != nil {
+	if err := command.Start(); err != nil {
 		return ran{}, err
 	}
+	peak := watchPeak(command.Process.Pid)
+	err = command.Wait()
 	one.took = time.Since(began)
-	one.usage = usageOfEnded(command)
+	one.usage = usage{cpu: command.ProcessState.UserTime() + command.ProcessState.SystemTime(), peak: peak()}
+	if err != nil {
+		return ran{}, err
+	}
 	info, err := printed.Stat()
 	if err != nil {
 		return ran{}, err

@@ -63,6 +63,31 @@ func peakOf(pid int) (int64, error) {
 	return kilobytes << 10, err
 }
 
+// watchPeak reads the peak of a process again and again until it has ended; what it gives is called then. What
+// wait(2) reports as the peak of a child begins with the peak of the process that forked it.
+func watchPeak(pid int) (peak func() int64) {
+	const pause = 5 * time.Millisecond
+	stop, result := make(chan struct{}), make(chan int64)
+	go func() {
+		var most int64
+		for {
+			if now, err := peakOf(pid); err == nil {
+				most = max(most, now)
+			}
+			select {
+			case <-stop:
+				result <- most
+				return
+			case <-time.After(pause):
+			}
+		}
+	}()
+	return func() int64 {
+		close(stop)
+		return <-result
+	}
+}
+
 // untilIdle waits until processes have used no more than a fiftieth of a core in each of so
 // many seconds on end.
 func untilIdle(ctx context.Context, seconds int, pids ...int) error {

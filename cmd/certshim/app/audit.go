@@ -121,6 +121,9 @@ func (o *auditOptions) complete(cmd *cobra.Command, args []string) error {
 
 func (o *auditOptions) run(ctx context.Context) error {
 	o.plan.lenient = true
+	if !o.plan.offline() {
+		limitGarbage(auditGarbage)
+	}
 	defer o.plan.progress.end()
 	a, err := readAudit(ctx, o)
 	if err != nil {

@@ -27,13 +27,15 @@ type auditing struct {
 	// set is what findings are looked for in.
 	set ownership.Set
 	// settled are the Certificates all of whose fields are certshim's, as they were when their
-	// sources were decided about.
+	// sources were decided about, until they are looked at.
 	settled map[types.NamespacedName]settledCertificate
 }
 
-// settledCertificate is a Certificate all of whose fields are certshim's.
+// settledCertificate is a Certificate all of whose fields are certshim's. There is one for nearly
+// each of a cluster.
 type settledCertificate struct {
-	seen ownership.Certificate
+	// at is where the Certificate is in the set that findings are looked for in.
+	at int
 	// version is the resourceVersion by which that was found.
 	version string
 	fields  int
@@ -75,7 +77,12 @@ func readAudit(ctx context.Context, o *auditOptions) (*auditing, error) {
 }
 
 func newAuditing(o *auditOptions, known *planInventory) *auditing {
-	a := &auditing{o: o, known: known, tally: newAuditTally(o.plan.configuration.Ownership.Rules), settled: map[types.NamespacedName]settledCertificate{}}
+	sources, certificates := len(known.Keys()), known.CountCertificates()
+	a := &auditing{
+		o: o, known: known, tally: newAuditTally(o.plan.configuration.Ownership.Rules),
+		settled: make(map[types.NamespacedName]settledCertificate, certificates),
+		set:     ownership.Set{Sources: make([]ownership.Source, 0, sources), Certificates: make([]ownership.Certificate, 0, certificates)},
+	}
 	a.set.Complete = func(group, kind, _ string) bool { return a.isWhole(resolver.GroupKind{Group: group, Kind: kind}) }
 	a.set.CertificatesComplete = func(string) bool { return a.isWhole(inventory.CertificateKind()) }
 	return a
@@ -159,7 +166,8 @@ func (a *auditing) noteSettled(look *inventory.Look, object *source.Object, c ce
 		one.Owner = ownership.OwnerReference{APIVersion: object.APIVersion(), Kind: object.Kind, Name: object.Name, UID: seen.Owner.UID}
 		one.Origins = []string{seen.Owner.UID}
 	}
-	a.settled[seen.FullName()] = settledCertificate{seen: one, version: seen.ResourceVersion, fields: fields, source: &about}
+	a.settled[seen.FullName()] = settledCertificate{at: len(a.set.Certificates), version: seen.ResourceVersion, fields: fields, source: &about}
+	a.set.Certificates = append(a.set.Certificates, one)
 }
 
 // tieOf is the source that a Certificate is tied to, with its namespace; zero for none.
@@ -198,23 +206,24 @@ func (a *auditing) settledNames() []types.NamespacedName {
 
 // withoutFields is a settled Certificate of which nothing but the number of fields is shown.
 func (a *auditing) withoutFields(c settledCertificate) audited {
-	a.set.Certificates = append(a.set.Certificates, c.seen)
-	report := ownership.Report{Namespace: c.seen.Namespace, Name: c.seen.Name, UID: c.seen.UID, Ours: true}
-	return audited{Report: report, Secret: c.seen.Secret, Source: c.source, Settled: c.fields}
+	seen := a.set.Certificates[c.at]
+	report := ownership.Report{Namespace: seen.Namespace, Name: seen.Name, UID: seen.UID, Ours: true}
+	return audited{Report: report, Secret: seen.Secret, Source: c.source, Settled: c.fields}
 }
 
 // audit reports on a live Certificate, if it is asked for.
 func (a *auditing) audit(live map[string]any) (one audited, isAsked bool) {
 	metadata, _ := live["metadata"].(map[string]any)
 	text := func(name string) string { value, _ := metadata[name].(string); return value }
-	c, settled := a.settled[types.NamespacedName{Namespace: text("namespace"), Name: text("name")}]
+	name := types.NamespacedName{Namespace: text("namespace"), Name: text("name")}
+	c, settled := a.settled[name]
 	if settled && !a.o.showsAll() {
 		return audited{}, false
 	}
 	if settled && c.version == text("resourceVersion") {
 		if report, ok := ownership.OfSettled(live); ok {
-			a.set.Certificates = append(a.set.Certificates, c.seen)
-			return audited{Report: report, Secret: c.seen.Secret, Source: c.source}, true
+			delete(a.settled, name)
+			return audited{Report: report, Secret: a.set.Certificates[c.at].Secret, Source: c.source}, true
 		}
 	}
 	return a.auditAtLength(live)
@@ -267,7 +276,26 @@ func (a *auditing) wantsUnowned(namespace string) bool {
 }
 
 // findings are about whole objects.
-func (a *auditing) findings() []ownership.Finding { return ownership.Find(a.set) }
+func (a *auditing) findings() []ownership.Finding {
+	if a.o.showsAll() {
+		a.forgetUnseen()
+	}
+	return ownership.Find(a.set)
+}
+
+// forgetUnseen takes out of the set what was settled when it was first read, and was gone or something
+// else when it was read again.
+func (a *auditing) forgetUnseen() {
+	unseen := map[int]bool{}
+	for _, c := range a.settled {
+		unseen[c.at] = true
+	}
+	at := -1
+	a.set.Certificates = slices.DeleteFunc(a.set.Certificates, func(ownership.Certificate) bool {
+		at++
+		return unseen[at]
+	})
+}
 
 // unread says what couldn't be read, a line each.
 func (a *auditing) unread() []string {

@@ -18,6 +18,7 @@ import (
 	"github.com/certshim/certshim"
 	"github.com/certshim/certshim/certificate"
 	"github.com/certshim/certshim/cluster"
+	"github.com/certshim/certshim/cluster/codec"
 	"github.com/certshim/certshim/configuration"
 	"github.com/certshim/certshim/inventory"
 	"github.com/certshim/certshim/resolver"
@@ -345,12 +346,14 @@ func (r *reading) wholeCertificates(ctx context.Context) iter.Seq2[map[string]an
 			return
 		}
 		for _, namespace := range slices.Sorted(slices.Values(r.own)) {
-			err := cluster.List(ctx, r.connection, cluster.Resource{GVR: certificate.Resource()}, namespace, func(item any) error {
+			listed := cluster.Resource{GVR: certificate.Resource(), Reader: codec.KeepRaw}
+			err := cluster.List(ctx, r.connection, listed, namespace, func(item any) error {
 				r.progress.count(certificate.Resource().Resource + " looked at")
-				if object, is := item.(*unstructured.Unstructured); is && !yield(object.Object, nil) {
+				object, err := decoded(item)
+				if err == nil && !yield(object, nil) {
 					return errEnough
 				}
-				return nil
+				return err
 			})
 			if errors.Is(err, errEnough) {
 				return
@@ -360,4 +363,15 @@ func (r *reading) wholeCertificates(ctx context.Context) iter.Seq2[map[string]an
 			}
 		}
 	}
+}
+
+// decoded is an object of a list whose objects are kept as JSON.
+func decoded(item any) (map[string]any, error) {
+	switch object := item.(type) {
+	case *codec.Raw:
+		return object.Decode()
+	case *unstructured.Unstructured:
+		return object.Object, nil
+	}
+	return nil, fmt.Errorf("%T is no object", item)
 }

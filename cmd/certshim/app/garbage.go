@@ -12,11 +12,13 @@ import (
 // Garbage is collected once it amounts to a budget, or to leastGarbage percent of the live heap if
 // that is more. Go's default waits for as much garbage as there is live heap, which would double the
 // memory of a large cluster, or of a large plan. A plan ends soon, and its CPU is waited for: it may
-// leave more. Once the caches are filled, a small heap may grow to smallHeap; until then the live
+// leave more. An audit of a cluster is the only one that goes through all of it object by object, and may run beside
+// much else. Once the caches are filled, a small heap may grow to smallHeap; until then the live
 // heap grows faster than the limit follows it.
 const (
 	controllerGarbage = 6 << 20
 	planGarbage       = 128 << 20
+	auditGarbage      = 8 << 20
 	smallHeap         = 28 << 20
 	leastGarbage      = 25
 	mostGarbage       = 100
