@@ -32,12 +32,13 @@ func (q input) owned(at types.NamespacedName) *certificate.Observed {
 }
 
 // presentFor is present for what a source asks for; in another namespace it is what the source owns.
-func (q input) presentFor(ask source.Ask) (existing *certificate.Observed, known bool) {
+func (q input) presentFor(ask source.Ask) *certificate.Observed {
 	at := ask.At(q.object)
 	if ask.Namespace != "" {
-		return q.owned(at), true
+		return q.owned(at)
 	}
-	return present(q, at)
+	existing, _ := present(q, at)
+	return existing
 }
 
 // presentIssuer is the issuer of a Certificate of this source, without a name for none: what
@@ -55,8 +56,7 @@ func firstIssuer(q input, a *asked, by *terms) resolver.Ref {
 		if a.termsOf(ask.At(q.object)) != by {
 			continue
 		}
-		existing, _ := q.presentFor(ask)
-		if issuer := presentIssuer(q, existing); issuer.Name != "" {
+		if issuer := presentIssuer(q, q.presentFor(ask)); issuer.Name != "" {
 			return issuer
 		}
 	}

@@ -176,7 +176,7 @@ func (r *outcomeBuilder) retainAll() {
 // have; what is new waits.
 func (r *outcomeBuilder) undecided(a *asked, why certificate.Reason) {
 	for _, ask := range a.Asks.Asks {
-		existing, _ := r.presentFor(ask)
+		existing := r.presentFor(ask)
 		if existing == nil || !r.retain(a.request, *existing) {
 			r.add(certificate.Undecided(r.object, ask, existing, why))
 		}

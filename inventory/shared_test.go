@@ -2,10 +2,10 @@ package inventory
 
 import (
 	"fmt"
-	"k8s.io/apimachinery/pkg/types"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/certshim/certshim/certificate"
 	"github.com/certshim/certshim/source"

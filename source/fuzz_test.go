@@ -2,13 +2,13 @@ package source_test
 
 import (
 	"encoding/json"
-	"k8s.io/apimachinery/pkg/types"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/certshim/certshim/problem"

@@ -140,6 +140,11 @@ func nearMiss(from GrantFrom, secret string, named []GrantFrom, to GrantTo, fits
 	case fits || to.Name != "" && to.Name != secret:
 		return ""
 	}
+	return nearSources(from, named)
+}
+
+// nearSources says which other sources of the same namespace a grant names.
+func nearSources(from GrantFrom, named []GrantFrom) string {
 	for _, other := range named {
 		switch {
 		case other.Namespace != from.Namespace:

@@ -3,10 +3,11 @@ package app
 import (
 	"fmt"
 	"io"
-	"k8s.io/apimachinery/pkg/types"
 	"maps"
 	"slices"
 	"strings"
+
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/certshim/certshim"
 	"github.com/certshim/certshim/certificate"
