@@ -131,11 +131,11 @@ func TestAdopt(t *testing.T) {
 	certificates := d.Watch(t, cluster.Certificates(), namespace)
 	d.byShimInBothModes(t, namespace, ca)
 	before := d.snapshot(t, namespace)
-	versions := versionsOf(certificates)
+	written := writtenOf(t, certificates)
 
 	all := fmt.Sprintf("%d Certificates: %d metadata only; nothing was written, --yes adopts %d", *adoptions, *adoptions, *adoptions)
 	d.adopt(t, "-n", namespace).says(t, 0, all, "cert-manager-ingress-shim (Update)", "cert-manager-ingress-shim (Apply)", "no value changes")
-	if !reflect.DeepEqual(versions, versionsOf(certificates)) {
+	if !reflect.DeepEqual(written, writtenOf(t, certificates)) {
 		t.Error("the dry run wrote")
 	}
 
@@ -190,12 +190,16 @@ func (d *deployed) handsBackReleased(t *testing.T, namespace string) {
 	d.StopShim(t)
 }
 
-func versionsOf(certificates *cluster.Watch) map[string]string {
-	versions := map[string]string{}
+// writtenOf is what changes when somebody writes a Certificate: its generation, or who wrote which fields and when. The status,
+// which cert-manager may still be writing, is left out.
+func writtenOf(t *testing.T, certificates *cluster.Watch) map[string]string {
+	t.Helper()
+	written := map[string]string{}
 	for name, c := range certificates.State() {
-		versions[name] = c.GetResourceVersion()
+		entries := slices.DeleteFunc(c.GetManagedFields(), func(e metav1.ManagedFieldsEntry) bool { return e.Subresource == "status" })
+		written[name] = fmt.Sprintf("%d %s", c.GetGeneration(), must(json.Marshal(entries))(t))
 	}
-	return versions
+	return written
 }
 
 // kubectlApply applies a manifest as people do.
