@@ -33,6 +33,8 @@ type situation struct {
 	before certificates
 	// asked are the Secrets for which the source asks, by a valid entry or a broken one.
 	asked []string
+	// asksElsewhere is set if it asks for one of another namespace, too.
+	asksElsewhere bool
 	// broken are the Secrets of which an entry is meant to count, and doesn't.
 	broken map[string]bool
 	// unread are the fields whose annotation can't be read.

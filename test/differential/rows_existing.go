@@ -395,7 +395,7 @@ func (s *situation) tooEarly() []string {
 
 // awaits says whether the source asks for a Certificate that it doesn't have in the end.
 func (s *situation) awaits() bool {
-	return slices.ContainsFunc(s.asked, func(name string) bool {
+	return s.asksElsewhere || slices.ContainsFunc(s.asked, func(name string) bool {
 		return s.after[name] == nil || s.live(name) != nil && (s.elsewhere(name) || slices.Contains(s.misowned(), name))
 	})
 }
@@ -408,7 +408,11 @@ func (s *situation) findAsked() {
 			continue
 		}
 		for _, ref := range entry.Refs {
-			if ref.Name != "" && !badSecretName(ref.Name) && !slices.Contains(ignored, ref.Name) {
+			switch {
+			case ref.Name == "" || badSecretName(ref.Name) || slices.Contains(ignored, ref.Name):
+			case ref.Namespace != nil && *ref.Namespace != "" && *ref.Namespace != s.in.Object.Namespace:
+				s.asksElsewhere = true // no case has a ReferenceGrant
+			default:
 				s.asked = append(s.asked, ref.Name)
 			}
 		}

@@ -18,6 +18,7 @@ const (
 	ownIgnoreKey     = "certshim.io/ignore"
 	deletionKey      = "certshim.io/deletion-policy"
 	conflictsKey     = "certshim.io/conflicts"
+	sectionsKey      = "certshim.io/sections"
 
 	commonNameKey  = prefix + "common-name"
 	altNamesKey    = prefix + "alt-names"
@@ -132,8 +133,9 @@ func pools() []pool {
 		{key: editInPlaceKey, good: []string{"true", "false"}, bad: []string{"yes", ""}},
 		{key: fallbackKey, good: []string{"true", "false"}, bad: []string{"maybe", ""}},
 		{key: ignoreKey, good: []string{"l0", "l1, l2", "unknown"}, bad: []string{""}},
-		{key: deletionKey, good: []string{"delete"}, bad: []string{""}},                  // with retain, one write does one thing
-		{key: conflictsKey, good: []string{"force", "yield", "fail"}, bad: []string{""}}, // the operator lets sources choose nothing
+		{key: deletionKey, good: []string{"delete"}, bad: []string{""}},                             // with retain, one write does one thing
+		{key: conflictsKey, good: []string{"force", "yield", "fail"}, bad: []string{""}},            // the operator lets sources choose nothing
+		{key: sectionsKey, good: []string{"{}"}, bad: []string{`{"nowhere": {"duration": "24h"}}`}}, // neither changes anything
 		{key: extraKey, good: []string{"[{\"name\":\"a\",\"value\":\"b\"}]", "x"}, bad: []string{""}},
 	}
 	for _, key := range subjectKeys {
