@@ -30,6 +30,9 @@ func Generate(seed uint64) *Case {
 	case c.Object.Kind != listenerSetKind && g.chance(0.03):
 		c.Rival, c.RivalFirst = g.rival(&c.Object), g.chance(0.5)
 	}
+	if g.chance(0.03) {
+		c.Object.Annotations[sectionsKey] = pick(g, []string{"{}", `{"nowhere": {"duration": "24h"}}`})
+	}
 	return c
 }
 

@@ -95,6 +95,7 @@ func triggerPools() []pool {
 		{key: issuerGroupKey, good: []string{"cert-manager.io", "awspca.cert-manager.io", "certmanager.step.sm"}},
 		{key: autoKey, good: []string{"true", "1", "t", "TRUE", "false"}},
 		{key: ownIgnoreKey, good: []string{"true", "a-tls", "l0"}},
+		{key: sectionsKey, good: []string{"{}"}, bad: []string{`{"nowhere": {"duration": "24h"}}`}}, // neither changes anything
 	}
 }
 
@@ -133,9 +134,8 @@ func pools() []pool {
 		{key: editInPlaceKey, good: []string{"true", "false"}, bad: []string{"yes", ""}},
 		{key: fallbackKey, good: []string{"true", "false"}, bad: []string{"maybe", ""}},
 		{key: ignoreKey, good: []string{"l0", "l1, l2", "unknown"}, bad: []string{""}},
-		{key: deletionKey, good: []string{"delete"}, bad: []string{""}},                             // with retain, one write does one thing
-		{key: conflictsKey, good: []string{"force", "yield", "fail"}, bad: []string{""}},            // the operator lets sources choose nothing
-		{key: sectionsKey, good: []string{"{}"}, bad: []string{`{"nowhere": {"duration": "24h"}}`}}, // neither changes anything
+		{key: deletionKey, good: []string{"delete"}, bad: []string{""}},                  // with retain, one write does one thing
+		{key: conflictsKey, good: []string{"force", "yield", "fail"}, bad: []string{""}}, // the operator lets sources choose nothing
 		{key: extraKey, good: []string{"[{\"name\":\"a\",\"value\":\"b\"}]", "x"}, bad: []string{""}},
 	}
 	for _, key := range subjectKeys {
