@@ -241,16 +241,14 @@ func await(t *testing.T, namespace, object, what string, holds func(explanation)
 	}
 }
 
-// hangsAt waits until a Certificate is said to hang at a code, nearest to the cause, and wants these parts in what is said.
+// hangsAt waits until a Certificate is said to hang at a code, nearest to the cause, with these parts in what is said: what
+// others have to say may come a moment later.
 func hangsAt(t *testing.T, namespace, object, code string, parts ...string) explanation {
 	t.Helper()
-	e := await(t, namespace, object, "hang at "+code, func(e explanation) bool { return len(e.Hangs) > 0 && e.Hangs[0].Code == code })
-	for _, part := range parts {
-		if !strings.Contains(e.text, part) {
-			t.Errorf("%s: it doesn't say %q:\n%s", code, part, e.text)
-		}
-	}
-	return e
+	return await(t, namespace, object, fmt.Sprintf("hang at %s and say %q", code, parts), func(e explanation) bool {
+		isMissing := func(part string) bool { return !strings.Contains(e.text, part) }
+		return len(e.Hangs) > 0 && e.Hangs[0].Code == code && !slices.ContainsFunc(parts, isMissing)
+	})
 }
 
 // goesOn waits until a Certificate is issued, and wants that it never hangs at the code.
