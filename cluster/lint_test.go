@@ -52,12 +52,14 @@ func TestFieldsThatAKindDoesNotHave(t *testing.T) {
 	}
 	changed := of
 	changed.Entries += " "
+	annotated := changed
+	annotated.AnnotationsField = "spec.host"
 	for i, step := range []struct {
 		version     string
 		of          source.Type
 		reads, told int
 	}{
-		{"", of, 0, 0}, {"1", of, 1, 1}, {"1", of, 1, 1}, {"2", of, 2, 2}, {"2", changed, 3, 3},
+		{"", of, 0, 0}, {"1", of, 1, 1}, {"1", of, 1, 1}, {"2", of, 2, 2}, {"2", changed, 3, 3}, {"2", annotated, 4, 4},
 	} {
 		if step.version != "" {
 			definition := &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Name: "proxies.proxy.example.com", ResourceVersion: step.version}}

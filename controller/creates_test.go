@@ -8,7 +8,6 @@ import (
 
 	"k8s.io/apimachinery/pkg/types"
 
-	"github.com/certshim/certshim/certificate"
 	"github.com/certshim/certshim/cluster"
 	"github.com/certshim/certshim/resolver"
 )
@@ -116,7 +115,7 @@ func TestACertificateThatIsCollectedIsNotMadeInALoop(t *testing.T) {
 	for range 100 {
 		next = c.reconcile(t.Context(), k)
 		// The watch shows that it was made and collected.
-		c.inventory.ExpectNothing(nameOf(certificate.Decision{Namespace: "shop", Name: "tls"}))
+		c.inventory.ExpectNothing(shopTLS("tls"))
 	}
 	if len(writer.requests) != 2 {
 		t.Errorf("it was made %d times", len(writer.requests))

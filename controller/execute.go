@@ -7,7 +7,6 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/certshim/certshim/certificate"
 	"github.com/certshim/certshim/cluster"
@@ -80,7 +79,7 @@ func (c *Controller) wrote(ctx context.Context, ref source.Ref, d certificate.De
 		return
 	}
 	if d.Action == certificate.Create {
-		c.creates.made(ref.UID, nameOf(d), now)
+		c.creates.made(ref.UID, d.At(), now)
 	}
 	c.say(ref, d)
 	c.sayPutBack(ref, d, now)
@@ -96,7 +95,7 @@ func writes(d certificate.Decision) bool {
 // its issuer may yet turn out to be missing or a webhook is down, and until its turn in a
 // take-over. A create waits as [creates] says.
 func (c *Controller) mayWrite(look *inventory.Look, ref source.Ref, d certificate.Decision) (wait time.Duration, allowed bool) {
-	now, name := time.Now(), nameOf(d)
+	now, name := time.Now(), d.At()
 	if look.Stale() && (d.Action != certificate.Apply || d.Namespace != ref.Namespace) || look.MovesBlindly(d) {
 		// The source is queued already, or will be once the issuers are read.
 		return 0, false
@@ -108,7 +107,7 @@ func (c *Controller) mayWrite(look *inventory.Look, ref source.Ref, d certificat
 		if c.creates.blocked(look.Key()) {
 			return 0, false
 		}
-		wait = c.creates.wait(ref.UID, nameOf(d), now)
+		wait = c.creates.wait(ref.UID, d.At(), now)
 	}
 	if later, may := c.disputes.mayApply(d, now); !may {
 		return later, false
@@ -123,12 +122,10 @@ func (c *Controller) mayWrite(look *inventory.Look, ref source.Ref, d certificat
 	return wait, wait == 0
 }
 
-func nameOf(d certificate.Decision) types.NamespacedName { return d.At() }
-
 // send is the only place from which Certificates are written. It gives the resourceVersion that an
 // apply left, and says whether anything changed.
 func (c *Controller) send(ctx context.Context, look *inventory.Look, d certificate.Decision) (version string, changed bool, err error) {
-	guard, name, before := d.Guard, nameOf(d), d.Version
+	guard, name, before := d.Guard, d.At(), d.Version
 	switch {
 	case d.Action == certificate.Delete:
 		return "", true, c.count(string(d.Action), c.writer.Delete(ctx, name, guard))

@@ -167,9 +167,9 @@ func (c *Controller) judgeFields(look *inventory.Look, outcome certshim.Outcome)
 		}
 		whose := ownership.Of(ownership.Input{Live: seen.Live, Asked: d.Asked, Choice: d.Choice})
 		counts := countsOf(whose)
-		c.reports.Found(look.Key(), nameOf(d), seen.ResourceVersion, counts, whose)
+		c.reports.Found(look.Key(), d.At(), seen.ResourceVersion, counts, whose)
 		if d.Action != certificate.Apply || d.Paced {
-			c.inventory.JudgeFields(nameOf(d), seen.ResourceVersion, counts)
+			c.inventory.JudgeFields(d.At(), seen.ResourceVersion, counts)
 		}
 	}
 }

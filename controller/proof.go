@@ -91,11 +91,11 @@ func (c *Controller) repeated(outcome certshim.Outcome, deletion certificate.Dec
 	for _, d := range outcome.Certificates {
 		switch d.Action {
 		case certificate.Create:
-			if c.inventory.Underway(nameOf(d), d.Want, time.Now()) == 0 {
+			if c.inventory.Underway(d.At(), d.Want, time.Now()) == 0 {
 				return deletion, false
 			}
 		case certificate.Delete:
-			if nameOf(d) == nameOf(deletion) && d.Guard.UID == deletion.Guard.UID {
+			if d.At() == deletion.At() && d.Guard.UID == deletion.Guard.UID {
 				again, found = d, true
 			}
 		default:

@@ -173,7 +173,7 @@ func (c *Controller) sayPutBack(ref source.Ref, d certificate.Decision, now time
 // the apply left, who changed it can't be known. It returns the fields that were put back in fact.
 func (c *Controller) sayVain(ctx context.Context, ref source.Ref, d certificate.Decision, version string, now time.Time) []certificate.PutBack {
 	c.metrics.liveReads.Inc()
-	live, err := c.writer.Get(ctx, nameOf(d))
+	live, err := c.writer.Get(ctx, d.At())
 	if err != nil || (&unstructured.Unstructured{Object: live}).GetResourceVersion() != version {
 		return d.PutBack
 	}

@@ -111,8 +111,8 @@ func (c *Controller) decide(look *inventory.Look) certshim.Outcome {
 func (c *Controller) toRead(k key, decisions []certificate.Decision) []types.NamespacedName {
 	names := c.reports.Wanted(k)
 	for _, d := range decisions {
-		if d.NeedsLive && !slices.Contains(names, nameOf(d)) {
-			names = append(names, nameOf(d))
+		if d.NeedsLive && !slices.Contains(names, d.At()) {
+			names = append(names, d.At())
 		}
 	}
 	return names
@@ -143,7 +143,7 @@ func (c *Controller) readLive(ctx context.Context, look *inventory.Look, names [
 func (c *Controller) executeAll(ctx context.Context, look *inventory.Look, outcome certshim.Outcome, only []types.NamespacedName) (next requeue, problems problem.List, conflicts []types.NamespacedName) {
 	unmade := false
 	for _, d := range outcome.Certificates {
-		name := nameOf(d)
+		name := d.At()
 		switch {
 		case only != nil && !slices.Contains(only, name):
 			continue

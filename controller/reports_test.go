@@ -75,7 +75,7 @@ func TestCertificatesAreReadForReports(t *testing.T) {
 			if want := []string{"get tls"}; !slices.Equal(writer.requests, want) {
 				t.Errorf("%s: requests %v, want %v", state, writer.requests, want)
 			}
-			time.Sleep(time.Minute)
+			time.Sleep(time.Minute) // of the bubble's clock
 		}
 		if len(at.made) != 1 {
 			t.Fatalf("reports: %v", at.made)

@@ -110,8 +110,8 @@ const (
 // GroupKind is the kind that the type declares.
 func (t Type) GroupKind() GroupKind { return GroupKind{Group: t.Group, Kind: t.Kind} }
 
-// Definition is the name of the CustomResourceDefinition of the kind.
-func (t Type) Definition() string { return t.Resource + "." + t.Group }
+// CRD is the name of the CustomResourceDefinition of the kind.
+func (t Type) CRD() string { return t.Resource + "." + t.Group }
 
 // Reads are the paths of an object that the expression may read, up to the first list. Of one that
 // can't be compiled it is the whole object, by an empty path.

@@ -6,9 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime/schema"
-
 	"github.com/certshim/certshim/cluster"
 	"github.com/certshim/certshim/cmd/certshim/app/manifest"
 	"github.com/certshim/certshim/source"
@@ -56,17 +53,7 @@ func (l *sourceLint) definition(ctx context.Context, t source.Type) (map[string]
 	if err != nil {
 		return nil, err
 	}
-	client, err := connection.Dynamic(nil, nil)
-	if err != nil {
-		return nil, err
-	}
-	definitions := schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"}
-	name := t.Definition()
-	object, err := client.Resource(definitions).Get(ctx, name, metav1.GetOptions{})
-	if err != nil {
-		return nil, fmt.Errorf("read the CustomResourceDefinition %s: %w", name, err)
-	}
-	return object.Object, nil
+	return connection.CRD(ctx, t)
 }
 
 // definitionIn finds the definition of a type's kind in a file.
@@ -84,12 +71,12 @@ func definitionIn(file string, t source.Type) (map[string]any, error) {
 			continue
 		}
 		last = document.Object.Object
-		if document.Object.GetName() == t.Definition() {
+		if document.Object.GetName() == t.CRD() {
 			return last, nil
 		}
 	}
 	if last == nil {
-		return nil, fmt.Errorf("%s has no CustomResourceDefinition, must have that of %s", file, t.Definition())
+		return nil, fmt.Errorf("%s has no CustomResourceDefinition, must have that of %s", file, t.CRD())
 	}
 	return last, nil
 }
