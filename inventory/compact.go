@@ -200,7 +200,40 @@ func packEntry(p *packer, entry source.Entry) {
 	}
 	p.text(entry.Protocol)
 	p.text(entry.Mode)
-	p.truth(entry.HasTLS)
+	packListener(p, entry)
+}
+
+// What follows of an entry, as the bits of one number: a TLS entry of an Ingress has nothing else.
+const (
+	withTLS uint64 = 1 << iota
+	withPort
+	withRoutes
+)
+
+func packListener(p *packer, entry source.Entry) {
+	var has uint64
+	if entry.HasTLS {
+		has |= withTLS
+	}
+	if entry.Port != 0 {
+		has |= withPort
+	}
+	if entry.Routes != nil {
+		has |= withRoutes
+	}
+	p.number(has)
+	if entry.Port != 0 {
+		p.number(uint64(entry.Port))
+	}
+	if routes := entry.Routes; routes != nil {
+		p.text(routes.From)
+		p.text(routes.Selector)
+		p.number(uint64(len(routes.Kinds)))
+		for _, kind := range routes.Kinds {
+			p.text(kind.Group)
+			p.text(kind.Kind)
+		}
+	}
 }
 
 // Object is the source. Where it can't be read, unreadable says why, and the object has only its
@@ -294,8 +327,27 @@ func unpackEntry(u *unpacker) source.Entry {
 		}
 		entry.Secrets[i] = ref
 	}
-	entry.Protocol, entry.Mode, entry.HasTLS = u.text(), u.text(), u.truth()
+	entry.Protocol, entry.Mode = u.text(), u.text()
+	unpackListener(u, &entry)
 	return entry
+}
+
+func unpackListener(u *unpacker, entry *source.Entry) {
+	has := u.number()
+	entry.HasTLS = has&withTLS != 0
+	if has&withPort != 0 {
+		entry.Port = int(u.number())
+	}
+	if has&withRoutes == 0 {
+		return
+	}
+	entry.Routes = &source.AllowedRoutes{From: u.text(), Selector: u.text()}
+	if n := u.count(); n > 0 {
+		entry.Routes.Kinds = make([]source.GroupKind, n)
+	}
+	for i := range entry.Routes.Kinds {
+		entry.Routes.Kinds[i] = source.GroupKind{Group: u.text(), Kind: u.text()}
+	}
 }
 
 // Certificate is a Certificate as it is kept. Make one by [Certificates.Pack].

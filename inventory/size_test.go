@@ -45,6 +45,46 @@ func liveCertificate(n int) certificate.Observed {
 	return o
 }
 
+// liveListenerSet is one as a cluster has it, with what the API server fills in.
+func liveListenerSet(n int) *unstructured.Unstructured {
+	object := liveIngress(n)
+	object.SetKind(source.ListenerSetKind)
+	tls := object.Object["spec"].(map[string]any)["tls"].([]any)[0].(map[string]any)
+	var listeners []any
+	for i, host := range tls["hosts"].([]any) {
+		routes := map[string]any{"namespaces": map[string]any{"from": "Same"}}
+		if i == 1 {
+			routes = map[string]any{
+				"namespaces": map[string]any{"from": "Selector", "selector": map[string]any{"matchLabels": map[string]any{"team": "shop"}}},
+				"kinds":      []any{map[string]any{"group": source.GatewayGroup, "kind": "HTTPRoute"}},
+			}
+		}
+		listeners = append(listeners, map[string]any{
+			"name": fmt.Sprint("https-", i), "hostname": host, "port": int64(443), "protocol": "HTTPS", "allowedRoutes": routes,
+			"tls": map[string]any{"mode": "Terminate", "certificateRefs": []any{map[string]any{"group": "", "kind": "Secret", "name": tls["secretName"]}}},
+		})
+	}
+	object.Object["spec"] = map[string]any{"parentRef": map[string]any{"group": source.GatewayGroup, "kind": "Gateway", "name": "edge"}, "listeners": listeners}
+	return object
+}
+
+// A ListenerSet with two listeners, and its place in the indexes.
+func TestListenerSetsTakeLittleMemory(t *testing.T) {
+	const sets, most = 20_000, 650
+	s := newShop(t, Options{})
+	without := heap()
+	for n := range sets {
+		object := liveListenerSet(n)
+		put(s, s.intake(object), object)
+	}
+	taken := float64(heap()-without) / sets
+	t.Logf("%.0f bytes a ListenerSet", taken)
+	if taken > most {
+		t.Errorf("a ListenerSet takes %.0f bytes, more than %d", taken, most)
+	}
+	runtime.KeepAlive(s)
+}
+
 // An Ingress, its Certificate, and the indexes over both.
 func TestPairsTakeLittleMemory(t *testing.T) {
 	const pairs, most = 20_000, 750

@@ -31,9 +31,10 @@ func word(number uint64) string {
 	return words[number]
 }
 
-// sourceWords are kinds and groups, and where an object names its first Secrets.
+// sourceWords are kinds and groups, what listeners say of themselves, and where an object names its first
+// Secrets.
 func sourceWords() []string {
-	all := []string{"Secret"}
+	all := []string{"Secret", "HTTPS", "HTTP", "TLS", "Terminate", "Passthrough", "All", "Selector", "HTTPRoute", "GRPCRoute", "TLSRoute"}
 	for _, kind := range source.Builtin().All() {
 		gvk := kind.GroupVersionKind()
 		all = append(all, gvk.Group, gvk.Kind)

@@ -10,7 +10,7 @@ import (
 	"github.com/certshim/certshim/problem"
 )
 
-// The values of spec.allowedListeners.namespaces.from.
+// The values of namespaces.from, in spec.allowedListeners and in a listener's allowedRoutes.
 const (
 	fromAll      = "All"
 	fromSame     = "Same"
@@ -28,12 +28,38 @@ func (f *fields) allowed(spec map[string]any) *AllowedListeners {
 	if block == nil {
 		return nil
 	}
-	namespaces := f.mapping(block["namespaces"], path+".namespaces")
-	out := &AllowedListeners{From: orElse(f.text(namespaces["from"], path+".namespaces.from"), fromNone)}
-	if out.From == fromSelector {
-		out.Selector = f.selector(namespaces["selector"], path+".namespaces.selector")
+	from, selector := f.namespaces(block, path, fromNone)
+	return &AllowedListeners{From: from, Selector: selector}
+}
+
+// allowedRoutes reads a listener's allowedRoutes; nil where they are the default.
+func (f *fields) allowedRoutes(listener map[string]any, path string) *AllowedRoutes {
+	path += ".allowedRoutes"
+	block := f.mapping(listener["allowedRoutes"], path)
+	var out AllowedRoutes
+	out.From, out.Selector = f.namespaces(block, path, fromSame)
+	for i, item := range f.list(block["kinds"], path+".kinds") {
+		at := index(path+".kinds", i)
+		kind := f.mapping(item, at)
+		out.Kinds = append(out.Kinds, GroupKind{
+			Group: f.textOr(kind["group"], GatewayGroup, at+".group"), Kind: f.text(kind["kind"], at+".kind"),
+		})
 	}
-	return out
+	if out.From == fromSame && len(out.Kinds) == 0 {
+		return nil
+	}
+	return &out
+}
+
+// namespaces reads which namespaces a block admits.
+func (f *fields) namespaces(block map[string]any, path, absent string) (from, selector string) {
+	path += ".namespaces"
+	namespaces := f.mapping(block["namespaces"], path)
+	from = orElse(f.text(namespaces["from"], path+".from"), absent)
+	if from == fromSelector {
+		selector = f.selector(namespaces["selector"], path+".selector")
+	}
+	return from, selector
 }
 
 func (f *fields) selector(value any, path string) string {

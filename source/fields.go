@@ -2,6 +2,7 @@ package source
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -73,6 +74,24 @@ func (f *fields) text(value any, path string) string {
 	}
 	f.wrong(path, "a string", value)
 	return ""
+}
+
+// number reads a whole number, which JSON and YAML may also give as one with a fraction of zero.
+func (f *fields) number(value any, path string) int {
+	switch v := value.(type) {
+	case nil:
+		return 0
+	case int64:
+		return int(v)
+	case float64:
+		if v == math.Trunc(v) && math.Abs(v) <= math.MaxInt32 {
+			return int(v)
+		}
+		f.errs = append(f.errs, fmt.Errorf("%s: must be a whole number, not %v", path, v))
+		return 0
+	}
+	f.wrong(path, "a whole number", value)
+	return 0
 }
 
 // textOr reads a string that may be absent, which isn't the same as empty.

@@ -129,7 +129,7 @@ func (listenerSet) Asks(object *Object, options Options) Asks { return listenerA
 // listenerReads are the paths that listeners reads.
 func listenerReads() []string {
 	return []string{
-		"spec.listeners.name", "spec.listeners.protocol", "spec.listeners.hostname",
+		"spec.listeners.name", "spec.listeners.port", "spec.listeners.protocol", "spec.listeners.hostname", "spec.listeners.allowedRoutes",
 		"spec.listeners.tls.mode", "spec.listeners.tls.certificateRefs",
 	}
 }
@@ -149,6 +149,8 @@ func (f *fields) listener(listener map[string]any, path string) Entry {
 		Section:  f.text(listener["name"], path+".name"),
 		Path:     path,
 		Protocol: f.text(listener["protocol"], path+".protocol"),
+		Port:     f.number(listener["port"], path+".port"),
+		Routes:   f.allowedRoutes(listener, path),
 	}
 	if host := f.text(listener["hostname"], path+".hostname"); host != "" {
 		entry.Hosts = []string{host}

@@ -66,6 +66,20 @@ type Entry struct {
 	// Protocol and Mode are a listener's; HasTLS says whether it has a tls block.
 	Protocol, Mode string
 	HasTLS         bool
+	// Port is a listener's, 0 where it has none.
+	Port int
+	// Routes is a listener's allowedRoutes; nil is the default, which admits routes of the object's own
+	// namespace and of the kinds that fit the protocol.
+	Routes *AllowedRoutes
+}
+
+// AllowedRoutes says which routes may attach to a listener.
+type AllowedRoutes struct {
+	// From is All, Same (the default), Selector or None; Selector is written as in [AllowedListeners].
+	From, Selector string
+	// Kinds are those of the routes, with the group's default filled in; empty means those that fit
+	// the protocol.
+	Kinds []GroupKind
 }
 
 // SecretRef is one reference of an entry to a Secret.

@@ -99,10 +99,14 @@ kind: Gateway
 metadata: {name: edge, namespace: shop}
 spec:
   listeners:
-  - {name: http, protocol: HTTP, port: 80}
+  - {name: http, protocol: HTTP, port: 80, allowedRoutes: {namespaces: {from: Same}}}
   - name: https
     hostname: a.example.com
     protocol: HTTPS
+    port: 443
+    allowedRoutes:
+      namespaces: {from: Selector, selector: {matchLabels: {team: shop}}}
+      kinds: [{kind: HTTPRoute}, {group: "", kind: Odd}]
     tls:
       certificateRefs: [{name: web-tls}, {group: v1, kind: ConfigMap, namespace: other, name: far}]
   - {name: tls, protocol: TLS, tls: {mode: Passthrough}}
@@ -111,9 +115,13 @@ spec:
 	want := &source.Object{
 		Ref: source.Ref{Group: "gateway.networking.k8s.io", Version: "v1", Kind: "Gateway", Namespace: "shop", Name: "edge"},
 		Entries: []source.Entry{
-			{Section: "http", Path: "spec.listeners[0]", Protocol: "HTTP"},
+			{Section: "http", Path: "spec.listeners[0]", Protocol: "HTTP", Port: 80},
 			{
 				Section: "https", Path: "spec.listeners[1]", Hosts: []string{"a.example.com"}, Protocol: "HTTPS", Mode: "Terminate", HasTLS: true,
+				Port: 443, Routes: &source.AllowedRoutes{
+					From: "Selector", Selector: "team=shop",
+					Kinds: []source.GroupKind{{Group: "gateway.networking.k8s.io", Kind: "HTTPRoute"}, {Kind: "Odd"}},
+				},
 				Secrets: []source.SecretRef{
 					{Path: "spec.listeners[1].tls.certificateRefs[0]", Kind: "Secret", Name: "web-tls"},
 					{Path: "spec.listeners[1].tls.certificateRefs[1]", Group: "v1", Kind: "ConfigMap", Namespace: &other, Name: "far"},
@@ -181,7 +189,7 @@ apiVersion: gateway.networking.k8s.io/v1
 kind: Gateway
 metadata: {name: web}
 spec:
-  listeners: [{name: 1, protocol: 2, hostname: 3, tls: {mode: 4, certificateRefs: [5, {group: 6, kind: 7, namespace: 8, name: 9}]}}, {tls: x}]
+  listeners: [{name: 1, protocol: 2, hostname: 3, tls: {mode: 4, certificateRefs: [5, {group: 6, kind: 7, namespace: 8, name: 9}]}}, {tls: x, port: "443", allowedRoutes: {namespaces: {from: 1}, kinds: [{group: 2, kind: 3}]}}, {port: 1.5}]
   allowedListeners: {namespaces: {from: Selector, selector: {matchExpressions: [{key: a, operator: Near}]}}}`,
 			[]string{
 				"spec.listeners[0].name: must be a string, not a number: put it in quotes",
@@ -193,7 +201,12 @@ spec:
 				"spec.listeners[0].tls.certificateRefs[1].kind: must be a string, not a number: put it in quotes",
 				"spec.listeners[0].tls.certificateRefs[1].name: must be a string, not a number: put it in quotes",
 				"spec.listeners[0].tls.certificateRefs[1].namespace: must be a string, not a number: put it in quotes",
+				"spec.listeners[1].port: must be a whole number, not a string",
+				"spec.listeners[1].allowedRoutes.namespaces.from: must be a string, not a number: put it in quotes",
+				"spec.listeners[1].allowedRoutes.kinds[0].group: must be a string, not a number: put it in quotes",
+				"spec.listeners[1].allowedRoutes.kinds[0].kind: must be a string, not a number: put it in quotes",
 				"spec.listeners[1].tls: must be an object, not a string",
+				"spec.listeners[2].port: must be a whole number, not 1.5",
 				`spec.allowedListeners.namespaces.selector: not a label selector: "Near" is not a valid label selector operator`,
 			},
 		},
