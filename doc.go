@@ -44,6 +44,7 @@
 //	declaration    how files are read in which people declare something
 //	annotations    the annotation language: one table of keys
 //	source         what an object asks for: Ingress, Gateway, ListenerSet
+//	routes         which names routes bring to the listeners that they attach to
 //	resolver       which issuer is meant: the registry and its catalogue
 //	certificate    the Certificate that is wanted, and who owns which field
 //	ownership      whose each field of a Certificate is, and what the next apply makes of it
@@ -61,6 +62,6 @@
 // boundaries_test.go checks the imports between the rooms, order_test.go the calls between
 // the files.
 //
-// This package may import the standard library, apimachinery, and the seven rooms above it. It
+// This package may import the standard library, apimachinery, and the eight rooms above it. It
 // has no client, clock or logger.
 package certshim

@@ -15,9 +15,9 @@ const (
 	maxLabel = 63
 )
 
-// badHost says why a host can't be in a certificate, or "". It is an IP address as Go's
+// BadHost says why a host can't be in a certificate, or "". It is an IP address as Go's
 // ParseIP takes it, or a DNS name in ASCII and lower case, which may begin with "*.".
-func badHost(name string) string {
+func BadHost(name string) string {
 	if names.IsIP(name) {
 		return ""
 	}
@@ -39,7 +39,7 @@ func badHost(name string) string {
 // nearestHost is the host in what people write for one, or "".
 func nearestHost(written string) string {
 	host := names.Host(names.Stripped(written))
-	if badHost(host) != "" {
+	if BadHost(host) != "" {
 		return ""
 	}
 	return host
@@ -104,7 +104,7 @@ func (j *judge) hosts(entry Entry) judged {
 func (j *judge) badHosts(entry Entry, hosts []string) map[string]bool {
 	var bad map[string]bool
 	for n, name := range hosts {
-		why := badHost(name)
+		why := BadHost(name)
 		if why == "" {
 			continue
 		}
