@@ -61,6 +61,7 @@ var meetings = map[string]meeting{
 	"28 top-level wildcard":          {"*.com", words("example.com www.example.com"), words("example.com www.example.com"), nil},
 	"29 public suffix":               {"*.co.uk", words("*.uk"), words("*.co.uk"), none()},
 	"30 suffix without its dot":      {"*.example.com", words("notexample.com"), nil, nil},
+	"an empty label":                 {"*.example.com", words(".example.com"), nil, nil},
 	"31 case, as the listener's":     {"WWW.example.com", words("www.example.com"), words("WWW.example.com"), nil},
 	"32 an IP address":               {"192.0.2.1", words("192.0.2.1"), words("192.0.2.1"), none()},
 	"33 asterisk alone":              {"*", words("a.example.com"), nil, nil},
