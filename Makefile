@@ -15,7 +15,7 @@ SHELL   := bash
 # Tests build programs, run those of bin/ and ask `go list`: Go's cache of results doesn't see that the answer is another.
 TEST := go test -count=1
 
-.PHONY: help build demo demo-external test test-unit test-differential test-e2e soak test-external controlplane certmanager external-issuers chromium lint fuzz bench generate verify image clean
+.PHONY: help build demo demo-external test test-unit test-differential test-e2e soak test-external controlplane certmanager external-issuers helm chromium lint fuzz bench generate verify image clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/  \1\t\2/' | expand -t 20
@@ -33,7 +33,7 @@ demo-external: build controlplane certmanager external-issuers ## the same with 
 
 test: ## all tests, with the race detector where a C compiler is found
 	@echo "$(if $(RACE),tests run with the race detector ($(CC_FOUND)),no C compiler found: tests run WITHOUT the race detector)"
-	@$(MAKE) --no-print-directory test-unit build controlplane certmanager
+	@$(MAKE) --no-print-directory test-unit build controlplane certmanager helm
 	@$(MAKE) --no-print-directory test-differential test-e2e test-external
 
 test-unit: ## the pure rooms and the commands
@@ -43,7 +43,7 @@ test-unit: ## the pure rooms and the commands
 test-differential: build ## against cert-manager's own shim code
 	cd test && ./differential/run.sh
 
-test-e2e: build controlplane certmanager ## on the real control plane; the HTML report in Chromium
+test-e2e: build controlplane certmanager helm ## on the real control plane; the HTML report in Chromium
 	@command -v chromium-headless-shell chromium google-chrome >/dev/null && test -f $(BIN)/axe.min.js || \
 	  echo "no Chromium or no axe-core found: the HTML report is NOT tested in a browser (make chromium)"
 	cd test && $(TEST) $(RACE) -timeout 40m -p 1 $$(go list ./... | grep -vE '/(differential|external)')
@@ -63,6 +63,9 @@ certmanager: ## bin/certmanager and its webhook: cert-manager's own controllers
 
 external-issuers: ## bin/aws-privateca-issuer, bin/pebble and its DNS server
 	@test/external/build.sh $(CURDIR)/$(BIN)
+
+helm: ## bin/helm and bin/helm-docs: what installs the chart, and what writes its README
+	@test/build/tools.sh $(CURDIR)/$(BIN) test/helm "1230 helm" helm helm-docs
 
 chromium: ## what the tests of the HTML report need: Chromium without a window, bin/axe.min.js
 	@test/report/build.sh $(CURDIR)/$(BIN)
@@ -87,8 +90,9 @@ bench: build controlplane certmanager ## speed and memory, beside the bare limit
 	cd test && go run ./bench
 	cd test && $(TEST) -run TestTwentyThousandCertificates -v -bench . -benchmem ./report
 
-generate: ## what is generated: docs, and the Go code of the plugin protocol
+generate: helm ## what is generated: docs, deploy/, and the Go code of the plugin protocol
 	go generate ./...
+	cd test && go generate ./install
 
 verify: generate ## fails if a generated file differs from the committed one
 	git diff --exit-code -- README.md docs deploy plugins/api

@@ -1,3 +1,5 @@
+//go:generate go test -run TestTheChartKnowsEachField -update .
+
 // Package configuration reads the operator's file and makes of it what the rooms need: a
 // [certshim.Policy], which decisions follow, and the settings of the program.
 //

@@ -8,7 +8,7 @@
 //   - [Nearest] finds the word that a misspelt one was meant to be, for every room.
 //   - [Expressions] compiles CEL whose cost is bounded and which ends when a context does.
 //   - [RunCases] runs the cases that a declaration brings along as its own tests.
-//   - [RenderRole] formats the permissions that declared kinds need.
+//   - [RenderRules] formats the permissions that declared kinds need.
 //
 // It may import: the standard library, YAML, CEL, and package problem.
 package declaration

@@ -1,9 +1,6 @@
 package declaration
 
-import (
-	"fmt"
-	"strings"
-)
+import "strings"
 
 // Rule is an RBAC rule: what a declared kind needs of the API server.
 type Rule struct {
@@ -18,38 +15,17 @@ func RenderRule(r Rule) string {
 	return "- apiGroups: " + list(r.APIGroups) + "\n  resources: " + list(r.Resources) + "\n  verbs: " + list(r.Verbs) + "\n"
 }
 
-const roleHead = `%[1]sapiVersion: rbac.authorization.k8s.io/v1
-kind: ClusterRole
-metadata:
-  name: %[2]s
-rules:
-`
-
-const roleBinding = `---
-apiVersion: rbac.authorization.k8s.io/v1
-kind: ClusterRoleBinding
-metadata:
-  name: %[1]s
-roleRef:
-  apiGroup: rbac.authorization.k8s.io
-  kind: ClusterRole
-  name: %[1]s
-subjects:
-  - kind: ServiceAccount
-    name: certshim
-    namespace: certshim
-`
-
-// RenderRole formats a file of deploy/: comments, a ClusterRole with rules, and its binding to certshim's
-// ServiceAccount.
-func RenderRole(comments, name string, rules []Rule) string {
+// RenderRules formats the rules of declared types as a map from their names, in the given order, after some comments.
+func RenderRules(comments string, names []string, rules map[string][]Rule) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, roleHead, comments, name)
-	for _, rule := range rules {
-		for line := range strings.Lines(RenderRule(rule)) {
-			b.WriteString("  " + line)
+	b.WriteString(comments)
+	for _, name := range names {
+		b.WriteString(name + ":\n")
+		for _, rule := range rules[name] {
+			for line := range strings.Lines(RenderRule(rule)) {
+				b.WriteString("  " + line)
+			}
 		}
 	}
-	fmt.Fprintf(&b, roleBinding, name)
 	return b.String()
 }

@@ -400,19 +400,20 @@ func (t *IssuerType) Rule() declaration.Rule {
 	return rule
 }
 
-const roleComments = `# Generated from resolver/catalogue by "go generate ./resolver"; don't edit.
-# The external issuers that certshim knows: to list and watch them, and nothing else. Rules of
-# issuers that you don't have may be left out; certshim then says nothing of those issuers.
+const rulesComments = `# Generated from resolver/catalogue by "go generate ./resolver"; don't edit.
+# The permissions to watch the issuers of each type, by its name.
 `
 
-// RenderRole returns deploy/issuers.yaml: the permissions to watch the issuers of all given
+// RenderRules returns deploy/chart/files/issuers.yaml: the permissions to watch the issuers of each of the given
 // types but cert-manager's own.
-func RenderRole(types []*IssuerType) string {
-	var rules []declaration.Rule
+func RenderRules(types []*IssuerType) string {
+	var names []string
+	rules := map[string][]declaration.Rule{}
 	for _, t := range types {
 		if t.Group != CertManagerGroup {
-			rules = append(rules, t.Rule())
+			names = append(names, t.ID)
+			rules[t.ID] = []declaration.Rule{t.Rule()}
 		}
 	}
-	return declaration.RenderRole(roleComments, "certshim-issuers", rules)
+	return declaration.RenderRules(rulesComments, names, rules)
 }

@@ -125,18 +125,19 @@ func (t Type) Rules() []declaration.Rule {
 	}
 }
 
-const roleComments = `# Generated from source/catalogue by "go generate ./source"; don't edit.
-# The kinds of sources that are declared: to read their objects, and to be named as the owner of a
-# Certificate. Rules of kinds that you don't have may be left out.
+const rulesComments = `# Generated from source/catalogue by "go generate ./source"; don't edit.
+# The permissions that each type needs, by its name.
 `
 
-// RenderRole returns deploy/sources.yaml: the permissions for all types of the catalogue.
-func RenderRole(types []Type) string {
-	var rules []declaration.Rule
+// RenderRules returns deploy/chart/files/sources.yaml: the permissions for each type of the catalogue.
+func RenderRules(types []Type) string {
+	var names []string
+	rules := map[string][]declaration.Rule{}
 	for _, t := range types {
-		rules = append(rules, t.Rules()...)
+		names = append(names, t.ID)
+		rules[t.ID] = t.Rules()
 	}
-	return declaration.RenderRole(roleComments, "certshim-sources", rules)
+	return declaration.RenderRules(rulesComments, names, rules)
 }
 
 // Summary is what is known of a source type, for programs.

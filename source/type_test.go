@@ -86,7 +86,7 @@ func declared(t testing.TB, of source.Type, params map[string]string) source.Kin
 func TestSourcePagesAreUpToDate(t *testing.T) {
 	const folder = "../docs/sources"
 	types := shipped(t)
-	want := map[string]string{"README.md": source.RenderIndex(types), "../../deploy/sources.yaml": source.RenderRole(types)}
+	want := map[string]string{"README.md": source.RenderIndex(types), "../../deploy/chart/files/sources.yaml": source.RenderRules(types)}
 	for _, each := range types {
 		want[each.ID+".md"] = source.RenderPage(each)
 	}

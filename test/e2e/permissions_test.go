@@ -16,9 +16,10 @@ import (
 	"github.com/certshim/certshim/test/cluster"
 )
 
-// permission is one verb on one resource, as deploy/rbac.yaml grants it.
+// permission is one verb on one resource, as a role of deploy/rbac.yaml grants it.
 type permission struct {
-	role, group, resource, verb string
+	// roleKind and role name the role.
+	roleKind, role, group, resource, verb string
 }
 
 func (p permission) String() string { return fmt.Sprintf("%s %s.%s", p.verb, p.resource, p.group) }
@@ -120,17 +121,17 @@ func permissions(t *testing.T) []permission {
 			t.Fatal(err)
 		}
 		for _, rule := range role.Rules {
-			all = append(all, ofRule(role.Kind, rule)...)
+			all = append(all, ofRule(role, rule)...)
 		}
 	}
 	return all
 }
 
-func ofRule(role string, rule rbacv1.PolicyRule) []permission {
+func ofRule(role rbacv1.ClusterRole, rule rbacv1.PolicyRule) []permission {
 	var all []permission
 	for _, resource := range rule.Resources {
 		for _, verb := range rule.Verbs {
-			all = append(all, permission{role, rule.APIGroups[0], resource, verb})
+			all = append(all, permission{role.Kind, role.Name, rule.APIGroups[0], resource, verb})
 		}
 	}
 	return all
@@ -139,9 +140,9 @@ func ofRule(role string, rule rbacv1.PolicyRule) []permission {
 // without takes one permission away until the end of the test.
 func (d *deployed) without(t *testing.T, client kubernetes.Interface, p permission) {
 	t.Helper()
-	if p.role == "Role" {
+	if p.roleKind == "Role" {
 		roles := client.RbacV1().Roles(account)
-		role, err := roles.Get(t.Context(), account, metav1.GetOptions{})
+		role, err := roles.Get(t.Context(), p.role, metav1.GetOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -155,7 +156,7 @@ func (d *deployed) without(t *testing.T, client kubernetes.Interface, p permissi
 		return
 	}
 	roles := client.RbacV1().ClusterRoles()
-	role, err := roles.Get(t.Context(), account, metav1.GetOptions{})
+	role, err := roles.Get(t.Context(), p.role, metav1.GetOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -228,7 +228,7 @@ func TestReportsNeedTheirPermissions(t *testing.T) {
 				certificates.Gone(t, "web-tls")
 			}
 			refusals := d.listen(t)
-			p := permission{"ClusterRole", kind.group, kind.plural, verb}
+			p := permission{group: kind.group, resource: kind.plural, verb: verb}
 			d.withoutReporting(t, client, p)
 			d.startThrough(t, refusals, permission{}, "--leader-elect=false", reporting(t, "auto"))
 			refusals.await(t, p)

@@ -21,14 +21,17 @@ import (
 	"github.com/certshim/certshim/test/process"
 )
 
-// overlays are deploy/ itself and what is made of it, from the root of the repository.
+// chart stands for what Helm renders with everything switched on.
+const chart = "deploy/chart"
+
+// overlays are deploy/ itself and what is made of it, from the root of the repository, and the chart.
 func overlays(t *testing.T) []string {
 	t.Helper()
 	found, err := filepath.Glob(filepath.Join(repository(t), "examples/deploy/*/kustomization.yaml"))
 	if err != nil || len(found) < 3 {
 		t.Fatalf("found %v, %v: want the overlays of examples/deploy", found, err)
 	}
-	all := []string{"deploy"}
+	all := []string{"deploy", chart}
 	for _, file := range found {
 		all = append(all, filepath.Join("examples/deploy", filepath.Base(filepath.Dir(file))))
 	}
@@ -44,27 +47,56 @@ func repository(t *testing.T) string {
 	return filepath.Dir(filepath.Dir(binary))
 }
 
-// render gives the objects that `kubectl apply -k` would send, decoded strictly.
+// render gives the objects that `kubectl apply -k` or Helm would send, decoded strictly.
 func render(t *testing.T, overlay string) []any {
 	t.Helper()
-	kustomize := exec.CommandContext(t.Context(), "bin/kubectl", "kustomize", overlay)
-	kustomize.Dir = repository(t)
+	text := kustomize
+	if overlay == chart {
+		text = func(t *testing.T, _ string) string {
+			t.Helper()
+			rendered, err := template(t.Context(), repository(t), everything, withTypes()...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return rendered
+		}
+	}
+	return decode(t, text(t, overlay))
+}
+
+func kustomize(t *testing.T, overlay string) string {
+	t.Helper()
+	command := exec.CommandContext(t.Context(), "bin/kubectl", "kustomize", overlay)
+	command.Dir = repository(t)
 	var stderr bytes.Buffer
-	kustomize.Stderr = &stderr
-	rendered, err := kustomize.Output()
+	command.Stderr = &stderr
+	rendered, err := command.Output()
 	if err != nil || stderr.Len() > 0 {
 		t.Fatalf("kubectl kustomize %s: %v\n%s", overlay, err, stderr.String())
 	}
+	return string(rendered)
+}
+
+// decode wants no field that the API's own types don't know. Those of Prometheus' operator aren't a dependency.
+func decode(t *testing.T, text string) []any {
+	t.Helper()
 	decoder := serializer.NewCodecFactory(scheme.Scheme, serializer.EnableStrict).UniversalDeserializer()
-	var objects []any
-	for _, document := range strings.Split(string(rendered), "\n---\n") {
-		object, _, err := decoder.Decode([]byte(document), nil, nil)
-		if err != nil {
-			t.Fatalf("%v in\n%s", err, document)
+	var decoded []any
+	for _, each := range parse(t, text) {
+		if each.GroupVersionKind().Group == "monitoring.coreos.com" {
+			continue
 		}
-		objects = append(objects, object)
+		body, err := each.MarshalJSON()
+		if err != nil {
+			t.Fatal(err)
+		}
+		object, _, err := decoder.Decode(body, nil, nil)
+		if err != nil {
+			t.Fatalf("%v in\n%s", err, body)
+		}
+		decoded = append(decoded, object)
 	}
-	return objects
+	return decoded
 }
 
 // certshim runs the program of this repository without a cluster.

@@ -1,0 +1,497 @@
+package install
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/yaml"
+)
+
+// everything has each value set that makes an object, or a part of one.
+const everything = `
+commonLabels: {team: platform}
+config:
+  defaultIssuer: {name: company, kind: ClusterIssuer}
+  ownership: {reports: auto}
+plugins:
+  - name: corp-pki
+    image: corp-pki:dev
+    uid: 65530
+    grant: {kinds: [{group: pki.corp.example, kind: PluginIssuer, resource: pluginissuers, versions: [v1], scope: Namespaced}]}
+networkPolicy: {egress: {enabled: true, apiServerCIDRs: [10.0.0.1/32]}}
+flowSchema: {enabled: true}
+serviceMonitor: {enabled: true, labels: {release: prometheus}, interval: 30s}
+extraArgs: {kube-api-qps: 20, leader-elect: true}
+extraObjects:
+  - {apiVersion: v1, kind: ConfigMap, metadata: {name: "{{ .Release.Name }}-one"}}
+  - |
+    apiVersion: v1
+    kind: ConfigMap
+    metadata: {name: {{ .Release.Name }}-two}
+`
+
+// withTypes gives files of types to Helm.
+func withTypes() []string {
+	return []string{
+		"--set-file=issuerTypes.corp-ca=examples/deploy/issuers/corp-ca.yaml",
+		"--set-file=sourceTypes.corp-proxy=examples/sources/corp-proxy.yaml",
+	}
+}
+
+// rendered has the objects of a chart by kind and name.
+type rendered map[string]*unstructured.Unstructured
+
+func renderChart(t *testing.T, values string, arguments ...string) rendered {
+	t.Helper()
+	text, err := template(t.Context(), repository(t), values, arguments...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := rendered{}
+	for _, object := range parse(t, text) {
+		all[object.GetKind()+"/"+object.GetName()] = object
+	}
+	return all
+}
+
+func parse(t *testing.T, text string) []*unstructured.Unstructured {
+	t.Helper()
+	all, err := objects(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// at reads a field; a number in the path is an item of a list.
+func (r rendered) at(t *testing.T, object string, path ...any) any {
+	t.Helper()
+	found := r[object]
+	if found == nil {
+		t.Fatalf("there is no %s", object)
+	}
+	var value any = found.Object
+	for _, step := range path {
+		switch step := step.(type) {
+		case string:
+			value = value.(map[string]any)[step]
+		case int:
+			value = value.([]any)[step]
+		}
+	}
+	return value
+}
+
+func (r rendered) pod(t *testing.T) map[string]any {
+	t.Helper()
+	return r.at(t, "Deployment/certshim", "spec", "template", "spec").(map[string]any)
+}
+
+func (r rendered) container(t *testing.T) map[string]any {
+	t.Helper()
+	return r.pod(t)["containers"].([]any)[0].(map[string]any)
+}
+
+// Helm's own linter has nothing to say.
+func TestTheChartPassesTheLinter(t *testing.T) {
+	arguments := append([]string{"lint", "deploy/chart", "--strict", "--values=-"}, withTypes()...)
+	if _, err := helm(t.Context(), repository(t), everything, arguments...); err != nil {
+		t.Error(err)
+	}
+}
+
+// The same values give the same text, so that a tool that compares never finds a difference.
+func TestTheChartRendersTheSameTwice(t *testing.T) {
+	first, err := template(t.Context(), repository(t), everything)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := template(t.Context(), repository(t), everything)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(first, second); diff != "" {
+		t.Error(diff)
+	}
+	for _, file := range templates(t) {
+		for _, function := range []string{"lookup ", "rand", "genSelfSignedCert", "genCA", "now ", "uuidv4", ".Capabilities"} {
+			if strings.Contains(file, function) {
+				t.Errorf("a template has %q, which makes another text each time or in each cluster", function)
+			}
+		}
+	}
+}
+
+func templates(t *testing.T) []string {
+	t.Helper()
+	names, err := filepath.Glob(filepath.Join(repository(t), "deploy/chart/templates/*"))
+	if err != nil || len(names) < 10 {
+		t.Fatalf("%v, %v: want the templates", names, err)
+	}
+	var all []string
+	for _, name := range names {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, string(text))
+	}
+	return all
+}
+
+// A platform or an umbrella chart adds global values, and may switch the chart on by "enabled".
+func TestTheChartIsASubchart(t *testing.T) {
+	umbrella := t.TempDir()
+	write := func(name, text string) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(umbrella, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("Chart.yaml", "apiVersion: v2\nname: umbrella\nversion: 1.0.0\ndependencies: [{name: certshim, version: 0.1.0, condition: certshim.enabled}]\n")
+	write("values.yaml", "global: {imageRegistry: registry.example.com, cattle: {systemProjectId: p-1}}\ncertshim: {enabled: true, replicaCount: 3}\n")
+	if err := os.CopyFS(filepath.Join(umbrella, "charts/certshim"), os.DirFS(filepath.Join(repository(t), "deploy/chart"))); err != nil {
+		t.Fatal(err)
+	}
+	text, err := helm(t.Context(), repository(t), "", "template", "platform", umbrella, "--namespace=tls")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := rendered{}
+	for _, object := range parse(t, text) {
+		r[object.GetKind()+"/"+object.GetName()] = object
+	}
+	container := r.at(t, "Deployment/platform-certshim", "spec", "template", "spec", "containers", 0).(map[string]any)
+	if container["image"] != "registry.example.com/certshim:dev" {
+		t.Errorf("the image is %v, want that of the registry of all charts", container["image"])
+	}
+}
+
+// A value that isn't known is refused, with its path.
+func TestTheChartRefusesUnknownValues(t *testing.T) {
+	for values, want := range map[string]string{
+		"replicas: 3":                    "'replicas' not allowed",
+		"config: {takeOver: {}}":         "'takeOver' not allowed",
+		"image: {repo: x}":               "'repo' not allowed",
+		"config: {workers: many}":        "/config/workers",
+		"logLevel: loud":                 "/logLevel",
+		"plugins: [{name: a, image: b}]": "grant",
+		"podMonitor: {enabled: true}\nserviceMonitor: {enabled: true}":    "choose one",
+		"config: {namespaces: [shop]}\nflowSchema: {enabled: true}":       "/flowSchema/enabled",
+		"config: {namespaces: [shop], namespaceDefaults: true}":           "/config/namespaceDefaults",
+		"config: {namespaces: [shop], crossNamespace: {orphans: delete}}": "/config/crossNamespace/orphans",
+		"resources: {limits: {memory: 1Ti}}":                              "resources.limits.memory",
+	} {
+		_, err := template(t.Context(), repository(t), values)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want an error that names %s", values, err, want)
+		}
+	}
+}
+
+// A default that is unset by null leaves a chart that renders.
+func TestEachDefaultMayBeNull(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(repository(t), "deploy/chart/values.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var values map[string]any
+	if err := yaml.Unmarshal(text, &values); err != nil {
+		t.Fatal(err)
+	}
+	unset := func(values map[string]any) {
+		t.Helper()
+		text, err := yaml.Marshal(values)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := template(t.Context(), repository(t), string(text)); err != nil {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+	for name, value := range values {
+		unset(map[string]any{name: nil})
+		inner, _ := value.(map[string]any)
+		for field := range inner {
+			unset(map[string]any{name: map[string]any{field: nil}})
+		}
+	}
+}
+
+// With namespaces no object is outside of namespaces, and each of them has the rules.
+func TestNamespacesNeedNoClusterRole(t *testing.T) {
+	r := renderChart(t, everything+"\n", "--set=config.namespaces={shop,web}", "--set=flowSchema.enabled=false")
+	text, err := template(t.Context(), repository(t), everything, "--set=config.namespaces={shop,web}", "--set=flowSchema.enabled=false")
+	if err != nil {
+		t.Fatal(err)
+	}
+	roles := map[string]int{}
+	for _, object := range parse(t, text) {
+		if object.GetNamespace() == "" && object.GetKind() != "ConfigMap" {
+			t.Errorf("%s %s has no namespace", object.GetKind(), object.GetName())
+		}
+		if strings.HasPrefix(object.GetKind(), "Role") {
+			roles[object.GetKind()+" "+object.GetName()]++
+		}
+	}
+	for _, name := range []string{"certshim", "certshim-issuers", "certshim-sources", "certshim-reports"} {
+		if roles["Role "+name] != 2 || roles["RoleBinding "+name] != 2 {
+			t.Errorf("%s: %v, want a Role and a RoleBinding in each of two namespaces", name, roles)
+		}
+	}
+	for _, rule := range r.at(t, "Role/certshim", "rules").([]any) {
+		for _, resource := range rule.(map[string]any)["resources"].([]any) {
+			if slices.Contains([]any{"clusterissuers", "namespaces", "customresourcedefinitions", "apiservices"}, resource) {
+				t.Errorf("a Role has %v, which no Role can permit", resource)
+			}
+		}
+	}
+}
+
+// resources are what the roles of a chart permit, with and without their groups.
+func (r rendered) resources() []string {
+	var all []string
+	for _, object := range r {
+		if !strings.HasSuffix(object.GetKind(), "Role") {
+			continue
+		}
+		for _, rule := range object.Object["rules"].([]any) {
+			for _, resource := range rule.(map[string]any)["resources"].([]any) {
+				for _, group := range rule.(map[string]any)["apiGroups"].([]any) {
+					all = append(all, resource.(string), resource.(string)+"."+group.(string))
+				}
+			}
+		}
+	}
+	return all
+}
+
+// The permissions follow the values.
+func TestPermissionsFollowTheValues(t *testing.T) {
+	for values, row := range map[string]struct{ with, without []string }{
+		"": {
+			with:    []string{"gateways", "listenersets", "referencegrants", "stepissuers", "httpproxies", "leases"},
+			without: []string{"reports", "policyreports", "secrets", "certificaterequests"},
+		},
+		"config: {gatewayAPI: {enabled: false}}":                                    {without: []string{"gateways.gateway.networking.k8s.io", "gateways/finalizers.gateway.networking.k8s.io", "listenersets", "listenersets/finalizers"}},
+		"config: {gatewayAPI: {listenerSets: false}}":                               {with: []string{"gateways"}, without: []string{"listenersets", "listenersets/finalizers"}},
+		"config: {crossNamespace: {mode: 'off'}}":                                   {without: []string{"referencegrants"}},
+		"config: {leaderElection: {enabled: false}}":                                {without: []string{"leases"}},
+		"config: {ownership: {reports: openreports}}":                               {with: []string{"reports"}},
+		"config: {resolvers: {disable: [catalogue/step-issuer]}}":                   {with: []string{"awspcaissuers"}, without: []string{"stepissuers"}},
+		"config: {sources: {disable: [catalogue/contour-httpproxy]}}":               {with: []string{"routegroups"}, without: []string{"httpproxies", "httpproxies/finalizers"}},
+		"rbac: {issuers: [step-issuer], sources: []}":                               {with: []string{"stepissuers"}, without: []string{"awspcaissuers", "httpproxies"}},
+		"rbac: {extraRules: [{apiGroups: [x], resources: [things], verbs: [get]}]}": {with: []string{"things"}},
+		everything: {with: []string{"corpissuers", "pluginissuers", "proxies", "proxies/finalizers"}},
+	} {
+		var arguments []string
+		if values == everything {
+			arguments = withTypes()
+		}
+		resources := renderChart(t, values, arguments...).resources()
+		for _, want := range row.with {
+			if !slices.Contains(resources, want) {
+				t.Errorf("%s: %s may not be read", values, want)
+			}
+		}
+		for _, other := range row.without {
+			if slices.Contains(resources, other) {
+				t.Errorf("%s: %s may be read", values, other)
+			}
+		}
+	}
+	if roles := renderChart(t, "rbac: {create: false}").resources(); len(roles) > 0 {
+		t.Errorf("with rbac.create: false there are %v", roles)
+	}
+}
+
+// What selects the Pods can't be changed by an upgrade, so that it holds neither a version nor a label
+// of the user's.
+func TestTheSelectorIsFrozen(t *testing.T) {
+	want := map[string]any{"app.kubernetes.io/name": "certshim", "app.kubernetes.io/instance": "certshim"}
+	for _, values := range []string{"", "nameOverride: tls", "fullnameOverride: certshim\ncommonLabels: {a: b}\npodLabels: {c: d}"} {
+		r := renderChart(t, values)
+		for key, object := range r {
+			if object.GetKind() != "Deployment" {
+				continue
+			}
+			if diff := cmp.Diff(want, r.at(t, key, "spec", "selector", "matchLabels")); diff != "" {
+				t.Errorf("%s: the selector (-want +got)\n%s", values, diff)
+			}
+		}
+	}
+}
+
+// The names that stand in permissions and settings follow those of the objects.
+func TestNamesFollowTheOverrides(t *testing.T) {
+	r := renderChart(t, "fullnameOverride: tls\nnamespaceOverride: platform")
+	if got := r.at(t, "Role/tls-lease", "rules", 1, "resourceNames", 0); got != "tls" {
+		t.Errorf("the permission is for the Lease %v", got)
+	}
+	if got := r.at(t, "ConfigMap/tls", "data", "certshim.yaml").(string); !strings.Contains(got, "leaseName: tls") {
+		t.Errorf("the configuration is\n%s\nwithout the Lease's name", got)
+	}
+	if got := r.at(t, "ClusterRoleBinding/tls", "subjects", 0); !cmp.Equal(got, any(map[string]any{"kind": "ServiceAccount", "name": "tls", "namespace": "platform"})) {
+		t.Errorf("the role is bound to %v", got)
+	}
+	if got := r.at(t, "Deployment/tls", "spec", "template", "spec", "containers", 0, "args", 1); got != "--leader-election-namespace=platform" {
+		t.Errorf("the argument is %v", got)
+	}
+}
+
+func TestImages(t *testing.T) {
+	digest := "sha256:" + strings.Repeat("a", 64)
+	for values, want := range map[string]string{
+		"":                                     "certshim:dev",
+		"image: {tag: v1}":                     "certshim:v1",
+		"global: {imageRegistry: mirror:5000}": "mirror:5000/certshim:dev",
+		"global: {imageRegistry: mirror:5000}\nimage: {registry: own, repository: a/b}": "own/a/b:dev",
+		"image: {tag: v1, digest: '" + digest + "'}":                                    "certshim@" + digest,
+	} {
+		if got := renderChart(t, values).container(t)["image"]; got != want {
+			t.Errorf("%s: %v, want %s", values, got, want)
+		}
+	}
+	r := renderChart(t, "global: {imagePullSecrets: [a]}\nimagePullSecrets: [{name: b}, a]")
+	if diff := cmp.Diff([]any{map[string]any{"name": "a"}, map[string]any{"name": "b"}}, r.pod(t)["imagePullSecrets"]); diff != "" {
+		t.Errorf("pull secrets (-want +got)\n%s", diff)
+	}
+}
+
+func TestThePodsOfTheChart(t *testing.T) {
+	r := renderChart(t, "")
+	for _, context := range []any{r.pod(t)["securityContext"], r.container(t)["securityContext"]} {
+		for _, pinned := range []string{"runAsUser", "runAsGroup", "fsGroup"} {
+			if _, is := context.(map[string]any)[pinned]; is {
+				t.Errorf("%s is pinned, which OpenShift refuses", pinned)
+			}
+		}
+	}
+	if _, is := r["PodDisruptionBudget/certshim"]; !is {
+		t.Error("two replicas have no PodDisruptionBudget")
+	}
+	for _, few := range []string{"replicaCount: 1", "replicaCount: 0", "podDisruptionBudget: {enabled: false}"} {
+		if _, is := renderChart(t, few)["PodDisruptionBudget/certshim"]; is {
+			t.Errorf("%s: there is a PodDisruptionBudget, which holds up a drain", few)
+		}
+	}
+	if _, is := renderChart(t, "replicaCount: null").at(t, "Deployment/certshim", "spec").(map[string]any)["replicas"]; is {
+		t.Error("replicas are set where the number is left to others")
+	}
+	if got := renderChart(t, "replicaCount: 0\nrevisionHistoryLimit: 0\nterminationGracePeriodSeconds: 0"); got.at(t, "Deployment/certshim", "spec", "replicas") != 0.0 ||
+		got.at(t, "Deployment/certshim", "spec", "revisionHistoryLimit") != 0.0 || got.pod(t)["terminationGracePeriodSeconds"] != 0.0 {
+		t.Error("0 is taken for no value")
+	}
+	for limit, want := range map[string]string{"256Mi": "220MiB", "1Gi": "880MiB", "512M": "419MiB", "134217728": "110MiB"} {
+		env := renderChart(t, "resources: {limits: {memory: '"+limit+"'}}").container(t)["env"].([]any)
+		if got := env[0].(map[string]any); got["name"] != "GOMEMLIMIT" || got["value"] != want {
+			t.Errorf("%s: %v, want a GOMEMLIMIT of %s", limit, got, want)
+		}
+	}
+	if env := renderChart(t, "resources: null").container(t)["env"].([]any); env[0].(map[string]any)["name"] == "GOMEMLIMIT" {
+		t.Error("there is a GOMEMLIMIT without a limit")
+	}
+}
+
+func TestArgumentsOfTheChart(t *testing.T) {
+	for values, want := range map[string][]any{
+		"extraArgs: {kube-api-qps: 20, leader-elect: true}": {"--kube-api-qps=20", "--leader-elect=true"},
+		"extraArgs: [--kube-api-qps=20]":                    {"--kube-api-qps=20"},
+		"logLevel: debug\nlogFormat: json":                  {"--log-level=debug", "--log-format=json"},
+		"config: {workers: 4}":                              {"--config=/etc/certshim/certshim.yaml"},
+	} {
+		got := renderChart(t, values).container(t)["args"].([]any)
+		if diff := cmp.Diff(append([]any{"controller", "--leader-election-namespace=certshim"}, want...), got); diff != "" {
+			t.Errorf("%s (-want +got)\n%s", values, diff)
+		}
+	}
+	constraint := renderChart(t, "topologySpreadConstraints: [{maxSkew: 2, topologyKey: zone, whenUnsatisfiable: DoNotSchedule}]").pod(t)["topologySpreadConstraints"].([]any)[0]
+	if selector := constraint.(map[string]any)["labelSelector"]; selector == nil {
+		t.Error("a constraint without a selector gets none")
+	}
+}
+
+// A change of the configuration makes new Pods; one of the files that certshim follows doesn't.
+func TestAChangedConfigurationRestartsThePods(t *testing.T) {
+	checksum := func(values string) any {
+		annotations, _ := renderChart(t, values).at(t, "Deployment/certshim", "spec", "template", "metadata").(map[string]any)["annotations"].(map[string]any)
+		return annotations["certshim.io/config-checksum"]
+	}
+	one, other := checksum("config: {workers: 1}"), checksum("config: {workers: 2}")
+	if one == nil || one == other {
+		t.Errorf("the checksums are %v and %v", one, other)
+	}
+	if got := checksum("issuerTypes: {a: {spec: {group: g, kinds: [{resource: r}]}}}"); got != nil {
+		t.Errorf("issuer types have a checksum %v", got)
+	}
+}
+
+func TestTheMonitors(t *testing.T) {
+	const values = "%s: {enabled: true, namespace: monitoring, labels: {release: prometheus}, interval: 30s, scrapeTimeout: 10s, honorLabels: true, relabelings: [{action: keep}], metricRelabelings: [{action: drop}]}"
+	want := map[string]any{
+		"port": "http", "path": "/metrics", "interval": "30s", "scrapeTimeout": "10s", "honorLabels": true,
+		"relabelings": []any{map[string]any{"action": "keep"}}, "metricRelabelings": []any{map[string]any{"action": "drop"}},
+	}
+	for kind, row := range map[string]struct{ value, endpoints string }{
+		"ServiceMonitor": {"serviceMonitor", "endpoints"}, "PodMonitor": {"podMonitor", "podMetricsEndpoints"},
+	} {
+		r := renderChart(t, strings.Replace(values, "%s", row.value, 1))
+		if diff := cmp.Diff(want, r.at(t, kind+"/certshim", "spec", row.endpoints, 0)); diff != "" {
+			t.Errorf("%s (-want +got)\n%s", kind, diff)
+		}
+		if got := r[kind+"/certshim"]; got.GetNamespace() != "monitoring" || got.GetLabels()["release"] != "prometheus" {
+			t.Errorf("%s is in namespace %s with the labels %v", kind, got.GetNamespace(), got.GetLabels())
+		}
+		_, hasService := r["Service/certshim-metrics"]
+		if hasService != (kind == "ServiceMonitor") {
+			t.Errorf("%s: there is a Service: %v", kind, hasService)
+		}
+	}
+}
+
+func TestTheNetworkPolicy(t *testing.T) {
+	r := renderChart(t, "networkPolicy: {egress: {enabled: true}, metricsFrom: [{podSelector: {}}]}")
+	ports := r.at(t, "NetworkPolicy/certshim", "spec", "egress", 1, "ports").([]any)
+	want := []any{map[string]any{"protocol": "TCP", "port": 443.0}, map[string]any{"protocol": "TCP", "port": 6443.0}}
+	if diff := cmp.Diff(want, ports); diff != "" {
+		t.Errorf("the API server's ports (-want +got)\n%s", diff)
+	}
+	if got := r.at(t, "NetworkPolicy/certshim", "spec", "ingress", 0, "from"); got == nil {
+		t.Error("everybody may read the metrics")
+	}
+	if _, is := renderChart(t, "networkPolicy: {enabled: false}")["NetworkPolicy/certshim"]; is {
+		t.Error("there is a NetworkPolicy though it is off")
+	}
+}
+
+// The chart has no CRDs, which Helm would never upgrade.
+func TestTheChartHasNoCRDs(t *testing.T) {
+	if _, err := os.Stat(filepath.Join(repository(t), "deploy/chart/crds")); !os.IsNotExist(err) {
+		t.Errorf("there is a folder crds: %v", err)
+	}
+}
+
+var yamlBlock = regexp.MustCompile("(?s)```yaml\n# values.yaml\n(.*?)```")
+
+// The values in docs/install.md are ones that the chart takes, and do what the text says of them.
+func TestTheValuesInTheDocs(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join(repository(t), "docs/install.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	block := yamlBlock.FindStringSubmatch(string(page))
+	if block == nil {
+		t.Fatal("docs/install.md has no values")
+	}
+	r := renderChart(t, block[1], withTypes()...)
+	resources := r.resources()
+	if slices.Contains(resources, "gateways.networking.istio.io") || !slices.Contains(resources, "stepissuers") || slices.Contains(resources, "adcsissuers") {
+		t.Errorf("the permissions are for %v", resources)
+	}
+}
