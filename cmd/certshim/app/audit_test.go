@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/yaml"
 
+	"github.com/certshim/certshim/certificate"
 	"github.com/certshim/certshim/cmd/certshim/app"
 	"github.com/certshim/certshim/ownership"
 )
@@ -230,6 +231,42 @@ source: {component: certshim}
 func summaryOf(table string) string {
 	summary, _, _ := strings.Cut(table, "\nNAMESPACE ")
 	return summary
+}
+
+// A Certificate whose maker is gone isn't taken over, and the plan says why not as its published schema has it.
+func TestPlanReportHasTheCauseOfACause(t *testing.T) {
+	const documents = `
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {name: web, namespace: shop, uid: u-web, annotations: {cert-manager.io/issuer: ca}}
+spec: {defaultBackend: {service: {name: web, port: {number: 80}}}, tls: [{hosts: [a.example.com], secretName: web-tls}]}
+---
+apiVersion: cert-manager.io/v1
+kind: Certificate
+metadata:
+  name: web-tls
+  namespace: shop
+  uid: c1
+  managedFields:
+    - manager: certshim
+      operation: Apply
+      apiVersion: cert-manager.io/v1
+      fieldsType: FieldsV1
+      fieldsV1: {f:metadata: {f:ownerReferences: {'k:{"uid":"old"}': {}}}, f:spec: {f:dnsNames: {}, f:secretName: {}}}
+spec: {secretName: web-tls, dnsNames: [a.example.com], issuerRef: {name: ca}}
+`
+	stdout, stderr, exit := run(t, []byte(documents), "plan", "-f", "-", "-o", "report")
+	var report struct {
+		Sources []struct {
+			Certificates []struct{ Cause, Behind certificate.Cause }
+		}
+	}
+	if err := json.Unmarshal([]byte(stdout), &report); err != nil || exit != 1 || app.PrintsReport(t, stdout) != "PlanReport" {
+		t.Fatalf("status %d, %v: %s%s", exit, err, stdout, stderr)
+	}
+	if c := report.Sources[0].Certificates[0]; c.Cause != certificate.CauseNoOwner || c.Behind != "origin-gone-not-as-asked" {
+		t.Errorf("%+v", c)
+	}
 }
 
 // What adopt and release would do is told as their published schemas have it.

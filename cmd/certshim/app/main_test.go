@@ -39,7 +39,10 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup:               setUp,
-		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"status": status},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"status": func(ts *testscript.TestScript, negated bool, args []string) {
+			status(ts, negated, args)
+			app.PrintsReport(t, ts.ReadFile("stdout"))
+		}},
 	})
 }
 
