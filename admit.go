@@ -29,6 +29,9 @@ func admit(q input) admission {
 	case wrong != "":
 		return own.refused(refuse(certificate.CauseParentInvalid, wrong), problem.Error, problem.ParentNotFound, wrong)
 	}
+	if joins, is := q.kind.Joins(); is && !q.policy.Offline && !q.observed.KnowsJoining(joins) {
+		return own.refused(waitFor(certificate.CauseListenersUnread), problem.Warning, problem.ListenerConflict, listenersUnread)
+	}
 	name := parent.Kind + " " + problem.Name(parent.Namespace) + "/" + problem.Name(parent.Name)
 	found, presence := q.observed.Source(source.GroupKind{Group: parent.Group, Kind: parent.Kind}, parent.Namespace, parent.Name)
 	switch {
@@ -45,16 +48,15 @@ func admit(q input) admission {
 
 // admitBy asks the parent itself.
 func admitBy(q input, parent *source.Object) admission {
-	own := q.object.Annotations
-	a := admission{annotations: annotations.Inherit(own, parent.Annotations)}
-	a.inherited = a.annotations[annotations.IssuerKey] != own[annotations.IssuerKey] ||
-		a.annotations[annotations.ClusterKey] != own[annotations.ClusterKey]
 	refusal := q.kind.Refused(q.object, parent, q.namespaceLabels)
+	if refusal.Why != "" && !refusal.Unknown {
+		a := admission{annotations: q.object.Annotations}
+		return a.refused(refuse(certificate.CauseParentRefuses, refusal.Why), problem.Error, problem.ParentRefuses, refusal.Why)
+	}
+	a := inherit(q, parent)
 	switch {
 	case refusal.Why == "":
 		return a
-	case !refusal.Unknown:
-		return admission{annotations: own}.refused(refuse(certificate.CauseParentRefuses, refusal.Why), problem.Error, problem.ParentRefuses, refusal.Why)
 	case q.policy.Offline:
 		a.problem = parentProblem(problem.Warning, problem.ParentRefuses, refusal.Why+": judged as one that is admitted")
 		return a
@@ -65,6 +67,21 @@ func admitBy(q input, parent *source.Object) admission {
 	}
 	return a
 }
+
+// inherit gives the object the issuer of its parent, unless it names one itself.
+func inherit(q input, parent *source.Object) admission {
+	own := q.object.Annotations
+	if annotations.NamesIssuer(own) {
+		return admission{annotations: own}
+	}
+	a := admission{annotations: annotations.Inherit(own, q.observed.Inherited(parent.GroupKind(), parent.Namespace, parent.Name))}
+	a.inherited = a.annotations[annotations.IssuerKey] != own[annotations.IssuerKey] ||
+		a.annotations[annotations.ClusterKey] != own[annotations.ClusterKey]
+	return a
+}
+
+// listenersUnread is what there is to say where it can't be known which other listeners there are.
+const listenersUnread = "whether other listeners of its Gateway conflict with its own can't be known: its Certificates stay as they are, and none is made"
 
 func (a admission) refused(s standing, severity problem.Severity, reason problem.Reason, message string) admission {
 	a.standing, a.problem = s, parentProblem(severity, reason, message)

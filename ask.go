@@ -46,7 +46,7 @@ func ask(q input, admitted admission) *asked {
 	case request.Ignore.All:
 		a.standing = refuse(certificate.CauseIgnored)
 	case admitted.unknown:
-		a.Asks = readEntries(q, request)
+		a.Asks = readEntries(q, request, nil)
 	default:
 		a.problems.Merge(problems)
 		a.read(q)
@@ -102,8 +102,13 @@ func (a *asked) read(q input) {
 	if q.object.Failed != "" {
 		a.problems.Add(failed(q.object, "what it asked for before counts"))
 	}
-	a.Asks = readEntries(q, a.request)
+	listeners := contest{input: q}
+	a.Asks = readEntries(q, a.request, listeners.holder)
 	a.tellEntries()
+	if listeners.unread {
+		a.problems.Add(listeners.problem())
+		a.standing = waitFor(certificate.CauseListenersUnread)
+	}
 }
 
 // failed says that a source type can't tell what an object asks for, and what follows.
@@ -130,12 +135,13 @@ func (r asksBySource) ask(q input, admitted admission) *asked {
 	return a
 }
 
-func readEntries(q input, request annotations.Request) source.Asks {
+func readEntries(q input, request annotations.Request, holder func(source.Slot) string) source.Asks {
 	return q.kind.Asks(q.object, source.Options{
 		ExtraProtocols: q.policy.ExtraProtocols,
 		IgnoreSections: request.Ignore.Sections,
 		IgnoreSecrets:  request.Ignore.Secrets,
 		CrossNamespace: q.crosses(),
+		Holder:         holder,
 	})
 }
 

@@ -22,6 +22,7 @@
 //	limit.go     which issuers and names those rules allow
 //	input.go  the input of a decision, and whether a step lets the next one go on
 //	admit.go     whether the object's parent admits it, and what it inherits
+//	contest.go   which of its listeners another object of the same Gateway has
 //	section.go   which annotations count for which Secret
 //	ask.go       what the object asks for: annotations and TLS entries
 //	issuer.go    an issuer as lines of YAML, ready to be pasted
@@ -43,7 +44,6 @@
 //	problem        what is wrong, as a value
 //	declaration    how files are read in which people declare something
 //	annotations    the annotation language: one table of keys
-//	admission      an admission policy made of that table
 //	source         what an object asks for: Ingress, Gateway, ListenerSet
 //	routes         which names routes bring to the listeners that they attach to
 //	resolver       which issuer is meant: the registry and its catalogue

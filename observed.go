@@ -26,14 +26,13 @@ const (
 // must not be modified.
 type Observed interface {
 	// Certificate of that name. Of one that another object controls, only Namespace, Name,
-	// UID, Secret, Owner and the flags Deleting and Tied are filled in, unless the policy has
-	// an adoption.
+	// UID, Owner and the flags Deleting and Tied are filled in, unless the policy has an adoption.
 	Certificate(namespace, name string) (certificate.Observed, Presence)
 	// CertificatesOf gives those whose owner is the source: by group, kind, namespace and name, and by
 	// uid where both have one. They may be in other namespaces.
 	CertificatesOf(source.Ref) []certificate.Observed
 	// CertificatesWriting gives those of another name whose spec.secretName is the Secret:
-	// their name, Secret and owner, and the flag Deleting.
+	// their name and owner, and the flag Deleting.
 	CertificatesWriting(namespace, secret string) []certificate.Observed
 	// First gives the source that comes first for a Secret that has no Certificate: the
 	// oldest by [source.CompareAge] of those that name it and whose claim stands; one of another
@@ -54,8 +53,15 @@ type Observed interface {
 	// Granted is what the ReferenceGrants of a Secret's namespace let sources of a kind and a namespace do
 	// with it.
 	Granted(from source.GrantFrom, secret types.NamespacedName) (source.Granted, Presence)
-	// Source of another kind: the Gateway of a ListenerSet.
+	// Source of another kind, without its annotations: the Gateway of a ListenerSet.
 	Source(kind source.GroupKind, namespace, name string) (*source.Object, Presence)
+	// Inherited are the annotations of such a source that others inherit.
+	Inherited(kind source.GroupKind, namespace, name string) map[string]string
+	// KnowsJoining says whether all objects are known that bring listeners to those of a kind.
+	KnowsJoining(kind source.GroupKind) bool
+	// Holder gives who has the slot of a listener at the Gateway that an object brings its listeners to,
+	// of those that come before the object: the Gateway itself, and what it admits. It is nil for none.
+	Holder(object *source.Object, slot source.Slot) (*source.Ref, Presence)
 	// NamespaceLabels of a Namespace.
 	NamespaceLabels(name string) (map[string]string, Presence)
 	// NamespaceAnnotations of a Namespace, at least those that

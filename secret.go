@@ -317,7 +317,9 @@ func (s *secrets) inputFor(ask source.Ask, by *party, existing *certificate.Obse
 		Source: by.source(s.object), IsRead: s.policy.Parser.ForIssuer, Kind: s.kind, Ask: ask, Request: by.taken(), Issuer: issuer.issuer,
 		Statement: issuer.finding.Statement, Hold: by.hold(issuer),
 		Existing: existing, Offline: s.policy.Offline, Retain: s.retains(s.asked.request, existing),
-		Writers: s.observed.CertificatesWriting(at.Namespace, at.Name),
+	}
+	if !s.isStrange(existing) {
+		in.Writers = s.observed.CertificatesWriting(at.Namespace, at.Name)
 	}
 	if rule := by.match.rule; rule != nil {
 		in.Statement.Values = rule.Values.Under(in.Statement.Values)
@@ -337,6 +339,13 @@ func (s *secrets) inputFor(ask source.Ask, by *party, existing *certificate.Obse
 		in.Owner = s.observed.Rival(existing.Owner, at.Namespace, at.Name, claim)
 	}
 	return in
+}
+
+// isStrange says whether a Certificate belongs to another object, and so is left alone whatever else
+// there is: no adoption is chosen, and it can't be taken over.
+func (s *secrets) isStrange(existing *certificate.Observed) bool {
+	return existing != nil && existing.Owner != certificate.Owner{} && s.policy.Certificate.Adoption == nil &&
+		!certificate.Owns(s.object, *existing) && !certificate.Claimable(s.object, *existing)
 }
 
 // tellClaim passes on what is asked for of the Secret, if only the claim on it is decided.

@@ -10,7 +10,7 @@ func issuerKeys() [4]string {
 // Gateway does, the four issuer keys come from the Gateway, as one unit. Nothing else is
 // inherited. Neither map is changed; the result may be own itself.
 func Inherit(own, parent map[string]string) map[string]string {
-	if namesIssuer(own) || !namesIssuer(parent) {
+	if NamesIssuer(own) || !NamesIssuer(parent) {
 		return own
 	}
 	out := make(map[string]string, len(own)+len(parent))
@@ -24,6 +24,7 @@ func Inherit(own, parent map[string]string) map[string]string {
 	return out
 }
 
-func namesIssuer(in map[string]string) bool {
+// NamesIssuer says whether an object names an issuer itself, and so inherits none.
+func NamesIssuer(in map[string]string) bool {
 	return trim(in[IssuerKey]) != "" || trim(in[ClusterKey]) != ""
 }

@@ -57,11 +57,11 @@ func (s Sections) Of(name string) *Section {
 
 // MayNameIssuer reports whether any section names an issuer, or may do so where it can't be read.
 func (s Sections) MayNameIssuer() bool {
-	return s.Unread || slices.ContainsFunc(s.All, func(section Section) bool { return section.Unread || namesIssuer(section.Keys) })
+	return s.Unread || slices.ContainsFunc(s.All, func(section Section) bool { return section.Unread || NamesIssuer(section.Keys) })
 }
 
 // NamesIssuer reports whether the section names an issuer.
-func (s *Section) NamesIssuer() bool { return namesIssuer(s.Keys) }
+func (s *Section) NamesIssuer() bool { return NamesIssuer(s.Keys) }
 
 // SectionPath is the place of a section, or with a key of its annotation, in problems.
 func SectionPath(section, key string) string {
@@ -202,7 +202,7 @@ func (p *Parser) section(r *reading, table declaration.Table, known sectionNames
 
 // nameless is an issuer key of a section that names no issuer, or "".
 func nameless(keys map[string]string) string {
-	if namesIssuer(keys) {
+	if NamesIssuer(keys) {
 		return ""
 	}
 	for _, key := range issuerKeys() {

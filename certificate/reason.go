@@ -92,6 +92,7 @@ const (
 	CauseParentMissing    Cause = "parent-missing"
 	CauseParentRefuses    Cause = "parent-refuses"
 	CauseParentUncertain  Cause = "parent-uncertain"
+	CauseListenersUnread  Cause = "listeners-unread"
 )
 
 // The causes for which certshim adopt or release leaves one as it is.
@@ -201,6 +202,7 @@ var words = map[Cause]string{
 	CauseParentMissing:    "%s isn't there",
 	CauseParentRefuses:    "its parent doesn't admit it: %s",
 	CauseParentUncertain:  "whether its parent admits it can't be known: %s",
+	CauseListenersUnread:  "whether other listeners of its Gateway conflict with its own can't be known",
 
 	CauseNoShim:           "cert-manager has no shim for the kind %s",
 	CauseNoReference:      "it has no owner reference, by which cert-manager's shim knows its Certificates: let certshim put it back by " + annotations.DeletionKey + ": delete on the object, or free the Certificate",

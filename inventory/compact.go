@@ -91,7 +91,9 @@ type Source struct {
 	// reading is what its last decision read of what many sources share, and place where it
 	// is among the members of that; both belong to the inventory that holds it.
 	reading *reading
-	place   int
+	place   int32
+	// readsSlots is set if its last decision asked who has the slots of its listeners.
+	readsSlots bool
 }
 
 // isOwner says whether the source is the owner of a Certificate in a namespace: by kind, namespace and
@@ -415,7 +417,7 @@ func (c *Certificate) fullName() name { return name{c.namespace, c.name()} }
 // identity is what sources see of a Certificate that another object controls.
 func identity(o certificate.Observed) certificate.Observed {
 	return certificate.Observed{
-		Namespace: o.Namespace, Name: o.Name, UID: o.UID, Secret: o.Secret, Owner: o.Owner,
+		Namespace: o.Namespace, Name: o.Name, UID: o.UID, Owner: o.Owner,
 		Flags: o.Flags & (certificate.Deleting | certificate.Tied),
 	}
 }

@@ -40,6 +40,8 @@ const (
 	asksFields
 	// asksSource: what is another source, a Gateway, as its ListenerSets see it?
 	asksSource
+	// asksInherited: what do others inherit of its annotations?
+	asksInherited
 	// asksLabels and asksAnnotations: what are those of a Namespace?
 	asksLabels
 	asksAnnotations
@@ -93,6 +95,10 @@ func (f fact) isScoped() bool { return f.isNear() || f.question == asksGrant }
 
 func (f fact) isNear() bool { return f.question == asksNear || f.question == asksNearOrSame }
 
+func inheritedFact(kind source.GroupKind, namespace, name string) fact {
+	return fact{question: asksInherited, kind: resolver.GroupKind(kind), namespace: namespace, name: name}
+}
+
 func sourceFact(kind source.GroupKind, namespace, name string) fact {
 	return fact{question: asksSource, kind: resolver.GroupKind(kind), namespace: namespace, name: name}
 }
@@ -134,7 +140,7 @@ func (r *readers) set(item *Source, facts []fact) {
 	}
 	r.leave(item)
 	if now != nil {
-		item.reading, item.place = now, len(now.members)
+		item.reading, item.place = now, int32(len(now.members))
 		now.members = append(now.members, item)
 	}
 }
@@ -219,6 +225,7 @@ func (r *readers) forget(f fact) {
 
 // take hands what a version of a source read over to its next version.
 func (r *readers) take(next, old *Source) {
+	next.readsSlots = old.readsSlots
 	if old.reading == nil {
 		return
 	}

@@ -24,6 +24,8 @@ type Inventory struct {
 	uids map[string]*Source
 	// secrets has who names a Secret, and the Certificates that write it.
 	secrets map[name]*secret
+	// slots has who takes which slots of listeners.
+	slots slots
 	// whole has the Certificates of documents, which are all that there is of them.
 	whole   map[name]map[string]any
 	issuers map[issuerScope]map[string]*Issuer
@@ -63,7 +65,7 @@ type Options struct {
 func New(policy *certshim.Policy, options Options) *Inventory {
 	return &Inventory{
 		options: options, policy: policy,
-		owners: map[Key]owner{}, secrets: map[name]*secret{},
+		owners: map[Key]owner{}, secrets: map[name]*secret{}, slots: slots{},
 		whole: map[name]map[string]any{}, issuers: map[issuerScope]map[string]*Issuer{}, issuerKinds: map[resolver.GroupKind]bool{},
 		namespaces: map[string]*Namespace{}, grants: map[string]map[string]*Grant{}, known: map[resolver.GroupKind]Knowledge{}, blind: map[resolver.GroupKind][]Key{},
 		readers: newReaders(), looks: map[*Look]struct{}{}, writes: newWrites(), judged: map[*Certificate]FieldCounts{},
@@ -151,6 +153,7 @@ func (i *Inventory) SetPolicy(policy *certshim.Policy) Wake {
 	i.lock.Lock()
 	defer i.lock.Unlock()
 	i.policy = policy
+	i.rebuildSlots()
 	c := i.changing()
 	c.everySource()
 	return c.wake

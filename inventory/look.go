@@ -28,7 +28,9 @@ type Look struct {
 	facts      []fact
 	fieldsRead fieldSet
 	marks      []marked
-	stale      atomic.Bool
+	// slots are hashes of those that were asked for.
+	slots []uint64
+	stale atomic.Bool
 	// aside is set while another source is judged: what is read for that isn't noted.
 	aside bool
 	// unread is set where an answer isn't known yet, and will be.
@@ -162,6 +164,7 @@ func (l *Look) note(outcome certshim.Outcome) (rivalled []name, need bool) {
 	}
 	need = slices.ContainsFunc(l.facts, func(f fact) bool { return f.needs() && l.readers.facts[f] == nil })
 	l.readers.set(item, l.all())
+	item.readsSlots = len(l.slots) > 0
 	for _, n := range claimsOf(item) {
 		if l.secrets[n].note(item, n, l.marked(n)) && item == l.item {
 			rivalled = append(rivalled, n)

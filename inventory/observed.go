@@ -278,7 +278,19 @@ func (l *Look) Source(kind source.GroupKind, namespace, sourceName string) (*sou
 	if unreadable != "" {
 		return nil, certshim.Unknown
 	}
+	object.Annotations = nil
 	return object, certshim.Present
+}
+
+// Inherited implements [certshim.Observed].
+func (l *Look) Inherited(kind source.GroupKind, namespace, sourceName string) map[string]string {
+	l.lock.RLock()
+	defer l.lock.RUnlock()
+	l.asks(inheritedFact(kind, namespace, sourceName))
+	if item := l.source(NewKey(kind, namespace, sourceName)); item != nil {
+		return item.inherited()
+	}
+	return nil
 }
 
 // NamespaceLabels implements [certshim.Observed].
@@ -306,6 +318,11 @@ func (l *Look) NamespaceAnnotations(namespace string) (map[string]string, certsh
 func (l *Look) namespace(question question, namespace string) (*Namespace, certshim.Presence) {
 	l.lock.RLock()
 	defer l.lock.RUnlock()
+	return l.namespaceSeen(question, namespace)
+}
+
+// namespaceSeen is namespace under the lock.
+func (l *Look) namespaceSeen(question question, namespace string) (*Namespace, certshim.Presence) {
 	l.asks(fact{question: question, kind: NamespaceKind(), name: namespace})
 	if item := l.namespaces[namespace]; item != nil {
 		return item, certshim.Present
@@ -470,6 +487,8 @@ func (i *Inventory) answer(f fact) any {
 		return f.fields & i.numbers.served(i.fields)
 	case asksSource:
 		return i.sourceAnswer(f)
+	case asksInherited:
+		return i.inheritedAnswer(f)
 	case asksGrant:
 		return i.grantAnswer(f)
 	default:
@@ -477,7 +496,8 @@ func (i *Inventory) answer(f fact) any {
 	}
 }
 
-// issuerAnswer leaves out what is said of all issuers of one type alike.
+// issuerAnswer leaves out what is said of all issuers of one type alike. Whether one that isn't missing is
+// there or only may be is for plugins to know.
 func (i *Inventory) issuerAnswer(key resolver.IssuerKey) any {
 	finding, spoken := i.finding(key)
 	item := i.issuer(key)
@@ -485,7 +505,12 @@ func (i *Inventory) issuerAnswer(key resolver.IssuerKey) any {
 	if item != nil {
 		variant = item.seen.Variant
 	}
-	return [6]any{spoken, finding.Existence, finding.Fault, finding.State, finding.By, variant}
+	existence := finding.Existence
+	if i.options.Plugins == nil && existence != resolver.Missing {
+		existence = resolver.MayExist
+	}
+	held := finding.Hold && finding.State == resolver.Never
+	return [6]any{spoken, existence, finding.Fault, held, finding.By, variant}
 }
 
 func (i *Inventory) kindsAnswer() any {
@@ -502,6 +527,14 @@ func (i *Inventory) sourceAnswer(f fact) any {
 		return item.seenByOthers()
 	}
 	return i.knowledgeOf(f.kind, f.namespace)
+}
+
+func (i *Inventory) inheritedAnswer(f fact) any {
+	var p packer
+	if item := i.source(NewKey(source.GroupKind(f.kind), f.namespace, f.name)); item != nil {
+		p.table(item.inherited())
+	}
+	return string(p)
 }
 
 func (i *Inventory) namespaceAnswer(f fact) any {

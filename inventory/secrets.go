@@ -239,7 +239,7 @@ func sameIdentity(a, b *Certificate) bool {
 		return a == b
 	}
 	x, y := a.unpack(), b.unpack()
-	return x.Name == y.Name && x.UID == y.UID && x.Secret == y.Secret && x.Owner == y.Owner &&
+	return x.Name == y.Name && x.UID == y.UID && x.Owner == y.Owner &&
 		(x.Flags^y.Flags)&(certificate.Deleting|certificate.Tied) == 0
 }
 

@@ -70,7 +70,7 @@ func liveListenerSet(n int) *unstructured.Unstructured {
 
 // A ListenerSet with two listeners, and its place in the indexes.
 func TestListenerSetsTakeLittleMemory(t *testing.T) {
-	const sets, most = 20_000, 650
+	const sets, most = 20_000, 800
 	s := newShop(t, Options{})
 	without := heap()
 	for n := range sets {

@@ -99,11 +99,16 @@ func (i *Inventory) putSource(item *Source) Wake {
 		return Wake{}
 	}
 	item = item.withEntriesOf(old)
-	c.compare(c.those(sourceFact(key.Kind(), key.Namespace(), key.name)), func() { c.replace(key, old, item) })
+	c.compare(c.about(key), func() { c.replace(key, old, item) })
 	if old == nil || !old.same(&item.compact) {
 		c.now(key)
 	}
 	return c.wake
+}
+
+// about are the questions that anybody asked about a source.
+func (c *change) about(k Key) []fact {
+	return c.those(sourceFact(k.Kind(), k.Namespace(), k.name), inheritedFact(k.Kind(), k.Namespace(), k.name))
 }
 
 // withEntriesOf gives a source whose entries can't be told now those of its last version, if that
@@ -127,6 +132,7 @@ func (c *change) replace(key Key, old, item *Source) {
 	case old != nil:
 		c.readers.take(item, old)
 	}
+	c.retake(old, item)
 	before, now := claimsOf(old), claimsOf(item)
 	for _, at := range before {
 		if !slices.Contains(now, at) {
@@ -177,7 +183,7 @@ func (c *change) dropSource(k Key) {
 	if old == nil {
 		return
 	}
-	c.compare(c.those(sourceFact(k.Kind(), k.Namespace(), k.name)), func() { c.replace(k, old, nil) })
+	c.compare(c.about(k), func() { c.replace(k, old, nil) })
 	c.now(old.Key())
 }
 
@@ -208,8 +214,14 @@ func (i *Inventory) Keys() []Key {
 	return keys
 }
 
-// seenByOthers is what other sources see of one: which object it is, what they inherit of its
-// annotations, whom it admits, and whether it is going away.
+// inherited are the annotations that other sources inherit of one.
+func (s *Source) inherited() map[string]string {
+	object, _ := s.unpack()
+	return annotations.Inherit(nil, object.Annotations)
+}
+
+// seenByOthers is what other sources see of one but for its annotations: which object it is, whom it
+// admits, and whether it is going away.
 func (s *Source) seenByOthers() string {
 	object, unreadable := s.unpack()
 	if unreadable != "" {
@@ -217,7 +229,6 @@ func (s *Source) seenByOthers() string {
 	}
 	var p packer
 	p.text(object.UID)
-	p.table(annotations.Inherit(nil, object.Annotations))
 	p.truth(object.Deleting)
 	if allowed := object.Allowed; allowed != nil {
 		p.texts([]string{allowed.From, allowed.Selector})

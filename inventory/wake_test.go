@@ -126,6 +126,7 @@ var (
 	clusterKind = resolver.GroupKind{Group: resolver.CertManagerGroup, Kind: resolver.ClusterIssuerKind}
 	strangeKind = resolver.GroupKind{Group: "pki.corp.example", Kind: "CorpIssuer"}
 	gatewayKind = resolver.GroupKind{Group: source.GatewayGroup, Kind: source.GatewayKind}
+	setKind     = resolver.GroupKind{Group: source.GatewayGroup, Kind: source.ListenerSetKind}
 )
 
 // asks are the annotations of a source.
@@ -165,12 +166,17 @@ func (w *world) object(apiVersion, kind, namespace, name string, content map[str
 	return object
 }
 
+// listeners often conflict with those of other objects at the same Gateway, and now and then with each other.
 func (w *world) listeners() []any {
 	var all []any
 	for n := range 1 + w.random.IntN(2) {
-		secret := one(w, "s0", "s1", "s2")
+		secret, port := one(w, "s0", "s1", "s2"), one[int64](w, 443, 443, 8443, 9443)
+		if w.random.IntN(8) == 0 {
+			all = append(all, map[string]any{"name": fmt.Sprint("l", n), "protocol": one(w, "TCP", "UDP", "HTTP"), "port": port})
+			continue
+		}
 		all = append(all, map[string]any{
-			"name": fmt.Sprint("l", n), "protocol": "HTTPS", "hostname": secret + one(w, ".example.com", ".example.org"),
+			"name": fmt.Sprint("l", n), "protocol": "HTTPS", "port": port, "hostname": secret + one(w, ".example.com", ".example.org"),
 			"tls": map[string]any{"certificateRefs": []any{w.secretRef(secret)}},
 		})
 	}
@@ -186,11 +192,25 @@ func (w *world) secretRef(name string) map[string]any {
 	return ref
 }
 
-// source is a new version of one of some sources.
+// source is a new version of one of some sources, as old as the one before.
 func (w *world) source() *unstructured.Unstructured {
+	object := w.newSource()
+	created := metav1.Unix(1_800_000_000+int64(w.random.IntN(4)), 0)
+	if old := w.sources[keyOf(object)]; old != nil {
+		created = old.GetCreationTimestamp()
+	}
+	object.SetCreationTimestamp(created)
+	return object
+}
+
+func keyOf(object *unstructured.Unstructured) Key {
+	return NewKey(source.GroupKind{Group: object.GroupVersionKind().Group, Kind: object.GetKind()}, object.GetNamespace(), object.GetName())
+}
+
+func (w *world) newSource() *unstructured.Unstructured {
 	namespace := one(w, "shop", "bank")
-	switch name := fmt.Sprint("n", w.random.IntN(4)); w.random.IntN(5) {
-	case 0:
+	switch name := fmt.Sprint("n", w.random.IntN(4)); w.random.IntN(6) {
+	case 0, 5:
 		from := map[string]any{"from": one(w, "All", "Same", "None", "Selector")}
 		if from["from"] == "Selector" {
 			from["selector"] = map[string]any{"matchLabels": map[string]any{"team": "shop"}}
@@ -242,8 +262,8 @@ type trial struct {
 	// looks counts decisions for what others changed, and same those of them that gave what the
 	// last one gave.
 	looks, same int
-	// across counts the writes in other namespaces.
-	across int
+	// across counts the writes in other namespaces, and lost the decisions about listeners that others have.
+	across, lost int
 }
 
 func (r *trial) wake(w Wake) {
@@ -264,7 +284,7 @@ func (r *trial) step() string {
 	case n < 16:
 		return r.changeCertificate()
 	case n < 18:
-		kind := one(r.world, issuerKind, clusterKind, strangeKind, gatewayKind, NamespaceKind(), GrantKind())
+		kind := one(r.world, issuerKind, clusterKind, strangeKind, gatewayKind, setKind, NamespaceKind(), GrantKind())
 		r.known[kind] = one(r.world, Unread, Whole, Whole, Unreadable)
 		r.wake(r.inventory.Know(kind, r.known[kind]))
 		return fmt.Sprint("known ", kind, r.known[kind])
@@ -305,7 +325,7 @@ func (r *trial) changeGrant() string {
 
 func (r *trial) changeSource() string {
 	object := r.source()
-	key := NewKey(source.GroupKind{Group: object.GroupVersionKind().Group, Kind: object.GetKind()}, object.GetNamespace(), object.GetName())
+	key := keyOf(object)
 	kind, _ := r.policy.Kinds.Lookup(key.Kind().Group, key.Kind().Kind)
 	if old := r.sources[key]; old != nil && r.random.IntN(4) == 0 {
 		delete(r.sources, key)
@@ -422,10 +442,17 @@ func (r *trial) look(k Key) {
 	}
 	delete(r.changed, k)
 	r.last[k], r.unread[k] = outcome, look.Unread()
+	if slices.ContainsFunc(outcome.Problems.All(), isConflict) {
+		r.lost++
+	}
 	r.wake(look.Keep(outcome, look.claim))
 	for _, d := range outcome.Certificates {
 		r.write(look, outcome, d)
 	}
+}
+
+func isConflict(p problem.Problem) bool {
+	return p.Reason == problem.ListenerConflict && p.Severity == problem.Error
 }
 
 func decide(look *Look) certshim.Outcome {
@@ -542,8 +569,8 @@ func told(out certshim.Outcome) string {
 // Whoever's decision a change alters is woken by it, and hardly anybody else: in random worlds
 // that change at random, in any order of arrival.
 func TestWhoeverAChangeConcernsLooksAgain(t *testing.T) {
-	const worlds, steps = 60, 120
-	looks, same, across := 0, 0, 0
+	const worlds, steps = 60, 160
+	looks, same, across, lost := 0, 0, 0, 0
 	for seed := range uint64(worlds) {
 		random := rand.New(rand.NewPCG(seed, 7))
 		w := newWorld(t, random)
@@ -552,6 +579,8 @@ func TestWhoeverAChangeConcernsLooksAgain(t *testing.T) {
 		r.inventory.Know(CertificateKind(), Whole)
 		r.known[GrantKind()] = Whole
 		r.inventory.Know(GrantKind(), Whole)
+		r.known[setKind] = Whole
+		r.inventory.Know(setKind, Whole)
 		r.serve()
 		for n := range steps {
 			step := fmt.Sprintf("seed %d, step %d: %s", seed, n, r.step())
@@ -561,9 +590,12 @@ func TestWhoeverAChangeConcernsLooksAgain(t *testing.T) {
 			r.drain()
 			r.check(step, r.queue)
 		}
-		looks, same, across = looks+r.looks, same+r.same, across+r.across
+		looks, same, across, lost = looks+r.looks, same+r.same, across+r.across, lost+r.lost
 	}
-	t.Logf("%d looks at sources that hadn't changed themselves, of which %d (%.1f %%) gave what the last one gave", looks, same, 100*float64(same)/float64(looks))
+	t.Logf("%d looks at sources that hadn't changed themselves, of which %d (%.1f %%) gave what the last one gave; %d are about listeners that others have", looks, same, 100*float64(same)/float64(looks), lost)
+	if lost < worlds*3 {
+		t.Errorf("only %d decisions were about listeners that others have", lost)
+	}
 	if across < worlds/4 {
 		t.Errorf("only %d Certificates were written in other namespaces", across)
 	}

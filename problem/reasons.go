@@ -36,6 +36,8 @@ const (
 	ParentNotFound Reason = "ParentNotFound"
 	// ParentRefuses is a ListenerSet that its Gateway does not admit.
 	ParentRefuses Reason = "ParentRefuses"
+	// ListenerConflict is a listener that another one of the same Gateway conflicts with.
+	ListenerConflict Reason = "ListenerConflict"
 	// SecretTaken is a Secret that another object or Certificate already uses.
 	SecretTaken Reason = "SecretTaken"
 	// NotGranted means that a Secret of another namespace is asked for and no ReferenceGrant there lets it be.
@@ -114,6 +116,7 @@ var reasons = []Explained{
 	{Reason: IssuerMayRefuse, Sentence: "The issuer will probably refuse what is asked for, or sign something else."},
 	{Reason: ParentNotFound, Sentence: "The Gateway that a ListenerSet names isn't there or is being deleted.", Settles: true},
 	{Reason: ParentRefuses, Sentence: "The Gateway that a ListenerSet names does not admit it (spec.allowedListeners).", Settles: true},
+	{Reason: ListenerConflict, Sentence: "Another listener of the same Gateway, or of one of its ListenerSets, has this listener's port, protocol and hostname, and comes first, or that can't be known. No certificate is made for it, and one that exists stays as it is.", Settles: true},
 	{Reason: SecretTaken, Sentence: "Another object, or another Certificate, already has the Secret. The first keeps it."},
 	{Reason: NotGranted, Sentence: "A Secret of another namespace is asked for, and no ReferenceGrant there lets it be, or that can't be known. No Certificate is made, and one that exists stays as it is.", Settles: true},
 	{Reason: SecretShared, Sentence: "Another object has the Secret, and its Certificate has all names of this one, from the same issuer.", Announced: true},

@@ -50,6 +50,10 @@ func (gateway) Shim() string { return "cert-manager-gateway-shim" }
 
 func (gateway) CrossesNamespaces() bool { return true }
 
+func (k gateway) Joins() (GroupKind, bool) { return GroupKindOf(k), true }
+
+func (gateway) Slots(object *Object) []Slot { return slots(object) }
+
 // SolverParent is the Gateway itself.
 func (gateway) SolverParent(object *Object, _ bool) *Parent {
 	return &Parent{Kind: object.Kind, Name: object.Name}
@@ -92,6 +96,11 @@ func (k listenerSet) Reduce(u *unstructured.Unstructured) (*Object, error) {
 func (listenerSet) Switches() []Switch { return []Switch{SwitchGatewayAPI, SwitchListenerSets} }
 
 func (listenerSet) CrossesNamespaces() bool { return true }
+
+// Joins is the Gateway's kind.
+func (listenerSet) Joins() (GroupKind, bool) { return GroupKindOf(gateway{}), true }
+
+func (listenerSet) Slots(object *Object) []Slot { return slots(object) }
 
 // Parent is the Gateway that the set attaches to.
 func (listenerSet) Parent(object *Object) (parent *Parent, wrong string) {
@@ -186,15 +195,16 @@ func (f *fields) secretRef(item any, path string) SecretRef {
 func listenerAsks(object *Object, options Options) Asks {
 	j := newJudge(object, options)
 	j.hostPath = func(entry Entry, _ int) string { return entry.Path + ".hostname" }
-	for _, entry := range object.Entries {
-		j.listener(entry)
+	j.conflicts = conflicts(object.Entries)
+	for i, entry := range object.Entries {
+		j.listener(i, entry)
 	}
 	return j.done()
 }
 
 // listener judges one listener. One that doesn't terminate TLS is none of ours, and no
 // mistake either; it shrinks its Certificate, as in cert-manager's shim.
-func (j *judge) listener(entry Entry) {
+func (j *judge) listener(i int, entry Entry) {
 	if entry.Mode == passthrough {
 		j.leave(entry)
 		return
@@ -210,7 +220,7 @@ func (j *judge) listener(entry Entry) {
 		return
 	}
 	checked := j.hosts(entry)
-	if !j.goodListener(entry) {
+	if !j.goodListener(entry) || len(checked.Hosts) > 0 && j.contested(i, entry) {
 		checked.Hosts, checked.broken = nil, true
 	}
 	j.refs(checked)

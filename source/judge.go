@@ -23,6 +23,8 @@ type judge struct {
 	// at is the index of a Secret in asks, seen the hosts it has already.
 	at   map[types.NamespacedName]int
 	seen map[host]bool
+	// conflicts are the listeners that conflict with others of the object.
+	conflicts map[int]int
 	// hostPath is where the n-th host of an entry stands.
 	hostPath func(entry Entry, n int) string
 }

@@ -169,4 +169,7 @@ type Options struct {
 	IgnoreSections, IgnoreSecrets []string
 	// CrossNamespace lets the object ask for Secrets of other namespaces.
 	CrossNamespace bool
+	// Holder says in words which other object has the slot of a listener, "" for none. It is asked for
+	// listeners that are to have a certificate, and may be nil.
+	Holder func(Slot) string
 }

@@ -41,8 +41,14 @@ type Kind interface {
 	Parent(object *Object) (parent *Parent, wrong string)
 	// Refused says why the parent doesn't admit the object. namespaceLabels gives the labels
 	// of the object's namespace, false where they can't be known; it is called only for a
-	// parent that selects namespaces by their labels.
+	// parent that selects namespaces by their labels. Of the object, only the reference counts.
 	Refused(object, parent *Object, namespaceLabels func() (map[string]string, bool)) Refusal
+
+	// Joins names the kind of the objects whose listeners those of its own objects are added to: its own
+	// kind for a Gateway, that of its parents for a ListenerSet. It is false for a kind without listeners.
+	Joins() (GroupKind, bool)
+	// Slots are those that the listeners of an object take.
+	Slots(object *Object) []Slot
 
 	// SolverIngress names the Ingress that an ACME solver may edit in place, "" for none.
 	SolverIngress(object *Object) string
@@ -85,6 +91,10 @@ func (standalone) Parent(*Object) (*Parent, string) { return nil, "" }
 func (standalone) Refused(*Object, *Object, func() (map[string]string, bool)) Refusal {
 	return Refusal{}
 }
+
+func (standalone) Joins() (GroupKind, bool) { return GroupKind{}, false }
+
+func (standalone) Slots(*Object) []Slot { return nil }
 
 func (standalone) SolverIngress(*Object) string { return "" }
 

@@ -33,7 +33,34 @@ func Generate(seed uint64) *Case {
 	if g.chance(0.03) {
 		c.Object.Annotations[sectionsKey] = pick(g, []string{"{}", `{"nowhere": {"duration": "24h"}}`})
 	}
+	g.ports(c)
 	return c
+}
+
+// ports mostly gives each listener one of its own. Where they have the same, some conflict with each other
+// or with one of the Gateway.
+func (g generator) ports(c *Case) {
+	apart := func(o *Object) {
+		for i := range o.Entries {
+			o.Entries[i].Port = int64(443 + i)
+		}
+	}
+	apart(&c.Object)
+	if c.Before != nil {
+		apart(c.Before)
+	}
+	if c.Object.Kind == ingressKind {
+		return
+	}
+	if g.chance(0.15) {
+		for i := range c.Object.Entries {
+			c.Object.Entries[i].Port = 443
+		}
+	}
+	if n := len(c.Object.Entries); c.Gateway != nil && n > 0 && g.chance(0.05) {
+		rival := c.Object.Entries[g.IntN(n)]
+		c.Gateway.Entries = []Entry{{Name: "rival", Protocol: pick(g, []string{rival.Protocol, "TCP"}), Port: rival.Port, Hosts: rival.Hosts, NoTLS: true}}
+	}
 }
 
 func (g generator) chance(p float64) bool { return g.Float64() < p }

@@ -72,7 +72,7 @@ func (e Entry) tlsItem() map[string]any {
 }
 
 func (e Entry) listener() map[string]any {
-	listener := map[string]any{"name": e.Name, "port": int64(443), "protocol": e.Protocol}
+	listener := map[string]any{"name": e.Name, "port": e.Port, "protocol": e.Protocol}
 	if len(e.Hosts) > 0 {
 		listener["hostname"] = e.Hosts[0]
 	}

@@ -55,8 +55,9 @@ type Object struct {
 
 // Entry is one item of spec.tls of an Ingress, or one listener.
 type Entry struct {
-	// Name, Protocol, NoTLS and Mode are a listener's.
+	// Name, Protocol, Port, NoTLS and Mode are a listener's.
 	Name, Protocol string
+	Port           int64
 	NoTLS          bool
 	Mode           *string
 	// Hosts are the hosts of a tls item, or at most one hostname.

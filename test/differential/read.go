@@ -45,6 +45,7 @@ func readTLSItem(item map[string]any) Entry {
 
 func readListener(listener map[string]any) Entry {
 	entry := Entry{Name: text(listener, "name"), Protocol: text(listener, "protocol")}
+	entry.Port, _ = listener["port"].(int64)
 	if hostname := text(listener, "hostname"); hostname != "" {
 		entry.Hosts = []string{hostname}
 	}

@@ -37,6 +37,8 @@ type situation struct {
 	asksElsewhere bool
 	// broken are the Secrets of which an entry is meant to count, and doesn't.
 	broken map[string]bool
+	// conflicted are the listeners that others conflict with.
+	conflicted map[string]bool
 	// unread are the fields whose annotation can't be read.
 	unread map[string]bool
 	// template is a secretTemplate that upstream doesn't take.
@@ -71,6 +73,7 @@ func Expected(in *Input, rows []Row) (Expectation, error) {
 	}
 	hit := map[string]bool{}
 	s.findAsked()
+	s.findConflicts()
 	s.findBroken()
 	for _, row := range rows {
 		if row.AsIf != nil && row.Hits(s) {

@@ -11,7 +11,7 @@ import (
 
 // entryRows are about TLS entries, listeners and what they name.
 func entryRows() []Row {
-	return slices.Concat(manifestRows(), badEntryRows(), contestedRows())
+	return slices.Concat(manifestRows(), badEntryRows(), conflictRows(), contestedRows())
 }
 
 // manifestRows are about how a manifest is written.
@@ -94,6 +94,63 @@ func badEntryRows() []Row {
 			},
 		},
 	}
+}
+
+// conflictRows are about listeners of which the Gateway API serves one at most.
+func conflictRows() []Row {
+	return []Row{
+		{
+			Name: "conflict-orders-nothing",
+			Says: "A listener that another one conflicts with, of the same object or before it at the same Gateway, isn't served, and orders nothing; a Certificate that exists stays.",
+			Hits: func(s *situation) bool {
+				return s.anyTLSListener(func(entry *Entry) bool { return s.conflicted[entry.Name] && len(entry.Hosts) > 0 })
+			},
+			AsIf: func(s *situation) {
+				s.eachListener(func(entry *Entry) {
+					if s.conflicted[entry.Name] {
+						entry.Hosts = nil
+					}
+				})
+			},
+		},
+	}
+}
+
+// findConflicts finds the listeners of the source that others conflict with.
+func (s *situation) findConflicts() {
+	s.conflicted = map[string]bool{}
+	object, gateway := s.in.Object, s.in.Gateway
+	if object.Kind == ingressKind {
+		return
+	}
+	for i, entry := range object.Entries {
+		for j, other := range object.Entries {
+			if i != j && conflict(entry, other) {
+				s.conflicted[entry.Name] = true
+			}
+		}
+	}
+	if object.Kind != listenerSetKind || gateway == nil || gateway.Deleting || !admits(gateway, object) {
+		return
+	}
+	for _, entry := range object.Entries {
+		if slices.ContainsFunc(gateway.Entries, func(other Entry) bool { return conflict(entry, other) }) {
+			s.conflicted[entry.Name] = true
+		}
+	}
+}
+
+// conflict says whether no Gateway serves two listeners at once.
+func conflict(a, b Entry) bool {
+	shares := func(e Entry) bool { return slices.Contains([]string{"HTTP", "HTTPS", "TLS"}, e.Protocol) }
+	host := func(e Entry) string { return strings.ToLower(strings.TrimSpace(strings.Join(e.Hosts, ""))) }
+	switch {
+	case a.Port != b.Port || a.Port == 0:
+		return false
+	case a.Protocol == b.Protocol && shares(a):
+		return host(a) == host(b)
+	}
+	return a.Protocol == "TCP" && (b.Protocol == "TCP" || shares(b)) || b.Protocol == "TCP" && shares(a)
 }
 
 // contestedRows are about Secrets that somebody else is at.

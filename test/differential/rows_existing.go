@@ -241,7 +241,7 @@ func (s *situation) findBroken() {
 			continue
 		}
 		whole := len(entry.Hosts) == 0 || slices.ContainsFunc(entry.Hosts, func(host string) bool { return badHost(strings.TrimSpace(host)) }) ||
-			s.in.Object.Kind != ingressKind && entry.Mode != nil && *entry.Mode != "Terminate"
+			s.in.Object.Kind != ingressKind && entry.Mode != nil && *entry.Mode != "Terminate" || s.conflicted[entry.Name]
 		for _, ref := range entry.Refs {
 			if whole || badRef(ref, s.in.Object.Namespace) {
 				s.broken[strings.TrimSpace(ref.Name)] = true

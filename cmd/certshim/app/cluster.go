@@ -119,8 +119,8 @@ func (r *reading) permitted(err error) error {
 	return err
 }
 
-// readSources lists those of a kind. A Gateway may be the parent of a ListenerSet of another
-// namespace.
+// readSources lists those of a kind. A Gateway may have ListenerSets of other namespaces, whose listeners
+// may conflict; where they may not be listed, those of the own namespace are all that is known.
 func (r *reading) readSources(ctx context.Context, kind source.Kind) error {
 	named := resolver.GroupKind(source.GroupKindOf(kind))
 	resource, served := r.served.SourcesOf(kind)
@@ -128,11 +128,16 @@ func (r *reading) readSources(ctx context.Context, kind source.Kind) error {
 		r.notServed(named)
 		return nil
 	}
-	namespaces := r.own
-	if named.Kind == source.GatewayKind {
-		namespaces = r.all
+	joined, joins := kind.Joins()
+	if !joins {
+		return r.list(ctx, resource, named, r.own, r.sourcesOf(kind))
 	}
-	return r.list(ctx, resource, named, namespaces, r.sourcesOf(kind))
+	err := r.list(ctx, resource, named, r.all, r.sourcesOf(kind))
+	if apierrors.IsForbidden(err) && resolver.GroupKind(joined) != named && !slices.Equal(r.own, r.all) {
+		delete(r.forbidden, named)
+		err = r.list(ctx, resource, named, r.own, r.sourcesOf(kind))
+	}
+	return err
 }
 
 // readCertificates lists the Certificates. A cluster that is known not to serve them has none.

@@ -14,8 +14,10 @@ import (
 // fakeCluster answers lists and discovery; what isn't in it isn't there.
 type fakeCluster struct {
 	answers map[string]string
-	lock    sync.Mutex
-	asked   []string
+	// denied are paths that may not be read.
+	denied []string
+	lock   sync.Mutex
+	asked  []string
 }
 
 func (f *fakeCluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -23,7 +25,13 @@ func (f *fakeCluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.asked = append(f.asked, r.URL.Path)
 	f.lock.Unlock()
 	answer, there := f.answers[r.URL.Path]
-	if !there {
+	switch {
+	case slices.Contains(f.denied, r.URL.Path):
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusForbidden)
+		_, _ = w.Write([]byte(`{"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Forbidden", "code": 403}`))
+		return
+	case !there:
 		http.NotFound(w, r)
 		return
 	}
@@ -58,8 +66,9 @@ func clusterOf(t *testing.T, ingresses, gateways string) (cluster *fakeCluster, 
 }
 
 const (
-	setsPath  = "/apis/gateway.networking.k8s.io/v1/namespaces/shop/listenersets"
-	setOfEdge = `{"kind": "ListenerSetList", "apiVersion": "gateway.networking.k8s.io/v1", "metadata": {}, "items": [
+	setsPath    = "/apis/gateway.networking.k8s.io/v1/listenersets"
+	ownSetsPath = "/apis/gateway.networking.k8s.io/v1/namespaces/shop/listenersets"
+	setOfEdge   = `{"kind": "ListenerSetList", "apiVersion": "gateway.networking.k8s.io/v1", "metadata": {}, "items": [
 		{"metadata": {"name": "team", "namespace": "shop", "uid": "3"}, "spec": {"parentRef": {"name": "edge", "namespace": "infra"}, "listeners": []}}]}`
 	autoIngress = `{"kind": "IngressList", "apiVersion": "networking.k8s.io/v1", "metadata": {}, "items": [
 		{"metadata": {"name": "web", "namespace": "shop", "uid": "1", "annotations": {"kubernetes.io/tls-acme": "true"}},
@@ -144,6 +153,33 @@ func TestPlanOfANamespaceLeavesTheGatewaysOfOthersOut(t *testing.T) {
 	stdout, stderr, exit := run(t, nil, "plan", "-n", "shop", server, "--default-issuer-name=last")
 	if exit != 0 || strings.Contains(stdout, "edge") || !strings.Contains(stderr, "1 source: 1 create") {
 		t.Errorf("exit status %d:\n%s%s", exit, stdout, stderr)
+	}
+}
+
+// Those of all namespaces are read, as their listeners may conflict; whoever may not list these has those
+// of the own namespace.
+func TestPlanOfANamespaceReadsTheListenerSetsOfOthers(t *testing.T) {
+	listeners := `"listeners": [{"name": "a", "hostname": "a.example.com", "port": 443, "protocol": "HTTPS", "tls": {"certificateRefs": [{"name": "team-tls"}]}}]`
+	own := strings.Replace(setOfEdge, `"listeners": []`, listeners, 1)
+	older := strings.Replace(own, `"items": [`, `"items": [{"metadata": {"name": "old", "namespace": "bank", "uid": "4"}, "spec": {"parentRef": {"name": "edge", "namespace": "infra"}, `+listeners+`}},`, 1)
+	gateways := strings.Replace(selecting, `{"from": "Selector", "selector": {"matchLabels": {"a": "b"}}}`, `{"from": "All"}`, 1)
+	for name, row := range map[string]struct {
+		denied []string
+		exit   int
+		told   string
+	}{
+		"all are read":       {nil, 1, "conflicts with a ListenerSet of another namespace"},
+		"all may not be":     {[]string{setsPath}, 0, "1 create"},
+		"not even the own's": {[]string{setsPath, ownSetsPath}, 2, "list listenersets"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cluster, server := clusterOf(t, `{"kind": "IngressList", "apiVersion": "networking.k8s.io/v1", "metadata": {}, "items": []}`, gateways)
+			cluster.answers[setsPath], cluster.answers[ownSetsPath], cluster.denied = older, own, row.denied
+			stdout, stderr, exit := run(t, nil, "plan", "-n", "shop", server)
+			if exit != row.exit || !strings.Contains(stderr, row.told) || strings.Contains(stdout, "old") {
+				t.Errorf("exit status %d:\n%s%s", exit, stdout, stderr)
+			}
+		})
 	}
 }
 
