@@ -16,6 +16,7 @@ var mayReach = map[string][]string{
 	"problem":       {},
 	"declaration":   {"problem"},
 	"annotations":   {"names", "problem", "declaration"},
+	"admission":     {"names", "problem", "declaration", "annotations"},
 	"source":        {"names", "problem", "declaration"},
 	"routes":        {"names", "problem", "declaration", "source"},
 	"resolver":      {"names", "problem", "declaration"},
@@ -29,7 +30,7 @@ var mayReach = map[string][]string{
 	"reports":       {"names", "problem", "declaration", "annotations", "source", "routes", "resolver", "certificate", "ownership", ".", "configuration", "inventory", "cluster"},
 	"controller":    {"names", "problem", "declaration", "annotations", "source", "routes", "resolver", "certificate", "ownership", ".", "configuration", "inventory", "cluster", "reports"},
 	"plugins":       {"names", "problem", "declaration", "resolver"},
-	"cmd":           {"names", "problem", "declaration", "annotations", "source", "routes", "resolver", "certificate", "ownership", ".", "configuration", "inventory", "plugins", "cluster", "reports", "controller", "issuance"},
+	"cmd":           {"names", "problem", "declaration", "annotations", "admission", "source", "routes", "resolver", "certificate", "ownership", ".", "configuration", "inventory", "plugins", "cluster", "reports", "controller", "issuance"},
 }
 
 // Rooms that stand on the line to the API server.

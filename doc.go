@@ -44,6 +44,7 @@
 //	problem        what is wrong, as a value
 //	declaration    how files are read in which people declare something
 //	annotations    the annotation language: one table of keys
+//	admission      an admission policy made of that table
 //	source         what an object asks for: Ingress, Gateway, ListenerSet
 //	routes         which names routes bring to the listeners that they attach to
 //	resolver       which issuer is meant: the registry and its catalogue

@@ -29,6 +29,9 @@ type Row struct {
 	// to do instead.
 	WholeObject string `json:"wholeObject,omitempty"`
 
+	// Admits is nil where CEL can't say anything of the grammar.
+	Admits Admits `json:"-"`
+
 	// parse is nil for keys without effect, and for the auto key, which the operator may
 	// replace.
 	parse parse
@@ -128,7 +131,7 @@ func ignoreRows() []Row {
 			Key: ConflictsKey, On: everywhere, Grammar: "force, yield or fail",
 			Doc: "What is done about a field of its Certificates that somebody else holds with another value, where no rule of the operator's " +
 				"says so: set it, leave it to them, or change nothing of the Certificate. The operator decides what may be chosen: ownership.sourcesMay.",
-			Example: "fail", Difference: "cert-manager has no such key.", parse: oneOf(func(q *Request) *string { return &q.Conflicts }, "force", "yield", "fail"),
+			Example: "fail", Difference: "cert-manager has no such key.", Admits: admitsOneOf(ConflictsKey, "force", "yield", "fail"), parse: oneOf(func(q *Request) *string { return &q.Conflicts }, "force", "yield", "fail"),
 		},
 	}
 }

@@ -11,7 +11,10 @@ import (
 // Set is what findings are looked for in: the Certificates and the sources of some namespaces.
 type Set struct {
 	Certificates []Certificate
-	Sources      []Source
+	// Settled are further Certificates, which their sources own and ask for just as they are: [Settled]
+	// found them so. Nothing is to be said of one by itself.
+	Settled []Written
+	Sources []Source
 	// Complete says whether all objects of a group and kind in a namespace are among the sources.
 	// Only then is one that isn't there gone. nil means never.
 	Complete func(group, kind, namespace string) bool
@@ -45,6 +48,9 @@ type Certificate struct {
 	// Deleting is set if it is being deleted.
 	Deleting bool
 }
+
+// Written is a Certificate, and the Secret that it writes.
+type Written struct{ Namespace, Name, Secret string }
 
 // OwnerReference is a controller reference as it stands in an object.
 type OwnerReference struct {

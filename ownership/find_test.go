@@ -166,6 +166,29 @@ func TestFindings(t *testing.T) {
 			},
 			want: []string{"error secret-written-twice Certificate/shop/a-tls [Certificate/shop/b]: 2 Certificates write Secret a-tls"},
 		},
+		"one Secret written twice, once by a settled Certificate": {
+			set: ownership.Set{
+				Sources: []ownership.Source{ingress("a", "1", "a-tls")}, Settled: []ownership.Written{{Namespace: "shop", Name: "a-tls", Secret: "a-tls"}},
+				Certificates: []ownership.Certificate{with(owned("b", "", ""), func(c *ownership.Certificate) {
+					c.Secret, c.Applied, c.Owner = "a-tls", false, ownership.OwnerReference{}
+				})},
+			},
+			want: []string{"error secret-written-twice Certificate/shop/a-tls [Certificate/shop/b]: 2 Certificates write Secret a-tls"},
+		},
+		"a settled Certificate": {set: ownership.Set{
+			Sources: []ownership.Source{ingress("a", "1", "a-tls")}, Settled: []ownership.Written{{Namespace: "shop", Name: "a-tls", Secret: "a-tls"}},
+		}},
+		"a settled Certificate is missing among others": {
+			set: ownership.Set{
+				Sources: []ownership.Source{ingress("a", "1", "a-tls"), ingress("b", "2", "b-tls")},
+				Settled: []ownership.Written{{Namespace: "shop", Name: "b-tls", Secret: "b-tls"}},
+			},
+			want: []string{"error missing-certificate Ingress/shop/a []: there is no Certificate a-tls for the Secret that it asks for"},
+		},
+		"a Certificate that writes another Secret": {set: ownership.Set{
+			Sources:      []ownership.Source{ingress("a", "1", "a-tls")},
+			Certificates: []ownership.Certificate{with(owned("a-tls", "a", "1"), func(c *ownership.Certificate) { c.Secret = "other" })},
+		}},
 		"a shim that writes": {
 			set: ownership.Set{
 				Sources:      []ownership.Source{ingress("a", "1", "a-tls")},

@@ -37,48 +37,74 @@ func compareObjects(a, b problem.Object) int {
 	return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Group, b.Group))
 }
 
-// place is a name in a namespace.
-type place struct{ namespace, name string }
-
 // object is a source by what people call it.
 type object struct{ group, kind, namespace, name string }
 
 // finder has the set by what is looked up in it.
 type finder struct {
-	set     Set
-	byUID   map[string]*Source
-	byName  map[object]*Source
-	wanted  map[place][]*Source
-	written map[place][]*Certificate
-	names   map[place]bool
-	out     []Finding
+	set Set
+	// byUID and byName have the sources that Certificates name.
+	byUID  map[string]*Source
+	byName map[object]*Source
+	// wanted are the sources by the Secrets that they ask for, and written the names of the Certificates by
+	// those that they write.
+	wanted  claims[*Source]
+	written claims[string]
+	// elsewhere are the Certificates that write no Secret of their own name.
+	elsewhere map[place]bool
+	out       []Finding
 }
 
 func newFinder(set Set) *finder {
-	f := &finder{
-		set: set, byUID: map[string]*Source{}, byName: map[object]*Source{}, wanted: map[place][]*Source{},
-		written: map[place][]*Certificate{}, names: map[place]bool{},
-	}
-	for i := range set.Sources {
-		s := &set.Sources[i]
-		if s.UID != "" {
-			f.byUID[s.UID] = s
-		}
-		f.byName[object{s.Group, s.Kind, s.Namespace, s.Name}] = s
-		for _, secret := range s.Asks {
-			at := place{secret.Namespace, secret.Name}
-			f.wanted[at] = append(f.wanted[at], s)
-		}
-	}
+	f := &finder{set: set, byUID: map[string]*Source{}, byName: map[object]*Source{}, elsewhere: map[place]bool{}}
+	f.wanted = make(claims[*Source], 0, len(set.Sources))
+	f.written = make(claims[string], 0, len(set.Certificates)+len(set.Settled))
 	for i := range set.Certificates {
-		c := &set.Certificates[i]
-		f.names[place{c.Namespace, c.Name}] = true
-		if c.Secret != "" && !c.Deleting {
-			at := place{c.Namespace, c.Secret}
-			f.written[at] = append(f.written[at], c)
-		}
+		f.see(&set.Certificates[i])
 	}
+	for _, c := range set.Settled {
+		f.writes(c)
+	}
+	f.written.sort()
+	for i := range set.Sources {
+		f.seeSource(&set.Sources[i])
+	}
+	f.wanted.sort()
 	return f
+}
+
+// see notes what a Certificate writes, and which sources it names.
+func (f *finder) see(c *Certificate) {
+	f.byUID[c.Owner.UID], f.byUID[c.Tie.UID] = nil, nil
+	f.byName[c.Owner.object(c.Namespace)] = nil
+	w := Written{c.Namespace, c.Name, c.Secret}
+	if c.Deleting {
+		w.Secret = ""
+	}
+	f.writes(w)
+}
+
+func (f *finder) writes(w Written) {
+	if w.Secret != "" {
+		f.written = append(f.written, claim[string]{place{w.Namespace, w.Secret}, w.Name})
+	}
+	if w.Secret != w.Name {
+		f.elsewhere[place{w.Namespace, w.Name}] = true
+	}
+}
+
+// seeSource notes for which Secrets a source asks.
+func (f *finder) seeSource(s *Source) {
+	if _, named := f.byUID[s.UID]; named && s.UID != "" {
+		f.byUID[s.UID] = s
+	}
+	name := object{s.Group, s.Kind, s.Namespace, s.Name}
+	if _, named := f.byName[name]; named {
+		f.byName[name] = s
+	}
+	for _, secret := range s.Asks {
+		f.wanted = append(f.wanted, claim[*Source]{place{secret.Namespace, secret.Name}, s})
+	}
 }
 
 func (f *finder) add(kind Kind, severity problem.Severity, about problem.Object, others []problem.Object, format string, args ...any) {
@@ -86,8 +112,15 @@ func (f *finder) add(kind Kind, severity problem.Severity, about problem.Object,
 	f.out = append(f.out, Finding{Kind: kind, Severity: severity, Object: about, Others: others, Message: fmt.Sprintf(format, args...)})
 }
 
-func (c *Certificate) object() problem.Object {
-	return problem.Object{Group: "cert-manager.io", Kind: "Certificate", Namespace: c.Namespace, Name: c.Name}
+func (c *Certificate) object() problem.Object { return certificateObject(c.Namespace, c.Name) }
+
+func certificateObject(namespace, name string) problem.Object {
+	return problem.Object{Group: "cert-manager.io", Kind: "Certificate", Namespace: namespace, Name: name}
+}
+
+// object is what an owner reference in a namespace names.
+func (r OwnerReference) object(namespace string) object {
+	return object{groupOf(r.APIVersion), r.Kind, namespace, r.Name}
 }
 
 // certificate adds what is to be said of one Certificate.
@@ -139,7 +172,6 @@ func (f *finder) owner(c *Certificate) {
 		return
 	}
 	whose := problem.Name(ref.Kind) + " " + problem.Name(ref.Name)
-	group := groupOf(ref.APIVersion)
 	if s := f.byUID[ref.UID]; s != nil {
 		other := []problem.Object{objectOf(s)}
 		switch {
@@ -151,10 +183,10 @@ func (f *finder) owner(c *Certificate) {
 		}
 		return
 	}
-	if f.set.Complete == nil || !f.set.Complete(group, ref.Kind, c.Namespace) {
+	if f.set.Complete == nil || !f.set.Complete(groupOf(ref.APIVersion), ref.Kind, c.Namespace) {
 		return
 	}
-	if s := f.byName[object{group, ref.Kind, c.Namespace, ref.Name}]; s != nil {
+	if s := f.byName[ref.object(c.Namespace)]; s != nil {
 		f.add(OwnerGone, problem.Error, c.object(), []problem.Object{objectOf(s)},
 			"its controller reference is to an earlier %s, of uid %s; the one of that name now is another object", whose, problem.Name(ref.UID))
 		return
@@ -188,7 +220,7 @@ func (f *finder) orphan(c *Certificate) {
 	if !c.Applied {
 		return
 	}
-	others := objectsOf(f.wanted[place{c.Namespace, c.Secret}])
+	others := objectsOf(f.wanted.of(place{c.Namespace, c.Secret}))
 	if c.Owner != (OwnerReference{}) {
 		s := f.byUID[c.Owner.UID]
 		if s != nil && !s.names(c) {
@@ -215,21 +247,17 @@ func namesOf(list []string) string {
 }
 
 func (f *finder) secretsWrittenTwice() {
-	for at, writers := range f.written {
+	for at, writers := range f.written.places() {
 		if len(writers) < 2 {
 			continue
 		}
-		objects := make([]problem.Object, len(writers))
-		for i, c := range writers {
-			objects[i] = c.object()
-		}
-		slices.SortFunc(objects, compareObjects)
+		objects := writersOf(writers)
 		f.add(SecretWrittenTwice, problem.Error, objects[0], objects[1:], "%d Certificates write Secret %s", len(writers), problem.Name(at.name))
 	}
 }
 
 func (f *finder) secretsWantedTwice() {
-	for at, sources := range f.wanted {
+	for at, sources := range f.wanted.places() {
 		if len(sources) < 2 {
 			continue
 		}
@@ -243,22 +271,30 @@ func (f *finder) missing() {
 	if f.set.CertificatesComplete == nil {
 		return
 	}
-	for at, sources := range f.wanted {
-		if f.names[at] || !f.set.CertificatesComplete(at.namespace) {
+	for at, sources := range f.wanted.places() {
+		writers := f.written.of(at)
+		isThere := slices.ContainsFunc(writers, func(c claim[string]) bool { return c.who == at.name })
+		if isThere || f.elsewhere[at] || !f.set.CertificatesComplete(at.namespace) {
 			continue
 		}
-		var others []problem.Object
 		message := "there is no Certificate %s for the Secret that it asks for"
-		for _, c := range f.written[at] {
-			others = append(others, c.object())
-		}
-		if len(others) > 0 {
+		if len(writers) > 0 {
 			message += "; a Certificate of another name writes it"
 		}
 		for _, s := range sources {
-			f.add(MissingCertificate, problem.Error, objectOf(s), slices.Clone(others), message, problem.Name(at.name))
+			f.add(MissingCertificate, problem.Error, objectOf(s.who), writersOf(writers), message, problem.Name(at.name))
 		}
 	}
+}
+
+// writersOf are the Certificates, sorted.
+func writersOf(writers claims[string]) []problem.Object {
+	var out []problem.Object
+	for _, c := range writers {
+		out = append(out, certificateObject(c.at.namespace, c.who))
+	}
+	slices.SortFunc(out, compareObjects)
+	return out
 }
 
 func objectOf(s *Source) problem.Object {
@@ -266,10 +302,10 @@ func objectOf(s *Source) problem.Object {
 }
 
 // objectsOf are the sources, sorted.
-func objectsOf(sources []*Source) []problem.Object {
+func objectsOf(sources claims[*Source]) []problem.Object {
 	var out []problem.Object
 	for _, s := range sources {
-		out = append(out, objectOf(s))
+		out = append(out, objectOf(s.who))
 	}
 	slices.SortFunc(out, compareObjects)
 	return out

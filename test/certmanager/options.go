@@ -24,6 +24,8 @@ type options struct {
 	extraProtocols    []string
 	solverImage       string
 	selfCheckRetry    time.Duration
+	nameservers       []string
+	nameserversOnly   bool
 }
 
 func parseOptions(arguments []string) (options, error) {
@@ -51,6 +53,8 @@ func parseOptions(arguments []string) (options, error) {
 	flags.StringVar(&o.solverImage, "acme-http01-solver-image", "acmesolver", "image of the Pods that answer HTTP-01 challenges")
 	flags.DurationVar(&o.selfCheckRetry, "dns01-check-retry-period", 10*time.Second,
 		"pause between two self-checks of a challenge, HTTP-01 included")
+	flags.Func("dns01-recursive-nameservers", "comma list of ADDRESS:PORT that are asked for the records of DNS-01 challenges", list(&o.nameservers))
+	flags.BoolVar(&o.nameserversOnly, "dns01-recursive-nameservers-only", false, "ask them alone, not the nameservers of the zone")
 	err := flags.Parse(arguments)
 	o.shim.GatewayAPIExtraProtocols = sets.New(o.extraProtocols...)
 	return o, err
@@ -87,6 +91,8 @@ func (o options) contextOptions() controller.ContextOptions {
 			HTTP01SolverResourceLimitsMemory:  resource.MustParse("64Mi"),
 			ACMEHTTP01SolverRunAsNonRoot:      true,
 			DNS01CheckRetryPeriod:             o.selfCheckRetry,
+			DNS01Nameservers:                  o.nameservers,
+			DNS01CheckAuthoritative:           !o.nameserversOnly,
 		},
 		IngressShimOptions: o.shim,
 		CertificateOptions: controller.CertificateOptions{

@@ -1,6 +1,7 @@
 package external
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -35,9 +36,17 @@ type Pebble struct {
 // listeners are the addresses of the programs.
 type listeners struct{ acme, management, dns, dnsManagement string }
 
-// StartPebble starts both programs, with their files in the folder, and returns when they are ready. All names resolve to
-// 127.0.0.1, where HTTP-01 challenges are asked for at that port. The caller calls Stop.
+// StartPebble starts both programs, as [Pebble.Start] does. The caller calls Stop.
 func StartPebble(ctx context.Context, folder string, httpPort int) (*Pebble, error) {
+	p, err := NewPebble(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return p, p.Start(ctx, folder, httpPort)
+}
+
+// NewPebble chooses the addresses of both programs, for those who have to know them before the programs run.
+func NewPebble(ctx context.Context) (*Pebble, error) {
 	p := &Pebble{}
 	for _, address := range []*string{
 		&p.listeners.acme, &p.listeners.management, &p.listeners.dns, &p.listeners.dnsManagement,
@@ -49,10 +58,42 @@ func StartPebble(ctx context.Context, folder string, httpPort int) (*Pebble, err
 		*address = free
 	}
 	p.Directory = "https://" + p.listeners.acme + "/dir"
-	if err := p.start(ctx, folder, httpPort); err != nil {
-		return nil, errors.Join(err, p.Stop())
-	}
 	return p, nil
+}
+
+// Start starts both programs, with their files in the folder, and returns when they are ready. All names resolve to
+// 127.0.0.1, where HTTP-01 challenges are asked for at that port.
+func (p *Pebble) Start(ctx context.Context, folder string, httpPort int) error {
+	if err := p.start(ctx, folder, httpPort); err != nil {
+		return errors.Join(err, p.Stop())
+	}
+	return nil
+}
+
+// Nameserver is the address of the DNS server that the ACME server asks.
+func (p *Pebble) Nameserver() string { return p.listeners.dns }
+
+// SetTXT makes a TXT record, which that DNS server shows.
+func (p *Pebble) SetTXT(ctx context.Context, name, value string) error {
+	body, err := json.Marshal(map[string]string{"host": name + ".", "value": value})
+	if err != nil {
+		return err
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+p.listeners.dnsManagement+"/set-txt", bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	response, err := p.client.Do(request)
+	if err != nil {
+		return err
+	}
+	if err := response.Body.Close(); err != nil {
+		return err
+	}
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("make the TXT record %s: %s", name, response.Status)
+	}
+	return nil
 }
 
 func (p *Pebble) start(ctx context.Context, folder string, httpPort int) error {

@@ -26,6 +26,7 @@ plugins:
     grant: {kinds: [{group: pki.corp.example, kind: PluginIssuer, resource: pluginissuers, versions: [v1], scope: Namespaced}]}
 networkPolicy: {egress: {enabled: true, apiServerCIDRs: [10.0.0.1/32]}}
 flowSchema: {enabled: true}
+admissionPolicy: {enabled: true, action: Deny}
 serviceMonitor: {enabled: true, labels: {release: prometheus}, interval: 30s}
 extraArgs: {kube-api-qps: 20, leader-elect: true}
 extraObjects:
@@ -184,6 +185,7 @@ func TestTheChartRefusesUnknownValues(t *testing.T) {
 		"plugins: [{name: a, image: b}]": "grant",
 		"podMonitor: {enabled: true}\nserviceMonitor: {enabled: true}":    "choose one",
 		"config: {namespaces: [shop]}\nflowSchema: {enabled: true}":       "/flowSchema/enabled",
+		"config: {namespaces: [shop]}\nadmissionPolicy: {enabled: true}":  "/admissionPolicy/enabled",
 		"config: {namespaces: [shop], namespaceDefaults: true}":           "/config/namespaceDefaults",
 		"config: {namespaces: [shop], crossNamespace: {orphans: delete}}": "/config/crossNamespace/orphans",
 		"resources: {limits: {memory: 1Ti}}":                              "resources.limits.memory",
@@ -226,8 +228,8 @@ func TestEachDefaultMayBeNull(t *testing.T) {
 
 // With namespaces no object is outside of namespaces, and each of them has the rules.
 func TestNamespacesNeedNoClusterRole(t *testing.T) {
-	r := renderChart(t, everything+"\n", "--set=config.namespaces={shop,web}", "--set=flowSchema.enabled=false")
-	text, err := template(t.Context(), repository(t), everything, "--set=config.namespaces={shop,web}", "--set=flowSchema.enabled=false")
+	r := renderChart(t, everything+"\n", "--set=config.namespaces={shop,web}", "--set=flowSchema.enabled=false", "--set=admissionPolicy.enabled=false")
+	text, err := template(t.Context(), repository(t), everything, "--set=config.namespaces={shop,web}", "--set=flowSchema.enabled=false", "--set=admissionPolicy.enabled=false")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -467,6 +469,22 @@ func TestTheNetworkPolicy(t *testing.T) {
 	}
 	if _, is := renderChart(t, "networkPolicy: {enabled: false}")["NetworkPolicy/certshim"]; is {
 		t.Error("there is a NetworkPolicy though it is off")
+	}
+}
+
+// The admission policy has the release's name and the action that was chosen.
+func TestTheAdmissionPolicy(t *testing.T) {
+	r := renderChart(t, "fullnameOverride: tls\nadmissionPolicy: {enabled: true, action: Deny}")
+	if got := r.at(t, "ValidatingAdmissionPolicyBinding/tls-annotations", "spec"); !cmp.Equal(got, any(map[string]any{
+		"policyName": "tls-annotations", "validationActions": []any{"Deny"},
+	})) {
+		t.Errorf("the binding is %v", got)
+	}
+	if validations := r.at(t, "ValidatingAdmissionPolicy/tls-annotations", "spec", "validations").([]any); len(validations) < 20 {
+		t.Errorf("the policy has %d validations", len(validations))
+	}
+	if _, is := renderChart(t, "")["ValidatingAdmissionPolicy/certshim-annotations"]; is {
+		t.Error("the policy is there without being asked for")
 	}
 }
 

@@ -151,13 +151,16 @@ func at(path fieldpath.Path, value any) map[string]any {
 	return value.(map[string]any)
 }
 
-// situations are what may have happened to a field, with the verdict before the next apply and
-// after it.
-var situations = []struct {
+// situation is something that has happened to a field.
+type situation struct {
 	name          string
 	before, after ownership.Verdict
 	happens       func(ctx context.Context, c target, path fieldpath.Path, want, other any) error
-}{
+}
+
+// situations are what may have happened to a field, with the verdict before the next apply and
+// after it.
+var situations = []situation{
 	{"ours alone", ownership.Ours, ownership.Ours, func(context.Context, target, fieldpath.Path, any, any) error { return nil }},
 	{"co-owned equal", ownership.Shared, ownership.Shared, func(ctx context.Context, c target, path fieldpath.Path, want, _ any) error {
 		return c.applyField(ctx, path, want)
@@ -206,40 +209,83 @@ var policies = []struct {
 	}},
 }
 
-// What is reported of each field, in each situation, is what the server's managedFields and its answer to the
-// next apply say.
+// fights are who took a field again and again, by what they did last. It is left to them for now, also where a rule
+// would force it.
+var fights = []struct {
+	situation string
+	by        certificate.Fight
+	thens     []certificate.Then
+}{
+	{"taken by Update", certificate.Fight{Manager: "kubectl-edit", Operation: "Update"}, []certificate.Then{"", certificate.Force}},
+	{"taken by forced Apply", certificate.Fight{Manager: "helm", Operation: "Apply"}, []certificate.Then{certificate.Force}},
+	{"removed by another", certificate.Fight{}, []certificate.Then{"", certificate.Force, certificate.Yield, certificate.Fail}},
+}
+
+// row is one of the matrix: what has happened to a field, what the operator decides about it, and what follows.
+type row struct {
+	name    string
+	happens func(ctx context.Context, c target, path fieldpath.Path, want, other any) error
+	choice  certificate.Choice
+	want    expectation
+}
+
+// rowsOf are those of a field.
+func rowsOf(path fieldpath.Path) []row {
+	var rows []row
+	for _, policy := range policies {
+		for _, situation := range situations {
+			want, changes := policy.want[situation.name]
+			if !changes {
+				want = expectation{situation.before, situation.after}
+			}
+			rows = append(rows, row{fmt.Sprintf("%s %s %s", policy.then, situation.name, path), situation.happens, choiceBy(policy.then), want})
+		}
+	}
+	for _, fight := range fights {
+		for _, then := range fight.thens {
+			choice := choiceBy(then)
+			fight.by.Field, fight.by.Rounds = path.String(), 3
+			choice.Fights = []certificate.Fight{fight.by}
+			at := slices.IndexFunc(situations, func(s situation) bool { return s.name == fight.situation })
+			rows = append(rows, row{
+				fmt.Sprintf("%s fight %s %s", then, fight.situation, path), situations[at].happens, choice, expectation{ownership.Contested, ownership.Contested},
+			})
+		}
+	}
+	return rows
+}
+
+// choiceBy decides the same about whatever others hold; nothing for the defaults.
+func choiceBy(then certificate.Then) (c certificate.Choice) {
+	if then != "" {
+		c.Rules = []certificate.OwnershipRule{{Then: then}}
+	}
+	return c
+}
+
+// What is reported of each field, in each situation and under each policy, is what the server's managedFields and
+// its answer to the next apply say.
 func TestEveryFieldInEverySituation(t *testing.T) {
 	namespace := shared.Namespace(t)
 	client := shared.Dynamic.Resource(cluster.Certificates()).Namespace(namespace)
 	asked, others := parse(t, full), parse(t, other)
-	count := 0
+	fields, count := 0, 0
 	for path := range certificate.Leaves(asked).All() {
 		path = path.Copy()
-		for _, policy := range policies {
-			for i, situation := range situations {
-				want, changes := policy.want[situation.name]
-				switch {
-				case policy.then == "":
-					want = expectation{situation.before, situation.after}
-				case !changes:
-					continue // as without a policy
-				}
-				count++
-				name := fmt.Sprintf("c%d", count)
-				t.Run(fmt.Sprintf("%s %s %s", policy.then, situation.name, path), func(t *testing.T) {
-					t.Parallel()
-					m := matrix{T: t, target: target{client, name}, path: path, asked: runtime.DeepCopyJSON(asked)}
-					m.asked["metadata"].(map[string]any)["name"] = name
-					if policy.then != "" {
-						m.choice.Rules = []certificate.OwnershipRule{{Then: policy.then}}
-					}
-					m.plays(situations[i].happens, certificate.Lookup(others, path), want.before, want.after)
-				})
-			}
+		fields++
+		for _, row := range rowsOf(path) {
+			count++
+			name := fmt.Sprintf("c%d", count)
+			t.Run(row.name, func(t *testing.T) {
+				t.Parallel()
+				m := matrix{T: t, target: target{client, name}, path: path, asked: runtime.DeepCopyJSON(asked), choice: row.choice}
+				m.asked["metadata"].(map[string]any)["name"] = name
+				m.plays(row.happens, certificate.Lookup(others, path), row.want.before, row.want.after)
+			})
 		}
 	}
-	if least := 10 * 55; count < least {
-		t.Errorf("%d rows, want at least %d", count, least)
+	if least := 55; fields < least || count != fields*(len(policies)*len(situations)+7) {
+		t.Errorf("%d rows of %d fields, want those of at least %d", count, fields, least)
 	}
 }
 
@@ -270,7 +316,7 @@ func (m matrix) plays(
 	if m.path.String() == ".spec.secretName" && after != ownership.Shared {
 		// What ties it to its source is left to nobody.
 		after = ownership.Ours
-		if before == ownership.Yielded {
+		if before == ownership.Yielded || before == ownership.Contested {
 			before = ownership.Drifted
 		}
 	}

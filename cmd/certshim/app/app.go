@@ -120,7 +120,7 @@ listenerset-shim.
 	})
 	root.AddCommand(
 		newController(streams, b), newPlan(streams, b), newExplain(streams, b), newAudit(streams, b), newAdopt(streams, b), newRelease(streams, b), newAnnotations(streams),
-		newIssuerTypes(streams, b), newSources(streams, b), newPlugin(streams), newVersion(streams),
+		newIssuerTypes(streams, b), newSources(streams, b), newAdmission(streams, b), newPlugin(streams), newVersion(streams),
 	)
 	completeNothing(root)
 	for _, cmd := range root.Commands() {

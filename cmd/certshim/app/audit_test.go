@@ -5,14 +5,18 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/tools/txtar"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/yaml"
 
+	"github.com/certshim/certshim/certificate"
 	"github.com/certshim/certshim/cmd/certshim/app"
+	"github.com/certshim/certshim/ownership"
 )
 
 // auditedFiles are objects with every verdict that files can have, and hostile ones.
@@ -131,6 +135,67 @@ func TestAuditOfAClusterIsAsOfFiles(t *testing.T) {
 	}
 }
 
+// A Certificate that is as it should be when it is first read, and then changes or goes, counts as it
+// is when it is read again, and once.
+func TestAuditOfWhatChangesMeanwhile(t *testing.T) {
+	text, err := os.ReadFile("../../../examples/audit/shop.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	isSettled := func(o *unstructured.Unstructured) bool { return o.GetName() == "shop-tls" }
+	for name, row := range map[string]struct {
+		happens func(*documentServer)
+		// finds is of which kind the finding is that the change gives, if any, and fields how many are told of.
+		finds  string
+		fields int
+	}{
+		"nothing":    {happens: func(*documentServer) {}, fields: 8},
+		"it goes":    {happens: func(s *documentServer) { s.objects = slices.DeleteFunc(s.objects, isSettled) }, finds: "missing-certificate"},
+		"it changes": {happens: func(s *documentServer) { edit(s.objects[slices.IndexFunc(s.objects, isSettled)].Object) }, fields: 9},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server, cluster := serveDocuments(t, string(text))
+			lists := 0
+			server.before = func(path string) {
+				if strings.HasSuffix(path, "/certificates") {
+					if lists++; lists == 2 {
+						row.happens(server)
+					}
+				}
+			}
+			var report struct {
+				Certificates []ownership.Report
+				Findings     []ownership.Finding
+			}
+			if err := json.Unmarshal([]byte(audit(t, "-A", cluster, "-o", "json")), &report); err != nil {
+				t.Fatal(err)
+			}
+			fields, finds := 0, ""
+			for _, c := range report.Certificates {
+				if c.Name == "shop-tls" {
+					fields += len(c.Fields)
+				}
+			}
+			for _, f := range report.Findings {
+				if strings.Contains(f.Message, "shop-tls") {
+					finds += string(f.Kind)
+				}
+			}
+			if fields != row.fields || finds != row.finds {
+				t.Errorf("%d fields and the finding %q, want %d and %q", fields, finds, row.fields, row.finds)
+			}
+		})
+	}
+}
+
+// edit gives a Certificate a label, as kubectl edit does.
+func edit(object map[string]any) {
+	metadata := object["metadata"].(map[string]any)
+	metadata["resourceVersion"], metadata["labels"] = "8", map[string]any{"by": "hand"}
+	entry := entryOf("kubectl-edit", "Update", "", map[string]any{"f:metadata": map[string]any{"f:labels": map[string]any{"f:by": map[string]any{}}}})
+	metadata["managedFields"] = append(metadata["managedFields"].([]any), entry)
+}
+
 // Beside the worst Certificates stand their Events, if they may be read.
 func TestAuditShowsEventsBesideTheWorst(t *testing.T) {
 	text, err := os.ReadFile("../../../examples/audit/shop.yaml")
@@ -166,6 +231,42 @@ source: {component: certshim}
 func summaryOf(table string) string {
 	summary, _, _ := strings.Cut(table, "\nNAMESPACE ")
 	return summary
+}
+
+// A Certificate whose maker is gone isn't taken over, and the plan says why not as its published schema has it.
+func TestPlanReportHasTheCauseOfACause(t *testing.T) {
+	const documents = `
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {name: web, namespace: shop, uid: u-web, annotations: {cert-manager.io/issuer: ca}}
+spec: {defaultBackend: {service: {name: web, port: {number: 80}}}, tls: [{hosts: [a.example.com], secretName: web-tls}]}
+---
+apiVersion: cert-manager.io/v1
+kind: Certificate
+metadata:
+  name: web-tls
+  namespace: shop
+  uid: c1
+  managedFields:
+    - manager: certshim
+      operation: Apply
+      apiVersion: cert-manager.io/v1
+      fieldsType: FieldsV1
+      fieldsV1: {f:metadata: {f:ownerReferences: {'k:{"uid":"old"}': {}}}, f:spec: {f:dnsNames: {}, f:secretName: {}}}
+spec: {secretName: web-tls, dnsNames: [a.example.com], issuerRef: {name: ca}}
+`
+	stdout, stderr, exit := run(t, []byte(documents), "plan", "-f", "-", "-o", "report")
+	var report struct {
+		Sources []struct {
+			Certificates []struct{ Cause, Behind certificate.Cause }
+		}
+	}
+	if err := json.Unmarshal([]byte(stdout), &report); err != nil || exit != 1 || app.PrintsReport(t, stdout) != "PlanReport" {
+		t.Fatalf("status %d, %v: %s%s", exit, err, stdout, stderr)
+	}
+	if c := report.Sources[0].Certificates[0]; c.Cause != certificate.CauseNoOwner || c.Behind != "origin-gone-not-as-asked" {
+		t.Errorf("%+v", c)
+	}
 }
 
 // What adopt and release would do is told as their published schemas have it.

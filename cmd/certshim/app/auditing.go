@@ -27,19 +27,20 @@ type auditing struct {
 	// set is what findings are looked for in.
 	set ownership.Set
 	// settled are the Certificates all of whose fields are certshim's, as they were when their
-	// sources were decided about, until they are looked at.
+	// sources were decided about.
 	settled map[types.NamespacedName]settledCertificate
 }
 
-// settledCertificate is a Certificate all of whose fields are certshim's. There is one for nearly
-// each of a cluster.
+// settledCertificate is what is kept of a Certificate all of whose fields are certshim's. There is
+// one for nearly each of a cluster.
 type settledCertificate struct {
-	// at is where the Certificate is in the set that findings are looked for in.
-	at int
 	// version is the resourceVersion by which that was found.
-	version string
-	fields  int
-	source  *problem.Object
+	uid, version, secret string
+	fields               int32
+	// source is where its source is in the set that findings are looked for in.
+	source int32
+	// stays is set once it was read again, and was still so.
+	stays bool
 }
 
 // audited is one Certificate, and whose its fields are.
@@ -81,7 +82,7 @@ func newAuditing(o *auditOptions, known *planInventory) *auditing {
 	a := &auditing{
 		o: o, known: known, tally: newAuditTally(o.plan.configuration.Ownership.Rules),
 		settled: make(map[types.NamespacedName]settledCertificate, certificates),
-		set:     ownership.Set{Sources: make([]ownership.Source, 0, sources), Certificates: make([]ownership.Certificate, 0, certificates)},
+		set:     ownership.Set{Sources: make([]ownership.Source, 0, sources)},
 	}
 	a.set.Complete = func(group, kind, _ string) bool { return a.isWhole(resolver.GroupKind{Group: group, Kind: kind}) }
 	a.set.CertificatesComplete = func(string) bool { return a.isWhole(inventory.CertificateKind()) }
@@ -99,7 +100,7 @@ func (a *auditing) certificates(ctx context.Context) iter.Seq2[audited, error] {
 	return func(yield func(audited, error) bool) {
 		if !a.o.showsAll() {
 			for _, name := range a.settledNames() {
-				if !yield(a.withoutFields(a.settled[name]), nil) {
+				if !yield(a.withoutFields(name), nil) {
 					return
 				}
 			}
@@ -136,38 +137,31 @@ func (a *auditing) noteSource(look *inventory.Look, outcome certshim.Outcome) {
 	object, _ := look.Object()
 	s := ownership.Source{Ref: object.Ref}
 	for _, c := range outcome.Certificates {
-		if c.Action == certificate.Delete {
-			continue
-		}
-		s.Names = append(s.Names, c.At())
-		if c.Asked != nil {
-			s.Asks = append(s.Asks, c.At())
+		if c.Action != certificate.Delete && c.Asked != nil {
+			s.Names = append(s.Names, c.At())
 			a.noteSettled(look, object, c)
+		}
+	}
+	s.Asks = s.Names
+	for _, c := range outcome.Certificates {
+		if c.Action != certificate.Delete && c.Asked == nil {
+			s.Names = append(s.Names, c.At())
 		}
 	}
 	a.set.Sources = append(a.set.Sources, s)
 }
 
-// noteSettled notes a Certificate all of whose fields are certshim's. What findings read of it is
-// as its source asks.
+// noteSettled notes a Certificate of the source that comes next in the set, if all of its fields are
+// certshim's.
 func (a *auditing) noteSettled(look *inventory.Look, object *source.Object, c certificate.Decision) {
 	seen, there := look.Certificate(c.Namespace, c.Name)
 	fields, settled := ownership.Settled(seen, c.Want)
-	if there != certshim.Present || !settled || !certificate.Owns(object, seen) {
+	if there != certshim.Present || !settled || seen.Flags.Has(certificate.Deleting) || !certificate.Owns(object, seen) {
 		return
 	}
-	about := object.Object()
-	one := ownership.Certificate{
-		Namespace: seen.Namespace, Name: seen.Name, UID: seen.UID, Secret: seen.Secret, Applied: true,
-		IssuerName: seen.Issuer.Name, IssuerKind: seen.Issuer.Kind, IssuerGroup: seen.Issuer.Group,
-		Deleting: seen.Flags.Has(certificate.Deleting), Tie: tieOf(seen),
+	a.settled[seen.FullName()] = settledCertificate{
+		uid: seen.UID, version: seen.ResourceVersion, secret: seen.Secret, fields: int32(fields), source: int32(len(a.set.Sources)),
 	}
-	if one.Tie == (certificate.Owner{}) {
-		one.Owner = ownership.OwnerReference{APIVersion: object.APIVersion(), Kind: object.Kind, Name: object.Name, UID: seen.Owner.UID}
-		one.Origins = []string{seen.Owner.UID}
-	}
-	a.settled[seen.FullName()] = settledCertificate{at: len(a.set.Certificates), version: seen.ResourceVersion, fields: fields, source: &about}
-	a.set.Certificates = append(a.set.Certificates, one)
 }
 
 // tieOf is the source that a Certificate is tied to, with its namespace; zero for none.
@@ -205,10 +199,15 @@ func (a *auditing) settledNames() []types.NamespacedName {
 }
 
 // withoutFields is a settled Certificate of which nothing but the number of fields is shown.
-func (a *auditing) withoutFields(c settledCertificate) audited {
-	seen := a.set.Certificates[c.at]
-	report := ownership.Report{Namespace: seen.Namespace, Name: seen.Name, UID: seen.UID, Ours: true}
-	return audited{Report: report, Secret: seen.Secret, Source: c.source, Settled: c.fields}
+func (a *auditing) withoutFields(name types.NamespacedName) audited {
+	c := a.settled[name]
+	report := ownership.Report{Namespace: name.Namespace, Name: name.Name, UID: c.uid, Ours: true}
+	return audited{Report: report, Secret: c.secret, Source: a.sourceOf(c), Settled: int(c.fields)}
+}
+
+func (a *auditing) sourceOf(c settledCertificate) *problem.Object {
+	about := a.set.Sources[c.source].Object()
+	return &about
 }
 
 // audit reports on a live Certificate, if it is asked for.
@@ -222,8 +221,9 @@ func (a *auditing) audit(live map[string]any) (one audited, isAsked bool) {
 	}
 	if settled && c.version == text("resourceVersion") {
 		if report, ok := ownership.OfSettled(live); ok {
-			delete(a.settled, name)
-			return audited{Report: report, Secret: a.set.Certificates[c.at].Secret, Source: c.source}, true
+			c.stays = true
+			a.settled[name] = c
+			return audited{Report: report, Secret: c.secret, Source: a.sourceOf(c)}, true
 		}
 	}
 	return a.auditAtLength(live)
@@ -275,26 +275,16 @@ func (a *auditing) wantsUnowned(namespace string) bool {
 	return o.selected.everything && o.labels.Empty() && (o.within == "" || o.within == namespace)
 }
 
-// findings are about whole objects.
+// findings are about whole objects. What was settled when it was first read, and was gone or something
+// else when it was read again, isn't what it was.
 func (a *auditing) findings() []ownership.Finding {
-	if a.o.showsAll() {
-		a.forgetUnseen()
+	a.set.Settled = make([]ownership.Written, 0, len(a.settled))
+	for name, c := range a.settled {
+		if c.stays || !a.o.showsAll() {
+			a.set.Settled = append(a.set.Settled, ownership.Written{Namespace: name.Namespace, Name: name.Name, Secret: c.secret})
+		}
 	}
 	return ownership.Find(a.set)
-}
-
-// forgetUnseen takes out of the set what was settled when it was first read, and was gone or something
-// else when it was read again.
-func (a *auditing) forgetUnseen() {
-	unseen := map[int]bool{}
-	for _, c := range a.settled {
-		unseen[c.at] = true
-	}
-	at := -1
-	a.set.Certificates = slices.DeleteFunc(a.set.Certificates, func(ownership.Certificate) bool {
-		at++
-		return unseen[at]
-	})
 }
 
 // unread says what couldn't be read, a line each.

@@ -22,6 +22,7 @@ import (
 	"github.com/certshim/certshim/cmd/certshim/app"
 	"github.com/certshim/certshim/configuration"
 	"github.com/certshim/certshim/controller"
+	generated "github.com/certshim/certshim/declaration/pages"
 	"github.com/certshim/certshim/issuance"
 	"github.com/certshim/certshim/plugins"
 	"github.com/certshim/certshim/problem"
@@ -286,7 +287,7 @@ func TestConsoleOnPagesHolds(t *testing.T) {
 		if now == text {
 			continue
 		}
-		if !*update {
+		if !generated.Update() {
 			t.Errorf("%s: run `go test ./cmd/certshim/app -update`\n%s", page, cmp.Diff(text, now))
 		} else if err := os.WriteFile(page, []byte(now), 0o644); err != nil {
 			t.Fatal(err)
@@ -372,20 +373,38 @@ func checkOurs(t *testing.T, page, command string, arguments []string) {
 	}
 }
 
-// The page of hangs has a section for each code, and the changelog their number.
+// The page of hangs has a section for each code and its tests, and the changelog their number.
 func TestHangsPageHasEveryCode(t *testing.T) {
 	all := pages(t)
-	var want, got []string
+	tests, err := os.ReadFile("test/external/hangs/hangs_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dns, err := os.ReadFile("test/external/hangs/dns_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want, got, tested []string
 	for _, code := range issuance.Codes() {
 		want = append(want, string(code.Code))
 	}
 	for _, found := range regexp.MustCompile(`(?m)^## (\w+)$`).FindAllStringSubmatch(all["docs/hangs.md"], -1) {
 		got = append(got, found[1])
 	}
+	for _, row := range regexp.MustCompile(`(?m)^\| (\w+) \| [^|]+ \| (Test\w+) \| [^|]+ \|$`).FindAllStringSubmatch(all["docs/hangs.md"], -1) {
+		tested = append(tested, row[1])
+		if !strings.Contains(string(tests)+string(dns), "func "+row[2]+"(") {
+			t.Errorf("%s: there is no %s", row[1], row[2])
+		}
+	}
 	slices.Sort(want)
 	slices.Sort(got)
+	slices.Sort(tested)
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-code +page)\n%s", diff)
+	}
+	if diff := cmp.Diff(want, tested); diff != "" {
+		t.Errorf("(-code +tested)\n%s", diff)
 	}
 	if number := fmt.Sprintf("[%d places](docs/hangs.md)", len(want)); !strings.Contains(all["CHANGELOG.md"], number) {
 		t.Errorf("the changelog doesn't say %s", number)

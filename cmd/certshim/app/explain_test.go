@@ -21,6 +21,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/certshim/certshim/cmd/certshim/app"
+	generated "github.com/certshim/certshim/declaration/pages"
 	"github.com/certshim/certshim/issuance"
 )
 
@@ -328,7 +329,7 @@ func TestExplainTellsTheStory(t *testing.T) {
 
 func sameAsFile(t *testing.T, name, text string) {
 	t.Helper()
-	if *update {
+	if generated.Update() {
 		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
 			t.Fatal(err)
 		}

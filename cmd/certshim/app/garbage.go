@@ -18,7 +18,7 @@ import (
 const (
 	controllerGarbage = 6 << 20
 	planGarbage       = 128 << 20
-	auditGarbage      = 8 << 20
+	auditGarbage      = 12 << 20
 	smallHeap         = 28 << 20
 	leastGarbage      = 25
 	mostGarbage       = 100

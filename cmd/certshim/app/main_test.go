@@ -2,7 +2,6 @@ package app_test
 
 import (
 	"errors"
-	"flag"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,9 +11,8 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/certshim/certshim/cmd/certshim/app"
+	generated "github.com/certshim/certshim/declaration/pages"
 )
-
-var update = flag.Bool("update", false, "write what the commands print into testdata")
 
 // asProgram is set in the environment of a test binary that is to be the program.
 const asProgram = "CERTSHIM_TEST_AS_PROGRAM"
@@ -35,11 +33,14 @@ func TestMain(m *testing.M) {
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
-		UpdateScripts:       *update,
+		UpdateScripts:       generated.Update(),
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup:               setUp,
-		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"status": status},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"status": func(ts *testscript.TestScript, negated bool, args []string) {
+			status(ts, negated, args)
+			app.PrintsReport(t, ts.ReadFile("stdout"))
+		}},
 	})
 }
 

@@ -30,6 +30,8 @@ type documentServer struct {
 	objects   []*unstructured.Unstructured
 	// down are paths that answer 503, and forbidden those that answer 403.
 	down, forbidden map[string]bool
+	// before, if there is one, is called before each request for an object or a list.
+	before func(path string)
 }
 
 func serves(version, plural, kind string, namespaced bool) servedResource {
@@ -86,6 +88,9 @@ func (s *documentServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case path == nil:
 		answer = s.resourcesOf(strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, "/apis/"), "/api/"))
 	default:
+		if s.before != nil {
+			s.before(r.URL.Path)
+		}
 		answer = s.find(path[1], path[2], path[3], path[4])
 	}
 	if answer == nil {

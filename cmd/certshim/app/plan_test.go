@@ -204,5 +204,6 @@ func run(t testing.TB, stdin []byte, args ...string) (stdout, stderr string, exi
 	t.Helper()
 	var out, errOut bytes.Buffer
 	exit = app.Run(context.Background(), append([]string{"certshim"}, args...), app.Streams{In: bytes.NewReader(stdin), Out: &out, ErrOut: &errOut})
+	app.PrintsReport(t, out.String())
 	return out.String(), errOut.String(), exit
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
+	"path/filepath"
 	"testing"
 
 	"k8s.io/kube-openapi/pkg/validation/spec"
@@ -14,10 +15,33 @@ import (
 	"github.com/certshim/certshim/source"
 )
 
+// published is the folder of the schemas, wherever a test goes.
+var published, _ = filepath.Abs("../../../docs/schemas")
+
+// schemas are those of reports by kind.
+var schemas = map[string]string{
+	"PlanReport": "plan-report", "AuditReport": "audit-report", "AdoptReport": "adopt-report", "ReleaseReport": "release-report", "Explanation": "explanation",
+}
+
+// PrintsReport wants what a command has printed to fit its published schema, if it is a report in JSON.
+func PrintsReport(t testing.TB, text string) (kind string) {
+	t.Helper()
+	var report map[string]any
+	if json.Unmarshal([]byte(text), &report) != nil || report["apiVersion"] != "certshim.io/v1alpha1" {
+		return ""
+	}
+	kind, _ = report["kind"].(string)
+	if schemas[kind] == "" {
+		return ""
+	}
+	FitsSchema(t, schemas[kind], report)
+	return kind
+}
+
 // FitsSchema wants what a published schema says.
 func FitsSchema(t testing.TB, name string, value any) {
 	t.Helper()
-	text, err := os.ReadFile("../../../docs/schemas/" + name + ".schema.json")
+	text, err := os.ReadFile(filepath.Join(published, name+".schema.json"))
 	if err != nil {
 		t.Fatal(err)
 	}

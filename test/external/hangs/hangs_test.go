@@ -1,7 +1,9 @@
 package hangs
 
 import (
+	"crypto/x509"
 	"encoding/base64"
+	"encoding/pem"
 	"fmt"
 	"net/http"
 	"strings"
@@ -13,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/certshim/certshim/test/cluster"
+	"github.com/certshim/certshim/test/external/authority"
 )
 
 // certificate is a manifest; more are lines of its spec.
@@ -216,6 +219,12 @@ func TestExternalIssuers(t *testing.T) {
 	issuer := "apiVersion: external.example.com/v1\nkind: OutsideIssuer\nmetadata: {name: outside}\n"
 	shared.Apply(t, unapproved, issuer)
 	shared.Apply(t, works, issuer)
+	t.Run("the twin", func(t *testing.T) {
+		shared.Apply(t, works, ofOutside("signed"))
+		hangsAt(t, works, "certificate/signed", "IssuerSilent")
+		signs(t, works, "signed-1")
+		goesOn(t, works, "certificate/signed", "ApprovalNotPermitted", "IssuerSilent", "RequestDenied", "RequestPending", "RequestFailed")
+	})
 	t.Run("ApprovalNotPermitted", func(t *testing.T) {
 		shared.Apply(t, unapproved, ofOutside("outside"))
 		hangsAt(t, unapproved, "certificate/outside", "ApprovalNotPermitted", "outsideissuers.external.example.com/*")
@@ -242,6 +251,45 @@ func TestExternalIssuers(t *testing.T) {
 			t.Errorf("an issuer that answers is said to be silent:\n%s", e.text)
 		}
 	})
+	t.Run("RequestFailed", func(t *testing.T) {
+		addCondition(t, works, "queued-1", "Ready", "False", "Failed", "no template is called web")
+		if e := hangsAt(t, works, "certificate/queued", "RequestFailed", "no template is called web"); e.says("RequestPending") {
+			t.Errorf("a request that has failed is said to wait:\n%s", e.text)
+		}
+	})
+}
+
+// signs signs a CertificateRequest, as the controller of an external issuer does.
+func signs(t *testing.T, namespace, name string) {
+	t.Helper()
+	root, err := authority.Root("outside")
+	if err != nil {
+		t.Fatal(err)
+	}
+	object, err := shared.Dynamic.Resource(cluster.CertificateRequests()).Namespace(namespace).Get(t.Context(), name, metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	spec := object.Object["spec"].(map[string]any)
+	text, err := base64.StdEncoding.DecodeString(spec["request"].(string))
+	if err != nil {
+		t.Fatal(err)
+	}
+	block, _ := pem.Decode(text)
+	request, err := x509.ParseCertificateRequest(block.Bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signed, err := root.Sign(&x509.Certificate{
+		DNSNames: request.DNSNames, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(90 * 24 * time.Hour),
+		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageKeyEncipherment,
+	}, request.PublicKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	chain := base64.StdEncoding.EncodeToString(authority.PEM(signed, root.Certificate))
+	patchObject(t, cluster.CertificateRequests(), namespace, name, fmt.Sprintf(`{"status":{"certificate":%q}}`, chain), "status")
+	addCondition(t, namespace, name, "Ready", "True", "Issued", "signed")
 }
 
 func TestIssuers(t *testing.T) {
@@ -298,6 +346,7 @@ func TestServerShowsAnother(t *testing.T) {
 	if e.Outcome != "ok" || len(e.Hangs) > 0 {
 		t.Errorf("it is said to hang:\n%s", e.text)
 	}
+	tested.notes(t, &tested.said, "ServerShowsAnother")
 }
 
 func TestHTTP01NotReachable(t *testing.T) {
@@ -348,6 +397,8 @@ subjects: [{kind: ServiceAccount, name: owner, namespace: works}]
 	if e := explain(t, kubeconfig, works, healthy); e.says("WaitingForOrder") {
 		t.Errorf("the issued one is said to wait for its order:\n%s", e.text)
 	}
+	tested.notes(t, &tested.said, "WaitingForOrder")
+	tested.notes(t, &tested.spared, "WaitingForOrder")
 }
 
 func TestOrders(t *testing.T) {
@@ -376,7 +427,7 @@ func TestOrders(t *testing.T) {
 			// The twin has an issuer that works.
 			twin := "twin-of-" + row.name
 			shared.Apply(t, works, acme(twin, http01(class))+certificate(twin, twin))
-			goesOn(t, works, "certificate/"+twin, code)
+			goesOn(t, works, "certificate/"+twin, code, "BackingOff")
 		})
 	}
 }
@@ -392,6 +443,7 @@ func backsOff(t *testing.T, object string) {
 	if next := e.Certificates[0].NextTry; next == nil || !next.Equal(failed.Add(time.Hour)) {
 		t.Errorf("the next try is at %v, want %s", next, failed.Add(time.Hour))
 	}
+	tested.notes(t, &tested.said, "BackingOff")
 }
 
 // unstructuredTime is when the last issuance of a Certificate failed.
@@ -414,6 +466,8 @@ func TestChallengeQueued(t *testing.T) {
 	if e := explain(t, shared.Kubeconfig, works, "certificate/line-first"); e.says("ChallengeQueued") {
 		t.Errorf("the first is said to be queued:\n%s", e.text)
 	}
+	shared.Apply(t, works, acme("no-line", http01(class))+certificate("no-line", "no-line"))
+	goesOn(t, works, "certificate/no-line", "ChallengeQueued", "ChallengeNotRemoved")
 }
 
 func TestChallengeNotRemoved(t *testing.T) {

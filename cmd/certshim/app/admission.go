@@ -1,0 +1,136 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/certshim/certshim/admission"
+	"github.com/certshim/certshim/configuration"
+	"github.com/certshim/certshim/source"
+)
+
+const defaultPolicyName = "certshim-annotations"
+
+type policyOptions struct {
+	settings *settings
+	streams  Streams
+	build    build
+	name     string
+	action   string
+	format   string
+}
+
+func newAdmission(streams Streams, b build) *cobra.Command {
+	o := &policyOptions{streams: streams, build: b}
+	cmd := &cobra.Command{
+		Use:   "policy",
+		Short: "Print an admission policy that tells of annotations that certshim can't read",
+		Long: `Prints a ValidatingAdmissionPolicy and its binding, made of the annotation table: the API server
+then tells whoever writes an object of a value that certshim can't read, at once, or refuses it.
+Objects without an issuer's annotation, values that an update leaves as they were, and objects
+that are being deleted are let through. It needs Kubernetes 1.31 or newer.
+
+The kinds are those of the configuration. What the policy refuses, the controller refuses too;
+what depends on other objects is told by the controller alone.
+
+` + exitHelp,
+		Example: `  certshim policy | kubectl apply -f -
+  certshim policy --action deny --config certshim.yaml`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd) },
+	}
+	o.settings = newSettings(cmd.Flags(), bindKinds)
+	cmd.Flags().StringVar(&o.name, "name", defaultPolicyName, "name of the policy and of its binding")
+	cmd.Flags().StringVar(&o.action, "action", "warn", "warn or deny")
+	cmd.Flags().StringVarP(&o.format, "output", "o", formatYAML, "yaml or json")
+	complete(cmd, "action", "warn", "deny")
+	complete(cmd, "output", formatYAML, formatJSON)
+	return cmd
+}
+
+// bindKinds binds the flags that say which objects count.
+func bindKinds(flags *pflag.FlagSet, c *configuration.Configuration) {
+	all := pflag.NewFlagSet("policy", pflag.ContinueOnError)
+	bindPolicy(all, c)
+	for _, name := range []string{"auto-certificate-annotations", "sources", "enable-gateway-api", "enable-gateway-api-listenerset"} {
+		flags.AddFlag(all.Lookup(name))
+	}
+}
+
+func (o *policyOptions) run(cmd *cobra.Command) error {
+	configuration, err := o.settings.configuration(cmd.Flags())
+	if err != nil {
+		return err
+	}
+	action, err := admissionAction(o.action)
+	if o.format != formatYAML && o.format != formatJSON {
+		err = errors.Join(err, badFormat(o.format, formatYAML, formatJSON))
+	}
+	if err != nil {
+		return err
+	}
+	policy, err := newPolicy(configuration, o.build)
+	if err != nil {
+		return err
+	}
+	made, binding := admission.New(admission.Options{
+		Name: o.name, Resources: admissionResources(policy.Kinds), Action: action,
+		AutoKeys: configuration.Annotations.Auto, AutoKinds: configuration.Annotations.AutoKinds,
+	})
+	return o.print(made, binding)
+}
+
+func admissionAction(word string) (admission.Action, error) {
+	switch word {
+	case "warn":
+		return admission.Warn, nil
+	case "deny":
+		return admission.Deny, nil
+	default:
+		return "", fmt.Errorf("--action is %q, must be warn or deny", word)
+	}
+}
+
+// admissionResources are the kinds whose annotations are where a policy looks for them.
+func admissionResources(kinds source.Kinds) []admission.Resource {
+	var all []admission.Resource
+	for _, kind := range kinds.All() {
+		if t, declared := source.TypeOf(kind); declared && t.AnnotationsField != "" {
+			continue
+		}
+		all = append(all, admissionResource(kind))
+	}
+	return all
+}
+
+func admissionResource(kind source.Kind) admission.Resource {
+	gvk, served := kind.GroupVersionKind(), kind.Resources()
+	r := admission.Resource{Group: gvk.Group, Kind: gvk.Kind, Resource: served[0].Resource}
+	for _, each := range served {
+		if !slices.Contains(r.Versions, each.Version) {
+			r.Versions = append(r.Versions, each.Version)
+		}
+	}
+	return r
+}
+
+func (o *policyOptions) print(objects ...admission.Object) error {
+	if o.format == formatJSON {
+		return writeJSON(o.streams.Out, map[string]any{"apiVersion": "v1", "kind": "List", "items": objects})
+	}
+	texts := make([]string, len(objects))
+	for i, object := range objects {
+		text, err := yamlText(object)
+		if err != nil {
+			return err
+		}
+		texts[i] = string(text)
+	}
+	_, err := fmt.Fprint(o.streams.Out, strings.Join(texts, "---\n"))
+	return err
+}
