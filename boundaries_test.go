@@ -28,13 +28,14 @@ var mayReach = map[string][]string{
 	"issuance":      {"names", "problem", "declaration", "resolver"},
 	"cluster":       {"names", "problem", "declaration", "annotations", "source", "routes", "resolver", "certificate", ".", "inventory"},
 	"reports":       {"names", "problem", "declaration", "annotations", "source", "routes", "resolver", "certificate", "ownership", ".", "configuration", "inventory", "cluster"},
-	"controller":    {"names", "problem", "declaration", "annotations", "source", "routes", "resolver", "certificate", "ownership", ".", "configuration", "inventory", "cluster", "reports"},
+	"controller":    {"names", "problem", "declaration", "annotations", "source", "routes", "resolver", "certificate", "ownership", ".", "configuration", "inventory", "cluster", "clientmetrics", "reports"},
+	"clientmetrics": {},
 	"plugins":       {"names", "problem", "declaration", "resolver"},
-	"cmd":           {"names", "problem", "declaration", "annotations", "admission", "source", "routes", "resolver", "certificate", "ownership", ".", "configuration", "inventory", "plugins", "cluster", "reports", "controller", "issuance"},
+	"cmd":           {"names", "problem", "declaration", "annotations", "admission", "source", "routes", "resolver", "certificate", "ownership", ".", "configuration", "inventory", "plugins", "cluster", "clientmetrics", "reports", "controller", "issuance"},
 }
 
 // Rooms that stand on the line to the API server.
-var onTheLine = []string{"cluster", "reports", "controller", "cmd"}
+var onTheLine = []string{"cluster", "clientmetrics", "reports", "controller", "cmd"}
 
 // Packages that do I/O and that no pure room may reach, however far.
 var clients = []string{

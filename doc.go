@@ -56,6 +56,7 @@
 //	issuance       cert-manager's side: how far a Certificate has come, and where it hangs
 //	cluster        the API server: connection, discovery, feeds, writes
 //	reports        reports of fields in the cluster, for viewers of policy reports
+//	clientmetrics  client-go's own metrics, by their usual names
 //	controller     queue, workers, execution, leader election, Events, metrics
 //	plugins        resolvers that need code; imported by cmd alone
 //	cmd/certshim   the program; cmd/certshim/app has its commands, importable

@@ -13,6 +13,7 @@ import (
 
 	"github.com/certshim/certshim"
 	"github.com/certshim/certshim/certificate"
+	"github.com/certshim/certshim/clientmetrics"
 	"github.com/certshim/certshim/cluster"
 	"github.com/certshim/certshim/configuration"
 	"github.com/certshim/certshim/inventory"
@@ -38,8 +39,8 @@ type Config struct {
 	AfterPeak func()
 	// Fights are limits on what is fought over.
 	Fights Fights
-	// Version of the program, for the User-Agent and the build_info metric.
-	Version string
+	// Version of the program, for the User-Agent and the build_info metric, and the commit that it was built from.
+	Version, Revision string
 }
 
 // Controller works on one cluster. Make one by [New].
@@ -110,8 +111,8 @@ func New(config Config, base *rest.Config, log *slog.Logger, registry *prometheu
 		Fights: func(uid string) []certificate.Fight { return c.disputes.fights(uid, time.Now()) },
 	})
 	c.facts.Store(&inventory.Facts{})
-	c.queue = newQueue()
-	c.metrics = newMetrics(registry, config.Version, func() float64 { return float64(c.queue.Len()) })
+	c.queue = newQueue(clientmetrics.Queues(registry))
+	c.metrics = newMetrics(registry, config, func() float64 { return float64(c.queue.Len()) })
 	registry.MustRegister(newIssuersMetric(c.inventory), newFieldsMetric(c.inventory), newOrphansMetric(c.inventory))
 	c.breaker, c.failures, c.creates = newBreaker(c.metrics.pendingWrites), newFailures(), newCreates()
 	c.waiting, c.large = newWaiting(c.metrics.held), newGate()

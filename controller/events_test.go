@@ -38,7 +38,7 @@ func (s *taker) create(_ context.Context, e *eventsv1.Event) error {
 // taking is a reporter that sends to a taker as the controller does, until the test ends.
 func taking(t *testing.T, again func(key, time.Duration)) (*reporter, *taker) {
 	t.Helper()
-	m := newMetrics(prometheus.NewRegistry(), "test", func() float64 { return 0 })
+	m := newMetrics(prometheus.NewRegistry(), Config{Version: "test"}, func() float64 { return 0 })
 	r, s := newReporter(newRecorder(nil, m, slog.New(slog.DiscardHandler)), m, again), &taker{}
 	r.record.create = s.create
 	return r, s

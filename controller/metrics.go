@@ -1,6 +1,9 @@
 package controller
 
 import (
+	"runtime"
+	"time"
+
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -32,9 +35,10 @@ type metrics struct {
 	held            *prometheus.GaugeVec
 	leader          prometheus.Gauge
 	initialDone     prometheus.Gauge
+	eventToWrite    prometheus.Histogram
 }
 
-func newMetrics(registry prometheus.Registerer, version string, queueDepth func() float64) *metrics {
+func newMetrics(registry prometheus.Registerer, config Config, queueDepth func() float64) *metrics {
 	gauge := func(name, help string) prometheus.Gauge {
 		g := prometheus.NewGauge(prometheus.GaugeOpts{Name: "certshim_" + name, Help: help})
 		registry.MustRegister(g)
@@ -66,11 +70,13 @@ func newMetrics(registry prometheus.Registerer, version string, queueDepth func(
 		held:            heldSources(),
 		leader:          gauge("leader", "Whether this replica is the one that works."),
 		initialDone:     gauge("initial_reconcile_done", "Whether every object that existed at the start was looked at."),
+		eventToWrite:    eventToWrite(),
 	}
-	registry.MustRegister(m.held, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+	registry.MustRegister(m.held, m.eventToWrite, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "certshim_queue_depth", Help: "Objects that wait to be looked at.",
 	}, queueDepth))
-	gauges("build_info", "The version that runs; always 1.", "version").WithLabelValues(version).Set(1)
+	gauges("build_info", "What runs; always 1.", "version", "revision", "goversion", "goos", "goarch").
+		WithLabelValues(config.Version, config.Revision, runtime.Version(), runtime.GOOS, runtime.GOARCH).Set(1)
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.zero()
 	return m
@@ -98,6 +104,15 @@ func truth(is bool) float64 {
 
 // label names a resource: ingresses.networking.k8s.io.
 func label(resource schema.GroupVersionResource) string { return resource.GroupResource().String() }
+
+// eventToWrite has classic buckets for old servers, and native ones for others.
+func eventToWrite() prometheus.Histogram {
+	return prometheus.NewHistogram(prometheus.HistogramOpts{
+		Name: "certshim_event_to_write_seconds", Help: "From what made an object be looked at to the write that followed; what waits or is tried again counts in full.",
+		Buckets:                     []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300},
+		NativeHistogramBucketFactor: 1.1, NativeHistogramMaxBucketNumber: 100, NativeHistogramMinResetDuration: time.Hour,
+	})
+}
 
 func heldSources() *prometheus.GaugeVec {
 	return prometheus.NewGaugeVec(prometheus.GaugeOpts{

@@ -34,7 +34,7 @@ func TestTheFirstListGoesThroughTheSlowLane(t *testing.T) {
 
 func TestAFailedTurnComesBackLaterEachTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q, web := newQueue(), at("shop", "web")
+		q, web := newQueue(nil), at("shop", "web")
 		defer q.ShutDown()
 		wait := firstRetry
 		for range 12 {
@@ -63,7 +63,7 @@ func TestAFailedTurnComesBackLaterEachTime(t *testing.T) {
 
 func TestRetriesGoThroughTheSlowLane(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q := newQueue()
+		q := newQueue(nil)
 		defer q.ShutDown()
 		q.again(at("shop", "failed"))
 		q.after(at("shop", "later"), firstRetry)
@@ -79,7 +79,7 @@ func TestRetriesGoThroughTheSlowLane(t *testing.T) {
 // A change needn't wait for the backoff.
 func TestAChangeEndsTheWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q, web := newQueue(), at("shop", "web")
+		q, web := newQueue(nil), at("shop", "web")
 		defer q.ShutDown()
 		q.after(web, time.Hour)
 		q.inLine(at("shop", "other"))

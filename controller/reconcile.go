@@ -23,6 +23,8 @@ type requeue struct {
 	after time.Duration
 	// held says that a write was held back, so that what the API server answered before stands.
 	held bool
+	// written says that the API server took a write.
+	written bool
 	// aside says that the source waits for its turn among the large ones.
 	aside bool
 }
@@ -168,7 +170,7 @@ func (c *Controller) executeAll(ctx context.Context, look *inventory.Look, outco
 			c.reporter.ends(d.Namespace, time.Now())
 		case cluster.Done, cluster.Refused, cluster.Gone, cluster.WebhookDown:
 		}
-		next.merge(requeue{retry: r.soon, after: r.after, held: r.held})
+		next.merge(requeue{retry: r.soon, after: r.after, held: r.held, written: r.written})
 	}
 	return next, problems, conflicts
 }
@@ -185,7 +187,7 @@ func (c *Controller) failed(k key, ref source.Ref, err error) requeue {
 
 // merge takes the earlier of two times.
 func (q *requeue) merge(other requeue) {
-	q.retry, q.held = q.retry || other.retry, q.held || other.held
+	q.retry, q.held, q.written = q.retry || other.retry, q.held || other.held, q.written || other.written
 	if q.after == 0 || (other.after > 0 && other.after < q.after) {
 		q.after = other.after
 	}

@@ -28,7 +28,7 @@ func TestReconcileCreates(t *testing.T) {
 	writer := &script{}
 	c := newTestController(t, writer)
 	k := see(t, c, ingress(issuer, "tls"))
-	if next := c.reconcile(t.Context(), k); next != (requeue{}) {
+	if next := c.reconcile(t.Context(), k); next != (requeue{written: true}) {
 		t.Errorf("requeue %+v", next)
 	}
 	if diff := cmp.Diff([]string{"apply tls"}, writer.requests); diff != "" {

@@ -21,7 +21,7 @@ var noon = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 
 func newTestReporter(t *testing.T) *reporter {
 	t.Helper()
-	m := newMetrics(prometheus.NewRegistry(), "test", func() float64 { return 0 })
+	m := newMetrics(prometheus.NewRegistry(), Config{Version: "test"}, func() float64 { return 0 })
 	return newReporter(newRecorder(nil, m, slog.New(slog.DiscardHandler)), m, func(key, time.Duration) {})
 }
 

@@ -79,7 +79,7 @@ func (c *Controller) healthServer() *http.Server {
 func (c *Controller) metricsHandler() http.Handler {
 	mux := c.healthHandler()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(c.registry, promhttp.HandlerOpts{
-		MaxRequestsInFlight: maxScrapes, Timeout: scrapeTimeout,
+		MaxRequestsInFlight: maxScrapes, Timeout: scrapeTimeout, EnableOpenMetrics: true,
 	}))
 	return mux
 }

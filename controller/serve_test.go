@@ -94,13 +94,13 @@ func TestMetrics(t *testing.T) {
 	}
 	hasAll(`certshim_writes_total{action="create",result="done"} 0`, `certshim_writes_total{action="takeover",result="webhook-down"} 0`,
 		`certshim_current_problems{reason="BadConfig",severity="error"} 0`, `certshim_events_total{result="dropped"} 0`,
-		`certshim_build_info{version=""} 1`, `certshim_queue_depth 0`, `certshim_pending_writes 0`, `certshim_leader 0`)
+		`workqueue_adds_total{name="sources"} 0`, `certshim_event_to_write_seconds_count 0`, `certshim_queue_depth 0`, `certshim_pending_writes 0`, `certshim_leader 0`)
 	web := at("shop", "web")
 	c.queue.soon(web, at("shop", "api"))
 	c.queue.inLine(at("shop", "listed"))
 	c.breaker.failed(hook, web, noon)
 	c.reporter.report(web, found{source: source.Ref{Name: "web"}, problems: []problem.Problem{bad("a"), bad("b")}}, noon)
-	hasAll(`certshim_queue_depth 3`, `certshim_pending_writes 1`, `certshim_current_problems{reason="BadConfig",severity="error"} 2`)
+	hasAll(`certshim_queue_depth 3`, `workqueue_depth{name="sources"} 3`, `certshim_pending_writes 1`, `certshim_current_problems{reason="BadConfig",severity="error"} 2`)
 	c.reporter.report(web, found{source: source.Ref{Name: "web"}, problems: []problem.Problem{bad("b")}}, noon)
 	c.breaker.answered(web)
 	hasAll(`certshim_pending_writes 0`, `certshim_current_problems{reason="BadConfig",severity="error"} 1`,

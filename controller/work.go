@@ -52,9 +52,13 @@ func (c *Controller) workOnOne(ctx, writing context.Context) bool {
 		return true
 	}
 	c.working.Add(1)
+	since, known := c.queue.taken(k)
 	next := c.reconcile(writing, k)
 	c.leave(k)
 	c.working.Add(-1)
+	if known {
+		c.noteLatency(k, since, next)
+	}
 	if next.aside {
 		return true
 	}
@@ -68,6 +72,16 @@ func (c *Controller) workOnOne(ctx, writing context.Context) bool {
 		c.queue.after(k, next.after)
 	}
 	return true
+}
+
+// noteLatency measures from what happened to the write. What is put off goes on counting.
+func (c *Controller) noteLatency(k key, since time.Time, next requeue) {
+	switch {
+	case next.written:
+		c.metrics.eventToWrite.Observe(time.Since(since).Seconds())
+	case next.retry || next.aside:
+		c.queue.happened(k, since)
+	}
 }
 
 // leave lets the next large source in, if this one has a place.

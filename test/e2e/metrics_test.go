@@ -6,7 +6,31 @@ import (
 	"testing"
 
 	"k8s.io/client-go/kubernetes"
+
+	"github.com/certshim/certshim/test/cluster"
 )
+
+// The program counts its writes and what client-go does for them.
+func TestMetricsOfAWrite(t *testing.T) {
+	d := startDeployed(t, cluster.WithoutCertManager())
+	d.startFor(t, "counting")
+	namespace := d.Namespace(t)
+	certificates := d.Watch(t, cluster.Certificates(), namespace)
+	d.Apply(t, namespace, ingress("web", annotations{issuerKey: "ca"}, "a.example.com"))
+	certificates.Object(t, "web-tls", "to be made", exists)
+	for metric, least := range map[string]float64{
+		"leader_election_master_status": 1, "rest_client_requests_total": 2, "rest_client_request_duration_seconds_count": 2,
+		"workqueue_adds_total": 1, "workqueue_work_duration_seconds_count": 1, "certshim_event_to_write_seconds_count": 1,
+	} {
+		err := poll(t.Context(), metric, func() (bool, error) {
+			got, err := d.metric(t, "counting", metric)
+			return got >= least, err
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	}
+}
 
 // serverMetrics are the API server's own, in Prometheus' text form.
 func (d *deployed) serverMetrics(t *testing.T) string {

@@ -12,6 +12,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/certshim/certshim"
+	"github.com/certshim/certshim/clientmetrics"
 	"github.com/certshim/certshim/controller"
 	"github.com/certshim/certshim/source"
 )
@@ -69,10 +70,12 @@ func (o *controllerOptions) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
+	version := readVersion()
 	config := controller.Config{
-		Configuration: configuration, Policy: policy, AfterPeak: afterPeak, Pod: ownPod(), Version: readVersion().Version,
+		Configuration: configuration, Policy: policy, AfterPeak: afterPeak, Pod: ownPod(), Version: version.Version, Revision: version.Commit,
 	}
 	metrics := prometheus.NewRegistry()
+	clientmetrics.Install(metrics)
 	if host != nil {
 		config.Plugins = host
 		metrics.MustRegister(host)
