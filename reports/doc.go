@@ -6,5 +6,5 @@
 // Certificates it lists. keeper.go finds out what changed from counts in the inventory, has
 // Certificates read that it lacks, and writes.
 //
-// It may import every room above controller but plugins and issuance, and client-go's rate limiter.
+// It may import every room above controller but plugins and issuance, and golang.org/x/time/rate.
 package reports

@@ -8,9 +8,9 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/time/rate"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/util/flowcontrol"
 
 	"github.com/certshim/certshim/cluster"
 	"github.com/certshim/certshim/configuration"
@@ -61,7 +61,7 @@ type Options struct {
 type Keeper struct {
 	Options
 	kinds []kind
-	limit flowcontrol.RateLimiter
+	limit *rate.Limiter
 	// kind is what reports are objects of now, and writer writes them; it is nil while no kind is served.
 	kind   kind
 	writer cluster.Writer
@@ -110,7 +110,7 @@ func New(o Options) *Keeper {
 		return nil
 	}
 	return &Keeper{
-		Options: o, kinds: kinds, limit: flowcontrol.NewTokenBucketRateLimiter(writesPerSecond, writesBurst),
+		Options: o, kinds: kinds, limit: rate.NewLimiter(writesPerSecond, writesBurst),
 		failed: map[cluster.Answer]bool{}, found: map[types.NamespacedName]found{},
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"golang.org/x/time/rate"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -31,7 +32,7 @@ func (a *adopting) writeAll(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	paces := []*pace{newPace(a.o.perSecond, time.Second), newPace(a.o.plan.configuration.Takeover.ChangesPerMinute, time.Minute)}
+	limits := []*rate.Limiter{limitOf(a.o.plan.configuration.Takeover.ChangesPerMinute, time.Minute), limitOf(a.o.perSecond, time.Second)}
 	for i := range a.rows {
 		one := &a.rows[i]
 		switch {
@@ -41,9 +42,9 @@ func (a *adopting) writeAll(ctx context.Context) error {
 			one.result = adoptLeft
 			continue
 		}
-		turn := paces
+		turn := limits
 		if one.verdict != adoptReissue {
-			turn = paces[:1]
+			turn = limits[1:]
 		}
 		if err := wait(ctx, turn...); err != nil {
 			return err

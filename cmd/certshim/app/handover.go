@@ -2,6 +2,7 @@ package app
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/time/rate"
 )
 
 // handover is what adopt and release share: they look at Certificates, show what is to become of them,
@@ -135,34 +137,17 @@ func countEach[K comparable](order []K, of map[K]int, words func(K) string) stri
 // handoverTries is how often a Certificate is looked at anew that changes between read and write.
 const handoverTries = 5
 
-// pace spreads what is done: by the second, or some of it by the minute.
-type pace struct {
-	every time.Duration
-	// next is when the next may be done.
-	next time.Time
+// limitOf spreads n evenly over a span of time.
+func limitOf(n int, span time.Duration) *rate.Limiter {
+	return rate.NewLimiter(rate.Every(span/time.Duration(max(n, 1))), 1)
 }
 
-// newPace is n in a span of time.
-func newPace(n int, span time.Duration) *pace { return &pace{every: span / time.Duration(max(n, 1))} }
-
-// wait waits for the turn of what goes by all of these paces, or until the context ends.
-func wait(ctx context.Context, paces ...*pace) error {
-	now := time.Now()
-	turn := now
-	for _, p := range paces {
-		if p.next.After(turn) {
-			turn = p.next
+// wait waits for the turn of what goes by all of these limits, the slowest first, or until the context ends.
+func wait(ctx context.Context, limits ...*rate.Limiter) error {
+	for _, limit := range limits {
+		if err := limit.Wait(ctx); err != nil {
+			return failure{fmt.Errorf("stopped before all was written, run it again to go on: %w", cmp.Or(context.Cause(ctx), err))}
 		}
-	}
-	timer := time.NewTimer(turn.Sub(now))
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return failure{fmt.Errorf("stopped before all was written, run it again to go on: %w", context.Cause(ctx))}
-	case <-timer.C:
-	}
-	for _, p := range paces {
-		p.next = turn.Add(p.every)
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"golang.org/x/time/rate"
 	coordinationv1 "k8s.io/api/coordination/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -17,22 +18,22 @@ import (
 // context ends all waiting. Time is that of the bubble.
 func TestPaces(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		begin, second, minute := time.Now(), newPace(10, time.Second), newPace(2, time.Minute)
+		begin, second, minute := time.Now(), limitOf(10, time.Second), limitOf(2, time.Minute)
 		var at []time.Duration
-		for _, turn := range [][]*pace{{second}, {second}, {second, minute}, {second, minute}, {second}} {
+		for _, turn := range [][]*rate.Limiter{{second}, {second}, {minute, second}, {minute, second}, {second}} {
 			if err := wait(t.Context(), turn...); err != nil {
 				t.Fatal(err)
 			}
-			at = append(at, time.Since(begin))
+			at = append(at, time.Since(begin).Round(time.Millisecond))
 		}
 		const tenth = 100 * time.Millisecond
-		want := []time.Duration{0, tenth, 2 * tenth, 30*time.Second + 2*tenth, 30*time.Second + 3*tenth}
+		want := []time.Duration{0, tenth, 2 * tenth, 30*time.Second + tenth, 30*time.Second + 2*tenth}
 		if !slices.Equal(at, want) {
 			t.Errorf("written at %v, want %v", at, want)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		if err := wait(ctx, second, minute); err == nil {
+		if err := wait(ctx, minute, second); err == nil {
 			t.Error("it waits for a context that has ended")
 		}
 	})

@@ -3,41 +3,27 @@ package app
 import (
 	"context"
 	"errors"
-	"slices"
 
 	"github.com/spf13/cobra"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/certshim/certshim"
-	"github.com/certshim/certshim/configuration"
 	"github.com/certshim/certshim/resolver"
 )
 
-const formatRBAC = "rbac"
-
-func issuerFormats() []string { return []string{formatTable, formatJSON, formatYAML, formatRBAC} }
-
 type issuersOptions struct {
-	settings      *settings
-	connection    connectionFlags
-	streams       Streams
-	build         build
-	namespace     string
+	listing
 	allNamespaces bool
-	offline       bool
 	installed     bool
-	format        string
-	colour        string
 
 	// completed:
-	configuration configuration.Configuration
-	registry      *resolver.Registry
+	registry *resolver.Registry
 	// ownFiles is set if --issuers names files.
 	ownFiles bool
 }
 
 func newIssuerTypes(streams Streams, b build) *cobra.Command {
-	o := &issuersOptions{streams: streams, build: b}
+	o := &issuersOptions{listing: listing{streams: streams, build: b}}
 	o.connection.instead = ", or list what is known without one by --offline"
 	cmd := &cobra.Command{
 		Use:   "issuers [[KIND/]NAME | TYPE]…",
@@ -76,31 +62,19 @@ all types, of those of --issuers, or of those that are named.
 }
 
 func (o *issuersOptions) bind(cmd *cobra.Command) {
+	o.listing.bind(cmd, "look at the issuers and Certificates of this namespace only, and at cluster-scoped issuers", "watching them needs")
 	flags := cmd.Flags()
-	o.settings = newSettings(flags, bindPolicy)
-	flags.StringVarP(&o.namespace, "namespace", "n", "", "look at the issuers and Certificates of this namespace only, and at cluster-scoped issuers")
 	flags.BoolVarP(&o.allNamespaces, "all-namespaces", "A", false, "look at all namespaces, which is the default")
-	flags.BoolVar(&o.offline, "offline", false, "ask no cluster: list what is known")
 	flags.BoolVar(&o.installed, "installed", false, "list only the kinds that the cluster has")
-	flags.StringVarP(&o.format, "output", "o", formatTable, "table, json, yaml or rbac (the permissions that watching them needs)")
-	bindColour(cmd, &o.colour)
-	o.connection.bind(cmd)
-	o.connection.completeNamespaces(cmd)
-	complete(cmd, "output", issuerFormats()...)
 }
 
 // prepare reads the flags and the configuration, and tells everything that is wrong.
 func (o *issuersOptions) prepare(cmd *cobra.Command) error {
-	o.streams.ErrOut = messages(o.streams.ErrOut, o.colour)
-	var err error
-	if o.configuration, err = o.settings.configuration(cmd.Flags()); err == nil {
-		o.registry, err = newRegistry(o.configuration, o.build)
-	}
 	o.ownFiles = cmd.Flags().Changed("issuers")
-	if !slices.Contains(issuerFormats(), o.format) {
-		err = errors.Join(err, badFormat(o.format, issuerFormats()...))
-	}
-	err = errors.Join(err, checkColour(o.colour))
+	err := o.listing.prepare(cmd, func() (err error) {
+		o.registry, err = newRegistry(o.configuration, o.build)
+		return err
+	})
 	if o.allNamespaces && o.namespace != "" {
 		err = errors.Join(err, errors.New("--namespace and --all-namespaces exclude each other"))
 	}

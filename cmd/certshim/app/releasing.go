@@ -151,7 +151,7 @@ func (r *releasing) writeAll(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	turn := newPace(r.o.perSecond, time.Second)
+	turn := limitOf(r.o.perSecond, time.Second)
 	for i := range r.rows {
 		one := &r.rows[i]
 		if one.verdict() != releaseMetadata {

@@ -12,7 +12,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/certshim/certshim"
-	"github.com/certshim/certshim/configuration"
 	"github.com/certshim/certshim/declaration"
 	"github.com/certshim/certshim/inventory"
 	"github.com/certshim/certshim/resolver"
@@ -20,25 +19,17 @@ import (
 )
 
 type sourcesOptions struct {
-	settings   *settings
-	connection connectionFlags
-	streams    Streams
-	build      build
-	namespace  string
-	offline    bool
-	format     string
-	colour     string
+	listing
 
 	// completed:
-	configuration configuration.Configuration
-	policy        *certshim.Policy
-	types         []source.Type
+	policy *certshim.Policy
+	types  []source.Type
 	// ownFiles is set if --sources names files.
 	ownFiles bool
 }
 
 func newSources(streams Streams, b build) *cobra.Command {
-	o := &sourcesOptions{streams: streams, build: b}
+	o := &sourcesOptions{listing: listing{streams: streams, build: b}}
 	o.connection.instead = ", or list what is known without one by --offline"
 	cmd := &cobra.Command{
 		Use:   "sources [TYPE]…",
@@ -66,35 +57,14 @@ read of an object, and which permissions that needs.
 		},
 	}
 	cmd.ValidArgsFunction = o.completeTypes
-	o.bind(cmd)
+	o.bind(cmd, "count the objects and Certificates of this namespace only", "they need")
 	cmd.AddCommand(newSourceTest(streams))
 	return cmd
 }
 
-func (o *sourcesOptions) bind(cmd *cobra.Command) {
-	flags := cmd.Flags()
-	o.settings = newSettings(flags, bindPolicy)
-	flags.StringVarP(&o.namespace, "namespace", "n", "", "count the objects and Certificates of this namespace only")
-	flags.BoolVar(&o.offline, "offline", false, "ask no cluster: list what is known")
-	flags.StringVarP(&o.format, "output", "o", formatTable, "table, json, yaml or rbac (the permissions that they need)")
-	bindColour(cmd, &o.colour)
-	o.connection.bind(cmd)
-	o.connection.completeNamespaces(cmd)
-	complete(cmd, "output", issuerFormats()...)
-}
-
-// prepare reads the flags and the configuration, and tells everything that is wrong.
 func (o *sourcesOptions) prepare(cmd *cobra.Command) error {
-	o.streams.ErrOut = messages(o.streams.ErrOut, o.colour)
-	var err error
-	if o.configuration, err = o.settings.configuration(cmd.Flags()); err == nil {
-		err = o.readPolicy()
-	}
 	o.ownFiles = cmd.Flags().Changed("sources")
-	if !slices.Contains(issuerFormats(), o.format) {
-		err = errors.Join(err, badFormat(o.format, issuerFormats()...))
-	}
-	return errors.Join(err, checkColour(o.colour))
+	return o.listing.prepare(cmd, o.readPolicy)
 }
 
 func (o *sourcesOptions) readPolicy() error {
