@@ -168,29 +168,62 @@ func packBody(p *packer, object *source.Object) {
 }
 
 func packRest(p *packer, object *source.Object) {
-	p.truth(object.Deleting)
+	p.number(partsOf(object))
 	p.table(object.Labels)
 	p.table(object.Annotations)
 	p.number(uint64(len(object.Entries)))
 	for _, entry := range object.Entries {
 		packEntry(p, entry)
 	}
-	p.truth(object.Parent != nil)
 	if parent := object.Parent; parent != nil {
 		p.texts([]string{parent.Group, parent.Kind, parent.Namespace, parent.Name})
 	}
-	p.truth(object.Allowed != nil)
 	if allowed := object.Allowed; allowed != nil {
 		p.texts([]string{allowed.From, allowed.Selector})
 	}
+	if len(object.Others) > 0 {
+		packRefs(p, object.Others)
+	}
+}
+
+// What an object is and has, as the bits of one number.
+const (
+	isDeleting uint64 = 1 << iota
+	withParent
+	withAllowed
+	withOthers
+)
+
+func partsOf(object *source.Object) uint64 {
+	var parts uint64
+	if object.Deleting {
+		parts |= isDeleting
+	}
+	if object.Parent != nil {
+		parts |= withParent
+	}
+	if object.Allowed != nil {
+		parts |= withAllowed
+	}
+	if len(object.Others) > 0 {
+		parts |= withOthers
+	}
+	return parts
 }
 
 func packEntry(p *packer, entry source.Entry) {
 	p.text(entry.Section)
 	p.text(entry.Path)
 	p.texts(entry.Hosts)
-	p.number(uint64(len(entry.Secrets)))
-	for _, ref := range entry.Secrets {
+	packRefs(p, entry.Secrets)
+	p.text(entry.Protocol)
+	p.text(entry.Mode)
+	packListener(p, entry)
+}
+
+func packRefs(p *packer, refs []source.SecretRef) {
+	p.number(uint64(len(refs)))
+	for _, ref := range refs {
 		p.text(ref.Path)
 		p.text(ref.Group)
 		p.text(ref.Kind)
@@ -200,9 +233,6 @@ func packEntry(p *packer, entry source.Entry) {
 			p.text(*ref.Namespace)
 		}
 	}
-	p.text(entry.Protocol)
-	p.text(entry.Mode)
-	packListener(p, entry)
 }
 
 // What follows of an entry, as the bits of one number: a TLS entry of an Ingress has nothing else.
@@ -295,7 +325,8 @@ func (s *Source) head() *source.Object {
 }
 
 func unpackRest(u *unpacker, object *source.Object) {
-	object.Deleting = u.truth()
+	parts := u.number()
+	object.Deleting = parts&isDeleting != 0
 	object.Labels = u.table()
 	object.Annotations = u.table()
 	if n := u.count(); n > 0 {
@@ -304,34 +335,42 @@ func unpackRest(u *unpacker, object *source.Object) {
 			object.Entries[i] = unpackEntry(u)
 		}
 	}
-	if u.truth() {
+	if parts&withParent != 0 {
 		if texts := u.texts(); len(texts) == 4 {
 			object.Parent = &source.Parent{Group: texts[0], Kind: texts[1], Namespace: texts[2], Name: texts[3]}
 		}
 	}
-	if u.truth() {
+	if parts&withAllowed != 0 {
 		if texts := u.texts(); len(texts) == 2 {
 			object.Allowed = &source.AllowedListeners{From: texts[0], Selector: texts[1]}
 		}
 	}
+	if parts&withOthers != 0 {
+		object.Others = unpackRefs(u)
+	}
 }
 
 func unpackEntry(u *unpacker) source.Entry {
-	entry := source.Entry{Section: u.text(), Path: u.text(), Hosts: u.texts()}
-	if n := u.count(); n > 0 {
-		entry.Secrets = make([]source.SecretRef, n)
-	}
-	for i := range entry.Secrets {
-		ref := source.SecretRef{Path: u.text(), Group: u.text(), Kind: u.text(), Name: u.text()}
-		if u.truth() {
-			namespace := u.text()
-			ref.Namespace = &namespace
-		}
-		entry.Secrets[i] = ref
-	}
+	entry := source.Entry{Section: u.text(), Path: u.text(), Hosts: u.texts(), Secrets: unpackRefs(u)}
 	entry.Protocol, entry.Mode = u.text(), u.text()
 	unpackListener(u, &entry)
 	return entry
+}
+
+func unpackRefs(u *unpacker) []source.SecretRef {
+	n := u.count()
+	if n == 0 {
+		return nil
+	}
+	refs := make([]source.SecretRef, n)
+	for i := range refs {
+		refs[i] = source.SecretRef{Path: u.text(), Group: u.text(), Kind: u.text(), Name: u.text()}
+		if u.truth() {
+			namespace := u.text()
+			refs[i].Namespace = &namespace
+		}
+	}
+	return refs
 }
 
 func unpackListener(u *unpacker, entry *source.Entry) {

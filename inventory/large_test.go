@@ -25,7 +25,10 @@ func withEntries(count int, entry func(int) map[string]any) map[string]any {
 	for i := range entries {
 		entries[i] = entry(i)
 	}
-	return map[string]any{"tls": entries, "listeners": entries}
+	if _, isListener := entries[0].(map[string]any)["protocol"]; isListener {
+		return map[string]any{"listeners": entries}
+	}
+	return map[string]any{"tls": entries}
 }
 
 // oneEntry has a Secret for so many hosts.

@@ -257,16 +257,12 @@ func (s *secret) remove(item *Source) {
 func namedSecrets(object *source.Object) []name {
 	var secrets []name
 	own := unique.Make(object.Namespace)
-	for _, entry := range object.Entries {
-		for _, ref := range entry.Secrets {
-			at := name{own, ref.Name}
-			if !ref.In(object.Namespace) {
-				at.namespace = unique.Make(ref.At(object.Namespace).Namespace)
-			}
-			if ref.Name != "" {
-				secrets = append(secrets, at)
-			}
+	for ref := range object.Named() {
+		at := name{own, ref.Name}
+		if !ref.In(object.Namespace) {
+			at.namespace = unique.Make(ref.At(object.Namespace).Namespace)
 		}
+		secrets = append(secrets, at)
 	}
 	slices.SortFunc(secrets, name.compare)
 	return slices.Compact(secrets)

@@ -28,7 +28,7 @@ func (gateway) Resources() []schema.GroupVersionResource {
 }
 
 func (gateway) Reads() []string {
-	return slices.Concat(metadataReads(), listenerReads(), []string{"spec.allowedListeners"})
+	return slices.Concat(metadataReads(), listenerReads(), []string{"spec.allowedListeners", "spec.tls"})
 }
 
 func (k gateway) Reduce(u *unstructured.Unstructured) (*Object, error) {
@@ -37,10 +37,42 @@ func (k gateway) Reduce(u *unstructured.Unstructured) (*Object, error) {
 	spec := f.mapping(u.Object["spec"], "spec")
 	o.Entries = f.listeners(spec)
 	o.Allowed = f.allowed(spec)
+	o.Others = f.otherRefs(spec)
 	if err := f.err(); err != nil {
 		return nil, err
 	}
 	return o, nil
+}
+
+// otherRefs are the references of a Gateway that aren't to certificates that it serves: its own as a
+// client of backends, and those of authorities that its clients' certificates are to be of.
+func (f *fields) otherRefs(spec map[string]any) []SecretRef {
+	const path = "spec.tls"
+	tls := f.mapping(spec["tls"], path)
+	var all []SecretRef
+	add := func(item any, path string) {
+		if ref := f.secretRef(item, path); ref.Kind == secretKind && (ref.Group == "" || ref.Group == "core") {
+			all = append(all, ref)
+		}
+	}
+	if client := f.mapping(tls["backend"], path+".backend")["clientCertificateRef"]; client != nil {
+		add(client, path+".backend.clientCertificateRef")
+	}
+	authorities := func(tls any, path string) {
+		block := f.mapping(tls, path)
+		path += ".validation"
+		validation := f.mapping(block["validation"], path)
+		for i, item := range f.list(validation["caCertificateRefs"], path+".caCertificateRefs") {
+			add(item, index(path+".caCertificateRefs", i))
+		}
+	}
+	frontend := f.mapping(tls["frontend"], path+".frontend")
+	authorities(frontend["default"], path+".frontend.default")
+	for i, item := range f.list(frontend["perPort"], path+".frontend.perPort") {
+		at := index(path+".frontend.perPort", i)
+		authorities(f.mapping(item, at)["tls"], at+".tls")
+	}
+	return all
 }
 
 func (gateway) Switches() []Switch { return []Switch{SwitchGatewayAPI} }

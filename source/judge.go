@@ -41,12 +41,8 @@ func newJudge(object *Object, options Options) *judge {
 		at: make(map[types.NamespacedName]int, len(object.Entries)), seen: map[host]bool{},
 	}
 	j.asks.Named = make(map[types.NamespacedName]bool, len(object.Entries))
-	for _, entry := range object.Entries {
-		for _, ref := range entry.Secrets {
-			if ref.Name != "" {
-				j.asks.Named[ref.At(object.Namespace)] = true
-			}
-		}
+	for ref := range object.Named() {
+		j.asks.Named[ref.At(object.Namespace)] = true
 	}
 	return j
 }

@@ -2,6 +2,7 @@ package source
 
 import (
 	"cmp"
+	"iter"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -47,6 +48,9 @@ type Object struct {
 	Parent *Parent
 	// Allowed is spec.allowedListeners of a Gateway, else nil.
 	Allowed *AllowedListeners
+	// Others are references to Secrets that aren't for a certificate that the object serves, such as that
+	// of a Gateway's certificate as a client. Nothing is asked for them, and what they name isn't deleted.
+	Others []SecretRef
 	// Failed says why a source type can't tell which entries the object has now; those that it has
 	// are from before.
 	Failed string
@@ -104,6 +108,24 @@ func (r SecretRef) At(namespace string) types.NamespacedName {
 		namespace = cmp.Or(*r.Namespace, namespace)
 	}
 	return types.NamespacedName{Namespace: namespace, Name: r.Name}
+}
+
+// Named are all references of the object that have a name.
+func (o *Object) Named() iter.Seq[SecretRef] {
+	return func(yield func(SecretRef) bool) {
+		for _, entry := range o.Entries {
+			for _, ref := range entry.Secrets {
+				if ref.Name != "" && !yield(ref) {
+					return
+				}
+			}
+		}
+		for _, ref := range o.Others {
+			if ref.Name != "" && !yield(ref) {
+				return
+			}
+		}
+	}
 }
 
 // Parent is the Gateway a ListenerSet attaches to. Group and Kind have the CRD's defaults

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/yaml"
 
 	"github.com/certshim/certshim/problem"
@@ -157,6 +158,37 @@ func TestReduceListenerSetParent(t *testing.T) {
 	}
 }
 
+// What a Gateway names besides the certificates that it serves is known, and asks for nothing.
+func TestOtherReferencesOfAGateway(t *testing.T) {
+	other := "certs"
+	object := reduce(t, decode(t, source.GatewayKind, `
+listeners: [{name: a, port: 443, protocol: HTTPS, hostname: a.example.com, tls: {certificateRefs: [{name: a-tls}]}}]
+tls:
+  backend: {clientCertificateRef: {name: client}}
+  frontend:
+    default: {validation: {caCertificateRefs: [{group: "", kind: ConfigMap, name: roots}, {group: "", kind: Secret, name: authority, namespace: certs}]}}
+    perPort: [{port: 8443, tls: {validation: {caCertificateRefs: [{group: "", kind: Secret, name: partners}, {group: example.com, kind: Secret, name: theirs}]}}}]
+`))
+	want := []source.SecretRef{
+		{Path: "spec.tls.backend.clientCertificateRef", Kind: "Secret", Name: "client"},
+		{Path: "spec.tls.frontend.default.validation.caCertificateRefs[1]", Kind: "Secret", Name: "authority", Namespace: &other},
+		{Path: "spec.tls.frontend.perPort[0].tls.validation.caCertificateRefs[0]", Kind: "Secret", Name: "partners"},
+	}
+	if diff := cmp.Diff(want, object.Others); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	kind, _ := source.Builtin().Lookup(source.GatewayGroup, source.GatewayKind)
+	asks := kind.Asks(object, source.Options{})
+	if len(asks.Asks) != 1 || asks.Asks[0].Secret != "a-tls" || !asks.Problems.Empty() {
+		t.Errorf("it asks for %v, and is told %v", asks.Asks, asks.Problems.All())
+	}
+	for _, at := range []types.NamespacedName{{Namespace: "shop", Name: "a-tls"}, {Namespace: "shop", Name: "client"}, {Namespace: "certs", Name: "authority"}, {Namespace: "shop", Name: "partners"}} {
+		if !asks.Named[at] {
+			t.Errorf("%s isn't named", at)
+		}
+	}
+}
+
 // A field of a wrong type is an error that names its path, and one pass finds them all.
 func TestReduceFindsEveryWrongType(t *testing.T) {
 	tests := map[string]struct {
@@ -190,6 +222,7 @@ kind: Gateway
 metadata: {name: web}
 spec:
   listeners: [{name: 1, protocol: 2, hostname: 3, tls: {mode: 4, certificateRefs: [5, {group: 6, kind: 7, namespace: 8, name: 9}]}}, {tls: x, port: "443", allowedRoutes: {namespaces: {from: 1}, kinds: [{group: 2, kind: 3}]}}, {port: 1.5}]
+  tls: {backend: {clientCertificateRef: 10}, frontend: {default: {validation: []}, perPort: [11, {tls: {validation: {caCertificateRefs: {}}}}]}}
   allowedListeners: {namespaces: {from: Selector, selector: {matchExpressions: [{key: a, operator: Near}]}}}`,
 			[]string{
 				"spec.listeners[0].name: must be a string, not a number: put it in quotes",
@@ -208,6 +241,10 @@ spec:
 				"spec.listeners[1].tls: must be an object, not a string",
 				"spec.listeners[2].port: must be a whole number, not 1.5",
 				`spec.allowedListeners.namespaces.selector: not a label selector: "Near" is not a valid label selector operator`,
+				"spec.tls.backend.clientCertificateRef: must be an object, not a number",
+				"spec.tls.frontend.default.validation: must be an object, not a list",
+				"spec.tls.frontend.perPort[0]: must be an object, not a number",
+				"spec.tls.frontend.perPort[1].tls.validation.caCertificateRefs: must be a list, not an object",
 			},
 		},
 		"ListenerSet": {

@@ -71,3 +71,27 @@ func TestListenersThatConflict(t *testing.T) {
 		t.Error("the Certificate of a listener that lost its place didn't stay")
 	}
 }
+
+// A Certificate that no listener names any more stays while its Gateway uses the Secret otherwise, here as
+// a client of its backends.
+func TestSecretThatAGatewayUsesAsAClient(t *testing.T) {
+	namespace := shared.Namespace(t)
+	shared.ClusterIssuer(t, "client-"+namespace)
+	set := annotations{clusterIssuerKey: "client-" + namespace}
+	certificates := shared.Watch(t, cluster.Certificates(), namespace)
+	for _, name := range []string{"edge", "control"} {
+		shared.Apply(t, namespace, gateway(name, set, name+".example.com"))
+		certificates.Ready(t, name+"-tls")
+	}
+	const served = `{"spec":{"listeners":[{"name":"https","port":443,"protocol":"HTTPS","hostname":"%[1]s.example.com","tls":{"certificateRefs":[{"name":"%[1]s-new"}]}}]%[2]s}}`
+	shared.patch(t, gateways, namespace, "edge", fmt.Sprintf(served, "edge", `,"tls":{"backend":{"clientCertificateRef":{"name":"edge-tls"}}}`))
+	certificates.Ready(t, "edge-new")
+	shared.patch(t, gateways, namespace, "control", fmt.Sprintf(served, "control", ""))
+	certificates.Gone(t, "control-tls")
+	shared.settled(t, namespace)
+	if certificates.State()["edge-tls"] == nil {
+		t.Fatal("a Certificate whose Secret its Gateway uses was deleted")
+	}
+	shared.patch(t, gateways, namespace, "edge", `{"spec":{"tls":null}}`)
+	certificates.Gone(t, "edge-tls")
+}
