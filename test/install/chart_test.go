@@ -28,6 +28,7 @@ networkPolicy: {egress: {enabled: true, apiServerCIDRs: [10.0.0.1/32]}}
 flowSchema: {enabled: true}
 admissionPolicy: {enabled: true, action: Deny}
 serviceMonitor: {enabled: true, labels: {release: prometheus}, interval: 30s}
+prometheusRule: {enabled: true}
 extraArgs: {kube-api-qps: 20, leader-elect: true}
 extraObjects:
   - {apiVersion: v1, kind: ConfigMap, metadata: {name: "{{ .Release.Name }}-one"}}
@@ -454,6 +455,28 @@ func TestTheMonitors(t *testing.T) {
 		if hasService != (kind == "ServiceMonitor") {
 			t.Errorf("%s: there is a Service: %v", kind, hasService)
 		}
+	}
+}
+
+// The rules of files/alerts.yaml, but for those that are switched off; test/alerts has what they do.
+func TestTheAlertsOfTheChart(t *testing.T) {
+	r := renderChart(t, "prometheusRule: {enabled: true, labels: {release: prometheus}, disable: [CertshimAbsent], runbooks: https://runbooks.example.com}")
+	rules := r.at(t, "PrometheusRule/certshim", "spec", "groups", 0, "rules").([]any)
+	if len(rules) < 20 {
+		t.Errorf("%d alerts", len(rules))
+	}
+	for _, rule := range rules {
+		rule := rule.(map[string]any)
+		if rule["alert"] == "CertshimAbsent" {
+			t.Error("an alert is there that was switched off")
+		}
+		want := "https://runbooks.example.com#" + strings.ToLower(rule["alert"].(string))
+		if got := rule["annotations"].(map[string]any)["runbook_url"]; got != want {
+			t.Errorf("the runbook of %v is at %v", rule["alert"], got)
+		}
+	}
+	if got := r["PrometheusRule/certshim"].GetLabels()["release"]; got != "prometheus" {
+		t.Errorf("the label is %q", got)
 	}
 }
 
