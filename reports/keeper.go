@@ -283,7 +283,7 @@ func (k *Keeper) want(fields map[string]*inventory.NamespaceFields) map[string]p
 				reading[namespace] = inLine
 				continue
 			}
-			reading[namespace] = max(reading[namespace], underway)
+			reading[namespace] = underway
 			if k.wanted[c.Source] == nil {
 				k.wanted[c.Source] = map[types.NamespacedName]inventory.FieldCounts{}
 			}

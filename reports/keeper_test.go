@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/time/rate"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -34,12 +35,16 @@ type scene struct {
 	requests []string
 	objects  map[string]map[string]any
 	err      error
-	log      strings.Builder
-	served   inventory.Served
-	fields   map[string]*inventory.NamespaceFields
-	busy     bool
-	read     []inventory.Key
-	now      time.Time
+	// writerErr and deleteErr are what else may fail.
+	writerErr, deleteErr error
+	log                  strings.Builder
+	served               inventory.Served
+	fields               map[string]*inventory.NamespaceFields
+	busy                 bool
+	read                 []inventory.Key
+	now                  time.Time
+	// next is when the next look is to be.
+	next time.Duration
 }
 
 func newScene(t *testing.T, setting configuration.Reports, kinds ...kind) *scene {
@@ -77,7 +82,7 @@ func (s *scene) NamespacesWith(_ context.Context, resource schema.GroupVersionRe
 }
 
 func (s *scene) WriterOf(schema.GroupVersionResource) (cluster.Writer, error) {
-	return objectsOf{s}, nil
+	return objectsOf{s}, s.writerErr
 }
 
 // objectsOf writes to the cluster of a scene.
@@ -111,15 +116,17 @@ func (s objectsOf) Patch(context.Context, types.NamespacedName, []byte) (string,
 
 func (s objectsOf) Delete(_ context.Context, name types.NamespacedName, guard certificate.Guard) error {
 	s.requests = append(s.requests, "delete uid="+guard.UID+" version="+guard.ResourceVersion+" "+name.String())
-	delete(s.objects, name.Namespace)
-	return nil
+	if s.deleteErr == nil {
+		delete(s.objects, name.Namespace)
+	}
+	return s.deleteErr
 }
 
 // after looks once more after a while, and wants these requests.
 func (s *scene) after(what string, wait time.Duration, want ...string) {
 	s.t.Helper()
 	s.now, s.requests, s.read = s.now.Add(wait), nil, nil
-	s.look(s.t.Context(), s.now)
+	s.next = s.look(s.t.Context(), s.now)
 	if diff := cmp.Diff(want, s.requests); diff != "" {
 		s.t.Errorf("%s: (-want +got)\n%s", what, diff)
 	}
@@ -168,8 +175,14 @@ func TestReportsAreKept(t *testing.T) {
 	s.fields["shop"] = &inventory.NamespaceFields{Totals: inventory.FieldTotals{Ours: 5, Foreign: 1}, Failing: []inventory.CountedCertificate{failing("a", "1")}}
 	s.fields["calm"] = &inventory.NamespaceFields{Totals: inventory.FieldTotals{Ours: 9, Shared: 1}}
 	s.after("while sources wait to be decided", 0)
+	if s.next != soon {
+		t.Errorf("the next look is after %s", s.next)
+	}
 	s.busy = false
 	s.after("at first", 0, "list reports certshim", "get calm/certshim", "apply calm/certshim")
+	if s.next != soon {
+		t.Errorf("while Certificates are read the next look is after %s", s.next)
+	}
 	if want := []inventory.Key{keyOf("shop", "of-a")}; !slices.Equal(s.read, want) {
 		t.Errorf("to be read: %v, want %v", s.read, want)
 	}
@@ -185,8 +198,8 @@ func TestReportsAreKept(t *testing.T) {
 		t.Errorf("results %v", got)
 	}
 	s.after("at rest", time.Hour)
-	if len(s.read) > 0 {
-		t.Errorf("at rest %v is read", s.read)
+	if len(s.read) > 0 || s.next != every {
+		t.Errorf("at rest %v is read, and the next look is after %s", s.read, s.next)
 	}
 
 	s.fields["shop"].Failing = append(s.fields["shop"].Failing, failing("b", "1"))
@@ -200,6 +213,9 @@ func TestReportsAreKept(t *testing.T) {
 
 	s.fields["shop"].Failing[0].Counts = inventory.FieldCounts{Standing: certificate.Standing{Ours: 5}, Drifted: 1}
 	s.after("counts as they came out", time.Hour)
+	if len(s.read) > 0 {
+		t.Errorf("with counts as they came out %v is read", s.read)
+	}
 	s.fields["shop"].Failing[0] = failing("a", "2")
 	s.after("another version", time.Hour)
 	if want := []inventory.Key{keyOf("shop", "of-a")}; !slices.Equal(s.read, want) {
@@ -256,6 +272,61 @@ func TestReportsDontWaitForever(t *testing.T) {
 	}
 	if len(s.read) == 0 {
 		t.Error("it isn't asked for any more")
+	}
+	s.fields["shop"].Totals.Ours++
+	for range patience {
+		s.after("while it waits again", time.Minute)
+	}
+	s.after("without it again", time.Minute, "get shop/certshim", "force uid=u1 version=7 shop/certshim")
+}
+
+// A report that has waited, and then didn't have to be written, waits as long the next time.
+func TestPatienceBeginsAnew(t *testing.T) {
+	s := newScene(t, configuration.AutoReports, policyReport)
+	s.fields["shop"] = &inventory.NamespaceFields{Totals: inventory.FieldTotals{Foreign: 1}, Failing: []inventory.CountedCertificate{failing("a", "1")}}
+	s.after("at first", 0, "list policyreports certshim")
+	s.finds(failing("a", "1"), ownership.Drifted)
+	s.after("once it was read", time.Minute, "get shop/certshim", "apply shop/certshim")
+	s.fields["shop"].Failing[0] = failing("a", "2")
+	for range patience {
+		s.after("while it is read", time.Hour)
+	}
+	s.finds(failing("a", "2"), ownership.Drifted)
+	s.after("which says the same", time.Hour)
+	s.fields["shop"].Failing[0] = failing("a", "3")
+	s.fields["shop"].Totals.Ours++
+	for range patience {
+		s.after("while it is read again", time.Hour)
+	}
+	s.finds(failing("a", "3"), ownership.Drifted)
+	s.after("once it was", time.Hour, "get shop/certshim", "force uid=u1 version=7 shop/certshim")
+}
+
+// What a report lists counts, whatever it sums up to.
+func TestAnotherCertificateIsAnotherReport(t *testing.T) {
+	s := newScene(t, configuration.AutoReports, policyReport)
+	s.fields["shop"] = &inventory.NamespaceFields{Totals: inventory.FieldTotals{Foreign: 1}, Failing: []inventory.CountedCertificate{failing("a", "1")}}
+	s.after("at first", 0, "list policyreports certshim")
+	s.finds(failing("a", "1"), ownership.Drifted)
+	s.after("once it was read", time.Minute, "get shop/certshim", "apply shop/certshim")
+	s.fields["shop"].Failing[0] = failing("b", "1")
+	s.after("another one fails in its place", time.Hour)
+	s.finds(failing("b", "1"), ownership.Drifted)
+	s.after("once that was read", time.Minute, "get shop/certshim", "force uid=u1 version=7 shop/certshim")
+	if got := s.results(); !slices.Equal(got, []string{"drifted b"}) {
+		t.Errorf("results %v", got)
+	}
+}
+
+// What no report lists isn't read for it.
+func TestOnlyWhatIsListedIsRead(t *testing.T) {
+	s := newScene(t, configuration.AutoReports, policyReport)
+	large := failing("large", "1")
+	large.Counts.Foreign, large.Counts.Drifted = 0, maxResults
+	s.fields["shop"] = &inventory.NamespaceFields{Failing: []inventory.CountedCertificate{failing("a", "1"), large}}
+	s.after("at first", 0, "list policyreports certshim")
+	if want := []inventory.Key{keyOf("shop", "of-large")}; !slices.Equal(s.read, want) {
+		t.Errorf("read are %v", s.read)
 	}
 }
 
@@ -315,6 +386,18 @@ func TestTheKindFollowsWhatIsServed(t *testing.T) {
 		t.Errorf("told %d times: %s", n, s.log.String())
 	}
 
+	s.served = serves(openReport)
+	s.after("one is served again", time.Minute, "list reports certshim")
+
+	broken := newScene(t, configuration.AutoReports, openReport)
+	broken.writerErr = errors.New("no line")
+	broken.after("there is no line to it", 0)
+	if !strings.Contains(broken.log.String(), "no line") {
+		t.Errorf("it isn't told: %s", broken.log.String())
+	}
+	broken.writerErr = nil
+	broken.after("there is one", time.Minute, "list reports certshim")
+
 	only := newScene(t, configuration.PolicyReports, openReport)
 	only.after("only the other kind is served", 0)
 }
@@ -326,6 +409,9 @@ func TestFailuresAreToldOnce(t *testing.T) {
 	s.fields["b"] = &inventory.NamespaceFields{Totals: inventory.FieldTotals{Ours: 1}}
 	s.err = errors.New("connection refused")
 	s.after("the list fails", 0, "list reports certshim")
+	if n := strings.Count(s.log.String(), "connection refused"); n != 1 {
+		t.Errorf("told %d times: %s", n, s.log.String())
+	}
 	s.err = nil
 	s.reports = map[string]*report{}
 	s.err = errors.New("connection refused")
@@ -340,5 +426,70 @@ func TestFailuresAreToldOnce(t *testing.T) {
 	s.after("it fails later", time.Minute, "get c/certshim")
 	if n := strings.Count(s.log.String(), "connection refused"); n != 2 {
 		t.Errorf("told %d times: %s", n, s.log.String())
+	}
+}
+
+// An answer about one report says by what it means whether the others are tried, and whether it is told.
+func TestWhatAnAnswerMeans(t *testing.T) {
+	reports := schema.GroupResource{Group: openReport.resource.Group, Resource: openReport.resource.Resource}
+	terminating := apierrors.NewForbidden(reports, reportName, errors.New("unable to create new content in namespace a because it is being terminated"))
+	terminating.ErrStatus.Details.Causes = []metav1.StatusCause{{Type: corev1.NamespaceTerminatingCause}}
+	conflict := apierrors.NewApplyConflict([]metav1.StatusCause{{Type: metav1.CauseTypeFieldManagerConflict, Field: ".summary"}}, "conflict")
+	noHook := apierrors.NewInternalError(errors.New(`failed calling webhook "x.example.com": connection refused`))
+	for name, row := range map[string]struct {
+		err        error
+		ends, told bool
+	}{
+		"conflict":      {conflict, false, false},
+		"outdated":      {apierrors.NewConflict(reports, reportName, errors.New("the object has been modified; please apply your changes to the latest version and try again")), false, false},
+		"terminating":   {terminating, false, false},
+		"refused":       {apierrors.NewBadRequest("no"), false, true},
+		"no permission": {apierrors.NewForbidden(reports, reportName, errors.New(`User "x" cannot get resource "reports" in API group "openreports.io" in the namespace "a"`)), true, true},
+		"no line":       {errors.New("connection refused"), true, true},
+		"no webhook":    {noHook, true, true},
+		"not the Lease": {cluster.ErrLeaseOver, true, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(t, configuration.AutoReports, openReport)
+			s.fields["a"] = &inventory.NamespaceFields{Totals: inventory.FieldTotals{Ours: 1}}
+			s.fields["b"] = &inventory.NamespaceFields{Totals: inventory.FieldTotals{Ours: 1}}
+			s.after("the kind is found", 0, "list reports certshim", "get a/certshim", "apply a/certshim", "get b/certshim", "apply b/certshim")
+			s.log.Reset()
+			s.fields["a"].Totals.Ours++
+			s.fields["b"].Totals.Ours++
+			s.err = row.err
+			want := []string{"get a/certshim", "get b/certshim"}
+			if row.ends {
+				want = want[:1]
+			}
+			s.after("it fails", time.Hour, want...)
+			if told := strings.Contains(s.log.String(), "can't be kept"); told != row.told {
+				t.Errorf("told: %t: %s", told, s.log.String())
+			}
+		})
+	}
+}
+
+// A report that can't be deleted is told once, as long as it is so, and not when the program stops.
+func TestWhatCanNotBeDeletedIsToldOnce(t *testing.T) {
+	s := newScene(t, configuration.AutoReports, openReport)
+	s.fields["gone"] = &inventory.NamespaceFields{Totals: inventory.FieldTotals{Ours: 1}}
+	s.after("at first", 0, "list reports certshim", "get gone/certshim", "apply gone/certshim")
+	delete(s.fields, "gone")
+	s.deleteErr = apierrors.NewBadRequest("not now")
+	for range 2 {
+		s.after("it can't be deleted", time.Minute, "get gone/certshim", "delete uid=u1 version=7 gone/certshim")
+	}
+	if n := strings.Count(s.log.String(), "not now"); n != 1 {
+		t.Errorf("told %d times: %s", n, s.log.String())
+	}
+	s.log.Reset()
+	s.deleteErr = nil
+	stopped, stop := context.WithCancel(t.Context())
+	stop()
+	s.failed = map[cluster.Answer]bool{}
+	s.look(stopped, s.now.Add(time.Hour))
+	if s.log.Len() > 0 {
+		t.Errorf("it is told that it stops: %s", s.log.String())
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
+	"slices"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -106,7 +107,11 @@ func (k *Keeper) endsLook(namespace string, err error) bool {
 // tell logs an error, and none of its like until all went well again. What ends by itself isn't told.
 func (k *Keeper) tell(namespace string, err error) {
 	answer := answerOf(err)
-	if answer == cluster.Conflict || answer == cluster.Terminating || answer == cluster.Unsent || k.failed[answer] {
+	passing := []cluster.Answer{cluster.Conflict, cluster.Outdated, cluster.Terminating, cluster.Unsent}
+	if slices.Contains(passing, answer) {
+		return
+	}
+	if k.failed[answer] {
 		return
 	}
 	k.failed[answer] = true
