@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -261,8 +262,39 @@ func TestGitOpsToolsThatUpdateAreAFight(t *testing.T) {
 	shared.auditOf(t, "-n", namespace, "-o", "wide").says(t, 0, "argocd-controller (Update)")
 }
 
+// Helm 4 doesn't force unless it is told to: the API server refuses, for certshim's sake, and nothing changes.
+func TestAnUnforcedApplyChangesNothing(t *testing.T) {
+	namespace := shared.Namespace(t)
+	certificates := shared.Watch(t, cluster.Certificates(), namespace)
+	events := shared.Watch(t, cluster.Events(), namespace)
+	shared.Apply(t, namespace, editedIngress)
+	certificates.Object(t, "web-tls", "to be made", exists)
+	shared.settled(t, namespace)
+	before := shared.certificate(t, namespace, "web-tls")
+	err := shared.tryPart(t, namespace, "helm", "{sync: never}", "--server-side")
+	if err == nil || !strings.Contains(err.Error(), `conflict with "certshim"`) || !strings.Contains(err.Error(), ".spec.duration") {
+		t.Errorf("kubectl says %v", err)
+	}
+	shared.settled(t, namespace)
+	now := shared.certificate(t, namespace, "web-tls")
+	if now.GetGeneration() != before.GetGeneration() || !hasDuration("2000h0m0s")(now) || slices.Contains(managersOf(now), "helm Apply") {
+		t.Errorf("it changed: %v", now.Object)
+	}
+	if told := len(told(events, "web", "FieldConflict")) + len(told(events, "web", "FieldContested")); told != 0 {
+		t.Errorf("told %d times", told)
+	}
+}
+
 // applyPart applies a part of web-tls by kubectl, as another field manager.
 func (d *deployed) applyPart(t *testing.T, namespace, manager, labels string, flags ...string) {
+	t.Helper()
+	if err := d.tryPart(t, namespace, manager, labels, flags...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// tryPart is applyPart where that may be refused.
+func (d *deployed) tryPart(t *testing.T, namespace, manager, labels string, flags ...string) error {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "certificate.yaml")
 	manifest := fmt.Sprintf(`
@@ -278,9 +310,7 @@ spec:
 		t.Fatal(err)
 	}
 	arguments := append([]string{"apply", "-f", file, "--field-manager=" + manager}, flags...)
-	if err := d.Kubectl(t.Context(), arguments...); err != nil {
-		t.Fatal(err)
-	}
+	return d.Kubectl(t.Context(), arguments...)
 }
 
 // What somebody removes stays out where the operator wants that, also for the next certshim, until the source asks for
