@@ -29,6 +29,7 @@ flowSchema: {enabled: true}
 admissionPolicy: {enabled: true, action: Deny}
 serviceMonitor: {enabled: true, labels: {release: prometheus}, interval: 30s}
 prometheusRule: {enabled: true}
+dashboard: {enabled: true}
 extraArgs: {kube-api-qps: 20, leader-elect: true}
 extraObjects:
   - {apiVersion: v1, kind: ConfigMap, metadata: {name: "{{ .Release.Name }}-one"}}
@@ -477,6 +478,21 @@ func TestTheAlertsOfTheChart(t *testing.T) {
 	}
 	if got := r["PrometheusRule/certshim"].GetLabels()["release"]; got != "prometheus" {
 		t.Errorf("the label is %q", got)
+	}
+}
+
+// The dashboard is the file as it is, under the label that Grafana's sidecar looks for; test/alerts has what is in it.
+func TestTheDashboardOfTheChart(t *testing.T) {
+	r := renderChart(t, "dashboard: {enabled: true, namespace: monitoring}")
+	text, err := os.ReadFile(filepath.Join(repository(t), "deploy/chart/files/dashboard.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := r.at(t, "ConfigMap/certshim-dashboard", "data", "certshim.json"); got != string(text) {
+		t.Error("the ConfigMap doesn't hold the dashboard")
+	}
+	if got := r["ConfigMap/certshim-dashboard"]; got.GetNamespace() != "monitoring" || got.GetLabels()["grafana_dashboard"] != "1" {
+		t.Errorf("it is in %s with the labels %v", got.GetNamespace(), got.GetLabels())
 	}
 }
 
