@@ -49,6 +49,7 @@ func ask(q input, admitted admission) *asked {
 		a.Asks = readEntries(q, request, nil)
 	default:
 		a.problems.Merge(problems)
+		a.tellRouteNames(q)
 		a.read(q)
 		a.readSections(q, problems)
 	}
@@ -111,6 +112,21 @@ func (a *asked) read(q input) {
 	}
 }
 
+// tellRouteNames says why names of routes are asked for in vain.
+func (a *asked) tellRouteNames(q input) {
+	if a.request.RouteNames != "true" || q.wantsRoutes(a.request) {
+		return
+	}
+	message := "the operator's configuration doesn't let routes bring names: gatewayAPI.routeNames"
+	if !q.kind.HasRoutes() {
+		message = "routes attach to Gateways and ListenerSets alone"
+	}
+	a.problems.Add(problem.Problem{
+		Severity: problem.Warning, Path: "metadata.annotations[" + annotations.RouteNamesKey + "]", Key: annotations.RouteNamesKey,
+		Value: "true", Reason: problem.BadConfig, Message: message,
+	})
+}
+
 // failed says that a source type can't tell what an object asks for, and what follows.
 func failed(object *source.Object, follows string) problem.Problem {
 	return problem.Problem{
@@ -142,6 +158,7 @@ func readEntries(q input, request annotations.Request, holder func(source.Slot) 
 		IgnoreSecrets:  request.Ignore.Secrets,
 		CrossNamespace: q.crosses(),
 		Holder:         holder,
+		RouteNames:     q.wantsRoutes(request),
 	})
 }
 

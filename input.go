@@ -38,6 +38,11 @@ func (q input) crosses() bool {
 	return q.policy.CrossNamespace != "" && q.policy.CrossNamespace != CrossOff && q.kind.CrossesNamespaces()
 }
 
+// wantsRoutes says whether the names of attached routes count for the source.
+func (q input) wantsRoutes(request annotations.Request) bool {
+	return request.RouteNames == "true" && q.policy.Routes != nil && q.kind.HasRoutes()
+}
+
 func (s standing) clear() bool { return s.why.IsZero() }
 
 // retains says whether a Certificate of the source, nil for a new one, outlives it: by the annotations

@@ -1,10 +1,13 @@
 package certshim
 
 import (
+	"time"
+
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/certshim/certshim/certificate"
 	"github.com/certshim/certshim/resolver"
+	"github.com/certshim/certshim/routes"
 	"github.com/certshim/certshim/source"
 )
 
@@ -53,6 +56,10 @@ type Observed interface {
 	// Granted is what the ReferenceGrants of a Secret's namespace let sources of a kind and a namespace do
 	// with it.
 	Granted(from source.GrantFrom, secret types.NamespacedName) (source.Granted, Presence)
+	// RoutesOf a Gateway or ListenerSet. It is asked only by a policy that has [RouteNames].
+	RoutesOf(parent source.Ref) Attached
+	// Now is when the decision is made, zero where that doesn't count.
+	Now() time.Time
 	// Source of another kind, without its annotations: the Gateway of a ListenerSet.
 	Source(kind source.GroupKind, namespace, name string) (*source.Object, Presence)
 	// Inherited are the annotations of such a source that others inherit.
@@ -74,4 +81,13 @@ type Observed interface {
 	Served() resolver.Served
 	// Issuers of the cluster; nil where nothing is known of any.
 	Issuers() resolver.Issuers
+}
+
+// Attached are the routes that name a Gateway or ListenerSet as their parent.
+type Attached struct {
+	Routes []routes.Route
+	// Complete is set if there are no others.
+	Complete bool
+	// Changed is when they changed last.
+	Changed routes.Burst
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/certshim/certshim/certificate"
 	"github.com/certshim/certshim/problem"
 	"github.com/certshim/certshim/resolver"
+	"github.com/certshim/certshim/routes"
 	"github.com/certshim/certshim/source"
 )
 
@@ -35,11 +36,34 @@ type Policy struct {
 	RetainUnneeded bool
 	// CrossNamespace says when sources may have Certificates in other namespaces.
 	CrossNamespace Crossing
+	// Routes is about the names of attached routes; nil means that none counts.
+	Routes *RouteNames
 	// Explain fills in [Outcome.Values], which takes time.
 	Explain bool
 	// Offline means that what isn't observed may still exist: a ListenerSet whose
 	// Gateway isn't in the input is judged as an admitted one, with a warning.
 	Offline bool
+}
+
+// RouteNames says which names of routes may go into the Certificates of the Gateways and ListenerSets that
+// they attach to.
+type RouteNames struct {
+	// Kinds of routes, see [routes.Kinds].
+	Kinds []string
+	// Suffixes are the domains of which a namespace may bring names. One that isn't listed may bring none.
+	Suffixes map[string][]string
+	// Limits on the names of one Certificate.
+	routes.Limits
+	// ReplaceWildcards lets the wildcard of a listener give way to the names of its routes.
+	ReplaceWildcards bool
+}
+
+// Reads are the kinds of routes that have to be read; none for nil.
+func (r *RouteNames) Reads() []string {
+	if r == nil {
+		return nil
+	}
+	return r.Kinds
 }
 
 // Outcome is everything that follows from one source.
@@ -134,6 +158,7 @@ const (
 	FromSource      resolver.Origin = "source"
 	FromResolver    resolver.Origin = "resolver"
 	FromCertificate resolver.Origin = "certificate"
+	FromRoute       resolver.Origin = "route"
 )
 
 // Unreadable is what becomes of an object of which nothing but its reference can be read: all

@@ -10,6 +10,7 @@ import (
 	"github.com/certshim/certshim/certificate"
 	"github.com/certshim/certshim/problem"
 	"github.com/certshim/certshim/resolver"
+	"github.com/certshim/certshim/routes"
 	"github.com/certshim/certshim/source"
 )
 
@@ -29,6 +30,8 @@ type secretDecision struct {
 	unread bool
 	// values has where those of the configuration came from, if that is to be explained.
 	values []Value
+	// chosen are the names of routes.
+	chosen routed
 	// problems beside those of the decision.
 	problems problem.List
 }
@@ -69,6 +72,10 @@ type secrets struct {
 	claim     claims
 	// only is the Secret that is decided about alone, nil for all.
 	only *single
+	// attached are the routes of the source, and offers what they bring to its entries; nil before they are asked for.
+	attached Attached
+	offers   [][]routes.Offer
+	permits  routePermits
 	// issuers are those that were decided.
 	issuers []*consulted
 }
@@ -158,7 +165,9 @@ func (s *secrets) decide(ask source.Ask) secretDecision {
 	}
 	by := s.asked.termsOf(at)
 	if by.wrong.IsZero() {
-		d.issuer = s.issuerFor(s.partyOf(ask), d.existing)
+		party := s.partyOf(ask)
+		d.issuer = s.issuerFor(party, d.existing)
+		d.chosen = s.chooseRoutes(&d, &ask, party)
 		s.tellClaim(ask, by, d.issuer)
 	}
 	switch {
@@ -178,6 +187,7 @@ func (s *secrets) decide(ask source.Ask) secretDecision {
 	}
 	s.write(&d, ask, s.partyOf(ask))
 	d.decision.Problems = by.place(d.decision.Problems)
+	d.chosen.tell(&d, ask)
 	return d
 }
 
@@ -187,12 +197,13 @@ func (s *secrets) write(d *secretDecision, ask source.Ask, by *party) {
 		return
 	}
 	in := s.inputFor(ask, by, d.existing, d.issuer)
+	d.chosen.into(&in)
 	d.decision = certificate.Decide(in)
 	if s.forbids(d, ask, by, kept(d.existing, d.decision), certificate.CauseKeptForbidden) || s.forbidsKeptIssuer(d, ask, by) {
 		return
 	}
 	if s.policy.Explain {
-		d.values = explain(s.input, by.terms, by.match.rule, d.issuer, in, d.decision.Config)
+		d.values = explain(s.input, by.terms, by.match.rule, d.issuer, in, d.decision.Config, d.chosen.origins())
 	}
 }
 

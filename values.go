@@ -32,18 +32,20 @@ type explainer struct {
 	used   *consulted
 	in     certificate.Input
 	config map[string]any
+	// routed are the names that routes bring, each with its route.
+	routed []string
 	// keys are the source's annotations by the field that they set.
 	keys   map[annotations.Field][]string
 	values []Value
 }
 
 // explain says where the values of a configuration came from, by field.
-func explain(q input, t *terms, rule *Rule, used *consulted, in certificate.Input, config map[string]any) []Value {
+func explain(q input, t *terms, rule *Rule, used *consulted, in certificate.Input, config map[string]any, routed []string) []Value {
 	if config == nil {
 		return nil
 	}
 	e := explainer{
-		input: q, terms: t, rule: rule, used: used, in: in, config: config,
+		input: q, terms: t, rule: rule, used: used, in: in, config: config, routed: routed,
 		keys: q.policy.Parser.Sources(t.annotations),
 	}
 	e.metadata()
@@ -174,6 +176,11 @@ func (e *explainer) issuer() {
 // names adds the entries of the source that have hosts of the kind, the annotations, and the
 // Certificate that keeps its names while some can't be read.
 func (e *explainer) names(field annotations.Field) {
+	if field == annotations.FieldDNSNames {
+		for _, brought := range e.routed {
+			e.add(string(field), FromRoute, brought)
+		}
+	}
 	for _, ref := range e.in.Ask.Entries {
 		if e.hasHosts(ref.Path, field) {
 			e.add(string(field), FromSource, ref.Path)
@@ -208,7 +215,7 @@ func (e *explainer) metadata() {
 		field := "metadata.annotations[" + key + "]"
 		_, copied := e.terms.annotations[key]
 		switch {
-		case key == certificate.FromResolver, key == certificate.TieKey, key == certificate.RespectedKey:
+		case key == certificate.FromResolver, key == certificate.TieKey, key == certificate.RespectedKey, key == certificate.RoutesKey:
 		case e.in.KeepsCopy(key):
 			e.add(field, FromCertificate)
 		case copied:

@@ -19,6 +19,7 @@ const (
 	SectionsKey     = OwnPrefix + "sections"
 	DeletionKey     = OwnPrefix + "deletion-policy"
 	ConflictsKey    = OwnPrefix + "conflicts"
+	RouteNamesKey   = OwnPrefix + "route-names"
 	DefaultAutoKey  = "kubernetes.io/tls-acme"
 	IssuerKey       = cm.IngressIssuerNameAnnotationKey
 	ClusterKey      = cm.IngressClusterIssuerNameAnnotationKey

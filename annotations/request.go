@@ -35,6 +35,9 @@ type Request struct {
 	// or is gone. One that can't be read is Retain.
 	DeletionPolicy DeletionPolicy
 
+	// RouteNames is "true" if the names of attached routes are asked for, too.
+	RouteNames string
+
 	// Sections have the annotations that count for single listeners and Secrets.
 	Sections Sections
 

@@ -133,6 +133,13 @@ func ignoreRows() []Row {
 				"says so: set it, leave it to them, or change nothing of the Certificate. The operator decides what may be chosen: ownership.sourcesMay.",
 			Example: "fail", Difference: "cert-manager has no such key.", Admits: admitsOneOf(ConflictsKey, "force", "yield", "fail"), parse: oneOf(func(q *Request) *string { return &q.Conflicts }, "force", "yield", "fail"),
 		},
+		{
+			Key: RouteNamesKey, On: onListeners, Grammar: "true or false",
+			Doc: "Certificates also get the names that attached routes bring, without wildcards, as far as the operator allows it: " +
+				"gatewayAPI.routeNames. A ListenerSet doesn't inherit it.",
+			Example: "true", Difference: "cert-manager has no such key.",
+			WholeObject: "it counts for all listeners of the object", parse: routeNames,
+		},
 	}
 }
 

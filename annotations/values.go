@@ -125,3 +125,11 @@ func leadingNumber(value string, low, high int32) string {
 	}
 	return strconv.FormatInt(n, 10)
 }
+
+// routeNames is true or false. With any other value a Certificate keeps the names that it has.
+func routeNames(r *reading, value string) {
+	row := *r.row
+	row.Field = FieldDNSNames
+	r.row = &row
+	oneOf(func(q *Request) *string { return &q.RouteNames }, "true", "false")(r, value)
+}

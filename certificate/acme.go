@@ -27,7 +27,7 @@ const (
 
 // certificateAnnotations returns the annotations that are copied for the issuer, the list of
 // fields in filled that a resolver or policy set, those that the operator wants copied, the
-// ACME ones, and the tie. None of the others can be what certshim itself records.
+// ACME ones, what is said of names of routes, and the tie. None of the others can be what certshim itself records.
 func certificateAnnotations(in *Input, filled []string, problems *problem.List) map[string]string {
 	out := copiedAnnotations(in)
 	add := func(more map[string]string) {
@@ -45,9 +45,13 @@ func certificateAnnotations(in *Input, filled []string, problems *problem.List) 
 	add(solverParent(in))
 	delete(out, TieKey)
 	delete(out, RespectedKey)
+	delete(out, RoutesKey)
 	delete(out, annotations.DeletionKey)
 	if in.saysRetained() {
 		add(map[string]string{annotations.DeletionKey: string(annotations.RetainUnneeded)})
+	}
+	if in.Routes != "" {
+		add(map[string]string{RoutesKey: in.Routes})
 	}
 	if tie := in.tie(); tie != "" {
 		add(map[string]string{TieKey: tie})

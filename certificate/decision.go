@@ -1,6 +1,8 @@
 package certificate
 
 import (
+	"time"
+
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/certshim/certshim/problem"
@@ -85,6 +87,9 @@ type Decision struct {
 	// NeedsLive is true if the decision needs [Observed.Live]: read the Certificate and decide
 	// again. Action is then Wait.
 	NeedsLive bool
+	// Again is when the source is to be decided about again at the latest, zero for not before something
+	// changes.
+	Again time.Time
 	// Yielded are the fields left to other field managers.
 	Yielded []Conflict
 	// Failed are the fields for whose sake nothing of the Certificate changes.

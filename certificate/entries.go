@@ -92,7 +92,7 @@ func (o *observation) hasOddEntries() bool {
 // ownerByTie takes the source that the tie names for the owner. The tie has to be ours: what
 // somebody else wrote there says nothing.
 func (o *observation) ownerByTie() {
-	if o.out.Tie == "" || o.out.Owner != (Owner{}) || !o.holdsTie() {
+	if o.out.Tie == "" || o.out.Owner != (Owner{}) || !o.holds("metadata", "annotations", TieKey) {
 		return
 	}
 	tie, err := ParseTie(o.out.Tie)
@@ -105,15 +105,17 @@ func (o *observation) ownerByTie() {
 	}
 }
 
-// holdsTie says whether our entry has the tie; without any entries that can't be known.
-func (o *observation) holdsTie() bool {
+// holds says whether our entry has a field; without any entries that can't be known.
+func (o *observation) holds(path ...string) bool {
 	own := o.own()
 	if own == nil {
 		return o.out.Flags.Has(Untracked)
 	}
-	held := false
-	tie := hashField(hashField(hashField(hashRoot, "metadata"), "annotations"), TieKey)
-	new(scanner).on(own.fields).owned(hashRoot, func(path uint64, container bool) { held = held || path == tie && !container })
+	held, field := false, hashRoot
+	for _, name := range path {
+		field = hashField(field, name)
+	}
+	new(scanner).on(own.fields).owned(hashRoot, func(path uint64, container bool) { held = held || path == field && !container })
 	return held
 }
 

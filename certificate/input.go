@@ -47,6 +47,8 @@ type Input struct {
 	Retain bool
 	// keepRetained says so on the Certificate itself, where the source and the operator don't.
 	keepRetained bool
+	// Routes is the value of the annotation [RoutesKey], "" for a Certificate without names of routes.
+	Routes string
 	// Hold says why no new Certificate may be created yet, if it may not. It is set while something
 	// that could change the Certificate, such as the resolver's answer, isn't known.
 	Hold Reason

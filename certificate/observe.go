@@ -36,8 +36,8 @@ type observation struct {
 	// leaves are the hashes of the live values, by path.
 	leaves  map[uint64]uint64
 	entries []seenEntry
-	// held is the value of the annotation [FromResolver].
-	held string
+	// held is the value of the annotation [FromResolver], and record that of [RoutesKey].
+	held, record string
 }
 
 func observeDecoded(object map[string]any) *observation {
@@ -70,6 +70,7 @@ func observe(object []byte) (*observation, error) {
 	o.ownership()
 	o.ownerByTie()
 	o.out.Held = observeHeld(o.held, object, o.own())
+	o.out.Routed = o.routed(o.record, object)
 	return o, nil
 }
 
@@ -125,6 +126,8 @@ func (o *observation) annotations(at uint64) {
 		switch string(name) {
 		case FromResolver:
 			o.held, o.leaves[at] = o.keep()
+		case RoutesKey:
+			o.record, o.leaves[at] = o.keep()
 		case TieKey:
 			o.out.Tie, o.leaves[at] = o.keep()
 			o.out.Tie = o.out.Tie[:min(len(o.out.Tie), maxTie+1)]

@@ -28,6 +28,8 @@ type Observed struct {
 	Tie string
 	// Respected is the annotation [RespectedKey], empty if it is too long.
 	Respected string
+	// Routed is what names of routes go by, nil for a Certificate that has none.
+	Routed *Routed
 	// Have is the digest of the fields that our Apply entry owns, with their live values.
 	Have Digest
 	// Standing is how many fields are whose.

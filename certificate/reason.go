@@ -70,6 +70,7 @@ const (
 	CauseIssuerForbidden  Cause = "issuer-not-allowed"
 	CauseIssuerClosed     Cause = "issuer-not-for-namespace"
 	CauseResolverSilent   Cause = "resolver-silent"
+	CauseRoutesSettle     Cause = "routes-settle"
 	CauseNameForbidden    Cause = "name-not-allowed"
 	CauseKeptForbidden    Cause = "kept-name-not-allowed"
 	CausePolicyUnknown    Cause = "policy-unknown"
@@ -180,6 +181,7 @@ var words = map[Cause]string{
 	CauseIssuerForbidden:  "%s doesn't allow its issuer",
 	CauseIssuerClosed:     "this namespace may not use its issuer",
 	CauseResolverSilent:   "the resolver of its issuer has not answered yet",
+	CauseRoutesSettle:     "its routes changed a moment ago",
 	CauseNameForbidden:    "%s doesn't allow a name of it",
 	CauseKeptForbidden:    "%s doesn't allow a name that it keeps",
 	CausePolicyUnknown:    "its Namespace can't be read, and a policy goes by it",

@@ -8,4 +8,6 @@ func Resource() schema.GroupVersionResource {
 }
 
 // Reads lists the paths of a Certificate that [Observe] reads.
-func Reads() []string { return []string{"metadata", "spec"} }
+func Reads() []string {
+	return []string{"metadata", "spec", "status.renewalTime", "status.failedIssuanceAttempts"}
+}

@@ -28,6 +28,13 @@ metadata:
   finalizers: [example.com/f]
 `
 
+const fullStatus = `
+status:
+  listeners:
+  - {name: http, conditions: [{type: ResolvedRefs, status: "True", reason: ResolvedRefs}, {type: Accepted, status: "True"}]}
+  - {name: https, conditions: [{type: ResolvedRefs, status: "False"}, {type: Accepted, status: "True"}]}
+`
+
 const fullListeners = `
   listeners:
   - {name: http, port: 80, protocol: HTTP}
@@ -63,7 +70,7 @@ func full(t *testing.T, kind source.Kind) *unstructured.Unstructured {
 		t.Fatal("there is no full object of this kind: add one")
 	}
 	object := &unstructured.Unstructured{}
-	if err := yaml.Unmarshal([]byte(fullMetadata+"spec:"+spec+"status: {a: b}"), &object.Object); err != nil {
+	if err := yaml.Unmarshal([]byte(fullMetadata+"spec:"+spec+fullStatus), &object.Object); err != nil {
 		t.Fatalf("the test's own manifest: %v", err)
 	}
 	object.SetGroupVersionKind(kind.GroupVersionKind())
@@ -117,6 +124,10 @@ func TestACertificateIsObservedByThePathsThatItNames(t *testing.T) {
 	}
 	var whole unstructured.Unstructured
 	if err := whole.UnmarshalJSON(text); err != nil {
+		t.Fatal(err)
+	}
+	whole.SetAnnotations(map[string]string{certificate.RoutesKey: "{}"})
+	if err := unstructured.SetNestedField(whole.Object, int64(1), "status", "failedIssuanceAttempts"); err != nil {
 		t.Fatal(err)
 	}
 	want := certificate.Observe(whole.Object)

@@ -37,6 +37,7 @@ func (c *Configuration) mistakes() declaration.Mistakes {
 	if choices := []string{string(annotations.DeleteUnneeded), string(annotations.RetainUnneeded)}; !slices.Contains(choices, string(c.Ownership.DeletionPolicy)) {
 		all.Add("ownership.deletionPolicy", declaration.NoneOf(string(c.Ownership.DeletionPolicy), choices))
 	}
+	all.AddUnder("gatewayAPI.routeNames", c.GatewayAPI.RouteNames.mistakes())
 	all.AddUnder("crossNamespace", c.CrossNamespace.mistakes())
 	_, wrong := c.Ownership.ownership()
 	all.AddUnder("ownership", wrong)

@@ -5,6 +5,7 @@ import (
 
 	"github.com/certshim/certshim"
 	"github.com/certshim/certshim/annotations"
+	"github.com/certshim/certshim/routes"
 )
 
 // APIVersion and Kind are the first two lines of the file.
@@ -86,6 +87,8 @@ type GatewayAPI struct {
 	Enabled        bool     `yaml:"enabled"`
 	ListenerSets   bool     `yaml:"listenerSets"`
 	ExtraProtocols []string `yaml:"extraProtocols,omitempty"`
+	// RouteNames lets routes bring names to the Certificates of Gateways and ListenerSets that ask for it.
+	RouteNames RouteNames `yaml:"routeNames"`
 }
 
 // CrossNamespace says when sources may have Certificates in other namespaces, and what becomes of them.
@@ -201,11 +204,13 @@ func Default() Configuration {
 		DefaultIssuer:    Issuer{Kind: "Issuer", Group: "cert-manager.io"},
 		TellIssuerStatus: true,
 		Annotations:      Annotations{Auto: []string{"kubernetes.io/tls-acme"}, AutoKinds: []string{"Ingress"}},
-		GatewayAPI:       GatewayAPI{Enabled: true, ListenerSets: true},
-		CrossNamespace:   CrossNamespace{Mode: certshim.CrossGrant, Orphans: annotations.RetainUnneeded},
-		Takeover:         Takeover{Mode: AutoTakeover, ChangesPerMinute: 10},
-		Ownership:        Ownership{DeletionPolicy: annotations.DeleteUnneeded, RemovedByHand: RestoreRemoved, Reports: NoReports},
-		Resolvers:        Resolvers{Recommendations: ShowRecommendations},
+		GatewayAPI: GatewayAPI{Enabled: true, ListenerSets: true, RouteNames: RouteNames{
+			Kinds: []string{routes.HTTPRoute}, NamesPerCertificate: 100, NamesPerNamespace: 10, Wildcard: KeepWildcards,
+		}},
+		CrossNamespace: CrossNamespace{Mode: certshim.CrossGrant, Orphans: annotations.RetainUnneeded},
+		Takeover:       Takeover{Mode: AutoTakeover, ChangesPerMinute: 10},
+		Ownership:      Ownership{DeletionPolicy: annotations.DeleteUnneeded, RemovedByHand: RestoreRemoved, Reports: NoReports},
+		Resolvers:      Resolvers{Recommendations: ShowRecommendations},
 		LeaderElect: LeaderElection{
 			Enabled: true, LeaseName: "certshim",
 			LeaseDuration: 15 * time.Second,

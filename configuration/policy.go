@@ -67,6 +67,7 @@ func (c Configuration) Policy(s Surroundings) (*certshim.Policy, error) {
 		Kinds:          kinds,
 		AutoKinds:      c.Annotations.AutoKinds,
 		ExtraProtocols: c.GatewayAPI.ExtraProtocols,
+		Routes:         c.GatewayAPI.routeNames(),
 		Certificate: certificate.Policy{
 			Labels: labels, Ownership: ownership, HoldPaced: c.Takeover.ChangesPerMinute == 0, ManualTakeOver: c.Takeover.Mode == ManualTakeover,
 		},

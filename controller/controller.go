@@ -107,6 +107,7 @@ func New(config Config, base *rest.Config, log *slog.Logger, registry *prometheu
 		look: make(chan struct{}, 1),
 	}
 	c.inventory = inventory.New(config.Policy, inventory.Options{
+		Now:        time.Now,
 		Namespaces: config.Namespaces, Plugins: config.Plugins, OnNeed: func() { poke(c.look) },
 		Fights: func(uid string) []certificate.Fight { return c.disputes.fights(uid, time.Now()) },
 	})

@@ -15,6 +15,7 @@ import (
 	"github.com/certshim/certshim/cluster/codec"
 	"github.com/certshim/certshim/inventory"
 	"github.com/certshim/certshim/resolver"
+	"github.com/certshim/certshim/routes"
 	"github.com/certshim/certshim/source"
 )
 
@@ -103,6 +104,13 @@ func (c *Controller) desired(s inventory.Served, needs inventory.Needs) []cluste
 		w := c.resource(resource, inventory.GrantKind(), c.inventory.Grants())
 		w.Advisory = true
 		all = append(all, w)
+	}
+	for _, kind := range c.policy().Routes.Reads() {
+		if resource := routes.Resource(kind); needs.Routes && s.Has(resource) {
+			w := c.resource(resource, inventory.RouteKind(kind), c.inventory.Routes(kind))
+			w.Advisory = true
+			all = append(all, w)
+		}
 	}
 	if needs.Namespaces || c.policy().ReadsNamespaces() {
 		w := c.resource(namespacesResource(), inventory.NamespaceKind(), c.inventory.Namespaces())

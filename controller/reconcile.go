@@ -156,6 +156,7 @@ func (c *Controller) executeAll(ctx context.Context, look *inventory.Look, outco
 			continue
 		}
 		next.merge(requeue{after: c.disputes.left(d, time.Now())})
+		next.merge(requeue{after: until(d.Again, time.Now())})
 		r := c.execute(ctx, look, outcome.Source, d)
 		unmade = unmade || d.Action == certificate.Create && !r.written
 		if r.problem.Reason != "" {
@@ -183,6 +184,14 @@ func (c *Controller) failed(k key, ref source.Ref, err error) requeue {
 	}
 	c.log.Debug("a write failed; it is tried again", "source", ref.Kind, "namespace", ref.Namespace, "name", ref.Name, "error", err)
 	return requeue{retry: true}
+}
+
+// until is how long it is until a time, 0 for the zero time; at least a moment for one that is past.
+func until(at, now time.Time) time.Duration {
+	if at.IsZero() {
+		return 0
+	}
+	return max(at.Sub(now), time.Millisecond)
 }
 
 // merge takes the earlier of two times.

@@ -129,8 +129,8 @@ func (c *Controller) tellKindGone(status cluster.Status) {
 }
 
 // know tells the inventory how much is known of the objects of each kind. Of one that isn't
-// served there are none; but without Certificates nothing is to be decided at all, and what
-// ReferenceGrants allowed isn't taken back because their CRD is gone.
+// served there are none; but without Certificates nothing is to be decided at all, and neither what
+// ReferenceGrants allowed nor the names of routes are taken back because their CRD is gone.
 func (c *Controller) know() {
 	whole, reading, served := c.feeds.Whole(), c.feeds.Reading(), c.facts.Load().Served
 	for kind := range c.kinds() {
@@ -140,7 +140,7 @@ func (c *Controller) know() {
 			known = inventory.Whole
 		case reading[kind], kind == inventory.CertificateKind() && served.Lacks(kind):
 			known = inventory.Unread
-		case served.Lacks(kind) && kind != inventory.GrantKind():
+		case served.Lacks(kind) && kind != inventory.GrantKind() && !inventory.IsRouteKind(kind):
 			known = inventory.Whole
 		}
 		c.wake(c.inventory.Know(kind, known))
@@ -153,6 +153,9 @@ func (c *Controller) kinds() map[resolver.GroupKind]bool {
 	kinds := needs.IssuerKinds
 	kinds[inventory.CertificateKind()] = true
 	kinds[inventory.GrantKind()] = len(needs.Grants) > 0
+	for _, kind := range c.policy().Routes.Reads() {
+		kinds[inventory.RouteKind(kind)] = needs.Routes
+	}
 	kinds[inventory.NamespaceKind()] = needs.Namespaces || c.policy().ReadsNamespaces()
 	for _, kind := range c.policy().Kinds.All() {
 		kinds[resolver.GroupKind(source.GroupKindOf(kind))] = true

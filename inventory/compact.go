@@ -240,6 +240,7 @@ const (
 	withTLS uint64 = 1 << iota
 	withPort
 	withRoutes
+	resolved
 )
 
 func packListener(p *packer, entry source.Entry) {
@@ -252,6 +253,9 @@ func packListener(p *packer, entry source.Entry) {
 	}
 	if entry.Routes != nil {
 		has |= withRoutes
+	}
+	if entry.Resolved {
+		has |= resolved
 	}
 	p.number(has)
 	if entry.Port != 0 {
@@ -375,7 +379,7 @@ func unpackRefs(u *unpacker) []source.SecretRef {
 
 func unpackListener(u *unpacker, entry *source.Entry) {
 	has := u.number()
-	entry.HasTLS = has&withTLS != 0
+	entry.HasTLS, entry.Resolved = has&withTLS != 0, has&resolved != 0
 	if has&withPort != 0 {
 		entry.Port = int(u.number())
 	}
@@ -422,6 +426,7 @@ func packCertificate(o certificate.Observed) *Certificate {
 	p.text(o.Held.Encode())
 	p.text(o.Tie)
 	p.text(o.Respected)
+	p.text(o.Routed.Encode())
 	return &Certificate{
 		compact: compact{namespace: unique.Make(o.Namespace), packed: string(p)},
 		have:    o.Have, flags: o.Flags, standing: o.Standing, others: o.Others, issuer: unique.Make(o.Issuer),
@@ -436,6 +441,7 @@ func (c *Certificate) unpack() certificate.Observed {
 	o.Held = certificate.DecodeHeld(u.text())
 	o.Tie = u.text()
 	o.Respected = u.text()
+	o.Routed = certificate.DecodeRouted(u.text())
 	o.Have, o.Flags, o.Standing, o.Others, o.Issuer = c.have, c.flags, c.standing, c.others, c.issuer.Value()
 	return o
 }

@@ -96,6 +96,7 @@ func TestPackedCertificateIsTheSameAgain(t *testing.T) {
 	want.Tie, want.Respected = "networking.k8s.io/Ingress:shop/web for=shop/web", ".spec.duration=0123456789ab"
 	want.Flags, want.Others = certificate.Applied|certificate.OthersHold, 7
 	want.Standing = certificate.Standing{Ours: 1, Shared: 2, Foreign: 3, Untracked: 4, Unserved: 5}
+	want.Routed = &certificate.Routed{Record: "{}", Names: []string{"a.example.com"}, Owned: true, Wrote: time.Unix(1, 0).UTC(), Renews: time.Unix(2, 0).UTC(), Failing: true}
 	want.Held = &certificate.Held{Keys: []string{"corp.example/profile"}, Copies: map[string]string{"corp.example/profile": "web"}, Spec: map[string]any{"duration": "24h0m0s"}}
 	if diff := cmp.Diff(want, packCertificate(want).unpack()); diff != "" {
 		t.Error("(-packed +unpacked)", diff)

@@ -48,6 +48,8 @@ const (
 	// asksGrant: what do the ReferenceGrants of a namespace let the sources of a kind and a namespace do
 	// with a Secret?
 	asksGrant
+	// asksRoutes: which routes name a Gateway or ListenerSet?
+	asksRoutes
 )
 
 // fact is one question about one thing.

@@ -133,8 +133,12 @@ func grantFact(from source.GrantFrom, secret types.NamespacedName) fact {
 
 // isOf says whether a question is about the objects of a kind.
 func (f fact) isOf(kind resolver.GroupKind) bool {
-	if f.question == asksGrant {
+	switch f.question {
+	case asksGrant:
 		return kind == GrantKind()
+	case asksRoutes:
+		return IsRouteKind(kind)
+	default:
 	}
 	return f.kind == kind
 }

@@ -3,6 +3,7 @@ package inventory
 import (
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/certshim/certshim"
 	"github.com/certshim/certshim/certificate"
@@ -34,7 +35,10 @@ type Inventory struct {
 	namespaces  map[string]*Namespace
 	// grants are ReferenceGrants by namespace and name.
 	grants map[string]map[string]*Grant
-	known  map[resolver.GroupKind]Knowledge
+	// routes are those of all kinds, and attached has them by the Gateways and ListenerSets that they name.
+	routes   map[routeKey]*Route
+	attached map[fact]*attached
+	known    map[resolver.GroupKind]Knowledge
 	// blind are the sources whose decision waits until more is known of a kind.
 	blind   map[resolver.GroupKind][]Key
 	served  Served
@@ -57,6 +61,8 @@ type Options struct {
 	// OnNeed is called, outside of the lock, when a decision asks for the first time for what
 	// may not be read yet; see [Inventory.Needs]. It may be nil.
 	OnNeed func()
+	// Now gives the time; nil means that decisions go by none.
+	Now func() time.Time
 	// Fights are the fields of a Certificate, by uid, that somebody takes again and again; may be nil.
 	Fights func(uid string) []certificate.Fight
 }
@@ -67,7 +73,7 @@ func New(policy *certshim.Policy, options Options) *Inventory {
 		options: options, policy: policy,
 		owners: map[Key]owner{}, secrets: map[name]*secret{}, slots: slots{},
 		whole: map[name]map[string]any{}, issuers: map[issuerScope]map[string]*Issuer{}, issuerKinds: map[resolver.GroupKind]bool{},
-		namespaces: map[string]*Namespace{}, grants: map[string]map[string]*Grant{}, known: map[resolver.GroupKind]Knowledge{}, blind: map[resolver.GroupKind][]Key{},
+		namespaces: map[string]*Namespace{}, grants: map[string]map[string]*Grant{}, routes: map[routeKey]*Route{}, attached: map[fact]*attached{}, known: map[resolver.GroupKind]Knowledge{}, blind: map[resolver.GroupKind][]Key{},
 		readers: newReaders(), looks: map[*Look]struct{}{}, writes: newWrites(), judged: map[*Certificate]FieldCounts{},
 	}
 }
@@ -184,6 +190,8 @@ type Needs struct {
 	Namespaces bool
 	// Grants has the namespaces whose ReferenceGrants are asked for.
 	Grants map[string]bool
+	// Routes are asked for.
+	Routes bool
 	// IssuerKinds are the kinds of issuers that decisions ask for, in no order.
 	IssuerKinds map[resolver.GroupKind]bool
 	// Undeclared has, for each of these kinds that nobody declares, the namespaces of the sources
@@ -224,6 +232,8 @@ func (n *Needs) add(f fact) {
 		n.Namespaces = true
 	case asksGrant:
 		n.Grants[f.namespace] = true
+	case asksRoutes:
+		n.Routes = true
 	case asksIssuer:
 		n.IssuerKinds[f.kind] = true
 	default:

@@ -3,6 +3,7 @@ package inventory
 import (
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 
@@ -20,6 +21,7 @@ type Look struct {
 	policy *certshim.Policy
 	key    Key
 	item   *Source
+	now    time.Time
 	// live has Certificates that were read from the API server; nil stands for one that isn't
 	// there.
 	live map[name]*certificate.Observed
@@ -53,7 +55,7 @@ func (i *Inventory) Look(k Key) *Look {
 	if item == nil {
 		return nil
 	}
-	l := &Look{Inventory: i, policy: i.policy, key: item.Key(), item: item}
+	l := &Look{Inventory: i, policy: i.policy, key: item.Key(), item: item, now: i.time()}
 	i.looks[l] = struct{}{}
 	return l
 }
@@ -257,5 +259,5 @@ func (l *Look) marked(n name) mark {
 
 // needs says whether a fact may be about what is read only while somebody asks for it.
 func (f fact) needs() bool {
-	return f.question == asksLabels || f.question == asksAnnotations || f.question == asksIssuer || f.question == asksGrant
+	return f.question == asksLabels || f.question == asksAnnotations || f.question == asksIssuer || f.question == asksGrant || f.question == asksRoutes
 }

@@ -491,6 +491,8 @@ func (i *Inventory) answer(f fact) any {
 		return i.inheritedAnswer(f)
 	case asksGrant:
 		return i.grantAnswer(f)
+	case asksRoutes:
+		return i.routesAnswer()
 	default:
 		return i.namespaceAnswer(f)
 	}

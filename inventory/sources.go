@@ -49,6 +49,10 @@ func reduce(kind source.Kind, policy *certshim.Policy, object *unstructured.Unst
 	metadata, _ := object.Object["metadata"].(map[string]any)
 	keep(metadata["annotations"], policy.Parser.Keeps)
 	shorten(metadata["annotations"], policy.Parser)
+	if policy.Routes == nil || object.GetAnnotations()[annotations.RouteNamesKey] != "true" {
+		// Only names of routes go by the status of listeners: others aren't to be woken by it.
+		delete(object.Object, "status")
+	}
 	if labels := policy.Certificate.Labels; labels != nil {
 		keep(metadata["labels"], labels.Copies)
 	}

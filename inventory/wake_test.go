@@ -18,6 +18,7 @@ import (
 	"github.com/certshim/certshim/certificate"
 	"github.com/certshim/certshim/problem"
 	"github.com/certshim/certshim/resolver"
+	"github.com/certshim/certshim/routes"
 	"github.com/certshim/certshim/source"
 )
 
@@ -32,6 +33,7 @@ type world struct {
 	issuers      map[resolver.IssuerKey]*unstructured.Unstructured
 	namespaces   map[string]*unstructured.Unstructured
 	grants       map[types.NamespacedName]*unstructured.Unstructured
+	routes       map[types.NamespacedName]*unstructured.Unstructured
 	known        map[resolver.GroupKind]Knowledge
 	served       Served
 	fields       Fields
@@ -56,12 +58,16 @@ func newWorld(t testing.TB, random *rand.Rand) *world {
 		policy: &certshim.Policy{
 			Parser: annotations.NewParser(annotations.Options{}), Registry: registry, Kinds: source.Builtin(), NamespaceDefaults: true,
 			AutoKinds: []string{source.IngressKind}, CrossNamespace: certshim.CrossGrant,
+			Routes: &certshim.RouteNames{
+				Kinds: []string{routes.HTTPRoute}, Suffixes: map[string][]string{"shop": {"example.com", "example.org"}, "bank": {"example.org", "r1.example.com"}},
+				Limits: routes.Limits{Certificate: 4, Namespace: 2},
+			},
 			Rules: []certshim.Rule{{Name: "shop", Selector: selector, Kinds: []string{source.ListenerSetKind}, AllowedHosts: []string{"example.com"}}},
 		},
 		random: random, sources: map[Key]*unstructured.Unstructured{}, certificates: map[types.NamespacedName]certificate.Observed{},
 		issuers: map[resolver.IssuerKey]*unstructured.Unstructured{}, namespaces: map[string]*unstructured.Unstructured{},
-		grants: map[types.NamespacedName]*unstructured.Unstructured{},
-		known:  map[resolver.GroupKind]Knowledge{},
+		grants: map[types.NamespacedName]*unstructured.Unstructured{}, routes: map[types.NamespacedName]*unstructured.Unstructured{},
+		known: map[resolver.GroupKind]Knowledge{},
 	}
 }
 
@@ -78,6 +84,9 @@ func (w *world) told(t testing.TB) *Inventory {
 	}
 	for _, object := range w.grants {
 		put(t, i.Grants(), object)
+	}
+	for _, object := range w.routes {
+		put(t, i.Routes(routes.HTTPRoute), object)
 	}
 	for key, object := range w.issuers {
 		put(t, w.issuersOf(i, key.GroupKind), object)
@@ -151,6 +160,9 @@ func (w *world) asks() map[string]any {
 	if w.random.IntN(6) == 0 {
 		set["cert-manager.io/renew-before-percentage"] = "50"
 	}
+	if w.random.IntN(3) == 0 {
+		set["certshim.io/route-names"] = "true"
+	}
 	return set
 }
 
@@ -177,8 +189,12 @@ func (w *world) listeners() []any {
 		}
 		all = append(all, map[string]any{
 			"name": fmt.Sprint("l", n), "protocol": "HTTPS", "port": port, "hostname": secret + one(w, ".example.com", ".example.org"),
-			"tls": map[string]any{"certificateRefs": []any{w.secretRef(secret)}},
+			"tls":           map[string]any{"certificateRefs": []any{w.secretRef(secret)}},
+			"allowedRoutes": map[string]any{"namespaces": map[string]any{"from": one(w, "All", "All", "All", "Same", "Selector"), "selector": map[string]any{"matchLabels": map[string]any{"team": "shop"}}}},
 		})
+		if listener := all[len(all)-1].(map[string]any); w.random.IntN(2) == 0 {
+			listener["hostname"] = one(w, "*.example.com", "*.example.org")
+		}
 	}
 	return all
 }
@@ -262,8 +278,9 @@ type trial struct {
 	// looks counts decisions for what others changed, and same those of them that gave what the
 	// last one gave.
 	looks, same int
-	// across counts the writes in other namespaces, and lost the decisions about listeners that others have.
-	across, lost int
+	// across counts the writes in other namespaces, lost the decisions about listeners that others have, and
+	// routed the writes of Certificates with names of routes.
+	across, lost, routed int
 }
 
 func (r *trial) wake(w Wake) {
@@ -274,7 +291,7 @@ func (r *trial) wake(w Wake) {
 
 // step changes one thing.
 func (r *trial) step() string {
-	switch n := r.random.IntN(24); {
+	switch n := r.random.IntN(26); {
 	case n < 7:
 		return r.changeSource()
 	case n < 11:
@@ -284,16 +301,43 @@ func (r *trial) step() string {
 	case n < 16:
 		return r.changeCertificate()
 	case n < 18:
-		kind := one(r.world, issuerKind, clusterKind, strangeKind, gatewayKind, setKind, NamespaceKind(), GrantKind())
+		kind := one(r.world, issuerKind, clusterKind, strangeKind, gatewayKind, setKind, NamespaceKind(), GrantKind(), RouteKind(routes.HTTPRoute))
 		r.known[kind] = one(r.world, Unread, Whole, Whole, Unreadable)
 		r.wake(r.inventory.Know(kind, r.known[kind]))
 		return fmt.Sprint("known ", kind, r.known[kind])
 	case n < 22:
 		return r.changeGrant()
+	case n < 24:
+		return r.changeRoute()
 	default:
 		r.serve()
 		return "served"
 	}
+}
+
+// changeRoute shows an HTTPRoute, or that one is gone.
+func (r *trial) changeRoute() string {
+	var parents []any
+	for range 1 + r.random.IntN(2) {
+		if r.random.IntN(2) == 0 {
+			parents = append(parents, map[string]any{"namespace": "shop", "name": fmt.Sprint("gn", r.random.IntN(4))})
+			continue
+		}
+		parents = append(parents, map[string]any{"kind": source.ListenerSetKind, "name": fmt.Sprint("n", r.random.IntN(4)), "sectionName": one(r.world, "l0", "l1")})
+	}
+	object := r.object("gateway.networking.k8s.io/v1", routes.HTTPRoute, one(r.world, "shop", "shop", "bank"), fmt.Sprint("r", r.random.IntN(5)), map[string]any{
+		"spec": map[string]any{"parentRefs": parents, "hostnames": []any{one(r.world, "r0", "r1", "r2", "r3") + ".example.com", one(r.world, "r0", "r1", "r2", "r3") + ".example.org"}},
+	})
+	object.SetCreationTimestamp(metav1.Unix(int64(object.GetName()[1]), 0))
+	at := types.NamespacedName{Namespace: object.GetNamespace(), Name: object.GetName()}
+	if old := r.routes[at]; old != nil && r.random.IntN(3) == 0 {
+		delete(r.routes, at)
+		r.wake(drop(r.T, r.inventory.Routes(routes.HTTPRoute), old))
+		return "route gone " + at.String()
+	}
+	r.routes[at] = object
+	r.wake(put(r.T, r.inventory.Routes(routes.HTTPRoute), object))
+	return "route " + at.String()
 }
 
 // changeGrant shows a ReferenceGrant, or that one is gone.
@@ -486,6 +530,16 @@ func (r *trial) write(look *Look, outcome certshim.Outcome, d certificate.Decisi
 		Secret: at.Name, Have: d.Want, Flags: certificate.Applied, Issuer: refOf(d.Config),
 		Owner: certificate.Owner{Group: outcome.Source.Group, Kind: outcome.Source.Kind, Name: outcome.Source.Name, UID: outcome.Source.UID},
 	}
+	metadata, _ := d.Config["metadata"].(map[string]any)
+	set, _ := metadata["annotations"].(map[string]any)
+	if record := text(set, certificate.RoutesKey); record != "" {
+		written.Routed = &certificate.Routed{Record: record, Owned: true}
+		spec, _ := d.Config["spec"].(map[string]any)
+		for _, name := range spec["dnsNames"].([]any) {
+			written.Routed.Names = append(written.Routed.Names, name.(string))
+		}
+		r.routed++
+	}
 	if at.Namespace != outcome.Source.Namespace {
 		written.Owner.Namespace, written.Flags = outcome.Source.Namespace, written.Flags|certificate.Tied
 		r.across++
@@ -570,7 +624,7 @@ func told(out certshim.Outcome) string {
 // that change at random, in any order of arrival.
 func TestWhoeverAChangeConcernsLooksAgain(t *testing.T) {
 	const worlds, steps = 60, 160
-	looks, same, across, lost := 0, 0, 0, 0
+	looks, same, across, lost, routed := 0, 0, 0, 0, 0
 	for seed := range uint64(worlds) {
 		random := rand.New(rand.NewPCG(seed, 7))
 		w := newWorld(t, random)
@@ -579,6 +633,8 @@ func TestWhoeverAChangeConcernsLooksAgain(t *testing.T) {
 		r.inventory.Know(CertificateKind(), Whole)
 		r.known[GrantKind()] = Whole
 		r.inventory.Know(GrantKind(), Whole)
+		r.known[RouteKind(routes.HTTPRoute)] = Whole
+		r.inventory.Know(RouteKind(routes.HTTPRoute), Whole)
 		r.known[setKind] = Whole
 		r.inventory.Know(setKind, Whole)
 		r.serve()
@@ -590,7 +646,7 @@ func TestWhoeverAChangeConcernsLooksAgain(t *testing.T) {
 			r.drain()
 			r.check(step, r.queue)
 		}
-		looks, same, across, lost = looks+r.looks, same+r.same, across+r.across, lost+r.lost
+		looks, same, across, lost, routed = looks+r.looks, same+r.same, across+r.across, lost+r.lost, routed+r.routed
 	}
 	t.Logf("%d looks at sources that hadn't changed themselves, of which %d (%.1f %%) gave what the last one gave; %d are about listeners that others have", looks, same, 100*float64(same)/float64(looks), lost)
 	if lost < worlds*3 {
@@ -598,6 +654,9 @@ func TestWhoeverAChangeConcernsLooksAgain(t *testing.T) {
 	}
 	if across < worlds/4 {
 		t.Errorf("only %d Certificates were written in other namespaces", across)
+	}
+	if routed < worlds/6 {
+		t.Errorf("only %d Certificates were written with names of routes", routed)
 	}
 	if same*10 > looks {
 		t.Errorf("%d of %d looks at sources that hadn't changed themselves were for nothing, more than a tenth", same, looks)

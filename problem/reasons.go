@@ -42,6 +42,8 @@ const (
 	SecretTaken Reason = "SecretTaken"
 	// NotGranted means that a Secret of another namespace is asked for and no ReferenceGrant there lets it be.
 	NotGranted Reason = "NotGranted"
+	// RouteNames is about names of attached routes that can't go into a Certificate, or not be issued.
+	RouteNames Reason = "RouteNames"
 	// SecretShared is a Secret of another object whose Certificate has all names of this one, from the
 	// same issuer.
 	SecretShared Reason = "SecretShared"
@@ -119,6 +121,7 @@ var reasons = []Explained{
 	{Reason: ListenerConflict, Sentence: "Another listener of the same Gateway, or of one of its ListenerSets, has this listener's port, protocol and hostname, and comes first, or that can't be known. No certificate is made for it, and one that exists stays as it is.", Settles: true},
 	{Reason: SecretTaken, Sentence: "Another object, or another Certificate, already has the Secret. The first keeps it."},
 	{Reason: NotGranted, Sentence: "A Secret of another namespace is asked for, and no ReferenceGrant there lets it be, or that can't be known. No Certificate is made, and one that exists stays as it is.", Settles: true},
+	{Reason: RouteNames, Sentence: "Names of attached routes can't be had as they are asked for: not all routes can be read, there is no room for all of them, or the certificate fails since some were added."},
 	{Reason: SecretShared, Sentence: "Another object has the Secret, and its Certificate has all names of this one, from the same issuer.", Announced: true},
 	{Reason: CertificateNotOurs, Sentence: "A Certificate of that name exists and this object is not its controller owner. It is left alone."},
 	{Reason: NoLongerKept, Sentence: "The object no longer asks for its Certificate, or is marked to be ignored: the Certificate stays, and is not kept up to date.", Settles: true},

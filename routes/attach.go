@@ -8,15 +8,6 @@ import (
 	"github.com/certshim/certshim/source"
 )
 
-// The values of allowedRoutes.namespaces.from that admit any routes, and how a selector without requirements is
-// written.
-const (
-	fromAll        = "All"
-	fromSame       = "Same"
-	fromSelector   = "Selector"
-	everyNamespace = "<none>"
-)
-
 // Listener is what attachment depends on.
 type Listener struct {
 	Name     string
@@ -24,14 +15,29 @@ type Listener struct {
 	Protocol string
 	// Hostname is "" for all.
 	Hostname string
-	// From is allowedRoutes.namespaces.from, with its default Same, and Selector the label selector for
-	// Selector: "" selects none.
-	From, Selector string
-	// Kinds are allowedRoutes.kinds; none means those of the protocol.
-	Kinds []source.GroupKind
+	// AllowedRoutes have the default Same; without kinds, those of the protocol may attach.
+	source.AllowedRoutes
 	// Speaks is set if the listener is reported to have its Secret, so that a refusal of a route doesn't
 	// come from the Secret that is yet to be made.
 	Speaks bool
+}
+
+// ListenersOf are those of a Gateway or ListenerSet, in the order of its entries.
+func ListenersOf(object *source.Object) []Listener {
+	all := make([]Listener, len(object.Entries))
+	for n, entry := range object.Entries {
+		all[n] = Listener{
+			Name: entry.Section, Port: int64(entry.Port), Protocol: entry.Protocol, Speaks: entry.Resolved,
+			AllowedRoutes: source.AllowedRoutes{From: source.FromSame},
+		}
+		if len(entry.Hosts) > 0 {
+			all[n].Hostname = entry.Hosts[0]
+		}
+		if entry.Routes != nil {
+			all[n].AllowedRoutes = *entry.Routes
+		}
+	}
+	return all
 }
 
 // Verdict is what is known of a name that a route offers to a listener.
@@ -62,7 +68,7 @@ type Parents struct {
 	Kind            source.GroupKind
 	Namespace, Name string
 	Listeners       []Listener
-	// Labels gives those of a Namespace, false where they can't be known.
+	// Labels gives those of a Namespace, false where they can't be known; nil where none can.
 	Labels func(namespace string) (map[string]string, bool)
 	// Permit is the operator's word on a name that a route brings: Allowed, Forbidden or Uncertain.
 	Permit func(route *Route, name string) Verdict
@@ -77,13 +83,20 @@ func Gather(to Parents, all []Route) [][]Offer {
 	}
 	for i := range all {
 		route := &all[i]
-		for _, ref := range route.To(to.Kind, to.Namespace, to.Name) {
+		for _, ref := range route.Parents {
+			if !ref.is(&to) {
+				continue
+			}
 			for n := range gates {
 				offers[n] = gates[n].offers(offers[n], route, ref)
 			}
 		}
 	}
 	return offers
+}
+
+func (p *Parent) is(to *Parents) bool {
+	return p.Name == to.Name && p.Namespace == to.Namespace && p.Kind == to.Kind
 }
 
 // gate is a listener, and what it was found to do with routes of a namespace.
@@ -147,13 +160,13 @@ func (g *gate) listsKind(kind string) bool {
 // admits says whether routes of a namespace may attach.
 func (g *gate) admits(namespace string) Verdict {
 	switch g.From {
-	case fromAll:
+	case source.FromAll:
 		return Allowed
-	case fromSame:
+	case source.FromSame:
 		if namespace == g.to.Namespace {
 			return Allowed
 		}
-	case fromSelector:
+	case source.FromSelector:
 		return g.selects(namespace)
 	}
 	return Forbidden
@@ -178,6 +191,9 @@ func (g *gate) bySelector(namespace string) Verdict {
 	if _, selectable := g.selector.Requirements(); !selectable {
 		return Forbidden
 	}
+	if g.to.Labels == nil {
+		return Uncertain
+	}
 	set, known := g.to.Labels(namespace)
 	switch {
 	case !known:
@@ -192,7 +208,7 @@ func selectorOf(text string) labels.Selector {
 	switch text {
 	case "":
 		return labels.Nothing()
-	case everyNamespace:
+	case source.EveryNamespace:
 		return labels.Everything()
 	}
 	selector, err := labels.Parse(text)

@@ -69,7 +69,8 @@ type Question struct {
 	// Complete is set if all routes are known.
 	Complete bool
 	Changed  Burst
-	Now      time.Time
+	// Now is zero where nothing waits for its time, as in a plan.
+	Now time.Time
 	Limits
 }
 
@@ -81,7 +82,7 @@ type Choice struct {
 	Record Record
 	// From has the oldest route that brings each name, by the name's form.
 	From map[string]*Route
-	// Waits is set if no Certificate is to be made yet.
+	// Waits is set if no Certificate is to be made with these names yet.
 	Waits bool
 	// Later are allowed names that are added later, and Leaving names that no route brings any more and
 	// that go with the next change.
@@ -94,8 +95,8 @@ type Choice struct {
 
 // Choose decides which names a Certificate is to have.
 func Choose(q Question) Choice {
-	c := chooser{Question: q, verdicts: map[string]Verdict{}, hosts: formsOf(q.Hosts)}
-	c.From = map[string]*Route{}
+	c := chooser{Question: q, verdicts: make(map[string]Verdict, len(q.Offers)), hosts: formsOf(q.Hosts)}
+	c.From = make(map[string]*Route, len(q.Offers))
 	c.judge()
 	c.keep()
 	c.add()
@@ -124,8 +125,11 @@ func formsOf(all []string) map[string]bool {
 
 // judge finds the verdict on each name, and who brings it first.
 func (c *chooser) judge() {
-	offers := slices.Clone(c.Offers)
-	slices.SortFunc(offers, compareAge)
+	offers := c.Offers
+	if !slices.IsSortedFunc(offers, compareAge) {
+		offers = slices.SortedFunc(slices.Values(offers), compareAge)
+	}
+	c.byAge = make([]Offer, 0, len(offers))
 	for _, o := range offers {
 		form := names.DNS(o.Name)
 		if c.hosts[form] {
@@ -184,7 +188,7 @@ func (c *chooser) mayBeRoutes(name string) bool {
 	})
 }
 
-func (c *chooser) isSettled() bool { return !c.Now.Before(c.Changed.settled(settle)) }
+func (c *chooser) isSettled() bool { return c.Now.IsZero() || !c.Now.Before(c.Changed.settled(settle)) }
 
 // add decides about the names that the Certificate lacks.
 func (c *chooser) add() {
@@ -192,7 +196,7 @@ func (c *chooser) add() {
 	newcomers := c.newcomers(has, remain)
 	due := c.due()
 	switch {
-	case len(newcomers) > 0 && !c.Now.Before(due):
+	case len(newcomers) > 0 && (c.Present == nil || !c.Now.Before(due)):
 		c.Names = slices.Concat(remain, newcomers)
 		c.Leaving = nil
 	case len(newcomers) > 0:
@@ -254,6 +258,9 @@ func (c *chooser) newcomers(has map[string]bool, remain []string) []string {
 
 // due is when names may be added.
 func (c *chooser) due() time.Time {
+	if c.Now.IsZero() {
+		return time.Time{}
+	}
 	if c.Present == nil {
 		return c.Changed.settled(settleFirst)
 	}

@@ -81,6 +81,11 @@ func TestChoose(t *testing.T) {
 				q.Offers, q.Present.Wrote = offers(routes.Allowed, a, "c.example.com"), at(-1)
 			}, "a.example.com b.example.com", at(4),
 		},
+		"names changed a moment ago, in a plan": {
+			func(q *routes.Question) {
+				q.Present.Names, q.Present.Wrote, q.Now, q.Changed = nil, at(-1), time.Time{}, routes.Burst{First: noon, Last: noon}
+			}, "a.example.com b.example.com", time.Time{},
+		},
 		"all routes went": {func(q *routes.Question) { q.Offers = nil }, "a.example.com b.example.com", at(60 * 24 * 30).Add(-time.Hour)},
 		"a name that no listener has": {
 			func(q *routes.Question) {

@@ -115,7 +115,7 @@ var gatewayKind = source.GroupKind{Group: source.GatewayGroup, Kind: source.Gate
 
 // listener is one that terminates TLS and admits routes of its own namespace.
 func listener(hostname string) routes.Listener {
-	return routes.Listener{Name: "https", Port: 443, Protocol: "HTTPS", Hostname: hostname, From: "Same"}
+	return routes.Listener{Name: "https", Port: 443, Protocol: "HTTPS", Hostname: hostname, AllowedRoutes: source.AllowedRoutes{From: "Same"}}
 }
 
 // route is one of the Gateway edge.
@@ -239,7 +239,7 @@ func TestListenersGetTheirOwnNames(t *testing.T) {
 			t.Errorf("listener %d gets %q: each certificate has to have the name", n, got)
 		}
 	}
-	plain := routes.Listener{Name: "http", Port: 80, Protocol: "HTTP", From: "Same"}
+	plain := routes.Listener{Name: "http", Port: 80, Protocol: "HTTP", AllowedRoutes: source.AllowedRoutes{From: "Same"}}
 	offers = gather([]routes.Listener{narrow, plain}, route("web", "b.example.com"))
 	if len(offers[0]) != 0 || !slices.Equal(allowed(offers[1]), words("b.example.com")) {
 		t.Errorf("a route of the plain listener brings %v to that of TLS, %v to its own", offers[0], offers[1])

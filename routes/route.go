@@ -47,17 +47,6 @@ type Parent struct {
 	Refused bool
 }
 
-// To gives the references to one parent.
-func (r *Route) To(kind source.GroupKind, namespace, name string) []Parent {
-	var to []Parent
-	for _, p := range r.Parents {
-		if p.Kind == kind && p.Namespace == namespace && p.Name == name {
-			to = append(to, p)
-		}
-	}
-	return to
-}
-
 // solverLabel is on the routes that cert-manager makes for HTTP-01 challenges.
 const solverLabel = "acme.cert-manager.io/http01-solver"
 

@@ -12,14 +12,14 @@ import (
 
 // The values of namespaces.from, in spec.allowedListeners and in a listener's allowedRoutes.
 const (
-	fromAll      = "All"
-	fromSame     = "Same"
-	fromSelector = "Selector"
-	fromNone     = "None"
+	FromAll      = "All"
+	FromSame     = "Same"
+	FromSelector = "Selector"
+	FromNone     = "None"
 )
 
-// everyNamespace is how a selector without requirements is written.
-const everyNamespace = "<none>"
+// EveryNamespace is how a selector without requirements is written.
+const EveryNamespace = "<none>"
 
 // allowed reads spec.allowedListeners; nil where there is none.
 func (f *fields) allowed(spec map[string]any) *AllowedListeners {
@@ -28,7 +28,7 @@ func (f *fields) allowed(spec map[string]any) *AllowedListeners {
 	if block == nil {
 		return nil
 	}
-	from, selector := f.namespaces(block, path, fromNone)
+	from, selector := f.namespaces(block, path, FromNone)
 	return &AllowedListeners{From: from, Selector: selector}
 }
 
@@ -37,7 +37,7 @@ func (f *fields) allowedRoutes(listener map[string]any, path string) *AllowedRou
 	path += ".allowedRoutes"
 	block := f.mapping(listener["allowedRoutes"], path)
 	var out AllowedRoutes
-	out.From, out.Selector = f.namespaces(block, path, fromSame)
+	out.From, out.Selector = f.namespaces(block, path, FromSame)
 	for i, item := range f.list(block["kinds"], path+".kinds") {
 		at := index(path+".kinds", i)
 		kind := f.mapping(item, at)
@@ -45,7 +45,7 @@ func (f *fields) allowedRoutes(listener map[string]any, path string) *AllowedRou
 			Group: f.textOr(kind["group"], GatewayGroup, at+".group"), Kind: f.text(kind["kind"], at+".kind"),
 		})
 	}
-	if out.From == fromSame && len(out.Kinds) == 0 {
+	if out.From == FromSame && len(out.Kinds) == 0 {
 		return nil
 	}
 	return &out
@@ -56,7 +56,7 @@ func (f *fields) namespaces(block map[string]any, path, absent string) (from, se
 	path += ".namespaces"
 	namespaces := f.mapping(block["namespaces"], path)
 	from = orElse(f.text(namespaces["from"], path+".from"), absent)
-	if from == fromSelector {
+	if from == FromSelector {
 		selector = f.selector(namespaces["selector"], path+".selector")
 	}
 	return from, selector
@@ -72,7 +72,7 @@ func (f *fields) selector(value any, path string) string {
 		f.errs = append(f.errs, fmt.Errorf("%s: not a label selector: %w", path, err))
 		return ""
 	}
-	return orElse(selector.String(), everyNamespace)
+	return orElse(selector.String(), EveryNamespace)
 }
 
 func decodeSelector(block map[string]any) (labels.Selector, error) {
@@ -90,21 +90,21 @@ func decodeSelector(block map[string]any) (labels.Selector, error) {
 // refused says why a Gateway does not admit a ListenerSet.
 func refused(gateway, set *Object, namespaceLabels func() (map[string]string, bool)) Refusal {
 	name := fmt.Sprintf("Gateway %s/%s", gateway.Namespace, gateway.Name)
-	from := fromNone
+	from := FromNone
 	if gateway.Allowed != nil {
 		from = gateway.Allowed.From
 	}
 	switch from {
-	case fromAll:
+	case FromAll:
 		return Refusal{}
-	case fromSame:
+	case FromSame:
 		if gateway.Namespace == set.Namespace {
 			return Refusal{}
 		}
 		return Refusal{Why: name + " admits ListenerSets of its own namespace alone (spec.allowedListeners.namespaces.from: Same)"}
-	case fromSelector:
+	case FromSelector:
 		return refusedByLabels(name, gateway.Allowed.Selector, set.Namespace, namespaceLabels)
-	case fromNone:
+	case FromNone:
 		return Refusal{Why: name + " admits no ListenerSets (spec.allowedListeners.namespaces.from is None, the default)"}
 	}
 	return Refusal{Why: fmt.Sprintf("%s has the unknown value %s in spec.allowedListeners.namespaces.from; allowed: All, Same, Selector, None", name, problem.Quote(from))}
@@ -112,7 +112,7 @@ func refused(gateway, set *Object, namespaceLabels func() (map[string]string, bo
 
 func refusedByLabels(name, selector, namespace string, namespaceLabels func() (map[string]string, bool)) Refusal {
 	switch selector {
-	case everyNamespace:
+	case EveryNamespace:
 		return Refusal{}
 	case "":
 		return Refusal{Why: name + " admits ListenerSets by a selector and has none (spec.allowedListeners.namespaces.selector)"}

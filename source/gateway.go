@@ -36,6 +36,7 @@ func (k gateway) Reduce(u *unstructured.Unstructured) (*Object, error) {
 	o := f.object(u, k)
 	spec := f.mapping(u.Object["spec"], "spec")
 	o.Entries = f.listeners(spec)
+	noteResolved(u.Object["status"], o.Entries)
 	o.Allowed = f.allowed(spec)
 	o.Others = f.otherRefs(spec)
 	if err := f.err(); err != nil {
@@ -86,6 +87,8 @@ func (k gateway) Joins() (GroupKind, bool) { return GroupKindOf(k), true }
 
 func (gateway) Slots(object *Object) []Slot { return slots(object) }
 
+func (gateway) HasRoutes() bool { return true }
+
 // SolverParent is the Gateway itself.
 func (gateway) SolverParent(object *Object, _ bool) *Parent {
 	return &Parent{Kind: object.Kind, Name: object.Name}
@@ -112,6 +115,7 @@ func (k listenerSet) Reduce(u *unstructured.Unstructured) (*Object, error) {
 	o := f.object(u, k)
 	spec := f.mapping(u.Object["spec"], "spec")
 	o.Entries = f.listeners(spec)
+	noteResolved(u.Object["status"], o.Entries)
 	ref := f.mapping(spec["parentRef"], "spec.parentRef")
 	o.Parent = &Parent{
 		Group:     f.textOr(ref["group"], GatewayGroup, "spec.parentRef.group"),
@@ -133,6 +137,8 @@ func (listenerSet) CrossesNamespaces() bool { return true }
 func (listenerSet) Joins() (GroupKind, bool) { return GroupKindOf(gateway{}), true }
 
 func (listenerSet) Slots(object *Object) []Slot { return slots(object) }
+
+func (listenerSet) HasRoutes() bool { return true }
 
 // Parent is the Gateway that the set attaches to.
 func (listenerSet) Parent(object *Object) (parent *Parent, wrong string) {
@@ -172,6 +178,7 @@ func listenerReads() []string {
 	return []string{
 		"spec.listeners.name", "spec.listeners.port", "spec.listeners.protocol", "spec.listeners.hostname", "spec.listeners.allowedRoutes",
 		"spec.listeners.tls.mode", "spec.listeners.tls.certificateRefs",
+		"status.listeners.name", "status.listeners.conditions.type", "status.listeners.conditions.status",
 	}
 }
 
@@ -183,6 +190,29 @@ func (f *fields) listeners(spec map[string]any) []Entry {
 		entries = append(entries, f.listener(f.mapping(item, path), path))
 	}
 	return entries
+}
+
+// noteResolved marks the listeners whose status says that what they reference is there. A status is a hint:
+// what can't be read of one says nothing.
+func noteResolved(status any, entries []Entry) {
+	block, _ := status.(map[string]any)
+	items, _ := block["listeners"].([]any)
+	for _, item := range items {
+		listener, _ := item.(map[string]any)
+		name, _ := listener["name"].(string)
+		at := slices.IndexFunc(entries, func(e Entry) bool { return e.Section == name && name != "" })
+		if at >= 0 {
+			entries[at].Resolved = isResolved(listener["conditions"])
+		}
+	}
+}
+
+func isResolved(conditions any) bool {
+	items, _ := conditions.([]any)
+	return slices.ContainsFunc(items, func(item any) bool {
+		condition, _ := item.(map[string]any)
+		return condition["type"] == "ResolvedRefs" && condition["status"] == "True"
+	})
 }
 
 func (f *fields) listener(listener map[string]any, path string) Entry {
@@ -278,7 +308,7 @@ func (j *judge) otherProtocol(entry Entry) {
 // for each of its Secrets; what else is missing shows in its hosts and references.
 func (j *judge) goodListener(entry Entry) bool {
 	name := "the listener " + problem.Quote(entry.Section)
-	if len(entry.Hosts) == 0 {
+	if len(entry.Hosts) == 0 && !j.options.RouteNames {
 		j.refuse(entry.Path+".hostname", "", name+" has no hostname, so there is no name to put into a certificate: give it one, or leave it out by an ignore annotation")
 	}
 	switch {

@@ -86,7 +86,7 @@ type judged struct {
 
 // hosts judges the hosts of an entry, once for all its Secrets, whatever else is wrong with it.
 func (j *judge) hosts(entry Entry) judged {
-	valid := judged{Entry: entry, broken: len(entry.Hosts) == 0}
+	valid := judged{Entry: entry, broken: len(entry.Hosts) == 0 && !j.options.RouteNames}
 	if len(entry.Hosts) > 2*MaxHosts {
 		j.refuse(entry.Path, "", fmt.Sprintf("the entry has more than %d hosts; the others are left out", 2*MaxHosts))
 		valid.Hosts, valid.broken = entry.Hosts[:2*MaxHosts], true

@@ -62,7 +62,7 @@ func (j *judge) refs(entry judged) {
 		goodName, goodRef := j.goodName(ref), j.goodRef(ref)
 		switch {
 		case !goodName:
-		case !goodRef, len(entry.Hosts) == 0:
+		case !goodRef, len(entry.Hosts) == 0 && (entry.broken || !j.options.RouteNames):
 			j.broken(entry.Entry, ref)
 		default:
 			j.take(entry, ref)

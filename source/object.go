@@ -75,6 +75,8 @@ type Entry struct {
 	// Routes is a listener's allowedRoutes; nil is the default, which admits routes of the object's own
 	// namespace and of the kinds that fit the protocol.
 	Routes *AllowedRoutes
+	// Resolved is set if the status of a listener says that its Secrets are there.
+	Resolved bool
 }
 
 // AllowedRoutes says which routes may attach to a listener.
@@ -189,6 +191,8 @@ type Options struct {
 	ExtraProtocols []string
 	// IgnoreSections and IgnoreSecrets leave entries out by name, before they are judged.
 	IgnoreSections, IgnoreSecrets []string
+	// RouteNames lets listeners have no hostname of their own, as routes bring names.
+	RouteNames bool
 	// CrossNamespace lets the object ask for Secrets of other namespaces.
 	CrossNamespace bool
 	// Holder says in words which other object has the slot of a listener, "" for none. It is asked for

@@ -24,6 +24,9 @@ type Kind interface {
 	// CrossesNamespaces says whether objects may ask for Secrets of other namespaces, if they are granted.
 	CrossesNamespaces() bool
 
+	// HasRoutes says whether routes of the Gateway API attach to its objects.
+	HasRoutes() bool
+
 	// Mentions says whether a whole object may name a Secret in a way that Asks doesn't know. Then
 	// nothing of that name is deleted.
 	Mentions(object *unstructured.Unstructured, secret string) bool
@@ -79,6 +82,8 @@ type standalone struct{}
 func (standalone) Switches() []Switch { return nil }
 
 func (standalone) CrossesNamespaces() bool { return false }
+
+func (standalone) HasRoutes() bool { return false }
 
 func (standalone) Mentions(*unstructured.Unstructured, string) bool { return false }
 

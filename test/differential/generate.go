@@ -34,6 +34,9 @@ func Generate(seed uint64) *Case {
 		c.Object.Annotations[sectionsKey] = pick(g, []string{"{}", `{"nowhere": {"duration": "24h"}}`})
 	}
 	g.ports(c)
+	if g.chance(0.03) {
+		c.Object.Annotations[routeNamesKey] = pick(g, []string{"true", "false"})
+	}
 	return c
 }
 

@@ -19,6 +19,7 @@ const (
 	deletionKey      = "certshim.io/deletion-policy"
 	conflictsKey     = "certshim.io/conflicts"
 	sectionsKey      = "certshim.io/sections"
+	routeNamesKey    = "certshim.io/route-names"
 
 	commonNameKey  = prefix + "common-name"
 	altNamesKey    = prefix + "alt-names"
@@ -96,6 +97,7 @@ func triggerPools() []pool {
 		{key: autoKey, good: []string{"true", "1", "t", "TRUE", "false"}},
 		{key: ownIgnoreKey, good: []string{"true", "a-tls", "l0"}},
 		{key: sectionsKey, good: []string{"{}"}, bad: []string{`{"nowhere": {"duration": "24h"}}`}}, // neither changes anything
+		{key: routeNamesKey, good: []string{"true", "false"}},                                       // the operator lets routes bring nothing
 	}
 }
 

@@ -281,11 +281,13 @@ func TestPermissionsFollowTheValues(t *testing.T) {
 	for values, row := range map[string]struct{ with, without []string }{
 		"": {
 			with:    []string{"gateways", "listenersets", "referencegrants", "stepissuers", "httpproxies", "leases"},
-			without: []string{"reports", "policyreports", "secrets", "certificaterequests"},
+			without: []string{"reports", "policyreports", "secrets", "certificaterequests", "httproutes"},
 		},
 		"config: {gatewayAPI: {enabled: false}}":                                    {without: []string{"gateways.gateway.networking.k8s.io", "gateways/finalizers.gateway.networking.k8s.io", "listenersets", "listenersets/finalizers"}},
 		"config: {gatewayAPI: {listenerSets: false}}":                               {with: []string{"gateways"}, without: []string{"listenersets", "listenersets/finalizers"}},
 		"config: {crossNamespace: {mode: 'off'}}":                                   {without: []string{"referencegrants"}},
+		"config: {gatewayAPI: {routeNames: {namespaces: {shop: [example.com]}}}}":                         {with: []string{"httproutes"}, without: []string{"grpcroutes", "tlsroutes"}},
+		"config: {gatewayAPI: {routeNames: {kinds: [GRPCRoute, TLSRoute], namespaces: {shop: [x.com]}}}}": {with: []string{"grpcroutes", "tlsroutes"}, without: []string{"httproutes"}},
 		"config: {leaderElection: {enabled: false}}":                                {without: []string{"leases"}},
 		"config: {ownership: {reports: openreports}}":                               {with: []string{"reports"}},
 		"config: {resolvers: {disable: [catalogue/step-issuer]}}":                   {with: []string{"awspcaissuers"}, without: []string{"stepissuers"}},

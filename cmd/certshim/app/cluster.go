@@ -22,6 +22,7 @@ import (
 	"github.com/certshim/certshim/configuration"
 	"github.com/certshim/certshim/inventory"
 	"github.com/certshim/certshim/resolver"
+	"github.com/certshim/certshim/routes"
 	"github.com/certshim/certshim/source"
 )
 
@@ -195,7 +196,11 @@ func (r *reading) readNeeds(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		more = more || granted
+		routed, err := r.readRoutes(ctx, needs.Routes)
+		if err != nil {
+			return err
+		}
+		more = more || granted || routed
 		for kind := range needs.IssuerKinds {
 			one, err := r.readUndeclared(ctx, kind)
 			if err != nil {
@@ -238,6 +243,31 @@ func (r *reading) readNamespaces(ctx context.Context, needed bool) (read bool, e
 		err = nil
 	}
 	return true, err
+}
+
+// readRoutes lists those of the kinds that may bring names, once. What may not be read, or isn't served, can't be
+// known.
+func (r *reading) readRoutes(ctx context.Context, needed bool) (read bool, err error) {
+	for _, kind := range r.policy.Routes.Reads() {
+		if !needed || r.read[inventory.RouteKind(kind)] {
+			continue
+		}
+		read = true
+		if !r.served.Has(routes.Resource(kind)) {
+			r.read[inventory.RouteKind(kind)] = true
+			r.Know(inventory.RouteKind(kind), inventory.Unreadable)
+			continue
+		}
+		namespaces := r.own
+		if !slices.Contains(namespaces, metav1.NamespaceAll) {
+			namespaces = slices.DeleteFunc(slices.Sorted(maps.Keys(r.policy.Routes.Suffixes)), func(namespace string) bool { return !r.Watches(namespace) })
+		}
+		err := r.list(ctx, routes.Resource(kind), inventory.RouteKind(kind), namespaces, r.Routes(kind))
+		if err != nil && !apierrors.IsForbidden(err) {
+			return read, err
+		}
+	}
+	return read, nil
 }
 
 // readGrants lists the ReferenceGrants of namespaces of which sources ask for Secrets, and, of those whose

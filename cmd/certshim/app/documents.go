@@ -58,14 +58,15 @@ func (d *documents) add(document manifest.Document) (replaced bool, err error) {
 		return d.addSource(reader, document)
 	}
 	d.faults = append(d.faults, badFields(document)...)
+	if intake, is := d.about(kind); is {
+		d.setNamespace(object)
+		return d.addNamed(kind, intake, object, document.At)
+	}
 	switch kind {
 	case inventory.CertificateKind():
 		d.setNamespace(object)
 		d.noteRequest(object)
 		return d.addNamed(kind, d.WholeCertificates(), object, document.At)
-	case inventory.GrantKind():
-		d.setNamespace(object)
-		return d.addNamed(kind, d.Grants(), object, document.At)
 	case inventory.NamespaceKind():
 		addServerLabel(object)
 		return false, put(d.Namespaces(), object)
@@ -85,6 +86,19 @@ func (d *documents) add(document manifest.Document) (replaced bool, err error) {
 	d.tellTrigger(document)
 	d.ignore(object)
 	return false, nil
+}
+
+// about is the intake of what says how far sources reach: ReferenceGrants, and routes if these bring names.
+func (d *documents) about(kind resolver.GroupKind) (intake inventory.Intake, is bool) {
+	if kind == inventory.GrantKind() {
+		return d.Grants(), true
+	}
+	for _, route := range d.policy.Routes.Reads() {
+		if kind == inventory.RouteKind(route) {
+			return d.Routes(route), true
+		}
+	}
+	return inventory.Intake{}, false
 }
 
 // reads says whether a plan has Certificates for an object, or whether it is one.
@@ -220,6 +234,9 @@ func (d *documents) finish() (*planInventory, error) {
 	d.Know(inventory.CertificateKind(), inventory.Whole)
 	d.Know(inventory.GrantKind(), inventory.Whole)
 	d.Know(inventory.NamespaceKind(), inventory.Unreadable)
+	for _, kind := range d.policy.Routes.Reads() {
+		d.Know(inventory.RouteKind(kind), inventory.Whole)
+	}
 	for _, kind := range d.policy.Kinds.All() {
 		d.Know(resolver.GroupKind(source.GroupKindOf(kind)), inventory.Whole)
 	}
