@@ -58,6 +58,7 @@ func full(t *testing.T, kind source.Kind) *unstructured.Unstructured {
 `,
 		"Gateway": fullListeners + `
   gatewayClassName: envoy
+  tls: {backend: {clientCertificateRef: {name: client}}}
   allowedListeners: {namespaces: {from: Selector, selector: {matchLabels: {a: b}}}}
   addresses: [{value: 10.0.0.1}]
 `,
