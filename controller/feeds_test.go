@@ -168,7 +168,7 @@ func TestAFirstListWakesWhoeverReadThatNothingWasThere(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c := newTestController(t, &script{}, byNamespaces)
 			serving(c, inventory.Whole)
-			for _, kind := range []resolver.GroupKind{inventory.NamespaceKind(), {Group: "gateway.networking.k8s.io", Kind: "Gateway"}, {Group: "gateway.networking.k8s.io", Kind: "ListenerSet"}} {
+			for _, kind := range []resolver.GroupKind{inventory.NamespaceKind(), {Group: "gateway.networking.k8s.io", Kind: "Gateway"}, {Group: "gateway.networking.k8s.io", Kind: "ListenerSet"}, {Group: "gateway.networking.x-k8s.io", Kind: "XListenerSet"}} {
 				c.inventory.Know(kind, inventory.Whole)
 			}
 			k := see(t, c, row.reads.DeepCopy())

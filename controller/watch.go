@@ -140,11 +140,19 @@ func (c *Controller) know() {
 			known = inventory.Whole
 		case reading[kind], kind == inventory.CertificateKind() && served.Lacks(kind):
 			known = inventory.Unread
-		case served.Lacks(kind) && kind != inventory.GrantKind() && !inventory.IsRouteKind(kind):
+		case c.lacks(served, kind) && kind != inventory.GrantKind() && !inventory.IsRouteKind(kind):
 			known = inventory.Whole
 		}
 		c.wake(c.inventory.Know(kind, known))
 	}
+}
+
+// lacks reports whether it is known that there are no objects of a kind, or none that are to be read.
+func (c *Controller) lacks(served inventory.Served, kind resolver.GroupKind) bool {
+	if of, isSource := c.policy().Kinds.Lookup(kind.Group, kind.Kind); isSource {
+		return served.LacksSourcesOf(of)
+	}
+	return served.Lacks(kind)
 }
 
 // kinds are those that decisions may ask for.

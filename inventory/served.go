@@ -134,8 +134,7 @@ func (s Served) Unknown(group string) bool { return len(s.resources) == 0 || s.u
 
 // Lacks says that a kind is certainly not served.
 func (s Served) Lacks(kind resolver.GroupKind) bool {
-	_, served := s.scopes[kind]
-	return !served && !s.Unknown(kind.Group)
+	return !s.serves(kind) && !s.Unknown(kind.Group)
 }
 
 // IssuersOf gives the resource of a declared kind: in the first of its versions that is
@@ -150,14 +149,32 @@ func (s Served) IssuersOf(known resolver.Known) (resource schema.GroupVersionRes
 	return resource, "no version that its issuer type lists is served, so that another is read", true
 }
 
-// SourcesOf gives the resource of a kind of source in the first of its versions that is served.
+// SourcesOf gives the resource of a kind of source in the first of its versions that is served, if no other
+// kind is read in its place.
 func (s Served) SourcesOf(kind source.Kind) (resource schema.GroupVersionResource, found bool) {
+	if other, is := kind.InsteadOf(); is && !s.Lacks(resolver.GroupKind(other)) {
+		return schema.GroupVersionResource{}, false
+	}
 	for _, resource := range kind.Resources() {
 		if s.resources[resource] {
 			return resource, true
 		}
 	}
 	return schema.GroupVersionResource{}, false
+}
+
+// LacksSourcesOf reports whether it is known that no sources of a kind are to be read: it isn't served, or
+// the kind in whose place it is read is.
+func (s Served) LacksSourcesOf(kind source.Kind) bool {
+	if other, is := kind.InsteadOf(); is && s.serves(resolver.GroupKind(other)) {
+		return true
+	}
+	return s.Lacks(resolver.GroupKind(source.GroupKindOf(kind)))
+}
+
+func (s Served) serves(kind resolver.GroupKind) bool {
+	_, served := s.scopes[kind]
+	return served
 }
 
 // Grants gives the resource of ReferenceGrants in the first of its versions that is served.

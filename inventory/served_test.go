@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/certshim/certshim/resolver"
+	"github.com/certshim/certshim/source"
 )
 
 // lists is a discovery of cert-manager's kinds and of those of another group.
@@ -165,5 +166,39 @@ func TestReadDefinitions(t *testing.T) {
 	facts = ReadDefinitions([]map[string]any{definition("cert-manager.io", "Certificate", "Namespaced")})
 	if !facts.Fields.Has("spec") || facts.Fields.Has("spec.duration") {
 		t.Errorf("fields are %v", facts.Fields)
+	}
+}
+
+// XListenerSets are read where it is known that ListenerSets aren't served, and there are none to read where
+// those are.
+func TestAKindThatStandsInForAnother(t *testing.T) {
+	list := func(group, version, resource, kind string) *metav1.APIResourceList {
+		return &metav1.APIResourceList{GroupVersion: group + "/" + version, APIResources: []metav1.APIResource{
+			{Name: resource, Kind: kind, Namespaced: true, Verbs: metav1.Verbs{"get", "list", "watch"}},
+		}}
+	}
+	const group = "gateway.networking.k8s.io"
+	now, before := list(group, "v1", "listenersets", "ListenerSet"), list("gateway.networking.x-k8s.io", "v1alpha1", "xlistenersets", "XListenerSet")
+	other := list("networking.k8s.io", "v1", "ingresses", "Ingress")
+	failed := map[schema.GroupVersion]error{{Group: group, Version: "v1"}: errors.New("503")}
+	kind, known := source.Builtin().Lookup("gateway.networking.x-k8s.io", "XListenerSet")
+	if !known {
+		t.Fatal("XListenerSet isn't known")
+	}
+	for name, row := range map[string]struct {
+		lists       []*metav1.APIResourceList
+		unknown     map[schema.GroupVersion]error
+		read, lacks bool
+	}{
+		"neither":                         {[]*metav1.APIResourceList{other}, nil, false, true},
+		"it alone":                        {[]*metav1.APIResourceList{before, other}, nil, true, false},
+		"both":                            {[]*metav1.APIResourceList{now, before}, nil, false, true},
+		"ListenerSet alone":               {[]*metav1.APIResourceList{now}, nil, false, true},
+		"whether there is one isn't told": {[]*metav1.APIResourceList{before}, failed, false, false},
+	} {
+		s := ReadDiscovery(row.lists, row.unknown, nil)
+		if _, read := s.SourcesOf(kind); read != row.read || s.LacksSourcesOf(kind) != row.lacks {
+			t.Errorf("%s: it is read: %v, known to have none: %v", name, read, s.LacksSourcesOf(kind))
+		}
 	}
 }

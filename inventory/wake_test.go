@@ -633,10 +633,10 @@ func TestWhoeverAChangeConcernsLooksAgain(t *testing.T) {
 		r.inventory.Know(CertificateKind(), Whole)
 		r.known[GrantKind()] = Whole
 		r.inventory.Know(GrantKind(), Whole)
-		r.known[RouteKind(routes.HTTPRoute)] = Whole
-		r.inventory.Know(RouteKind(routes.HTTPRoute), Whole)
-		r.known[setKind] = Whole
-		r.inventory.Know(setKind, Whole)
+		for _, kind := range []resolver.GroupKind{RouteKind(routes.HTTPRoute), setKind, {Group: "gateway.networking.x-k8s.io", Kind: "XListenerSet"}} {
+			r.known[kind] = Whole
+			r.inventory.Know(kind, Whole)
+		}
 		r.serve()
 		for n := range steps {
 			step := fmt.Sprintf("seed %d, step %d: %s", seed, n, r.step())

@@ -110,9 +110,12 @@ func (listenerSet) Reads() []string {
 	return slices.Concat(metadataReads(), listenerReads(), []string{"spec.parentRef"})
 }
 
-func (k listenerSet) Reduce(u *unstructured.Unstructured) (*Object, error) {
+func (k listenerSet) Reduce(u *unstructured.Unstructured) (*Object, error) { return reduceSet(u, k) }
+
+// reduceSet reads an object of ListenerSet's form.
+func reduceSet(u *unstructured.Unstructured, kind Kind) (*Object, error) {
 	var f fields
-	o := f.object(u, k)
+	o := f.object(u, kind)
 	spec := f.mapping(u.Object["spec"], "spec")
 	o.Entries = f.listeners(spec)
 	noteResolved(u.Object["status"], o.Entries)
@@ -172,6 +175,32 @@ func (listenerSet) SolverParent(object *Object, fallback bool) *Parent {
 }
 
 func (listenerSet) Asks(object *Object, options Options) Asks { return listenerAsks(object, options) }
+
+// experimentalSet is ListenerSet as it was called up to version 1.4 of the Gateway API, in a group of its
+// own. Where both are served, ListenerSet counts alone: whoever moves copies the object.
+type experimentalSet struct{ listenerSet }
+
+func (experimentalSet) GroupVersionKind() schema.GroupVersionKind {
+	return schema.GroupVersionKind{Group: experimentalGroup, Version: "v1alpha1", Kind: experimentalSetKind}
+}
+
+func (experimentalSet) Resources() []schema.GroupVersionResource {
+	return []schema.GroupVersionResource{{Group: experimentalGroup, Version: "v1alpha1", Resource: "xlistenersets"}}
+}
+
+func (experimentalSet) InsteadOf() (GroupKind, bool) { return GroupKindOf(listenerSet{}), true }
+
+func (k experimentalSet) Reduce(u *unstructured.Unstructured) (*Object, error) {
+	return reduceSet(u, k)
+}
+
+// Shim is none: cert-manager's shim reads ListenerSets.
+func (experimentalSet) Shim() string { return "" }
+
+// SolverParent is always the Gateway: an annotation of cert-manager has no group of a parent.
+func (experimentalSet) SolverParent(object *Object, _ bool) *Parent {
+	return listenerSet{}.SolverParent(object, true)
+}
 
 // listenerReads are the paths that listeners reads.
 func listenerReads() []string {

@@ -13,6 +13,9 @@ const (
 	GatewayGroup    = "gateway.networking.k8s.io"
 	GatewayKind     = "Gateway"
 	ListenerSetKind = "ListenerSet"
+
+	experimentalGroup   = "gateway.networking.x-k8s.io"
+	experimentalSetKind = "XListenerSet"
 )
 
 // GroupKind names a kind of source, whatever its version.
@@ -38,7 +41,7 @@ func NewKinds(kinds ...Kind) Kinds {
 }
 
 // Builtin is the set of kinds that are written in Go.
-func Builtin() Kinds { return NewKinds(ingress{}, gateway{}, listenerSet{}) }
+func Builtin() Kinds { return NewKinds(ingress{}, gateway{}, listenerSet{}, experimentalSet{}) }
 
 // GroupKindOf is how a kind is named, whatever the version.
 func GroupKindOf(kind Kind) GroupKind {

@@ -11,6 +11,8 @@ type Kind interface {
 	Resources() []schema.GroupVersionResource
 	// GroupVersionKind is what its objects say of themselves.
 	GroupVersionKind() schema.GroupVersionKind
+	// InsteadOf is the kind in whose place this one is read, where that isn't served; false for none.
+	InsteadOf() (GroupKind, bool)
 	// Reads are the paths of an object that Reduce reads, besides its identity.
 	Reads() []string
 	// Switches are the operator's options that must all be on for the kind to be read.
@@ -78,6 +80,8 @@ type Refusal struct {
 
 // standalone is what kinds have in common that need no other object.
 type standalone struct{}
+
+func (standalone) InsteadOf() (GroupKind, bool) { return GroupKind{}, false }
 
 func (standalone) Switches() []Switch { return nil }
 

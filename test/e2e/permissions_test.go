@@ -24,6 +24,9 @@ type permission struct {
 
 func (p permission) String() string { return fmt.Sprintf("%s %s.%s", p.verb, p.resource, p.group) }
 
+// isExperimental says whether a permission is for a kind that is read only where its successor isn't served.
+func (p permission) isExperimental() bool { return strings.HasSuffix(p.group, ".x-k8s.io") }
+
 // Each permission of deploy/ is used: without it the API server refuses certshim a
 // request for want of exactly that one. (The suite itself runs with all of them and
 // nothing more, so none is missing.)
@@ -33,7 +36,21 @@ func TestEveryPermissionIsNeeded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, p := range permissions(t) {
+	d.takeEach(t, client, func(p permission) bool { return !p.isExperimental() })
+}
+
+// So are those for XListenerSets, where ListenerSets aren't served.
+func TestEveryPermissionForXListenerSetsIsNeeded(t *testing.T) {
+	d := startDeployed(t)
+	client := must(kubernetes.NewForConfig(d.Config))(t)
+	d.serveXListenerSetsAlone(t)
+	d.takeEach(t, client, permission.isExperimental)
+}
+
+// takeEach takes permissions away, one after the other, and waits until one is missed.
+func (d *deployed) takeEach(t *testing.T, client kubernetes.Interface, those func(permission) bool) {
+	t.Helper()
+	for _, p := range slices.DeleteFunc(permissions(t), func(p permission) bool { return !those(p) }) {
 		t.Run(p.String(), func(t *testing.T) {
 			refusals := d.listen(t)
 			d.without(t, client, p)
@@ -56,17 +73,17 @@ func (d *deployed) exercise(t *testing.T, without permission, through *refusals)
 	d.Apply(t, namespace, ingress("bad", annotations{issuerKey: "ca", "cert-manager.io/duration": "90d"}, "a.example.com"))
 	d.Apply(t, namespace, ingress("web", annotations{issuerKey: "ca"}, "a.example.com"))
 	d.Apply(t, namespace, gateway("edge", annotations{issuerKey: "ca"}, "b.example.com"))
-	d.Apply(t, namespace, listenerSet("team", "edge", annotations{"example.com/team": "a"}, "c.example.com"))
-	d.Apply(t, namespace, listenerSet("picked", "selecting", annotations{"example.com/team": "a"}, "d.example.com"))
+	d.Apply(t, namespace, without.set("team", "edge", "c.example.com"))
+	d.Apply(t, namespace, without.set("picked", "selecting", "d.example.com"))
 	d.Apply(t, namespace, elsewhere("across", annotations{issuerKey: "ca"}, "e.example.com", "default"))
 	d.startThrough(t, through, without, "--leader-elect=false")
 	if without.verb == "delete" || without.verb == "get" && without.group != "apiextensions.k8s.io" {
-		d.rename(t, namespace)
+		d.rename(t, namespace, without)
 	}
 }
 
 // rename edits a Certificate, and names another Secret in a source of each kind.
-func (d *deployed) rename(t *testing.T, namespace string) {
+func (d *deployed) rename(t *testing.T, namespace string, without permission) {
 	t.Helper()
 	certificates := d.Watch(t, cluster.Certificates(), namespace)
 	for _, name := range []string{"web", "edge", "team"} {
@@ -75,7 +92,16 @@ func (d *deployed) rename(t *testing.T, namespace string) {
 	d.patch(t, cluster.Certificates(), namespace, "web-tls", `{"spec":{"dnsNames":["other.example.com"]}}`)
 	d.patch(t, ingresses, namespace, "web", `{"spec":{"tls":[{"hosts":["a.example.com"],"secretName":"other"}]}}`)
 	d.Apply(t, namespace, strings.Replace(gateway("edge", annotations{issuerKey: "ca"}, "b.example.com"), "edge-tls", "edge-other", 1))
-	d.Apply(t, namespace, strings.Replace(listenerSet("team", "edge", annotations{"example.com/team": "a"}, "c.example.com"), "team-tls", "team-other", 1))
+	d.Apply(t, namespace, strings.Replace(without.set("team", "edge", "c.example.com"), "team-tls", "team-other", 1))
+}
+
+// set is a ListenerSet, or an XListenerSet if the permission is for these.
+func (p permission) set(name, parent, host string) string {
+	manifest := listenerSet(name, parent, annotations{"example.com/team": "a"}, host)
+	if p.isExperimental() {
+		return experimental(manifest)
+	}
+	return manifest
 }
 
 const selecting = `

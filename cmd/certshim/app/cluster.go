@@ -126,7 +126,7 @@ func (r *reading) readSources(ctx context.Context, kind source.Kind) error {
 	named := resolver.GroupKind(source.GroupKindOf(kind))
 	resource, served := r.served.SourcesOf(kind)
 	if !served {
-		r.notServed(named)
+		r.notServed(named, r.served.LacksSourcesOf(kind))
 		return nil
 	}
 	joined, joins := kind.Joins()
@@ -144,16 +144,16 @@ func (r *reading) readSources(ctx context.Context, kind source.Kind) error {
 // readCertificates lists the Certificates. A cluster that is known not to serve them has none.
 func (r *reading) readCertificates(ctx context.Context) error {
 	if !r.served.Has(certificate.Resource()) {
-		r.notServed(inventory.CertificateKind())
+		r.notServed(inventory.CertificateKind(), r.served.Lacks(inventory.CertificateKind()))
 		return nil
 	}
 	return r.list(ctx, certificate.Resource(), inventory.CertificateKind(), r.own, r.Certificates())
 }
 
-// notServed says how much is known of a kind that discovery doesn't show.
-func (r *reading) notServed(kind resolver.GroupKind) {
+// notServed says how much is known of a kind that discovery doesn't show: that there are none, or nothing.
+func (r *reading) notServed(kind resolver.GroupKind, lacks bool) {
 	knowledge := inventory.Unreadable
-	if r.served.Lacks(kind) {
+	if lacks {
 		knowledge = inventory.Whole
 	}
 	r.Know(kind, knowledge)
@@ -164,7 +164,7 @@ func (r *reading) readIssuers(ctx context.Context) error {
 	for _, declared := range r.policy.Registry.Kinds() {
 		resource, _, served := r.served.IssuersOf(declared)
 		if !served {
-			r.notServed(declared.GroupKind)
+			r.notServed(declared.GroupKind, r.served.Lacks(declared.GroupKind))
 			continue
 		}
 		err := r.listIssuers(ctx, declared.GroupKind, &declared, resource, declared.Scope)

@@ -31,7 +31,7 @@ func TestCompletion(t *testing.T) {
 	}
 	t.Setenv("KUBECONFIG", kubeconfig)
 	_, server := serveDocuments(t, someNamespaces)
-	const kinds = "ingress gateway listenerset apisixtls httpproxy host tlscontext tlsprofile " +
+	const kinds = "ingress gateway listenerset xlistenerset apisixtls httpproxy host tlscontext tlsprofile " +
 		"virtualservice domainmapping tcpingress transportserver virtualserver route routegroup ingressroute ingressroutetcp"
 	for line, want := range map[string]string{
 		"plan ":                                kinds + " :4",

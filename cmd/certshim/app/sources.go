@@ -220,6 +220,8 @@ const (
 	stateActive    = "active"
 	stateOff       = "switched off"
 	stateNotServed = "not served"
+	// stateReplaced is that of a kind in whose place another one is read.
+	stateReplaced  = "replaced"
 	stateForbidden = "forbidden"
 	stateUnknown   = "not known"
 )
@@ -302,6 +304,9 @@ func (k *sourceKind) count(known *reading, objects, owned map[source.GroupKind]i
 	kind, _ := known.policy.Kinds.Lookup(k.Group, k.Kind)
 	_, served := known.served.SourcesOf(kind)
 	switch {
+	case !served && known.served.LacksSourcesOf(kind) && !known.served.Lacks(named):
+		k.State = stateReplaced
+		return
 	case !served && known.served.Lacks(named):
 		k.State = stateNotServed
 		return
