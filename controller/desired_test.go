@@ -7,11 +7,14 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/certshim/certshim"
 	"github.com/certshim/certshim/inventory"
 	"github.com/certshim/certshim/resolver"
+	"github.com/certshim/certshim/routes"
+	"github.com/certshim/certshim/source"
 )
 
 var (
@@ -207,4 +210,49 @@ func TestNamespacesAreWatchedWhileSomebodyGoesByThem(t *testing.T) {
 			t.Errorf("%s goes by them: watched %v", name, watched)
 		}
 	}
+}
+
+// Routes are watched only while they are needed, those of the kinds that may bring names; and that a kind isn't served, as
+// when its CRD is deleted, doesn't mean that there are no such routes.
+func TestRoutesAreWatchedWhileTheyAreNeeded(t *testing.T) {
+	c := newTestController(t, &script{})
+	connectTo(t, c)
+	s := serve(c, listOf("gateway.networking.k8s.io/v1", metav1.APIResource{Name: "httproutes", Kind: routes.HTTPRoute, Namespaced: true, Verbs: metav1.Verbs{"list", "watch"}}))
+	policy := *c.policy()
+	policy.Routes = &certshim.RouteNames{Kinds: []string{routes.HTTPRoute, routes.GRPCRoute}}
+	c.usePolicy(&policy)
+	for _, needed := range []bool{false, true} {
+		var watched []string
+		for _, w := range c.desired(s, inventory.Needs{Routes: needed}) {
+			if inventory.IsRouteKind(w.Kind) {
+				watched = append(watched, w.GVR.Resource)
+			}
+		}
+		if want := []string{"httproutes"}; needed && !slices.Equal(watched, want) || !needed && len(watched) > 0 {
+			t.Errorf("needed %v: watched are %q", needed, watched)
+		}
+	}
+	c.inventory.Know(inventory.CertificateKind(), inventory.Whole)
+	see(t, c, gatewayWithRouteNames())
+	for _, k := range c.inventory.Keys() {
+		look := c.inventory.Look(k)
+		c.decide(look)
+		look.Close()
+	}
+	if c.know(); c.inventory.KnowledgeOf(inventory.RouteKind(routes.GRPCRoute)) != inventory.Unreadable {
+		t.Errorf("of a kind that isn't served: %v", c.inventory.KnowledgeOf(inventory.RouteKind(routes.GRPCRoute)))
+	}
+}
+
+func gatewayWithRouteNames() *unstructured.Unstructured {
+	object := &unstructured.Unstructured{Object: map[string]any{"spec": map[string]any{"listeners": []any{map[string]any{
+		"name": "https", "port": int64(443), "protocol": "HTTPS", "hostname": "*.example.com", "tls": map[string]any{"certificateRefs": []any{map[string]any{"name": "tls"}}},
+	}}}}}
+	object.SetAPIVersion("gateway.networking.k8s.io/v1")
+	object.SetKind(source.GatewayKind)
+	object.SetNamespace("shop")
+	object.SetName("edge")
+	object.SetUID("u")
+	object.SetAnnotations(map[string]string{"cert-manager.io/issuer": "ca", "certshim.io/route-names": "true"})
+	return object
 }
