@@ -47,7 +47,9 @@ type Inventory struct {
 
 	readers readers
 	looks   map[*Look]struct{}
-	writes  writes
+	// spareFacts has room for the facts of the next look: that of one that is closed.
+	spareFacts []fact
+	writes     writes
 	// judged is what was found out about the fields of some Certificates.
 	judged map[*Certificate]FieldCounts
 }

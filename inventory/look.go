@@ -55,7 +55,8 @@ func (i *Inventory) Look(k Key) *Look {
 	if item == nil {
 		return nil
 	}
-	l := &Look{Inventory: i, policy: i.policy, key: item.Key(), item: item, now: i.time()}
+	l := &Look{Inventory: i, policy: i.policy, key: item.Key(), item: item, now: i.time(), facts: i.spareFacts}
+	i.spareFacts = nil
 	i.looks[l] = struct{}{}
 	return l
 }
@@ -65,7 +66,15 @@ func (l *Look) Close() {
 	l.lock.Lock()
 	defer l.lock.Unlock()
 	delete(l.looks, l)
+	if cap(l.facts) <= maxSpareFacts {
+		clear(l.facts) // they keep strings of objects alive
+		l.spareFacts = l.facts[:0]
+	}
+	l.facts = nil
 }
+
+// maxSpareFacts is more than a decision about one issuer reads, and bounds what is kept.
+const maxSpareFacts = 256
 
 // Key of the source.
 func (l *Look) Key() Key { return l.key }

@@ -55,6 +55,39 @@ func TestOneOfManySourcesOfASecretReadsNoneOfTheOthers(t *testing.T) {
 	}
 }
 
+// A look at one source asks dozens of questions where kinds of issuers are many.
+func TestALookTakesTheRoomOfOneThatIsClosed(t *testing.T) {
+	s := sharing(t, 1).withCertificate()
+	first := s.Look(ingressKey(sharer(0)))
+	for n := range 64 {
+		first.asks(fact{question: asksGroups, name: fmt.Sprint(n)})
+	}
+	room := &first.facts[0]
+	first.Close()
+	second, third := s.Look(ingressKey(sharer(0))), s.Look(ingressKey(sharer(0)))
+	defer second.Close()
+	defer third.Close()
+	if len(second.facts) != 0 || cap(second.facts) < 64 || *room != (fact{}) {
+		t.Errorf("%d facts in the room for %d, the first of the closed look %v", len(second.facts), cap(second.facts), *room)
+	}
+	if cap(third.facts) != 0 {
+		t.Error("two looks share their room")
+	}
+}
+
+// The room of a look that read very much isn't kept.
+func TestALargeRoomForFactsGoes(t *testing.T) {
+	s := sharing(t, 1).withCertificate()
+	look := s.Look(ingressKey(sharer(0)))
+	for n := range maxSpareFacts + 1 {
+		look.asks(fact{question: asksGroups, name: fmt.Sprint(n)})
+	}
+	look.Close()
+	if cap(s.spareFacts) > maxSpareFacts {
+		t.Errorf("room for %d facts is kept", cap(s.spareFacts))
+	}
+}
+
 // Without a Certificate each source is judged once, and again when it changes.
 func TestEachClaimIsJudgedOnce(t *testing.T) {
 	s := sharing(t, 50)
