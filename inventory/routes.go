@@ -111,12 +111,12 @@ func routesFact(parent source.Ref) fact {
 	return fact{question: asksRoutes, kind: resolver.GroupKind(parent.GroupKind()), namespace: parent.Namespace, name: parent.Name}
 }
 
-// parentsOf are the Gateways and ListenerSets that a route names, each once.
+// parentsOf are the parents that a route names, each once, but for Services, to which routes of a mesh attach.
 func parentsOf(route routes.Route) []fact {
 	var parents []fact
 	for _, to := range route.Parents {
 		f := routesFact(source.Ref{Group: to.Kind.Group, Kind: to.Kind.Kind, Namespace: to.Namespace, Name: to.Name})
-		if to.Kind.Group == source.GatewayGroup && !slices.Contains(parents, f) {
+		if to.Kind.Group != "" && !slices.Contains(parents, f) {
 			parents = append(parents, f)
 		}
 	}

@@ -182,3 +182,16 @@ func BenchmarkRouteChanges(b *testing.B) {
 		})
 	}
 }
+
+// ListenerSets of the experimental group are parents, too; Services aren't ours.
+func TestParentsOfARoute(t *testing.T) {
+	var route routes.Route
+	for _, kind := range []source.GroupKind{
+		source.GroupKind(gatewayKind), {Group: "gateway.networking.x-k8s.io", Kind: "XListenerSet"}, {Kind: "Service"}, source.GroupKind(gatewayKind),
+	} {
+		route.Parents = append(route.Parents, routes.Parent{Kind: kind, Namespace: "shop", Name: "edge"})
+	}
+	if got := parentsOf(route); len(got) != 2 || got[1].kind.Kind != "XListenerSet" {
+		t.Errorf("parents are %v", got)
+	}
+}
