@@ -66,6 +66,7 @@ func full(t *testing.T, kind source.Kind) *unstructured.Unstructured {
   parentRef: {group: gateway.networking.k8s.io, kind: Gateway, namespace: infra, name: edge}
 `,
 	}
+	specs["XListenerSet"] = specs["ListenerSet"]
 	spec, there := specs[kind.GroupVersionKind().Kind]
 	if !there {
 		t.Fatal("there is no full object of this kind: add one")
