@@ -185,20 +185,30 @@ func (l *Look) note(outcome certshim.Outcome) (rivalled []name, need bool) {
 }
 
 // note marks what the last decision of a source read about the Secret, and says whether
-// another source goes by its claim.
+// another source goes by its claim. Where none does, what was found out about the claim is forgotten: it would hide
+// the claims behind it from those to whom it doesn't count any more.
 func (s *secret) note(item *Source, at name, read mark) (rivalled bool) {
-	var others mark
+	var (
+		others mark
+		own    *claim
+	)
 	for n := range s.claims {
 		if c := &s.claims[n]; c.source != item {
 			others |= c.read
 		} else {
-			c.read, c.doubted = read, true
+			own = c
 		}
 	}
-	if others&readFirst != 0 {
-		return true
+	rivalled = others&readFirst != 0 ||
+		others&readOwner != 0 && s.certificate != nil && item.isOwner(s.certificate.owner(), at.namespace.Value())
+	if own == nil {
+		return rivalled
 	}
-	return others&readOwner != 0 && s.certificate != nil && item.isOwner(s.certificate.owner(), at.namespace.Value())
+	own.read, own.doubted = read, true
+	if !rivalled {
+		own.said = nil
+	}
+	return rivalled
 }
 
 // record notes what a source asks for, and wakes who goes by it if that changes.

@@ -574,7 +574,7 @@ func (r *trial) check(step string, queued map[Key]bool) {
 		look := fresh.Look(k)
 		outcome := decide(look)
 		look.Close()
-		forgotten := told(outcome) != told(r.carriedOut(r.last[k])) || toldNotReady(r.last[k]) && isWriting(outcome) && !toldNotReady(outcome)
+		forgotten := told(outcome) != told(r.carriedOut(r.last[k])) || toldNotReady(r.last[k]) && r.moves(outcome) && !toldNotReady(outcome)
 		if forgotten && !queued[k] {
 			r.Fatalf("after %s: %s %s/%s isn't looked at again\nin force: %s\nshould be: %s", step, k.Kind().Kind, k.Namespace(), k.Name(), told(r.last[k]), told(outcome))
 		}
@@ -593,15 +593,17 @@ func (r *trial) carriedOut(out certshim.Outcome) certshim.Outcome {
 	return out
 }
 
-// toldNotReady says whether an issuer isn't ready. That is told where something is written,
-// and what was written while it was ready isn't looked at again.
+// toldNotReady says whether an issuer isn't ready. That is told where it has something new to sign, and what was
+// written while it was ready isn't looked at again.
 func toldNotReady(out certshim.Outcome) bool {
 	return slices.ContainsFunc(out.Problems.All(), func(p problem.Problem) bool { return p.Reason == problem.IssuerNotReady })
 }
 
-func isWriting(out certshim.Outcome) bool {
+// moves says whether a Certificate is made, or goes to another issuer.
+func (r *trial) moves(out certshim.Outcome) bool {
 	return slices.ContainsFunc(out.Certificates, func(d certificate.Decision) bool {
-		return d.Action == certificate.Create || d.Action == certificate.Apply
+		at := types.NamespacedName{Namespace: d.Namespace, Name: d.Name}
+		return d.Action == certificate.Create || d.Action == certificate.Apply && r.certificates[at].Issuer != refOf(d.Config)
 	})
 }
 
