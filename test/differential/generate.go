@@ -35,7 +35,7 @@ func Generate(seed uint64) *Case {
 	}
 	g.ports(c)
 	if g.chance(0.03) {
-		c.Object.Annotations[routeNamesKey] = pick(g, []string{"true", "false"})
+		c.Object.Annotations[routeNamesKey] = pick(g, []string{"true", "false", ""})
 	}
 	return c
 }

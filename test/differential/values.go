@@ -97,7 +97,7 @@ func triggerPools() []pool {
 		{key: autoKey, good: []string{"true", "1", "t", "TRUE", "false"}},
 		{key: ownIgnoreKey, good: []string{"true", "a-tls", "l0"}},
 		{key: sectionsKey, good: []string{"{}"}, bad: []string{`{"nowhere": {"duration": "24h"}}`}}, // neither changes anything
-		{key: routeNamesKey, good: []string{"true", "false"}},                                       // the operator lets routes bring nothing
+		{key: routeNamesKey, good: []string{"true", "false"}, bad: []string{""}},                    // the operator lets routes bring nothing
 	}
 }
 
