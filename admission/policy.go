@@ -138,16 +138,19 @@ func asks(options Options) string {
 
 // isOneOf is about the kind of an object, which a list names by itself or as Kind.group.
 func isOneOf(kinds []string) string {
-	either := []string{"false"}
-	for _, name := range kinds {
+	if len(kinds) == 0 {
+		return "false"
+	}
+	either := make([]string, len(kinds))
+	for n, name := range kinds {
 		kind, group, qualified := strings.Cut(name, ".")
 		is := "request.kind.kind == " + text(kind)
 		if qualified {
 			is += " && request.kind.group == " + text(group)
 		}
-		either = append(either, is)
+		either[n] = is
 	}
-	return strings.Join(either[min(len(kinds), 1):], " || ")
+	return strings.Join(either, " || ")
 }
 
 // trimmed is the value of an annotation without white space around it; empty where there is none.

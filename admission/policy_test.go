@@ -72,3 +72,18 @@ func TestVariables(t *testing.T) {
 		t.Errorf("the binding is %+v", spec)
 	}
 }
+
+// The keys that ask for the default issuer count on the kinds of the configuration alone, which may name a group.
+func TestAutoKeysCountOnSomeKinds(t *testing.T) {
+	for want, kinds := range map[string][]string{
+		"(false) && ": nil,
+		"(request.kind.kind == 'Ingress' || request.kind.kind == 'Gateway' && request.kind.group == 'networking.istio.io') && ": {"Ingress", "Gateway.networking.istio.io"},
+	} {
+		o := options()
+		o.AutoKinds = kinds
+		policy, _ := admission.New(o)
+		if asks := policy.Spec.(admission.PolicySpec).MatchConditions[1].Expression; !strings.Contains(asks, want) {
+			t.Errorf("%v: %s", kinds, asks)
+		}
+	}
+}

@@ -48,8 +48,9 @@ func newQueue(provider workqueue.MetricsProvider) *queue {
 
 // soon queues sources that may need a write now, through the fast lane.
 func (q *queue) soon(keys ...key) {
+	now := time.Now()
 	for _, k := range keys {
-		q.happened(k, time.Now())
+		q.happened(k, now)
 		q.lanes.speedUp(k)
 		q.Add(k)
 	}
@@ -59,7 +60,7 @@ func (q *queue) soon(keys ...key) {
 func (q *queue) happened(k key, at time.Time) {
 	q.lock.Lock()
 	defer q.lock.Unlock()
-	if _, known := q.since[k]; !known && !q.ShuttingDown() {
+	if _, known := q.since[k]; !known {
 		q.since[k] = at
 	}
 }

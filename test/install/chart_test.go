@@ -230,13 +230,13 @@ func TestEachDefaultMayBeNull(t *testing.T) {
 
 // With namespaces no object is outside of namespaces, and each of them has the rules.
 func TestNamespacesNeedNoClusterRole(t *testing.T) {
-	r := renderChart(t, everything+"\n", "--set=config.namespaces={shop,web}", "--set=flowSchema.enabled=false", "--set=admissionPolicy.enabled=false")
 	text, err := template(t.Context(), repository(t), everything, "--set=config.namespaces={shop,web}", "--set=flowSchema.enabled=false", "--set=admissionPolicy.enabled=false")
 	if err != nil {
 		t.Fatal(err)
 	}
-	roles := map[string]int{}
+	r, roles := rendered{}, map[string]int{}
 	for _, object := range parse(t, text) {
+		r[object.GetKind()+"/"+object.GetName()] = object
 		if object.GetNamespace() == "" && object.GetKind() != "ConfigMap" {
 			t.Errorf("%s %s has no namespace", object.GetKind(), object.GetName())
 		}
