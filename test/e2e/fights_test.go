@@ -172,11 +172,7 @@ func TestAdmissionThatIsNeverContent(t *testing.T) {
 	namespace := d.Namespace(t)
 	certificates := d.Watch(t, cluster.Certificates(), namespace)
 	events := d.Watch(t, cluster.Events(), namespace)
-	d.Apply(t, "", restlessPolicy)
-	probe := d.Namespace(t)
-	if err := poll(t.Context(), "the policy to be in force", func() (bool, error) { return d.mutates(t, probe) }); err != nil {
-		t.Fatal(err)
-	}
+	d.enforce(t, restlessPolicy)
 	d.Apply(t, namespace, editedIngress)
 	awaitWarning(t, events, "web", "ChangedOnAdmission")
 	if got := d.quiet(t, namespace, certificates, "web-tls"); got > 4 {

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/certshim/certshim/test/cluster"
@@ -107,11 +108,7 @@ func TestAValueChangedByAdmission(t *testing.T) {
 	events := d.Watch(t, cluster.Events(), namespace)
 	d.Apply(t, namespace, ingress("before", annotations{issuerKey: "ca", "cert-manager.io/duration": "2000h"}, "a.example.com"))
 	certificates.Object(t, "before-tls", "to be made", exists)
-	d.Apply(t, "", durationPolicy)
-	probe := d.Namespace(t)
-	if err := poll(t.Context(), "the policy to be in force", func() (bool, error) { return d.mutates(t, probe) }); err != nil {
-		t.Fatal(err)
-	}
+	d.enforce(t, durationPolicy)
 
 	d.Apply(t, namespace, ingress("web", annotations{issuerKey: "ca", "cert-manager.io/duration": "2000h"}, "a.example.com"))
 	for _, name := range []string{"web", "before"} {
@@ -141,12 +138,25 @@ func TestAValueChangedByAdmission(t *testing.T) {
 	}
 }
 
-// mutates says whether the policy changes a Certificate that is made now.
-func (d *deployed) mutates(t *testing.T, namespace string) (bool, error) {
+// enforce applies a MutatingAdmissionPolicy that sets the duration of Certificates, and waits until it does. Before it
+// has read the schema of Certificates, the API server refuses them.
+func (d *deployed) enforce(t *testing.T, policy string) {
 	t.Helper()
-	made := d.Apply(t, namespace, `{apiVersion: cert-manager.io/v1, kind: Certificate, metadata: {name: probe}, spec: {secretName: probe, dnsNames: [a.example.com], issuerRef: {name: ca}}}`)
-	d.delete(t, cluster.Certificates(), namespace, "probe")
-	return field(made[0], "spec|duration") != nil, nil
+	d.Apply(t, "", policy)
+	probe := &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "cert-manager.io/v1", "kind": "Certificate", "metadata": map[string]any{"name": "probe"},
+		"spec": map[string]any{"secretName": "probe", "dnsNames": []any{"a.example.com"}, "issuerRef": map[string]any{"name": "ca"}},
+	}}
+	client := d.Dynamic.Resource(cluster.Certificates()).Namespace(d.Namespace(t))
+	var last error
+	err := poll(t.Context(), "the policy to be in force", func() (bool, error) {
+		var made *unstructured.Unstructured
+		made, last = client.Create(t.Context(), probe, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+		return last == nil && field(made, "spec|duration") != nil, nil
+	})
+	if err != nil {
+		t.Fatalf("%v: %v", err, last)
+	}
 }
 
 // Ten edits an hour, by whomever, are put back at once; the next waits, and nothing else does.
