@@ -23,7 +23,7 @@ type engine struct {
 	messages                []string
 }
 
-func newEngine(t testing.TB) *engine {
+func newEngine(t testing.TB, policy admission.Object) *engine {
 	t.Helper()
 	env, err := cel.NewEnv(cel.OptionalTypes(), ext.Strings(ext.StringsVersion(2)),
 		cel.Variable("object", cel.DynType), cel.Variable("oldObject", cel.DynType), cel.Variable("request", cel.DynType), cel.Variable("variables", cel.DynType))
@@ -42,7 +42,6 @@ func newEngine(t testing.TB) *engine {
 		}
 		return program
 	}
-	policy, _ := admission.New(options())
 	spec := policy.Spec.(admission.PolicySpec)
 	e := &engine{variables: map[string]cel.Program{}}
 	for _, c := range spec.MatchConditions {
@@ -57,14 +56,32 @@ func newEngine(t testing.TB) *engine {
 	return e
 }
 
+// ofAnnotations runs the policy of the annotation table.
+func ofAnnotations(t testing.TB) *engine {
+	t.Helper()
+	policy, _ := admission.New(options())
+	return newEngine(t, policy)
+}
+
 func object(in map[string]string) map[string]any {
 	return map[string]any{"metadata": map[string]any{"annotations": in}}
+}
+
+// request is one in the namespace shop, about an Ingress where the kind counts.
+func request(user map[string]any) map[string]any {
+	return map[string]any{"kind": map[string]any{"group": "networking.k8s.io", "kind": "Ingress"}, "namespace": "shop", "userInfo": user}
 }
 
 // matches says whether the policy looks at an object at all.
 func (e *engine) matches(t testing.TB, now map[string]any) bool {
 	t.Helper()
-	input := map[string]any{"object": now, "oldObject": nil, "request": map[string]any{"kind": map[string]any{"group": "networking.k8s.io", "kind": "Ingress"}}}
+	return e.looksAt(t, now, nil)
+}
+
+// looksAt says whether the policy looks at what a user writes.
+func (e *engine) looksAt(t testing.TB, now, user map[string]any) bool {
+	t.Helper()
+	input := map[string]any{"object": now, "oldObject": nil, "request": request(user)}
 	for _, condition := range e.conditions {
 		if !evaluate(t, condition, input).(bool) {
 			return false
@@ -76,7 +93,7 @@ func (e *engine) matches(t testing.TB, now map[string]any) bool {
 // refuses gives the messages of all validations that fail.
 func (e *engine) refuses(t testing.TB, now, before map[string]any) []string {
 	t.Helper()
-	input := map[string]any{"object": now, "oldObject": nil}
+	input := map[string]any{"object": now, "oldObject": nil, "request": request(nil)}
 	if before != nil {
 		input["oldObject"] = before
 	}
@@ -152,7 +169,7 @@ b",c`}
 // What the policy refuses, the parser refuses too. Of the rows that CEL can tell exactly, it is the other way
 // round as well.
 func TestThePolicyRefusesWhatTheParserRefuses(t *testing.T) {
-	e := newEngine(t)
+	e := ofAnnotations(t)
 	for _, row := range annotations.Table() {
 		if row.Admits == nil {
 			continue
@@ -177,7 +194,7 @@ func loose(key, value string) bool {
 }
 
 func TestKeysTogether(t *testing.T) {
-	e := newEngine(t)
+	e := ofAnnotations(t)
 	for _, row := range []struct {
 		in   map[string]string
 		want int
@@ -201,7 +218,7 @@ func TestKeysTogether(t *testing.T) {
 // An update that leaves a value as it was is let through, and one that makes it wrong, or changes what it goes
 // by, isn't.
 func TestAnOldMistakeIsLetThrough(t *testing.T) {
-	e := newEngine(t)
+	e := ofAnnotations(t)
 	bad := object(map[string]string{p + "duration": "90d"})
 	if refused := e.refuses(t, bad, bad); len(refused) > 0 {
 		t.Errorf("an update elsewhere is refused: %q", refused)
@@ -221,7 +238,7 @@ func TestAnOldMistakeIsLetThrough(t *testing.T) {
 
 // The policy looks only at objects that ask for a certificate.
 func TestWhatThePolicyLooksAt(t *testing.T) {
-	e := newEngine(t)
+	e := ofAnnotations(t)
 	for name, row := range map[string]struct {
 		in   map[string]string
 		want bool
@@ -255,7 +272,7 @@ func FuzzPolicy(f *testing.F) {
 		}
 	}
 	f.Add(0, "1h", "5m", "ECDSA")
-	e := newEngine(f)
+	e := ofAnnotations(f)
 	f.Fuzz(func(t *testing.T, at int, value, before, algorithm string) {
 		if at < 0 || !validAll(value, before, algorithm) {
 			t.Skip("no value that an API server has")

@@ -5,5 +5,7 @@
 // and what depends on other objects, is told in Events alone. A policy has no parameters, since one whose parameters aren't
 // served denies everything, and an object may always be deleted, or changed elsewhere, whatever it holds.
 //
+// A second policy, of [Ties], protects the annotation that says whose a Certificate in another namespace is.
+//
 // It is pure, and may import annotations.
 package admission

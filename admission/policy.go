@@ -109,8 +109,13 @@ func New(options Options) (policy, binding Object) {
 			spec.add(row)
 		}
 	}
-	policy = Object{apiVersion, "ValidatingAdmissionPolicy", Metadata{options.Name}, spec}
-	binding = Object{apiVersion, "ValidatingAdmissionPolicyBinding", Metadata{options.Name}, BindingSpec{options.Name, []Action{options.Action}}}
+	return inForce(options.Name, spec, options.Action)
+}
+
+// inForce is a policy and the binding by which the API server goes by it.
+func inForce(name string, spec PolicySpec, action Action) (policy, binding Object) {
+	policy = Object{apiVersion, "ValidatingAdmissionPolicy", Metadata{name}, spec}
+	binding = Object{apiVersion, "ValidatingAdmissionPolicyBinding", Metadata{name}, BindingSpec{name, []Action{action}}}
 	return policy, binding
 }
 

@@ -67,9 +67,7 @@ func startGuarded(t *testing.T) *guarded {
 // policy applies what `certshim policy` prints, and returns when the API server goes by it.
 func (g *guarded) policy(t *testing.T, action string) {
 	t.Helper()
-	root := must(repository())(t)
-	output := must(exec.CommandContext(t.Context(), filepath.Join(root, "bin/certshim"), "policy", "--action="+action).Output())(t)
-	g.Apply(t, "", string(output))
+	g.Apply(t, "", policyOf(t, "--action="+action))
 	err := poll(t.Context(), "the policy to be in force", func() (bool, error) {
 		err := g.create(t.Context(), ingress("known", annotations{issuerKey: "ca", "cert-manager.io/duration": "90d"}, "a.example.com"), metav1.DryRunAll)
 		told := g.warnings.take()
@@ -81,6 +79,13 @@ func (g *guarded) policy(t *testing.T, action string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// policyOf is what `certshim policy` prints.
+func policyOf(t *testing.T, arguments ...string) string {
+	t.Helper()
+	root := must(repository())(t)
+	return string(must(exec.CommandContext(t.Context(), filepath.Join(root, "bin/certshim"), append([]string{"policy"}, arguments...)...).Output())(t))
 }
 
 func refusedByPolicy(err error) bool {
@@ -231,5 +236,60 @@ func TestThePolicyWarns(t *testing.T) {
 	}
 	if told := g.warnings.take(); len(told) != 1 {
 		t.Errorf("a Gateway: %q", told)
+	}
+}
+
+// Only exempt accounts tie a Certificate to an object of another namespace, and change such a tie.
+func TestThePolicyForTiesOnTheServer(t *testing.T) {
+	g := startGuarded(t)
+	g.Apply(t, "", policyOf(t, "ties", "--action=deny", "--exempt-group=restorers"))
+	as := func(user string, groups ...string) dynamic.ResourceInterface {
+		config := rest.CopyConfig(g.Config)
+		config.Impersonate = rest.ImpersonationConfig{UserName: user, Groups: append(groups, "system:masters")}
+		return must(dynamic.NewForConfig(config))(t).Resource(cluster.Certificates()).Namespace(g.namespace)
+	}
+	tenant, certshim, restorer := as("tenant"), as("system:serviceaccount:certshim:certshim"), as("velero", "restorers")
+	tied := func(name, to string) *unstructured.Unstructured {
+		c := &unstructured.Unstructured{Object: map[string]any{
+			"apiVersion": "cert-manager.io/v1", "kind": "Certificate",
+			"spec": map[string]any{"secretName": name, "dnsNames": []any{"a.example.com"}, "issuerRef": map[string]any{"name": "ca"}},
+		}}
+		c.SetName(name)
+		c.SetAnnotations(map[string]string{"certshim.io/source": to + " for=" + g.namespace + "/" + name})
+		return c
+	}
+	const across = "gateway.networking.k8s.io/Gateway:edge-of-another/gw uid=1"
+	create := func(by dynamic.ResourceInterface, object *unstructured.Unstructured, dryRun ...string) error {
+		_, err := by.Create(t.Context(), object, metav1.CreateOptions{DryRun: dryRun})
+		return err
+	}
+	refused := func(err error) bool {
+		return apierrors.IsInvalid(err) && strings.Contains(err.Error(), "certshim.io/source: only certshim ties a Certificate")
+	}
+	if err := poll(t.Context(), "the policy to be in force", func() (bool, error) {
+		return refused(create(tenant, tied("probe", across), metav1.DryRunAll)), nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for name, by := range map[string]dynamic.ResourceInterface{"certshim": certshim, "restored": restorer} {
+		if err := create(by, tied(name, across)); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if err := create(tenant, tied("own", "networking.k8s.io/Ingress:"+g.namespace+"/web uid=1")); err != nil {
+		t.Errorf("a tie within the namespace: %v", err)
+	}
+	patch := func(body string) error {
+		_, err := tenant.Patch(t.Context(), "certshim", types.MergePatchType, []byte(body), metav1.PatchOptions{})
+		return err
+	}
+	if err := patch(`{"metadata":{"annotations":{"certshim.io/source":null}}}`); !refused(err) {
+		t.Errorf("the tie removed: %v", err)
+	}
+	if err := patch(`{"metadata":{"labels":{"a":"b"}}}`); err != nil {
+		t.Errorf("a change elsewhere: %v", err)
+	}
+	if err := tenant.Delete(t.Context(), "certshim", metav1.DeleteOptions{}); err != nil {
+		t.Errorf("deleted: %v", err)
 	}
 }

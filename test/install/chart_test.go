@@ -27,6 +27,7 @@ plugins:
 networkPolicy: {egress: {enabled: true, apiServerCIDRs: [10.0.0.1/32]}}
 flowSchema: {enabled: true}
 admissionPolicy: {enabled: true, action: Deny}
+tiePolicy: {enabled: true, action: Deny, exemptUsers: [restorer], exemptGroups: [admins]}
 serviceMonitor: {enabled: true, labels: {release: prometheus}, interval: 30s}
 prometheusRule: {enabled: true}
 dashboard: {enabled: true}
@@ -188,6 +189,8 @@ func TestTheChartRefusesUnknownValues(t *testing.T) {
 		"podMonitor: {enabled: true}\nserviceMonitor: {enabled: true}":    "choose one",
 		"config: {namespaces: [shop]}\nflowSchema: {enabled: true}":       "/flowSchema/enabled",
 		"config: {namespaces: [shop]}\nadmissionPolicy: {enabled: true}":  "/admissionPolicy/enabled",
+		"config: {namespaces: [shop]}\ntiePolicy: {enabled: true}":        "/tiePolicy/enabled",
+		"tiePolicy: {exemptUsers: [\"a' || true\"]}":                      "/tiePolicy/exemptUsers/0",
 		"config: {namespaces: [shop], namespaceDefaults: true}":           "/config/namespaceDefaults",
 		"config: {namespaces: [shop], crossNamespace: {orphans: delete}}": "/config/crossNamespace/orphans",
 		"resources: {limits: {memory: 1Ti}}":                              "resources.limits.memory",
@@ -230,7 +233,7 @@ func TestEachDefaultMayBeNull(t *testing.T) {
 
 // With namespaces no object is outside of namespaces, and each of them has the rules.
 func TestNamespacesNeedNoClusterRole(t *testing.T) {
-	text, err := template(t.Context(), repository(t), everything, "--set=config.namespaces={shop,web}", "--set=flowSchema.enabled=false", "--set=admissionPolicy.enabled=false")
+	text, err := template(t.Context(), repository(t), everything, "--set=config.namespaces={shop,web}", "--set=flowSchema.enabled=false", "--set=admissionPolicy.enabled=false", "--set=tiePolicy.enabled=false")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -525,6 +528,32 @@ func TestTheAdmissionPolicy(t *testing.T) {
 		t.Errorf("the policy has %d validations", len(validations))
 	}
 	if _, is := renderChart(t, "")["ValidatingAdmissionPolicy/certshim-annotations"]; is {
+		t.Error("the policy is there without being asked for")
+	}
+}
+
+// Only certshim's own account, whatever it is called, and those of the values may write ties across namespaces.
+func TestTheTiePolicy(t *testing.T) {
+	for values, want := range map[string][2]string{
+		"tiePolicy: {enabled: true}\nserviceAccount: {name: own}": {"['system:serviceaccount:certshim:own']", "[]"},
+		"tiePolicy: {enabled: true, exemptUsers: ['system:serviceaccount:velero:server'], exemptGroups: [admins, 'a/b']}": {
+			"['system:serviceaccount:certshim:certshim', 'system:serviceaccount:velero:server']", "['admins', 'a/b']",
+		},
+	} {
+		conditions := renderChart(t, values).at(t, "ValidatingAdmissionPolicy/certshim-ties", "spec", "matchConditions")
+		for i, list := range want {
+			if got := conditions.([]any)[i+1].(map[string]any)["expression"].(string); !strings.Contains(got, " in "+list+")") {
+				t.Errorf("%s: the condition is %s, want %s", values, got, list)
+			}
+		}
+	}
+	r := renderChart(t, "fullnameOverride: tls\ntiePolicy: {enabled: true, action: Deny}")
+	if got := r.at(t, "ValidatingAdmissionPolicyBinding/tls-ties", "spec"); !cmp.Equal(got, any(map[string]any{
+		"policyName": "tls-ties", "validationActions": []any{"Deny"},
+	})) {
+		t.Errorf("the binding is %v", got)
+	}
+	if _, is := renderChart(t, "")["ValidatingAdmissionPolicy/certshim-ties"]; is {
 		t.Error("the policy is there without being asked for")
 	}
 }

@@ -10,23 +10,44 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/certshim/certshim/admission"
+	"github.com/certshim/certshim/certificate"
 	"github.com/certshim/certshim/configuration"
 	"github.com/certshim/certshim/source"
 )
 
-const defaultPolicyName = "certshim-annotations"
+// policyFlags are those of each command that prints a policy.
+type policyFlags struct {
+	streams Streams
+	name    string
+	action  string
+	format  string
+}
+
+func (f *policyFlags) bind(cmd *cobra.Command, name string) {
+	cmd.Flags().StringVar(&f.name, "name", name, "name of the policy and of its binding")
+	cmd.Flags().StringVar(&f.action, "action", "warn", "warn or deny")
+	cmd.Flags().StringVarP(&f.format, "output", "o", formatYAML, "yaml or json")
+	complete(cmd, "action", "warn", "deny")
+	complete(cmd, "output", formatYAML, formatJSON)
+}
+
+// check gives the action, if the flags can be read.
+func (f *policyFlags) check() (admission.Action, error) {
+	action, err := admissionAction(f.action)
+	if f.format != formatYAML && f.format != formatJSON {
+		err = errors.Join(err, badFormat(f.format, formatYAML, formatJSON))
+	}
+	return action, err
+}
 
 type policyOptions struct {
+	policyFlags
 	settings *settings
-	streams  Streams
 	build    build
-	name     string
-	action   string
-	format   string
 }
 
 func newAdmission(streams Streams, b build) *cobra.Command {
-	o := &policyOptions{streams: streams, build: b}
+	o := &policyOptions{policyFlags: policyFlags{streams: streams}, build: b}
 	cmd := &cobra.Command{
 		Use:   "policy",
 		Short: "Print an admission policy that tells of annotations that certshim can't read",
@@ -45,12 +66,43 @@ what depends on other objects is told by the controller alone.
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd) },
 	}
 	o.settings = newSettings(cmd.Flags(), bindKinds)
-	cmd.Flags().StringVar(&o.name, "name", defaultPolicyName, "name of the policy and of its binding")
-	cmd.Flags().StringVar(&o.action, "action", "warn", "warn or deny")
-	cmd.Flags().StringVarP(&o.format, "output", "o", formatYAML, "yaml or json")
-	complete(cmd, "action", "warn", "deny")
-	complete(cmd, "output", formatYAML, formatJSON)
+	o.bind(cmd, "certshim-annotations")
+	cmd.AddCommand(newTiePolicy(streams))
 	return cmd
+}
+
+type tieOptions struct {
+	policyFlags
+	users, groups []string
+}
+
+func newTiePolicy(streams Streams) *cobra.Command {
+	o := &tieOptions{policyFlags: policyFlags{streams: streams}}
+	cmd := &cobra.Command{
+		Use:   "ties",
+		Short: "Print an admission policy that protects the ties of Certificates in other namespaces",
+		Long: `Prints a ValidatingAdmissionPolicy and its binding, by which only exempt accounts may write the
+annotation ` + certificate.TieKey + ` where it ties a Certificate to an object of another namespace.
+Such a tie is a claim and gives no right, but without it certshim leaves the Certificate alone.
+
+` + exitHelp,
+		Example: `  certshim policy ties | kubectl apply -f -
+  certshim policy ties --action deny --exempt-user system:serviceaccount:certshim:certshim,system:serviceaccount:velero:velero`,
+		Args: noArgs,
+		RunE: func(*cobra.Command, []string) error { return o.run() },
+	}
+	cmd.Flags().StringSliceVar(&o.users, "exempt-user", []string{"system:serviceaccount:certshim:certshim"}, "users who may write ties: certshim's own, and those that restore backups")
+	cmd.Flags().StringSliceVar(&o.groups, "exempt-group", nil, "groups whose users may write ties")
+	o.bind(cmd, "certshim-ties")
+	return cmd
+}
+
+func (o *tieOptions) run() error {
+	action, err := o.check()
+	if err != nil {
+		return err
+	}
+	return o.print(admission.Ties(admission.TieOptions{Name: o.name, Key: certificate.TieKey, Users: o.users, Groups: o.groups, Action: action}))
 }
 
 // bindKinds binds the flags that say which objects count.
@@ -67,10 +119,7 @@ func (o *policyOptions) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	action, err := admissionAction(o.action)
-	if o.format != formatYAML && o.format != formatJSON {
-		err = errors.Join(err, badFormat(o.format, formatYAML, formatJSON))
-	}
+	action, err := o.check()
 	if err != nil {
 		return err
 	}
@@ -78,11 +127,10 @@ func (o *policyOptions) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	made, binding := admission.New(admission.Options{
+	return o.print(admission.New(admission.Options{
 		Name: o.name, Resources: admissionResources(policy.Kinds), Action: action,
 		AutoKeys: configuration.Annotations.Auto, AutoKinds: configuration.Annotations.AutoKinds,
-	})
-	return o.print(made, binding)
+	}))
 }
 
 func admissionAction(word string) (admission.Action, error) {
@@ -119,9 +167,9 @@ func admissionResource(kind source.Kind) admission.Resource {
 	return r
 }
 
-func (o *policyOptions) print(objects ...admission.Object) error {
-	if o.format == formatJSON {
-		return writeJSON(o.streams.Out, map[string]any{"apiVersion": "v1", "kind": "List", "items": objects})
+func (f *policyFlags) print(objects ...admission.Object) error {
+	if f.format == formatJSON {
+		return writeJSON(f.streams.Out, map[string]any{"apiVersion": "v1", "kind": "List", "items": objects})
 	}
 	texts := make([]string, len(objects))
 	for i, object := range objects {
@@ -131,6 +179,6 @@ func (o *policyOptions) print(objects ...admission.Object) error {
 		}
 		texts[i] = string(text)
 	}
-	_, err := fmt.Fprint(o.streams.Out, strings.Join(texts, "---\n"))
+	_, err := fmt.Fprint(f.streams.Out, strings.Join(texts, "---\n"))
 	return err
 }
