@@ -22,6 +22,7 @@ type options struct {
 	certificateOwners bool
 	shim              controller.IngressShimOptions
 	extraProtocols    []string
+	gatewayAPI        bool
 	solverImage       string
 	selfCheckRetry    time.Duration
 	nameservers       []string
@@ -50,6 +51,7 @@ func parseOptions(arguments []string) (options, error) {
 	flags.Func("extra-certificate-annotations", "comma list of annotations copied to the Certificate",
 		list(&o.shim.ExtraCertificateAnnotations))
 	flags.Func("gateway-api-extra-protocols", "comma list of listener protocols counted as TLS", list(&o.extraProtocols))
+	flags.BoolVar(&o.gatewayAPI, "enable-gateway-api", false, "solve HTTP-01 challenges by HTTPRoutes; the shims of Gateways are on by --controllers")
 	flags.StringVar(&o.solverImage, "acme-http01-solver-image", "acmesolver", "image of the Pods that answer HTTP-01 challenges")
 	flags.DurationVar(&o.selfCheckRetry, "dns01-check-retry-period", 10*time.Second,
 		"pause between two self-checks of a challenge, HTTP-01 included")
@@ -105,7 +107,7 @@ func (o options) contextOptions() controller.ContextOptions {
 		},
 		SchedulerOptions: controller.SchedulerOptions{MaxConcurrentChallenges: 60},
 		ConfigOptions: controller.ConfigOptions{
-			EnableGatewayAPI:            listenerSets || slices.Contains(o.controllers, gatewayShim),
+			EnableGatewayAPI:            o.gatewayAPI || listenerSets || slices.Contains(o.controllers, gatewayShim),
 			EnableGatewayAPIListenerSet: listenerSets,
 		},
 	}

@@ -33,7 +33,7 @@ func play(m *testing.M) (code int, err error) {
 		err = os.RemoveAll(logs)
 	}()
 	shared, err = Start(context.Background(), logs,
-		"--default-issuer-name=letsencrypt", "--default-issuer-kind=ClusterIssuer")
+		"--default-issuer-name=letsencrypt", "--default-issuer-kind=ClusterIssuer", "--gateway-api-extra-protocols=DTLS")
 	if err != nil {
 		return 1, err
 	}

@@ -19,6 +19,13 @@ import (
 	"github.com/certshim/certshim/test/process"
 )
 
+// An account that the ACME server knows from elsewhere may be bound to a new one (RFC 8555, section 7.3.4). Its key is in
+// base64url.
+const (
+	ExternalAccount    = "customer-1"
+	ExternalAccountKey = "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W"
+)
+
 // Pebble is an ACME server with the DNS server that it asks.
 type Pebble struct {
 	// Directory is the URL that an ACME issuer's spec.acme.server takes.
@@ -154,7 +161,8 @@ func (p *Pebble) configure(folder string, httpPort int) (path string, err error)
 		"listenAddress": p.listeners.acme, "managementListenAddress": p.listeners.management,
 		"certificate": certificateFile, "privateKey": keyFile,
 		"httpPort": httpPort, "keyAlgorithm": "ecdsa",
-		"retryAfter": map[string]int{"authz": 1, "order": 1},
+		"retryAfter":             map[string]int{"authz": 1, "order": 1},
+		"externalAccountMACKeys": map[string]string{ExternalAccount: ExternalAccountKey},
 	}})
 	path = filepath.Join(folder, "pebble.json")
 	return path, errors.Join(err,

@@ -5,14 +5,12 @@ import (
 	"errors"
 	"path/filepath"
 
-	"k8s.io/client-go/kubernetes"
-
 	"github.com/certshim/certshim/test/cluster"
 	"github.com/certshim/certshim/test/external/router"
 	"github.com/certshim/certshim/test/process"
 )
 
-// Class is the ingress class whose Ingresses are served.
+// Class is the class of the Ingresses and Gateways that are served.
 const Class = "loopback"
 
 // approver is the namespace and the name of the ServiceAccount that cert-manager's approver runs under.
@@ -47,7 +45,7 @@ func StartWithProgress(ctx context.Context, logs string, up func(part string), c
 	s.Cluster, err = cluster.StartMain(ctx, cluster.WithLogs(logs), cluster.WithProgress(up),
 		cluster.WithCertManagerFlags(
 			"--controllers=*,-certificaterequests-approver,orders,challenges,certificaterequests-issuer-acme",
-			"--dns01-check-retry-period=1s"),
+			"--dns01-check-retry-period=1s", "--enable-gateway-api"),
 		cluster.WithCertManagerEnv("HTTP_PROXY="+routing.URL(), "NO_PROXY=", "no_proxy="))
 	if err != nil {
 		return nil, errors.Join(err, routing.Close())
@@ -60,11 +58,10 @@ func StartWithProgress(ctx context.Context, logs string, up func(part string), c
 
 // furnish starts what runs in the cluster.
 func (s *Stage) furnish(ctx context.Context, up func(part string), certshimFlags []string) error {
-	client, err := kubernetes.NewForConfig(s.Config)
+	err := s.Router.ServeCluster(s.Config, Class)
 	if err != nil {
 		return err
 	}
-	s.Router.Serve(client, Class)
 	if s.Pebble, err = StartPebble(ctx, s.Logs, s.Router.Port()); err != nil {
 		return err
 	}

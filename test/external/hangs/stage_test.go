@@ -23,7 +23,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/util/retry"
 
 	"github.com/certshim/certshim/test/cluster"
@@ -97,11 +96,10 @@ func play(m *testing.M) (code int, err error) {
 
 // furnish makes the namespaces and starts what else runs.
 func (s *stage) furnish(ctx context.Context) error {
-	client, err := kubernetes.NewForConfig(s.Config)
+	err := s.router.ServeCluster(s.Config, class)
 	if err != nil {
 		return err
 	}
-	s.router.Serve(client, class)
 	if err := s.pebble.Start(ctx, s.Logs, s.router.Port()); err != nil {
 		return err
 	}

@@ -15,6 +15,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	gatewayapi "sigs.k8s.io/gateway-api/pkg/client/clientset/versioned"
 )
 
 // Request is one request that was answered.
@@ -29,6 +31,7 @@ type Router struct {
 	server   *http.Server
 	class    string
 	cluster  kubernetes.Interface
+	gateways gatewayapi.Interface
 
 	mu       sync.Mutex
 	requests []Request
@@ -52,9 +55,23 @@ func (r *Router) Port() int { return r.listener.Addr().(*net.TCPAddr).Port }
 // URL is its address, as HTTP_PROXY wants it.
 func (r *Router) URL() string { return "http://" + r.listener.Addr().String() }
 
-// Serve answers for the Ingresses of that class, until Close.
-func (r *Router) Serve(cluster kubernetes.Interface, class string) {
-	r.cluster, r.class = cluster, class
+// ServeCluster is [Router.Serve] with clients for a cluster.
+func (r *Router) ServeCluster(config *rest.Config, class string) error {
+	client, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return err
+	}
+	gateways, err := gatewayapi.NewForConfig(config)
+	if err != nil {
+		return err
+	}
+	r.Serve(client, gateways, class)
+	return nil
+}
+
+// Serve answers for the Ingresses of that class and the HTTPRoutes of its Gateways, until Close.
+func (r *Router) Serve(cluster kubernetes.Interface, gateways gatewayapi.Interface, class string) {
+	r.cluster, r.gateways, r.class = cluster, gateways, class
 	go func() { _ = r.server.Serve(r.listener) }()
 }
 
@@ -95,7 +112,18 @@ func (r *Router) answer(ctx context.Context, host, path string) (status int, bod
 	if err != nil {
 		return http.StatusBadGateway, err.Error()
 	}
+	gateways, err := r.gateways.GatewayV1().Gateways("").List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return http.StatusBadGateway, err.Error()
+	}
+	routes, err := r.gateways.GatewayV1().HTTPRoutes("").List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return http.StatusBadGateway, err.Error()
+	}
 	backend, ok := route(ingresses.Items, r.class, host, path)
+	if !ok {
+		backend, ok = attached(routes.Items, gateways.Items, r.class, host, path)
+	}
 	if !ok {
 		return http.StatusNotFound, fmt.Sprintf("no rule of class %s for %s%s", r.class, host, path)
 	}

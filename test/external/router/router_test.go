@@ -10,6 +10,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes/fake"
+	gatewayfake "sigs.k8s.io/gateway-api/pkg/client/clientset/versioned/fake"
 )
 
 const class = "loopback"
@@ -112,7 +113,7 @@ func TestAnswersWhatARuleRoutesAndNothingElse(t *testing.T) {
 	later := ingress("later", "later.example.com", path{challenges + "abc", any, "solver"})
 	router.Serve(fake.NewClientset(&web, &later, solverPod(), service("solver", map[string]string{"challenge": "1"}, 8089),
 		service("web", map[string]string{"app": "web"}, 8089), service("port", map[string]string{"challenge": "1"}, 80),
-		service("all", nil, 8089)), class)
+		service("all", nil, 8089)), gatewayfake.NewClientset(), class)
 	for _, c := range []struct {
 		path   string
 		status int
