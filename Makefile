@@ -15,7 +15,7 @@ SHELL   := bash
 # Tests build programs, run those of bin/ and ask `go list`: Go's cache of results doesn't see that the answer is another.
 TEST := go test -count=1
 
-.PHONY: help build demo demo-external test test-unit test-differential test-e2e soak test-external controlplane certmanager external-issuers helm chromium lint fuzz bench generate verify image clean
+.PHONY: help build demo demo-external test test-unit test-differential test-e2e soak test-external controlplane certmanager external-issuers helm chromium lint fuzz bench generate verify image release clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/  \1\t\2/' | expand -t 20
@@ -48,6 +48,7 @@ test-e2e: build controlplane certmanager helm ## on the real control plane; the 
 	  echo "no Chromium or no axe-core found: the HTML report is NOT tested in a browser (make chromium)"
 	cd test && $(TEST) $(RACE) -timeout 40m -p 1 $$(go list ./... | grep -vE '/(differential|external)')
 	cd test/controlplane && CGO_ENABLED=0 $(TEST) -timeout 10m ./...
+	cd release && $(TEST) -timeout 20m ./...
 
 soak: ## what takes hours: 10,000 random histories of a Certificate, each foreseen as the API server answers
 	cd test && $(TEST) -timeout 6h -v ./ownership -run Foreseen -args -histories 10000 -seed 0
@@ -73,6 +74,7 @@ chromium: ## what the tests of the HTML report need: Chromium without a window, 
 lint: $(LINT) ## golangci-lint, and the boundaries between the rooms
 	$(LINT) run ./...
 	cd test && ../$(LINT) run --config ../.golangci.yml ./...
+	cd release && ../$(LINT) run --config ../.golangci.yml ./...
 	go vet ./... && $(TEST) -run TestRooms .
 
 $(LINT):
@@ -101,6 +103,9 @@ verify: generate ## fails if a generated file differs from the committed one
 IMAGE ?= certshim:dev
 image: ## a static image, non-root, called IMAGE (certshim:dev, as deploy/ has it)
 	docker build --build-arg VERSION=$(VERSION) -t $(IMAGE) .
+
+release: helm ## the files of a release of the commit that is checked out, into dist/ (VERSION=v1.2.3): the same bytes each time
+	cd release && go run . -version "$(VERSION)" -helm ../$(BIN)/helm -into ../dist
 
 clean: ## remove what was built
 	rm -rf $(BIN)

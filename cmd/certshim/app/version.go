@@ -3,8 +3,10 @@ package app
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"runtime"
 	"runtime/debug"
+	"slices"
 
 	"github.com/spf13/cobra"
 )
@@ -20,7 +22,12 @@ type buildVersion struct {
 	Modified  bool   `json:"modified,omitempty"`
 	GoVersion string `json:"goVersion"`
 	Platform  string `json:"platform"`
+	// APIs are the versions of the modules whose types this build reads and writes, by the module's path. That of
+	// Kubernetes 1.36.2 is v0.36.2.
+	APIs map[string]string `json:"apis,omitempty"`
 }
+
+var apiModules = []string{"github.com/cert-manager/cert-manager", "k8s.io/api", "sigs.k8s.io/gateway-api"}
 
 func readVersion() buildVersion {
 	v := buildVersion{Version: Version, GoVersion: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
@@ -30,6 +37,7 @@ func readVersion() buildVersion {
 		return v
 	}
 	v.Version = cmp.Or(v.Version, info.Main.Version, "unknown")
+	v.APIs = apisOf(info.Deps)
 	for _, setting := range info.Settings {
 		switch setting.Key {
 		case "vcs.revision":
@@ -43,6 +51,16 @@ func readVersion() buildVersion {
 	return v
 }
 
+func apisOf(modules []*debug.Module) map[string]string {
+	found := map[string]string{}
+	for _, module := range modules {
+		if slices.Contains(apiModules, module.Path) {
+			found[module.Path] = module.Version
+		}
+	}
+	return found
+}
+
 func newVersion(streams Streams) *cobra.Command {
 	format := ""
 	cmd := &cobra.Command{
@@ -53,7 +71,7 @@ func newVersion(streams Streams) *cobra.Command {
 			return printVersion(streams, readVersion(), format)
 		},
 	}
-	cmd.Flags().StringVarP(&format, "output", "o", "", "json or yaml; one line of text if empty")
+	cmd.Flags().StringVarP(&format, "output", "o", "", "json or yaml; text if empty")
 	complete(cmd, "output", formatJSON, formatYAML)
 	return cmd
 }
@@ -61,7 +79,7 @@ func newVersion(streams Streams) *cobra.Command {
 func printVersion(streams Streams, v buildVersion, format string) error {
 	switch format {
 	case "":
-		_, err := fmt.Fprintf(streams.Out, "certshim %s (%s, %s)\n", v.Version, v.GoVersion, v.Platform)
+		_, err := fmt.Fprint(streams.Out, v.text())
 		return err
 	case formatJSON:
 		return writeJSON(streams.Out, v)
@@ -70,4 +88,20 @@ func printVersion(streams Streams, v buildVersion, format string) error {
 	default:
 		return badFormat(format, formatJSON, formatYAML)
 	}
+}
+
+// text has the version on a line of its own, and below it what it was built from, as far as that is known.
+func (v buildVersion) text() string {
+	text := fmt.Sprintf("certshim %s (%s, %s)\n", v.Version, v.GoVersion, v.Platform)
+	if v.Commit != "" {
+		text += "commit " + v.Commit + " of " + v.BuildDate
+		if v.Modified {
+			text += ", modified"
+		}
+		text += "\n"
+	}
+	for _, path := range slices.Sorted(maps.Keys(v.APIs)) {
+		text += path + " " + v.APIs[path] + "\n"
+	}
+	return text
 }
