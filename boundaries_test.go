@@ -28,14 +28,15 @@ var mayReach = map[string][]string{
 	"issuance":      {"names", "problem", "declaration", "resolver"},
 	"cluster":       {"names", "problem", "declaration", "annotations", "source", "routes", "resolver", "certificate", ".", "inventory"},
 	"reports":       {"names", "problem", "declaration", "annotations", "source", "routes", "resolver", "certificate", "ownership", ".", "configuration", "inventory", "cluster"},
-	"controller":    {"names", "problem", "declaration", "annotations", "source", "routes", "resolver", "certificate", "ownership", ".", "configuration", "inventory", "cluster", "clientmetrics", "reports"},
+	"controller":    {"names", "problem", "declaration", "annotations", "source", "routes", "resolver", "certificate", "ownership", ".", "configuration", "inventory", "cluster", "clientmetrics", "access", "reports"},
 	"clientmetrics": {},
+	"access":        {},
 	"plugins":       {"names", "problem", "declaration", "resolver"},
-	"cmd":           {"names", "problem", "declaration", "annotations", "admission", "source", "routes", "resolver", "certificate", "ownership", ".", "configuration", "inventory", "plugins", "cluster", "clientmetrics", "reports", "controller", "issuance"},
+	"cmd":           {"names", "problem", "declaration", "annotations", "admission", "source", "routes", "resolver", "certificate", "ownership", ".", "configuration", "inventory", "plugins", "cluster", "clientmetrics", "access", "reports", "controller", "issuance"},
 }
 
 // Rooms that stand on the line to the API server.
-var onTheLine = []string{"cluster", "clientmetrics", "reports", "controller", "cmd"}
+var onTheLine = []string{"access", "cluster", "clientmetrics", "reports", "controller", "cmd"}
 
 // Packages that do I/O and that no pure room may reach, however far.
 var clients = []string{

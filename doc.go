@@ -57,6 +57,7 @@
 //	issuance       cert-manager's side: how far a Certificate has come, and where it hangs
 //	cluster        the API server: connection, discovery, feeds, writes
 //	reports        reports of fields in the cluster, for viewers of policy reports
+//	access         who may read what certshim serves of itself: TLS, the cluster's word about a token, profiles
 //	clientmetrics  client-go's own metrics, by their usual names
 //	controller     queue, workers, execution, leader election, Events, metrics
 //	plugins        resolvers that need code; imported by cmd alone

@@ -51,7 +51,17 @@ func (c *Configuration) mistakes() declaration.Mistakes {
 	}
 	all.Add("metricsListenAddress", checkAddress(c.MetricsListenAddress))
 	all.Add("healthzListenAddress", checkAddress(c.HealthzListenAddress))
+	all.AddUnder("metrics", c.Metrics.mistakes())
+	all.Add("profilerAddress", checkLoopback(c.ProfilerAddress))
 	all.Addf(c.Workers < 1 || c.Workers > MaxWorkers, "workers", "%d, must be 1 to %d", c.Workers, MaxWorkers)
+	return all
+}
+
+func (m Metrics) mistakes() declaration.Mistakes {
+	var all declaration.Mistakes
+	all.Addf(m.TLSCertFile != "" && m.TLSKeyFile == "", "tlsKeyFile", "it is empty, must be the file of the key of tlsCertFile")
+	all.Addf(m.TLSCertFile == "" && m.TLSKeyFile != "", "tlsCertFile", "it is empty, must be the file of the certificate of tlsKeyFile")
+	all.Addf(m.Authentication && m.TLSCertFile == "", "authentication", "true, must be false without tlsCertFile and tlsKeyFile: tokens would be sent in the clear")
 	return all
 }
 
@@ -115,6 +125,18 @@ func checkAddress(address string) error {
 		hint = fmt.Sprintf("; did you mean %q?", ":"+address)
 	}
 	return fmt.Errorf("%s, %s%s", problem.Quote(address), must, hint)
+}
+
+// checkLoopback wants an address that can be reached from this machine alone, or 0 for none.
+func checkLoopback(address string) error {
+	if address == "0" {
+		return nil
+	}
+	host, port, err := net.SplitHostPort(address)
+	if err == nil && isPort(port) && (host == "localhost" || net.ParseIP(host).IsLoopback()) {
+		return nil
+	}
+	return fmt.Errorf("%s, must be an address on loopback such as 127.0.0.1:6060, or 0 for none", problem.Quote(address))
 }
 
 func isPort(text string) bool {

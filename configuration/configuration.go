@@ -55,6 +55,20 @@ type Configuration struct {
 	MetricsListenAddress string `yaml:"metricsListenAddress"`
 	// HealthzListenAddress serves /healthz and /readyz alone; "0" serves nothing.
 	HealthzListenAddress string `yaml:"healthzListenAddress"`
+	// Metrics says how /metrics is served, and to whom.
+	Metrics Metrics `yaml:"metrics"`
+	// ProfilerAddress serves profiles of this process, on loopback alone; "0" serves nothing.
+	ProfilerAddress string `yaml:"profilerAddress"`
+}
+
+// Metrics protects /metrics.
+type Metrics struct {
+	// TLSCertFile and TLSKeyFile are PEM files of a certificate and its key, which may be replaced at any
+	// time; with neither, the listener has no TLS.
+	TLSCertFile string `yaml:"tlsCertFile"`
+	TLSKeyFile  string `yaml:"tlsKeyFile"`
+	// Authentication wants a token of the cluster, of somebody who may get the nonResourceURL /metrics.
+	Authentication bool `yaml:"authentication"`
 }
 
 // Issuer names an issuer. Without kind and group it is an Issuer of cert-manager's.
@@ -219,6 +233,7 @@ func Default() Configuration {
 		},
 		Workers:              64,
 		MetricsListenAddress: "0.0.0.0:9402",
+		ProfilerAddress:      "0",
 		HealthzListenAddress: "0.0.0.0:9403",
 	}
 }

@@ -18,8 +18,8 @@ func TestLoadConfiguration(t *testing.T) {
 	}{
 		"misspelt":         {head + "takeoverr: {}\n", `c.yaml:3: unknown field "takeoverr", did you mean "takeover"?`},
 		"misspelt inside":  {head + "takeover:\n  changesPerMin: 1\n", `c.yaml:4: unknown field "takeover.changesPerMin", did you mean "changesPerMinute"?`},
-		"nothing near":     {head + "zzzzzz: 1\n", `c.yaml:3: unknown field "zzzzzz"; the fields here are annotations, apiVersion, crossNamespace, defaultIssuer, gatewayAPI, healthzListenAddress, kind, kubernetesAPI, labels, leaderElection, metricsListenAddress, namespaceDefaults, namespaces, ownership, policies, resolvers, sources, takeover, tellIssuerStatus, workers`},
-		"two at once":      {head + "worker: 1\nfoo: 1\n", "c.yaml:3: unknown field \"worker\", did you mean \"workers\"?\nc.yaml:4: unknown field \"foo\"; the fields here are annotations, apiVersion, crossNamespace, defaultIssuer, gatewayAPI, healthzListenAddress, kind, kubernetesAPI, labels, leaderElection, metricsListenAddress, namespaceDefaults, namespaces, ownership, policies, resolvers, sources, takeover, tellIssuerStatus, workers"},
+		"nothing near":     {head + "zzzzzz: 1\n", `c.yaml:3: unknown field "zzzzzz"; the fields here are annotations, apiVersion, crossNamespace, defaultIssuer, gatewayAPI, healthzListenAddress, kind, kubernetesAPI, labels, leaderElection, metrics, metricsListenAddress, namespaceDefaults, namespaces, ownership, policies, profilerAddress, resolvers, sources, takeover, tellIssuerStatus, workers`},
+		"two at once":      {head + "worker: 1\nfoo: 1\n", "c.yaml:3: unknown field \"worker\", did you mean \"workers\"?\nc.yaml:4: unknown field \"foo\"; the fields here are annotations, apiVersion, crossNamespace, defaultIssuer, gatewayAPI, healthzListenAddress, kind, kubernetesAPI, labels, leaderElection, metrics, metricsListenAddress, namespaceDefaults, namespaces, ownership, policies, profilerAddress, resolvers, sources, takeover, tellIssuerStatus, workers"},
 		"wrong type":       {head + "workers: many\n", `c.yaml:3: workers: "many", must be a whole number`},
 		"repeated":         {head + "workers: 1\nworkers: 2\n", `c.yaml:4: repeated field "workers", which is there already at line 3`},
 		"no duration":      {head + "leaderElection:\n  leaseDuration: 15\n", `c.yaml:4: leaderElection.leaseDuration: "15", must be a duration as Go writes them, whose largest unit is h: 2160h are 90 days`},
@@ -31,11 +31,15 @@ func TestLoadConfiguration(t *testing.T) {
 		"shape and values at once": {head + "worker: 1\nworkers: 0\nannotations: {autoKinds: [Ingress, Gatewy]}\n",
 			"c.yaml:3: unknown field \"worker\", did you mean \"workers\"?\nc.yaml:4: workers: 0, must be 1 to 90\n" +
 				"c.yaml:5: annotations.autoKinds[1]: \"Gatewy\" isn't known, did you mean \"Gateway\"?"},
-		"a misplaced field": {head + "autoKinds: []\n", `c.yaml:3: unknown field "autoKinds"; the fields here are annotations, apiVersion, crossNamespace, defaultIssuer, gatewayAPI, healthzListenAddress, kind, kubernetesAPI, labels, leaderElection, metricsListenAddress, namespaceDefaults, namespaces, ownership, policies, resolvers, sources, takeover, tellIssuerStatus, workers; did you mean "annotations.autoKinds"?`},
+		"a misplaced field": {head + "autoKinds: []\n", `c.yaml:3: unknown field "autoKinds"; the fields here are annotations, apiVersion, crossNamespace, defaultIssuer, gatewayAPI, healthzListenAddress, kind, kubernetesAPI, labels, leaderElection, metrics, metricsListenAddress, namespaceDefaults, namespaces, ownership, policies, profilerAddress, resolvers, sources, takeover, tellIssuerStatus, workers; did you mean "annotations.autoKinds"?`},
 		"no namespace": {head + "namespaces: [shop, Shop, a.b]\n", `c.yaml:3: namespaces[1]: "Shop" is no namespace, which has lower-case letters, digits and '-', such as shop` + "\n" +
 			`c.yaml:3: namespaces[2]: "a.b" is no namespace, which has lower-case letters, digits and '-', such as shop`},
-		"an address": {head + "metricsListenAddress: 9402\n", `c.yaml:3: metricsListenAddress: "9402", must be host:port such as 0.0.0.0:9402 or :9402, or 0 for none; did you mean ":9402"?`},
-		"no port":    {head + "metricsListenAddress: localhost:https\n", `c.yaml:3: metricsListenAddress: "localhost:https", must be host:port such as 0.0.0.0:9402 or :9402, or 0 for none`},
+		"an address":                {head + "metricsListenAddress: 9402\n", `c.yaml:3: metricsListenAddress: "9402", must be host:port such as 0.0.0.0:9402 or :9402, or 0 for none; did you mean ":9402"?`},
+		"a key without certificate": {head + "metrics: {tlsKeyFile: k}\n", `c.yaml:3: metrics.tlsCertFile: it is empty, must be the file of the certificate of tlsKeyFile`},
+		"a certificate without key": {head + "metrics: {tlsCertFile: c}\n", `c.yaml:3: metrics.tlsKeyFile: it is empty, must be the file of the key of tlsCertFile`},
+		"tokens in the clear":       {head + "metrics:\n  authentication: true\n", `c.yaml:4: metrics.authentication: true, must be false without tlsCertFile and tlsKeyFile: tokens would be sent in the clear`},
+		"profiles for everybody":    {head + "profilerAddress: 0.0.0.0:6060\n", `c.yaml:3: profilerAddress: "0.0.0.0:6060", must be an address on loopback such as 127.0.0.1:6060, or 0 for none`},
+		"no port":                   {head + "metricsListenAddress: localhost:https\n", `c.yaml:3: metricsListenAddress: "localhost:https", must be host:port such as 0.0.0.0:9402 or :9402, or 0 for none`},
 		"all types at once": {head + "workers: many\nmetricsListenAddress: [a]\nleaderElection: {leaseDuration: 1d}\nnamespaces: shop\npolicies: [{name: a, values: {duration: 30d}}]\nworkerz: 1\n",
 			"c.yaml:3: workers: \"many\", must be a whole number\nc.yaml:4: metricsListenAddress: a list, must be text\n" +
 				"c.yaml:5: leaderElection.leaseDuration: \"1d\", must be a duration as Go writes them, whose largest unit is h: 2160h are 90 days; did you mean \"24h\"?\n" +

@@ -27,9 +27,21 @@ func ask(t *testing.T, handler http.Handler, method, path string) (code int, bod
 	return answer.Code, answer.Body.String()
 }
 
+// open lets everybody in.
+func open(next http.Handler) http.Handler { return next }
+
+func metricsServer(t *testing.T, c *Controller) *http.Server {
+	t.Helper()
+	server, err := c.metricsServer()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return server
+}
+
 func TestProbes(t *testing.T) {
 	c := newTestController(t, &script{})
-	for name, handler := range map[string]http.Handler{"metrics": c.metricsHandler(), "health": c.healthHandler()} {
+	for name, handler := range map[string]http.Handler{"metrics": c.metricsHandler(open), "health": c.healthHandler()} {
 		t.Run(name, func(t *testing.T) {
 			c.ready.Store(false)
 			probe(t, c, handler)
@@ -64,7 +76,7 @@ func probe(t *testing.T, c *Controller, handler http.Handler) {
 }
 
 func TestNothingElseIsServed(t *testing.T) {
-	handler := newTestController(t, &script{}).metricsHandler()
+	handler := newTestController(t, &script{}).metricsHandler(open)
 	for _, path := range []string{"/metrics", "/healthz", "/readyz"} {
 		for _, method := range []string{"POST", "PUT", "PATCH", "DELETE"} {
 			if code, _ := ask(t, handler, method, path); code != http.StatusMethodNotAllowed {
@@ -85,7 +97,7 @@ func TestMetrics(t *testing.T) {
 	c := newTestController(t, &script{})
 	hasAll := func(series ...string) {
 		t.Helper()
-		_, body := ask(t, c.metricsHandler(), "GET", "/metrics")
+		_, body := ask(t, c.metricsHandler(open), "GET", "/metrics")
 		for _, line := range series {
 			if !strings.Contains("\n"+body, "\n"+line+"\n") {
 				t.Errorf("missing: %s", line)
@@ -179,7 +191,7 @@ func TestHealthAnswersWhileTheMetricsListenerIsFull(t *testing.T) {
 	metrics, health := newBoundedListener(listen(), maxMetricsConnections), newBoundedListener(listen(), maxHealthConnections)
 	ctx, stop := context.WithCancel(t.Context())
 	var running sync.WaitGroup
-	running.Go(func() { c.serveOn(ctx, metrics, c.metricsServer(), "metrics") })
+	running.Go(func() { c.serveOn(ctx, metrics, metricsServer(t, c), "metrics") })
 	running.Go(func() { c.serveOn(ctx, health, c.healthServer(), "health") })
 	before := runtime.NumGoroutine()
 	var flood []net.Conn
@@ -221,12 +233,12 @@ func TestHealthAnswersWhileTheMetricsListenerIsFull(t *testing.T) {
 // Whoever doesn't read, says nothing or says too much is hung up on, and scrapes don't pile up.
 func TestListenersHaveLimits(t *testing.T) {
 	c := newTestController(t, &script{})
-	for name, server := range map[string]*http.Server{"metrics": c.metricsServer(), "health": c.healthServer()} {
+	for name, server := range map[string]*http.Server{"metrics": metricsServer(t, c), "health": c.healthServer()} {
 		if server.ReadHeaderTimeout == 0 || server.ReadTimeout == 0 || server.WriteTimeout == 0 || server.MaxHeaderBytes != maxHeader {
 			t.Errorf("%s: a limit is missing: %+v", name, server)
 		}
 	}
-	if c.metricsServer().IdleTimeout == 0 {
+	if metricsServer(t, c).IdleTimeout == 0 {
 		t.Error("idle connections stay for ever")
 	}
 	collecting, release := make(chan struct{}, maxScrapes+1), make(chan struct{})
@@ -235,7 +247,7 @@ func TestListenersHaveLimits(t *testing.T) {
 		<-release
 		return 0
 	}))
-	handler := c.metricsHandler()
+	handler := c.metricsHandler(open)
 	var scrapes sync.WaitGroup
 	for range maxScrapes {
 		scrapes.Go(func() {

@@ -1,6 +1,7 @@
 package install
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -28,11 +29,13 @@ networkPolicy: {egress: {enabled: true, apiServerCIDRs: [10.0.0.1/32]}}
 flowSchema: {enabled: true}
 admissionPolicy: {enabled: true, action: Deny}
 tiePolicy: {enabled: true, action: Deny, exemptUsers: [restorer], exemptGroups: [admins]}
-serviceMonitor: {enabled: true, labels: {release: prometheus}, interval: 30s}
+metricsTLSSecret: metrics-tls
+serviceMonitor: {enabled: true, labels: {release: prometheus}, interval: 30s, tlsConfig: {insecureSkipVerify: true}}
 prometheusRule: {enabled: true}
 dashboard: {enabled: true}
 extraArgs: {kube-api-qps: 20, leader-elect: true}
 extraObjects:
+  - {apiVersion: v1, kind: Secret, metadata: {name: metrics-tls, namespace: "{{ .Release.Namespace }}"}, data: {}}
   - {apiVersion: v1, kind: ConfigMap, metadata: {name: "{{ .Release.Name }}-one"}}
   - |
     apiVersion: v1
@@ -284,7 +287,7 @@ func TestPermissionsFollowTheValues(t *testing.T) {
 	for values, row := range map[string]struct{ with, without []string }{
 		"": {
 			with:    []string{"gateways", "listenersets", "referencegrants", "stepissuers", "httpproxies", "leases"},
-			without: []string{"reports", "policyreports", "secrets", "certificaterequests", "httproutes"},
+			without: []string{"tokenreviews", "subjectaccessreviews", "reports", "policyreports", "secrets", "certificaterequests", "httproutes"},
 		},
 		"config: {gatewayAPI: {enabled: false}}":                                                          {without: []string{"gateways.gateway.networking.k8s.io", "gateways/finalizers.gateway.networking.k8s.io", "listenersets", "listenersets/finalizers", "xlistenersets", "xlistenersets/finalizers"}},
 		"config: {gatewayAPI: {listenerSets: false}}":                                                     {with: []string{"gateways"}, without: []string{"listenersets", "listenersets/finalizers", "xlistenersets", "xlistenersets/finalizers"}},
@@ -296,6 +299,7 @@ func TestPermissionsFollowTheValues(t *testing.T) {
 		"config: {resolvers: {disable: [catalogue/step-issuer]}}":                                         {with: []string{"awspcaissuers"}, without: []string{"stepissuers"}},
 		"config: {sources: {disable: [catalogue/contour-httpproxy]}}":                                     {with: []string{"routegroups"}, without: []string{"httpproxies", "httpproxies/finalizers"}},
 		"rbac: {issuers: [step-issuer], sources: []}":                                                     {with: []string{"stepissuers"}, without: []string{"awspcaissuers", "httpproxies"}},
+		"config: {metrics: {authentication: true}}":                                                       {with: []string{"tokenreviews", "subjectaccessreviews"}},
 		"rbac: {extraRules: [{apiGroups: [x], resources: [things], verbs: [get]}]}":                       {with: []string{"things"}},
 		everything: {with: []string{"corpissuers", "pluginissuers", "proxies", "proxies/finalizers"}},
 	} {
@@ -465,6 +469,45 @@ func TestTheMonitors(t *testing.T) {
 }
 
 // The rules of files/alerts.yaml, but for those that are switched off; test/alerts has what they do.
+// Where /metrics wants TLS and a token, the monitors bring both.
+func TestTheMonitorsOfProtectedMetrics(t *testing.T) {
+	const both = "{metricsTLSSecret: metrics-tls, config: {metrics: {authentication: true}}, %s: {enabled: true, tlsConfig: {serverName: certshim-metrics}, %s}}"
+	for name, row := range map[string]struct {
+		values, object, endpoints string
+		want                      map[string]any
+	}{
+		"a ServiceMonitor by itself": {
+			strings.NewReplacer("%s", "serviceMonitor").Replace(strings.Replace(both, ", %s}", "}", 1)), "ServiceMonitor/certshim", "endpoints",
+			map[string]any{"bearerTokenFile": "/var/run/secrets/kubernetes.io/serviceaccount/token"},
+		},
+		"a ServiceMonitor with a token": {
+			strings.Replace(strings.Replace(both, "%s", "serviceMonitor", 1), "%s", "authorization: {credentials: {name: a, key: b}}", 1), "ServiceMonitor/certshim", "endpoints",
+			map[string]any{"authorization": map[string]any{"credentials": map[string]any{"name": "a", "key": "b"}}},
+		},
+		"a PodMonitor with a token": {
+			strings.Replace(strings.Replace(both, "%s", "podMonitor", 1), "%s", "authorization: {credentials: {name: a, key: b}}", 1), "PodMonitor/certshim", "podMetricsEndpoints",
+			map[string]any{"authorization": map[string]any{"credentials": map[string]any{"name": "a", "key": "b"}}},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			maps.Copy(row.want, map[string]any{
+				"port": "http", "path": "/metrics", "honorLabels": false, "scheme": "https", "tlsConfig": map[string]any{"serverName": "certshim-metrics"},
+			})
+			if diff := cmp.Diff(row.want, renderChart(t, row.values).at(t, row.object, "spec", row.endpoints, 0)); diff != "" {
+				t.Errorf("(-want +got)\n%s", diff)
+			}
+		})
+	}
+	for what, values := range map[string]string{
+		"podMonitor.authorization is empty": "{metricsTLSSecret: x, config: {metrics: {authentication: true}}, podMonitor: {enabled: true}}",
+		"authentication":                    "{metricsTLSSecret: x, config: {namespaces: [shop], metrics: {authentication: true}}}",
+	} {
+		if _, err := template(t.Context(), repository(t), values); err == nil || !strings.Contains(err.Error(), what) {
+			t.Errorf("%s: %v, want an error about %s", values, err, what)
+		}
+	}
+}
+
 func TestTheAlertsOfTheChart(t *testing.T) {
 	r := renderChart(t, "prometheusRule: {enabled: true, labels: {release: prometheus}, disable: [CertshimAbsent], runbooks: https://runbooks.example.com}")
 	rules := r.at(t, "PrometheusRule/certshim", "spec", "groups", 0, "rules").([]any)

@@ -138,7 +138,7 @@ func TestEveryMountIsUsed(t *testing.T) {
 			for _, container := range p.containers() {
 				text := strings.Join(container.Args, " ")
 				for _, configMap := range p.configMaps {
-					text += configMap.Data["certshim.yaml"]
+					text += configMap["certshim.yaml"]
 				}
 				for _, mount := range container.VolumeMounts {
 					if !strings.Contains(text, mount.MountPath) && !strings.HasPrefix(mount.MountPath, "/var/run/secrets/") {
@@ -197,7 +197,7 @@ func awaitSocket(t *testing.T, program *process.Process, socket string) {
 func (p *pod) certshimYAML(t *testing.T) string {
 	t.Helper()
 	for _, configMap := range p.configMaps {
-		if text, found := configMap.Data["certshim.yaml"]; found {
+		if text, found := configMap["certshim.yaml"]; found {
 			return text
 		}
 	}

@@ -12,8 +12,9 @@ import (
 
 // pod stands in for a Pod on a node: each container has a root folder with its mounts in it.
 type pod struct {
-	spec       corev1.PodSpec
-	configMaps map[string]*corev1.ConfigMap
+	spec corev1.PodSpec
+	// configMaps and secrets have the content of each, by their names.
+	configMaps, secrets map[string]map[string]string
 	// volumes is the folder of each volume, by the volume's name.
 	volumes map[string]string
 	folder  string
@@ -28,11 +29,16 @@ func newPod(t *testing.T, manifests []any) *pod {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(folder) })
-	p := &pod{configMaps: map[string]*corev1.ConfigMap{}, volumes: map[string]string{}, folder: folder}
+	p := &pod{configMaps: map[string]map[string]string{}, secrets: map[string]map[string]string{}, volumes: map[string]string{}, folder: folder}
 	for _, manifest := range manifests {
 		switch object := manifest.(type) {
 		case *corev1.ConfigMap:
-			p.configMaps[object.Name] = object
+			p.configMaps[object.Name] = object.Data
+		case *corev1.Secret:
+			p.secrets[object.Name] = map[string]string{}
+			for name, content := range object.Data {
+				p.secrets[object.Name][name] = string(content)
+			}
 		case *appsv1.Deployment:
 			p.spec = object.Spec.Template.Spec
 		}
@@ -47,29 +53,34 @@ func (p *pod) make(t *testing.T, volume corev1.Volume) {
 	t.Helper()
 	folder := filepath.Join(p.folder, volume.Name)
 	p.volumes[volume.Name] = folder
-	if volume.ConfigMap == nil {
+	var files map[string]string
+	switch {
+	case volume.ConfigMap != nil:
+		files = p.configMaps[volume.ConfigMap.Name]
+	case volume.Secret != nil:
+		files = p.secrets[volume.Secret.SecretName]
+	default:
 		if err := os.MkdirAll(folder, 0o750); err != nil {
 			t.Fatal(err)
 		}
 		return
 	}
-	configMap := p.configMaps[volume.ConfigMap.Name]
-	if configMap == nil {
-		t.Fatalf("the volume %s mounts the ConfigMap %s, which isn't rendered", volume.Name, volume.ConfigMap.Name)
+	if files == nil {
+		t.Fatalf("the volume %s mounts %v, which isn't rendered", volume.Name, volume.VolumeSource)
 	}
-	p.mountConfigMap(t, folder, configMap)
+	p.mount(t, folder, files)
 }
 
-// mountConfigMap lays the files out as the kubelet does: each is a link into the folder ..data, which is a link to
-// a folder named by the time.
-func (p *pod) mountConfigMap(t *testing.T, folder string, configMap *corev1.ConfigMap) {
+// mount lays the files out as the kubelet does: each is a link into the folder ..data, which is a link to a folder named
+// by the time.
+func (p *pod) mount(t *testing.T, folder string, files map[string]string) {
 	t.Helper()
 	const now = "..2026_01_01_00_00_00.1"
 	if err := os.MkdirAll(filepath.Join(folder, now), 0o750); err != nil {
 		t.Fatal(err)
 	}
 	links := map[string]string{"..data": now}
-	for name, content := range configMap.Data {
+	for name, content := range files {
 		links[name] = filepath.Join("..data", name)
 		if err := os.WriteFile(filepath.Join(folder, now, name), []byte(p.here(content)), 0o600); err != nil {
 			t.Fatal(err)

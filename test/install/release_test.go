@@ -28,6 +28,8 @@ type release struct {
 	repository string
 	name       string
 	running    *process.Process
+	// metrics is where it serves them.
+	metrics string
 }
 
 func newRelease(t *testing.T, on *cluster.Cluster, name string) *release {
@@ -62,7 +64,7 @@ func (r *release) stop(t *testing.T) {
 	r.running = nil
 }
 
-// deployment gives what the API server has, and the ConfigMaps that it mounts.
+// deployment gives what the API server has, and the ConfigMaps and Secrets that it mounts.
 func (r *release) deployment(t *testing.T) (d *appsv1.Deployment, manifests []any) {
 	t.Helper()
 	found, err := r.client.AppsV1().Deployments(r.name).List(t.Context(), metav1.ListOptions{LabelSelector: "app.kubernetes.io/instance=" + r.name})
@@ -72,14 +74,19 @@ func (r *release) deployment(t *testing.T) (d *appsv1.Deployment, manifests []an
 	d = &found.Items[0]
 	manifests = append(manifests, d)
 	for _, volume := range d.Spec.Template.Spec.Volumes {
-		if volume.ConfigMap == nil {
+		var mounted any
+		switch {
+		case volume.ConfigMap != nil:
+			mounted, err = r.client.CoreV1().ConfigMaps(r.name).Get(t.Context(), volume.ConfigMap.Name, metav1.GetOptions{})
+		case volume.Secret != nil:
+			mounted, err = r.client.CoreV1().Secrets(r.name).Get(t.Context(), volume.Secret.SecretName, metav1.GetOptions{})
+		default:
 			continue
 		}
-		configMap, err := r.client.CoreV1().ConfigMaps(r.name).Get(t.Context(), volume.ConfigMap.Name, metav1.GetOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		manifests = append(manifests, configMap)
+		manifests = append(manifests, mounted)
 	}
 	return d, manifests
 }
@@ -95,8 +102,9 @@ func (r *release) run(t *testing.T) {
 		t.Fatal(err)
 	}
 	health := freeAddress(t)
+	r.metrics = freeAddress(t)
 	arguments := append(newPod(t, manifests).arguments(t, container.Name),
-		"--kubeconfig="+kubeconfig, "--metrics-listen-address="+freeAddress(t), "--healthz-listen-address="+health)
+		"--kubeconfig="+kubeconfig, "--metrics-listen-address="+r.metrics, "--healthz-listen-address="+health)
 	r.running, err = process.Start(t.Context(), process.Program{
 		Path: filepath.Join(r.repository, "bin/certshim"), Args: arguments, Env: environment(container.Env, d),
 		Log: filepath.Join(r.Logs, r.name+".log"),

@@ -104,6 +104,10 @@ func flagFields() map[string]string {
 		"kube-api-burst":                 "kubernetesAPI.burst",
 		"metrics-listen-address":         "metricsListenAddress",
 		"healthz-listen-address":         "healthzListenAddress",
+		"metrics-tls-cert-file":          "metrics.tlsCertFile",
+		"metrics-tls-private-key-file":   "metrics.tlsKeyFile",
+		"metrics-authentication":         "metrics.authentication",
+		"profiler-address":               "profilerAddress",
 		"leader-elect":                   "leaderElection.enabled",
 		"leader-election-namespace":      "leaderElection.namespace",
 		"leader-election-lease-duration": "leaderElection.leaseDuration",
@@ -153,6 +157,10 @@ func bindController(flags *pflag.FlagSet, c *configuration.Configuration) {
 	flags.IntVar(&c.KubernetesAPI.Burst, "kube-api-burst", c.KubernetesAPI.Burst, "requests at once to the API server; 0 is 50, where --kube-api-qps limits at all")
 	flags.StringVar(&c.MetricsListenAddress, "metrics-listen-address", c.MetricsListenAddress, "where /metrics, /healthz and /readyz are served; 0 serves nothing")
 	flags.StringVar(&c.HealthzListenAddress, "healthz-listen-address", c.HealthzListenAddress, "where /healthz and /readyz are served alone; 0 serves nothing")
+	flags.StringVar(&c.Metrics.TLSCertFile, "metrics-tls-cert-file", c.Metrics.TLSCertFile, "certificate of the listener for metrics, which may be replaced at any time; empty means no TLS")
+	flags.StringVar(&c.Metrics.TLSKeyFile, "metrics-tls-private-key-file", c.Metrics.TLSKeyFile, "its key")
+	flags.BoolVar(&c.Metrics.Authentication, "metrics-authentication", c.Metrics.Authentication, "serve /metrics only to who may get that nonResourceURL, by a token of the cluster")
+	flags.StringVar(&c.ProfilerAddress, "profiler-address", c.ProfilerAddress, "where profiles are served to go tool pprof, on loopback alone; 0 serves nothing")
 	flags.BoolVar(&c.LeaderElect.Enabled, "leader-elect", c.LeaderElect.Enabled, "let one replica work at a time")
 	flags.StringVar(&c.LeaderElect.Namespace, "leader-election-namespace", c.LeaderElect.Namespace, "namespace of the Lease; empty means the one this process runs in")
 	flags.DurationVar(&c.LeaderElect.LeaseDuration, "leader-election-lease-duration", c.LeaderElect.LeaseDuration, "how long a replica waits before it takes the Lease of one that is silent")

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -19,7 +20,7 @@ func TestFlagFields(t *testing.T) {
 	bindController(flags, &c)
 	flags.VisitAll(func(flag *pflag.Flag) {
 		before := flat(t, c)
-		if err := flag.Value.Set(map[string]string{"bool": "false", "int": "7", "float32": "7", "duration": (7 * time.Hour).String()}[flag.Value.Type()]); err != nil {
+		if err := flag.Value.Set(map[string]string{"bool": strconv.FormatBool(flag.DefValue == "false"), "int": "7", "float32": "7", "duration": (7 * time.Hour).String()}[flag.Value.Type()]); err != nil {
 			_ = flag.Value.Set("other")
 		}
 		if flag.Value.Type() == "string" || flag.Value.Type() == "stringSlice" {

@@ -68,6 +68,10 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- if $plugins -}}
 {{- $_ := set $config "resolvers" (set $resolvers "plugins" $plugins) -}}
 {{- end -}}
+{{- if .Values.metricsTLSSecret -}}
+{{- $files := dict "tlsCertFile" "/etc/certshim-metrics/tls.crt" "tlsKeyFile" "/etc/certshim-metrics/tls.key" -}}
+{{- $_ := set $config "metrics" (merge $files (default dict $config.metrics)) -}}
+{{- end -}}
 {{- $lease := include "certshim.leaseName" . -}}
 {{- if ne $lease "certshim" -}}
 {{- $_ := set $config "leaderElection" (set (default dict $config.leaderElection) "leaseName" $lease) -}}

@@ -1,0 +1,151 @@
+package install
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"math/big"
+	"net/http"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	authenticationv1 "k8s.io/api/authentication/v1"
+	authorizationv1 "k8s.io/api/authorization/v1"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
+
+	"github.com/certshim/certshim/test/cluster"
+)
+
+// By the chart's own Secret and permissions, /metrics answers over TLS: 401 to who shows no token, 403 to who may not, and
+// 200 to who may by a ClusterRole.
+func TestMetricsAreForThoseWhoMayReadThem(t *testing.T) {
+	c := cluster.Start(t, cluster.WithoutCertManager(), cluster.WithoutWebhook())
+	r := newRelease(t, c, "watched")
+	namespaces := r.client.CoreV1().Namespaces()
+	if _, err := namespaces.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: r.name}}, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	authority := r.metricsSecret(t, "metrics-tls")
+	r.helm(t, "{metricsTLSSecret: metrics-tls, config: {metrics: {authentication: true}}}", "install", r.name, "deploy/chart", "--values=-")
+	r.run(t)
+	r.mayReadMetrics(t, "prometheus")
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: authority, ServerName: "metrics"}}}
+	for who, row := range map[string]struct {
+		token string
+		want  int
+	}{
+		"nobody":                        {"", http.StatusUnauthorized},
+		"somebody with a made-up token": {"made-up", http.StatusUnauthorized},
+		"a tenant":                      {r.token(t, "tenant"), http.StatusForbidden},
+		"Prometheus":                    {r.token(t, "prometheus"), http.StatusOK},
+	} {
+		if got := r.scrape(t, client, "/metrics", row.token); got != row.want {
+			log, _ := os.ReadFile(filepath.Join(r.Logs, r.name+".log"))
+			t.Errorf("%s gets status %d, want %d\n%s", who, got, row.want, log)
+		}
+	}
+	if got := r.scrape(t, client, "/healthz", ""); got != http.StatusOK {
+		t.Errorf("/healthz on the same listener needs no token, and answers %d", got)
+	}
+}
+
+// metricsSecret makes the Secret with a certificate for the name metrics, and gives who trusts it.
+func (r *release) metricsSecret(t *testing.T, name string) *x509.CertPool {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{"metrics"}, NotAfter: time.Now().Add(time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	certificate := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: name}, Type: corev1.SecretTypeTLS, Data: map[string][]byte{
+		"tls.crt": certificate, "tls.key": pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER}),
+	}}
+	if _, err := r.client.CoreV1().Secrets(r.name).Create(t.Context(), secret, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	trusting := x509.NewCertPool()
+	trusting.AppendCertsFromPEM(certificate)
+	return trusting
+}
+
+// mayReadMetrics is the ClusterRole that docs/operate.md shows, bound to a ServiceAccount. It returns when the API server
+// goes by it.
+func (r *release) mayReadMetrics(t *testing.T, account string) {
+	t.Helper()
+	role := &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: "certshim-metrics-reader"}, Rules: []rbacv1.PolicyRule{
+		{NonResourceURLs: []string{"/metrics"}, Verbs: []string{"get"}},
+	}}
+	binding := &rbacv1.ClusterRoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: role.Name}, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role.Name},
+		Subjects: []rbacv1.Subject{{Kind: "ServiceAccount", Namespace: r.name, Name: account}},
+	}
+	_, err := r.client.RbacV1().ClusterRoles().Create(t.Context(), role, metav1.CreateOptions{})
+	if err == nil {
+		_, err = r.client.RbacV1().ClusterRoleBindings().Create(t.Context(), binding, metav1.CreateOptions{})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	user := "system:serviceaccount:" + r.name + ":" + account
+	err = wait.PollUntilContextTimeout(t.Context(), 50*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
+		review, err := r.client.AuthorizationV1().SubjectAccessReviews().Create(ctx, &authorizationv1.SubjectAccessReview{
+			Spec: authorizationv1.SubjectAccessReviewSpec{
+				User: user, NonResourceAttributes: &authorizationv1.NonResourceAttributes{Path: "/metrics", Verb: "get"},
+			},
+		}, metav1.CreateOptions{})
+		return err == nil && review.Status.Allowed, err
+	})
+	if err != nil {
+		t.Fatalf("%s may not get /metrics: %v", user, err)
+	}
+}
+
+// token makes a ServiceAccount, and gives a token of it.
+func (r *release) token(t *testing.T, account string) string {
+	t.Helper()
+	accounts := r.client.CoreV1().ServiceAccounts(r.name)
+	if _, err := accounts.Create(t.Context(), &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: account}}, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	token, err := accounts.CreateToken(t.Context(), account, &authenticationv1.TokenRequest{}, metav1.CreateOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token.Status.Token
+}
+
+// scrape gives the status.
+func (r *release) scrape(t *testing.T, client *http.Client, path, token string) int {
+	t.Helper()
+	request, err := http.NewRequestWithContext(context.WithoutCancel(t.Context()), http.MethodGet, "https://"+r.metrics+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if token != "" {
+		request.Header.Set("Authorization", "Bearer "+token)
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	return response.StatusCode
+}
