@@ -31,8 +31,9 @@ var mayReach = map[string][]string{
 	"controller":    {"names", "problem", "declaration", "annotations", "source", "routes", "resolver", "certificate", "ownership", ".", "configuration", "inventory", "cluster", "clientmetrics", "access", "reports"},
 	"clientmetrics": {},
 	"access":        {},
+	"doctor":        {"names", "problem"},
 	"plugins":       {"names", "problem", "declaration", "resolver"},
-	"cmd":           {"names", "problem", "declaration", "annotations", "admission", "source", "routes", "resolver", "certificate", "ownership", ".", "configuration", "inventory", "plugins", "cluster", "clientmetrics", "access", "reports", "controller", "issuance"},
+	"cmd":           {"names", "problem", "declaration", "annotations", "admission", "source", "routes", "resolver", "certificate", "ownership", ".", "configuration", "inventory", "plugins", "cluster", "clientmetrics", "access", "reports", "controller", "issuance", "doctor"},
 }
 
 // Rooms that stand on the line to the API server.

@@ -59,6 +59,7 @@
 //	reports        reports of fields in the cluster, for viewers of policy reports
 //	access         who may read what certshim serves of itself: TLS, the cluster's word about a token, profiles
 //	clientmetrics  client-go's own metrics, by their usual names
+//	doctor         what is wrong with a cluster, by what was read of it
 //	controller     queue, workers, execution, leader election, Events, metrics
 //	plugins        resolvers that need code; imported by cmd alone
 //	cmd/certshim   the program; cmd/certshim/app has its commands, importable

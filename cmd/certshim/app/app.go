@@ -119,7 +119,7 @@ listenerset-shim.
 		return errors.Join(err, errors.New("see '"+cmd.CommandPath()+" --help'"))
 	})
 	root.AddCommand(
-		newController(streams, b), newPlan(streams, b), newExplain(streams, b), newAudit(streams, b), newAdopt(streams, b), newRelease(streams, b), newAnnotations(streams),
+		newController(streams, b), newPlan(streams, b), newExplain(streams, b), newDoctor(streams, b), newAudit(streams, b), newAdopt(streams, b), newRelease(streams, b), newAnnotations(streams),
 		newIssuerTypes(streams, b), newSources(streams, b), newAdmission(streams, b), newPlugin(streams), newVersion(streams),
 	)
 	completeNothing(root)

@@ -20,7 +20,7 @@ var published, _ = filepath.Abs("../../../docs/schemas")
 
 // schemas are those of reports by kind.
 var schemas = map[string]string{
-	"PlanReport": "plan-report", "AuditReport": "audit-report", "AdoptReport": "adopt-report", "ReleaseReport": "release-report", "Explanation": "explanation",
+	"PlanReport": "plan-report", "AuditReport": "audit-report", "AdoptReport": "adopt-report", "ReleaseReport": "release-report", "Explanation": "explanation", "DoctorReport": "doctor-report",
 }
 
 // PrintsReport wants what a command has printed to fit its published schema, if it is a report in JSON.

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/pflag"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/rest"
@@ -26,6 +27,11 @@ import (
 // Deployment.
 const defaultRelease = "certshim"
 
+var (
+	deployments = schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "deployments"}
+	configMaps  = schema.GroupVersionResource{Version: "v1", Resource: "configmaps"}
+)
+
 // running is how the controller of a cluster is started: by its arguments, and by the files that
 // ConfigMaps mount into its container.
 type running struct {
@@ -36,6 +42,8 @@ type running struct {
 	client          dynamic.Interface
 	// read has the ConfigMaps that were read, by name.
 	read map[string]map[string]string
+	// object is the Deployment.
+	object *unstructured.Unstructured
 }
 
 // mounted is a ConfigMap in the file system of a container.
@@ -95,8 +103,7 @@ func findRunning(ctx context.Context, config *rest.Config, namespace string) (*r
 	if err != nil {
 		return nil, err
 	}
-	list, err := client.Resource(schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "deployments"}).
-		Namespace(namespace).List(ctx, metav1.ListOptions{})
+	list, err := client.Resource(deployments).Namespace(namespace).List(ctx, metav1.ListOptions{})
 	if apierrors.IsNotFound(err) {
 		return nil, nil
 	}
@@ -110,7 +117,7 @@ func findRunning(ctx context.Context, config *rest.Config, namespace string) (*r
 			return nil, err
 		}
 		if r := d.running(); r != nil {
-			r.namespace, r.client, r.read = namespace, client, map[string]map[string]string{}
+			r.namespace, r.client, r.read, r.object = namespace, client, map[string]map[string]string{}, &item
 			found = append(found, r)
 		}
 	}
@@ -221,7 +228,7 @@ func (r *running) configMap(ctx context.Context, name string) (map[string]string
 	if data, known := r.read[name]; known {
 		return data, nil
 	}
-	object, err := r.client.Resource(schema.GroupVersionResource{Version: "v1", Resource: "configmaps"}).Namespace(r.namespace).Get(ctx, name, metav1.GetOptions{})
+	object, err := r.client.Resource(configMaps).Namespace(r.namespace).Get(ctx, name, metav1.GetOptions{})
 	if err != nil {
 		return nil, err
 	}

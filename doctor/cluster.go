@@ -1,0 +1,215 @@
+package doctor
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// The versions that certshim is tested with; docs/install.md has them.
+const (
+	oldestKubernetes, newestKubernetes   = 34, 37
+	oldestCertManager, newestCertManager = 19, 21
+)
+
+func kubernetesVersion(seen *Seen) []Finding {
+	if seen.Server.Why != "" {
+		return unread("the API server's version", seen.Server.Why)
+	}
+	return versionWithin("Kubernetes", seen.Server.Value, oldestKubernetes, newestKubernetes)
+}
+
+// versionWithin judges a version 1.MINOR by the oldest and the newest minor version.
+func versionWithin(what, version string, oldest, newest int) []Finding {
+	tested := fmt.Sprintf("1.%d to 1.%d", oldest, newest)
+	minor, known := minorOf(version)
+	switch {
+	case !known:
+		return one(Unknown, fmt.Sprintf("%s is of version %q, which can't be read", what, version), "")
+	case minor < oldest:
+		return one(Warning, fmt.Sprintf("%s %s is older than what certshim is tested with, %s", what, version, tested), "upgrade it to one of "+tested)
+	case minor > newest:
+		return one(Note, fmt.Sprintf("%s %s is newer than what certshim is tested with, %s", what, version, tested), "look for a newer certshim")
+	}
+	return fine(what + " " + version)
+}
+
+// minorOf reads the MINOR of v1.MINOR, whatever follows.
+func minorOf(version string) (int, bool) {
+	parts := strings.SplitN(strings.TrimPrefix(version, "v"), ".", 3)
+	if len(parts) < 2 || parts[0] != "1" {
+		return 0, false
+	}
+	minor, err := strconv.Atoi(strings.TrimRight(parts[1], "+"))
+	return minor, err == nil
+}
+
+func certificatesServed(seen *Seen) []Finding {
+	switch {
+	case seen.Certificates.Why != "":
+		return unread("whether Certificates are served", seen.Certificates.Why)
+	case !seen.Certificates.Value:
+		return one(Error, "the cluster serves no Certificates of cert-manager.io/v1", "install cert-manager, or its CRDs: https://cert-manager.io/docs/installation/")
+	}
+	return fine("Certificates of cert-manager.io/v1 are served")
+}
+
+// noCertManager says why nothing is known of cert-manager's Deployments; nil if something is.
+func noCertManager(seen *Seen, what string) []Finding {
+	switch {
+	case seen.CertManager.Why != "":
+		return unread(what, seen.CertManager.Why)
+	case len(seen.CertManager.Value) == 0:
+		return one(Unknown, what+" can't be known: there is no Deployment of cert-manager in namespace "+seen.CertManagerNamespace, "name its namespace by --cert-manager-namespace")
+	}
+	return nil
+}
+
+func (s *Seen) certManagerController() (Deployment, bool) {
+	at := slices.IndexFunc(s.CertManager.Value, func(d Deployment) bool { return d.Component == "controller" })
+	if at < 0 {
+		return Deployment{}, false
+	}
+	return s.CertManager.Value[at], true
+}
+
+func certManagerVersion(seen *Seen) []Finding {
+	if finding := noCertManager(seen, "cert-manager's version"); finding != nil {
+		return finding
+	}
+	controller, found := seen.certManagerController()
+	if !found {
+		return unread("cert-manager's version", "none of its Deployments is labelled as the controller")
+	}
+	return versionWithin("cert-manager", controller.Version, oldestCertManager, newestCertManager)
+}
+
+func certManagerReady(seen *Seen) []Finding {
+	if finding := noCertManager(seen, "whether cert-manager runs"); finding != nil {
+		return finding
+	}
+	var all []Finding
+	for _, d := range seen.CertManager.Value {
+		if d.Ready < d.Wanted || d.Wanted == 0 {
+			all = append(all, Finding{
+				Level: Error, Text: fmt.Sprintf("Deployment %s/%s of cert-manager has %d of %d replicas ready", seen.CertManagerNamespace, d.Name, d.Ready, d.Wanted),
+				Help: fmt.Sprintf("kubectl describe pods -n %s -l app.kubernetes.io/component=%s", seen.CertManagerNamespace, d.Component),
+			})
+		}
+	}
+	if all != nil {
+		return all
+	}
+	return fine("ready: " + count(len(seen.CertManager.Value), "Deployment") + " of cert-manager")
+}
+
+func webhookReady(seen *Seen) []Finding {
+	w := seen.Webhook.Value
+	switch {
+	case seen.Webhook.Why != "":
+		return unread("cert-manager's webhook", seen.Webhook.Why)
+	case !w.Found:
+		return one(Warning, "no webhook of cert-manager's judges Certificates: a wrong one is stored, and fails later", "install cert-manager's webhook")
+	case !w.Trusted:
+		return one(Error, "cert-manager's webhook has no CA bundle, so that the API server refuses every Certificate", "see whether cert-manager's cainjector runs")
+	case w.Service == "":
+		return fine("cert-manager's webhook is at an address outside of the cluster")
+	case w.Endpoints.Why != "":
+		return unread("whether Service "+w.Service+" of cert-manager's webhook has endpoints", w.Endpoints.Why)
+	case w.Endpoints.Value == 0:
+		return one(Error, "Service "+w.Service+" of cert-manager's webhook has no ready endpoint, so that the API server refuses every Certificate", "see why its Pods aren't ready")
+	}
+	return fine(fmt.Sprintf("Service %s of cert-manager's webhook has %s", w.Service, count(w.Endpoints.Value, "ready endpoint")))
+}
+
+// IngressShim, GatewayShim and ListenerSetShim are cert-manager's names of its shims.
+const (
+	IngressShim     = "ingress-shim"
+	GatewayShim     = "gateway-shim"
+	ListenerSetShim = "listenerset"
+)
+
+// shimsOff goes by the flags of cert-manager's controller. The shims of Gateways run only with the Gateway API.
+func shimsOff(seen *Seen) []Finding {
+	if finding := noCertManager(seen, "whether cert-manager's shims are off"); finding != nil {
+		return finding
+	}
+	controller, found := seen.certManagerController()
+	switch {
+	case !found:
+		return unread("whether cert-manager's shims are off", "none of its Deployments is labelled as the controller")
+	case controller.Unread != "":
+		return unread("whether cert-manager's shims are off", controller.Unread)
+	}
+	var on []string
+	for _, kind := range seen.Kinds {
+		if kind.Shim != "" && !kind.Off && !slices.Contains(on, kind.Shim) && controller.runs(kind.Shim) {
+			on = append(on, kind.Shim)
+		}
+	}
+	if len(on) == 0 {
+		return fine("cert-manager's controller runs none of its shims for the kinds that certshim serves")
+	}
+	level := Error
+	if seen.Pre {
+		level = Warning
+	}
+	return one(level, fmt.Sprintf("cert-manager's controller runs %s: both would write the same Certificates", strings.Join(on, ", ")),
+		"give Deployment "+seen.CertManagerNamespace+"/"+controller.Name+" the flag --controllers="+strings.Join(controller.without(on), ","))
+}
+
+// runs says whether the controller runs a shim: by its name, or by "*", which is all that aren't taken out.
+func (d Deployment) runs(shim string) bool {
+	switch {
+	case shim != IngressShim && !d.GatewayAPI, shim == ListenerSetShim && !d.ListenerSets:
+		return false
+	case slices.Contains(d.Controllers, "-"+shim):
+		return false
+	case slices.Contains(d.Controllers, shim):
+		return true
+	}
+	return len(d.Controllers) == 0 || slices.Contains(d.Controllers, "*")
+}
+
+// without is the list of controllers that leaves shims out.
+func (d Deployment) without(shims []string) []string {
+	list := slices.DeleteFunc(slices.Clone(d.Controllers), func(name string) bool { return slices.Contains(shims, name) })
+	if len(list) == 0 {
+		list = []string{"*"}
+	}
+	if slices.Contains(list, "*") {
+		for _, shim := range shims {
+			list = append(list, "-"+shim)
+		}
+	}
+	return list
+}
+
+func kindsServed(seen *Seen) []Finding {
+	var served, off, unknown []string
+	for _, kind := range seen.Kinds {
+		switch {
+		case kind.Unknown && !kind.Off:
+			unknown = append(unknown, kind.Name)
+		case kind.Served && kind.Off:
+			off = append(off, kind.Name)
+		case kind.Served:
+			served = append(served, kind.Name)
+		}
+	}
+	var all []Finding
+	if len(unknown) > 0 {
+		all = unread("whether "+strings.Join(unknown, ", ")+" are served", "the API server doesn't answer for them")
+	}
+	switch {
+	case len(served) > 0:
+		all = append(all, Finding{Level: OK, Text: "sources are " + strings.Join(served, ", ")})
+	case len(unknown) == 0:
+		all = append(all, Finding{Level: Warning, Text: "the cluster serves no kind of sources", Help: "certshim sources lists the kinds that there are"})
+	}
+	if len(off) > 0 {
+		all = append(all, Finding{Level: Note, Text: "the configuration switches off " + strings.Join(off, ", ") + ", which the cluster serves"})
+	}
+	return all
+}

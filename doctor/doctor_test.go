@@ -1,0 +1,234 @@
+package doctor_test
+
+import (
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/certshim/certshim/doctor"
+	"github.com/certshim/certshim/problem"
+)
+
+const holder = "certshim-0_1"
+
+var started = time.Date(2026, 11, 27, 9, 0, 0, 0, time.UTC)
+
+// healthy is a cluster in which nothing is wrong.
+func healthy() *doctor.Seen {
+	return &doctor.Seen{
+		Server: doctor.Read[string]{Value: "v1.37.2"}, Certificates: doctor.Read[bool]{Value: true}, CertManagerNamespace: "cert-manager",
+		CertManager: doctor.Read[[]doctor.Deployment]{Value: []doctor.Deployment{
+			{Name: "cert-manager", Component: "controller", Version: "v1.21.2", Ready: 1, Wanted: 1, Controllers: []string{"*", "-ingress-shim"}},
+			{Name: "cert-manager-webhook", Component: "webhook", Version: "v1.21.2", Ready: 2, Wanted: 2},
+		}},
+		Webhook: doctor.Read[doctor.Webhook]{Value: doctor.Webhook{Found: true, Trusted: true, Service: "cert-manager/webhook", Endpoints: doctor.Read[int]{Value: 1}}},
+		Kinds: []doctor.Kind{
+			{Name: "Ingress.networking.k8s.io", Shim: doctor.IngressShim, Served: true},
+			{Name: "Gateway.gateway.networking.k8s.io", Shim: doctor.GatewayShim},
+			{Name: "ListenerSet.gateway.networking.k8s.io", Shim: doctor.ListenerSetShim},
+		},
+		Plan:             doctor.Read[doctor.Plan]{Value: doctor.Plan{Sources: 1}},
+		ReleaseNamespace: "certshim",
+		Installation: doctor.Read[*doctor.Installation]{Value: &doctor.Installation{
+			Name: "certshim", Ready: 2, Wanted: 2, LeaderElection: true,
+			Pods:      doctor.Read[[]doctor.Pod]{Value: []doctor.Pod{{Name: "certshim-0", Image: "certshim:1", Started: started}, {Name: "certshim-1", Image: "certshim:1", Started: started}}},
+			Lease:     doctor.Read[*doctor.Lease]{Value: &doctor.Lease{Name: "certshim/certshim", Holder: holder, Held: true}},
+			ConfigMap: "certshim", Changed: started.Add(-time.Hour),
+		}},
+		Account:     "system:serviceaccount:certshim:certshim",
+		Permissions: []doctor.Permission{{Verb: "patch", Group: "cert-manager.io", Resource: "certificates", For: "all", Essential: true, Allowed: doctor.Read[bool]{Value: true}}},
+		Signers:     doctor.Read[[]doctor.Signer]{Value: []doctor.Signer{{Name: "awspcaissuers.awspca.cert-manager.io", Approve: doctor.Read[bool]{Value: true}}}},
+	}
+}
+
+func installed(s *doctor.Seen) *doctor.Installation { return s.Installation.Value }
+
+func controllerOf(s *doctor.Seen) *doctor.Deployment { return &s.CertManager.Value[0] }
+
+// ill is one thing that is wrong, and what is said of it.
+type ill struct {
+	name string
+	with func(*doctor.Seen)
+	code string
+	want doctor.Level
+	text string
+}
+
+func withProblem(reason problem.Reason) func(*doctor.Seen) {
+	return func(s *doctor.Seen) {
+		s.Plan.Value.Problems = map[problem.Reason]doctor.Count{reason: {Number: 2, Example: "Ingress shop/web: wrong"}}
+	}
+}
+
+func ills() []ill {
+	return []ill{
+		{"an old API server", func(s *doctor.Seen) { s.Server.Value = "v1.33.9" }, "kubernetes-version", doctor.Warning, "older than"},
+		{"a new API server", func(s *doctor.Seen) { s.Server.Value = "v1.38.0" }, "kubernetes-version", doctor.Note, "newer than"},
+		{"a strange API server", func(s *doctor.Seen) { s.Server.Value = "dev" }, "kubernetes-version", doctor.Unknown, `"dev"`},
+		{"a silent API server", func(s *doctor.Seen) { s.Server.Why = "no answer" }, "kubernetes-version", doctor.Unknown, "no answer"},
+		{"no CRD", func(s *doctor.Seen) { s.Certificates.Value = false }, "certificates-served", doctor.Error, "serves no Certificates"},
+		{"silent about CRDs", func(s *doctor.Seen) { s.Certificates.Why = "no answer" }, "certificates-served", doctor.Unknown, "no answer"},
+		{"old cert-manager", func(s *doctor.Seen) { controllerOf(s).Version = "v1.18.2" }, "cert-manager-version", doctor.Warning, "older than"},
+		{"no cert-manager", func(s *doctor.Seen) { s.CertManager.Value = nil }, "cert-manager-version", doctor.Unknown, "no Deployment of cert-manager"},
+		{"cert-manager isn't labelled", func(s *doctor.Seen) { controllerOf(s).Component = "" }, "cert-manager-version", doctor.Unknown, "labelled"},
+		{"cert-manager is down", func(s *doctor.Seen) { controllerOf(s).Ready = 0 }, "cert-manager-ready", doctor.Error, "0 of 1"},
+		{"cert-manager is scaled down", func(s *doctor.Seen) { controllerOf(s).Ready, controllerOf(s).Wanted = 0, 0 }, "cert-manager-ready", doctor.Error, "0 of 0"},
+		{"cert-manager may not be read", func(s *doctor.Seen) { s.CertManager.Why = "forbidden" }, "cert-manager-ready", doctor.Unknown, "forbidden"},
+		{"no webhook", func(s *doctor.Seen) { s.Webhook.Value = doctor.Webhook{} }, "webhook-ready", doctor.Warning, "no webhook"},
+		{"no CA bundle", func(s *doctor.Seen) { s.Webhook.Value.Trusted = false }, "webhook-ready", doctor.Error, "CA bundle"},
+		{"no endpoint", func(s *doctor.Seen) { s.Webhook.Value.Endpoints.Value = 0 }, "webhook-ready", doctor.Error, "no ready endpoint"},
+		{"endpoints may not be read", func(s *doctor.Seen) { s.Webhook.Value.Endpoints.Why = "forbidden" }, "webhook-ready", doctor.Unknown, "forbidden"},
+		{"webhooks may not be read", func(s *doctor.Seen) { s.Webhook.Why = "forbidden" }, "webhook-ready", doctor.Unknown, "forbidden"},
+		{"the shim is on by default", func(s *doctor.Seen) { controllerOf(s).Controllers = nil }, "shims-off", doctor.Error, "runs ingress-shim"},
+		{"a shim by name", func(s *doctor.Seen) { controllerOf(s).Controllers = []string{"issuers", "ingress-shim"} }, "shims-off", doctor.Error, "runs ingress-shim"},
+		{"the shim of Gateways", func(s *doctor.Seen) { controllerOf(s).GatewayAPI = true }, "shims-off", doctor.Error, "runs gateway-shim:"},
+		{"the shim of ListenerSets", func(s *doctor.Seen) { controllerOf(s).GatewayAPI, controllerOf(s).ListenerSets = true, true }, "shims-off", doctor.Error, "runs gateway-shim, listenerset:"},
+		{"flags that can't be read", func(s *doctor.Seen) { controllerOf(s).Unread = "no ConfigMap" }, "shims-off", doctor.Unknown, "no ConfigMap"},
+		{"no kinds", func(s *doctor.Seen) { s.Kinds[0].Served = false }, "kinds-served", doctor.Warning, "no kind of sources"},
+		{"a kind of which nothing is said", func(s *doctor.Seen) { s.Kinds[0].Served, s.Kinds[0].Unknown = false, true }, "kinds-served", doctor.Unknown, "whether Ingress"},
+		{"a kind that is off", func(s *doctor.Seen) { s.Kinds[1].Served, s.Kinds[1].Off = true, true }, "kinds-served", doctor.Note, "switches off Gateway"},
+		{"no installation", func(s *doctor.Seen) { s.Installation.Value = nil }, "installation", doctor.Error, "no Deployment of certshim"},
+		{"an installation that may not be read", func(s *doctor.Seen) { s.Installation = doctor.Read[*doctor.Installation]{Why: "forbidden"} }, "installation", doctor.Unknown, "forbidden"},
+		{"replicas may not be read", func(s *doctor.Seen) { s.Installation = doctor.Read[*doctor.Installation]{Why: "forbidden"} }, "ready", doctor.Unknown, "forbidden"},
+		{"no replicas", func(s *doctor.Seen) { installed(s).Wanted = 0 }, "ready", doctor.Error, "scaled to 0"},
+		{"none is ready", func(s *doctor.Seen) { installed(s).Ready = 0 }, "ready", doctor.Error, "none of 2 replicas"},
+		{"one isn't ready", func(s *doctor.Seen) { installed(s).Ready = 1 }, "ready", doctor.Warning, "1 of 2"},
+		{"two images", func(s *doctor.Seen) { installed(s).Pods.Value[1].Image = "certshim:2" }, "versions", doctor.Warning, "certshim:1, certshim:2"},
+		{"no Pods", func(s *doctor.Seen) { installed(s).Pods.Value = nil }, "versions", doctor.Unknown, "there are none"},
+		{"Pods may not be read", func(s *doctor.Seen) { installed(s).Pods.Why = "forbidden" }, "versions", doctor.Unknown, "forbidden"},
+		{"no Lease", func(s *doctor.Seen) { installed(s).Lease.Value = nil }, "leader", doctor.Error, "no Lease"},
+		{"nobody leads", func(s *doctor.Seen) { installed(s).Lease.Value.Held = false }, "leader", doctor.Error, "nobody renews"},
+		{"a stranger leads", func(s *doctor.Seen) { installed(s).Lease.Value.Holder = "laptop_1" }, "leader", doctor.Error, "none of the Deployment's Pods"},
+		{"all write", func(s *doctor.Seen) { installed(s).LeaderElection = false }, "leader", doctor.Error, "without leader election"},
+		{"the Lease may not be read", func(s *doctor.Seen) { installed(s).Lease.Why = "forbidden" }, "leader", doctor.Unknown, "forbidden"},
+		{"an old configuration", func(s *doctor.Seen) { installed(s).Changed = started.Add(time.Second) }, "configuration", doctor.Warning, "Pod certshim-1 started"},
+		{"another configuration", func(s *doctor.Seen) { s.Drift.Value = []string{"workers is 1, and given is 2"} }, "configuration", doctor.Warning, "workers is 1"},
+		{"a configuration that can't be read", func(s *doctor.Seen) { s.Drift.Why = "no ConfigMap" }, "configuration", doctor.Unknown, "no ConfigMap"},
+		{"a permission is missing", func(s *doctor.Seen) { s.Permissions[0].Allowed.Value = false }, "permissions", doctor.Error, "may not patch certificates.cert-manager.io"},
+		{"one that isn't essential", func(s *doctor.Seen) { s.Permissions[0].Allowed.Value, s.Permissions[0].Essential = false, false }, "permissions", doctor.Warning, "may not patch"},
+		{"permissions may not be asked", func(s *doctor.Seen) { s.Permissions[0].Allowed = doctor.Read[bool]{Why: "forbidden"} }, "permissions", doctor.Unknown, "1 of 1 permission"},
+		{"nobody approves", func(s *doctor.Seen) { s.Signers.Value[0].Approve.Value = false }, "approval", doctor.Warning, "may not approve"},
+		{"it isn't known who approves", func(s *doctor.Seen) { s.Signers.Value[0].Approve.Why = "off" }, "approval", doctor.Unknown, "off"},
+		{"signers aren't known", func(s *doctor.Seen) { s.Signers.Why = "forbidden" }, "approval", doctor.Unknown, "forbidden"},
+		{"an issuer is missing", withProblem(problem.IssuerNotFound), "issuers", doctor.Warning, "IssuerNotFound of 2 sources"},
+		{"an issuer isn't ready", withProblem(problem.IssuerNotReady), "issuers", doctor.Warning, "IssuerNotReady of 2 sources"},
+		{"no plan, no issuers", func(s *doctor.Seen) { s.Plan.Why = "forbidden" }, "issuers", doctor.Unknown, "forbidden"},
+		{"a shim writes", func(s *doctor.Seen) { s.Plan.Value.ShimWrites = doctor.Count{Number: 1, Example: "shop/web-tls"} }, "shims-quiet", doctor.Error, "1 Certificate that certshim writes, such as shop/web-tls"},
+		{"no plan, no shims", func(s *doctor.Seen) { s.Plan.Why = "forbidden" }, "shims-quiet", doctor.Unknown, "forbidden"},
+		{"something to write", func(s *doctor.Seen) { s.Plan.Value.Writes = 3 }, "plan", doctor.Warning, "of 1 source, 3 Certificates"},
+		{"a mistake", withProblem(problem.SecretTaken), "plan", doctor.Warning, "SecretTaken of 2 sources: Ingress shop/web"},
+		{"no plan", func(s *doctor.Seen) { s.Plan.Why = "forbidden" }, "plan", doctor.Unknown, "forbidden"},
+	}
+}
+
+// Each check says what is wrong, and everything else is well, or not known for the same reason.
+func TestWhatIsWrong(t *testing.T) {
+	bad := map[string]map[doctor.Level]bool{}
+	for _, row := range ills() {
+		seen := healthy()
+		row.with(seen)
+		found := false
+		for _, f := range doctor.Examine(seen) {
+			found = found || f.Code == row.code && f.Level == row.want && strings.Contains(f.Text, row.text)
+			if f.Code != row.code && f.Level == doctor.Error && row.want == doctor.Unknown {
+				t.Errorf("%s: %s says %q", row.name, f.Code, f.Text)
+			}
+		}
+		if !found {
+			t.Errorf("%s: no %s of %s with %q in %+v", row.name, row.want, row.code, row.text, doctor.Examine(seen))
+		}
+		if bad[row.code] == nil {
+			bad[row.code] = map[doctor.Level]bool{}
+		}
+		bad[row.code][row.want] = true
+	}
+	for _, check := range doctor.Checks() {
+		if levels := bad[check.Code]; !levels[doctor.Unknown] || !levels[doctor.Warning] && !levels[doctor.Error] {
+			t.Errorf("%s has no test in which it fails, or in which it isn't known", check.Code)
+		}
+	}
+}
+
+// Of a cluster in which nothing is wrong each check says so, once.
+func TestNothingIsWrong(t *testing.T) {
+	findings := doctor.Examine(healthy())
+	for i, check := range doctor.Checks() {
+		if len(findings) <= i || findings[i].Code != check.Code || findings[i].Level != doctor.OK || findings[i].Text == "" || findings[i].Help != "" {
+			t.Fatalf("%s: %+v", check.Code, findings)
+		}
+	}
+	if worst := doctor.Worst(findings); worst != doctor.OK {
+		t.Errorf("the worst is %s", worst)
+	}
+}
+
+// Where nothing could be read, nothing is said to be well, or wrong.
+func TestNothingIsKnown(t *testing.T) {
+	const why = "forbidden"
+	for _, f := range doctor.Examine(&doctor.Seen{
+		Server: doctor.Read[string]{Why: why}, Certificates: doctor.Read[bool]{Why: why}, CertManager: doctor.Read[[]doctor.Deployment]{Why: why},
+		Webhook: doctor.Read[doctor.Webhook]{Why: why}, Plan: doctor.Read[doctor.Plan]{Why: why}, Installation: doctor.Read[*doctor.Installation]{Why: why},
+		Signers: doctor.Read[[]doctor.Signer]{Why: why}, Kinds: []doctor.Kind{{Name: "Ingress.networking.k8s.io", Served: true}},
+	}) {
+		if f.Level != doctor.Unknown && f.Code != "kinds-served" {
+			t.Errorf("%s: %s: %s", f.Code, f.Level, f.Text)
+		}
+	}
+}
+
+// Before an installation nothing is asked about certshim itself, a shim that runs is no error yet, and what is to be
+// written is none at all.
+func TestBeforeAnInstallation(t *testing.T) {
+	seen := healthy()
+	seen.Pre, seen.Installation, seen.Account = true, doctor.Read[*doctor.Installation]{}, ""
+	controllerOf(seen).Controllers = nil
+	seen.Plan.Value.Writes = 3
+	levels := map[string]doctor.Level{}
+	for _, f := range doctor.Examine(seen) {
+		levels[f.Code] = f.Level
+	}
+	for _, code := range []string{"installation", "ready", "versions", "leader", "configuration", "permissions", "shims-quiet"} {
+		if _, is := levels[code]; is {
+			t.Errorf("%s is asked", code)
+		}
+	}
+	if levels["shims-off"] != doctor.Warning || levels["plan"] != doctor.Note {
+		t.Errorf("the levels are %v", levels)
+	}
+}
+
+// The flag that switches a shim off keeps what is there.
+func TestHowToSwitchShimsOff(t *testing.T) {
+	for want, set := range map[string][]string{
+		"--controllers=*,-ingress-shim":           nil,
+		"--controllers=*,-approver,-ingress-shim": {"*", "-approver"},
+		"--controllers=issuers":                   {"issuers", "ingress-shim"},
+	} {
+		seen := healthy()
+		controllerOf(seen).Controllers = set
+		for _, f := range doctor.Examine(seen) {
+			if f.Code == "shims-off" && !strings.HasSuffix(f.Help, want) {
+				t.Errorf("%v: %s, want %s", set, f.Help, want)
+			}
+		}
+	}
+}
+
+// The page explains each check, in their order.
+func TestThePageHasEachCheck(t *testing.T) {
+	page, err := os.ReadFile("../docs/doctor.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := 0
+	for _, check := range doctor.Checks() {
+		heading := "\n### " + check.Code + "\n\n" + strings.ToUpper(check.Title[:1]) + check.Title[1:] + "."
+		found := strings.Index(string(page[at:]), heading)
+		if found < 0 {
+			t.Errorf("docs/doctor.md has no %q after the check before", heading)
+			continue
+		}
+		at += found
+	}
+}

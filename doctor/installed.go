@@ -1,0 +1,244 @@
+package doctor
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/certshim/certshim/problem"
+)
+
+func installation(seen *Seen) []Finding {
+	switch {
+	case seen.Installation.Why != "":
+		return unread("whether certshim is installed", seen.Installation.Why)
+	case seen.Installation.Value == nil:
+		return one(Error, "there is no Deployment of certshim in namespace "+seen.ReleaseNamespace, "name its namespace by --release-namespace, or ask with --pre before an installation")
+	}
+	return fine("Deployment " + seen.ReleaseNamespace + "/" + seen.Installation.Value.Name)
+}
+
+// notInstalled says that a check needs an installation; nil if there is one.
+func notInstalled(seen *Seen, what string) []Finding {
+	if seen.Installation.Value != nil {
+		return nil
+	}
+	why := seen.Installation.Why
+	if why == "" {
+		why = "certshim isn't installed"
+	}
+	return unread(what, why)
+}
+
+func ready(seen *Seen) []Finding {
+	if finding := notInstalled(seen, "whether its Pods are ready"); finding != nil {
+		return finding
+	}
+	switch i := seen.Installation.Value; {
+	case i.Wanted == 0:
+		return one(Error, "Deployment "+seen.ReleaseNamespace+"/"+i.Name+" is scaled to 0 replicas", "kubectl scale -n "+seen.ReleaseNamespace+" deployment/"+i.Name+" --replicas=2")
+	case i.Ready == 0:
+		return one(Error, "none of "+count(i.Wanted, "replica")+" is ready", "kubectl describe pods -n "+seen.ReleaseNamespace+", and their logs")
+	case i.Ready < i.Wanted:
+		return one(Warning, fmt.Sprintf("%d of %d replicas are ready", i.Ready, i.Wanted), "kubectl describe pods -n "+seen.ReleaseNamespace)
+	default:
+		return fine(fmt.Sprintf("%d of %d replicas are ready", i.Ready, i.Wanted))
+	}
+}
+
+func versions(seen *Seen) []Finding {
+	if finding := notInstalled(seen, "which image its Pods run"); finding != nil {
+		return finding
+	}
+	pods := seen.Installation.Value.Pods
+	if pods.Why != "" {
+		return unread("which image its Pods run", pods.Why)
+	}
+	images := map[string]bool{}
+	for _, pod := range pods.Value {
+		images[pod.Image] = true
+	}
+	list := strings.Join(slices.Sorted(maps.Keys(images)), ", ")
+	switch len(images) {
+	case 0:
+		return unread("which image its Pods run", "there are none")
+	case 1:
+		return fine("all Pods run " + list)
+	}
+	return one(Warning, "Pods run different images: "+list, "wait for the rollout, or see why it doesn't end: kubectl rollout status -n "+seen.ReleaseNamespace+" deployment/"+seen.Installation.Value.Name)
+}
+
+func leader(seen *Seen) []Finding {
+	if finding := notInstalled(seen, "who leads"); finding != nil {
+		return finding
+	}
+	i := seen.Installation.Value
+	lease := i.Lease.Value
+	switch {
+	case !i.LeaderElection && i.Wanted > 1:
+		return one(Error, fmt.Sprintf("%d replicas run without leader election, and all of them write", i.Wanted), "switch leaderElection on, or have one replica")
+	case !i.LeaderElection:
+		return fine("leader election is off, and there is one replica")
+	case i.Lease.Why != "":
+		return unread("who leads", i.Lease.Why)
+	case lease == nil:
+		return one(Error, "there is no Lease: no replica has ever led", "see the log: kubectl logs -n "+seen.ReleaseNamespace+" deployment/"+i.Name)
+	case !lease.Held:
+		return one(Error, "nobody renews Lease "+lease.Name+", last held by "+problem.Quote(lease.Holder)+": nothing is written", "see the log: kubectl logs -n "+seen.ReleaseNamespace+" deployment/"+i.Name)
+	}
+	isOfPod := func(pod Pod) bool { return strings.HasPrefix(lease.Holder, pod.Name+"_") }
+	if len(i.Pods.Value) > 0 && !slices.ContainsFunc(i.Pods.Value, isOfPod) {
+		return one(Error, "Lease "+lease.Name+" is held by "+problem.Quote(lease.Holder)+", which is none of the Deployment's Pods", "find the other certshim, and stop it or give it a Lease of its own")
+	}
+	return fine(problem.Quote(lease.Holder) + " leads")
+}
+
+func configuration(seen *Seen) []Finding {
+	if finding := notInstalled(seen, "whether the configuration is the one that was meant"); finding != nil {
+		return finding
+	}
+	var all []Finding
+	i := seen.Installation.Value
+	for _, pod := range i.Pods.Value {
+		if pod.Started.Before(i.Changed) {
+			all = append(all, Finding{
+				Level: Warning, Text: fmt.Sprintf("ConfigMap %s/%s has changed since Pod %s started, which still goes by the old configuration", seen.ReleaseNamespace, i.ConfigMap, problem.Name(pod.Name)),
+				Help: "kubectl rollout restart -n " + seen.ReleaseNamespace + " deployment/" + i.Name,
+			})
+		}
+	}
+	if seen.Drift.Why != "" {
+		all = append(all, unread("whether what runs is the given configuration", seen.Drift.Why)...)
+	}
+	if len(seen.Drift.Value) > 0 {
+		all = append(all, Finding{Level: Warning, Text: "what runs isn't the given configuration: " + strings.Join(seen.Drift.Value, "; "), Help: "apply the file, or give the one that runs"})
+	}
+	if all != nil {
+		return all
+	}
+	return fine("the Pods go by the configuration that is there now")
+}
+
+func permissions(seen *Seen) []Finding {
+	if seen.Account == "" {
+		return notInstalled(seen, "whether it has its permissions")
+	}
+	var all []Finding
+	why, unknown := "", 0
+	for _, p := range seen.Permissions {
+		switch {
+		case p.Allowed.Why != "":
+			why = p.Allowed.Why
+			unknown++
+		case !p.Allowed.Value:
+			level := Warning
+			if p.Essential {
+				level = Error
+			}
+			all = append(all, Finding{Level: level, Text: fmt.Sprintf("%s may not %s: %s", seen.Account, p, p.For), Help: "see docs/permissions.md"})
+		}
+	}
+	if unknown > 0 {
+		all = append(all, unread(fmt.Sprintf("%d of %d permissions", unknown, len(seen.Permissions)), why)...)
+	}
+	if all != nil {
+		return all
+	}
+	return fine(seen.Account + " has all that it needs: " + count(len(seen.Permissions), "permission"))
+}
+
+// String is VERB RESOURCE.GROUP, and where.
+func (p Permission) String() string {
+	text := p.Verb + " " + p.Resource
+	if p.Group != "" {
+		text += "." + p.Group
+	}
+	if p.Name != "" {
+		text += " " + p.Name
+	}
+	if p.Namespace != "" {
+		text += " in namespace " + p.Namespace
+	}
+	return text
+}
+
+func approval(seen *Seen) []Finding {
+	if seen.Signers.Why != "" {
+		return unread("whether requests can be approved", seen.Signers.Why)
+	}
+	var all []Finding
+	for _, signer := range seen.Signers.Value {
+		switch {
+		case signer.Approve.Why != "":
+			all = append(all, unread("whether cert-manager may approve requests to "+signer.Name, signer.Approve.Why)...)
+		case !signer.Approve.Value:
+			all = append(all, Finding{
+				Level: Warning, Text: "cert-manager's controller may not approve requests to " + signer.Name + ": without another approver they wait for ever",
+				Help: "permit it to approve signers.cert-manager.io " + signer.Name + "/*, or run an approver: docs/external-issuers.md",
+			})
+		}
+	}
+	switch {
+	case all != nil:
+		return all
+	case len(seen.Signers.Value) == 0:
+		return fine("sources name issuers of cert-manager's alone")
+	}
+	return fine("cert-manager may approve requests to " + count(len(seen.Signers.Value), "kind") + " of external issuers")
+}
+
+// AboutIssuers are the reasons of problems that the check "issuers" tells of.
+func AboutIssuers() []problem.Reason {
+	return []problem.Reason{problem.IssuerNotFound, problem.IssuerNotReady, problem.IssuerKindNotInstalled}
+}
+
+func issuers(seen *Seen) []Finding {
+	if seen.Plan.Why != "" {
+		return unread("whether issuers are there", seen.Plan.Why)
+	}
+	var all []Finding
+	for _, reason := range AboutIssuers() {
+		if found, is := seen.Plan.Value.Problems[reason]; is {
+			all = append(all, Finding{Level: Warning, Text: fmt.Sprintf("%s of %s: %s", reason, count(found.Number, "source"), found.Example), Help: "certshim plan -A lists them all"})
+		}
+	}
+	if all != nil {
+		return all
+	}
+	return fine("the issuers that sources name are there and ready, as far as certshim can see")
+}
+
+func shimsQuiet(seen *Seen) []Finding {
+	if seen.Plan.Why != "" {
+		return unread("whether a shim of cert-manager's writes", seen.Plan.Why)
+	}
+	if found := seen.Plan.Value.ShimWrites; found.Number > 0 {
+		return one(Error, fmt.Sprintf("a shim of cert-manager's has written %s that certshim writes, such as %s", count(found.Number, "Certificate"), found.Example), "switch it off: docs/migrate.md")
+	}
+	return fine("no shim of cert-manager's writes what certshim writes")
+}
+
+// plan tells of what other checks don't. What a new installation is to write is no fault.
+func plan(seen *Seen) []Finding {
+	if seen.Plan.Why != "" {
+		return unread("what is left to write", seen.Plan.Why)
+	}
+	p := seen.Plan.Value
+	var all []Finding
+	for _, reason := range slices.Sorted(maps.Keys(p.Problems)) {
+		if found := p.Problems[reason]; !slices.Contains(AboutIssuers(), reason) {
+			all = append(all, Finding{Level: Warning, Text: fmt.Sprintf("%s of %s: %s", reason, count(found.Number, "source"), found.Example), Help: "certshim plan -A lists them all"})
+		}
+	}
+	switch {
+	case p.Writes > 0 && seen.Pre:
+		all = append(all, Finding{Level: Note, Text: fmt.Sprintf("certshim would write %s of %s", count(p.Writes, "Certificate"), count(p.Sources, "source")), Help: "certshim plan -A shows them"})
+	case p.Writes > 0:
+		all = append(all, Finding{Level: Warning, Text: fmt.Sprintf("of %s, %s would be written", count(p.Sources, "source"), count(p.Writes, "Certificate")), Help: "certshim plan -A -o diff shows what differs; certshim explain says why"})
+	}
+	if all != nil {
+		return all
+	}
+	return fine("nothing is left to write for " + count(p.Sources, "source"))
+}

@@ -1,0 +1,144 @@
+package doctor
+
+import (
+	"time"
+
+	"github.com/certshim/certshim/problem"
+)
+
+// Read is something of a cluster, or why it isn't known.
+type Read[T any] struct {
+	Value T
+	// Why it isn't known; empty if it is.
+	Why string
+}
+
+// Seen is what was read of a cluster.
+type Seen struct {
+	// Pre is set before an installation: what certshim itself is, or needs, isn't asked about.
+	Pre bool
+	// Server is the version of the API server, such as v1.37.2.
+	Server Read[string]
+	// Certificates says whether Certificates of cert-manager.io/v1 are served.
+	Certificates Read[bool]
+	// CertManagerNamespace is where CertManager was looked for: its Deployments, of which the controller is one.
+	CertManagerNamespace string
+	CertManager          Read[[]Deployment]
+	Webhook              Read[Webhook]
+	// Kinds are those of sources.
+	Kinds []Kind
+	// Plan is what a plan of all namespaces comes to.
+	Plan Read[Plan]
+
+	// ReleaseNamespace is where Installation was looked for. It is nil if there is none.
+	ReleaseNamespace string
+	Installation     Read[*Installation]
+	// Account is the one that certshim runs as, in the form in which the API server names users; empty if it isn't known.
+	Account     string
+	Permissions []Permission
+	// Signers are the kinds of external issuers that sources name.
+	Signers Read[[]Signer]
+	// Drift has what differs between the configuration that was given and the one that runs; nil where none was given.
+	Drift Read[[]string]
+}
+
+// Deployment of cert-manager.
+type Deployment struct {
+	Name string
+	// Component is controller, webhook or cainjector, by the label of cert-manager's chart.
+	Component string
+	Version   string
+	Ready     int
+	Wanted    int
+	// Controllers are the values of the controller's flag or file, nil for the default.
+	Controllers []string
+	// GatewayAPI and ListenerSets say whether these are on.
+	GatewayAPI, ListenerSets bool
+	// Unread says why the flags aren't all known.
+	Unread string
+}
+
+// Webhook of cert-manager, as the API server is told of it.
+type Webhook struct {
+	Found bool
+	// Trusted is set if it has a CA bundle.
+	Trusted bool
+	// Service is NAMESPACE/NAME; empty for a webhook at an address.
+	Service string
+	// Endpoints are the ready ones of the Service.
+	Endpoints Read[int]
+}
+
+// Kind of sources.
+type Kind struct {
+	// Name is KIND.GROUP.
+	Name string
+	// Shim is cert-manager's for it; empty for a kind that certshim alone knows.
+	Shim   string
+	Served bool
+	// Unknown is set if the API server doesn't say whether it serves it.
+	Unknown bool
+	// Off is set if the configuration doesn't want it.
+	Off bool
+}
+
+// Plan counts what would change.
+type Plan struct {
+	Sources, Writes int
+	// Problems are those of severity error, and all about issuers, by their reasons.
+	Problems map[problem.Reason]Count
+	// ShimWrites are Certificates with fields that a shim of cert-manager's has written, and certshim too.
+	ShimWrites Count
+}
+
+// Count of something, and an example.
+type Count struct {
+	Number  int
+	Example string
+}
+
+// Installation is the Deployment of certshim and what belongs to it.
+type Installation struct {
+	Name          string
+	Ready, Wanted int
+	Pods          Read[[]Pod]
+	// LeaderElection says whether replicas elect a leader, by the Lease.
+	LeaderElection bool
+	Lease          Read[*Lease]
+	// ConfigMap has the configuration file, and Changed when it was last written; both are zero without a file.
+	ConfigMap string
+	Changed   time.Time
+}
+
+// Pod of certshim.
+type Pod struct {
+	Name, Image string
+	Started     time.Time
+}
+
+// Lease of the leader.
+type Lease struct {
+	// Name is NAMESPACE/NAME.
+	Name, Holder string
+	// Held is set while it is renewed in time.
+	Held bool
+}
+
+// Permission that certshim needs for a verb on a resource.
+type Permission struct {
+	Verb, Group, Resource string
+	// Namespace is empty for all of them; Name is that of the only object it is for, or empty.
+	Namespace, Name string
+	// For says what doesn't work without it.
+	For string
+	// Essential is set if nothing works without it.
+	Essential bool
+	Allowed   Read[bool]
+}
+
+// Signer is a kind of external issuers, and whether cert-manager may approve requests to it.
+type Signer struct {
+	// Name is RESOURCE.GROUP.
+	Name    string
+	Approve Read[bool]
+}
