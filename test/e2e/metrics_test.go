@@ -1,10 +1,14 @@
 package e2e
 
 import (
+	"bytes"
 	"context"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/certshim/certshim/test/cluster"
@@ -29,6 +33,28 @@ func TestMetricsOfAWrite(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
+	}
+	d.logsNothingAtRest(t, "counting", namespace)
+}
+
+// logsNothingAtRest waits until the last problem is told, and then while the Lease is renewed some times, as the clock of a
+// cluster in which nothing happens.
+func (d *deployed) logsNothingAtRest(t *testing.T, name, namespace string) {
+	t.Helper()
+	events := d.Watch(t, cluster.Events(), namespace)
+	awaitWarning(t, events, "web", "IssuerNotFound")
+	leases := d.Watch(t, schema.GroupVersionResource{Group: "coordination.k8s.io", Version: "v1", Resource: "leases"}, account)
+	path := filepath.Join(d.Logs, name+".log")
+	before := must(os.ReadFile(path))(t)
+	renewals := map[any]bool{}
+	leases.Until(t, "the Lease to be renewed", func(state cluster.State) bool {
+		if lease := state["certshim"]; lease != nil {
+			renewals[field(lease, "spec|renewTime")] = true
+		}
+		return len(renewals) > 3
+	})
+	if after := must(os.ReadFile(path))(t); !bytes.Equal(before, after) || len(before) == 0 {
+		t.Errorf("at rest it logged\n%s\nafter\n%s", after[len(before):], before)
 	}
 }
 
