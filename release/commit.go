@@ -72,7 +72,7 @@ func (c commit) build(ctx context.Context, v version, p platform) (program, erro
 func environment(p platform) []string {
 	return []string{
 		"CGO_ENABLED=0", "GOOS=" + p.os, "GOARCH=" + p.arch, "GOAMD64=v1", "GOARM64=v8.0", "GOFIPS140=off",
-		"GOFLAGS=-mod=readonly", "GOWORK=off", "GOTOOLCHAIN=local", "GOEXPERIMENT=none",
+		"GOFLAGS=-mod=readonly", "GOWORK=off", "GOTOOLCHAIN=local", "GOEXPERIMENT=",
 	}
 }
 

@@ -40,8 +40,7 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	o.controllers = names
-	gates := map[string]bool{"ServerSideApply": o.serverSideApply, "ListenerSets": true}
-	if err := utilfeature.DefaultMutableFeatureGate.SetFromMap(gates); err != nil {
+	if err := utilfeature.DefaultMutableFeatureGate.SetFromMap(o.gates()); err != nil {
 		return err
 	}
 	factory, err := controller.NewContextFactory(ctx, o.contextOptions())

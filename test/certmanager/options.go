@@ -2,12 +2,10 @@ package main
 
 import (
 	"flag"
-	"slices"
 	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/resource"
-	"k8s.io/apimachinery/pkg/util/sets"
 
 	"github.com/cert-manager/cert-manager/pkg/controller"
 )
@@ -58,7 +56,6 @@ func parseOptions(arguments []string) (options, error) {
 	flags.Func("dns01-recursive-nameservers", "comma list of ADDRESS:PORT that are asked for the records of DNS-01 challenges", list(&o.nameservers))
 	flags.BoolVar(&o.nameserversOnly, "dns01-recursive-nameservers-only", false, "ask them alone, not the nameservers of the zone")
 	err := flags.Parse(arguments)
-	o.shim.GatewayAPIExtraProtocols = sets.New(o.extraProtocols...)
 	return o, err
 }
 
@@ -75,7 +72,6 @@ func list(into *[]string) func(string) error {
 
 // contextOptions is what upstream's command builds from the same flags; the rest are its defaults.
 func (o options) contextOptions() controller.ContextOptions {
-	listenerSets := slices.Contains(o.controllers, listenerSetShim)
 	return controller.ContextOptions{
 		Kubeconfig:         o.kubeconfig,
 		KubernetesAPIQPS:   20,
@@ -96,19 +92,14 @@ func (o options) contextOptions() controller.ContextOptions {
 			DNS01Nameservers:                  o.nameservers,
 			DNS01CheckAuthoritative:           !o.nameserversOnly,
 		},
-		IngressShimOptions: o.shim,
-		CertificateOptions: controller.CertificateOptions{
-			EnableOwnerRef: o.certificateOwners,
-			CopiedAnnotationPrefixes: []string{
-				"*", "-kubectl.kubernetes.io/", "-fluxcd.io/", "-argocd.argoproj.io/",
-			},
-			CertificateRequestMinimumBackoffDuration: time.Hour,
-			CertificateRequestMaximumBackoffDuration: 32 * time.Hour,
-		},
-		SchedulerOptions: controller.SchedulerOptions{MaxConcurrentChallenges: 60},
-		ConfigOptions: controller.ConfigOptions{
-			EnableGatewayAPI:            o.gatewayAPI || listenerSets || slices.Contains(o.controllers, gatewayShim),
-			EnableGatewayAPIListenerSet: listenerSets,
-		},
+		IngressShimOptions: o.shimOptions(),
+		CertificateOptions: o.certificateOptions(),
+		SchedulerOptions:   controller.SchedulerOptions{MaxConcurrentChallenges: 60},
+		ConfigOptions:      o.configOptions(),
 	}
+}
+
+// copiedAnnotations go from a Certificate to its requests.
+func copiedAnnotations() []string {
+	return []string{"*", "-kubectl.kubernetes.io/", "-fluxcd.io/", "-argocd.argoproj.io/"}
 }

@@ -24,9 +24,9 @@ type location struct {
 func (b Bundle) location() (location, error) {
 	switch b {
 	case CertManager:
-		return location{".", "github.com/cert-manager/cert-manager", "deploy/crds"}, nil
+		return location{".", at("github.com/cert-manager/cert-manager", certManagerVersion), "deploy/crds"}, nil
 	case Gateway:
-		return location{".", "sigs.k8s.io/gateway-api", "config/crd/standard"}, nil
+		return location{".", at("sigs.k8s.io/gateway-api", gatewayVersion), "config/crd/standard"}, nil
 	case AWSPCA:
 		return location{"../awspca", "github.com/cert-manager/aws-privateca-issuer", "config/crd/bases"}, nil
 	}
@@ -36,6 +36,20 @@ func (b Bundle) location() (location, error) {
 // Definitions returns the definitions of the bundle, as its module has them.
 func (b Bundle) Definitions(ctx context.Context) ([]*unstructured.Unstructured, error) {
 	return b.read(ctx)
+}
+
+// Variables that name another version of a bundle's module than the go.mod, such as v1.19.2: see test/compat.
+const (
+	certManagerVersion = "CERTSHIM_CERT_MANAGER_VERSION"
+	gatewayVersion     = "CERTSHIM_GATEWAY_API_VERSION"
+)
+
+// at names a module in the version of a variable, or without one.
+func at(module, variable string) string {
+	if version := os.Getenv(variable); version != "" {
+		return module + "@" + version
+	}
+	return module
 }
 
 // read returns the definitions of the bundle. What else lies in the folder, such as an admission policy, is left out.

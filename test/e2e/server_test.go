@@ -1,15 +1,28 @@
 package e2e
 
 import (
+	"os"
 	"strings"
 	"testing"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/discovery"
 
 	"github.com/certshim/certshim/test/cluster"
 )
+
+// serverVersion names the version that the server must have: see test/compat.
+const serverVersion = "CERTSHIM_KUBERNETES_VERSION"
+
+func TestTheServerIsOfTheVersionThatIsMeant(t *testing.T) {
+	client := must(discovery.NewDiscoveryClientForConfig(shared.Config))(t)
+	version := must(client.ServerVersion())(t)
+	if want := os.Getenv(serverVersion); want != "" && version.GitVersion != want {
+		t.Errorf("the server is %s, want %s", version.GitVersion, want)
+	}
+}
 
 // What the writer takes for granted of the API server, whatever its version.
 func TestTheServerKeepsWhatWritesRelyOn(t *testing.T) {
