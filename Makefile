@@ -15,7 +15,7 @@ SHELL   := bash
 # Tests build programs, run those of bin/ and ask `go list`: Go's cache of results doesn't see that the answer is another.
 TEST := go test -count=1
 
-.PHONY: help build demo demo-external test test-unit test-differential test-e2e soak test-external controlplane certmanager external-issuers helm chromium lint fuzz bench generate verify image release clean
+.PHONY: help build demo demo-external test test-unit test-differential test-e2e soak test-external controlplane certmanager external-issuers helm compat chromium lint fuzz bench generate verify image release clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/  \1\t\2/' | expand -t 20
@@ -91,6 +91,11 @@ bench: build controlplane certmanager ## speed and memory, beside the bare limit
 	go test -run '^$$' -bench . -benchmem ./...
 	cd test && go run ./bench
 	cd test && $(TEST) -run TestTwentyThousandCertificates -v -bench . -benchmem ./report
+
+# Each line: Kubernetes, cert-manager, the Gateway API. The newest of each is what all other tests run with.
+COMPAT := v1.34.4:v1.19.2:v1.4.1 v1.35.4:v1.20.3:v1.5.1 v1.36.3:v1.21.2:v1.6.1
+compat: build controlplane ## the short end-to-end tests with older versions (COMPAT=v1.34.4:v1.19.2:v1.4.1 for one set)
+	@for versions in $(COMPAT); do test/compat/run.sh $${versions//:/ } || exit 1; done
 
 generate: helm ## what is generated: docs, deploy/, and the Go code of the plugin protocol
 	go generate ./...

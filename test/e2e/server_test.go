@@ -52,3 +52,21 @@ func TestTheServerKeepsWhatWritesRelyOn(t *testing.T) {
 		t.Errorf("a uid, and there is no such object: %v, want a conflict", err)
 	}
 }
+
+// A Gateway of fields that every version of the Gateway API has.
+func TestGatewayGetsItsCertificate(t *testing.T) {
+	namespace := shared.Namespace(t)
+	ca := shared.Issuer(t, namespace, "ca")
+	secrets := shared.Watch(t, cluster.Secrets(), namespace)
+	shared.Apply(t, namespace, `
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: edge, annotations: {cert-manager.io/issuer: ca}}
+spec:
+  gatewayClassName: any
+  listeners:
+    - {name: a, port: 443, protocol: HTTPS, hostname: a.example.com, tls: {certificateRefs: [{name: edge-tls}]}}
+    - {name: b, port: 443, protocol: HTTPS, hostname: b.example.com, tls: {certificateRefs: [{name: edge-tls}]}}
+`)
+	secrets.Signed(t, "edge-tls", ca, "a.example.com", "b.example.com")
+}
