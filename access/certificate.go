@@ -24,6 +24,8 @@ type Certificate struct {
 	// certPEM and keyPEM are what the files held at last, whether it could be used or not.
 	certPEM, keyPEM []byte
 	readAt          time.Time
+	// failure is why the files couldn't be used at last, which is logged once.
+	failure string
 }
 
 // ReadCertificate reads it for the first time, and fails if it can't be used.
@@ -47,9 +49,14 @@ func (c *Certificate) get() *tls.Certificate {
 	if c.now().Sub(c.readAt) < readPause {
 		return c.current
 	}
+	failure := ""
 	if err := c.read(); err != nil {
-		c.log.Error("the certificate for metrics can't be read anew; the earlier one stays", "error", err)
+		failure = err.Error()
 	}
+	if failure != "" && failure != c.failure {
+		c.log.Error("the certificate for metrics can't be read anew; the earlier one stays", "error", failure)
+	}
+	c.failure = failure
 	return c.current
 }
 

@@ -5,6 +5,9 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"time"
+
+	"golang.org/x/time/rate"
 )
 
 // User is who a token stands for, as the cluster says.
@@ -26,11 +29,13 @@ type Reviewer interface {
 type Guard struct {
 	verdicts *verdicts
 	log      *slog.Logger
+	// complaints are limited, since anybody can cause one.
+	complaints *rate.Limiter
 }
 
 // NewGuard makes a guard that keeps what it was told for a minute.
 func NewGuard(reviewer Reviewer, log *slog.Logger) *Guard {
-	return &Guard{newVerdicts(reviewer), log}
+	return &Guard{newVerdicts(reviewer), log, rate.NewLimiter(rate.Every(time.Minute), 1)}
 }
 
 // Before answers 401 to who shows no valid token, 403 to who may not get the path, 429 while more new tokens come than the
@@ -44,7 +49,9 @@ func (g *Guard) Before(next http.Handler) http.Handler {
 		}
 		verdict, err := g.verdicts.of(request.Context(), token, request.URL.Path)
 		if err != nil {
-			g.log.Warn("who may read the metrics can't be known", "error", err)
+			if g.complaints.AllowN(g.verdicts.now(), 1) {
+				g.log.Warn("who may read the metrics can't be known", "error", err)
+			}
 			http.Error(w, "who you are, or what you may read, can't be known: the API server doesn't answer", http.StatusServiceUnavailable)
 			return
 		}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 )
@@ -92,9 +93,18 @@ func TestVerdictsHoldForAMinute(t *testing.T) {
 
 func TestAClusterThatDoesNotAnswerLetsNobodyIn(t *testing.T) {
 	c := &cluster{may: map[string]bool{"prometheus": true}, down: true}
-	handler, _, _ := guarded(c)
-	if got := read(handler, "Bearer prometheus"); got != http.StatusServiceUnavailable {
-		t.Errorf("status %d", got)
+	handler, g, clock := guarded(c)
+	var log strings.Builder
+	g.log = slog.New(slog.NewTextHandler(&log, nil))
+	for range 3 {
+		if got := read(handler, "Bearer prometheus"); got != http.StatusServiceUnavailable {
+			t.Errorf("status %d", got)
+		}
+	}
+	*clock = clock.Add(time.Minute)
+	read(handler, "Bearer prometheus")
+	if got := strings.Count(log.String(), "can't be known"); got != 2 {
+		t.Errorf("%d lines, want one a minute:\n%s", got, log.String())
 	}
 	c.down = false
 	if got := read(handler, "Bearer prometheus"); got != http.StatusOK {
@@ -124,8 +134,35 @@ func TestStrangersAreBounded(t *testing.T) {
 		t.Errorf("whoever was allowed before gets %d while strangers try", got)
 	}
 	for i := range 20 * maxVerdicts {
-		*clock = clock.Add(time.Second)
+		*clock = clock.Add(time.Second / 2)
 		read(handler, fmt.Sprintf("Bearer slow-%d", i))
+		if i%180 != 0 {
+			continue
+		}
+		// A scrape comes later than its last verdict holds, when strangers have just had all the room.
+		for n := range reviewsAtOnce + 1 {
+			read(handler, fmt.Sprintf("Bearer burst-%d-%d", i, n))
+		}
+		if got := read(handler, "Bearer prometheus"); got != http.StatusOK {
+			t.Fatalf("whoever was allowed 90 s ago gets %d", got)
+		}
+	}
+	if got := len(g.verdicts.known); got > maxVerdicts {
+		t.Fatalf("%d verdicts in memory", got)
+	}
+}
+
+// Nor does somebody with many tokens, who may read, take more memory.
+func TestTokensOfTheAllowedAreBounded(t *testing.T) {
+	c := &cluster{may: map[string]bool{}}
+	handler, g, clock := guarded(c)
+	for i := range 3 * maxVerdicts {
+		token := fmt.Sprint("prometheus-", i)
+		c.may[token] = true
+		*clock = clock.Add(time.Second / 4)
+		if got := read(handler, "Bearer "+token); got != http.StatusOK {
+			t.Fatalf("token %d: status %d", i, got)
+		}
 		if got := len(g.verdicts.known); got > maxVerdicts {
 			t.Fatalf("%d verdicts in memory", got)
 		}

@@ -21,10 +21,12 @@ const (
 	tooMany
 )
 
-// Bounds of what strangers can cause: verdicts in memory, how long one holds, and questions to the cluster.
+// Bounds of what strangers can cause: verdicts in memory, how long one holds, how long it is known who was allowed, and
+// questions to the cluster.
 const (
 	maxVerdicts    = 512
 	verdictHolds   = time.Minute
+	allowedIsKnown = 10 * time.Minute
 	reviewTimeout  = 5 * time.Second
 	reviewsASecond = 5
 	reviewsAtOnce  = 20
@@ -102,13 +104,21 @@ func (v *verdicts) lookUp(q question) (last verdict, holds bool) {
 	return found.verdict, v.now().Before(found.until)
 }
 
-// keep makes room by forgetting what no longer holds, and all if that isn't enough: who asks then is asked about again.
+// isOver says that a verdict is of no more use.
+func (k kept) isOver(now time.Time) bool {
+	if k.verdict == allowed {
+		return !now.Before(k.until.Add(allowedIsKnown))
+	}
+	return !now.Before(k.until)
+}
+
+// keep makes room by forgetting what is over, and all if that isn't enough: who asks then is asked about again.
 func (v *verdicts) keep(q question, found verdict) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if len(v.known) >= maxVerdicts {
 		for other, k := range v.known {
-			if !v.now().Before(k.until) {
+			if k.isOver(v.now()) {
 				delete(v.known, other)
 			}
 		}
