@@ -19,7 +19,7 @@ import (
 
 // size is how much is measured.
 type size struct {
-	cold, namespace, pairs, turns, workers, shimWorkers, plan int
+	cold, namespace, pairs, turns, workers, shimWorkers, plan, scale int
 }
 
 // A scene measures one thing, on a control plane of its own if it needs one, and writes its section
@@ -35,6 +35,7 @@ var scenes = []scene{
 	{name: "cold", run: (*bench).cold}, {name: "kinds", run: (*bench).kinds}, {name: "namespaces", run: (*bench).namespaces}, {name: "restart", run: (*bench).restarts},
 	{name: "shared", run: (*bench).shared}, {name: "audit", run: (*bench).audits},
 	{name: "plan", run: (*bench).plans, alone: true}, {name: "attacks", run: (*bench).attacked},
+	{name: "scale", run: (*bench).scales, alone: true},
 }
 
 func main() {
@@ -57,6 +58,7 @@ func command(ctx context.Context, args []string, out io.Writer) error {
 	flags.IntVar(&s.workers, "workers", 64, "writes in flight, of certshim and of the bare loop")
 	flags.IntVar(&s.shimWorkers, "shim-workers", 32, "workers of cert-manager's shim, which has 5 by itself")
 	flags.IntVar(&s.plan, "plan", 400_000, "Ingresses of the stream that is planned")
+	flags.IntVar(&s.scale, "scale", 200_000, "Ingresses of the largest start over a simulated API server, each with its Certificate")
 	only := flags.String("only", "", "measure these scenes alone, of "+strings.Join(names(scenes), ",")+"; by default all")
 	seed := flags.Uint64("seed", 1, "what the attacks make their objects of")
 	attack := flags.String("attack", "", "run those attacks alone whose names have this")

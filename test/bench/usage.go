@@ -50,14 +50,17 @@ func usageOf(pid int) (usage, error) {
 	return usage{cpu: time.Duration(user+system) * time.Second / ticksPerSecond, peak: peak}, err
 }
 
-func peakOf(pid int) (int64, error) {
+func peakOf(pid int) (int64, error) { return memoryOf(pid, "VmHWM") }
+
+// memoryOf reads one of the sizes in /proc/PID/status, in bytes.
+func memoryOf(pid int, name string) (int64, error) {
 	status, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "status"))
 	if err != nil {
 		return 0, err
 	}
-	_, rest, found := bytes.Cut(status, []byte("VmHWM:"))
+	_, rest, found := bytes.Cut(status, []byte(name+":"))
 	if !found {
-		return 0, fmt.Errorf("/proc/%d/status has no VmHWM", pid)
+		return 0, fmt.Errorf("/proc/%d/status has no %s", pid, name)
 	}
 	kilobytes, err := strconv.ParseInt(strings.Fields(string(rest))[0], 10, 64)
 	return kilobytes << 10, err
