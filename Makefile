@@ -50,8 +50,9 @@ test-e2e: build controlplane certmanager helm ## on the real control plane; the 
 	cd test/controlplane && CGO_ENABLED=0 $(TEST) -timeout 10m ./...
 	cd release && $(TEST) -timeout 20m ./...
 
-soak: ## what takes hours: 10,000 random histories of a Certificate, each foreseen as the API server answers
+soak: build controlplane ## what takes hours: 10,000 random histories of a Certificate, each foreseen as the API server answers; a kind that comes and goes 100 times
 	cd test && $(TEST) -timeout 6h -v ./ownership -run Foreseen -args -histories 10000 -seed 0
+	cd test && $(TEST) -timeout 1h -v ./e2e -run TestAKindThatFlaps -args -flaps 100
 
 test-external: build controlplane certmanager external-issuers ## with real external issuers: AWS Private CA, ACME
 	cd test && $(TEST) $(RACE) -timeout 20m -p 1 -parallel 8 ./external/...

@@ -191,8 +191,12 @@ func (r *routed) tell(d *secretDecision, ask source.Ask) {
 		say(problem.Warning, problem.RouteNames, "not all routes can be read: names of routes stay as they are, and others may be missing")
 	}
 	if len(r.Beyond) > 0 {
-		say(problem.Warning, problem.RouteNames, fmt.Sprintf("%d names of routes are left out, as there is no more room for them in the certificate or for their namespace: %s",
-			len(r.Beyond), beyondText(r.Beyond)))
+		say(problem.Warning, problem.RouteNames, fmt.Sprintf("%s left out, as there is no more room in the certificate or for the namespace: %s",
+			namesOfRoutes(r.Beyond), offersText(r.Beyond)))
+	}
+	if len(r.Uncertain) > 0 && !r.incomplete {
+		say(problem.Warning, problem.RouteNames, fmt.Sprintf("%s left out, as it can't be known whether that is allowed, for example where labels of Namespaces aren't known: %s",
+			namesOfRoutes(r.Uncertain), offersText(r.Uncertain)))
 	}
 	if r.failing && len(r.record.Added) > 0 {
 		more := ""
@@ -206,12 +210,19 @@ func (r *routed) tell(d *secretDecision, ask source.Ask) {
 // shown is how many names stand in an Event.
 const shown = 8
 
-func beyondText(beyond []routes.Offer) string {
+func namesOfRoutes(offers []routes.Offer) string {
+	if len(offers) == 1 {
+		return "1 name of a route is"
+	}
+	return fmt.Sprintf("%d names of routes are", len(offers))
+}
+
+func offersText(offers []routes.Offer) string {
 	var all []string
-	for _, o := range beyond[:min(len(beyond), shown)] {
+	for _, o := range offers[:min(len(offers), shown)] {
 		all = append(all, fmt.Sprintf("%s of %s/%s", o.Name, o.Route.Namespace, o.Route.Name))
 	}
-	if len(beyond) > shown {
+	if len(offers) > shown {
 		all = append(all, "…")
 	}
 	return strings.Join(all, ", ")

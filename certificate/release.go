@@ -60,7 +60,7 @@ func release(object *source.Object, seen Observed, to string) Release {
 		return Release{}
 	}
 	r := releaser{live: seen.Live, gone: fieldpath.NewSet()}
-	r.dropAnnotations()
+	r.dropOwn()
 	if to == "" {
 		r.dropOwner(object)
 	}
@@ -84,12 +84,14 @@ type releaser struct {
 	entries []any
 }
 
-// dropAnnotations removes what certshim alone reads.
-func (r *releaser) dropAnnotations() {
-	set, _ := lookup(r.live, fieldpath.MakePathOrDie("metadata", "annotations")).(map[string]any)
-	for _, key := range slices.Sorted(maps.Keys(set)) {
-		if strings.HasPrefix(key, annotations.OwnPrefix) {
-			r.drop(annotationPath(key), "/metadata/annotations/"+strings.NewReplacer("~", "~0", "/", "~1").Replace(key))
+// dropOwn removes the annotations and labels that certshim alone reads.
+func (r *releaser) dropOwn() {
+	for _, part := range []string{"annotations", "labels"} {
+		set, _ := lookup(r.live, fieldpath.MakePathOrDie("metadata", part)).(map[string]any)
+		for _, key := range slices.Sorted(maps.Keys(set)) {
+			if strings.HasPrefix(key, annotations.OwnPrefix) {
+				r.drop(fieldpath.MakePathOrDie("metadata", part, key), "/metadata/"+part+"/"+strings.NewReplacer("~", "~0", "/", "~1").Replace(key))
+			}
 		}
 	}
 }

@@ -2,6 +2,7 @@ package certificate_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"reflect"
 	"slices"
 	"strconv"
@@ -37,8 +38,8 @@ func (w *world) release(r certificate.Release) {
 		for _, step := range steps {
 			parts := strings.Split(strings.TrimPrefix(step.Path, "/metadata/"), "/")
 			switch {
-			case step.Op == "remove" && parts[0] == "annotations":
-				delete(metadata["annotations"].(map[string]any), strings.ReplaceAll(parts[1], "~1", "/"))
+			case step.Op == "remove" && (parts[0] == "annotations" || parts[0] == "labels"):
+				delete(metadata[parts[0]].(map[string]any), strings.ReplaceAll(parts[1], "~1", "/"))
 			case step.Op == "remove" && parts[0] == "ownerReferences":
 				at, _ := strconv.Atoi(parts[1])
 				metadata["ownerReferences"] = slices.Delete(metadata["ownerReferences"].([]any), at, at+1)
@@ -136,6 +137,10 @@ func TestFree(t *testing.T) {
 			w.in.Policy.Adoption = nil
 		}},
 		"a shim's": {input(withDuration), func(w *world) { w.shimMade(t) }},
+		"in another namespace": {input(withDuration, retained), func(w *world) {
+			w.converge()
+			w.must(w.update("certshim", func(o map[string]any) { o["metadata"].(map[string]any)["labels"] = map[string]any{certificate.SourceUIDLabel: "source-uid"} }))
+		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := &world{server: newServer(), T: t, in: row.in}
@@ -149,6 +154,9 @@ func TestFree(t *testing.T) {
 			seen, set := w.observed(), annotationsOf(w.object())
 			if seen.Owner != (certificate.Owner{}) || seen.Flags.Has(certificate.Applied) || set[certificate.TieKey] != nil || set[annotations.DeletionKey] != nil || !reflect.DeepEqual(was, spec(w.object())) {
 				t.Errorf("owner %+v, %v, spec %v", seen.Owner, set, spec(w.object()))
+			}
+			if labels := fmt.Sprint(w.object()["metadata"].(map[string]any)["labels"]); strings.Contains(labels, certificate.SourceUIDLabel) {
+				t.Errorf("it has the label of its source: %s", labels)
 			}
 			w.in.Retain = false
 			if d := w.decide(); d.Action != certificate.Refuse {

@@ -89,6 +89,8 @@ type Choice struct {
 	Later, Leaving []string
 	// Beyond are names that are left out for the sake of a limit.
 	Beyond []Offer
+	// Uncertain are names that are left out as it can't be known whether they are allowed.
+	Uncertain []Offer
 	// Again is when to choose again, zero for not before something changes.
 	Again time.Time
 }
@@ -193,6 +195,7 @@ func (c *chooser) isSettled() bool { return c.Now.IsZero() || !c.Now.Before(c.Ch
 // add decides about the names that the Certificate lacks.
 func (c *chooser) add() {
 	has, remain := formsOf(c.stays), c.without(c.Leaving)
+	c.noteUncertain(has)
 	newcomers := c.newcomers(has, remain)
 	due := c.due()
 	switch {
@@ -215,6 +218,24 @@ func (c *chooser) add() {
 	c.record(newcomers)
 	if !c.isSettled() && len(c.Leaving) > 0 {
 		c.again(c.Changed.settled(settle))
+	}
+}
+
+// noteUncertain finds the names of which nobody can say whether they are allowed, each once.
+func (c *chooser) noteUncertain(has map[string]bool) {
+	var noted map[string]bool
+	for _, o := range c.Offers {
+		if o.Verdict != Uncertain {
+			continue
+		}
+		form := names.DNS(o.Name)
+		if c.verdicts[form] == Uncertain && !has[form] && !noted[form] {
+			if noted == nil {
+				noted = map[string]bool{}
+			}
+			noted[form] = true
+			c.Uncertain = append(c.Uncertain, o)
+		}
 	}
 }
 

@@ -168,6 +168,18 @@ func TestChoose(t *testing.T) {
 	}
 }
 
+// A name of which it can't be known is noted once, unless the Certificate has it, or another route brings it.
+func TestUncertainNames(t *testing.T) {
+	q := question("stays.example.com", slices.Concat(
+		offers(routes.Uncertain, "stays.example.com", "new.example.com", "NEW.example.com", "brought.example.com", "host.example.com"),
+		offers(routes.Allowed, "brought.example.com"), offers(routes.Forbidden, "never.example.com"))...)
+	q.Hosts = []string{"host.example.com"}
+	c := routes.Choose(q)
+	if len(c.Uncertain) != 1 || c.Uncertain[0].Name != "new.example.com" {
+		t.Errorf("noted are %+v", c.Uncertain)
+	}
+}
+
 // wroteOften is a Certificate whose names changed five times, the first of them that many minutes ago.
 func wroteOften(q *routes.Question, first float64) {
 	for n := range 5 {

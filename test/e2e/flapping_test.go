@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"flag"
 	"fmt"
 	"testing"
 
@@ -12,7 +13,7 @@ import (
 )
 
 // flaps is how often a kind comes and goes.
-const flaps = 20
+var flaps = flag.Int("flaps", 20, "how often the kind of TestAKindThatFlaps comes and goes")
 
 // A kind that comes and goes, with objects and while others are made, leaves no informer, goroutine or watch behind, and
 // works when it stays.
@@ -33,7 +34,7 @@ func TestAKindThatFlaps(t *testing.T) {
 
 	of := shippedType(t, "skipper-routegroup")
 	definition, client := definitionOf(t, of), d.Dynamic.Resource(resourceOf(of)).Namespace(namespace)
-	for i := range flaps {
+	for i := range *flaps {
 		name := d.defineAgain(t, definition)
 		createServed(t, client, exampleIn(t, of, namespace))
 		d.Apply(t, namespace, ingress(fmt.Sprintf("web-%d", i), annotations{issuerKey: "ca"}, "a.example.com"))
@@ -47,7 +48,7 @@ func TestAKindThatFlaps(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for i := range flaps {
+	for i := range *flaps {
 		certificates.Object(t, fmt.Sprintf("web-%d-tls", i), "to be made", exists)
 	}
 	if err := poll(t.Context(), "the watches of the kind to end", func() (bool, error) {

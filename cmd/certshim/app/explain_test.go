@@ -327,6 +327,38 @@ func TestExplainTellsTheStory(t *testing.T) {
 	}
 }
 
+// The names of routes are told with the routes that bring them.
+func TestExplainTellsOfRoutes(t *testing.T) {
+	folder := t.TempDir()
+	write := func(name, text string) string {
+		t.Helper()
+		path := filepath.Join(folder, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	config := write("config.yaml", "apiVersion: certshim.io/v1alpha1\nkind: ControllerConfiguration\ngatewayAPI: {routeNames: {namespaces: {shop: [shop.example.com]}}}\n")
+	input := write("edge.yaml", `
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: edge, namespace: shop, annotations: {cert-manager.io/cluster-issuer: ca, certshim.io/route-names: "true"}}
+spec:
+  gatewayClassName: example
+  listeners: [{name: web, port: 443, protocol: HTTPS, hostname: "*.shop.example.com", tls: {certificateRefs: [{name: edge-tls}]}}]
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: deep, namespace: shop}
+spec: {parentRefs: [{name: edge}], hostnames: [a.b.shop.example.com]}
+`)
+	stdout, stderr, exit := explainAt(t, "gateway/edge", "-n", "shop", "-f", input, "--config", config)
+	if exit != 0 {
+		t.Errorf("exit status %d: %s", exit, stderr)
+	}
+	sameAsFile(t, filepath.Join("testdata", "explain", "routes.txt"), stdout)
+}
+
 func sameAsFile(t *testing.T, name, text string) {
 	t.Helper()
 	if generated.Update() {
