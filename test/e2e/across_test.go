@@ -148,3 +148,111 @@ func TestNamespaceOfAGrantIsMadeAnew(t *testing.T) {
 		t.Errorf("%d Certificates in the new namespace", got)
 	}
 }
+
+// Of two Gateways that a grant lets have one Secret the first keeps it, and the other isn't told what the first one's names are.
+func TestTwoGatewaysOfOneGrant(t *testing.T) {
+	infra, other, certs := shared.Namespace(t), shared.Namespace(t), shared.Namespace(t)
+	issuer := "rivals-" + infra
+	ca := shared.ClusterIssuer(t, issuer)
+	set := annotations{clusterIssuerKey: issuer}
+	shared.Apply(t, certs, granting("v1", infra, "edge-tls"))
+	shared.Apply(t, certs, strings.Replace(granting("v1", other, "edge-tls"), "name: edge}", "name: other}", 1))
+	secrets := shared.Watch(t, cluster.Secrets(), certs)
+	shared.Apply(t, infra, elsewhere("edge", set, "first.example.com", certs))
+	secrets.Signed(t, "edge-tls", ca, "first.example.com")
+
+	events := shared.Watch(t, cluster.Events(), other)
+	shared.Apply(t, other, elsewhere("edge", set, "second.example.com", certs))
+	told := fmt.Sprint(field(awaitWarning(t, events, "edge", "SecretTaken"), "note"))
+	for _, hidden := range []string{"first.example.com", infra} {
+		if strings.Contains(told, hidden) {
+			t.Errorf("it is told of %s: %s", hidden, told)
+		}
+	}
+	if now := shared.certificate(t, certs, "edge-tls"); !has("first.example.com")(now) || has("second.example.com")(now) {
+		t.Errorf("the Certificate is for %v", field(now, "spec|dnsNames"))
+	}
+}
+
+// A grant for Gateways isn't one for ListenerSets, and one that says another group or name is none.
+func TestGrantsThatDontFit(t *testing.T) {
+	infra, certs := shared.Namespace(t), shared.Namespace(t)
+	issuer := "unfit-" + infra
+	ca := shared.ClusterIssuer(t, issuer)
+	set := annotations{clusterIssuerKey: issuer}
+	events, secrets := shared.Watch(t, cluster.Events(), infra), shared.Watch(t, cluster.Secrets(), certs)
+	shared.Apply(t, infra, gateway("parent", nil, "parent.example.com"))
+	listeners := strings.Replace(listenerSet("edge", "parent", set, "a.example.com"), "certificateRefs: [{", "certificateRefs: [{namespace: "+certs+", ", 1)
+	shared.Apply(t, infra, listeners)
+	fitting := strings.Replace(granting("v1", infra, "edge-tls"), "kind: Gateway", "kind: ListenerSet", 1)
+	awaitNote(t, events, "edge", "NotGranted", "kind: ListenerSet")
+	for what, grant := range map[string]string{
+		"another kind":             granting("v1", infra, "edge-tls"),
+		"another group":            strings.Replace(fitting, "group: gateway.networking.k8s.io", "group: gateway.networking.x-k8s.io", 1),
+		"another name":             strings.Replace(fitting, "name: edge-tls", "name: edge", 1),
+		"another group of Secrets": strings.Replace(fitting, `group: "", kind: Secret`, "group: core, kind: Secret", 1),
+	} {
+		shared.Apply(t, certs, grant)
+		shared.settled(t, infra)
+		if got := shared.Watch(t, cluster.Certificates(), certs).State(); len(got) > 0 {
+			t.Fatalf("%s: %d Certificates", what, len(got))
+		}
+	}
+	shared.Apply(t, certs, fitting)
+	secrets.Signed(t, "edge-tls", ca, "a.example.com")
+}
+
+// Whoever makes the namespace of a Gateway anew isn't who was granted something, though the grant still names it.
+func TestNamespaceOfAGatewayIsMadeAnew(t *testing.T) {
+	infra, certs := shared.Namespace(t), shared.Namespace(t)
+	issuer := "heir-" + infra
+	ca := shared.ClusterIssuer(t, issuer)
+	set := annotations{clusterIssuerKey: issuer}
+	namespaceResource := schema.GroupVersionResource{Version: "v1", Resource: "namespaces"}
+	secrets, namespaces := shared.Watch(t, cluster.Secrets(), certs), shared.Watch(t, namespaceResource, "")
+	shared.Apply(t, certs, granting("v1", infra, "edge-tls"))
+	shared.Apply(t, infra, elsewhere("edge", set, "a.example.com", certs))
+	secrets.Signed(t, "edge-tls", ca, "a.example.com")
+	made := shared.certificate(t, certs, "edge-tls")
+
+	shared.delete(t, namespaceResource, "", infra)
+	namespaces.Gone(t, "/"+infra)
+	shared.Apply(t, "", "{apiVersion: v1, kind: Namespace, metadata: {name: "+infra+"}}")
+	events := shared.Watch(t, cluster.Events(), infra)
+	shared.Apply(t, infra, elsewhere("edge", set, "heir.example.com", certs))
+	awaitWarning(t, events, "edge", "CertificateNotOurs")
+	if now := shared.certificate(t, certs, "edge-tls"); now.GetUID() != made.GetUID() || now.GetGeneration() != made.GetGeneration() {
+		t.Errorf("it changed: %v", field(now, "spec|dnsNames"))
+	}
+}
+
+// A tie that a tenant writes gives nobody anything: one on a Certificate of the tenant's own that another
+// namespace's Gateway doesn't name, and a copied one.
+func TestForgedTiesAcrossNamespaces(t *testing.T) {
+	infra, certs := shared.Namespace(t), shared.Namespace(t)
+	issuer := "forged-" + infra
+	ca := shared.ClusterIssuer(t, issuer)
+	set := annotations{clusterIssuerKey: issuer}
+	secrets := shared.Watch(t, cluster.Secrets(), certs)
+	shared.Apply(t, certs, granting("v1", infra, "edge-tls"))
+	shared.Apply(t, infra, elsewhere("edge", set, "a.example.com", certs))
+	secrets.Signed(t, "edge-tls", ca, "a.example.com")
+	tie := shared.certificate(t, certs, "edge-tls").GetAnnotations()[tieKey]
+	forged := map[string]string{"copied": tie, "forged": strings.ReplaceAll(tie, "/edge-tls", "/forged")}
+	for name, text := range forged {
+		shared.applyPlan(t, fmt.Sprintf(`
+apiVersion: cert-manager.io/v1
+kind: Certificate
+metadata: {name: %s, namespace: %s, annotations: {%s: %q}}
+spec: {secretName: %[1]s, dnsNames: [mine.example.com], issuerRef: {group: cert-manager.io, kind: ClusterIssuer, name: %[5]s}}
+`, name, certs, tieKey, text, issuer))
+	}
+	shared.Apply(t, infra, elsewhere("edge", set, "b.example.com", certs))
+	secrets.Signed(t, "edge-tls", ca, "b.example.com")
+	shared.settled(t, infra)
+	for name := range forged {
+		if now := shared.certificate(t, certs, name); !has("mine.example.com")(now) || now.GetGeneration() != 1 {
+			t.Errorf("%s: %v", name, field(now, "spec|dnsNames"))
+		}
+	}
+}

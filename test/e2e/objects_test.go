@@ -134,6 +134,19 @@ func awaitWarning(t *testing.T, events *cluster.Watch, name, reason string) *uns
 	return found
 }
 
+// awaitNote waits for an Event about an object with that reason, and a part of its note.
+func awaitNote(t *testing.T, events *cluster.Watch, name, reason, part string) {
+	t.Helper()
+	events.Until(t, fmt.Sprintf("an Event %s about %s that says %q", reason, name, part), func(state cluster.State) bool {
+		for _, event := range state {
+			if about(event, name) && field(event, "reason") == reason && strings.Contains(fmt.Sprint(field(event, "note")), part) {
+				return true
+			}
+		}
+		return false
+	})
+}
+
 func about(event *unstructured.Unstructured, name string) bool {
 	return field(event, "regarding|name") == name
 }
