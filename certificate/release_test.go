@@ -139,7 +139,9 @@ func TestFree(t *testing.T) {
 		"a shim's": {input(withDuration), func(w *world) { w.shimMade(t) }},
 		"in another namespace": {input(withDuration, retained), func(w *world) {
 			w.converge()
-			w.must(w.update("certshim", func(o map[string]any) { o["metadata"].(map[string]any)["labels"] = map[string]any{certificate.SourceUIDLabel: "source-uid"} }))
+			w.must(w.update("certshim", func(o map[string]any) {
+				o["metadata"].(map[string]any)["labels"] = map[string]any{certificate.SourceUIDLabel: "source-uid"}
+			}))
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
