@@ -180,6 +180,8 @@ func TestOddValuesAreTakenAndToldOf(t *testing.T) {
 		{p + "alt-names", "a.example.com,,b.example.com", "empty items are dropped: 1", ""},
 		{a + "http01-edit-in-place", "True", "counts as false", "true"},
 		{a + "http01-edit-in-place", "true", "", ""},
+		{a + "http01-parentreffallback", "yes", "counts as false", "true"},
+		{a + "http01-parentreffallback", "true", "", ""},
 		{p + "common-name", "a\u202eb", "a character that can't be seen", ""},
 		{p + "duration", "", "empty value", ""},
 	} {

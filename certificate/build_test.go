@@ -253,7 +253,11 @@ func TestSolverAnnotations(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			d := certificate.Decide(input(tt.on, func(in *certificate.Input) {
 				in.Request.ACME = tt.acme
-				in.Request.Extra = map[string]string{"example.com/a": "1", prefix + "override-ingress-name": "copied", prefix + "parentrefkind": "copied"}
+				in.Request.Extra = map[string]string{
+					"example.com/a": "1", prefix + "override-ingress-name": "copied", prefix + "parentrefkind": "copied",
+					// What certshim itself records isn't copied, whatever the operator lists.
+					certificate.TieKey: "x", certificate.RespectedKey: "x", certificate.RoutesKey: "x", annotations.DeletionKey: "retain",
+				}
 			}))
 			want := texts{"example.com/a": "1", prefix + "override-ingress-name": "copied", prefix + "parentrefkind": "copied"}
 			maps.Copy(want, tt.want)
