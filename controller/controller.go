@@ -124,6 +124,8 @@ func New(config Config, base *rest.Config, log *slog.Logger, registry *prometheu
 // Lease and returns nil. It returns an error when the Lease was lost or the listener for
 // metrics and health can't be opened.
 func (c *Controller) Run(ctx context.Context) error {
+	// Of a replica that never led, no worker has ended it.
+	defer c.queue.ShutDown()
 	if err := c.serve(ctx); err != nil {
 		return err
 	}
