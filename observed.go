@@ -58,6 +58,8 @@ type Observed interface {
 	Granted(from source.GrantFrom, secret types.NamespacedName) (source.Granted, Presence)
 	// RoutesOf a Gateway or ListenerSet. It is asked only by a policy that has [RouteNames].
 	RoutesOf(parent source.Ref) Attached
+	// Edit is whether the source that is decided about was edited since its Certificates were last as it asks.
+	Edit() certificate.Edit
 	// Now is when the decision is made, zero where that doesn't count.
 	Now() time.Time
 	// Source of another kind, without its annotations: the Gateway of a ListenerSet.

@@ -157,9 +157,23 @@ func (r *routed) into(in *certificate.Input) {
 	if len(r.Names) > 0 || in.Existing != nil && in.Existing.Routed != nil {
 		in.Routes = r.Record.String()
 	}
+	if in.Edit == certificate.EditNone && r.adds(in.Existing) {
+		// A route that brings a name is the edit.
+		in.Edit = certificate.EditPossible
+	}
 	if r.Waits && in.Hold.IsZero() {
 		in.Hold = certificate.Because(certificate.CauseRoutesSettle)
 	}
+}
+
+// adds reports whether a Certificate gets a name of a route that it hasn't got.
+func (r *routed) adds(existing *certificate.Observed) bool {
+	if existing == nil || existing.Routed == nil {
+		return len(r.Names) > 0
+	}
+	return slices.ContainsFunc(r.Names, func(name string) bool {
+		return !slices.ContainsFunc(existing.Routed.Names, func(other string) bool { return names.DNS(other) == names.DNS(name) })
+	})
 }
 
 // origins are the names that routes bring, each with the oldest route that does.

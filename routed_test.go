@@ -347,3 +347,24 @@ func TestARolloutOfRoutesChangesTheCertificateOnceAtMost(t *testing.T) {
 		t.Errorf("%d writes; in the end %s with %d names, to be looked at again at %v", writes, d.Action, len(strings.Fields(namesOfConfig(d))), again)
 	}
 }
+
+// A route that brings a name is an edit, and doesn't wait in the budget for new certificates. A name that
+// the configuration forbids now is none, so that whether a new certificate follows is looked at first.
+func TestOnlyNamesThatRoutesBringAreAnEdit(t *testing.T) {
+	r := newRouting(t)
+	gateway := read(t, routedGateway(`, hostname: "*.example.com", allowedRoutes: {namespaces: {from: All}}`))
+	gateway.SetResourceVersion("7")
+	edge := r.put(gateway)
+	r.becomes(edge, "create *.example.com")
+	look := r.Look(edge)
+	look.Fulfilled()
+	look.Close()
+	r.route("blog", "b", "b.blog.example.com")
+	r.settle()
+	r.becomes(edge, "apply *.example.com b.blog.example.com")
+	r.SetPolicy(newRouting(t, func(p *certshim.Policy) { delete(p.Routes.Suffixes, "blog") }).Policy())
+	r.now = r.now.Add(time.Hour)
+	if d := decidedOf(t, r.decide(edge), "shop", "edge-tls"); !d.NeedsLive {
+		t.Errorf("a name that is forbidden: %s, %s", d.Action, d.Reason)
+	}
+}

@@ -290,7 +290,7 @@ func (d *decider) mayTakeFromOthers() bool {
 func liveNeeded(d *decider) bool {
 	const unclear = ShimEntries | OthersHold | UnservedEntries | Untracked | Disturbed
 	clear := d.seen.Flags&unclear == 0 && d.seen.Flags.Has(Applied) && len(d.seen.Fights) == 0
-	if d.seen.Live != nil || clear && !d.keepsValues() && !d.holdsLargeValues() && !d.spellsTwice() {
+	if d.seen.Live != nil || clear && !d.keepsValues() && !d.holdsLargeValues() && !d.spellsTwice() && !d.isUnprompted() {
 		return false
 	}
 	d.out.Config, d.out.NeedsLive = nil, true
@@ -399,16 +399,6 @@ func (d *decider) applySettled(s settlement) bool {
 	return d.decide(Apply, CauseDiffers)
 }
 
-// isPaced says whether what differs waits for its turn: what differed before this process looked, as
-// nobody knows why, and another spelling of names. What ties a Certificate of ours to its source and
-// its Secret doesn't wait.
-func (d *decider) isPaced(s settlement, respells bool) bool {
-	if !s.differs || s.astray && d.seen.Flags.Has(Applied) {
-		return false
-	}
-	return respells || s.shimHeld || s.contested && !d.sawItChange()
-}
-
 // fail leaves the Certificate as it is for the sake of fields that others hold, and says so of each.
 func (d *decider) fail(s settlement) bool {
 	for _, c := range s.failed {
@@ -444,7 +434,7 @@ func (d *decider) hold(s settlement) bool {
 	d.out.Config, d.out.Paced = nil, false
 	d.out.Problems.Add(problem.Problem{
 		Severity: problem.Warning, Path: d.path(), Reason: problem.ChangesHeld,
-		Message: fmt.Sprintf("Certificate %s isn't what is asked for: %s. It was so before certshim looked, and takeover.changesPerMinute is 0, so that nothing of it changes",
+		Message: fmt.Sprintf("Certificate %s isn't what is asked for: %s. No edit of the object asks for that since certshim looks, and takeover.changesPerMinute is 0, so that nothing of it changes",
 			problem.Name(d.seen.Name), values),
 	})
 	return d.decide(Keep, CauseChangesHeld, fields)

@@ -77,8 +77,9 @@ type Decision struct {
 	// Changes are the fields to which an Apply that was decided by the live Certificate gives other values.
 	Changes []Change
 	// Paced is true for a change that is subject to takeover.changesPerMinute: of fields that
-	// cert-manager's shim holds, or others, if this process hasn't seen them change, and of names of
-	// which the Certificate has two spellings.
+	// cert-manager's shim holds, or others, if this process hasn't seen them change, of names of
+	// which the Certificate has two spellings, and one that leads to a new certificate though nobody
+	// edited the source.
 	Paced bool
 	// Have and Version are the digest of what we own and the resourceVersion of the Certificate
 	// that was decided about.

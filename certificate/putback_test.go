@@ -283,7 +283,7 @@ func TestNoChangesAreAllowed(t *testing.T) {
 	byShim := entryOf(shim, "Update", "10:00", in, shimContainers...)
 	edited := []string{without(ownOf(in, "10:00"), "spec>duration"), "kubectl-edit Update 11:00 spec>duration"}
 	astray := []string{without(ownOf(in, "10:00"), "spec>secretName"), "kubectl-edit Update 11:00 spec>secretName"}
-	const stays = ". It was so before certshim looked, and takeover.changesPerMinute is 0, so that nothing of it changes"
+	const stays = ". No edit of the object asks for that since certshim looks, and takeover.changesPerMinute is 0, so that nothing of it changes"
 	for name, tt := range map[string]struct {
 		change  func(map[string]any)
 		entries []string

@@ -114,12 +114,12 @@ type CrossNamespace struct {
 	Orphans annotations.DeletionPolicy `yaml:"orphans"`
 }
 
-// Takeover says how certshim follows cert-manager's own shims, and paces what changes then.
+// Takeover says how certshim follows cert-manager's own shims, and paces what nobody edited.
 type Takeover struct {
 	// Mode is auto, or manual, which leaves the Certificates of the shims alone until an operator adopts them.
 	Mode TakeoverMode `yaml:"mode"`
-	// ChangesPerMinute is how many Certificates may change because the shim had ignored
-	// an edit of their source; 0 means none.
+	// ChangesPerMinute is how many Certificates may change though nobody edited their source now: because
+	// the shim had ignored an edit, or because another certificate is wanted for another reason; 0 means none.
 	ChangesPerMinute int `yaml:"changesPerMinute"`
 }
 

@@ -109,7 +109,7 @@ func (c *Controller) lease(namespace string) resourcelock.Interface {
 	}
 	return &resourcelock.LeaseLock{
 		LeaseMeta:  metav1.ObjectMeta{Namespace: namespace, Name: c.config.LeaderElect.LeaseName},
-		Client:     c.connection.Leases,
+		Client:     notedLeases{c.connection.Leases, c.tenure},
 		LockConfig: resourcelock.ResourceLockConfig{Identity: host + "_" + string(uuid.NewUUID())},
 	}
 }

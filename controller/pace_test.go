@@ -1,11 +1,15 @@
 package controller
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"time"
 
+	coordinationv1 "k8s.io/api/coordination/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	coordination "k8s.io/client-go/kubernetes/typed/coordination/v1"
 )
 
 // Fifty Certificates that come back when they are told to change at the pace, each once.
@@ -50,5 +54,41 @@ func TestAMissedSlotIsLost(t *testing.T) {
 	p.due(types.NamespacedName{Name: "second"}, now)
 	if wait := p.due(late, now); wait <= 0 {
 		t.Errorf("two changes at once")
+	}
+}
+
+// leaseOf is a Lease client that gives one Lease.
+type leaseOf struct {
+	coordination.LeaseInterface
+	version string
+}
+
+func (l *leaseOf) Leases(string) coordination.LeaseInterface { return l }
+
+func (l *leaseOf) Get(context.Context, string, metav1.GetOptions) (*coordinationv1.Lease, error) {
+	return &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{ResourceVersion: l.version}}, nil
+}
+
+// What the replica before had seen is known by the Lease as it left it, not as we renew it.
+func TestTheLeaseTellsWhatTheReplicaBeforeHadSeen(t *testing.T) {
+	var none *tenure
+	if got := none.predecessor(); got != "" {
+		t.Errorf("without an election: %q", got)
+	}
+	of := newTenure()
+	server := &leaseOf{}
+	for _, version := range []string{"5", "7"} {
+		server.version = version
+		if _, err := (notedLeases{server, of}).Leases("shop").Get(t.Context(), "certshim", metav1.GetOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	of.renew(readClocks(), time.Hour)
+	server.version = "9"
+	if _, err := (notedLeases{server, of}).Leases("shop").Get(t.Context(), "certshim", metav1.GetOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if got := of.predecessor(); got != "7" {
+		t.Errorf("got %q, want that of the last time before this replica led", got)
 	}
 }

@@ -25,6 +25,8 @@ type requeue struct {
 	held bool
 	// written says that the API server took a write.
 	written bool
+	// left says that a write that is to be made wasn't.
+	left bool
 	// aside says that the source waits for its turn among the large ones.
 	aside bool
 }
@@ -64,10 +66,23 @@ func (c *Controller) reconcile(ctx context.Context, k key) requeue {
 		next.retry = next.retry || len(still) > 0
 		problems.Merge(more)
 	}
+	if !next.left && !awaits(outcome) {
+		look.Fulfilled()
+	}
 	problems.Merge(outcome.Problems)
 	next.merge(requeue{after: c.report(look, outcome, problems, next)})
-	next.held = false
+	next.held, next.left = false, false
 	return next
+}
+
+// awaits reports whether what a source asks for isn't all decided yet: it goes on once an issuer is
+// there, or is known.
+func awaits(outcome certshim.Outcome) bool {
+	return outcome.HeldBy != "" ||
+		slices.ContainsFunc(outcome.Certificates, func(d certificate.Decision) bool { return d.Action == certificate.Wait }) ||
+		slices.ContainsFunc(outcome.Problems.All(), func(p problem.Problem) bool {
+			return p.Reason == problem.IssuerNotFound || p.Reason == problem.IssuerKindNotInstalled || p.Reason == problem.IssuerResolverUnavailable
+		})
 }
 
 // report tells of the problems that a source has now. It gives the time after which the source is
@@ -171,9 +186,14 @@ func (c *Controller) executeAll(ctx context.Context, look *inventory.Look, outco
 			c.reporter.ends(d.Namespace, time.Now())
 		case cluster.Done, cluster.Refused, cluster.Gone, cluster.WebhookDown:
 		}
-		next.merge(requeue{retry: r.soon, after: r.after, held: r.held, written: r.written})
+		next.merge(requeue{retry: r.soon, after: r.after, held: r.held, written: r.written, left: r.leaves(d, only != nil)})
 	}
 	return next, problems, conflicts
+}
+
+// leaves reports whether what a decision is to write isn't written. One that met a conflict is made once again.
+func (r result) leaves(d certificate.Decision, again bool) bool {
+	return writes(d) && !r.written && (again || r.answer != cluster.Conflict)
 }
 
 // failed asks for another try. What an API server that can't be reached says is no news at
@@ -196,7 +216,7 @@ func until(at, now time.Time) time.Duration {
 
 // merge takes the earlier of two times.
 func (q *requeue) merge(other requeue) {
-	q.retry, q.held, q.written = q.retry || other.retry, q.held || other.held, q.written || other.written
+	q.retry, q.held, q.written, q.left = q.retry || other.retry, q.held || other.held, q.written || other.written, q.left || other.left
 	if q.after == 0 || (other.after > 0 && other.after < q.after) {
 		q.after = other.after
 	}

@@ -321,7 +321,9 @@ func TestACertificateDoesNotMoveToAKindThatIsNotReadYet(t *testing.T) {
 	writer := &script{}
 	c.writer = writer
 	c.inventory.Know(clusterIssuerKind, inventory.Unread)
-	see(t, c, ingress(map[string]any{"cert-manager.io/cluster-issuer": "vault"}, "tls"))
+	edited := ingress(map[string]any{"cert-manager.io/cluster-issuer": "vault"}, "tls")
+	edited.SetResourceVersion("6")
+	see(t, c, edited)
 	queued(c)
 	if next := c.reconcile(t.Context(), k); next != (requeue{}) || len(writer.requests) > 0 {
 		t.Errorf("before its issuers are read: %+v, %v", next, writer.requests)

@@ -5,7 +5,9 @@ import (
 	"sync"
 	"time"
 
+	coordinationv1 "k8s.io/api/coordination/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	coordination "k8s.io/client-go/kubernetes/typed/coordination/v1"
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
 )
 
@@ -38,6 +40,8 @@ type tenure struct {
 	end    moment
 	expiry *time.Timer
 	lose   func()
+	// lease is the resourceVersion of the Lease as another replica left it, empty for none.
+	lease string
 }
 
 func newTenure() *tenure {
@@ -87,6 +91,48 @@ func (t *tenure) cease() {
 		t.expiry.Stop()
 		t.lose()
 	}
+}
+
+// predecessor is the resourceVersion of the Lease as the replica left it that held it before; empty if none did.
+func (t *tenure) predecessor() string {
+	if t == nil {
+		return ""
+	}
+	t.lock.Lock()
+	defer t.lock.Unlock()
+	return t.lease
+}
+
+// found notes a Lease that isn't ours yet.
+func (t *tenure) found(resourceVersion string) {
+	t.lock.Lock()
+	defer t.lock.Unlock()
+	if !t.begun {
+		t.lease = resourceVersion
+	}
+}
+
+// notedLeases notes the resourceVersion of the Lease that is read, which an elector keeps for itself.
+type notedLeases struct {
+	coordination.LeasesGetter
+	tenure *tenure
+}
+
+func (n notedLeases) Leases(namespace string) coordination.LeaseInterface {
+	return notedLease{n.LeasesGetter.Leases(namespace), n.tenure}
+}
+
+type notedLease struct {
+	coordination.LeaseInterface
+	tenure *tenure
+}
+
+func (n notedLease) Get(ctx context.Context, name string, options metav1.GetOptions) (*coordinationv1.Lease, error) {
+	lease, err := n.LeaseInterface.Get(ctx, name, options)
+	if err == nil {
+		n.tenure.found(lease.ResourceVersion)
+	}
+	return lease, err
 }
 
 // observedLock keeps the tenure in step with the Lease.

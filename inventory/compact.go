@@ -94,6 +94,9 @@ type Source struct {
 	place   int32
 	// readsSlots is set if its last decision asked who has the slots of its listeners.
 	readsSlots bool
+	// edit is whether it was edited since its Certificates were last as it asks; it belongs to the
+	// inventory that holds it.
+	edit certificate.Edit
 }
 
 // isOwner says whether the source is the owner of a Certificate in a namespace: by kind, namespace and

@@ -50,6 +50,7 @@ type Inventory struct {
 	// spareFacts has room for the facts of the next look: that of one that is closed.
 	spareFacts []fact
 	writes     writes
+	edits      edits
 	// judged is what was found out about the fields of some Certificates.
 	judged map[*Certificate]FieldCounts
 }

@@ -103,6 +103,7 @@ func (i *Inventory) putSource(item *Source) Wake {
 		return Wake{}
 	}
 	item = item.withEntriesOf(old)
+	item.edit = i.edits.of(old, item)
 	c.compare(c.about(key), func() { c.replace(key, old, item) })
 	if old == nil || !old.same(&item.compact) {
 		c.now(key)
@@ -196,6 +197,7 @@ func (i *Inventory) dropSources(kind source.GroupKind) Wake {
 	i.lock.Lock()
 	defer i.lock.Unlock()
 	c := i.changing()
+	i.edits.rest()
 	of := unique.Make(kind)
 	for k, o := range c.owners {
 		if k.kind == of && o.source != nil {

@@ -129,7 +129,7 @@ var reasons = []Explained{
 	{Reason: EditPutBack, Sentence: "Somebody changed a field that the object asks for, without applying it. It gets its value again."},
 	{Reason: FieldContested, Sentence: "Somebody takes a field that the object asks for again and again. It is left to them for now, and tried again later."},
 	{Reason: RemovalRespected, Sentence: "Somebody removed a field that the object asks for, and the operator wants it to stay out until something else is asked for.", Announced: true},
-	{Reason: ChangesHeld, Sentence: "The Certificate isn't what is asked for, was so before certshim looked, and takeover.changesPerMinute is 0: it stays as it is until that is raised."},
+	{Reason: ChangesHeld, Sentence: "The Certificate isn't what is asked for, no edit of the object caused that, and takeover.changesPerMinute is 0: it stays as it is until that is raised."},
 	{Reason: LeftToAdopt, Sentence: "cert-manager's shim made the Certificate, and takeover.mode is manual: it stays as it is until certshim adopt takes it over.", Announced: true},
 	{Reason: ChangedOnAdmission, Sentence: "An admission webhook or policy gives a field another value whenever it is applied. It isn't applied again."},
 	{Reason: OtherShimActive, Sentence: "cert-manager's own shim still writes this Certificate. certshim steps back until the shim is switched off."},

@@ -45,6 +45,7 @@ type plan struct {
 	sources, silent int
 	actions         map[string]int
 	severities      map[problem.Severity]int
+	reissues        reissues
 	// lines are the problems.
 	lines []string
 	// named are the sources that were asked for by name and are there.
@@ -59,7 +60,7 @@ type plan struct {
 func newPlanOf(known *planInventory) *plan {
 	p := &plan{
 		ignored: known.ignored, faults: known.faults, notes: known.notes, placeholders: known.placeholders,
-		actions: map[string]int{}, severities: map[problem.Severity]int{}, named: map[namedSource]bool{},
+		actions: map[string]int{}, severities: map[problem.Severity]int{}, reissues: reissues{}, named: map[namedSource]bool{},
 	}
 	for _, fault := range p.faults {
 		p.tell(fault.problem, fault.at)
@@ -75,6 +76,7 @@ func (p *plan) add(one planned, selected selection) {
 	}
 	for _, c := range one.outcome.Certificates {
 		p.actions[string(c.Action)]++
+		p.reissues.add(c, one.outcome.IssuerOf(c.At()))
 	}
 	for _, found := range one.outcome.Problems.All() {
 		p.tell(found, one.lines.of(found, one.at))

@@ -16,6 +16,8 @@ const reportHead = "{\n  \"apiVersion\": \"certshim.io/v1alpha1\",\n  \"kind\": 
 
 type reportTail struct {
 	Ignored ignored `json:"ignored"`
+	// Reissues counts the Certificates that are signed anew, by issuer; they are left out if there are none.
+	Reissues []reissuesBy `json:"reissues,omitempty"`
 	// Problems are those of documents that aren't planned; they are left out if there are none.
 	Problems []documentProblem `json:"problems,omitempty"`
 }
@@ -101,7 +103,7 @@ type reportWriter struct{ jsonItems }
 func (r *reportWriter) write(one planned) error { return r.add(reportHead, one.report()) }
 
 func (r *reportWriter) close(p *plan) error {
-	tail := reportTail{Ignored: p.ignored}
+	tail := reportTail{Ignored: p.ignored, Reissues: p.reissues.sorted()}
 	for _, fault := range p.faults {
 		tail.Problems = append(tail.Problems, documentProblem{
 			Object: fault.problem.Object, File: fault.at.File, Line: fault.at.Line, reportedProblem: reportProblem(fault.problem),

@@ -188,6 +188,7 @@ func (o *planOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	known.Begin("") // as for a controller that starts now
 	p := newPlanOf(known)
 	out := bufio.NewWriter(o.streams.Out)
 	w := newPlanWriter(out, o.format, o.noHeaders, hasColour(o.colour, o.streams.Out))
@@ -349,6 +350,9 @@ func (o *planOptions) tell(p *plan) error {
 		printLine(o.streams.ErrOut, "error: "+line)
 	}
 	for _, line := range o.notes(p) {
+		printLine(o.streams.ErrOut, line)
+	}
+	if line := p.reissues.line(o.configuration.Takeover.ChangesPerMinute); line != "" {
 		printLine(o.streams.ErrOut, line)
 	}
 	printLine(o.streams.ErrOut, p.summary())

@@ -1,0 +1,33 @@
+package certificate
+
+// Edit is what is known of an edit of the source since its Certificates were last as it asks.
+type Edit uint8
+
+const (
+	// EditPossible means that the source may have been edited while nobody looked.
+	EditPossible Edit = iota
+	// EditNone means that it wasn't: what differs differs for another reason.
+	EditNone
+	// EditSeen means that it was.
+	EditSeen
+)
+
+// isPaced says whether what differs waits for its turn. What differed before this process looked
+// does, as nobody knows why, and so does another spelling of names; an edit of the source ends the
+// wait, unless no turn ever comes. So does a new certificate that neither the source nor anybody who
+// changed the Certificate caused. What ties a Certificate of ours to its source and its Secret doesn't wait.
+func (d *decider) isPaced(s settlement, respells bool) bool {
+	if !s.differs || s.astray && d.seen.Flags.Has(Applied) {
+		return false
+	}
+	if respells || s.shimHeld || s.contested && !d.sawItChange() {
+		return d.in.Edit != EditSeen || d.in.Policy.HoldPaced
+	}
+	return d.isUnprompted() && reissue(s, d.seen.Live) != ReissueNo
+}
+
+// isUnprompted reports whether a difference comes from what isn't the author's: the operator's
+// configuration, an issuer or what is said of it, a route that went, another version of certshim.
+func (d *decider) isUnprompted() bool {
+	return d.in.Edit == EditNone && d.in.Policy.Adoption == nil && !d.seen.Flags.Has(Disturbed)
+}

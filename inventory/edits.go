@@ -1,0 +1,81 @@
+package inventory
+
+import (
+	"strconv"
+
+	"github.com/certshim/certshim/certificate"
+)
+
+// edits tells edits of sources from all else that may change what is decided. A server's
+// resourceVersions are numbers that grow: a source that was written since somebody looked last
+// has a greater one than anything that was there then.
+type edits struct {
+	// looked is the greatest resourceVersion up to which somebody looked, 0 before [Inventory.Begin]; latest
+	// is that of the sources that are known.
+	looked, latest uint64
+}
+
+// of is whether a source was edited, by its version before, nil for none.
+func (e *edits) of(old, item *Source) certificate.Edit {
+	version := item.version()
+	e.latest = max(e.latest, version)
+	switch {
+	case item.resourceVersion() == "":
+		return certificate.EditSeen // a document that no server has seen
+	case old == nil && (e.looked == 0 || version > e.looked):
+		return certificate.EditPossible
+	case old == nil:
+		return certificate.EditNone
+	case old.resourceVersion() != item.resourceVersion() && !old.same(&item.compact):
+		return certificate.EditSeen
+	}
+	return old.edit
+}
+
+// rest lets sources that are read again count as they are.
+func (e *edits) rest() { e.looked = max(e.looked, e.latest) }
+
+// version is the resourceVersion as a number, 0 for one that isn't.
+func (c *compact) version() uint64 {
+	version, _ := strconv.ParseUint(c.resourceVersion(), 10, 64)
+	return version
+}
+
+// Begin begins the time in which this process decides about what there is. Before, somebody else
+// did so until the resourceVersion looked: sources that were written since may have been edited. It is empty if
+// that isn't known, and then none counts as edited.
+func (i *Inventory) Begin(looked string) {
+	i.lock.Lock()
+	defer i.lock.Unlock()
+	version, err := strconv.ParseUint(looked, 10, 64)
+	if err != nil {
+		version = i.edits.latest
+	}
+	i.edits.looked = version
+	for _, o := range i.owners {
+		switch s := o.source; {
+		case s == nil, err != nil && s.edit == certificate.EditSeen:
+		case s.version() > version:
+			s.edit = certificate.EditPossible
+		default:
+			s.edit = certificate.EditNone
+		}
+	}
+}
+
+// Edit is whether the source was edited since its Certificates were last as it asks.
+func (l *Look) Edit() certificate.Edit {
+	l.lock.RLock()
+	defer l.lock.RUnlock()
+	return l.item.edit
+}
+
+// Fulfilled notes that all that the source asks for is done: what changes from now on has another
+// reason, until it is edited again.
+func (l *Look) Fulfilled() {
+	l.lock.Lock()
+	defer l.lock.Unlock()
+	if l.source(l.key) == l.item {
+		l.item.edit = certificate.EditNone
+	}
+}
