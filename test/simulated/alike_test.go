@@ -45,10 +45,11 @@ func applied(name, manager string, force bool, change func(config, live *unstruc
 	}}
 }
 
-// ours is what certshim applies.
+// ours is what certshim applies. The owner is of a kind that isn't served, so that the garbage collector of the real
+// control plane doesn't miss it.
 func ours(config *unstructured.Unstructured) {
 	config.SetLabels(map[string]string{"app": "web"})
-	config.SetOwnerReferences([]metav1.OwnerReference{{APIVersion: "v1", Kind: "Namespace", Name: "x", UID: "6c3b2a1e-0000-4000-8000-000000000001"}})
+	config.SetOwnerReferences([]metav1.OwnerReference{{APIVersion: "example.com/v1", Kind: "Owner", Name: "x", UID: "6c3b2a1e-0000-4000-8000-000000000001"}})
 	config.Object["spec"] = map[string]any{
 		"secretName": "tls", "dnsNames": []any{"a.example.com"}, "duration": "2160h0m0s", "usages": []any{"server auth"},
 		"issuerRef":  map[string]any{"group": "cert-manager.io", "kind": "Issuer", "name": "ca"},
