@@ -87,8 +87,11 @@ func leader(seen *Seen) []Finding {
 	case !lease.Held:
 		return one(Error, "nobody renews Lease "+lease.Name+", last held by "+problem.Quote(lease.Holder)+": nothing is written", "see the log: kubectl logs -n "+seen.ReleaseNamespace+" deployment/"+i.Name)
 	}
+	if i.Pods.Why != "" {
+		return unread("whether "+problem.Quote(lease.Holder)+", which holds Lease "+lease.Name+", is one of its Pods", i.Pods.Why)
+	}
 	isOfPod := func(pod Pod) bool { return strings.HasPrefix(lease.Holder, pod.Name+"_") }
-	if len(i.Pods.Value) > 0 && !slices.ContainsFunc(i.Pods.Value, isOfPod) {
+	if !slices.ContainsFunc(i.Pods.Value, isOfPod) {
 		return one(Error, "Lease "+lease.Name+" is held by "+problem.Quote(lease.Holder)+", which is none of the Deployment's Pods", "find the other certshim, and stop it or give it a Lease of its own")
 	}
 	return fine(problem.Quote(lease.Holder) + " leads")
@@ -107,6 +110,13 @@ func configuration(seen *Seen) []Finding {
 				Help: "kubectl rollout restart -n " + seen.ReleaseNamespace + " deployment/" + i.Name,
 			})
 		}
+	}
+	const current = "whether the Pods go by the configuration that is there now"
+	switch {
+	case i.Pods.Why != "":
+		all = append(all, unread(current, i.Pods.Why)...)
+	case seen.Assumed != "":
+		all = append(all, unread(current, seen.Assumed)...)
 	}
 	if seen.Drift.Why != "" {
 		all = append(all, unread("whether what runs is the given configuration", seen.Drift.Why)...)
@@ -138,6 +148,9 @@ func permissions(seen *Seen) []Finding {
 			}
 			all = append(all, Finding{Level: level, Text: fmt.Sprintf("%s may not %s: %s", seen.Account, p, p.For), Help: "see docs/permissions.md"})
 		}
+	}
+	if seen.Assumed != "" {
+		all = append(all, unread("whether the configuration that runs needs other permissions", seen.Assumed)...)
 	}
 	if unknown > 0 {
 		all = append(all, unread(fmt.Sprintf("%d of %d permissions", unknown, len(seen.Permissions)), why)...)
@@ -226,6 +239,9 @@ func plan(seen *Seen) []Finding {
 	}
 	p := seen.Plan.Value
 	var all []Finding
+	if seen.Assumed != "" {
+		all = unread("what is left to write by the configuration that runs", seen.Assumed)
+	}
 	for _, reason := range slices.Sorted(maps.Keys(p.Problems)) {
 		if found := p.Problems[reason]; !slices.Contains(AboutIssuers(), reason) {
 			all = append(all, Finding{Level: Warning, Text: fmt.Sprintf("%s of %s: %s", reason, count(found.Number, "source"), found.Example), Help: "certshim plan -A lists them all"})

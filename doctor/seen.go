@@ -17,6 +17,8 @@ type Read[T any] struct {
 type Seen struct {
 	// Pre is set before an installation: what certshim itself is, or needs, isn't asked about.
 	Pre bool
+	// Assumed says why the defaults count in the place of the configuration that runs; empty if they don't.
+	Assumed string
 	// Server is the version of the API server, such as v1.37.2.
 	Server Read[string]
 	// Certificates says whether Certificates of cert-manager.io/v1 are served.

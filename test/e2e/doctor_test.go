@@ -149,7 +149,14 @@ func TestDoctor(t *testing.T) {
 		d.delete(t, ingresses, elsewhere, "lost")
 	})
 	t.Run("by its own account, and by others", func(t *testing.T) {
-		wantFinding(t, d.doctorOf(t, 0, "--as=system:serviceaccount:certshim:certshim"), "ok permissions", "system:serviceaccount:certshim:certshim")
+		// Its own account may not read its Deployment, so that it has to be told the configuration.
+		const own = "--as=system:serviceaccount:certshim:certshim"
+		wantFinding(t, d.doctorOf(t, 0, own), "unknown permissions", "--config")
+		file := t.TempDir() + "/certshim.yaml"
+		if err := os.WriteFile(file, []byte("apiVersion: certshim.io/v1alpha1\nkind: ControllerConfiguration\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		wantFinding(t, d.doctorOf(t, 0, own, "--config="+file), "ok permissions", "system:serviceaccount:certshim:certshim")
 		d.Apply(t, "", `
 apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRole

@@ -48,6 +48,9 @@ func (o *doctorOptions) look(ctx context.Context) (*doctor.Seen, error) {
 	if e.client, err = r.connection.Dynamic(nil, nil); err != nil {
 		return nil, err
 	}
+	if !o.pre && o.plan.settings.file == "" && o.plan.running == nil {
+		e.seen.Assumed = "the configuration that runs can't be read, and the defaults were taken; give it by --config"
+	}
 	e.lookAtServer()
 	e.lookAtKinds()
 	e.lookAtCertManager(ctx)
