@@ -79,13 +79,14 @@ func (s *secrets) question(d *secretDecision, ask source.Ask, by *party) routes.
 		hostname := strings.Join(entry.Hosts, "")
 		q.Hostnames = append(q.Hostnames, hostname)
 		q.Offers = slices.Grow(q.Offers, len(offers[n]))
+		before := len(q.Offers)
 		for _, o := range offers[n] {
 			if o.Verdict > routes.Forbidden && !s.mayHave(d, by, o.Name) {
 				o.Verdict = routes.Forbidden
 			}
 			q.Offers = append(q.Offers, o)
 		}
-		if s.policy.Routes.ReplaceWildcards && q.Complete && strings.HasPrefix(hostname, "*") && brings(offers[n]) {
+		if s.policy.Routes.ReplaceWildcards && q.Complete && strings.HasPrefix(hostname, "*") && brings(q.Offers[before:]) {
 			q.Replaced = append(q.Replaced, hostname)
 		}
 	}

@@ -152,8 +152,12 @@ func TestNamesOfRoutesThatAreForbidden(t *testing.T) {
 		"a rule for the name, about issuers": {all, func(p *certshim.Policy) {
 			p.Rules = []certshim.Rule{{Name: "none", HostSuffixes: []string{"b.blog.example.com"}, AllowedIssuers: []resolver.Ref{{Name: "other", Kind: "ClusterIssuer", Group: "cert-manager.io"}}}}
 		}, "create *.example.com a.example.com"},
-		"fewer names":                  {all, func(p *certshim.Policy) { p.Routes.Certificate = 2 }, "create *.example.com a.example.com"},
-		"a wildcard that gives way":    {all, func(p *certshim.Policy) { p.Routes.ReplaceWildcards = true }, "create a.example.com b.blog.example.com"},
+		"fewer names":               {all, func(p *certshim.Policy) { p.Routes.Certificate = 2 }, "create *.example.com a.example.com"},
+		"a wildcard that gives way": {all, func(p *certshim.Policy) { p.Routes.ReplaceWildcards = true }, "create a.example.com b.blog.example.com"},
+		"a wildcard that gives way, beside a rule about issuers": {all, func(p *certshim.Policy) {
+			p.Routes.ReplaceWildcards, p.Routes.Suffixes = true, map[string][]string{"blog": {"blog.example.com"}}
+			p.Rules = []certshim.Rule{{Name: "none", HostSuffixes: []string{"b.blog.example.com"}, AllowedIssuers: []resolver.Ref{{Name: "other", Kind: "ClusterIssuer", Group: "cert-manager.io"}}}}
+		}, "create *.example.com"},
 		"a listener without hostname":  {`, allowedRoutes: {namespaces: {from: All}}`, func(*certshim.Policy) {}, "create a.example.com b.blog.example.com"},
 		"a listener with its own name": {`, hostname: a.example.com, allowedRoutes: {namespaces: {from: All}}`, func(*certshim.Policy) {}, "create a.example.com"},
 	} {
