@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// The versions that certshim is tested with; docs/install.md has them.
+// The versions that certshim is tested with, as the README's table of requirements has them.
 const (
 	oldestKubernetes, newestKubernetes   = 34, 37
 	oldestCertManager, newestCertManager = 19, 21

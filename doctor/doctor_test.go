@@ -221,6 +221,21 @@ func TestHowToSwitchShimsOff(t *testing.T) {
 	}
 }
 
+// The versions that are tested are those of the README.
+func TestVersionsAreThoseOfTheReadme(t *testing.T) {
+	page, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := healthy()
+	old.Server.Value, controllerOf(old).Version = "v1.0.0", "v1.0.0"
+	for _, f := range doctor.Examine(old) {
+		if tested, is := strings.CutPrefix(f.Help, "upgrade it to one of "); is && !strings.Contains(string(page), "| "+tested+" |") {
+			t.Errorf("%s: the README doesn't have %s", f.Code, tested)
+		}
+	}
+}
+
 // The page explains each check, in their order.
 func TestThePageHasEachCheck(t *testing.T) {
 	page, err := os.ReadFile("../docs/doctor.md")

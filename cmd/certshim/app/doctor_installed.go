@@ -8,7 +8,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/spf13/pflag"
 	goyaml "go.yaml.in/yaml/v3"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -24,13 +23,12 @@ import (
 
 // lookAtInstallation reads certshim's Deployment, and what belongs to it.
 func (e *examination) lookAtInstallation(ctx context.Context) {
-	config, err := e.plan.connection.config()
-	if err == nil {
-		e.running, err = findRunning(ctx, config, e.plan.release)
-	}
-	if err != nil || e.running == nil {
-		e.seen.Installation = known[*doctor.Installation](nil, err)
-		return
+	if e.running = e.plan.running; e.running == nil {
+		var err error
+		if e.running, err = e.findRunning(ctx); e.running == nil {
+			e.seen.Installation = known[*doctor.Installation](nil, err)
+			return
+		}
 	}
 	i := &doctor.Installation{
 		Name:  e.running.name,
@@ -44,6 +42,14 @@ func (e *examination) lookAtInstallation(ctx context.Context) {
 	if e.plan.settings.file != "" {
 		e.seen.Drift = known(e.drift(ctx))
 	}
+}
+
+func (e *examination) findRunning(ctx context.Context) (*running, error) {
+	config, err := e.plan.connection.config()
+	if err != nil {
+		return nil, err
+	}
+	return findRunning(ctx, config, e.plan.release)
 }
 
 // pods are those that the Deployment selects, and that aren't about to end.
@@ -116,24 +122,20 @@ func (e *examination) leaseAt() (namespace, name string) {
 // changed is the ConfigMap that has the configuration file, and when it was last written. Both are zero where there is
 // none, or where it can't be read.
 func (r *running) changed(ctx context.Context) (name string, at time.Time) {
-	file := pflag.NewFlagSet("", pflag.ContinueOnError)
-	config := file.String("config", "", "")
-	if parseKnown(file, r.args) != nil || *config == "" {
+	config, err := r.configFile()
+	if err != nil || config == "" {
 		return "", at
 	}
 	for _, m := range r.mounts {
-		data, err := r.configMap(ctx, m.configMap)
-		if err != nil || !slices.ContainsFunc(slices.Collect(maps.Keys(data)), func(key string) bool {
-			file, is := m.file(key)
-			return is && file == path.Clean(*config)
-		}) {
+		object, err := r.configMap(ctx, m.configMap)
+		if err != nil {
 			continue
 		}
-		object, err := r.client.Resource(configMaps).Namespace(r.namespace).Get(ctx, m.configMap, metav1.GetOptions{})
-		if err != nil {
-			return "", at
+		for key := range dataOf(object) {
+			if file, is := m.file(key); is && file == path.Clean(config) {
+				return m.configMap, lastWrite(object)
+			}
 		}
-		return m.configMap, lastWrite(object)
 	}
 	return "", at
 }

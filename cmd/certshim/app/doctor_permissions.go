@@ -1,6 +1,9 @@
 package app
 
 import (
+	"maps"
+	"slices"
+
 	"github.com/certshim/certshim"
 	"github.com/certshim/certshim/annotations"
 	"github.com/certshim/certshim/certificate"
@@ -21,14 +24,15 @@ type needed struct {
 // permissions are those that certshim needs here.
 func (e *examination) permissions() []doctor.Permission {
 	n := &needed{e: e}
-	n.add(true, "Certificates are kept up to date", "cert-manager.io", []string{"certificates"}, "get", "list", "watch", "create", "patch", "delete")
+	n.add(doctor.Permission{Group: "cert-manager.io", Resource: "certificates", For: "Certificates are kept up to date", Essential: true},
+		"get", "list", "watch", "create", "patch", "delete")
 	for _, kind := range e.plan.policy.Kinds.All() {
 		n.source(kind)
 	}
 	for _, known := range e.plan.policy.Registry.Kinds() {
 		n.issuer(known)
 	}
-	n.add(true, "problems are told by Events", "events.k8s.io", []string{"events"}, "create")
+	n.add(doctor.Permission{Group: "events.k8s.io", Resource: "events", For: "problems are told by Events", Essential: true}, "create")
 	n.cluster()
 	n.lease()
 	n.optional(e.plan.configuration)
@@ -36,17 +40,20 @@ func (e *examination) permissions() []doctor.Permission {
 }
 
 // add adds a permission for each verb, in each namespace that is watched.
-func (n *needed) add(essential bool, why, group string, resources []string, verbs ...string) {
+func (n *needed) add(p doctor.Permission, verbs ...string) {
 	namespaces := n.e.plan.configuration.Namespaces
 	if len(namespaces) == 0 {
 		namespaces = []string{""}
 	}
-	for _, namespace := range namespaces {
-		for _, resource := range resources {
-			for _, verb := range verbs {
-				n.all = append(n.all, doctor.Permission{Verb: verb, Group: group, Resource: resource, Namespace: namespace, For: why, Essential: essential})
-			}
-		}
+	for _, p.Namespace = range namespaces {
+		n.addOnce(p, verbs...)
+	}
+}
+
+// addOnce adds a permission for each verb.
+func (n *needed) addOnce(p doctor.Permission, verbs ...string) {
+	for _, p.Verb = range verbs {
+		n.all = append(n.all, p)
 	}
 }
 
@@ -55,9 +62,9 @@ func (n *needed) source(kind source.Kind) {
 	if !served {
 		return
 	}
-	n.add(true, "without it these objects aren't seen", resource.Group, []string{resource.Resource}, "list", "watch")
-	n.add(false, "a source is read once more before its Certificate is deleted; without it that one stays", resource.Group, []string{resource.Resource}, "get")
-	n.add(false, "owner references, where OwnerReferencesPermissionEnforcement is on", resource.Group, []string{resource.Resource + "/finalizers"}, "update")
+	n.add(doctor.Permission{Group: resource.Group, Resource: resource.Resource, For: "without it these objects aren't seen", Essential: true}, "list", "watch")
+	n.add(doctor.Permission{Group: resource.Group, Resource: resource.Resource, For: "a source is read once more before its Certificate is deleted; without it that one stays"}, "get")
+	n.add(doctor.Permission{Group: resource.Group, Resource: resource.Resource + "/finalizers", For: "owner references, where OwnerReferencesPermissionEnforcement is on"}, "update")
 }
 
 func (n *needed) issuer(known resolver.Known) {
@@ -65,7 +72,7 @@ func (n *needed) issuer(known resolver.Known) {
 	if !served || known.Scope == resolver.Cluster && n.narrow() {
 		return
 	}
-	n.add(false, "whether issuers are there and ready", resource.Group, []string{resource.Resource}, "list", "watch")
+	n.add(doctor.Permission{Group: resource.Group, Resource: resource.Resource, For: "whether issuers are there and ready"}, "list", "watch")
 }
 
 func (n *needed) narrow() bool { return len(n.e.plan.configuration.Namespaces) > 0 }
@@ -75,9 +82,14 @@ func (n *needed) cluster() {
 	if n.narrow() {
 		return
 	}
-	n.add(false, "kinds that come and go; without it they are asked for every minute", "apiextensions.k8s.io", []string{"customresourcedefinitions"}, "get", "list", "watch")
-	n.add(false, "kinds behind other API servers that come and go; without it they are asked for every minute", "apiregistration.k8s.io", []string{"apiservices"}, "list", "watch")
-	n.add(false, "labels of namespaces, where a Gateway or a policy goes by them", "", []string{"namespaces"}, "list", "watch")
+	n.addOnce(doctor.Permission{Group: "apiextensions.k8s.io", Resource: "customresourcedefinitions", For: "kinds that come and go; without it they are asked for every minute"},
+		"get", "list", "watch")
+	n.addOnce(doctor.Permission{Group: "apiregistration.k8s.io", Resource: "apiservices", For: "kinds behind other API servers that come and go; without it they are asked for every minute"},
+		"list", "watch")
+	n.addOnce(doctor.Permission{Resource: "namespaces", For: "labels of namespaces, where a Gateway or a policy goes by them"}, "list", "watch")
+	if n.e.plan.configuration.CrossNamespace.Orphans == annotations.DeleteUnneeded {
+		n.addOnce(doctor.Permission{Resource: "namespaces", For: "a Certificate in another namespace is deleted once its object is gone"}, "get")
+	}
 }
 
 func (n *needed) lease() {
@@ -85,51 +97,37 @@ func (n *needed) lease() {
 		return
 	}
 	namespace, name := n.e.leaseAt()
-	for _, verb := range []string{"create", "get", "update"} {
-		p := doctor.Permission{Verb: verb, Group: "coordination.k8s.io", Resource: "leases", Namespace: namespace, Name: name, For: "replicas elect a leader", Essential: true}
-		if verb == "create" {
-			p.Name = ""
-		}
-		n.all = append(n.all, p)
-	}
+	p := doctor.Permission{Group: "coordination.k8s.io", Resource: "leases", Namespace: namespace, For: "replicas elect a leader", Essential: true}
+	n.addOnce(p, "create")
+	p.Name = name
+	n.addOnce(p, "get", "update")
+}
+
+// reportKinds are what reports may be objects of, by resource.
+var reportKinds = map[string]resolver.GroupKind{
+	"reports": {Group: "openreports.io", Kind: "Report"}, "policyreports": {Group: "wgpolicyk8s.io", Kind: "PolicyReport"},
 }
 
 // optional adds what a part of the configuration needs.
 func (n *needed) optional(c configuration.Configuration) {
-	if c.CrossNamespace.Mode != certshim.CrossOff {
-		if grants, served := n.e.reading.served.Grants(); served {
-			n.add(false, "whether objects may have Secrets in other namespaces", grants.Group, []string{grants.Resource}, "list", "watch")
-		}
-	}
-	if c.CrossNamespace.Orphans == annotations.DeleteUnneeded && !n.narrow() {
-		n.add(false, "a Certificate in another namespace is deleted once its object is gone", "", []string{"namespaces"}, "get")
+	served := n.e.reading.served
+	if grants, is := served.Grants(); is && c.CrossNamespace.Mode != certshim.CrossOff {
+		n.add(doctor.Permission{Group: grants.Group, Resource: grants.Resource, For: "whether objects may have Secrets in other namespaces"}, "list", "watch")
 	}
 	for _, kind := range n.e.plan.policy.Routes.Reads() {
-		if resource := routes.Resource(kind); n.e.reading.served.Has(resource) {
-			n.add(false, "names of routes", resource.Group, []string{resource.Resource}, "list", "watch")
+		if resource := routes.Resource(kind); served.Has(resource) {
+			n.add(doctor.Permission{Group: resource.Group, Resource: resource.Resource, For: "names of routes"}, "list", "watch")
 		}
 	}
 	if c.Metrics.Authentication {
-		n.once("who reads /metrics", "authentication.k8s.io", "tokenreviews", "create")
-		n.once("whether they may", "authorization.k8s.io", "subjectaccessreviews", "create")
+		n.addOnce(doctor.Permission{Group: "authentication.k8s.io", Resource: "tokenreviews", For: "who reads /metrics"}, "create")
+		n.addOnce(doctor.Permission{Group: "authorization.k8s.io", Resource: "subjectaccessreviews", For: "whether they may"}, "create")
 	}
-	if c.Ownership.Reports == configuration.NoReports {
-		return
-	}
-	for kind, resource := range map[resolver.GroupKind]string{
-		{Group: "openreports.io", Kind: "Report"}: "reports", {Group: "wgpolicyk8s.io", Kind: "PolicyReport"}: "policyreports",
-	} {
-		if _, served := n.e.reading.served.Scope(kind); served {
-			from := len(n.all)
-			n.add(false, "reports of fields", kind.Group, []string{resource}, "get", "list", "create", "patch", "delete")
-			for i := range n.all[from:] {
-				n.all[from+i].Name = certificate.FieldManager // a report has the name of who writes it
-			}
+	for _, resource := range slices.Sorted(maps.Keys(reportKinds)) {
+		kind := reportKinds[resource]
+		if _, is := served.Scope(kind); is && c.Ownership.Reports != configuration.NoReports {
+			// A report has the name of who writes it.
+			n.add(doctor.Permission{Group: kind.Group, Resource: resource, Name: certificate.FieldManager, For: "reports of fields"}, "get", "list", "create", "patch", "delete")
 		}
 	}
-}
-
-// once adds a permission on what is outside of namespaces.
-func (n *needed) once(why, group, resource, verb string) {
-	n.all = append(n.all, doctor.Permission{Verb: verb, Group: group, Resource: resource, For: why})
 }

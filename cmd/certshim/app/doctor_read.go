@@ -97,19 +97,15 @@ func (e *examination) serverVersion() (string, error) {
 	return version.GitVersion, nil
 }
 
-// shims are cert-manager's, by the kind that each is for.
-var shims = map[source.GroupKind]string{
-	{Group: "networking.k8s.io", Kind: "Ingress"}:             doctor.IngressShim,
-	{Group: "gateway.networking.k8s.io", Kind: "Gateway"}:     doctor.GatewayShim,
-	{Group: "gateway.networking.k8s.io", Kind: "ListenerSet"}: doctor.ListenerSetShim,
-}
+// shimPrefix is what the field managers of cert-manager's shims have before the shim's name.
+const shimPrefix = "cert-manager-"
 
 func (e *examination) lookAtKinds() {
 	on := e.plan.policy.Kinds
 	add := func(kind source.Kind, off bool) {
 		named := source.GroupKindOf(kind)
 		_, served := e.reading.served.SourcesOf(kind)
-		e.seen.Kinds = append(e.seen.Kinds, doctor.Kind{Name: named.Kind + "." + named.Group, Shim: shims[named], Served: served, Off: off, Unknown: !served && !e.reading.served.LacksSourcesOf(kind)})
+		e.seen.Kinds = append(e.seen.Kinds, doctor.Kind{Name: named.Kind + "." + named.Group, Shim: strings.TrimPrefix(kind.Shim(), shimPrefix), Served: served, Off: off, Unknown: !served && !e.reading.served.LacksSourcesOf(kind)})
 	}
 	for _, kind := range on.All() {
 		add(kind, false)
@@ -160,7 +156,7 @@ func (e *examination) readController(ctx context.Context, d *doctor.Deployment, 
 		return
 	}
 	for _, c := range parsed.Spec.Template.Spec.Containers {
-		how := &running{name: d.Name, namespace: e.certManager, args: slices.Concat(c.Command, c.Args), mounts: parsed.Spec.Template.Spec.mounts(c), client: e.client, read: map[string]map[string]string{}}
+		how := &running{name: d.Name, namespace: e.certManager, args: slices.Concat(c.Command, c.Args), mounts: parsed.Spec.Template.Spec.mounts(c), client: e.client}
 		if err := readCertManager(ctx, how, d); err != nil {
 			d.Unread = err.Error()
 		}
@@ -177,13 +173,12 @@ func (e *examination) readController(ctx context.Context, d *doctor.Deployment, 
 
 // readCertManager reads the configuration file of cert-manager's controller, and over it its flags.
 func readCertManager(ctx context.Context, how *running, d *doctor.Deployment) error {
-	file := pflag.NewFlagSet("", pflag.ContinueOnError)
-	name := file.String("config", "", "")
-	if err := parseKnown(file, how.args); err != nil {
+	name, err := how.configFile()
+	if err != nil {
 		return err
 	}
-	if *name != "" {
-		files, err := how.files(ctx, *name)
+	if name != "" {
+		files, err := how.files(ctx, name)
 		if err != nil {
 			return err
 		}

@@ -41,7 +41,7 @@ type running struct {
 	mounts          []mounted
 	client          dynamic.Interface
 	// read has the ConfigMaps that were read, by name.
-	read map[string]map[string]string
+	read map[string]*unstructured.Unstructured
 	// object is the Deployment.
 	object *unstructured.Unstructured
 }
@@ -117,7 +117,7 @@ func findRunning(ctx context.Context, config *rest.Config, namespace string) (*r
 			return nil, err
 		}
 		if r := d.running(); r != nil {
-			r.namespace, r.client, r.read, r.object = namespace, client, map[string]map[string]string{}, &item
+			r.namespace, r.client, r.object = namespace, client, &item
 			found = append(found, r)
 		}
 	}
@@ -194,11 +194,11 @@ func (r *running) files(ctx context.Context, at string) (map[string]string, erro
 		if at != m.at && !strings.HasPrefix(at, m.at+"/") && !strings.HasPrefix(m.at, at+"/") {
 			continue
 		}
-		data, err := r.configMap(ctx, m.configMap)
+		object, err := r.configMap(ctx, m.configMap)
 		if err != nil {
 			return nil, err
 		}
-		for key, text := range data {
+		for key, text := range dataOf(object) {
 			if file, is := m.file(key); is && (file == at || path.Dir(file) == at) {
 				files[file] = text
 			}
@@ -224,21 +224,29 @@ func (m mounted) file(key string) (string, bool) {
 	return path.Join(m.at, name), true
 }
 
-func (r *running) configMap(ctx context.Context, name string) (map[string]string, error) {
-	if data, known := r.read[name]; known {
-		return data, nil
+func (r *running) configMap(ctx context.Context, name string) (*unstructured.Unstructured, error) {
+	if object, known := r.read[name]; known {
+		return object, nil
 	}
 	object, err := r.client.Resource(configMaps).Namespace(r.namespace).Get(ctx, name, metav1.GetOptions{})
 	if err != nil {
 		return nil, err
 	}
+	if r.read == nil {
+		r.read = map[string]*unstructured.Unstructured{}
+	}
+	r.read[name] = object
+	return object, nil
+}
+
+// dataOf are the keys of a ConfigMap. A value that is no text is empty.
+func dataOf(configMap *unstructured.Unstructured) map[string]string {
 	data := map[string]string{}
-	values, _ := object.Object["data"].(map[string]any)
+	values, _ := configMap.Object["data"].(map[string]any)
 	for key, value := range values {
 		data[key], _ = value.(string)
 	}
-	r.read[name] = data
-	return data, nil
+	return data
 }
 
 // typesOf are the types that the controller reads from files.
@@ -264,23 +272,30 @@ func (r *running) String() string { return "Deployment " + r.namespace + "/" + r
 // configuration is what the controller goes by: its file, and over it its arguments.
 func (r *running) configuration(ctx context.Context) (c configuration.Configuration, err error) {
 	c = configuration.Default()
-	file := pflag.NewFlagSet("", pflag.ContinueOnError)
-	name := file.String("config", "", "")
-	if err := parseKnown(file, r.args); err != nil {
+	name, err := r.configFile()
+	if err != nil {
 		return c, err
 	}
-	if *name != "" {
-		files, err := r.files(ctx, *name)
+	if name != "" {
+		files, err := r.files(ctx, name)
 		if err != nil {
 			return c, err
 		}
-		if c, err = configuration.Load([]byte(files[path.Clean(*name)]), r.String()+": "+*name); err != nil {
+		if c, err = configuration.Load([]byte(files[path.Clean(name)]), r.String()+": "+name); err != nil {
 			return c, err
 		}
 	}
 	arguments := pflag.NewFlagSet("", pflag.ContinueOnError)
 	bindController(arguments, &c)
 	return c, parseKnown(arguments, r.args)
+}
+
+// configFile is the file that the arguments name by --config, empty for none.
+func (r *running) configFile() (string, error) {
+	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
+	name := flags.String("config", "", "")
+	err := parseKnown(flags, r.args)
+	return *name, err
 }
 
 // parseKnown parses the flags of a set among others.
