@@ -109,7 +109,11 @@ func (r *reading) readAll(ctx context.Context) error {
 	if r.served.Lacks(inventory.CertificateKind()) {
 		r.notes = append(r.notes, noCertificates)
 	}
-	return r.readNeeds(ctx)
+	if err := r.readNeeds(ctx); err != nil {
+		return err
+	}
+	r.begin()
+	return nil
 }
 
 // permitted leaves out the error of a kind that may not be listed, where that is no failure.

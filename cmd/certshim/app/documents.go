@@ -243,6 +243,7 @@ func (d *documents) finish() (*planInventory, error) {
 	for _, declared := range d.policy.Registry.Kinds() {
 		d.Know(declared.GroupKind, inventory.Unreadable)
 	}
+	d.begin()
 	return d.planInventory, nil
 }
 

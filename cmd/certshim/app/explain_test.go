@@ -359,6 +359,42 @@ spec: {parentRefs: [{name: edge}], hostnames: [a.b.shop.example.com]}
 	sameAsFile(t, filepath.Join("testdata", "explain", "routes.txt"), stdout)
 }
 
+// What waits for takeover.changesPerMinute in the controller waits in plan and in explain.
+func TestPlanAndExplainAgreeAboutWhatIsHeld(t *testing.T) {
+	const applied = `
+---
+apiVersion: cert-manager.io/v1
+kind: Certificate
+metadata:
+  name: web-tls
+  namespace: shop
+  uid: u-web-tls
+  resourceVersion: "6"
+  ownerReferences: [{apiVersion: networking.k8s.io/v1, kind: Ingress, name: web, uid: u-web, controller: true, blockOwnerDeletion: true}]
+  managedFields:
+  - manager: certshim
+    operation: Apply
+    apiVersion: cert-manager.io/v1
+    fieldsType: FieldsV1
+    fieldsV1: {"f:metadata": {"f:ownerReferences": {"k:{\"uid\":\"u-web\"}": {}}}, "f:spec": {"f:secretName": {}, "f:dnsNames": {}, "f:duration": {}, "f:issuerRef": {"f:group": {}, "f:kind": {}, "f:name": {}}}}
+spec:
+  secretName: web-tls
+  dnsNames: [old.example.com]
+  duration: 2160h0m0s
+  issuerRef: {group: cert-manager.io, kind: Issuer, name: ca}`
+	input := strings.Replace(webIngress, "uid: u-web,", `uid: u-web, resourceVersion: "5",`, 1) + caIssuer + applied
+	_, server := scene(t, input)
+	config := configFile(t, "takeover: {changesPerMinute: 0}\n")
+	const held = "takeover.changesPerMinute is 0"
+	for _, command := range [][]string{{"plan"}, {"explain", "ingress/web"}} {
+		arguments := slices.Concat(command, []string{"-n", "shop", server, config})
+		stdout, stderr, _ := run(t, nil, arguments...)
+		if !strings.Contains(stdout+stderr, held) {
+			t.Errorf("%q doesn't say so:\n%s%s", command, stdout, stderr)
+		}
+	}
+}
+
 func sameAsFile(t *testing.T, name, text string) {
 	t.Helper()
 	if generated.Update() {

@@ -188,7 +188,6 @@ func (o *planOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	known.Begin("") // as for a controller that starts now
 	p := newPlanOf(known)
 	out := bufio.NewWriter(o.streams.Out)
 	w := newPlanWriter(out, o.format, o.noHeaders, hasColour(o.colour, o.streams.Out))

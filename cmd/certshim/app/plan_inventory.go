@@ -96,6 +96,10 @@ func newPlanInventory(policy *certshim.Policy, c configuration.Configuration) *p
 	return k
 }
 
+// begin ends the reading. Nothing is remembered, as for a controller that starts now: whatever isn't as a source asks
+// may differ for another reason than its edit.
+func (k *planInventory) begin() { k.Begin("") }
+
 // documents are the Certificates of documents.
 func (k *planInventory) documents(context.Context) iter.Seq2[map[string]any, error] {
 	return func(yield func(map[string]any, error) bool) {
