@@ -284,6 +284,7 @@ func FuzzPolicy(f *testing.F) {
 	})
 }
 
+// validAll says whether an object can have such values: the API server takes valid UTF-8 alone.
 func validAll(values ...string) bool {
 	return !slices.ContainsFunc(values, func(v string) bool { return strings.ToValidUTF8(v, "") != v })
 }

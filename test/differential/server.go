@@ -10,6 +10,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/managedfields"
 	"k8s.io/apimachinery/pkg/util/managedfields/managedfieldstest"
 	"k8s.io/kube-openapi/pkg/validation/spec"
+
+	"github.com/certshim/certshim/test/objectmeta"
 )
 
 var certificateGVK = schema.GroupVersionKind{Group: "cert-manager.io", Version: "v1", Kind: "Certificate"}
@@ -26,33 +28,14 @@ var fields = sync.OnceValue(func() *managedfields.FieldManager {
 })
 
 func certificateSchema() *spec.Schema {
-	texts := spec.MapProperty(spec.StringProperty())
-	reference := object(map[string]spec.Schema{
-		"apiVersion": *spec.StringProperty(), "kind": *spec.StringProperty(), "name": *spec.StringProperty(),
-		"uid": *spec.StringProperty(), "controller": *spec.BooleanProperty(), "blockOwnerDeletion": *spec.BooleanProperty(),
-	})
-	reference.AddExtension("x-kubernetes-map-type", "atomic")
-	owners := *spec.ArrayProperty(&reference)
-	owners.AddExtension("x-kubernetes-list-type", "map")
-	owners.AddExtension("x-kubernetes-list-map-keys", []any{"uid"})
-	free := object(nil)
-	free.AddExtension("x-kubernetes-preserve-unknown-fields", true)
-	whole := object(map[string]spec.Schema{
-		"apiVersion": *spec.StringProperty(), "kind": *spec.StringProperty(), "spec": free,
-		"metadata": object(map[string]spec.Schema{
-			"name": *spec.StringProperty(), "namespace": *spec.StringProperty(), "uid": *spec.StringProperty(),
-			"resourceVersion": *spec.StringProperty(), "labels": *texts, "annotations": *texts, "ownerReferences": owners,
-			"managedFields": *spec.ArrayProperty(&free),
-		}),
+	whole := objectmeta.Object(map[string]spec.Schema{
+		"apiVersion": *spec.StringProperty(), "kind": *spec.StringProperty(), "spec": objectmeta.Free(),
+		"metadata": objectmeta.Schema(),
 	})
 	whole.AddExtension("x-kubernetes-group-version-kind", []any{map[string]any{
 		"group": certificateGVK.Group, "version": certificateGVK.Version, "kind": certificateGVK.Kind,
 	}})
 	return &whole
-}
-
-func object(properties map[string]spec.Schema) spec.Schema {
-	return spec.Schema{SchemaProps: spec.SchemaProps{Type: []string{"object"}, Properties: properties}}
 }
 
 // applied is a Certificate after a server-side apply; live is nil for one that is made.

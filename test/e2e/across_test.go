@@ -32,6 +32,15 @@ spec:
 
 const clusterIssuerKey = "cert-manager.io/cluster-issuer"
 
+// across makes a namespace for Gateways and one for their Secrets, and an issuer of the cluster that signs there, which
+// the annotations name.
+func (d *deployed) across(t *testing.T) (infra, certs string, ca cluster.Authority, set annotations) {
+	t.Helper()
+	infra, certs = d.Namespace(t), d.Namespace(t)
+	issuer := "across-" + infra
+	return infra, certs, d.ClusterIssuer(t, issuer), annotations{clusterIssuerKey: issuer}
+}
+
 // has says whether a Certificate asks for a host.
 func has(host string) func(*unstructured.Unstructured) bool {
 	return func(c *unstructured.Unstructured) bool {
@@ -43,10 +52,7 @@ func has(host string) func(*unstructured.Unstructured) bool {
 // cluster. One that is taken back freezes it, and one that comes back brings it up to date, each time again,
 // in either version of the kind.
 func TestSecretOfAnotherNamespaceByGrant(t *testing.T) {
-	infra, certs := shared.Namespace(t), shared.Namespace(t)
-	issuer := "across-" + infra
-	ca := shared.ClusterIssuer(t, issuer)
-	set := annotations{clusterIssuerKey: issuer}
+	infra, certs, ca, set := shared.across(t)
 	certificates := shared.Watch(t, cluster.Certificates(), certs)
 	secrets := shared.Watch(t, cluster.Secrets(), certs)
 	events := shared.Watch(t, cluster.Events(), infra)
@@ -107,10 +113,7 @@ func TestSecretOfAnotherNamespaceByGrant(t *testing.T) {
 // one: each change of the Certificate lies between a grant and its end.
 func TestGrantsUnderLoad(t *testing.T) {
 	const rounds = 30
-	infra, certs := shared.Namespace(t), shared.Namespace(t)
-	issuer := "load-" + infra
-	shared.ClusterIssuer(t, issuer)
-	set := annotations{clusterIssuerKey: issuer}
+	infra, certs, _, set := shared.across(t)
 	certificates := shared.Watch(t, cluster.Certificates(), certs)
 	for n := range rounds {
 		shared.Apply(t, certs, granting("v1", infra, "edge-tls"))
@@ -129,10 +132,7 @@ func TestGrantsUnderLoad(t *testing.T) {
 
 // A namespace that is deleted takes grant and Certificate along. The one that is made anew granted nothing.
 func TestNamespaceOfAGrantIsMadeAnew(t *testing.T) {
-	infra, certs := shared.Namespace(t), shared.Namespace(t)
-	issuer := "anew-" + infra
-	shared.ClusterIssuer(t, issuer)
-	set := annotations{clusterIssuerKey: issuer}
+	infra, certs, _, set := shared.across(t)
 	shared.Apply(t, certs, granting("v1", infra, "edge-tls"))
 	shared.Apply(t, infra, elsewhere("edge", set, "a.example.com", certs))
 	certificates := shared.Watch(t, cluster.Certificates(), certs)
@@ -151,10 +151,8 @@ func TestNamespaceOfAGrantIsMadeAnew(t *testing.T) {
 
 // Of two Gateways that a grant lets have one Secret the first keeps it, and the other isn't told what the first one's names are.
 func TestTwoGatewaysOfOneGrant(t *testing.T) {
-	infra, other, certs := shared.Namespace(t), shared.Namespace(t), shared.Namespace(t)
-	issuer := "rivals-" + infra
-	ca := shared.ClusterIssuer(t, issuer)
-	set := annotations{clusterIssuerKey: issuer}
+	infra, certs, ca, set := shared.across(t)
+	other := shared.Namespace(t)
 	shared.Apply(t, certs, granting("v1", infra, "edge-tls"))
 	shared.Apply(t, certs, strings.Replace(granting("v1", other, "edge-tls"), "name: edge}", "name: other}", 1))
 	secrets := shared.Watch(t, cluster.Secrets(), certs)
@@ -176,10 +174,7 @@ func TestTwoGatewaysOfOneGrant(t *testing.T) {
 
 // A grant for Gateways isn't one for ListenerSets, and one that says another group or name is none.
 func TestGrantsThatDontFit(t *testing.T) {
-	infra, certs := shared.Namespace(t), shared.Namespace(t)
-	issuer := "unfit-" + infra
-	ca := shared.ClusterIssuer(t, issuer)
-	set := annotations{clusterIssuerKey: issuer}
+	infra, certs, ca, set := shared.across(t)
 	events, secrets := shared.Watch(t, cluster.Events(), infra), shared.Watch(t, cluster.Secrets(), certs)
 	shared.Apply(t, infra, gateway("parent", nil, "parent.example.com"))
 	listeners := strings.Replace(listenerSet("edge", "parent", set, "a.example.com"), "certificateRefs: [{", "certificateRefs: [{namespace: "+certs+", ", 1)
@@ -204,10 +199,7 @@ func TestGrantsThatDontFit(t *testing.T) {
 
 // Whoever makes the namespace of a Gateway anew isn't who was granted something, though the grant still names it.
 func TestNamespaceOfAGatewayIsMadeAnew(t *testing.T) {
-	infra, certs := shared.Namespace(t), shared.Namespace(t)
-	issuer := "heir-" + infra
-	ca := shared.ClusterIssuer(t, issuer)
-	set := annotations{clusterIssuerKey: issuer}
+	infra, certs, ca, set := shared.across(t)
 	namespaceResource := schema.GroupVersionResource{Version: "v1", Resource: "namespaces"}
 	secrets, namespaces := shared.Watch(t, cluster.Secrets(), certs), shared.Watch(t, namespaceResource, "")
 	shared.Apply(t, certs, granting("v1", infra, "edge-tls"))
@@ -229,10 +221,7 @@ func TestNamespaceOfAGatewayIsMadeAnew(t *testing.T) {
 // A tie that a tenant writes gives nobody anything: one on a Certificate of the tenant's own that another
 // namespace's Gateway doesn't name, and a copied one.
 func TestForgedTiesAcrossNamespaces(t *testing.T) {
-	infra, certs := shared.Namespace(t), shared.Namespace(t)
-	issuer := "forged-" + infra
-	ca := shared.ClusterIssuer(t, issuer)
-	set := annotations{clusterIssuerKey: issuer}
+	infra, certs, ca, set := shared.across(t)
 	secrets := shared.Watch(t, cluster.Secrets(), certs)
 	shared.Apply(t, certs, granting("v1", infra, "edge-tls"))
 	shared.Apply(t, infra, elsewhere("edge", set, "a.example.com", certs))
@@ -245,7 +234,7 @@ apiVersion: cert-manager.io/v1
 kind: Certificate
 metadata: {name: %s, namespace: %s, annotations: {%s: %q}}
 spec: {secretName: %[1]s, dnsNames: [mine.example.com], issuerRef: {group: cert-manager.io, kind: ClusterIssuer, name: %[5]s}}
-`, name, certs, tieKey, text, issuer))
+`, name, certs, tieKey, text, set[clusterIssuerKey]))
 	}
 	shared.Apply(t, infra, elsewhere("edge", set, "b.example.com", certs))
 	secrets.Signed(t, "edge-tls", ca, "b.example.com")

@@ -29,8 +29,8 @@ func issuerResource(plural string) schema.GroupVersionResource {
 	return schema.GroupVersionResource{Group: "cert-manager.io", Version: "v1", Resource: plural}
 }
 
-// acmeIssuer is a manifest of an issuer whose HTTP-01 solver makes Ingresses of that class.
-func acmeIssuer(kind, name, class string) string {
+// acmeIssuer is a manifest of an issuer with an HTTP-01 solver, and more fields of its own.
+func acmeIssuer(kind, name, solver string, more ...string) string {
 	return fmt.Sprintf(`
 apiVersion: cert-manager.io/v1
 kind: %s
@@ -40,9 +40,13 @@ spec:
     server: %s
     caBundle: %s
     privateKeySecretRef: {name: %[2]s-account}
-    solvers: [{http01: {ingress: {ingressClassName: %[5]s}}}]
-`, kind, name, shared.Pebble.Directory, base64.StdEncoding.EncodeToString(shared.Pebble.CABundle), class)
+    solvers: [{http01: {%[5]s}}]
+    %[6]s
+`, kind, name, shared.Pebble.Directory, base64.StdEncoding.EncodeToString(shared.Pebble.CABundle), solver, strings.Join(more, "\n    "))
 }
+
+// byIngresses is a solver that makes Ingresses of that class.
+func byIngresses(class string) string { return "ingress: {ingressClassName: " + class + "}" }
 
 // watches are what an ACME order leaves in a namespace.
 type watches struct {
@@ -93,7 +97,7 @@ func TestEditInPlace(t *testing.T) {
 	host := namespace + ".example.com"
 	w := watch(t, namespace)
 	issuers := shared.Watch(t, issuerResource("issuers"), namespace)
-	shared.Apply(t, namespace, acmeIssuer("Issuer", "acme", Class))
+	shared.Apply(t, namespace, acmeIssuer("Issuer", "acme", byIngresses(Class)))
 	issuers.Ready(t, "acme")
 
 	// Nobody serves the Ingress yet, so the challenge stays open.
@@ -174,7 +178,7 @@ func TestSolverIngress(t *testing.T) {
 			host := namespace + ".example.com"
 			w := watch(t, namespace)
 			issuers := shared.Watch(t, issuerResource("issuers"), namespace)
-			shared.Apply(t, namespace, acmeIssuer("Issuer", "acme", c.class))
+			shared.Apply(t, namespace, acmeIssuer("Issuer", "acme", byIngresses(c.class)))
 			issuers.Ready(t, "acme")
 			set := annotations{issuerKey: "acme"}
 			for key, value := range c.set {
@@ -215,7 +219,7 @@ func TestDefaultIssuerByTLSACME(t *testing.T) {
 	w := watch(t, namespace)
 	issuers := shared.Watch(t, issuerResource("clusterissuers"), "")
 	t.Cleanup(func() { shared.Delete(t, issuerResource("clusterissuers"), "", "letsencrypt") })
-	shared.Apply(t, "", acmeIssuer("ClusterIssuer", "letsencrypt", Class))
+	shared.Apply(t, "", acmeIssuer("ClusterIssuer", "letsencrypt", byIngresses(Class)))
 	issuers.Ready(t, "/letsencrypt")
 
 	shared.Apply(t, namespace, ingress("web", "", annotations{"kubernetes.io/tls-acme": "true"}, host))
@@ -234,7 +238,7 @@ func TestUnroutedChallengeIsNotValidated(t *testing.T) {
 	host := namespace + ".example.com"
 	w := watch(t, namespace)
 	issuers := shared.Watch(t, issuerResource("issuers"), namespace)
-	shared.Apply(t, namespace, acmeIssuer("Issuer", "acme", "nobody"))
+	shared.Apply(t, namespace, acmeIssuer("Issuer", "acme", byIngresses("nobody")))
 	issuers.Ready(t, "acme")
 
 	shared.Apply(t, namespace, ingress("web", "", annotations{issuerKey: "acme"}, host))

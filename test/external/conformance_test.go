@@ -6,7 +6,6 @@ import (
 	"crypto/elliptic"
 	"crypto/rsa"
 	"crypto/x509"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -86,10 +85,10 @@ func issuerSetups() []issuerSetup {
 			t.Helper()
 			return annotations{issuerKey: namespace, kindKey: "ClusterIssuer", groupKey: "cert-manager.io"}, signedBy(shared.ClusterIssuer(t, namespace))
 		}},
-		{name: "acme-ingress", lacks: acmeLacks, make: acmeSetup("Issuer", "ingress: {ingressClassName: "+Class+"}")},
-		{name: "acme-ingress-cluster", lacks: acmeLacks, brief: true, make: acmeSetup("ClusterIssuer", "ingress: {ingressClassName: "+Class+"}")},
+		{name: "acme-ingress", lacks: acmeLacks, make: acmeSetup("Issuer", byIngresses(Class))},
+		{name: "acme-ingress-cluster", lacks: acmeLacks, brief: true, make: acmeSetup("ClusterIssuer", byIngresses(Class))},
 		{name: "acme-gateway", lacks: acmeLacks, make: acmeSetup("Issuer", "gatewayHTTPRoute: {parentRefs: [{name: solver, kind: Gateway}]}")},
-		{name: "acme-external-account", lacks: acmeLacks, brief: true, make: acmeSetup("Issuer", "ingress: {ingressClassName: "+Class+"}",
+		{name: "acme-external-account", lacks: acmeLacks, brief: true, make: acmeSetup("Issuer", byIngresses(Class),
 			"externalAccountBinding: {keyID: "+ExternalAccount+", keySecretRef: {name: external-account, key: key}}")},
 		{name: "awspca", lacks: []feature{edwards}, make: func(t *testing.T, namespace string) (annotations, signer) {
 			t.Helper()
@@ -129,18 +128,7 @@ metadata: {name: solver}
 spec: {gatewayClassName: %s, listeners: [{name: http, port: 80, protocol: HTTP}]}
 `, ExternalAccountKey, Class))
 		issuers := shared.Watch(t, issuerResource(strings.ToLower(kind)+"s"), in)
-		shared.Apply(t, namespace, fmt.Sprintf(`
-apiVersion: cert-manager.io/v1
-kind: %s
-metadata: {name: %s}
-spec:
-  acme:
-    server: %s
-    caBundle: %s
-    privateKeySecretRef: {name: %[2]s-account}
-    solvers: [{http01: {%[5]s}}]
-    %[6]s
-`, kind, name, shared.Pebble.Directory, base64.StdEncoding.EncodeToString(shared.Pebble.CABundle), solver, strings.Join(more, "\n    ")))
+		shared.Apply(t, namespace, acmeIssuer(kind, name, solver, more...))
 		issuers.Ready(t, ready)
 		return set, signedBy(shared.Pebble.Authority())
 	}

@@ -30,7 +30,7 @@ flowSchema: {enabled: true}
 admissionPolicy: {enabled: true, action: Deny}
 tiePolicy: {enabled: true, action: Deny, exemptUsers: [restorer], exemptGroups: [admins]}
 metricsTLSSecret: metrics-tls
-serviceMonitor: {enabled: true, labels: {release: prometheus}, interval: 30s, tlsConfig: {insecureSkipVerify: true}}
+serviceMonitor: {enabled: true, labels: {release: prometheus}, interval: 30s, tlsConfig: {serverName: metrics}}
 prometheusRule: {enabled: true}
 dashboard: {enabled: true}
 extraArgs: {kube-api-qps: 20, leader-elect: true}

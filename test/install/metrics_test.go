@@ -2,13 +2,8 @@ package install
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/pem"
-	"math/big"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -23,6 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 
 	"github.com/certshim/certshim/test/cluster"
+	"github.com/certshim/certshim/test/external/authority"
 )
 
 // By the chart's own Secret and permissions, /metrics answers over TLS: 401 to who shows no token, 403 to who may not, and
@@ -34,11 +30,11 @@ func TestMetricsAreForThoseWhoMayReadThem(t *testing.T) {
 	if _, err := namespaces.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: r.name}}, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	authority := r.metricsSecret(t, "metrics-tls")
+	trusted := r.metricsSecret(t, "metrics-tls")
 	r.helm(t, "{metricsTLSSecret: metrics-tls, config: {metrics: {authentication: true}}}", "install", r.name, "deploy/chart", "--values=-")
 	r.run(t)
 	r.mayReadMetrics(t, "prometheus")
-	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: authority, ServerName: "metrics"}}}
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: trusted}}}
 	for who, row := range map[string]struct {
 		token string
 		want  int
@@ -58,31 +54,23 @@ func TestMetricsAreForThoseWhoMayReadThem(t *testing.T) {
 	}
 }
 
-// metricsSecret makes the Secret with a certificate for the name metrics, and gives who trusts it.
+// metricsSecret makes the Secret with a certificate for the listener, and gives who trusts it.
 func (r *release) metricsSecret(t *testing.T, name string) *x509.CertPool {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	ca, err := authority.Root("metrics")
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{"metrics"}, NotAfter: time.Now().Add(time.Hour)}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	certificate, key, err := ca.Server()
 	if err != nil {
 		t.Fatal(err)
 	}
-	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	certificate := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
-	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: name}, Type: corev1.SecretTypeTLS, Data: map[string][]byte{
-		"tls.crt": certificate, "tls.key": pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER}),
-	}}
+	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: name}, Type: corev1.SecretTypeTLS, Data: map[string][]byte{"tls.crt": certificate, "tls.key": key}}
 	if _, err := r.client.CoreV1().Secrets(r.name).Create(t.Context(), secret, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	trusting := x509.NewCertPool()
-	trusting.AppendCertsFromPEM(certificate)
+	trusting.AddCert(ca.Certificate)
 	return trusting
 }
 

@@ -10,6 +10,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/managedfields"
 	"k8s.io/apimachinery/pkg/util/managedfields/managedfieldstest"
 	"k8s.io/kube-openapi/pkg/validation/spec"
+
+	"github.com/certshim/certshim/test/objectmeta"
 )
 
 // newFields is the API server's own code for managedFields, on the schema of the first version of a definition.
@@ -34,35 +36,11 @@ func newFields(definition *unstructured.Unstructured) (*managedfields.FieldManag
 	kind, _, _ := unstructured.NestedString(definition.Object, "spec", "names", "kind")
 	group, _, _ := unstructured.NestedString(definition.Object, "spec", "group")
 	gvk := schema.GroupVersionKind{Group: group, Version: fmt.Sprint(version["name"]), Kind: kind}
-	whole.Properties["metadata"] = metadataSchema()
+	whole.Properties["metadata"] = objectmeta.Schema()
 	whole.AddExtension("x-kubernetes-group-version-kind", []any{map[string]any{"group": gvk.Group, "version": gvk.Version, "kind": gvk.Kind}})
 	converter, err := managedfields.NewTypeConverter(map[string]*spec.Schema{kind: whole}, false)
 	if err != nil {
 		return nil, fmt.Errorf("the schema of %s: %w", definition.GetName(), err)
 	}
 	return managedfieldstest.NewFakeFieldManager(converter, gvk), nil
-}
-
-// metadataSchema is that of ObjectMeta, as far as ownership goes, which definitions don't have.
-func metadataSchema() spec.Schema {
-	texts := spec.MapProperty(spec.StringProperty())
-	reference := object(map[string]spec.Schema{
-		"apiVersion": *spec.StringProperty(), "kind": *spec.StringProperty(), "name": *spec.StringProperty(),
-		"uid": *spec.StringProperty(), "controller": *spec.BooleanProperty(), "blockOwnerDeletion": *spec.BooleanProperty(),
-	})
-	reference.AddExtension("x-kubernetes-map-type", "atomic")
-	owners := *spec.ArrayProperty(&reference)
-	owners.AddExtension("x-kubernetes-list-type", "map")
-	owners.AddExtension("x-kubernetes-list-map-keys", []any{"uid"})
-	free := object(nil)
-	free.AddExtension("x-kubernetes-preserve-unknown-fields", true)
-	return object(map[string]spec.Schema{
-		"name": *spec.StringProperty(), "namespace": *spec.StringProperty(), "uid": *spec.StringProperty(),
-		"resourceVersion": *spec.StringProperty(), "generation": *spec.Int64Property(), "creationTimestamp": *spec.StringProperty(),
-		"labels": *texts, "annotations": *texts, "ownerReferences": owners, "managedFields": *spec.ArrayProperty(&free),
-	})
-}
-
-func object(properties map[string]spec.Schema) spec.Schema {
-	return spec.Schema{SchemaProps: spec.SchemaProps{Type: []string{"object"}, Properties: properties}}
 }
