@@ -14,6 +14,9 @@ import (
 // PutBack is a field that somebody else changed and that gets the wanted value again.
 type PutBack struct {
 	Conflict
+	// ByTakeOver is true if [Decision.TakeOver] alone takes the field from its holder: after it, nothing
+	// records any more who that was.
+	ByTakeOver bool
 	// Problem says so; it has no reason if nobody is recorded to have changed the field.
 	Problem problem.Problem
 }
@@ -35,8 +38,10 @@ func (s *settlement) takeBack(changed *fieldpath.Set, live map[string]any) {
 			if s.choice.takes(e.holder) {
 				continue
 			}
-			s.force = s.force || !identity(path) || !e.mainResource()
-			s.putBack = append(s.putBack, s.putBackOf(path, e.holder, rule, live))
+			back := s.putBackOf(path, e.holder, rule, live)
+			back.ByTakeOver = identity(path) && e.mainResource()
+			s.force = s.force || !back.ByTakeOver
+			s.putBack = append(s.putBack, back)
 		}
 	}
 }

@@ -56,26 +56,29 @@ func (c *Controller) execute(ctx context.Context, look *inventory.Look, ref sour
 			return r
 		}
 	}
-	version, changed, err := c.send(ctx, look, d)
+	s, err := c.send(ctx, look, d)
 	r := c.judge(look.Key(), d, err)
-	if r.written {
-		c.wrote(ctx, ref, d, version, changed)
+	switch {
+	case r.written:
+		c.wrote(ctx, ref, d, s)
+	case s.tookOver:
+		c.tookBack(ref, d, time.Now())
 	}
 	return r
 }
 
 // wrote notes a write that was made, and tells of it. One that changed nothing, and one that puts
 // fields back, may have been undone by admission.
-func (c *Controller) wrote(ctx context.Context, ref source.Ref, d certificate.Decision, version string, changed bool) {
+func (c *Controller) wrote(ctx context.Context, ref source.Ref, d certificate.Decision, s sending) {
 	now := time.Now()
 	putsBack := len(d.PutBack) > 0
 	if putsBack {
 		c.disputes.wasPutBack(d.Guard.UID, d.PutBack, now)
 	}
-	if putsBack || !changed {
-		d.PutBack = c.sayVain(ctx, ref, d, version, now)
+	if putsBack || !s.changed {
+		d.PutBack = c.sayVain(ctx, ref, d, s.version, now)
 	}
-	if !changed || putsBack && len(d.PutBack) == 0 {
+	if !s.changed || putsBack && len(d.PutBack) == 0 {
 		return
 	}
 	if d.Action == certificate.Create {
@@ -122,37 +125,47 @@ func (c *Controller) mayWrite(look *inventory.Look, ref source.Ref, d certificat
 	return wait, wait == 0
 }
 
-// send is the only place from which Certificates are written. It gives the resourceVersion that an
-// apply left, and says whether anything changed.
-func (c *Controller) send(ctx context.Context, look *inventory.Look, d certificate.Decision) (version string, changed bool, err error) {
+// sending is what came of the requests for one decision.
+type sending struct {
+	// version is the resourceVersion that an apply left, and changed whether anything changed.
+	version string
+	changed bool
+	// tookOver is true if fields were taken over, whatever came of the apply after that.
+	tookOver bool
+}
+
+// send is the only place from which Certificates are written.
+func (c *Controller) send(ctx context.Context, look *inventory.Look, d certificate.Decision) (s sending, err error) {
 	guard, name, before := d.Guard, d.At(), d.Version
 	switch {
 	case d.Action == certificate.Delete:
-		return "", true, c.count(string(d.Action), c.writer.Delete(ctx, name, guard))
+		return sending{changed: true}, c.count(string(d.Action), c.writer.Delete(ctx, name, guard))
 	case d.Action == certificate.Create:
 		guard = cluster.CreateOnly()
 	case d.TakeOver != nil:
 		c.inventory.ExpectNothing(name)
-		version, err = c.writer.Patch(ctx, name, d.TakeOver)
+		s.version, err = c.writer.Patch(ctx, name, d.TakeOver)
 		if c.count(takeOver, err) != nil {
-			return "", false, err
+			return sending{}, err
 		}
-		c.inventory.Wrote(name, guard.UID, version)
+		c.inventory.Wrote(name, guard.UID, s.version)
+		s.changed, s.tookOver = true, true
 		if d.Unchanged {
-			return version, true, nil
+			return s, nil
 		}
-		guard.ResourceVersion, before = version, version
+		guard.ResourceVersion, before = s.version, s.version
 	}
 	look.Expect(d, time.Now())
-	version, err = c.writer.Apply(ctx, name, d.Config, guard, d.Force)
+	s.version, err = c.writer.Apply(ctx, name, d.Config, guard, d.Force)
 	if c.count(string(d.Action), err) != nil {
 		c.inventory.ExpectNothing(name)
-		return "", false, err
+		return s, err
 	}
 	if guard.UID != "" {
-		c.inventory.Wrote(name, guard.UID, version)
+		c.inventory.Wrote(name, guard.UID, s.version)
 	}
-	return version, version == "" || version != before, nil
+	s.changed = s.version == "" || s.version != before
+	return s, nil
 }
 
 func (c *Controller) count(action string, err error) error {
@@ -208,25 +221,6 @@ func (c *Controller) refused(k key, d certificate.Decision, r *result) {
 }
 
 func aboutSlowRetry() time.Duration { return slowRetry*3/4 + rand.N(slowRetry/2) }
-
-// permission logs a missing permission, once for each namespace.
-func (c *Controller) permission(k key, r result) {
-	if r.answer == cluster.Forbidden && c.failures.forbid(k) {
-		c.metrics.writeForbidden.Set(1)
-		c.log.Error("the permission to write Certificates is missing", "namespace", k.Namespace(), "error", r.err)
-	}
-}
-
-// recovered forgets the failures of a source, and logs if no write in its namespace lacks a
-// permission any more.
-func (c *Controller) recovered(k key) {
-	permitted, all := c.failures.forget(k)
-	if !permitted {
-		return
-	}
-	c.metrics.writeForbidden.Set(truth(!all))
-	c.log.Info("no write lacks a permission any more", "namespace", k.Namespace())
-}
 
 // say tells of a write as cert-manager's shims do.
 func (c *Controller) say(ref source.Ref, d certificate.Decision) {

@@ -3,6 +3,8 @@ package controller
 import (
 	"sync"
 	"time"
+
+	"github.com/certshim/certshim/cluster"
 )
 
 // The pause before a source that failed again may be released once more. It doubles from firstRelease
@@ -104,4 +106,23 @@ func (f *failures) release(now time.Time) []key {
 		}
 	}
 	return released
+}
+
+// permission logs a missing permission, once for each namespace.
+func (c *Controller) permission(k key, r result) {
+	if r.answer == cluster.Forbidden && c.failures.forbid(k) {
+		c.metrics.writeForbidden.Set(1)
+		c.log.Error("the permission to write Certificates is missing", "namespace", k.Namespace(), "error", r.err)
+	}
+}
+
+// recovered forgets the failures of a source, and logs if no write in its namespace lacks a
+// permission any more.
+func (c *Controller) recovered(k key) {
+	permitted, all := c.failures.forget(k)
+	if !permitted {
+		return
+	}
+	c.metrics.writeForbidden.Set(truth(!all))
+	c.log.Info("no write lacks a permission any more", "namespace", k.Namespace())
 }

@@ -168,6 +168,16 @@ func (c *Controller) sayPutBack(ref source.Ref, d certificate.Decision, now time
 	}
 }
 
+// tookBack notes and tells what was taken from its holders by a take-over of which the apply failed. The
+// next try puts it back, but finds nobody who held it.
+func (c *Controller) tookBack(ref source.Ref, d certificate.Decision, now time.Time) {
+	d.PutBack = slices.DeleteFunc(slices.Clone(d.PutBack), func(p certificate.PutBack) bool { return !p.ByTakeOver })
+	if len(d.PutBack) > 0 {
+		c.disputes.wasPutBack(d.Guard.UID, d.PutBack, now)
+		c.sayPutBack(ref, d, now)
+	}
+}
+
 // sayVain reports the fields that don't have the value that was just applied, because admission has
 // changed them. If all have it, the Certificate is as wanted; if it has another resourceVersion than
 // the apply left, who changed it can't be known. It returns the fields that were put back in fact.

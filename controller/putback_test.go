@@ -228,6 +228,36 @@ func TestPutBackOfWhatChangedMeanwhile(t *testing.T) {
 	}
 }
 
+// Once a take-over has taken a field from its holder, nothing records who that was. If the apply that puts
+// it back then fails, it is told all the same; the rest stays with its holder until the next try.
+func TestTakenBackThoughTheApplyFailed(t *testing.T) {
+	decision := putsBack()
+	decision.TakeOver = []byte("[]")
+	decision.PutBack = append(decision.PutBack, certificate.PutBack{
+		Conflict: certificate.Conflict{Field: ".spec.secretName", Manager: "kubectl-edit", Operation: "Update"}, ByTakeOver: true,
+		Problem: problem.Problem{Severity: problem.Warning, Reason: problem.EditPutBack, Message: "it is put back"},
+	})
+	outdated := apierrors.NewConflict(schema.GroupResource{Resource: "certificates"}, "tls", errors.New("modified"))
+	for name, test := range map[string]struct {
+		answers []error
+		told    float64
+	}{
+		"the take-over failed": {[]error{outdated}, 0},
+		"the apply failed":     {[]error{nil, outdated}, 1},
+	} {
+		c := newTestController(t, &script{answers: test.answers})
+		look := lookAt(t, c, see(t, c, ingress(issuer, "tls")))
+		c.execute(t.Context(), look, source.Ref{Namespace: "shop", Name: "web"}, decision)
+		known := c.disputes.of["u"]
+		if told := toldOf(c, problem.EditPutBack); told != test.told || (known != nil) != (told > 0) {
+			t.Errorf("%s: told %v times; remembered: %+v", name, told, known)
+		}
+		if known != nil && len(known.contests) != 1 {
+			t.Errorf("%s: contests about %d fields are remembered", name, len(known.contests))
+		}
+	}
+}
+
 // An apply after which the Certificate has the same resourceVersion changed nothing, because
 // admission gave a field another value: that is told once, and not tried again until something
 // changes.

@@ -208,7 +208,7 @@ func TestTakeOverPatchesFirst(t *testing.T) {
 		decision.Unchanged = unchanged
 		show(t, c, &unstructured.Unstructured{Object: map[string]any{"metadata": map[string]any{"namespace": "shop", "name": "tls", "uid": "u"}}})
 		look := lookAt(t, c, see(t, c, ingress(issuer, "tls")))
-		if _, _, err := c.send(t.Context(), look, decision); err != nil {
+		if _, err := c.send(t.Context(), look, decision); err != nil {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff(want, writer.requests); diff != "" {
