@@ -56,7 +56,7 @@ func (s *secrets) chooseRoutes(d *secretDecision, ask *source.Ask, by *party) ro
 		r.failing = d.existing.Routed.Failing
 	}
 	r.Choice = routes.Choose(q)
-	ask.Hosts = slices.Concat(q.Hosts, r.Names)
+	ask.Hosts = append(slices.DeleteFunc(slices.Clone(q.Hosts), func(host string) bool { return isAmong(host, r.Replaced) }), r.Names...)
 	if r.incomplete && d.existing != nil {
 		// No name goes while a route may be there that isn't seen.
 		ask.Broken = append(slices.Clip(ask.Broken), ask.Entries...)
@@ -86,15 +86,14 @@ func (s *secrets) question(d *secretDecision, ask source.Ask, by *party) routes.
 			}
 			q.Offers = append(q.Offers, o)
 		}
-		if s.policy.Routes.ReplaceWildcards && q.Complete && strings.HasPrefix(hostname, "*") && brings(q.Offers[before:]) {
-			q.Replaced = append(q.Replaced, hostname)
+		if s.policy.Routes.ReplaceWildcards && strings.HasPrefix(hostname, "*") {
+			q.Wildcards = withWildcard(q.Wildcards, routes.Wildcard{Hostname: hostname, Brought: brought(q.Offers[before:])})
 		}
 	}
-	q.Hosts = slices.DeleteFunc(slices.Clone(q.Hosts), func(host string) bool { return slices.Contains(q.Replaced, host) })
 	q.Present = presentNames(s.input, d.existing, s.asked.termsOf(d.at).request)
 	if q.Present != nil {
 		q.Present.Names = slices.DeleteFunc(q.Present.Names, func(name string) bool {
-			return !slices.Contains(q.Replaced, name) && (s.isNobodys(name) || !s.mayHave(d, by, name))
+			return !isAmong(name, q.Hosts) && (s.isNobodys(name) || !s.mayHave(d, by, name))
 		})
 	}
 	return q
@@ -117,9 +116,24 @@ func (s *secrets) isNobodys(name string) bool {
 	return true
 }
 
-// brings reports whether one of the names is allowed.
-func brings(offers []routes.Offer) bool {
-	return slices.ContainsFunc(offers, func(o routes.Offer) bool { return o.Verdict == routes.Allowed })
+// brought is the greatest verdict on one of the names, 0 if there are none.
+func brought(offers []routes.Offer) routes.Verdict {
+	var greatest routes.Verdict
+	for _, o := range offers {
+		greatest = max(greatest, o.Verdict)
+	}
+	return greatest
+}
+
+// withWildcard adds the wildcard of one more listener, each hostname once.
+func withWildcard(all []routes.Wildcard, w routes.Wildcard) []routes.Wildcard {
+	for i := range all {
+		if names.DNS(all[i].Hostname) == names.DNS(w.Hostname) {
+			all[i].Brought = max(all[i].Brought, w.Brought)
+			return all
+		}
+	}
+	return append(all, w)
 }
 
 // limitsFor are the operator's, or the issuer's if it signs fewer names.
@@ -143,7 +157,7 @@ func presentNames(q input, existing *certificate.Observed, request annotations.R
 	}
 	present := &routes.Present{Known: r.Owned, Record: routes.ParseRecord(r.Record), Wrote: r.Wrote, Renews: r.Renews}
 	for _, name := range r.Names {
-		if !slices.ContainsFunc(request.DNSNames, func(other string) bool { return names.DNS(other) == names.DNS(name) }) {
+		if !isAmong(name, request.DNSNames) {
 			present.Names = append(present.Names, name)
 		}
 	}
@@ -172,9 +186,13 @@ func (r *routed) adds(existing *certificate.Observed) bool {
 	if existing == nil || existing.Routed == nil {
 		return len(r.Names) > 0
 	}
-	return slices.ContainsFunc(r.Names, func(name string) bool {
-		return !slices.ContainsFunc(existing.Routed.Names, func(other string) bool { return names.DNS(other) == names.DNS(name) })
-	})
+	return slices.ContainsFunc(r.Names, func(name string) bool { return !isAmong(name, existing.Routed.Names) })
+}
+
+// isAmong reports whether a name is one of several, however it is spelled.
+func isAmong(name string, all []string) bool {
+	form := names.DNS(name)
+	return slices.ContainsFunc(all, func(other string) bool { return names.DNS(other) == form })
 }
 
 // origins are the names that routes bring, each with the oldest route that does.

@@ -372,3 +372,101 @@ func TestOnlyNamesThatRoutesBringAreAnEdit(t *testing.T) {
 		t.Errorf("a name that is forbidden: %s, %s", d.Action, d.Reason)
 	}
 }
+
+// A wildcard that gave way comes back as names of routes go: with the next addition or renewal, and not because routes can't be
+// seen for a while, or the only one is made anew.
+func TestAReplacedWildcardComesBackAsNamesGo(t *testing.T) {
+	const listener = `, hostname: "*.example.com", allowedRoutes: {namespaces: {from: All}}`
+	replace := func(p *certshim.Policy) { p.Routes.ReplaceWildcards = true }
+	started := func(t *testing.T, listener string) (*routing, inventory.Key, map[string]any) {
+		r := newRouting(t, replace)
+		r.route("shop", "a", "a.example.com")
+		edge := r.add(routedGateway(listener))
+		r.settle()
+		out := r.becomes(edge, "create a.example.com")
+		r.now = r.now.Add(time.Hour)
+		r.becomes(edge, "none a.example.com")
+		return r, edge, stored(t, decidedOf(t, out, "shop", "edge-tls").Config)
+	}
+	t.Run("routes can't be read", func(t *testing.T) {
+		for _, known := range []inventory.Knowledge{inventory.Unread, inventory.Unreadable} {
+			r, edge, _ := started(t, listener)
+			r.Know(inventory.RouteKind(routes.HTTPRoute), known)
+			r.wake(r.Routes(routes.HTTPRoute).Clear())
+			r.settle()
+			r.becomes(edge, "none a.example.com")
+			r.Know(inventory.RouteKind(routes.HTTPRoute), inventory.Whole)
+			r.route("shop", "a", "a.example.com")
+			r.settle()
+			r.becomes(edge, "none a.example.com")
+		}
+	})
+	t.Run("the only route is made anew", func(t *testing.T) {
+		r, edge, _ := started(t, listener)
+		r.unroute("shop", "a")
+		r.becomes(edge, "none a.example.com")
+		r.settle()
+		r.becomes(edge, "none a.example.com")
+		r.route("shop", "a", "a.example.com")
+		r.settle()
+		r.becomes(edge, "none a.example.com")
+	})
+	t.Run("before a renewal", func(t *testing.T) {
+		r, edge, object := started(t, listener)
+		renewal := r.now.Add(24 * time.Hour)
+		object["status"] = map[string]any{"renewalTime": renewal.Format(time.RFC3339)}
+		r.store(object)
+		r.unroute("shop", "a")
+		r.settle()
+		if d := decidedOf(t, r.becomes(edge, "none a.example.com"), "shop", "edge-tls"); !d.Again.Equal(renewal.Add(-time.Hour)) {
+			t.Errorf("it is looked at again at %v", d.Again)
+		}
+		r.store(object)
+		r.now = renewal.Add(-time.Hour)
+		r.becomes(edge, "apply *.example.com")
+		r.becomes(edge, "none *.example.com")
+	})
+	t.Run("another name comes", func(t *testing.T) {
+		r, edge, _ := started(t, listener)
+		r.unroute("shop", "a")
+		r.route("blog", "b", "b.blog.example.com")
+		r.settle()
+		r.becomes(edge, "apply b.blog.example.com")
+	})
+	t.Run("the name is forbidden", func(t *testing.T) {
+		r, edge, _ := started(t, listener)
+		r.SetPolicy(newRouting(t, replace, func(p *certshim.Policy) { p.Routes.Suffixes = map[string][]string{"blog": {"blog.example.com"}} }).Policy())
+		if d := decidedOf(t, r.decide(edge), "shop", "edge-tls"); namesOfConfig(d) != "*.example.com" {
+			t.Errorf("%s %q", d.Action, namesOfConfig(d))
+		}
+	})
+	t.Run("wildcards are kept", func(t *testing.T) {
+		r, edge, _ := started(t, listener)
+		r.SetPolicy(newRouting(t).Policy())
+		if d := decidedOf(t, r.decide(edge), "shop", "edge-tls"); namesOfConfig(d) != "*.example.com a.example.com" {
+			t.Errorf("%s %q", d.Action, namesOfConfig(d))
+		}
+	})
+	t.Run("another wildcard", func(t *testing.T) {
+		r, _, _ := started(t, listener)
+		r.unroute("shop", "a")
+		r.settle()
+		edge := r.add(routedGateway(`, hostname: "*.com"`))
+		r.becomes(edge, "apply *.com a.example.com")
+	})
+}
+
+// A wildcard that a Certificate has gives way no earlier than names of routes come.
+func TestAWildcardStaysUntilNamesCome(t *testing.T) {
+	r := newRouting(t, func(p *certshim.Policy) { p.Routes.ReplaceWildcards = true })
+	const beside = `, hostname: "*.example.com"}, {name: other, port: 443, protocol: HTTPS, hostname: www.example.org, tls: {certificateRefs: [{name: edge-tls}]}`
+	edge := r.add(strings.Replace(routedGateway(beside), `, certshim.io/route-names: "true"`, "", 1))
+	r.becomes(edge, "create *.example.com www.example.org")
+	edge = r.add(routedGateway(beside))
+	r.becomes(edge, "none *.example.com www.example.org")
+	r.route("shop", "a", "a.example.com")
+	r.becomes(edge, "none *.example.com www.example.org")
+	r.settle()
+	r.becomes(edge, "apply www.example.org a.example.com")
+	r.becomes(edge, "none www.example.org a.example.com")
+}

@@ -54,6 +54,13 @@ type Present struct {
 // Limits are how many names a certificate may have, and how many of these one namespace may bring.
 type Limits struct{ Certificate, Namespace int }
 
+// Wildcard is a host that isn't asked for while routes bring names in its place.
+type Wildcard struct {
+	Hostname string
+	// Brought is the greatest verdict on what routes offer to its listeners, 0 for nothing.
+	Brought Verdict
+}
+
 // Question is what [Choose] goes by.
 type Question struct {
 	// Offers to the listeners of the Certificate, whose hostnames are Hostnames.
@@ -62,8 +69,8 @@ type Question struct {
 	// Hosts are the names that the Certificate has in any case; Others counts names beside these.
 	Hosts  []string
 	Others int
-	// Replaced are wildcards that give way to the names of routes.
-	Replaced []string
+	// Wildcards are those of Hosts that give way to names of routes.
+	Wildcards []Wildcard
 	// Present is nil if there is no Certificate.
 	Present *Present
 	// Complete is set if all routes are known.
@@ -78,6 +85,8 @@ type Question struct {
 type Choice struct {
 	// Names come behind the hosts.
 	Names []string
+	// Replaced are the wildcards that aren't asked for, in the order of the question.
+	Replaced []string
 	// Record is what the Certificate is to say of them.
 	Record Record
 	// From has the oldest route that brings each name, by the name's form.
@@ -98,6 +107,9 @@ type Choice struct {
 // Choose decides which names a Certificate is to have.
 func Choose(q Question) Choice {
 	c := chooser{Question: q, verdicts: make(map[string]Verdict, len(q.Offers)), hosts: formsOf(q.Hosts)}
+	if q.Present != nil && len(q.Wildcards) > 0 {
+		c.present = formsOf(q.Present.Names)
+	}
 	c.From = make(map[string]*Route, len(q.Offers))
 	c.judge()
 	c.keep()
@@ -108,9 +120,10 @@ func Choose(q Question) Choice {
 type chooser struct {
 	Question
 	Choice
-	// hosts has the names that are there in any case, and verdicts what is known of each name.
-	hosts    map[string]bool
-	verdicts map[string]Verdict
+	// hosts has the names that are there in any case, present those of the Certificate, and verdicts what is
+	// known of each name.
+	hosts, present map[string]bool
+	verdicts       map[string]Verdict
 	// byAge are the allowed offers, one a name, the oldest first.
 	byAge []Offer
 	// stays are names of the Certificate that stay for now, in its order.
@@ -160,26 +173,19 @@ func (c *chooser) keep() {
 	if c.Present == nil || !c.Present.Known {
 		return
 	}
-	replaced := formsOf(c.Replaced)
 	for _, name := range c.Present.Names {
 		form := names.DNS(name)
 		switch {
 		case c.hosts[form]:
-		case replaced[form]:
-			c.leave(name)
 		case c.verdicts[form] >= Uncertain:
 			c.stays = append(c.stays, name)
 		case c.verdicts[form] == Forbidden && c.Complete && c.isSettled():
 		case c.mayBeRoutes(name):
-			c.leave(name)
+			// Nobody asks for it, but it stays until it can go at no cost.
+			c.stays = append(c.stays, name)
+			c.Leaving = append(c.Leaving, name)
 		}
 	}
-}
-
-// leave keeps a name that nobody asks for until it can go at no cost.
-func (c *chooser) leave(name string) {
-	c.stays = append(c.stays, name)
-	c.Leaving = append(c.Leaving, name)
 }
 
 // mayBeRoutes reports whether a route may have brought a name.
@@ -197,17 +203,17 @@ func (c *chooser) add() {
 	has, remain := formsOf(c.stays), c.without(c.Leaving)
 	c.noteUncertain(has)
 	newcomers := c.newcomers(has, remain)
-	due := c.due()
+	due, leaves := c.due(), c.leaves()
+	changes := c.Present == nil
 	switch {
 	case len(newcomers) > 0 && (c.Present == nil || !c.Now.Before(due)):
-		c.Names = slices.Concat(remain, newcomers)
-		c.Leaving = nil
+		c.Names, c.Leaving, changes = slices.Concat(remain, newcomers), nil, true
 	case len(newcomers) > 0:
 		c.Names, c.Later, c.Again = c.stays, newcomers, due
-	case len(c.Leaving) == 0:
+	case !leaves:
 		c.Names = c.stays
 	case c.renews():
-		c.Names, c.Leaving = remain, nil
+		c.Names, c.Leaving, changes = remain, nil, true
 	default:
 		c.Names = c.stays
 		c.again(c.Present.Renews.Add(-renewal))
@@ -215,10 +221,16 @@ func (c *chooser) add() {
 	if c.Present == nil && c.Now.Before(due) {
 		c.Waits, c.Again = true, due
 	}
+	c.replace(changes)
 	c.record(newcomers)
-	if !c.isSettled() && len(c.Leaving) > 0 {
+	if leaves && !changes && !c.isSettled() {
 		c.again(c.Changed.settled(settle))
 	}
+}
+
+// leaves reports whether a name, or a wildcard, is to come or go once that costs no certificate of its own.
+func (c *chooser) leaves() bool {
+	return len(c.Leaving) > 0 || slices.ContainsFunc(c.Wildcards, func(w Wildcard) bool { return c.Present != nil && c.givesWay(w) != c.isReplaced(w) })
 }
 
 // noteUncertain finds the names of which nobody can say whether they are allowed, each once.
@@ -245,18 +257,26 @@ func (c *chooser) record(newcomers []string) {
 	switch {
 	case c.Present == nil:
 		c.Record = Record{}.with(newcomers, time.Time{})
-		return
-	case len(c.Later) > 0, len(newcomers) == 0, !c.Present.Known && len(c.Present.Added) > 0:
+	case !c.Present.Known && len(c.Present.Added) > 0:
 		c.Record = c.Present.Record
 		return
+	case len(c.Later) > 0, len(newcomers) == 0:
+		c.Record = c.Present.Record
+	default:
+		c.Record = c.Present.with(newcomers, c.Present.Wrote)
 	}
-	c.Record = c.Present.with(newcomers, c.Present.Wrote)
+	c.Record.Replaced = c.Replaced
 }
 
 // newcomers are the allowed names that aren't in the certificate, as far as there is room beside those
 // that remain. A certificate never loses a name for the sake of a limit.
 func (c *chooser) newcomers(has map[string]bool, remain []string) []string {
 	total, of := len(c.Hosts)+c.Others+len(remain), map[string]int{}
+	for _, w := range c.Wildcards {
+		if c.givesWay(w) {
+			total--
+		}
+	}
 	for _, name := range remain {
 		if route := c.From[names.DNS(name)]; route != nil {
 			of[route.Namespace]++

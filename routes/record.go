@@ -14,13 +14,16 @@ type Record struct {
 	// Added are the names that the last change added, at most [maxAdded]; More counts the others.
 	Added []string `json:"added,omitempty"`
 	More  int      `json:"more,omitempty"`
+	// Replaced are the wildcards of listeners that the Certificate hasn't got, as it has names of routes instead.
+	Replaced []string `json:"replaced,omitempty"`
 }
 
 // Bounds of a record.
 const (
-	maxBefore = 5
-	maxAdded  = 10
-	maxRecord = 4 << 10
+	maxBefore   = 5
+	maxAdded    = 10
+	maxReplaced = 64 // listeners of an object
+	maxRecord   = 24 << 10
 )
 
 // ParseRecord reads what String wrote. What can't be read says nothing.
@@ -31,6 +34,7 @@ func ParseRecord(text string) Record {
 	}
 	r.Before = r.Before[max(0, len(r.Before)-maxBefore):]
 	r.Added = r.Added[:min(len(r.Added), maxAdded)]
+	r.Replaced = r.Replaced[:min(len(r.Replaced), maxReplaced)]
 	return r
 }
 
