@@ -32,6 +32,7 @@
 //	consult.go   what is known of the issuer, and whether the object may use it
 //	across.go    whether the object may have a Certificate in another namespace
 //	routed.go    which names of routes a Certificate gets
+//	challenges.go  which names the issuer can't prove over HTTP, as no listener takes the routes
 //	values.go    where each value of a Certificate came from
 //	secret.go    what is to be done about the Certificate of one Secret
 //	tell.go      problems with the issuers

@@ -188,6 +188,7 @@ func (s *secrets) decide(ask source.Ask) secretDecision {
 	s.write(&d, ask, s.partyOf(ask))
 	d.decision.Problems = by.place(d.decision.Problems)
 	d.chosen.tell(&d, ask)
+	s.tellChallenges(&d, ask)
 	return d
 }
 

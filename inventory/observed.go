@@ -503,16 +503,16 @@ func (i *Inventory) answer(f fact) any {
 func (i *Inventory) issuerAnswer(key resolver.IssuerKey) any {
 	finding, spoken := i.finding(key)
 	item := i.issuer(key)
-	variant := uint8(0)
+	variant, byRoute := uint8(0), false
 	if item != nil {
-		variant = item.seen.Variant
+		variant, byRoute = item.seen.Variant, item.seen.ProvesByRoute
 	}
 	existence := finding.Existence
 	if i.options.Plugins == nil && existence != resolver.Missing {
 		existence = resolver.MayExist
 	}
 	held := finding.Hold && finding.State == resolver.Never
-	return [6]any{spoken, existence, finding.Fault, held, finding.By, variant}
+	return [7]any{spoken, existence, finding.Fault, held, finding.By, variant, byRoute}
 }
 
 func (i *Inventory) kindsAnswer() any {

@@ -44,6 +44,8 @@ const (
 	NotGranted Reason = "NotGranted"
 	// RouteNames is about names of attached routes that can't go into a Certificate, or not be issued.
 	RouteNames Reason = "RouteNames"
+	// ChallengeUnanswered is an issuer that proves names over HTTP at an object that has no listener for it.
+	ChallengeUnanswered Reason = "ChallengeUnanswered"
 	// SecretShared is a Secret of another object whose Certificate has all names of this one, from the
 	// same issuer.
 	SecretShared Reason = "SecretShared"
@@ -122,6 +124,7 @@ var reasons = []Explained{
 	{Reason: SecretTaken, Sentence: "Another object, or another Certificate, already has the Secret. The first keeps it."},
 	{Reason: NotGranted, Sentence: "A Secret of another namespace is asked for, and no ReferenceGrant there lets it be, or that can't be known. No Certificate is made, and one that exists stays as it is.", Settles: true},
 	{Reason: RouteNames, Sentence: "Names of attached routes can't be had as they are asked for: not all routes can be read, there is no room for all of them, or the certificate fails since some were added."},
+	{Reason: ChallengeUnanswered, Sentence: "The issuer proves names over HTTP, by a route that attaches to this object, and none of its listeners takes that route: they don't admit it, or there is none for HTTP. The Certificate is made all the same.", Announced: true},
 	{Reason: SecretShared, Sentence: "Another object has the Secret, and its Certificate has all names of this one, from the same issuer.", Announced: true},
 	{Reason: CertificateNotOurs, Sentence: "A Certificate of that name exists and this object is not its controller owner. It is left alone."},
 	{Reason: NoLongerKept, Sentence: "The object no longer asks for its Certificate, or is marked to be ignored: the Certificate stays, and is not kept up to date.", Settles: true},

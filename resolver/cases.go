@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -49,6 +50,8 @@ type Want struct {
 	Refuses   []string `yaml:"refuses"`
 	Recommend *Values  `yaml:"recommend"`
 	Defaults  *Values  `yaml:"defaults"`
+	// ProvesByRoute is compared if set.
+	ProvesByRoute *bool `yaml:"provesByRoute"`
 }
 
 const unknownReady = "Unknown"
@@ -78,6 +81,9 @@ func (t IssuerType) RunCases(ctx context.Context) ([]declaration.CaseResult, err
 	run := func(c Case, comparison *declaration.Comparison) {
 		seen := p.read(ctx, declaration.AsJSON(c.Object))
 		c.compareReadiness(comparison, seen, t.Readiness.why(seen))
+		if want := c.Want.ProvesByRoute; want != nil {
+			comparison.Compare("provesByRoute", strconv.FormatBool(seen.ProvesByRoute), strconv.FormatBool(*want), "")
+		}
 		c.compareRules(comparison, p.profiles[seen.Variant])
 	}
 	return declaration.RunCases(t.Cases, run, t.needs()), nil
@@ -148,6 +154,12 @@ func (t IssuerType) needs() []declaration.Need[Case] {
 		needs = append(needs, declaration.Need[Case]{
 			Case: `one of an issuer that isn't ready, with want.ready "False"`,
 			Met:  func(c Case) bool { return c.Want.Ready == string(NotReady) },
+		})
+	}
+	if t.ProvesByRoute != "" {
+		needs = append(needs, declaration.Need[Case]{
+			Case: "one of an issuer with want.provesByRoute true",
+			Met:  func(c Case) bool { return c.Want.ProvesByRoute != nil && *c.Want.ProvesByRoute },
 		})
 	}
 	for _, rule := range t.breakable() {

@@ -35,6 +35,7 @@ type specification struct {
 	Recommend   Recommendation    `yaml:"recommend"`
 	Defaults    Values            `yaml:"defaults"`
 	Variants    []Variant         `yaml:"variants"`
+	Proves      string            `yaml:"provesByRoute"`
 	Annotations []ReadAnnotation  `yaml:"annotations"`
 	Approval    Approval          `yaml:"approval"`
 	Example     map[string]string `yaml:"example"`
@@ -73,7 +74,7 @@ func (m manifest) issuerType(file string) IssuerType {
 		ID: m.Metadata.Name, Title: s.Title, Group: s.Group, Versions: s.Versions, Kinds: s.Kinds,
 		Docs: s.Docs, Verified: s.Verified, Notes: s.Notes, File: file,
 		Readiness: s.Readiness, Constraints: s.Constraints, Recommend: s.Recommend, Defaults: s.Defaults,
-		Variants: s.Variants, Annotations: s.Annotations, Approval: s.Approval,
+		Variants: s.Variants, ProvesByRoute: s.Proves, Annotations: s.Annotations, Approval: s.Approval,
 		Example: s.Example, Cases: s.Tests,
 	}
 }

@@ -42,6 +42,9 @@ type IssuerType struct {
 	Defaults Values
 	// Variants modify the above for issuers whose object matches; the first match counts.
 	Variants []Variant
+	// ProvesByRoute is a CEL expression over the variable object, "" for none: whether the issuer proves each name by an
+	// HTTPRoute that attaches to the Gateway or ListenerSet that asks, and to nothing else.
+	ProvesByRoute string
 	// Annotations are those that its controller reads from a Certificate.
 	Annotations []ReadAnnotation
 	Approval    Approval
@@ -147,6 +150,10 @@ func (t IssuerType) mistakes() declaration.Mistakes {
 	all.AddUnder("spec.defaults", t.Defaults.mistakes())
 	for i, variant := range t.Variants {
 		all.AddUnder(fmt.Sprintf("spec.variants[%d]", i), variant.mistakes())
+	}
+	if t.ProvesByRoute != "" {
+		_, err := expressions.Compile(t.ProvesByRoute, declaration.Bool)
+		all.Add("spec.provesByRoute", err)
 	}
 	all.AddUnder("spec.annotations", t.annotationMistakes())
 	if approvers := []Approver{ByCertManager, ByItself, ByNobody}; t.Approval.By != "" && !slices.Contains(approvers, t.Approval.By) {

@@ -13,6 +13,8 @@ type Seen struct {
 	Reason, Message string
 	// Variant is the matching variant of the type: 0 for none, 1 for the first.
 	Variant uint8
+	// ProvesByRoute is what the type's expression says.
+	ProvesByRoute bool
 }
 
 // maxVariants is the limit of variants per type.
@@ -22,6 +24,8 @@ const maxVariants = 64
 type program struct {
 	readiness readinessReader
 	when      []*declaration.Expression
+	// provesByRoute is nil without such an expression.
+	provesByRoute *declaration.Expression
 	// profiles[0] holds without a variant, profiles[i] for variant i.
 	profiles []profile
 }
@@ -43,21 +47,30 @@ func (t IssuerType) program() (*program, error) {
 		}
 		p.when, p.profiles = append(p.when, when), append(p.profiles, base.with(variant))
 	}
-	return p, nil
+	if t.ProvesByRoute != "" {
+		p.provesByRoute, err = expressions.Compile(t.ProvesByRoute, declaration.Bool)
+	}
+	return p, err
 }
 
-// read evaluates an object. A variant whose expression fails doesn't match.
+// read evaluates an object. An expression that fails counts as false.
 func (p *program) read(ctx context.Context, object map[string]any) Seen {
 	ready, reason, message := p.readiness(ctx, object)
 	reason, message = presentable(reason, message)
 	seen := Seen{Ready: ready, Reason: reason, Message: message}
 	for i, when := range p.when {
-		if fits, err := when.Bool(ctx, variables(object)); err == nil && fits {
+		if holds(ctx, when, object) {
 			seen.Variant = uint8(i + 1)
 			break
 		}
 	}
+	seen.ProvesByRoute = p.provesByRoute != nil && holds(ctx, p.provesByRoute, object)
 	return seen
+}
+
+func holds(ctx context.Context, expression *declaration.Expression, object map[string]any) bool {
+	value, err := expression.Bool(ctx, variables(object))
+	return err == nil && value
 }
 
 // Read reduces an issuer's object to what decisions need. It is pure. It needs no context, since
@@ -70,6 +83,7 @@ func (k *Known) Read(object map[string]any) Seen {
 func (k *Known) Statement(seen Seen) Statement {
 	s := k.Declared(seen.Variant)
 	s.Existence, s.Ready, s.Reason, s.Message = Exists, seen.Ready, seen.Reason, seen.Message
+	s.ProvesByRoute = seen.ProvesByRoute
 	return s
 }
 

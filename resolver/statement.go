@@ -27,6 +27,9 @@ type Statement struct {
 	CopyAnnotations []string
 	// Namespaces are those whose sources may use the issuer: nil means all, empty none.
 	Namespaces []string
+	// ProvesByRoute is set if the issuer proves each name by an HTTPRoute that attaches to the Gateway or
+	// ListenerSet that asks, and to nothing else.
+	ProvesByRoute bool
 	// TTL is how long the statement is valid; 0 means the default.
 	TTL time.Duration
 }
