@@ -45,3 +45,25 @@ func TestMapsNameEveryRoom(t *testing.T) {
 		}
 	}
 }
+
+// make help lists each target that has a description.
+func TestHelpListsEveryTarget(t *testing.T) {
+	makefile, err := os.ReadFile("Makefile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pattern := regexp.MustCompile(`grep -hE '([^']+)'`).FindSubmatch(makefile)
+	if pattern == nil {
+		t.Fatal("help doesn't look for targets by grep -hE '…' any more")
+	}
+	listed := regexp.MustCompile(`(?m)` + string(pattern[1]))
+	targets := regexp.MustCompile(`(?m)^[^\s#.][^:=]*:.*## .*$`).FindAll(makefile, -1)
+	if len(targets) < 10 {
+		t.Fatalf("found %d targets with a description", len(targets))
+	}
+	for _, target := range targets {
+		if !listed.Match(target) {
+			t.Errorf("help doesn't list %s", target)
+		}
+	}
+}

@@ -234,6 +234,13 @@ func TestSolverAnnotations(t *testing.T) {
 		},
 		"a parent means nothing on an Ingress": {on: func(*certificate.Input) {}, acme: annotations.ACME{ParentRefFallback: true}},
 		"a Gateway":                            {on: gateway("Gateway"), want: texts{prefix + "parentrefkind": "Gateway", prefix + "parentrefname": "web"}},
+		"whatever the issuer is": {
+			on: func(in *certificate.Input) {
+				gateway("Gateway")(in)
+				in.Issuer.Group, in.Issuer.Kind = "example.com", "HouseIssuer"
+			}, acme: annotations.ACME{IngressClass: "a"},
+			want: texts{prefix + "parentrefkind": "Gateway", prefix + "parentrefname": "web", prefix + "override-ingress-class": "a"},
+		},
 		"edit in place on a Gateway": {
 			on: gateway("Gateway"), acme: annotations.ACME{EditInPlace: true, IngressClass: "a"},
 			want: texts{prefix + "parentrefkind": "Gateway", prefix + "parentrefname": "web", prefix + "override-ingress-class": "a"},

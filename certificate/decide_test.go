@@ -119,6 +119,9 @@ func TestDecideWithoutCertificate(t *testing.T) {
 			if (d.Guard != certificate.Guard{}) || d.TakeOver != nil {
 				t.Errorf("a create has no guard of its own: %+v", d.Guard)
 			}
+			if d.Paced {
+				t.Error("a first certificate waits for its turn")
+			}
 		})
 	}
 }

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"encoding/json"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -19,24 +20,31 @@ type apiRequest struct {
 	method, path, query, contentType, body string
 }
 
-// TestWhatAnApplyAsksForIsCheapForTheServer holds what the requests are made of: that they
-// work is tried on a real server.
-func TestWhatAnApplyAsksForIsCheapForTheServer(t *testing.T) {
-	var got apiRequest
+// recordingWriter is a [Writer] whose server notes the last request, and answers with a Certificate.
+func recordingWriter(t *testing.T, got *apiRequest) Writer {
+	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
 			t.Error(err)
 		}
-		got = apiRequest{r.Method, r.URL.Path, r.URL.Query().Encode(), r.Header.Get("Content-Type"), string(body)}
+		*got = apiRequest{r.Method, r.URL.Path, r.URL.Query().Encode(), r.Header.Get("Content-Type"), string(body)}
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = io.WriteString(w, `{"apiVersion":"cert-manager.io/v1","kind":"Certificate","metadata":{"name":"tls","resourceVersion":"8"}}`)
 	}))
-	defer server.Close()
+	t.Cleanup(server.Close)
 	writer, err := connected(t, server.URL).Writer()
 	if err != nil {
 		t.Fatal(err)
 	}
+	return writer
+}
+
+// TestWhatAnApplyAsksForIsCheapForTheServer holds what the requests are made of: that they
+// work is tried on a real server.
+func TestWhatAnApplyAsksForIsCheapForTheServer(t *testing.T) {
+	var got apiRequest
+	writer := recordingWriter(t, &got)
 	config := map[string]any{
 		"apiVersion": "cert-manager.io/v1", "kind": "Certificate",
 		"metadata": map[string]any{"name": "tls", "namespace": "web"},
@@ -69,6 +77,29 @@ func TestWhatAnApplyAsksForIsCheapForTheServer(t *testing.T) {
 		got = apiRequest{}
 		if _, err := writer.Apply(t.Context(), name, config, guard, true); err == nil || got.method != "" {
 			t.Errorf("by force, guarded only by %+v: %v, sent is %+v", guard, err, got)
+		}
+	}
+}
+
+// A deletion is of one object in one state: what somebody has made anew or changed meanwhile stays. A
+// guard without a resourceVersion is about the object alone.
+func TestADeletionIsOfOneObjectInOneState(t *testing.T) {
+	var got apiRequest
+	writer := recordingWriter(t, &got)
+	for _, guard := range []certificate.Guard{{UID: "u", ResourceVersion: "7"}, {UID: "u"}} {
+		if err := writer.Delete(t.Context(), types.NamespacedName{Namespace: "web", Name: "tls"}, guard); err != nil {
+			t.Fatal(err)
+		}
+		var sent struct{ Preconditions map[string]string }
+		if err := json.Unmarshal([]byte(got.body), &sent); err != nil {
+			t.Fatalf("%v: %s", err, got.body)
+		}
+		want := map[string]string{"uid": guard.UID}
+		if guard.ResourceVersion != "" {
+			want["resourceVersion"] = guard.ResourceVersion
+		}
+		if diff := cmp.Diff(want, sent.Preconditions); diff != "" || got.method != http.MethodDelete {
+			t.Errorf("%s, preconditions (-want +got):\n%s", got.method, diff)
 		}
 	}
 }

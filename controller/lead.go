@@ -26,7 +26,7 @@ func (c *Controller) lead(ctx context.Context, work func(held context.Context)) 
 		work(context.WithoutCancel(ctx))
 		return nil
 	}
-	namespace, err := leaseNamespace(settings.Namespace)
+	namespace, err := leaseNamespace(settings.Namespace, namespaceFile)
 	if err != nil {
 		return err
 	}
@@ -114,12 +114,12 @@ func (c *Controller) lease(namespace string) resourcelock.Interface {
 	}
 }
 
-// leaseNamespace is the one that was set, else the pod's own.
-func leaseNamespace(set string) (string, error) {
+// leaseNamespace is the one that was set, else the pod's own, which stands in a file.
+func leaseNamespace(set, file string) (string, error) {
 	if set != "" {
 		return set, nil
 	}
-	own, err := os.ReadFile(namespaceFile)
+	own, err := os.ReadFile(file)
 	if errors.Is(err, os.ErrNotExist) {
 		return "", errors.New("leader election needs a namespace outside of a pod: name one by --leader-election-namespace, or run a single replica by --leader-elect=false (leaderElection.namespace and leaderElection.enabled in the configuration file)")
 	}

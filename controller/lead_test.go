@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -466,4 +468,23 @@ func TestAWriteInFlightEndsWithTheTenure(t *testing.T) {
 		mend()
 		<-r.done
 	})
+}
+
+// The Lease is in the namespace that is set, else in the pod's. Where there is no pod, both ways out are told.
+func TestWhereTheLeaseIs(t *testing.T) {
+	pod := filepath.Join(t.TempDir(), "namespace")
+	if err := os.WriteFile(pod, []byte("certshim\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range []struct{ set, file, want string }{{"kube-system", pod, "kube-system"}, {"", pod, "certshim"}} {
+		if got, err := leaseNamespace(row.set, row.file); got != row.want || err != nil {
+			t.Errorf("set to %q: got %q, %v, want %q", row.set, got, err, row.want)
+		}
+	}
+	_, err := leaseNamespace("", filepath.Join(t.TempDir(), "none"))
+	for _, want := range []string{"--leader-election-namespace", "--leader-elect=false", "leaderElection.namespace", "leaderElection.enabled"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("outside of a pod: %v, want it to name %s", err, want)
+		}
+	}
 }

@@ -64,18 +64,19 @@ func TestReconcileReactsToAnswers(t *testing.T) {
 		answer   error
 		requests []string
 		retry    bool
-		later    bool
-		told     []problem.Reason
+		// least is how long it takes at least until the next try, 0 for none but by backoff.
+		least time.Duration
+		told  []problem.Reason
 	}{
-		"exists already":    {status(409, "exists"), []string{"apply tls"}, true, false, nil},
-		"server error":      {status(500, "oops"), []string{"apply tls"}, true, false, nil},
-		"no permission":     {noPermission(), []string{"apply tls"}, true, false, nil},
-		"refused":           {status(422, "invalid"), []string{"apply tls"}, false, true, []problem.Reason{problem.Refused}},
-		"namespace gone":    {status(403, "x", metav1.StatusCause{Type: "NamespaceTerminating"}), []string{"apply tls"}, false, false, nil},
-		"gone":              {apierrors.NewNotFound(certificate.Resource().GroupResource(), "tls"), []string{"apply tls"}, false, false, nil},
-		"the Lease is over": {cluster.ErrLeaseOver, []string{"apply tls"}, true, false, nil},
-		"webhook is down":   {status(500, `Internal error occurred: failed calling webhook "w": refused`), []string{"apply tls"}, false, true, nil},
-		"another manager":   {fieldConflict, []string{"apply tls", "get tls", "apply tls"}, false, false, nil},
+		"exists already":    {status(409, "exists"), []string{"apply tls"}, true, 0, nil},
+		"server error":      {status(500, "oops"), []string{"apply tls"}, true, 0, nil},
+		"no permission":     {noPermission(), []string{"apply tls"}, true, 0, nil},
+		"refused":           {status(422, "invalid"), []string{"apply tls"}, false, slowRetry * 3 / 4, []problem.Reason{problem.Refused}},
+		"namespace gone":    {status(403, "x", metav1.StatusCause{Type: "NamespaceTerminating"}), []string{"apply tls"}, false, 0, nil},
+		"gone":              {apierrors.NewNotFound(certificate.Resource().GroupResource(), "tls"), []string{"apply tls"}, false, 0, nil},
+		"the Lease is over": {cluster.ErrLeaseOver, []string{"apply tls"}, true, 0, nil},
+		"webhook is down":   {status(500, `Internal error occurred: failed calling webhook "w": refused`), []string{"apply tls"}, false, time.Millisecond, nil},
+		"another manager":   {fieldConflict, []string{"apply tls", "get tls", "apply tls"}, false, 0, nil},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -85,7 +86,7 @@ func TestReconcileReactsToAnswers(t *testing.T) {
 			if diff := cmp.Diff(tt.requests, writer.requests); diff != "" {
 				t.Error("requests (-want +got)", diff)
 			}
-			if next.retry != tt.retry || (next.after > 0) != tt.later {
+			if next.retry != tt.retry || (next.after > 0) != (tt.least > 0) || next.after < tt.least {
 				t.Errorf("requeue %+v", next)
 			}
 			if diff := cmp.Diff(tt.told, warnings(c)); diff != "" {

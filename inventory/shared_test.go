@@ -55,6 +55,30 @@ func TestOneOfManySourcesOfASecretReadsNoneOfTheOthers(t *testing.T) {
 	}
 }
 
+// What a look at a source costs doesn't grow with the Certificates of its namespace: its own, and those
+// that write its Secrets, are found without looking through the others, which would allocate.
+func TestALookReadsNoCertificateOfOthers(t *testing.T) {
+	cost := func(sources int) float64 {
+		s := newShop(t, Options{})
+		s.put(issuerCA("True"))
+		for n := range sources {
+			secret := fmt.Sprint("tls", n)
+			s.putIngress(sharer(n), map[string]string{"cert-manager.io/issuer": "ca"}, secret)
+			s.show(observedCertificate(secret, secret, sharer(n)))
+			s.show(observedCertificate("other"+secret, secret, ""))
+		}
+		return testing.AllocsPerRun(100, func() {
+			look := s.Look(ingressKey(sharer(0)))
+			defer look.Close()
+			decide(look)
+		})
+	}
+	few, many := cost(1), cost(1000)
+	if many > few+2 {
+		t.Errorf("a look among 1000 sources and their Certificates allocates %v times, alone %v times", many, few)
+	}
+}
+
 // A look at one source asks dozens of questions where kinds of issuers are many.
 func TestALookTakesTheRoomOfOneThatIsClosed(t *testing.T) {
 	s := sharing(t, 1).withCertificate()
