@@ -39,6 +39,8 @@ type Config struct {
 	AfterPeak func()
 	// Fights are limits on what is fought over.
 	Fights Fights
+	// Orphans is when Certificates go whose source in another namespace is gone.
+	Orphans Orphans
 	// Version of the program, for the User-Agent and the build_info metric, and the commit that it was built from.
 	Version, Revision string
 }

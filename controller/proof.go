@@ -111,43 +111,60 @@ func unproven(d certificate.Decision, err error) problem.Problem {
 	}
 }
 
-// An orphan is a Certificate in another namespace than its source, which isn't there any more. Where the
-// operator wants it deleted, the source has to be missing twice, at least orphanGrace apart, and at most
-// orphansAtOnce are looked at every orphanPause.
-const (
-	orphanPause   = time.Minute
-	orphanGrace   = 10 * time.Minute
-	orphansAtOnce = 10
-)
+// Orphans says when orphans are deleted, where the operator wants that: Certificates in another namespace than
+// their source, which isn't there any more. The zero value stands for [DefaultOrphans].
+type Orphans struct {
+	// Pause is how often orphansAtOnce of them are looked at.
+	Pause time.Duration
+	// Grace is how long their source has to be missing.
+	Grace time.Duration
+}
 
-// orphans has when the sources of orphans were found missing first, by the uid of the Certificate.
-type orphans map[string]time.Time
+// DefaultOrphans are the times that count.
+func DefaultOrphans() Orphans { return Orphans{Pause: time.Minute, Grace: 10 * time.Minute} }
+
+func (o Orphans) orDefault() Orphans {
+	if o == (Orphans{}) {
+		return DefaultOrphans()
+	}
+	return o
+}
+
+const orphansAtOnce = 10
+
+// orphan is when the source of an orphan was found missing first, zero if it wasn't, and when it was looked at.
+type orphan struct{ missing, looked time.Time }
+
+// orphans are those that were looked at, by the uid of the Certificate.
+type orphans map[string]orphan
 
 // sweepOrphans deletes them from time to time, until the context ends.
 func (c *Controller) sweepOrphans(ctx context.Context) {
-	missing := orphans{}
-	ticker := time.NewTicker(orphanPause)
+	seen := orphans{}
+	ticker := time.NewTicker(c.config.Orphans.orDefault().Pause)
 	defer ticker.Stop()
 	for c.config.CrossNamespace.Orphans == annotations.DeleteUnneeded {
 		select {
 		case <-ctx.Done():
 			return
 		case now := <-ticker.C:
-			c.sweep(ctx, missing, now)
+			c.sweep(ctx, seen, now)
 		}
 	}
 }
 
-// sweep looks at some orphans, and deletes those whose source has been missing for long enough.
-func (c *Controller) sweep(ctx context.Context, missing orphans, now time.Time) {
+// sweep looks at some orphans, those first that weren't for the longest time, and deletes those whose source has been
+// missing for long enough.
+func (c *Controller) sweep(ctx context.Context, seen orphans, now time.Time) {
 	found := c.inventory.Orphans()
-	maps.DeleteFunc(missing, func(uid string, _ time.Time) bool {
+	maps.DeleteFunc(seen, func(uid string, _ orphan) bool {
 		return !slices.ContainsFunc(found, func(o inventory.Orphan) bool { return o.UID == uid })
 	})
+	slices.SortStableFunc(found, func(a, b inventory.Orphan) int { return seen[a.UID].looked.Compare(seen[b.UID].looked) })
 	looked := 0
 	for _, o := range found {
-		first, again := missing[o.UID]
-		if !o.Granted || again && now.Sub(first) < orphanGrace {
+		before := seen[o.UID].missing
+		if !o.Granted || !before.IsZero() && now.Sub(before) < c.config.Orphans.orDefault().Grace {
 			continue
 		}
 		if looked++; looked > orphansAtOnce {
@@ -155,10 +172,11 @@ func (c *Controller) sweep(ctx context.Context, missing orphans, now time.Time) 
 		}
 		switch gone := c.isGone(ctx, o.Observed); {
 		case !gone:
-			delete(missing, o.UID)
-		case !again:
-			missing[o.UID] = now
+			seen[o.UID] = orphan{looked: now}
+		case before.IsZero():
+			seen[o.UID] = orphan{missing: now, looked: now}
 		default:
+			seen[o.UID] = orphan{missing: before, looked: now}
 			c.deleteOrphan(ctx, o.Observed)
 		}
 	}

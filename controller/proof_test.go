@@ -3,6 +3,7 @@ package controller
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -206,12 +207,12 @@ func TestOrphansAreDeletedByProof(t *testing.T) {
 			if row.before != nil {
 				row.before(c)
 			}
-			missing := orphans{}
-			for _, after := range []time.Duration{0, time.Minute, orphanGrace} {
+			seen := orphans{}
+			for _, after := range []time.Duration{0, time.Minute, DefaultOrphans().Grace} {
 				if len(writer.requests) > 0 {
 					t.Errorf("deleted within %s", after)
 				}
-				c.sweep(t.Context(), missing, noon.Add(after))
+				c.sweep(t.Context(), seen, noon.Add(after))
 			}
 			if got := slices.Equal(writer.requests, []string{"delete edge-tls"}); got != row.deletes || !row.deletes && len(writer.requests) > 0 {
 				t.Errorf("requests %v", writer.requests)
@@ -223,29 +224,60 @@ func TestOrphansAreDeletedByProof(t *testing.T) {
 	}
 }
 
+// Orphans that stay, as the namespace of their source is gone, too, keep no others from their turn.
+func TestEachOrphanGetsItsTurn(t *testing.T) {
+	writer := &script{}
+	c := newTestController(t, writer, func(config *Config) { config.Policy.CrossNamespace = certshim.CrossGrant })
+	c.inventory.Know(inventory.GrantKind(), inventory.Whole)
+	c.inventory.Know(resolver.GroupKind{Group: source.GatewayGroup, Kind: source.GatewayKind}, inventory.Whole)
+	for n := range 2 * orphansAtOnce {
+		show(t, c, tiedTo("left", fmt.Sprintf("a%d-tls", n), fmt.Sprint("a", n)))
+		takeGrantOf(t, c, "left", fmt.Sprintf("a%d-tls", n))
+	}
+	show(t, c, tiedElsewhere())
+	takeGrant(t, c)
+	c.readSource = func(_ context.Context, r cluster.Resource, ref source.Ref) (any, error) {
+		if r.GVR == namespacesResource() && ref.Name != "left" {
+			return &unstructured.Unstructured{}, nil
+		}
+		return nil, gone(ref)
+	}
+	seen := orphans{}
+	for minute := range 20 {
+		c.sweep(t.Context(), seen, noon.Add(time.Duration(minute)*time.Minute))
+	}
+	if len(writer.requests) == 0 || slices.ContainsFunc(writer.requests, func(r string) bool { return r != "delete edge-tls" }) {
+		t.Errorf("requests %v", writer.requests)
+	}
+}
+
 // tiedElsewhere is a Certificate that is tied to a Gateway of another namespace, as certshim applied it.
-func tiedElsewhere() *unstructured.Unstructured {
-	const tie = "gateway.networking.k8s.io/Gateway:infra/edge uid=u for=certs/edge-tls"
+func tiedElsewhere() *unstructured.Unstructured { return tiedTo("infra", "edge-tls", "c") }
+
+func tiedTo(namespace, name, uid string) *unstructured.Unstructured {
+	tie := "gateway.networking.k8s.io/Gateway:" + namespace + "/edge uid=u for=certs/" + name
 	return &unstructured.Unstructured{Object: map[string]any{
 		"metadata": map[string]any{
-			"namespace": "certs", "name": "edge-tls", "uid": "c", "resourceVersion": "7", "annotations": map[string]any{certificate.TieKey: tie},
+			"namespace": "certs", "name": name, "uid": uid, "resourceVersion": "7", "annotations": map[string]any{certificate.TieKey: tie},
 			"managedFields": []any{map[string]any{
 				"manager": certificate.FieldManager, "operation": "Apply", "apiVersion": "cert-manager.io/v1", "fieldsType": "FieldsV1",
 				"fieldsV1": map[string]any{"f:metadata": map[string]any{"f:annotations": map[string]any{"f:" + certificate.TieKey: map[string]any{}}}},
 			}},
 		},
-		"spec": map[string]any{"secretName": "edge-tls"},
+		"spec": map[string]any{"secretName": name},
 	}}
 }
 
 // takeGrant lets Gateways of infra have that Certificate.
-func takeGrant(t *testing.T, c *Controller) {
+func takeGrant(t *testing.T, c *Controller) { takeGrantOf(t, c, "infra", "edge-tls") }
+
+func takeGrantOf(t *testing.T, c *Controller, namespace, name string) {
 	t.Helper()
 	packed, err := c.inventory.Grants().Pack(&unstructured.Unstructured{Object: map[string]any{
-		"metadata": map[string]any{"namespace": "certs", "name": "edge"},
+		"metadata": map[string]any{"namespace": "certs", "name": "edge-" + name},
 		"spec": map[string]any{
-			"from": []any{map[string]any{"group": source.GatewayGroup, "kind": source.GatewayKind, "namespace": "infra"}},
-			"to":   []any{map[string]any{"group": "", "kind": "Secret"}, map[string]any{"group": "cert-manager.io", "kind": "Certificate", "name": "edge-tls"}},
+			"from": []any{map[string]any{"group": source.GatewayGroup, "kind": source.GatewayKind, "namespace": namespace}},
+			"to":   []any{map[string]any{"group": "", "kind": "Secret"}, map[string]any{"group": "cert-manager.io", "kind": "Certificate", "name": name}},
 		},
 	}})
 	if err != nil {

@@ -138,8 +138,8 @@ func TestNamespaceOfAGrantIsMadeAnew(t *testing.T) {
 	certificates := shared.Watch(t, cluster.Certificates(), certs)
 	certificates.Object(t, "edge-tls", "to be made", exists)
 	events := shared.Watch(t, cluster.Events(), infra)
-	namespaces := shared.Watch(t, schema.GroupVersionResource{Version: "v1", Resource: "namespaces"}, "")
-	shared.delete(t, schema.GroupVersionResource{Version: "v1", Resource: "namespaces"}, "", certs)
+	namespaces := shared.Watch(t, namespaceResource, "")
+	shared.delete(t, namespaceResource, "", certs)
 	namespaces.Gone(t, "/"+certs)
 	shared.Apply(t, "", "{apiVersion: v1, kind: Namespace, metadata: {name: "+certs+"}}")
 	awaitWarning(t, events, "edge", "NotGranted")
@@ -200,7 +200,6 @@ func TestGrantsThatDontFit(t *testing.T) {
 // Whoever makes the namespace of a Gateway anew isn't who was granted something, though the grant still names it.
 func TestNamespaceOfAGatewayIsMadeAnew(t *testing.T) {
 	infra, certs, ca, set := shared.across(t)
-	namespaceResource := schema.GroupVersionResource{Version: "v1", Resource: "namespaces"}
 	secrets, namespaces := shared.Watch(t, cluster.Secrets(), certs), shared.Watch(t, namespaceResource, "")
 	shared.Apply(t, certs, granting("v1", infra, "edge-tls"))
 	shared.Apply(t, infra, elsewhere("edge", set, "a.example.com", certs))

@@ -13,7 +13,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
 
 	settings "github.com/certshim/certshim/configuration"
 	"github.com/certshim/certshim/controller"
@@ -71,26 +71,18 @@ func TestAFightIsToldOnceAndEnds(t *testing.T) {
 	}
 }
 
-// controls runs a controller in this process, whose fights are over sooner than they are elsewhere.
-func (d *deployed) controls(t *testing.T, fights controller.Fights) {
+// controls runs a controller in this process until the end of the test, with the permissions of deploy/ and other settings
+// than the program takes.
+func (d *deployed) controls(t *testing.T, set func(*controller.Config)) {
 	t.Helper()
-	chosen := settings.Default()
-	chosen.LeaderElect.Enabled = false
-	chosen.HealthzListenAddress = "0"
-	address, err := cluster.FreeAddress(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	chosen.MetricsListenAddress = address
-	policy, err := chosen.Policy(settings.Surroundings{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := controller.New(controller.Config{Configuration: chosen, Policy: policy, Fights: fights, Version: "test"},
-		rest.CopyConfig(d.Config), slog.New(slog.DiscardHandler), prometheus.NewRegistry())
-	if err != nil {
-		t.Fatal(err)
-	}
+	config := controller.Config{Configuration: settings.Default(), Version: "test"}
+	config.LeaderElect.Enabled = false
+	config.HealthzListenAddress = "0"
+	config.MetricsListenAddress = must(cluster.FreeAddress(t.Context()))(t)
+	set(&config)
+	config.Policy = must(config.Configuration.Policy(settings.Surroundings{}))(t)
+	as := must(clientcmd.BuildConfigFromFlags("", d.kubeconfig))(t)
+	c := must(controller.New(config, as, slog.New(slog.DiscardHandler), prometheus.NewRegistry()))(t)
 	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
 	ended := make(chan error, 1)
 	go func() { ended <- c.Run(ctx) }()
@@ -105,7 +97,9 @@ func (d *deployed) controls(t *testing.T, fights controller.Fights) {
 // What is left is tried again after a pause, and left again as often as it is lost, until the other one stops.
 func TestAFightIsTriedAgain(t *testing.T) {
 	d := startDeployed(t, cluster.WithoutCertManager(), cluster.WithoutWebhook())
-	d.controls(t, controller.Fights{Within: time.Minute, Pause: 500 * time.Millisecond, LongestPause: time.Second})
+	d.controls(t, func(c *controller.Config) {
+		c.Fights = controller.Fights{Within: time.Minute, Pause: 500 * time.Millisecond, LongestPause: time.Second}
+	})
 	namespace := d.Namespace(t)
 	certificates := d.Watch(t, cluster.Certificates(), namespace)
 	events := d.Watch(t, cluster.Events(), namespace)

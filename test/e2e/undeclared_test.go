@@ -3,6 +3,7 @@ package e2e
 import (
 	"fmt"
 	"regexp"
+	"strings"
 	"testing"
 
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -114,10 +115,15 @@ func (d *deployed) untilMetric(t *testing.T, line string) {
 // allow lets certshim read a resource until the end of the test.
 func (d *deployed) allow(t *testing.T, group, resource string) {
 	t.Helper()
+	d.allowTo(t, group, resource, "list", "watch")
+}
+
+func (d *deployed) allowTo(t *testing.T, group, resource string, verbs ...string) {
+	t.Helper()
 	client := must(kubernetes.NewForConfig(d.Config))(t).RbacV1()
-	name := metav1.ObjectMeta{Name: resource + "." + group}
+	name := metav1.ObjectMeta{Name: strings.TrimSuffix(resource+"."+group, ".")}
 	role := &rbacv1.ClusterRole{ObjectMeta: name, Rules: []rbacv1.PolicyRule{
-		{APIGroups: []string{group}, Resources: []string{resource}, Verbs: []string{"list", "watch"}},
+		{APIGroups: []string{group}, Resources: []string{resource}, Verbs: verbs},
 	}}
 	must(client.ClusterRoles().Create(t.Context(), role, metav1.CreateOptions{}))(t)
 	binding := &rbacv1.ClusterRoleBinding{
