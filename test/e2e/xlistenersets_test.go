@@ -1,6 +1,9 @@
 package e2e
 
 import (
+	"encoding/json"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -36,6 +39,32 @@ func (d *deployed) removeListenerSets(t *testing.T) {
 	all.Gone(t, "/"+name)
 }
 
+// hasStates compares what certshim says of the kinds of ListenerSets: whether they are looked at, and how many Certificates they have.
+func (d *deployed) hasStates(t *testing.T, want ...string) {
+	t.Helper()
+	var kinds []struct {
+		Kind, State  string
+		Certificates *int
+	}
+	if err := json.Unmarshal([]byte(d.run(t, "sources", "-o", "json").stdout), &kinds); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, k := range kinds {
+		if !strings.HasSuffix(k.Kind, "ListenerSet") {
+			continue
+		}
+		count := "unknown"
+		if k.Certificates != nil {
+			count = strconv.Itoa(*k.Certificates)
+		}
+		got = append(got, k.Kind+" "+k.State+" "+count)
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("the kinds are %q, want %q", got, want)
+	}
+}
+
 // XListenerSets are read where ListenerSets aren't served, and not where they are. Which of them are may
 // change at any time; nothing is deleted for that.
 func TestXListenerSetsWhereListenerSetsArentServed(t *testing.T) {
@@ -55,6 +84,8 @@ func TestXListenerSetsWhereListenerSetsArentServed(t *testing.T) {
 		return c.GetAnnotations()["acme.cert-manager.io/http01-parentrefkind"] == "Gateway" && metav1.GetControllerOf(c) != nil && metav1.GetControllerOf(c).Kind == "XListenerSet"
 	})
 
+	d.hasStates(t, "ListenerSet not served unknown", "XListenerSet active 1")
+
 	// With ListenerSets, these count alone: the other one has the same listener, and is no rival.
 	if err := crds.Install(t.Context(), d.Config, crds.Gateway); err != nil {
 		t.Fatal(err)
@@ -66,6 +97,8 @@ func TestXListenerSetsWhereListenerSetsArentServed(t *testing.T) {
 	if now := d.certificate(t, namespace, "early-tls"); now.GetUID() != made.GetUID() || now.GetGeneration() != made.GetGeneration() {
 		t.Errorf("the Certificate of an XListenerSet changed, though ListenerSets are served: %v", field(now, "spec|dnsNames"))
 	}
+
+	d.hasStates(t, "ListenerSet active 1", "XListenerSet replaced unknown")
 
 	// Without them, the XListenerSet is read again, and its Certificate follows.
 	d.removeListenerSets(t)
