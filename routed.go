@@ -155,7 +155,7 @@ func presentNames(q input, existing *certificate.Observed, request annotations.R
 	if r == nil {
 		return &routes.Present{}
 	}
-	present := &routes.Present{Known: r.Owned, Record: routes.ParseRecord(r.Record), Wrote: r.Wrote, Renews: r.Renews}
+	present := &routes.Present{Known: r.Owned, Record: routes.ParseRecord(r.Record), Wrote: r.Wrote, Renews: r.Renews, Failing: r.Failing}
 	for _, name := range r.Names {
 		if !isAmong(name, request.DNSNames) {
 			present.Names = append(present.Names, name)

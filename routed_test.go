@@ -265,6 +265,24 @@ func TestFailingCertificateTellsNamesAddedLast(t *testing.T) {
 	}
 }
 
+// A name whose route is taken away since it can't be validated goes, though nothing else comes: what its Certificate waits for
+// is that.
+func TestLeavingNameGoesWhileTheCertificateFails(t *testing.T) {
+	r := newRouting(t)
+	edge := r.add(routedGateway(`, hostname: "*.example.com"`))
+	r.route("shop", "a", "a.example.com")
+	r.route("shop", "b", "b.example.com")
+	r.settle()
+	object := stored(t, decidedOf(t, r.becomes(edge, "create *.example.com a.example.com b.example.com"), "shop", "edge-tls").Config)
+	object["status"] = map[string]any{"failedIssuanceAttempts": int64(1)}
+	r.store(object)
+	r.becomes(edge, "none *.example.com a.example.com b.example.com")
+	r.store(object)
+	r.unroute("shop", "b")
+	r.now = r.now.Add(time.Hour)
+	r.becomes(edge, "apply *.example.com a.example.com")
+}
+
 // A leaving name goes in the hour before the renewal.
 func TestLeavingNameGoesBeforeRenewal(t *testing.T) {
 	r := newRouting(t)

@@ -47,6 +47,8 @@ type Present struct {
 	Names []string
 	Known bool
 	Record
+	// Failing is set while cert-manager fails to have it signed.
+	Failing bool
 	// Wrote is when certshim wrote it last, and Renews when it is to be renewed; zero if that isn't known.
 	Wrote, Renews time.Time
 }
@@ -212,11 +214,14 @@ func (c *chooser) add() {
 		c.Names, c.Later, c.Again = c.stays, newcomers, due
 	case !leaves:
 		c.Names = c.stays
-	case c.renews():
+	case c.mayLeave(due):
 		c.Names, c.Leaving, changes = remain, nil, true
 	default:
 		c.Names = c.stays
 		c.again(c.Present.Renews.Add(-renewal))
+		if c.Present.Failing && c.Complete {
+			c.again(due)
+		}
 	}
 	if c.Present == nil && c.Now.Before(due) {
 		c.Waits, c.Again = true, due
@@ -312,11 +317,14 @@ func (c *chooser) due() time.Time {
 	return due
 }
 
-// renews reports whether names may go as the certificate is about to be renewed. While not all routes are
-// known, none may.
-func (c *chooser) renews() bool {
+// mayLeave reports whether names may go without an addition: as the certificate is about to be renewed, or can't be
+// issued with them anyway. While not all routes are known, none may.
+func (c *chooser) mayLeave(due time.Time) bool {
+	if !c.Complete || !c.isSettled() {
+		return false
+	}
 	renews := c.Present.Renews
-	return c.Complete && c.isSettled() && !renews.IsZero() && !c.Now.Before(renews.Add(-renewal))
+	return !renews.IsZero() && !c.Now.Before(renews.Add(-renewal)) || c.Present.Failing && !c.Now.Before(due)
 }
 
 // without is what stays beside these; while not all routes are known, all does.

@@ -65,14 +65,41 @@ func TestChoose(t *testing.T) {
 		"routes that change for a minute": {
 			func(q *routes.Question) { q.Present.Names = nil; q.Changed = routes.Burst{First: at(-1), Last: noon} }, "a.example.com b.example.com", time.Time{},
 		},
-		"names changed a moment ago":      {func(q *routes.Question) { q.Present.Names = nil; q.Present.Wrote = at(-1) }, "", at(4)},
-		"names changed five minutes ago":  {func(q *routes.Question) { q.Present.Names = nil; q.Present.Wrote = at(-5) }, "a.example.com b.example.com", time.Time{}},
-		"the sixth change of a day":       {func(q *routes.Question) { q.Present.Names = nil; wroteOften(q, -23*60) }, "", at(20)},
-		"the sixth change of two days":    {func(q *routes.Question) { q.Present.Names = nil; wroteOften(q, -25*60) }, "a.example.com b.example.com", time.Time{}},
-		"a route went":                    {func(q *routes.Question) { q.Offers = offers(routes.Allowed, a) }, "a.example.com b.example.com", at(60 * 24 * 30).Add(-time.Hour)},
-		"a route went, before a renewal":  {func(q *routes.Question) { q.Offers = offers(routes.Allowed, a); q.Present.Renews = at(59) }, "a.example.com", time.Time{}},
-		"a route went, after a renewal":   {func(q *routes.Question) { q.Offers = offers(routes.Allowed, a); q.Present.Renews = at(-5) }, "a.example.com", time.Time{}},
-		"a route went, renewal not known": {func(q *routes.Question) { q.Offers = offers(routes.Allowed, a); q.Present.Renews = time.Time{} }, "a.example.com b.example.com", time.Time{}},
+		"names changed a moment ago":     {func(q *routes.Question) { q.Present.Names = nil; q.Present.Wrote = at(-1) }, "", at(4)},
+		"names changed five minutes ago": {func(q *routes.Question) { q.Present.Names = nil; q.Present.Wrote = at(-5) }, "a.example.com b.example.com", time.Time{}},
+		"the sixth change of a day":      {func(q *routes.Question) { q.Present.Names = nil; wroteOften(q, -23*60) }, "", at(20)},
+		"the sixth change of a day, after a long time": {func(q *routes.Question) {
+			q.Present.Names = nil
+			wroteOften(q, -23*60)
+			q.Present.Before[0] = at(-60 * 24 * 9)
+		}, "", at(20)},
+		"the sixth change of two days":   {func(q *routes.Question) { q.Present.Names = nil; wroteOften(q, -25*60) }, "a.example.com b.example.com", time.Time{}},
+		"a route went":                   {func(q *routes.Question) { q.Offers = offers(routes.Allowed, a) }, "a.example.com b.example.com", at(60 * 24 * 30).Add(-time.Hour)},
+		"a route went, before a renewal": {func(q *routes.Question) { q.Offers = offers(routes.Allowed, a); q.Present.Renews = at(59) }, "a.example.com", time.Time{}},
+		"a route went, after a renewal":  {func(q *routes.Question) { q.Offers = offers(routes.Allowed, a); q.Present.Renews = at(-5) }, "a.example.com", time.Time{}},
+		"a route went, while the certificate fails": {
+			func(q *routes.Question) { q.Offers, q.Present.Failing = offers(routes.Allowed, a), true }, "a.example.com", time.Time{},
+		},
+		"a route went, while a new certificate fails": {
+			func(q *routes.Question) {
+				q.Offers, q.Present.Failing, q.Present.Renews = offers(routes.Allowed, a), true, time.Time{}
+			}, "a.example.com", time.Time{},
+		},
+		"a route went, while the certificate fails, and names changed a moment ago": {
+			func(q *routes.Question) {
+				q.Offers, q.Present.Failing, q.Present.Wrote = offers(routes.Allowed, a), true, at(-1)
+			}, "a.example.com b.example.com", at(4),
+		},
+		"a route went a moment ago, while the certificate fails": {
+			func(q *routes.Question) {
+				q.Offers, q.Present.Failing, q.Changed = offers(routes.Allowed, a), true, routes.Burst{First: noon, Last: noon}
+			}, "a.example.com b.example.com", noon.Add(10 * time.Second),
+		},
+		"routes that can't be known, while the certificate fails": {
+			func(q *routes.Question) { q.Offers, q.Present.Failing, q.Complete = nil, true, false }, "a.example.com b.example.com", at(60 * 24 * 30).Add(-time.Hour),
+		},
+		"all routes are there, while the certificate fails": {func(q *routes.Question) { q.Present.Failing = true }, "a.example.com b.example.com", time.Time{}},
+		"a route went, renewal not known":                   {func(q *routes.Question) { q.Offers = offers(routes.Allowed, a); q.Present.Renews = time.Time{} }, "a.example.com b.example.com", time.Time{}},
 		"a route went, another came": {
 			func(q *routes.Question) { q.Offers = offers(routes.Allowed, a, "c.example.com") }, "a.example.com c.example.com", time.Time{},
 		},

@@ -66,12 +66,13 @@ const (
 	day        = 24 * time.Hour
 )
 
-// next is when the names of a Certificate may change again, which certshim wrote last at a time.
+// next is when the names of a Certificate may change again, which certshim wrote last at a time. The second of the
+// times before changes is that of the first change, or later.
 func (r Record) next(wrote, now time.Time) time.Time {
 	if wrote.IsZero() {
 		return time.Time{}
 	}
-	if len(r.Before) == maxBefore && now.Sub(r.Before[0]) < day {
+	if len(r.Before) == maxBefore && now.Sub(r.Before[1]) < day {
 		return wrote.Add(longPause)
 	}
 	return wrote.Add(shortPause)
