@@ -5,7 +5,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/certshim/certshim"
 	"github.com/certshim/certshim/certificate"
+	"github.com/certshim/certshim/routes"
 )
 
 const (
@@ -29,6 +31,13 @@ func TestWhoASourceWakes(t *testing.T) {
 			},
 			[]string{},
 		},
+		"an annotation that no decision reads changes": {
+			[]string{web, rival, apart},
+			func(s *shop) Wake {
+				return s.put(tlsIngress("web", byCA+", kubectl.kubernetes.io/last-applied-configuration: '{}'", "tls"))
+			},
+			[]string{},
+		},
 		"an annotation that others can't see changes": {
 			[]string{web, rival, apart},
 			func(s *shop) Wake {
@@ -47,8 +56,10 @@ func TestWhoASourceWakes(t *testing.T) {
 		"a Gateway appears":                   {[]string{set}, func(s *shop) Wake { return s.put(gateway) }, []string{"gw", "set"}},
 		"a Gateway goes":                      {[]string{gateway, set}, func(s *shop) Wake { return s.drop(gateway) }, []string{"gw", "set"}},
 		"another Gateway appears":             {[]string{gateway, set}, func(s *shop) Wake { return s.put("{kind: Gateway, metadata: {name: other}}") }, []string{"other"}},
-		"a Gateway's status changes":          {[]string{gateway, set}, func(s *shop) Wake { return s.put(gateway) }, []string{}},
-		"a Gateway names an issuer":           {[]string{gateway, set}, func(s *shop) Wake { return s.put("{kind: Gateway, metadata: {name: gw, annotations: {" + byCA + "}}}") }, []string{"gw", "set"}},
+		"a Gateway's status changes": {[]string{gateway, set}, func(s *shop) Wake {
+			return s.put(gateway[:len(gateway)-1] + ", status: {conditions: [{type: Programmed, status: 'True'}]}}")
+		}, []string{}},
+		"a Gateway names an issuer": {[]string{gateway, set}, func(s *shop) Wake { return s.put("{kind: Gateway, metadata: {name: gw, annotations: {" + byCA + "}}}") }, []string{"gw", "set"}},
 		"a Gateway has another listener": {[]string{gateway, set}, func(s *shop) Wake {
 			return s.put(gateway[:len(gateway)-2] + ", listeners: [{name: l, protocol: HTTP}]}}")
 		}, []string{"gw"}},
@@ -74,6 +85,34 @@ func TestWhoASourceWakes(t *testing.T) {
 // setOf is the ListenerSet of another Gateway.
 func setOf(gateway string) string {
 	return "{kind: ListenerSet, metadata: {namespace: team, name: set}, spec: {parentRef: {namespace: shop, name: " + gateway + "}}}"
+}
+
+// The status of listeners is work only where names of routes are asked for and allowed, which go by it.
+func TestTheStatusOfListenersIsNoWork(t *testing.T) {
+	allowed := &certshim.RouteNames{Kinds: []string{routes.HTTPRoute}, Suffixes: map[string][]string{"shop": {"example.com"}}}
+	tests := map[string]struct {
+		annotations string
+		routes      *certshim.RouteNames
+		want        []string
+	}{
+		"by default":            {byCA, nil, []string{}},
+		"asked for in vain":     {byCA + ", certshim.io/route-names: 'true'", nil, []string{}},
+		"allowed, not asked":    {byCA, allowed, []string{}},
+		"asked for and allowed": {byCA + ", certshim.io/route-names: 'true'", allowed, []string{"gw"}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			s := newShop(t, Options{}, func(p *certshim.Policy) { p.Routes = tt.routes })
+			before := "{kind: Gateway, metadata: {name: gw, annotations: {" + tt.annotations + "}}, " +
+				"spec: {listeners: [{name: l, protocol: HTTPS, hostname: a.example.com, tls: {certificateRefs: [{name: gw}]}}]}"
+			s.put(before + "}")
+			s.settle()
+			wake := s.put(before + ", status: {listeners: [{name: l, conditions: [{type: ResolvedRefs, status: 'True'}]}]}}")
+			if diff := cmp.Diff(tt.want, namesOf(wake)); diff != "" {
+				t.Error("(-want +got)", diff)
+			}
+		})
+	}
 }
 
 func TestWhoACertificateWakes(t *testing.T) {
