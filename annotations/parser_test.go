@@ -200,6 +200,15 @@ func TestOddValuesAreTakenAndToldOf(t *testing.T) {
 	}
 }
 
+// An unusual size of a key is the author's choice.
+func TestUnusualKeySizesAreTaken(t *testing.T) {
+	for value, want := range map[string]int{"3000": 3000, "2049": 2049} {
+		if request, _ := parse(map[string]string{p + "private-key-size": value}); request.PrivateKey.Size != want {
+			t.Errorf("%s is taken as %d", value, request.PrivateKey.Size)
+		}
+	}
+}
+
 func TestNearTriggers(t *testing.T) {
 	parser := annotations.NewParser(annotations.Options{})
 	tests := map[string]string{

@@ -3,6 +3,8 @@ package e2e
 import (
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -59,6 +61,33 @@ func TestGatewayAPIThatIsInstalledWithItsObjects(t *testing.T) {
 	d.settled(t, namespace)
 	if got := warningsAbout(events.State(), "team"); got["ParentNotFound"] > 0 {
 		t.Errorf("Events: %v; the Gateway has been there all the time", got)
+	}
+}
+
+// Without cert-manager's CRDs certshim waits, and says for what. It works as soon as they are there.
+func TestCertManagerThatIsInstalledLater(t *testing.T) {
+	d := startDeployed(t, cluster.WithoutCertManager(), cluster.WithoutWebhook())
+	if err := crds.Remove(t.Context(), d.Config, crds.CertManager); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.launch(t.Context(), "certshim", "--leader-elect=false"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { d.stop("certshim") })
+	namespace := d.Namespace(t)
+	d.Apply(t, namespace, ingress("web", annotations{issuerKey: "ca"}, "a.example.com"))
+	if err := poll(t.Context(), "certshim to say what it waits for", func() (bool, error) {
+		log, err := os.ReadFile(filepath.Join(d.Logs, "certshim.log"))
+		return strings.Contains(string(log), "install cert-manager's CRDs"), err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := crds.Install(t.Context(), d.Config, crds.CertManager); err != nil {
+		t.Fatal(err)
+	}
+	d.Watch(t, cluster.Certificates(), namespace).Object(t, "web-tls", "to be made", exists)
+	if err := d.untilReady(t.Context(), "certshim"); err != nil {
+		t.Fatal(err)
 	}
 }
 
