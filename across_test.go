@@ -316,6 +316,37 @@ func TestPoliciesOfBothNamespacesCount(t *testing.T) {
 	}
 }
 
+// A Certificate that is to outlive a Gateway of another namespace says so itself: once the Gateway is gone, nothing else does.
+func TestRetainedCertificateOfAnotherNamespaceSaysSo(t *testing.T) {
+	c := newGranting(t)
+	c.grant(t, fromInfra, toSecret+","+toCertificate)
+	policy := func(says string) (action certificate.Action, on any) {
+		set := byCluster
+		if says != "" {
+			set += ", certshim.io/deletion-policy: " + says
+		}
+		out := c.decide(c.add(strings.Replace(edge, byCluster, set, 1)))
+		c.carryOut(out)
+		d := decidedOf(t, out, "certs", "edge-tls")
+		return d.Action, d.Config["metadata"].(map[string]any)["annotations"].(map[string]any)["certshim.io/deletion-policy"]
+	}
+	for _, step := range []struct {
+		says   string
+		action certificate.Action
+		on     any
+	}{
+		{"", certificate.Create, nil},
+		{"retain", certificate.Apply, "retain"},
+		{"", certificate.None, "retain"},
+		{"delete", certificate.Apply, nil},
+		{"", certificate.None, nil},
+	} {
+		if action, on := policy(step.says); action != step.action || on != step.on {
+			t.Errorf("with %q: %s, and the Certificate says %v", step.says, action, on)
+		}
+	}
+}
+
 // Attempts to reach Certificates of another namespace, and how each ends.
 func TestAttemptsAcrossNamespaces(t *testing.T) {
 	granted := func(t *testing.T) (*cluster, inventory.Key, map[string]any) {

@@ -93,7 +93,7 @@ func (s *secrets) question(d *secretDecision, ask source.Ask, by *party) routes.
 	q.Present = presentNames(s.input, d.existing, s.asked.termsOf(d.at).request)
 	if q.Present != nil {
 		q.Present.Names = slices.DeleteFunc(q.Present.Names, func(name string) bool {
-			return !isAmong(name, q.Hosts) && (s.isNobodys(name) || !s.mayHave(d, by, name))
+			return !strings.HasPrefix(name, "*") && (s.isNobodys(name) || !s.mayHave(d, by, name))
 		})
 	}
 	return q

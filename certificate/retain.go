@@ -4,6 +4,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 
+	"github.com/certshim/certshim/annotations"
 	"github.com/certshim/certshim/source"
 )
 
@@ -14,9 +15,11 @@ func Referred(object *source.Object, seen Observed) bool {
 }
 
 // saysRetained reports whether the Certificate itself is to say that it outlives its source: it was
-// adopted, and the source says nothing.
+// adopted, and the source says nothing; or it is in another namespace and the source says it, which nobody
+// can know of a source that is gone.
 func (in *Input) saysRetained() bool {
-	return in.Retain && (in.keepRetained || in.Existing != nil && current(*in.Existing).Flags.Has(Retained))
+	said := in.isForeign() && in.Request.DeletionPolicy == annotations.RetainUnneeded
+	return in.Retain && (said || in.keepRetained || in.Existing != nil && current(*in.Existing).Flags.Has(Retained))
 }
 
 // Retain decides about a Certificate with an owner reference to a source that it is to outlive: the

@@ -154,7 +154,7 @@ func (c *Controller) sweepOrphans(ctx context.Context) {
 }
 
 // sweep looks at some orphans, those first that weren't for the longest time, and deletes those whose source has been
-// missing for long enough.
+// missing for long enough, unless they say that they are to outlive it.
 func (c *Controller) sweep(ctx context.Context, seen orphans, now time.Time) {
 	found := c.inventory.Orphans()
 	maps.DeleteFunc(seen, func(uid string, _ orphan) bool {
@@ -164,7 +164,7 @@ func (c *Controller) sweep(ctx context.Context, seen orphans, now time.Time) {
 	looked := 0
 	for _, o := range found {
 		before := seen[o.UID].missing
-		if !o.Granted || !before.IsZero() && now.Sub(before) < c.config.Orphans.orDefault().Grace {
+		if !o.Granted || o.Flags.Has(certificate.Retained) || !before.IsZero() && now.Sub(before) < c.config.Orphans.orDefault().Grace {
 			continue
 		}
 		if looked++; looked > orphansAtOnce {

@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/certshim/certshim"
+	"github.com/certshim/certshim/annotations"
 	"github.com/certshim/certshim/certificate"
 	"github.com/certshim/certshim/cluster"
 	"github.com/certshim/certshim/inventory"
@@ -179,6 +180,11 @@ func TestOrphansAreDeletedByProof(t *testing.T) {
 		"its kind isn't served":       {gateway: []answer{fails(status(404, "the server could not find the requested resource")), missing}, namespace: found},
 		"its namespace is gone":       {gateway: []answer{missing, missing}, namespace: fails(gone(source.Ref{Name: "infra"}))},
 		"its namespace is unreadable": {gateway: []answer{missing, missing}, namespace: fails(forbidden)},
+		"it is to be retained": {gateway: []answer{missing, missing}, namespace: found, before: func(c *Controller) {
+			object := tiedElsewhere()
+			object.SetAnnotations(map[string]string{certificate.TieKey: object.GetAnnotations()[certificate.TieKey], annotations.DeletionKey: "retain"})
+			show(t, c, object)
+		}},
 		"the grant is taken back": {gateway: []answer{missing, missing}, namespace: found, before: func(c *Controller) {
 			c.inventory.Grants().Clear()
 		}},

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -171,8 +172,8 @@ func (d *deployed) switchesOff(t *testing.T, set annotations) {
 	}
 }
 
-// deletesOrphans shows which Certificates go, and which stay: whose object is alive and names another Secret, whose grant was taken
-// back, and whose object went with its namespace.
+// deletesOrphans shows which Certificates go, and which stay: whose object is alive and names another Secret, whose object said
+// that they are to stay, whose grant was taken back, and whose object went with its namespace.
 func (d *deployed) deletesOrphans(t *testing.T, set annotations) {
 	t.Helper()
 	infra, left, certs := d.Namespace(t), d.Namespace(t), d.Namespace(t)
@@ -182,16 +183,20 @@ func (d *deployed) deletesOrphans(t *testing.T, set annotations) {
 		c.Orphans = controller.Orphans{Pause: 100 * time.Millisecond, Grace: time.Second}
 	})
 	uids := map[string]any{}
-	for name, from := range map[string]string{"again": infra, "gone": infra, "last": infra, "left": left, "moved": infra, "revoked": infra} {
+	for name, from := range map[string]string{"again": infra, "gone": infra, "kept": infra, "last": infra, "left": left, "moved": infra, "revoked": infra} {
+		said := maps.Clone(set)
+		if name == "kept" {
+			said["certshim.io/deletion-policy"] = "retain"
+		}
 		d.Apply(t, certs, grantOf(name, from, secretItem(name+"-tls"), certificateItem(name+"-tls")))
-		d.Apply(t, from, elsewhere(name, set, name+".example.com", certs))
+		d.Apply(t, from, elsewhere(name, said, name+".example.com", certs))
 		uids[name] = certificates.Object(t, name+"-tls", "to be made", exists).GetUID()
 	}
 	d.delete(t, grants, certs, "revoked")
 	d.delete(t, namespaceResource, "", left)
 	spaces.Gone(t, "/"+left)
 	d.Apply(t, infra, gateway("moved", set, "moved.example.com"))
-	for _, name := range []string{"again", "gone", "revoked"} {
+	for _, name := range []string{"again", "gone", "kept", "revoked"} {
 		d.delete(t, gateways, infra, name)
 	}
 	certificates.Gone(t, "gone-tls")
@@ -203,7 +208,7 @@ func (d *deployed) deletesOrphans(t *testing.T, set annotations) {
 	// The others had their turn, too, once another one is gone.
 	d.delete(t, gateways, infra, "last")
 	certificates.Gone(t, "last-tls")
-	for _, name := range []string{"left", "moved", "revoked"} {
+	for _, name := range []string{"kept", "left", "moved", "revoked"} {
 		if now := d.certificate(t, certs, name+"-tls"); now.GetUID() != uids[name] || now.GetDeletionTimestamp() != nil {
 			t.Errorf("%s-tls is another one, or is deleted", name)
 		}
