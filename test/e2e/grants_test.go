@@ -131,6 +131,26 @@ func TestAGrantedSecretThatAnIngressWants(t *testing.T) {
 	secrets.Signed(t, "web-tls", ca, "web.example.com")
 }
 
+// Where an issuer's challenges would be answered by a Gateway, it is told if no listener of that takes their routes: a Warning if
+// one for HTTP refuses them, a Normal Event if there is none.
+func TestChallengesThatAGatewayDoesntAnswer(t *testing.T) {
+	infra, certs := shared.Namespace(t), shared.Namespace(t)
+	issuer := "acme-" + infra
+	clusterIssuers := schema.GroupVersionResource{Group: "cert-manager.io", Version: "v1", Resource: "clusterissuers"}
+	shared.Apply(t, "", "{apiVersion: cert-manager.io/v1, kind: ClusterIssuer, metadata: {name: "+issuer+"}, spec: {acme: {server: https://acme.invalid/directory, "+
+		"privateKeySecretRef: {name: "+issuer+"}, solvers: [{http01: {gatewayHTTPRoute: {}}}]}}}")
+	t.Cleanup(func() { shared.Delete(t, clusterIssuers, "", issuer) })
+	events, set := shared.Watch(t, cluster.Events(), infra), annotations{clusterIssuerKey: issuer}
+	shared.Apply(t, certs, granting("v1", infra, "edge-tls"))
+	shared.Apply(t, infra, elsewhere("edge", set, "a.example.com", certs)+"  - {name: http, port: 80, protocol: HTTP}\n")
+	shared.Apply(t, infra, gateway("alone", set, "b.example.com"))
+	told := awaitWarning(t, events, "edge", "ChallengeUnanswered")
+	if note := fmt.Sprint(field(told, "note")); !strings.Contains(note, "spec.listeners[1].allowedRoutes") || !strings.Contains(note, "HTTPRoutes of the namespace "+certs) {
+		t.Errorf("told %s", note)
+	}
+	awaitNote(t, events, "alone", "ChallengeUnanswered", "it has no listener of protocol HTTP")
+}
+
 // What the operator decides about Secrets of other namespaces, with the permissions of deploy/.
 func TestOtherNamespacesByConfiguration(t *testing.T) {
 	d := startDeployed(t, cluster.WithoutCertManager(), cluster.WithoutWebhook())
