@@ -278,9 +278,12 @@ func TestLargeHeldValuesAreReadLive(t *testing.T) {
 }
 
 // The cache owns what was observed: leaving a field out of a configuration must not remove it
-// from the held values.
+// from the held values, be it one that isn't served or one that others have taken.
 func TestHeldValuesAreNotShared(t *testing.T) {
-	held := &certificate.Held{Spec: map[string]any{"privateKey": map[string]any{"algorithm": "ECDSA", "size": int64(384)}}}
+	spec := func() map[string]any {
+		return map[string]any{"duration": "24h0m0s", "privateKey": map[string]any{"algorithm": "ECDSA", "size": int64(384), "encoding": "PKCS8"}}
+	}
+	held := &certificate.Held{Spec: spec(), Lost: []string{"duration", "privateKey.encoding"}}
 	in := input(func(in *certificate.Input) {
 		in.Fields = func(path string) bool { return path != "spec.privateKey.size" }
 		in.Existing = &certificate.Observed{
@@ -291,8 +294,8 @@ func TestHeldValuesAreNotShared(t *testing.T) {
 	if key, _ := specOf(certificate.Build(in))["privateKey"].(map[string]any); key["algorithm"] != "ECDSA" || key["size"] != nil {
 		t.Errorf("the configuration has the key %v", key)
 	}
-	if key := held.Spec["privateKey"].(map[string]any); key["size"] != int64(384) {
-		t.Errorf("the Certificate holds the key %v", key)
+	if diff := cmp.Diff(spec(), held.Spec); diff != "" {
+		t.Error("what is held (-want +got)", diff)
 	}
 }
 
