@@ -60,6 +60,8 @@ type Observed interface {
 	RoutesOf(parent source.Ref) Attached
 	// Edit is whether the source that is decided about was edited since its Certificates were last as it asks.
 	Edit() certificate.Edit
+	// WasFulfilled is whether all that it asked for was done at some time.
+	WasFulfilled() bool
 	// Now is when the decision is made, zero where that doesn't count.
 	Now() time.Time
 	// Source of another kind, without its annotations: the Gateway of a ListenerSet.

@@ -163,6 +163,7 @@ func invalidAnnotation(d *decider) bool {
 
 func create(d *decider) bool {
 	d.out.Config, d.out.Want, d.out.Reissue = d.config, Want(d.config), ReissueUnknown
+	d.out.Confirm = d.mayBeLate()
 	return d.decide(Create, CauseNew)
 }
 
@@ -338,6 +339,7 @@ func applyOver(d *decider) bool {
 	d.out.Guard = Guard{UID: d.seen.UID}
 	if d.seen.Live == nil {
 		d.out.Reissue = ReissueUnknown
+		d.out.Confirm = d.mayBeLate()
 		return d.decide(Apply, CauseDiffers)
 	}
 	d.keepValues()
@@ -363,6 +365,7 @@ func applyOver(d *decider) bool {
 	if d.out.Reissue = reissue(s, d.seen.Live); d.adopted && d.out.Reissue == ReissueNo && fillsIssuer(s.config, d.seen.Live) {
 		d.out.Reissue = ReissueUnknown
 	}
+	d.out.Confirm = d.mayBeLate()
 	if s.entries != nil {
 		return d.takeOver(s)
 	}

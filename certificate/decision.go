@@ -81,6 +81,9 @@ type Decision struct {
 	// which the Certificate has two spellings, and one that leads to a new certificate though nobody
 	// edited the source.
 	Paced bool
+	// Confirm is true if the source is to be read from the API server before this is sent, and to lead to the same: what is
+	// known of it may be older than what the Certificate was made of.
+	Confirm bool
 	// Have and Version are the digest of what we own and the resourceVersion of the Certificate
 	// that was decided about.
 	Have    Digest

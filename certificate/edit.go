@@ -31,3 +31,14 @@ func (d *decider) isPaced(s settlement, respells bool) bool {
 func (d *decider) isUnprompted() bool {
 	return d.in.Edit == EditNone && d.in.Policy.Adoption == nil && !d.seen.Flags.Has(Disturbed)
 }
+
+// mayBeLate reports whether a new certificate may come from a source that has changed meanwhile. The watches of
+// a process may be seconds apart, and one that has just begun to lead may be behind in all of them: a Certificate that this
+// process hasn't written as it is may be what a newer source wanted, and one that isn't there, of a source that had all it
+// wanted before, may be what a newer one doesn't want any more.
+func (d *decider) mayBeLate() bool {
+	if d.in.Existing == nil {
+		return d.in.WasFulfilled
+	}
+	return d.out.Reissue != ReissueNo && (!d.seen.Flags.Has(TakenOver) || d.seen.Flags.Has(Disturbed))
+}

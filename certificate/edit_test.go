@@ -7,13 +7,15 @@ import (
 	"github.com/certshim/certshim/problem"
 )
 
+// noDuration takes away what leads to no new certificate.
+func noDuration(live map[string]any) { delete(live["spec"].(map[string]any), "duration") }
+
 // A new certificate that no edit of the source caused waits for its turn, or stays out where no change
 // is allowed. One that an edit caused doesn't, nor does a change without a new certificate, nor what
 // puts back somebody's edit of the Certificate, nor what an operator adopts.
 func TestOnlyAnEditOfTheSourceLeadsToANewCertificateAtOnce(t *testing.T) {
 	in := input(withDuration)
 	names := set("dnsNames", []any{"old.example.com"})
-	noDuration := func(live map[string]any) { delete(live["spec"].(map[string]any), "duration") }
 	for name, tt := range map[string]struct {
 		change  func(map[string]any)
 		edit    certificate.Edit
@@ -87,4 +89,37 @@ func hasReason(problems problem.List, reason problem.Reason) bool {
 		}
 	}
 	return false
+}
+
+// A new certificate is confirmed by the source as it is now where somebody else may have seen a newer one: what this process has
+// written itself and nobody has changed, and what leads to no new certificate, isn't.
+func TestWhatMayBeLateIsToBeConfirmed(t *testing.T) {
+	in := input(withDuration)
+	names := set("dnsNames", []any{"old.example.com"})
+	for name, tt := range map[string]struct {
+		change  func(map[string]any)
+		flags   certificate.Flags
+		confirm bool
+	}{
+		"another process wrote it":          {names, 0, true},
+		"found as it was wanted":            {names, certificate.Settled, true},
+		"this process wrote it":             {names, certificate.TakenOver, false},
+		"and somebody changed it since":     {names, certificate.TakenOver | certificate.Disturbed, true},
+		"the same certificate serves":       {noDuration, 0, false},
+		"the same serves, though disturbed": {noDuration, certificate.TakenOver | certificate.Disturbed, false},
+	} {
+		asked := in
+		asked.Edit = certificate.EditSeen
+		asked.Existing = &certificate.Observed{Live: liveOf(t, in, tt.change, ownOf(in, "10:00")), Flags: tt.flags}
+		if d := certificate.Decide(asked); d.Action != certificate.Apply || d.Confirm != tt.confirm {
+			t.Errorf("%s: %s, to be confirmed %v", name, d.Action, d.Confirm)
+		}
+	}
+	for _, fulfilled := range []bool{false, true} {
+		asked := in
+		asked.WasFulfilled = fulfilled
+		if d := certificate.Decide(asked); d.Action != certificate.Create || d.Confirm != fulfilled {
+			t.Errorf("it isn't there, and the source had all it asked for before, %v: %s, to be confirmed %v", fulfilled, d.Action, d.Confirm)
+		}
+	}
 }

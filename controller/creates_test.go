@@ -8,6 +8,8 @@ import (
 
 	"k8s.io/apimachinery/pkg/types"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
 	"github.com/certshim/certshim/cluster"
 	"github.com/certshim/certshim/resolver"
 )
@@ -110,6 +112,7 @@ func TestNothingIsMadeForSourcesThatCanNotBeWatched(t *testing.T) {
 func TestACertificateThatIsCollectedIsNotMadeInALoop(t *testing.T) {
 	writer := &script{}
 	c := newTestController(t, writer)
+	reads(c, func() (*unstructured.Unstructured, error) { return ingress(issuer, "tls"), nil })
 	k := see(t, c, ingress(issuer, "tls"))
 	var next requeue
 	for range 100 {

@@ -49,7 +49,7 @@ func (c *Controller) execute(ctx context.Context, look *inventory.Look, ref sour
 	if wait, allowed := c.mayWrite(look, ref, d); !allowed {
 		return result{answer: cluster.Done, after: wait, held: true}
 	}
-	if d.Action == certificate.Delete {
+	if d.Action == certificate.Delete || d.Confirm {
 		var proven bool
 		var r result
 		if d, r, proven = c.prove(ctx, look, d); !proven {

@@ -22,10 +22,13 @@ import (
 // readSource reads one source from the API server. What it gives is what the inventory packs.
 type readSource func(ctx context.Context, r cluster.Resource, ref source.Ref) (packed any, err error)
 
-// prove gives a deletion that may be sent, or what becomes of one that may not.
-func (c *Controller) prove(ctx context.Context, look *inventory.Look, d certificate.Decision) (deletion certificate.Decision, r result, proven bool) {
-	deletion, proven, err := c.decideLive(ctx, look, d)
+// prove gives a decision that may be sent, or what becomes of one that may not. Where the permission to read the source is
+// missing, nothing is deleted, and the rest goes by what is known.
+func (c *Controller) prove(ctx context.Context, look *inventory.Look, d certificate.Decision) (same certificate.Decision, r result, proven bool) {
+	same, proven, err := c.decideLive(ctx, look, d)
 	switch {
+	case apierrors.IsForbidden(err) && d.Action != certificate.Delete:
+		return d, result{}, true
 	case apierrors.IsForbidden(err):
 		r = result{answer: cluster.Refused, after: aboutSlowRetry(), problem: unproven(d, err)}
 	case err != nil:
@@ -35,18 +38,17 @@ func (c *Controller) prove(ctx context.Context, look *inventory.Look, d certific
 	case !proven:
 		r = result{answer: cluster.Done, after: aboutSlowRetry()}
 	default:
-		return deletion, result{}, true
+		return same, result{}, true
 	}
 	return d, r, false
 }
 
-// decideLive reads the source before one of its Certificates is deleted: two watches may be
-// seconds apart, so that what is in memory may be a source from before it named the Secret. The
-// deletion is proven if the source is gone, or another object by now, or if the decision about the
-// source as it is now deletes the same Certificate; that decision is given, as the Certificate may
-// have another resourceVersion by now. Otherwise the watch is behind, and wakes the source once it
-// isn't.
-func (c *Controller) decideLive(ctx context.Context, look *inventory.Look, d certificate.Decision) (deletion certificate.Decision, proven bool, err error) {
+// decideLive reads the source before one of its Certificates is deleted, or gets what somebody else may know better: two
+// watches may be seconds apart, so that what is in memory may be a source from before it named the Secret, or a name.
+// A decision is proven if that about the source as it is now does the same to the same Certificate; this one is
+// given, as the Certificate may have another resourceVersion by now. A deletion is proven too if the source is gone, or
+// another object by now. Otherwise the watch is behind, and wakes the source once it isn't.
+func (c *Controller) decideLive(ctx context.Context, look *inventory.Look, d certificate.Decision) (same certificate.Decision, proven bool, err error) {
 	remembered, _ := look.Object()
 	ref := remembered.Ref
 	kind, known := look.Policy().Kinds.Lookup(ref.Group, ref.Kind)
@@ -69,36 +71,32 @@ func (c *Controller) decideLive(ctx context.Context, look *inventory.Look, d cer
 		return transform(o)
 	}
 	packed, err := c.readSource(ctx, r, ref)
+	deletes := d.Action == certificate.Delete
 	if cluster.AnswerOf(err) == cluster.Gone {
-		return d, true, nil
+		return d, deletes, nil
 	}
-	if err != nil || mentioned {
+	if err != nil || deletes && mentioned {
 		return d, false, err
 	}
 	live, unreadable := packed.(*inventory.Source).Object()
 	switch {
 	case live.UID != ref.UID:
-		return d, true, nil
+		return d, deletes, nil
 	case unreadable != "":
 		return d, false, nil
 	}
-	deletion, proven = c.repeated(certshim.Decide(look.Policy(), live, look), d)
-	return deletion, proven, nil
+	same, proven = c.repeated(certshim.Decide(look.Policy(), live, look), d)
+	return same, proven, nil
 }
 
-// repeated finds a deletion in an outcome, unless that has a create that isn't sent yet.
-func (c *Controller) repeated(outcome certshim.Outcome, deletion certificate.Decision) (again certificate.Decision, found bool) {
+// repeated finds a decision in an outcome. A deletion isn't found in one that has a create which isn't sent yet.
+func (c *Controller) repeated(outcome certshim.Outcome, decision certificate.Decision) (again certificate.Decision, found bool) {
 	for _, d := range outcome.Certificates {
-		switch d.Action {
-		case certificate.Create:
-			if c.inventory.Underway(d.At(), d.Want, time.Now()) == 0 {
-				return deletion, false
-			}
-		case certificate.Delete:
-			if d.At() == deletion.At() && d.Guard.UID == deletion.Guard.UID {
-				again, found = d, true
-			}
-		default:
+		if d.Action == decision.Action && d.At() == decision.At() && d.Guard.UID == decision.Guard.UID && d.Want == decision.Want {
+			again, found = d, true
+		}
+		if decision.Action == certificate.Delete && d.Action == certificate.Create && c.inventory.Underway(d.At(), d.Want, time.Now()) == 0 {
+			return decision, false
 		}
 	}
 	return again, found

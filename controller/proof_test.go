@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -22,17 +23,25 @@ import (
 	"github.com/certshim/certshim/source"
 )
 
-// renamed is a controller that has made Certificate old for an Ingress, and by whose memory the
-// Ingress names new instead. The API server answers what it has as the Ingress.
-func renamed(t *testing.T, annotations map[string]any, now func() (*unstructured.Unstructured, error)) (*Controller, *script, key) {
+// renamed is a controller that has made Certificate old for an Ingress, and others if given, and by whose memory the
+// Ingress names new alone. The API server answers what it has as the Ingress.
+func renamed(t *testing.T, annotations map[string]any, now func() (*unstructured.Unstructured, error), others ...string) (*Controller, *script, key) {
 	t.Helper()
 	c := newTestController(t, nil)
 	c.writer = newStore(t, c)
-	c.reconcile(t.Context(), see(t, c, ingress(issuer, "old")))
-	k := see(t, c, ingress(annotations, "new"))
+	c.reconcile(t.Context(), see(t, c, ingress(issuer, append(others, "old")...)))
+	edited := ingress(annotations, "new")
+	edited.SetResourceVersion("6")
+	k := see(t, c, edited)
 	queued(c)
 	writer := &script{}
 	c.writer = writer
+	reads(c, now)
+	return c, writer, k
+}
+
+// reads lets the controller read a source from the API server.
+func reads(c *Controller, now func() (*unstructured.Unstructured, error)) {
 	c.readSource = func(_ context.Context, r cluster.Resource, _ source.Ref) (any, error) {
 		object, err := now()
 		if err != nil {
@@ -40,7 +49,68 @@ func renamed(t *testing.T, annotations map[string]any, now func() (*unstructured
 		}
 		return r.Transform(object)
 	}
-	return c, writer, k
+}
+
+// A Certificate that has gone, or that another process has written, may be that of a source which this process hasn't seen yet:
+// it is made again, or gets another certificate, only if the source as it is now asks for just that.
+func TestWhatMayBeLateIsConfirmedByTheSourceAsItIsNow(t *testing.T) {
+	forbidden := status(403, `ingresses.networking.k8s.io "web" is forbidden: User "x" cannot get resource "ingresses"`)
+	vanishes := func(t *testing.T, c *Controller, made *unstructured.Unstructured) {
+		r := certificatesOf(c)
+		item, err := r.Transform(made)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Handler.OnDelete(item)
+		// What vanishes soon after it was made is made again after a while.
+		clear(c.creates.by)
+	}
+	another := func(t *testing.T, c *Controller, made *unstructured.Unstructured) {
+		made.SetResourceVersion("9")
+		if err := unstructured.SetNestedStringSlice(made.Object, []string{"tls.example.com", "more.example.com"}, "spec", "dnsNames"); err != nil {
+			t.Fatal(err)
+		}
+		show(t, c, made)
+	}
+	both := ingress(issuer, "tls")
+	both.Object["spec"] = map[string]any{"tls": []any{map[string]any{"hosts": []any{"tls.example.com", "more.example.com"}, "secretName": "tls"}}}
+	for name, tt := range map[string]struct {
+		happens func(*testing.T, *Controller, *unstructured.Unstructured)
+		now     func() (*unstructured.Unstructured, error)
+		sent    string
+		retry   bool
+	}{
+		"it vanished, and is asked for":          {vanishes, func() (*unstructured.Unstructured, error) { return ingress(issuer, "tls"), nil }, "apply tls", false},
+		"it vanished, another is asked for":      {vanishes, func() (*unstructured.Unstructured, error) { return ingress(issuer, "new"), nil }, "", false},
+		"it vanished, as its source did":         {vanishes, func() (*unstructured.Unstructured, error) { return nil, gone(source.Ref{Name: "web"}) }, "", false},
+		"it vanished, the server fails":          {vanishes, func() (*unstructured.Unstructured, error) { return nil, status(500, "oops") }, "", true},
+		"it vanished, the permission is gone":    {vanishes, func() (*unstructured.Unstructured, error) { return nil, forbidden }, "apply tls", false},
+		"it was changed, and isn't asked for so": {another, func() (*unstructured.Unstructured, error) { return ingress(issuer, "tls"), nil }, "apply tls", false},
+		"it was changed, and another wants that": {another, func() (*unstructured.Unstructured, error) { return both, nil }, "", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newTestController(t, nil)
+			store := newStore(t, c)
+			c.writer = store
+			k := see(t, c, ingress(issuer, "tls"))
+			c.reconcile(t.Context(), k)
+			made := stored(store.all()["tls"])
+			tt.happens(t, c, made)
+			writer := &script{live: made.Object, version: "10"}
+			c.writer = writer
+			reads(c, tt.now)
+			next := c.reconcile(t.Context(), k)
+			got := ""
+			for _, request := range writer.requests {
+				if !strings.HasPrefix(request, "get ") {
+					got += request
+				}
+			}
+			if got != tt.sent || next.retry != tt.retry {
+				t.Errorf("requests %v, requeue %+v", writer.requests, next)
+			}
+		})
+	}
 }
 
 func TestADeletionIsProvenByTheSourceAsItIsNow(t *testing.T) {
@@ -80,7 +150,7 @@ func TestADeletionIsProvenByTheSourceAsItIsNow(t *testing.T) {
 		"the permission to read it is gone": {now: fails(forbidden), told: []problem.Reason{problem.NoLongerKept}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c, writer, k := renamed(t, issuer, tt.now)
+			c, writer, k := renamed(t, issuer, tt.now, "new")
 			if next := c.reconcile(t.Context(), k); next.retry != tt.retry || (next.after > 0) == (tt.retry || tt.deletes) {
 				t.Errorf("requeue %+v", next)
 			}

@@ -97,6 +97,8 @@ type Source struct {
 	// edit is whether it was edited since its Certificates were last as it asks; it belongs to the
 	// inventory that holds it.
 	edit certificate.Edit
+	// fulfilled is set once all that it asked for was done, whatever it asks for now.
+	fulfilled bool
 }
 
 // isOwner says whether the source is the owner of a Certificate in a namespace: by kind, namespace and

@@ -13,6 +13,8 @@ type edits struct {
 	// looked is the greatest resourceVersion up to which somebody looked, 0 before [Inventory.Begin]; latest
 	// is that of the sources that are known.
 	looked, latest uint64
+	// known is true if somebody else is known to have looked before this process.
+	known bool
 }
 
 // of is whether a source was edited, by its version before, nil for none.
@@ -30,6 +32,14 @@ func (e *edits) of(old, item *Source) certificate.Edit {
 		return certificate.EditSeen
 	}
 	return old.edit
+}
+
+// wasFulfilled is whether a source had what it asked for, this process having seen so or somebody else who looked before.
+func (e *edits) wasFulfilled(old, item *Source) bool {
+	if old == nil {
+		return e.known && item.version() <= e.looked
+	}
+	return old.fulfilled
 }
 
 // rest lets sources that are read again count as they are.
@@ -51,14 +61,14 @@ func (i *Inventory) Begin(looked string) {
 	if err != nil {
 		version = i.edits.latest
 	}
-	i.edits.looked = version
+	i.edits.looked, i.edits.known = version, err == nil
 	for _, o := range i.owners {
 		switch s := o.source; {
 		case s == nil, err != nil && s.edit == certificate.EditSeen:
 		case s.version() > version:
 			s.edit = certificate.EditPossible
 		default:
-			s.edit = certificate.EditNone
+			s.edit, s.fulfilled = certificate.EditNone, s.fulfilled || err == nil
 		}
 	}
 }
@@ -76,6 +86,13 @@ func (l *Look) Fulfilled() {
 	l.lock.Lock()
 	defer l.lock.Unlock()
 	if l.source(l.key) == l.item {
-		l.item.edit = certificate.EditNone
+		l.item.edit, l.item.fulfilled = certificate.EditNone, true
 	}
+}
+
+// WasFulfilled is whether all that the source asked for was done at some time.
+func (l *Look) WasFulfilled() bool {
+	l.lock.RLock()
+	defer l.lock.RUnlock()
+	return l.item.fulfilled
 }

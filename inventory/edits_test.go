@@ -30,6 +30,41 @@ func (s *shop) wantEdit(when string, want certificate.Edit) {
 	}
 }
 
+func (s *shop) wantFulfilled(about string, want bool) {
+	s.Helper()
+	look := s.Look(ingressKey("web"))
+	defer look.Close()
+	if got := look.WasFulfilled(); got != want {
+		s.Errorf("%s: it was fulfilled: %v", about, got)
+	}
+}
+
+// What a source asked for was done once somebody said so, or once a replica has looked at just this version or a later one.
+func TestSourcesThatHadAllTheyAskedFor(t *testing.T) {
+	s := newShop(t, Options{})
+	s.versioned("100", "a")
+	s.wantFulfilled("before it begins", false)
+	s.Begin("")
+	s.wantFulfilled("nobody looked before", false)
+	s.fulfil()
+	s.versioned("101", "b")
+	s.wantFulfilled("edited since it was", true)
+
+	s = newShop(t, Options{})
+	s.versioned("100", "a")
+	s.Begin("99")
+	s.wantFulfilled("written since the last replica looked", false)
+	s.Begin("100")
+	s.wantFulfilled("known to the last replica", true)
+	clear := s.intake(s.read(tlsIngress("web", byCA, "tls"))).Clear
+	clear()
+	s.versioned("100", "a")
+	s.wantFulfilled("read again", true)
+	clear()
+	s.versioned("101", "a")
+	s.wantFulfilled("another that came since", false)
+}
+
 func (s *shop) fulfil() {
 	look := s.Look(ingressKey("web"))
 	defer look.Close()
