@@ -41,9 +41,32 @@ func (c *Cluster) Kubectl(ctx context.Context, arguments ...string) error {
 	return nil
 }
 
-// StartCertshim runs bin/certshim's controller alone, with that kubeconfig, and returns when it is ready. Its log is
+// Certshim is one process of bin/certshim's controller.
+type Certshim struct {
+	*process.Process
+	// Address serves its metrics and its health.
+	Address string
+
+	log string
+}
+
+// StartCertshim runs a controller alone, with that kubeconfig, and returns when it is ready. Its log is
 // certshim.log. The caller stops it.
 func (c *Cluster) StartCertshim(ctx context.Context, kubeconfig string, flags ...string) (*process.Process, error) {
+	flags = append([]string{"--kubeconfig=" + kubeconfig, "--leader-elect=false"}, flags...)
+	certshim, err := c.LaunchCertshim(ctx, "certshim", nil, flags...)
+	if err != nil {
+		return nil, err
+	}
+	if err := certshim.UntilReady(ctx); err != nil {
+		return nil, errors.Join(err, certshim.Stop())
+	}
+	return certshim.Process, nil
+}
+
+// LaunchCertshim runs a controller, with additions to its environment, and doesn't wait for it. Its log is NAME.log.
+// The caller stops it.
+func (c *Cluster) LaunchCertshim(ctx context.Context, name string, env []string, flags ...string) (*Certshim, error) {
 	path, err := Binary("certshim")
 	if err != nil {
 		return nil, err
@@ -52,22 +75,28 @@ func (c *Cluster) StartCertshim(ctx context.Context, kubeconfig string, flags ..
 	if err != nil {
 		return nil, err
 	}
-	log := filepath.Join(c.Logs, "certshim.log")
-	certshim, err := process.Start(ctx, process.Program{
-		Path: path,
+	log := filepath.Join(c.Logs, name+".log")
+	running, err := process.Start(ctx, process.Program{
+		Path: path, Env: env, Log: log,
 		Args: append([]string{
-			"controller", "--kubeconfig=" + kubeconfig, "--leader-elect=false", "--metrics-listen-address=" + address, "--healthz-listen-address=0",
+			"controller", "--metrics-listen-address=" + address, "--healthz-listen-address=0",
+			"--leader-election-namespace=" + certshimAccount,
 		}, flags...),
-		Log: log,
 	})
 	if err != nil {
 		return nil, err
 	}
-	if err := Answers(ctx, certshim, http.DefaultClient, "http://"+address+"/readyz"); err != nil {
-		content, _ := os.ReadFile(log)
-		return nil, errors.Join(fmt.Errorf("%w\n%s", err, content), certshim.Stop())
+	return &Certshim{running, address, log}, nil
+}
+
+// UntilReady waits until it is ready; the log of one that doesn't become so is in the error.
+func (s *Certshim) UntilReady(ctx context.Context) error {
+	err := Answers(ctx, s.Process, http.DefaultClient, "http://"+s.Address+"/readyz")
+	if err != nil {
+		content, _ := os.ReadFile(s.log)
+		err = fmt.Errorf("%w\n%s", err, content)
 	}
-	return certshim, nil
+	return err
 }
 
 // Answers waits until the program answers 200 at the URL; one that ends before is an error.

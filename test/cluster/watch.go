@@ -97,7 +97,7 @@ func (w *Watch) Object(
 // Ready waits until the object of that name has the condition Ready of its present generation, and returns it.
 func (w *Watch) Ready(t testing.TB, name string) *unstructured.Unstructured {
 	t.Helper()
-	return w.Object(t, name, "to be ready", isReady)
+	return w.Object(t, name, "to be ready", IsReady)
 }
 
 // Gone waits until there is no object of that name.
@@ -226,8 +226,8 @@ func (s State) String() string {
 	return text.String()
 }
 
-// isReady wants the condition of the present generation: after an edit the old one stands for a while.
-func isReady(object *unstructured.Unstructured) bool {
+// IsReady reports whether the condition Ready is true of the present generation: after an edit the old one stands for a while.
+func IsReady(object *unstructured.Unstructured) bool {
 	conditions, _, _ := unstructured.NestedSlice(object.Object, "status", "conditions")
 	for _, condition := range conditions {
 		fields, ok := condition.(map[string]any)

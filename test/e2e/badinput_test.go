@@ -88,7 +88,7 @@ func (d *deployed) settled(t *testing.T, namespace string) {
 // metric is the sum of a metric's series in one certshim.
 func (d *deployed) metric(t *testing.T, name, metric string) (float64, error) {
 	t.Helper()
-	body, status := get(t.Context(), "http://"+d.running[name].address+"/metrics")
+	body, status := get(t.Context(), "http://"+d.running[name].Address+"/metrics")
 	if status != 200 {
 		return 0, fmt.Errorf("metrics of %s: status %d: %s", name, status, body)
 	}

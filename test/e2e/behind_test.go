@@ -1,50 +1,20 @@
 package e2e
 
 import (
-	"io"
-	"net/http"
-	"strings"
-	"sync"
 	"testing"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/certshim/certshim/test/cluster"
+	"github.com/certshim/certshim/test/proxy"
 )
-
-// gate holds back what certshim's watch of a resource shows, while it is shut.
-type gate struct {
-	sync.Mutex
-	// of is how the path of the resource ends.
-	of string
-}
-
-func (g *gate) note(response *http.Response) error {
-	request := response.Request.URL
-	if strings.HasSuffix(request.Path, g.of) && request.Query().Get("watch") == "true" {
-		response.Body = gated{response.Body, g}
-	}
-	return nil
-}
-
-type gated struct {
-	io.ReadCloser
-	gate *gate
-}
-
-func (g gated) Read(p []byte) (int, error) {
-	n, err := g.ReadCloser.Read(p)
-	g.gate.Lock()
-	defer g.gate.Unlock()
-	return n, err
-}
 
 // Who sees a change in the Certificate may take it back before certshim's own watch shows
 // what it has just written: the Certificate that it remembers then looks right.
 func TestAChangeTakenBackWhileTheWatchIsBehind(t *testing.T) {
 	d := startDeployed(t, cluster.WithoutCertManager(), cluster.WithoutWebhook())
-	g := gate{of: "/certificates"}
-	if err := d.launchWith(t.Context(), "certshim", nil, "--leader-elect=false", "--kubeconfig="+d.proxied(t, nil, g.note)); err != nil {
+	g := proxy.Gate{Of: "/certificates"}
+	if err := d.launchWith(t.Context(), "certshim", nil, "--leader-elect=false", "--kubeconfig="+d.proxied(t, nil, g.See)); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { d.stop("certshim") })

@@ -28,7 +28,7 @@ func TestTheDashboardShowsAController(t *testing.T) {
 	}
 	d := startDeployed(t)
 	d.startFor(t, "shown")
-	server := startPrometheus(t, path, d.running["shown"].address)
+	server := startPrometheus(t, path, d.running["shown"].Address)
 	err = poll(t.Context(), "the first scrape", func() (bool, error) {
 		results, err := evaluate(t, server, "certshim_build_info")
 		return results > 0, err

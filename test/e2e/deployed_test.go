@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/certshim/certshim/test/cluster"
-	"github.com/certshim/certshim/test/process"
 )
 
 // account is the namespace and name of the ServiceAccount in deploy/.
@@ -23,19 +22,12 @@ type deployed struct {
 	*cluster.Cluster
 	// kubeconfig carries a token of the ServiceAccount.
 	kubeconfig string
-	running    map[string]*instance
-}
-
-// instance is one certshim process.
-type instance struct {
-	*process.Process
-	// address serves its metrics and health.
-	address string
+	running    map[string]*cluster.Certshim
 }
 
 func deploy(ctx context.Context, running *cluster.Cluster) (*deployed, error) {
 	kubeconfig, err := running.Deploy(ctx)
-	return &deployed{Cluster: running, kubeconfig: kubeconfig, running: map[string]*instance{}}, err
+	return &deployed{Cluster: running, kubeconfig: kubeconfig, running: map[string]*cluster.Certshim{}}, err
 }
 
 func startDeployed(t *testing.T, options ...cluster.Option) *deployed {
@@ -67,29 +59,15 @@ func (d *deployed) launch(ctx context.Context, name string, flags ...string) err
 
 // launchWith runs certshim until stop, with additions to its environment.
 func (d *deployed) launchWith(ctx context.Context, name string, env []string, flags ...string) error {
-	binary, err := cluster.Binary("certshim")
+	running, err := d.LaunchCertshim(ctx, name, env, flags...)
 	if err != nil {
 		return err
 	}
-	address, err := cluster.FreeAddress(ctx)
-	if err != nil {
-		return err
-	}
-	args := append([]string{
-		"controller", "--metrics-listen-address=" + address, "--healthz-listen-address=0",
-		"--leader-election-namespace=" + account,
-	}, flags...)
-	p, err := process.Start(ctx, process.Program{
-		Path: binary, Args: args, Env: env, Log: filepath.Join(d.Logs, name+".log"),
-	})
-	if err != nil {
-		return err
-	}
-	d.running[name] = &instance{Process: p, address: address}
+	d.running[name] = running
 	return nil
 }
 
-func (d *deployed) startFor(t *testing.T, name string, flags ...string) *instance {
+func (d *deployed) startFor(t *testing.T, name string, flags ...string) *cluster.Certshim {
 	t.Helper()
 	if err := d.start(t.Context(), name, flags...); err != nil {
 		t.Fatal(err)
@@ -108,13 +86,10 @@ func (d *deployed) stop(name string) {
 }
 
 func (d *deployed) untilReady(ctx context.Context, name string) error {
-	running := d.running[name]
-	err := cluster.Answers(ctx, running.Process, http.DefaultClient, "http://"+running.address+"/readyz")
-	if err == nil {
-		return nil
+	if err := d.running[name].UntilReady(ctx); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
 	}
-	log, _ := os.ReadFile(filepath.Join(d.Logs, name+".log"))
-	return fmt.Errorf("%s: %w\n%s", name, err, log)
+	return nil
 }
 
 // poll asks until it is true: for what no watch tells.

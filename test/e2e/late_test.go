@@ -18,15 +18,16 @@ import (
 
 	"github.com/certshim/certshim/test/cluster"
 	"github.com/certshim/certshim/test/crds"
+	"github.com/certshim/certshim/test/proxy"
 )
 
 // discoveries are the questions which resources are served.
-func discoveries() *barrier {
-	return &barrier{matches: func(r *http.Request) bool { return r.Method == http.MethodGet && r.URL.Path == "/apis" }}
+func discoveries() *proxy.Barrier {
+	return &proxy.Barrier{Matches: func(r *http.Request) bool { return r.Method == http.MethodGet && r.URL.Path == "/apis" }}
 }
 
 // launchThrough runs certshim until the end of the test, through a proxy as proxied makes it.
-func (d *deployed) launchThrough(t *testing.T, before func(*http.Request), see func(*http.Response) error, flags ...string) *instance {
+func (d *deployed) launchThrough(t *testing.T, before func(*http.Request), see func(*http.Response) error, flags ...string) *cluster.Certshim {
 	t.Helper()
 	flags = append([]string{"--kubeconfig=" + d.proxied(t, before, see)}, flags...)
 	if err := d.launchWith(t.Context(), "certshim", nil, flags...); err != nil {
@@ -43,18 +44,18 @@ func (d *deployed) launchThrough(t *testing.T, before func(*http.Request), see f
 func TestGatewayAPIThatIsInstalledWithItsObjects(t *testing.T) {
 	d := startDeployed(t, cluster.WithoutGatewayAPI(), cluster.WithoutCertManager(), cluster.WithoutWebhook())
 	discovery := discoveries()
-	d.launchThrough(t, discovery.before, nil, "--leader-elect=false")
+	d.launchThrough(t, discovery.Before, nil, "--leader-elect=false")
 	namespace := d.Namespace(t)
 	certificates := d.Watch(t, cluster.Certificates(), namespace)
 	events := d.Watch(t, cluster.Events(), namespace)
 
-	discovery.shut()
+	discovery.Shut()
 	if err := crds.Install(t.Context(), d.Config, crds.Gateway); err != nil {
 		t.Fatal(err)
 	}
 	d.Apply(t, namespace, gateway("edge", annotations{issuerKey: "ca"}, "a.example.com"))
 	d.Apply(t, namespace, listenerSet("team", "edge", annotations{issuerKey: "ca"}, "b.example.com"))
-	discovery.open()
+	discovery.Open()
 
 	certificates.Object(t, "edge-tls", "to be made", exists)
 	certificates.Object(t, "team-tls", "to be made", exists)

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/certshim/certshim/test/cluster"
+	"github.com/certshim/certshim/test/proxy"
 )
 
 // A replica that is stopped in the middle of a burst, past its Lease, writes nothing more when
@@ -14,34 +15,34 @@ import (
 func TestReplicaThatWakesUpAfterItsLeaseWritesNothing(t *testing.T) {
 	const workers, burst = 8, 100
 	d := startDeployed(t, cluster.WithoutCertManager(), cluster.WithoutWebhook())
-	writes := &barrier{matches: func(r *http.Request) bool {
+	writes := &proxy.Barrier{Matches: func(r *http.Request) bool {
 		return r.Method != http.MethodGet && strings.Contains(r.URL.Path, "/certificates")
 	}}
-	leases := &barrier{matches: func(r *http.Request) bool { return strings.Contains(r.URL.Path, "/leases/") }}
-	var watched gate
+	leases := &proxy.Barrier{Matches: func(r *http.Request) bool { return strings.Contains(r.URL.Path, "/leases/") }}
+	var watched proxy.Gate
 	lease := []string{"--leader-election-lease-duration=6s", "--leader-election-renew-deadline=4s", "--leader-election-retry-period=1s"}
 	before := func(r *http.Request) {
-		leases.before(r)
-		writes.before(r)
+		leases.Before(r)
+		writes.Before(r)
 	}
-	leading := d.launchThrough(t, before, watched.note, append(lease, fmt.Sprint("--concurrent-workers=", workers))...)
+	leading := d.launchThrough(t, before, watched.See, append(lease, fmt.Sprint("--concurrent-workers=", workers))...)
 	d.untilMetric(t, "certshim_leader 1")
 	namespace := d.Namespace(t)
 	certificates := d.Watch(t, cluster.Certificates(), namespace)
 
-	writes.shut()
+	writes.Shut()
 	for i := range burst {
 		d.Apply(t, namespace, ingress(fmt.Sprintf("web-%d", i), annotations{issuerKey: "ca"}, "a.example.com"))
 	}
 	if err := poll(t.Context(), "the burst to be written", func() (bool, error) {
 		depth, err := d.metric(t, "certshim", "certshim_queue_depth")
-		return writes.count() == workers && depth == burst-workers, err
+		return writes.Count() == workers && depth == burst-workers, err
 	}); err != nil {
 		t.Fatal(err)
 	}
 	// Nothing that is asked of the Lease is answered any more, and what the other replica makes
 	// isn't shown: all of the burst is left to write, and no answer says that the Lease is lost.
-	leases.shut()
+	leases.Shut()
 	watched.Lock()
 	t.Cleanup(watched.Unlock)
 	if err := leading.Pause(); err != nil {
@@ -50,13 +51,13 @@ func TestReplicaThatWakesUpAfterItsLeaseWritesNothing(t *testing.T) {
 	d.startFor(t, "second", lease...)
 	certificates.Until(t, "the burst to be through by the second replica", func(state cluster.State) bool { return len(state) == burst })
 
-	sent := writes.count()
-	writes.open()
+	sent := writes.Count()
+	writes.Open()
 	if err := leading.Resume(); err != nil {
 		t.Fatal(err)
 	}
 	<-leading.Done()
-	if got := writes.count() - sent; got > workers {
+	if got := writes.Count() - sent; got > workers {
 		t.Errorf("the first replica sent %d writes after its Lease was lost, want one a worker, %d, at most", got, workers)
 	}
 	d.madeOnce(t, namespace)

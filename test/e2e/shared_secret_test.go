@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/certshim/certshim/test/cluster"
+	"github.com/certshim/certshim/test/proxy"
 )
 
 // sharing is an Ingress whose Secret has another name than it would have by itself.
@@ -66,10 +67,10 @@ func TestFirstSourceOfASecretThatIsWrong(t *testing.T) {
 // A Certificate that is put right frees the Secret for whoever was refused meanwhile.
 func TestSecretThatAnEditedCertificateTookComesFree(t *testing.T) {
 	d := startDeployed(t, cluster.WithoutCertManager(), cluster.WithoutWebhook())
-	writes := &barrier{matches: func(r *http.Request) bool {
+	writes := &proxy.Barrier{Matches: func(r *http.Request) bool {
 		return r.Method == http.MethodPatch && strings.HasSuffix(r.URL.Path, "/certificates/foo-tls")
 	}}
-	d.launchThrough(t, writes.before, nil, "--leader-elect=false")
+	d.launchThrough(t, writes.Before, nil, "--leader-elect=false")
 	namespace := d.Namespace(t)
 	certificates := d.Watch(t, cluster.Certificates(), namespace)
 	events := d.Watch(t, cluster.Events(), namespace)
@@ -77,11 +78,11 @@ func TestSecretThatAnEditedCertificateTookComesFree(t *testing.T) {
 	certificates.Object(t, "foo-tls", "to be made", exists)
 	d.settled(t, namespace)
 
-	writes.shut()
+	writes.Shut()
 	d.patch(t, cluster.Certificates(), namespace, "foo-tls", `{"spec":{"secretName":"web-tls"}}`)
 	d.Apply(t, namespace, ingress("web", annotations{issuerKey: "ca"}, "b.example.com"))
 	wantIn(t, fmt.Sprint(field(awaitWarning(t, events, "web", "SecretTaken"), "note")), "foo-tls")
-	writes.open()
+	writes.Open()
 
 	certificates.Object(t, "foo-tls", "to be put right", func(c *unstructured.Unstructured) bool {
 		return field(c, "spec|secretName") == "foo-tls"

@@ -13,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/certshim/certshim/test/cluster"
+	"github.com/certshim/certshim/test/proxy"
 )
 
 // The first signal lets a write that is in flight end, however slow it is. The second one kills the process, write or no
@@ -21,21 +22,21 @@ func TestTheFirstSignalWaitsForWritesAndTheSecondKills(t *testing.T) {
 	// Less than the controller waits for a write by itself.
 	const atOnce = 10 * time.Second
 	d := startDeployed(t, cluster.WithoutCertManager(), cluster.WithoutWebhook())
-	writes := &barrier{matches: func(r *http.Request) bool {
+	writes := &proxy.Barrier{Matches: func(r *http.Request) bool {
 		return r.Method != http.MethodGet && strings.Contains(r.URL.Path, "/certificates")
 	}}
 	for _, kills := range []bool{false, true} {
 		t.Run(map[bool]string{false: "one signal", true: "two signals"}[kills], func(t *testing.T) {
-			running := d.launchThrough(t, writes.before, nil)
+			running := d.launchThrough(t, writes.Before, nil)
 			d.untilMetric(t, "certshim_leader 1")
 			namespace := d.Namespace(t)
-			writes.shut()
-			before := writes.count()
+			writes.Shut()
+			before := writes.Count()
 			d.Apply(t, namespace, ingress("web", annotations{issuerKey: "ca"}, "a.example.com"))
-			d.poll(t, "a write to be in flight", func() bool { return writes.count() > before })
+			d.poll(t, "a write to be in flight", func() bool { return writes.Count() > before })
 			d.signal(t, running)
 			d.poll(t, "the process to stop serving", func() bool {
-				_, status := get(t.Context(), "http://"+running.address+"/readyz")
+				_, status := get(t.Context(), "http://"+running.Address+"/readyz")
 				return status != http.StatusOK
 			})
 			select {
@@ -44,7 +45,7 @@ func TestTheFirstSignalWaitsForWritesAndTheSecondKills(t *testing.T) {
 			default:
 			}
 			if !kills {
-				writes.open()
+				writes.Open()
 				if err := running.Result(); err != nil {
 					t.Errorf("it ended with %v", err)
 				}
@@ -53,7 +54,7 @@ func TestTheFirstSignalWaitsForWritesAndTheSecondKills(t *testing.T) {
 				}
 				return
 			}
-			defer writes.open()
+			defer writes.Open()
 			began := time.Now()
 			// What the signal does changes a moment after the first one is noticed.
 			for ended := false; !ended; {
@@ -75,7 +76,7 @@ func TestTheFirstSignalWaitsForWritesAndTheSecondKills(t *testing.T) {
 	}
 }
 
-func (d *deployed) signal(t *testing.T, running *instance) {
+func (d *deployed) signal(t *testing.T, running *cluster.Certshim) {
 	t.Helper()
 	if err := running.Terminate(); err != nil {
 		t.Fatal(err)

@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"net/http"
@@ -14,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/certshim/certshim/test/cluster"
+	"github.com/certshim/certshim/test/proxy"
 )
 
 // twoSecrets makes an Ingress of that name ask for a second Secret.
@@ -67,14 +67,14 @@ func TestAStaleListAtARestartDeletesNothing(t *testing.T) {
 	}
 	delete(d.running, "first")
 
-	watch, deleted := gate{of: "/ingresses"}, &deletions{}
+	watch, deleted := proxy.Gate{Of: "/ingresses"}, &deletions{}
 	watch.Lock()
 	flags := []string{"--leader-elect=false", "--kubeconfig=" + d.proxied(t, nil, func(response *http.Response) error {
 		deleted.see(response)
 		if request := response.Request; request.Method == http.MethodGet && strings.HasSuffix(request.URL.Path, "/ingresses") && request.URL.Query().Get("watch") == "" {
-			replace(response, http.StatusOK, stale)
+			proxy.Replace(response, http.StatusOK, stale)
 		}
-		return watch.note(response)
+		return watch.See(response)
 	})}
 	if err := d.launchWith(t.Context(), "second", []string{"KUBE_FEATURE_WatchListClient=false"}, flags...); err != nil {
 		t.Fatal(err)
@@ -99,40 +99,31 @@ func TestAStaleListAtARestartDeletesNothing(t *testing.T) {
 	}
 }
 
-// replace puts another answer in the place of the server's.
-func replace(response *http.Response, status int, body []byte) {
-	_ = response.Body.Close()
-	response.StatusCode, response.Body, response.ContentLength = status, io.NopCloser(bytes.NewReader(body)), int64(len(body))
-	response.Header.Set("Content-Type", "application/json")
-	response.Header.Del("Content-Encoding")
-	response.Header.Set("Content-Length", fmt.Sprint(len(body)))
-}
-
 // A Secret is renamed and back while the watch shows certshim the state in between.
 func TestARenameTakenBackWhileTheWatchIsBehindDeletesNothing(t *testing.T) {
 	d := startDeployed(t, cluster.WithoutCertManager(), cluster.WithoutWebhook())
 	namespace := d.Namespace(t)
 	certificates := d.Watch(t, cluster.Certificates(), namespace)
-	watch, deleted := gate{of: "/ingresses"}, &deletions{}
-	create := &barrier{matches: func(r *http.Request) bool {
+	watch, deleted := proxy.Gate{Of: "/ingresses"}, &deletions{}
+	create := &proxy.Barrier{Matches: func(r *http.Request) bool {
 		return r.Method == http.MethodPatch && strings.HasSuffix(r.URL.Path, "/certificates/renamed")
 	}}
-	d.launchThrough(t, create.before, func(response *http.Response) error {
+	d.launchThrough(t, create.Before, func(response *http.Response) error {
 		deleted.see(response)
-		return watch.note(response)
+		return watch.See(response)
 	}, "--leader-elect=false")
 	d.Apply(t, namespace, ingress("web", annotations{issuerKey: "ca"}, "a.example.com"))
 	made := certificates.Object(t, "web-tls", "to be made", exists)
 
 	const rename = `{"spec":{"tls":[{"hosts":["a.example.com"],"secretName":"%s"}]}}`
-	create.shut()
+	create.Shut()
 	d.patch(t, ingresses, namespace, "web", fmt.Sprintf(rename, "renamed"))
-	if err := poll(t.Context(), "certshim to make the new Certificate", func() (bool, error) { return create.count() > 0, nil }); err != nil {
+	if err := poll(t.Context(), "certshim to make the new Certificate", func() (bool, error) { return create.Count() > 0, nil }); err != nil {
 		t.Fatal(err)
 	}
 	watch.Lock()
 	d.patch(t, ingresses, namespace, "web", fmt.Sprintf(rename, "web-tls"))
-	create.open()
+	create.Open()
 	d.untilMetricOf(t, "certshim", "certshim_live_reads_total", 1)
 	watch.Unlock()
 	certificates.Gone(t, "renamed")
@@ -170,7 +161,7 @@ func (r *refuser) see(response *http.Response) error {
 		r.made++
 	case request.Method != http.MethodGet || !strings.HasSuffix(request.URL.Path, "/ingresses"):
 	case r.on:
-		replace(response, http.StatusForbidden, []byte(`{"kind":"Status","apiVersion":"v1","status":"Failure","code":403,"reason":"Forbidden",`+
+		proxy.Replace(response, http.StatusForbidden, []byte(`{"kind":"Status","apiVersion":"v1","status":"Failure","code":403,"reason":"Forbidden",`+
 			`"message":"ingresses.networking.k8s.io is forbidden: User \"x\" cannot watch resource \"ingresses\""}`))
 	case request.URL.Query().Get("watch") == "true":
 		r.watches = append(r.watches, response.Body)

@@ -95,7 +95,7 @@ func TestAnIssuerKindThatNobodyDeclares(t *testing.T) {
 // ownMetrics are those of the only certshim.
 func (d *deployed) ownMetrics(t *testing.T) string {
 	t.Helper()
-	body, status := get(t.Context(), "http://"+d.running["certshim"].address+"/metrics")
+	body, status := get(t.Context(), "http://"+d.running["certshim"].Address+"/metrics")
 	if status != 200 {
 		t.Fatalf("metrics: status %d: %s", status, body)
 	}

@@ -1,0 +1,62 @@
+package faults
+
+import (
+	"fmt"
+	"net/http"
+	"testing"
+
+	"github.com/certshim/certshim/test/proxy"
+)
+
+// The API server answers some requests wrongly, late or not at all, those for the Lease, discovery and Events too.
+func TestAnswers(t *testing.T) {
+	for name, fault := range map[string]proxy.Around{
+		"429": refused(http.StatusTooManyRequests), "500": refused(http.StatusInternalServerError),
+		"503": refused(http.StatusServiceUnavailable), "504": refused(http.StatusGatewayTimeout),
+		"request lost": unsent, "answer lost": unanswered, "answer cut off": truncated, "request late": late,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := steady(t)
+			const in = 3
+			s.link.put(s.link.sometimes(*seed, in, fault))
+			s.play(t, s.namespace, edits())
+			s.untilStruck(t, some)
+			s.heals()
+			s.check(t, name, s.link.strikes())
+		})
+	}
+}
+
+// Watches end within an event, again and again, or from where they are to go on no longer.
+func TestWatchesThatEnd(t *testing.T) {
+	for name, fault := range map[string]func(*link) proxy.Around{
+		"watch cut off": func(l *link) proxy.Around { return l.brief },
+		"watch expired": (*link).expired,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newScene(t)
+			s.link.put(fault(s.link))
+			s.start(t)
+			s.play(t, s.namespace, edits())
+			s.untilStruck(t, some)
+			s.heals()
+			s.check(t, name, s.link.strikes())
+		})
+	}
+}
+
+// some is how often a fault must strike at least.
+const some = 5
+
+// untilStruck waits until the fault has struck that often.
+func (s *scene) untilStruck(t *testing.T, least int) {
+	t.Helper()
+	s.await(t, "the fault to strike", func() error {
+		if n := s.link.strikes(); n < least {
+			return fmt.Errorf("it struck %d times", n)
+		}
+		return nil
+	})
+}

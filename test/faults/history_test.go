@@ -1,0 +1,228 @@
+package faults
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/certshim/certshim/test/cluster"
+)
+
+// origin is a source as it was applied last.
+type origin struct {
+	kind, name, secret string
+	uid                types.UID
+	hosts              []string
+	touched            int
+}
+
+// want is what a history asks for of one Certificate, which is known by the uid of its source and by its name.
+type want struct {
+	// made is how often it may come into being, and issued how often it may have another spec and be issued.
+	made, issued int
+}
+
+// history edits sources, and counts what must come of that at most.
+type history struct {
+	where   *cluster.Cluster
+	random  *rand.Rand
+	origins []*origin
+	// wants are by [keyOf].
+	wants map[string]*want
+	edits int
+}
+
+func newHistory(where *cluster.Cluster, seed uint64) *history {
+	return &history{where: where, random: rand.New(rand.NewPCG(seed, 0)), wants: map[string]*want{}}
+}
+
+// keyOf is what a Certificate is known by.
+func keyOf(uid types.UID, name string) string { return string(uid) + "/" + name }
+
+func (h *history) want(o *origin) *want {
+	key := keyOf(o.uid, o.secret)
+	if h.wants[key] == nil {
+		h.wants[key] = &want{}
+	}
+	return h.wants[key]
+}
+
+// add makes a source.
+func (h *history) add(t *testing.T, namespace, kind, name string) *origin {
+	t.Helper()
+	o := &origin{kind: kind, name: name, secret: name + "-tls", hosts: []string{name + ".example.com"}}
+	h.origins = append(h.origins, o)
+	h.make(t, namespace, o)
+	return o
+}
+
+// make makes a source for the first time, or again after it was deleted.
+func (h *history) make(t *testing.T, namespace string, o *origin) {
+	t.Helper()
+	h.apply(t, namespace, o)
+	h.want(o).made++
+	h.want(o).issued++
+}
+
+func (h *history) apply(t *testing.T, namespace string, o *origin) {
+	t.Helper()
+	o.uid = h.where.Apply(t, namespace, o.manifest())[0].GetUID()
+	h.edits++
+}
+
+// play makes that many random edits.
+func (h *history) play(t *testing.T, namespace string, edits int) {
+	t.Helper()
+	for range edits {
+		h.edit(t, namespace, h.origins[h.random.IntN(len(h.origins))])
+	}
+}
+
+func (h *history) edit(t *testing.T, namespace string, o *origin) {
+	t.Helper()
+	switch h.random.IntN(6) {
+	case 0, 1:
+		h.grow(t, namespace, o)
+	case 2:
+		h.rename(t, namespace, o)
+	case 3:
+		o.touched++
+		h.apply(t, namespace, o)
+	case 4:
+		h.steal(t, namespace, o)
+	default:
+		h.replace(t, namespace, o)
+	}
+}
+
+// grow asks for one more name, which is a new certificate.
+func (h *history) grow(t *testing.T, namespace string, o *origin) {
+	t.Helper()
+	o.hosts = append(o.hosts, fmt.Sprintf("h%d.%s.example.com", len(o.hosts), o.name))
+	h.apply(t, namespace, o)
+	h.want(o).issued++
+}
+
+// rename asks for another Secret; the Certificate of the former one is to go.
+func (h *history) rename(t *testing.T, namespace string, o *origin) {
+	t.Helper()
+	o.secret = fmt.Sprintf("%s-%d", o.name, h.edits)
+	h.make(t, namespace, o)
+}
+
+// steal deletes the Certificate by hand, if it is there; it is to be made again.
+func (h *history) steal(t *testing.T, namespace string, o *origin) {
+	t.Helper()
+	h.want(o).made++
+	h.want(o).issued++
+	h.edits++
+	h.where.Delete(t, cluster.Certificates(), namespace, o.secret)
+}
+
+// replace deletes an Ingress and makes another one of that name. Others are only touched: the garbage collector takes
+// a while until it sees objects of their kinds go.
+func (h *history) replace(t *testing.T, namespace string, o *origin) {
+	t.Helper()
+	if o.kind == "Ingress" {
+		h.where.Delete(t, ingresses, namespace, o.name)
+		h.make(t, namespace, o)
+		return
+	}
+	o.touched++
+	h.apply(t, namespace, o)
+}
+
+var ingresses = schema.GroupVersionResource{Group: "networking.k8s.io", Version: "v1", Resource: "ingresses"}
+
+// issuer is the name of the CA in each scene.
+const issuer = "faults"
+
+func (o *origin) manifest() string {
+	about := fmt.Sprintf("metadata: {name: %s, labels: {touched: %q}, annotations: {cert-manager.io/issuer: %s, cert-manager.io/private-key-algorithm: ECDSA}}",
+		o.name, fmt.Sprint(o.touched), issuer)
+	if o.kind == "Ingress" {
+		return fmt.Sprintf("apiVersion: networking.k8s.io/v1\nkind: Ingress\n%s\nspec:\n  defaultBackend: {service: {name: web, port: {number: 80}}}\n  tls: [{hosts: [%s], secretName: %s}]\n",
+			about, strings.Join(o.hosts, ", "), o.secret)
+	}
+	var listeners strings.Builder
+	for i, host := range o.hosts {
+		fmt.Fprintf(&listeners, "  - {name: l%d, port: 443, protocol: HTTPS, hostname: %s, tls: {mode: Terminate, certificateRefs: [{name: %s}]}}\n", i, host, o.secret)
+	}
+	spec := "  gatewayClassName: any\n  allowedListeners: {namespaces: {from: Same}}\n"
+	if o.kind == "ListenerSet" {
+		spec = "  parentRef: {name: gateway}\n"
+	}
+	return fmt.Sprintf("apiVersion: gateway.networking.k8s.io/v1\nkind: %s\n%s\nspec:\n%s  listeners:\n%s", o.kind, about, spec, listeners.String())
+}
+
+// made is a Certificate as it is, or was at some time.
+type made struct {
+	uid, owner types.UID
+	name       string
+	hosts      []string
+	// specs is how many there were of it, one after the other: its generation.
+	specs int
+}
+
+func (m made) key() string { return keyOf(m.owner, m.name) }
+
+// seen is what the API server showed.
+type seen struct {
+	// now are the Certificates that are there, and ever all that were, each in its last version.
+	now, ever []made
+	// issued is how many revisions of each were requested, by its uid.
+	issued map[types.UID]int
+}
+
+// verdict is what went wrong, each with its text.
+type verdict struct{ lost, doubled, reissued, left []string }
+
+func (v verdict) all() []string { return slices.Concat(v.lost, v.doubled, v.reissued, v.left) }
+
+// judge holds what was seen to what a history asks for.
+func judge(origins []*origin, wants map[string]*want, s seen) verdict {
+	var v verdict
+	wanted := map[string]bool{}
+	for _, o := range origins {
+		wanted[keyOf(o.uid, o.secret)] = true
+		if i := slices.IndexFunc(s.now, func(m made) bool { return m.key() == keyOf(o.uid, o.secret) }); i < 0 {
+			v.lost = append(v.lost, fmt.Sprintf("%s %s asks for Certificate %s, which isn't there", o.kind, o.name, o.secret))
+		} else if !slices.Equal(s.now[i].hosts, o.hosts) {
+			v.lost = append(v.lost, fmt.Sprintf("%s %s asks for %v, and Certificate %s has %v", o.kind, o.name, o.hosts, o.secret, s.now[i].hosts))
+		}
+	}
+	for _, m := range s.now {
+		if !wanted[m.key()] {
+			v.left = append(v.left, fmt.Sprintf("Certificate %s is left, which nobody asks for any more", m.name))
+		}
+	}
+	uids, issued, specs := map[string]int{}, map[string]int{}, map[string]int{}
+	for _, m := range s.ever {
+		uids[m.key()]++
+		issued[m.key()] += s.issued[m.uid]
+		specs[m.key()] += m.specs
+	}
+	for key, count := range uids {
+		asked := wants[key]
+		switch {
+		case asked == nil:
+			v.doubled = append(v.doubled, fmt.Sprintf("Certificate %s was made, which nobody asked for", key))
+		case count > asked.made:
+			v.doubled = append(v.doubled, fmt.Sprintf("Certificate %s was made %d times, %d were asked for", key, count, asked.made))
+		case specs[key] > asked.issued:
+			v.reissued = append(v.reissued, fmt.Sprintf("Certificate %s had %d specs, %d were asked for", key, specs[key], asked.issued))
+		case issued[key] > asked.issued:
+			v.reissued = append(v.reissued, fmt.Sprintf("Certificate %s was issued %d times, %d were asked for", key, issued[key], asked.issued))
+		}
+	}
+	return v
+}
+
+// listAll is for lists of a whole namespace.
+var listAll = metav1.ListOptions{}

@@ -1,0 +1,217 @@
+package faults
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/certshim/certshim/test/cluster"
+	"github.com/certshim/certshim/test/proxy"
+)
+
+// lease are the times of a Lease that is soon lost.
+var lease = []string{"--leader-election-lease-duration=6s", "--leader-election-renew-deadline=4s", "--leader-election-retry-period=1s"}
+
+// lead starts a replica that leads, and waits until it does.
+func (s *scene) lead(t *testing.T, through *link) *cluster.Certshim {
+	t.Helper()
+	replica := s.launch(t, through, nil, lease...)
+	s.untilLeads(t, replica)
+	return replica
+}
+
+func (s *scene) untilLeads(t *testing.T, replica *cluster.Certshim) {
+	t.Helper()
+	if err := replica.UntilReady(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s.await(t, "the replica to lead, and to have looked at all", func() error {
+		if leads, done := metricOf(t, replica, "certshim_leader"), metricOf(t, replica, "certshim_initial_reconcile_done"); leads+done < 2 {
+			return fmt.Errorf("certshim_leader %v, certshim_initial_reconcile_done %v", leads, done)
+		}
+		return nil
+	})
+}
+
+// follow starts a replica that waits for the Lease.
+func (s *scene) follow(t *testing.T, through *link) *cluster.Certshim {
+	t.Helper()
+	replica := s.launch(t, through, nil, lease...)
+	if err := replica.UntilReady(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return replica
+}
+
+// The replica that takes over has seen nothing of what happened for a while: its view is older than what the other one made.
+func TestAnOldViewAtAFailover(t *testing.T) {
+	s := newScene(t)
+	first := s.lead(t, s.link)
+	s.untilRight(t)
+	behind := newLink(t, shared, kubeconfig)
+	gate := &proxy.Gate{}
+	behind.put(behind.gated(gate))
+	second := s.follow(t, behind)
+	gate.Lock()
+	s.play(t, s.namespace, edits())
+	s.untilRight(t)
+	if err := first.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	s.untilLeads(t, second)
+	gate.Unlock()
+	s.link, s.certshim = behind, second
+	s.heals()
+	s.check(t, "old view at a failover", behind.strikes())
+}
+
+// A leader is paused, loses its Lease, and wakes up while another one leads.
+func TestALeaderThatWakesUp(t *testing.T) {
+	s := newScene(t)
+	first := s.lead(t, s.link)
+	s.untilRight(t)
+	through := newLink(t, shared, kubeconfig)
+	second := s.follow(t, through)
+	s.play(t, s.namespace, edits()/2)
+	if err := first.Pause(); err != nil {
+		t.Fatal(err)
+	}
+	s.play(t, s.namespace, edits()/2)
+	s.untilLeads(t, second)
+	s.untilRight(t)
+	s.play(t, s.namespace, edits()/2)
+	if err := first.Resume(); err != nil {
+		t.Fatal(err)
+	}
+	<-first.Done()
+	s.link, s.certshim = through, second
+	s.heals()
+	s.check(t, "leader wakes up", 1)
+}
+
+// The clock of the machine that led until now is an hour ahead, or behind.
+func TestClocksThatDiffer(t *testing.T) {
+	for name, skew := range map[string]time.Duration{"clock ahead": time.Hour, "clock behind": -time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			shared.Apply(t, "certshim", fmt.Sprintf(`
+apiVersion: coordination.k8s.io/v1
+kind: Lease
+metadata: {name: certshim}
+spec: {holderIdentity: ghost, leaseDurationSeconds: 6, leaseTransitions: 1, acquireTime: %[1]q, renewTime: %[1]q}
+`, time.Now().Add(skew).UTC().Format(metav1.RFC3339Micro)))
+			s := newScene(t)
+			s.certshim = s.lead(t, s.link)
+			s.play(t, s.namespace, edits())
+			s.heals()
+			s.check(t, name, 1)
+			if err := s.certshim.Kill(); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+}
+
+// Two processes work at once, as they do where somebody has switched leader election off.
+func TestTwoAtOnce(t *testing.T) {
+	t.Parallel()
+	s := steady(t)
+	s.watches = nil
+	second := newLink(t, shared, kubeconfig)
+	if err := s.launch(t, second, nil, "--leader-elect=false").UntilReady(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s.play(t, s.namespace, edits())
+	s.heals()
+	s.untilRight(t)
+	s.plansNothing(t)
+	v := judge(s.origins, s.wants, s.seen(t))
+	for _, wrong := range v.all() {
+		t.Error(wrong)
+	}
+	figures.add(figure{fault: "two at once", edits: s.edits, strikes: 1, verdict: v, quiet: time.Since(*s.healed.Load())})
+}
+
+// A server whose lists are older than its objects answers the first lists of a new process. It reads lists only where it
+// doesn't ask for streams.
+func TestOldListsAtAStart(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	lists := &records{of: map[string][]byte{}}
+	s.link.put(lists.keep)
+	first := s.launch(t, s.link, []string{listsOnly}, lease...)
+	s.untilRight(t)
+	s.play(t, s.namespace, edits())
+	s.untilRight(t)
+	if err := first.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	gate := &proxy.Gate{}
+	gate.Lock()
+	s.link.put(func(request *http.Request, next http.RoundTripper) (*http.Response, error) {
+		if old := lists.old(request); old != nil {
+			s.link.struck()
+			return proxy.Answer(request, http.StatusOK, old), nil
+		}
+		return s.link.gated(gate)(request, next)
+	})
+	s.certshim = s.launch(t, s.link, []string{listsOnly}, lease...)
+	s.await(t, "the old lists to be worked on", func() error {
+		if err := s.certshim.UntilReady(t.Context()); err != nil {
+			return err
+		}
+		if metricOf(t, s.certshim, "certshim_initial_reconcile_done") == 0 {
+			return fmt.Errorf("certshim_initial_reconcile_done is 0")
+		}
+		return nil
+	})
+	gate.Unlock()
+	s.heals()
+	s.check(t, "old lists at a start", s.link.strikes())
+}
+
+// listsOnly makes client-go list objects instead of asking for a stream of them.
+const listsOnly = "KUBE_FEATURE_WatchListClient=false"
+
+// records are the first lists that a process got, by path.
+type records struct {
+	lock sync.Mutex
+	of   map[string][]byte
+}
+
+// keep notes the first list of each kind of source.
+func (r *records) keep(request *http.Request, next http.RoundTripper) (*http.Response, error) {
+	response, err := next.RoundTrip(request)
+	if err != nil || !listsSources(request) {
+		return response, err
+	}
+	body, err := readAll(response)
+	if err != nil {
+		return nil, err
+	}
+	r.lock.Lock()
+	defer r.lock.Unlock()
+	if r.of[request.URL.Path] == nil {
+		r.of[request.URL.Path] = body
+	}
+	return proxy.Answer(request, response.StatusCode, body), nil
+}
+
+func (r *records) old(request *http.Request) []byte {
+	r.lock.Lock()
+	defer r.lock.Unlock()
+	if !listsSources(request) {
+		return nil
+	}
+	return r.of[request.URL.Path]
+}
+
+func listsSources(request *http.Request) bool {
+	path := request.URL.Path
+	return request.Method == http.MethodGet && !watches(request) &&
+		(strings.HasSuffix(path, "/ingresses") || strings.HasSuffix(path, "/gateways") || strings.HasSuffix(path, "/listenersets"))
+}

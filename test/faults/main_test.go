@@ -1,0 +1,97 @@
+package faults
+
+import (
+	"cmp"
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"slices"
+	"sync"
+	"testing"
+	"text/tabwriter"
+	"time"
+
+	"github.com/certshim/certshim/test/cluster"
+)
+
+var (
+	seed = flag.Uint64("seed", 1, "plays another history")
+	full = flag.Bool("full", false, "plays longer histories, and each crash in each way")
+)
+
+// shared is the cluster of all scenes, and kubeconfig that of certshim's ServiceAccount in it.
+var (
+	shared     *cluster.Cluster
+	kubeconfig string
+)
+
+// figures are printed at the end.
+var figures tally
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	code, err := run(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "faults:", err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+func run(m *testing.M) (code int, err error) {
+	ctx := context.Background()
+	if shared, err = cluster.StartMain(ctx); err != nil {
+		return 1, fmt.Errorf("start the cluster: %w", err)
+	}
+	defer func() {
+		if stopErr := shared.Stop(); err == nil {
+			err = stopErr
+		}
+	}()
+	if kubeconfig, err = shared.Deploy(ctx); err != nil {
+		return 1, err
+	}
+	code = m.Run()
+	figures.print()
+	return code, nil
+}
+
+// edits is how many edits a history has while a fault lasts.
+func edits() int {
+	if *full {
+		return 60
+	}
+	return 12
+}
+
+// figure is what came of one fault.
+type figure struct {
+	fault          string
+	edits, strikes int
+	verdict        verdict
+	quiet          time.Duration
+}
+
+type tally struct {
+	lock sync.Mutex
+	all  []figure
+}
+
+func (t *tally) add(f figure) {
+	t.lock.Lock()
+	defer t.lock.Unlock()
+	t.all = append(t.all, f)
+}
+
+func (t *tally) print() {
+	slices.SortFunc(t.all, func(a, b figure) int { return cmp.Compare(a.fault, b.fault) })
+	out := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(out, "seed %d\nfault\tedits\tstruck\tlost\tdoubled\tre-issued\tleft\tquiet after\n", *seed)
+	for _, f := range t.all {
+		v := f.verdict
+		fmt.Fprintf(out, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%s\n", f.fault, f.edits, f.strikes,
+			len(v.lost), len(v.doubled), len(v.reissued), len(v.left), f.quiet.Round(10*time.Millisecond))
+	}
+	_ = out.Flush()
+}

@@ -1,0 +1,320 @@
+package faults
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"os/exec"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/watch"
+
+	"github.com/certshim/certshim/test/cluster"
+)
+
+// scene is a namespace with sources, and a certshim that serves it.
+type scene struct {
+	*history
+	namespace    string
+	link         *link
+	certificates *cluster.Watch
+	requests     *cluster.Watch
+	certshim     *cluster.Certshim
+	// healed is when the fault ended.
+	healed atomic.Pointer[time.Time]
+	// watches are those that were open before the fault.
+	watches    map[string]int
+	goroutines float64
+}
+
+// newScene makes one with an Ingress or two, a Gateway and a ListenerSet; certshim doesn't run yet.
+func newScene(t *testing.T) *scene {
+	t.Helper()
+	s := &scene{history: newHistory(shared, *seed), namespace: shared.Namespace(t)}
+	s.link = newLink(t, shared, kubeconfig)
+	shared.Issuer(t, s.namespace, issuer)
+	s.certificates = shared.Watch(t, cluster.Certificates(), s.namespace)
+	s.requests = shared.Watch(t, cluster.CertificateRequests(), s.namespace)
+	s.add(t, s.namespace, "Ingress", "web")
+	s.add(t, s.namespace, "Ingress", "shop")
+	s.add(t, s.namespace, "Gateway", "gateway")
+	s.add(t, s.namespace, "ListenerSet", "team")
+	return s
+}
+
+// steady is a scene in which all is done, and nothing is wrong yet.
+func steady(t *testing.T) *scene {
+	t.Helper()
+	s := newScene(t)
+	s.start(t)
+	s.untilRight(t)
+	s.goroutines = s.metric(t, "go_goroutines")
+	s.watches = s.link.open()
+	return s
+}
+
+// start starts the scene's certshim, alone in the namespace, and waits until it is ready.
+func (s *scene) start(t *testing.T, flags ...string) {
+	t.Helper()
+	s.certshim = s.launch(t, s.link, nil, append([]string{"--leader-elect=false"}, flags...)...)
+	if err := s.certshim.UntilReady(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// launch starts a certshim for the namespace, until the end of the test.
+func (s *scene) launch(t *testing.T, through *link, env []string, flags ...string) *cluster.Certshim {
+	t.Helper()
+	certshim, err := s.tryLaunch(t, through, env, flags...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return certshim
+}
+
+func (s *scene) tryLaunch(t *testing.T, through *link, env []string, flags ...string) (*cluster.Certshim, error) {
+	flags = append([]string{"--namespace=" + s.namespace, "--kubeconfig=" + through.kubeconfig}, flags...)
+	certshim, err := shared.LaunchCertshim(t.Context(), fmt.Sprintf("%s-%d", s.namespace, time.Now().UnixNano()), env, flags...)
+	if err == nil {
+		// One that was killed has ended with an error.
+		t.Cleanup(func() { _ = certshim.Stop() })
+	}
+	return certshim, err
+}
+
+// untilRight waits until each source has its Certificates, issued, and no other is left.
+func (s *scene) untilRight(t *testing.T) {
+	t.Helper()
+	s.certificates.Until(t, "each source to have its Certificates, issued", func(state cluster.State) bool {
+		now := madeOf(slices.Collect(maps.Values(state)))
+		for _, object := range state {
+			if !cluster.IsReady(object) {
+				return false
+			}
+		}
+		return len(judge(s.origins, s.wants, seen{now: now}).all()) == 0
+	})
+}
+
+// heals takes the fault away.
+func (s *scene) heals() {
+	s.link.put(nil)
+	now := time.Now()
+	s.healed.Store(&now)
+}
+
+// check waits until all is right after the fault, and fails if anything else than what was asked for has happened.
+// It counts the fault's strikes; there must have been some.
+func (s *scene) check(t *testing.T, fault string, strikes int) {
+	t.Helper()
+	if strikes == 0 {
+		t.Errorf("%s never struck", fault)
+	}
+	s.untilRight(t)
+	quiet := time.Since(*s.healed.Load())
+	s.plansNothing(t)
+	s.writesNothingMore(t)
+	v := judge(s.origins, s.wants, s.seen(t))
+	for _, wrong := range v.all() {
+		t.Error(wrong)
+	}
+	s.isAsBefore(t)
+	figures.add(figure{fault: fault, edits: s.edits, strikes: strikes, verdict: v, quiet: quiet})
+}
+
+// seen is what the watches have shown.
+func (s *scene) seen(t *testing.T) seen {
+	t.Helper()
+	list, err := shared.Dynamic.Resource(cluster.Certificates()).Namespace(s.namespace).List(t.Context(), listAll)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var now []*unstructured.Unstructured
+	for i := range list.Items {
+		now = append(now, &list.Items[i])
+	}
+	return seen{now: madeOf(now), ever: madeOf(ever(s.certificates)), issued: revisions(ever(s.requests))}
+}
+
+// ever are all the objects that a watch has shown, each once.
+func ever(w *cluster.Watch) []*unstructured.Unstructured {
+	byUID := map[types.UID]*unstructured.Unstructured{}
+	for _, change := range w.Changes() {
+		if object, ok := change.Object.(*unstructured.Unstructured); ok && change.Type != watch.Error {
+			byUID[object.GetUID()] = object
+		}
+	}
+	return slices.Collect(maps.Values(byUID))
+}
+
+func madeOf(objects []*unstructured.Unstructured) []made {
+	var all []made
+	for _, object := range objects {
+		owners := object.GetOwnerReferences()
+		if len(owners) == 0 {
+			continue
+		}
+		hosts, _, _ := unstructured.NestedStringSlice(object.Object, "spec", "dnsNames")
+		all = append(all, made{uid: object.GetUID(), owner: owners[0].UID, name: object.GetName(), hosts: hosts, specs: int(object.GetGeneration())})
+	}
+	return all
+}
+
+// revisions counts by Certificate how many revisions were requested. cert-manager may request one twice: if its cache doesn't show
+// it yet that one is issued, it deletes the request and makes it again.
+func revisions(requests []*unstructured.Unstructured) map[types.UID]int {
+	of := map[types.UID]map[string]bool{}
+	for _, request := range requests {
+		for _, owner := range request.GetOwnerReferences() {
+			if of[owner.UID] == nil {
+				of[owner.UID] = map[string]bool{}
+			}
+			of[owner.UID][request.GetAnnotations()["cert-manager.io/certificate-revision"]] = true
+		}
+	}
+	issued := map[types.UID]int{}
+	for uid, all := range of {
+		issued[uid] = len(all)
+	}
+	return issued
+}
+
+// plansNothing asks plan, which must find nothing to write and nothing wrong.
+func (s *scene) plansNothing(t *testing.T) {
+	t.Helper()
+	binary, err := cluster.Binary("certshim")
+	if err != nil {
+		t.Fatal(err)
+	}
+	command := exec.CommandContext(t.Context(), binary, "plan", "-n", s.namespace, "-o", "report", "--kubeconfig="+shared.Kubeconfig)
+	var stdout, stderr bytes.Buffer
+	command.Stdout, command.Stderr = &stdout, &stderr
+	var exit *exec.ExitError
+	if err := command.Run(); err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	var report struct {
+		Sources []struct {
+			Kind, Name   string
+			Certificates []struct{ Name, Action, Reason string }
+			Problems     []struct{ Severity, Message string }
+		}
+	}
+	if err := json.Unmarshal(stdout.Bytes(), &report); err != nil || len(report.Sources) == 0 {
+		t.Fatalf("plan: %v, exit status %d, %d sources\n%s", err, command.ProcessState.ExitCode(), len(report.Sources), stderr.String())
+	}
+	for _, source := range report.Sources {
+		for _, c := range source.Certificates {
+			if c.Action != "none" {
+				t.Errorf("plan would %s Certificate %s of %s %s: %s", c.Action, c.Name, source.Kind, source.Name, c.Reason)
+			}
+		}
+		for _, p := range source.Problems {
+			if p.Severity == "error" {
+				t.Errorf("%s %s: %s", source.Kind, source.Name, p.Message)
+			}
+		}
+	}
+}
+
+// writesNothingMore makes two more Ingresses, one after the other: each is one write, and there is no other.
+func (s *scene) writesNothingMore(t *testing.T) {
+	t.Helper()
+	before := s.link.written()
+	for _, name := range []string{"first", "second"} {
+		s.add(t, s.namespace, "Ingress", name)
+		s.untilRight(t)
+	}
+	if more := s.link.written() - before; more != 2 {
+		t.Errorf("after all was right, two new Ingresses led to %d writes of Certificates, want 2", more)
+	}
+}
+
+// isAsBefore waits until the process has as many watches and goroutines as before, and holds its memory to deploy/'s limit.
+func (s *scene) isAsBefore(t *testing.T) {
+	t.Helper()
+	if s.watches == nil {
+		return
+	}
+	s.await(t, "the watches to be those from before", func() error {
+		if diff := cmp.Diff(s.watches, s.link.open()); diff != "" {
+			return errors.New(diff)
+		}
+		return nil
+	})
+	const few = 12
+	s.await(t, "the goroutines to be gone", func() error {
+		if now := s.metric(t, "go_goroutines"); now > s.goroutines+few {
+			return fmt.Errorf("%v, before the fault %v", now, s.goroutines)
+		}
+		return nil
+	})
+	const limit = 128 << 20
+	if now := s.metric(t, "process_resident_memory_bytes"); now > limit {
+		t.Errorf("it has %v bytes of memory", now)
+	}
+}
+
+// await asks until there is no error: for what no watch tells.
+func (s *scene) await(t *testing.T, what string, try func() error) {
+	t.Helper()
+	deadline, tick := time.After(2*time.Minute), time.NewTicker(50*time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := try()
+		if err == nil {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("waited in vain for %s: %v", what, err)
+		}
+	}
+}
+
+// metric is the sum of a metric's series in the scene's certshim.
+func (s *scene) metric(t *testing.T, name string) float64 {
+	t.Helper()
+	return metricOf(t, s.certshim, name)
+}
+
+func metricOf(t *testing.T, certshim *cluster.Certshim, name string) float64 {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+certshim.Address+"/metrics", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	total := 0.0
+	for line := range strings.Lines(string(body)) {
+		words := strings.Fields(line)
+		if base, _, _ := strings.Cut(line, "{"); len(words) > 1 && (words[0] == name || base == name) {
+			var value float64
+			if _, err := fmt.Sscan(words[len(words)-1], &value); err != nil {
+				t.Fatal(err)
+			}
+			total += value
+		}
+	}
+	return total
+}
