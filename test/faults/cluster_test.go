@@ -152,9 +152,16 @@ func TestANamespaceThatIsDeleted(t *testing.T) {
 	s.goroutines, s.watches = s.metric(t, "go_goroutines"), s.link.open()
 	s.play(t, s.namespace, edits()/2)
 	goes.play(t, goes.namespace, edits())
-	shared.Delete(t, schema.GroupVersionResource{Version: "v1", Resource: "namespaces"}, "", goes.namespace)
+	namespaces := schema.GroupVersionResource{Version: "v1", Resource: "namespaces"}
+	shared.Delete(t, namespaces, "", goes.namespace)
 	s.play(t, s.namespace, edits()/2)
-	goes.certificates.Until(t, "all Certificates to be gone", func(state cluster.State) bool { return len(state) == 0 })
+	s.await(t, "the namespace to be gone", func() error {
+		_, err := shared.Dynamic.Resource(namespaces).Get(t.Context(), goes.namespace, metav1.GetOptions{})
+		if apierrors.IsNotFound(err) {
+			return nil
+		}
+		return fmt.Errorf("it is there: %w", err)
+	})
 	s.heals()
 	s.check(t, "namespace deleted", 1)
 }

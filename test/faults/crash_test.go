@@ -34,7 +34,7 @@ func (s *scene) act(t *testing.T) {
 // tamper changes the Secret of a Certificate by hand, and waits until that is put back.
 func (s *scene) tamper(t *testing.T, o *origin) {
 	t.Helper()
-	s.want(o).issued += 2
+	s.want(o).specs += 2
 	edited, err := shared.Dynamic.Resource(cluster.Certificates()).Namespace(s.namespace).Patch(t.Context(), o.secret, types.MergePatchType,
 		[]byte(`{"spec":{"secretName":"other"}}`), metav1.PatchOptions{FieldManager: "kubectl-edit"})
 	if err != nil {

@@ -3,8 +3,7 @@
 // that has seen nothing for a while; an API server and an etcd that are killed; permissions, webhooks, kinds and namespaces
 // that go away.
 //
-// A [history] of random edits knows what must come of it, whatever certshim saw of it: [judge] holds the Certificates and the
-// CertificateRequests to that. A fault that never happened fails its test too. The seed is printed; -seed plays another
+// A [history] of random edits knows what must come of it, whatever certshim saw of it: [judge] holds the Certificates to that. A fault that never happened fails its test too. The seed is printed; -seed plays another
 // history, and -full plays each of them longer and each crash in each way.
 //
 // It imports the other packages of the test module, nothing of certshim.

@@ -3,14 +3,12 @@ package faults
 import (
 	"strings"
 	"testing"
-
-	"k8s.io/apimachinery/pkg/types"
 )
 
 // Each thing that may go wrong is seen, and nothing is seen where nothing did.
 func TestJudge(t *testing.T) {
 	origins := []*origin{{kind: "Ingress", name: "web", secret: "web-tls", uid: "u", hosts: []string{"a"}}}
-	wants := map[string]*want{"u/web-tls": {made: 1, issued: 2}, "u/old": {made: 1, issued: 1}}
+	wants := map[string]*want{"u/web-tls": {made: 1, specs: 2}, "u/old": {made: 1, specs: 1}}
 	right := made{uid: "c", owner: "u", name: "web-tls", hosts: []string{"a"}}
 	former := made{uid: "o", owner: "u", name: "old", hosts: []string{"a"}}
 	again := made{uid: "d", owner: "u", name: "web-tls", hosts: []string{"a"}}
@@ -21,12 +19,11 @@ func TestJudge(t *testing.T) {
 		seen seen
 		want string
 	}{
-		"all is well":        {seen{now: []made{right}, ever: []made{right, former}, issued: map[types.UID]int{"c": 2, "o": 1}}, ""},
+		"all is well":        {seen{now: []made{right}, ever: []made{right, former}}, ""},
 		"it isn't there":     {seen{ever: []made{right}}, "lost: Ingress web asks for Certificate web-tls, which isn't there"},
 		"a name is missing":  {seen{now: []made{shrunk}, ever: []made{shrunk}}, "lost: Ingress web asks for [a], and Certificate web-tls has []"},
 		"made twice":         {seen{now: []made{again}, ever: []made{right, again}}, "doubled: Certificate u/web-tls was made 2 times, 1 were asked for"},
 		"made for nobody":    {seen{now: []made{right}, ever: []made{right, strange}}, "doubled: Certificate v/web-tls was made, which nobody asked for"},
-		"issued too often":   {seen{now: []made{right}, ever: []made{right}, issued: map[types.UID]int{"c": 3}}, "reissued: Certificate u/web-tls was issued 3 times, 2 were asked for"},
 		"written too often":  {seen{now: []made{right}, ever: []made{rewritten}}, "reissued: Certificate u/web-tls had 3 specs, 2 were asked for"},
 		"a former one stays": {seen{now: []made{right, former}, ever: []made{right, former}}, "left: Certificate old is left, which nobody asks for any more"},
 	} {

@@ -29,7 +29,6 @@ type scene struct {
 	namespace    string
 	link         *link
 	certificates *cluster.Watch
-	requests     *cluster.Watch
 	certshim     *cluster.Certshim
 	// healed is when the fault ended.
 	healed atomic.Pointer[time.Time]
@@ -45,7 +44,6 @@ func newScene(t *testing.T) *scene {
 	s.link = newLink(t, shared, kubeconfig)
 	shared.Issuer(t, s.namespace, issuer)
 	s.certificates = shared.Watch(t, cluster.Certificates(), s.namespace)
-	s.requests = shared.Watch(t, cluster.CertificateRequests(), s.namespace)
 	s.add(t, s.namespace, "Ingress", "web")
 	s.add(t, s.namespace, "Ingress", "shop")
 	s.add(t, s.namespace, "Gateway", "gateway")
@@ -144,7 +142,7 @@ func (s *scene) seen(t *testing.T) seen {
 	for i := range list.Items {
 		now = append(now, &list.Items[i])
 	}
-	return seen{now: madeOf(now), ever: madeOf(ever(s.certificates)), issued: revisions(ever(s.requests))}
+	return seen{now: madeOf(now), ever: madeOf(ever(s.certificates))}
 }
 
 // ever are all the objects that a watch has shown, each once.
@@ -169,25 +167,6 @@ func madeOf(objects []*unstructured.Unstructured) []made {
 		all = append(all, made{uid: object.GetUID(), owner: owners[0].UID, name: object.GetName(), hosts: hosts, specs: int(object.GetGeneration())})
 	}
 	return all
-}
-
-// revisions counts by Certificate how many revisions were requested. cert-manager may request one twice: if its cache doesn't show
-// it yet that one is issued, it deletes the request and makes it again.
-func revisions(requests []*unstructured.Unstructured) map[types.UID]int {
-	of := map[types.UID]map[string]bool{}
-	for _, request := range requests {
-		for _, owner := range request.GetOwnerReferences() {
-			if of[owner.UID] == nil {
-				of[owner.UID] = map[string]bool{}
-			}
-			of[owner.UID][request.GetAnnotations()["cert-manager.io/certificate-revision"]] = true
-		}
-	}
-	issued := map[types.UID]int{}
-	for uid, all := range of {
-		issued[uid] = len(all)
-	}
-	return issued
 }
 
 // plansNothing asks plan, which must find nothing to write and nothing wrong.

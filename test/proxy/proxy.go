@@ -72,15 +72,17 @@ func (r roundTripper) RoundTrip(request *http.Request) (*http.Response, error) {
 
 // Answer is an answer in the API server's place, in JSON.
 func Answer(request *http.Request, status int, body []byte) *http.Response {
-	return &http.Response{
-		Status: http.StatusText(status), StatusCode: status, Request: request, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: http.Header{"Content-Type": {"application/json"}, "Content-Length": {fmt.Sprint(len(body))}},
-		Body:   io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)),
-	}
+	response := &http.Response{Request: request, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: http.Header{}, Body: http.NoBody}
+	Replace(response, status, body)
+	return response
 }
 
 // Replace puts another answer in the place of the server's.
 func Replace(response *http.Response, status int, body []byte) {
 	_ = response.Body.Close()
-	*response = *Answer(response.Request, status, body)
+	response.Status, response.StatusCode = http.StatusText(status), status
+	response.Body, response.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	response.Header.Del("Content-Encoding")
+	response.Header.Set("Content-Type", "application/json")
+	response.Header.Set("Content-Length", fmt.Sprint(len(body)))
 }
