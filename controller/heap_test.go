@@ -58,12 +58,14 @@ func TestEditsPinNoOldVersions(t *testing.T) {
 			edit(i, n)
 		}
 	}
+	// What earlier tests left may still go, which makes it less, never more.
+	round(0)
 	before := settledHeap()
 	for n := range edits {
-		round(n)
+		round(n + 1)
 	}
-	if grown := liveHeap() - before; grown < objects*size/8 || grown > objects*size*3/2 {
-		t.Errorf("after %d edits %d objects of %d kB take %d kB", edits, objects, size>>10, grown>>10)
+	if grown := liveHeap() - before; grown > objects*size/2 {
+		t.Errorf("%d edits of %d objects of %d kB take %d kB more", edits, objects, size>>10, grown>>10)
 	}
 	runtime.KeepAlive(c)
 }
