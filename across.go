@@ -17,6 +17,12 @@ func permit(q input, ask source.Ask) (standing, problem.Problem) {
 		return refuse(certificate.CauseNotCrossing), problem.Problem{}
 	}
 	at := ask.At(q.object)
+	if !q.policy.Serve.Has(at.Namespace) {
+		return refuse(certificate.CauseSecretInShare), problem.Problem{
+			Severity: problem.Error, Path: pathOf(ask), Value: at.String(), Reason: problem.NotGranted,
+			Message: "the Secret is in a namespace that another instance serves: nothing is made or changed there; one instance has to serve both, by serve in its configuration",
+		}
+	}
 	granted, presence := q.observed.Granted(GrantFrom(q.object.Ref), at)
 	p := problem.Problem{Severity: problem.Error, Path: pathOf(ask), Value: at.String(), Reason: problem.NotGranted}
 	switch {

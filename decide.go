@@ -14,6 +14,9 @@ func Decide(policy *Policy, object *source.Object, observed Observed) Outcome {
 	if !known {
 		return Outcome{Source: object.Ref, Ignored: certificate.Because(certificate.CauseNoKind, object.Kind, strconv.Quote(object.Group))}
 	}
+	if !policy.Serve.Has(object.Namespace) {
+		return Outcome{Source: object.Ref, Ignored: certificate.Because(certificate.CauseOtherShare)}
+	}
 	r := rivals{policy: policy, observed: observed}
 	return decide(input{policy: policy, object: object, kind: kind, observed: observed}, nil, r.claim, nil)
 }

@@ -24,6 +24,8 @@ type Policy struct {
 	// ExtraProtocols count as TLS besides HTTPS and TLS.
 	ExtraProtocols []string
 	Certificate    certificate.Policy
+	// Serve is the part of the namespaces whose sources are decided about.
+	Serve Share
 	// Rules for some of the sources; the first that matches counts.
 	Rules []Rule
 	// NamespaceDefaults lets the issuer annotations of a Namespace name the issuer of its

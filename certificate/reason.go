@@ -79,6 +79,8 @@ const (
 	CauseUnread           Cause = "certificate-unread"
 	CauseNoTrigger        Cause = "no-trigger"
 	CauseIgnored          Cause = "ignored"
+	CauseOtherShare       Cause = "other-instance"
+	CauseSecretInShare    Cause = "secret-of-other-instance"
 	CauseSourceDeleting   Cause = "source-deleting"
 	CauseSourceUnreadable Cause = "source-unreadable"
 	CauseSourceFails      Cause = "source-type-fails"
@@ -193,6 +195,8 @@ var words = map[Cause]string{
 	CauseSourceDeleting:   "it is being deleted; the garbage collector takes its Certificates along",
 	CauseSourceUnreadable: "it can't be read",
 	CauseSourceFails:      "its source type fails: %s",
+	CauseOtherShare:       "another instance serves its namespace",
+	CauseSecretInShare:    "another instance serves the namespace of the Secret",
 	CauseNoKind:           "%s of group %s is no kind of source",
 	CauseSectionsUnread:   "the annotation " + annotations.SectionsKey + " can't be read",
 	CauseSectionUnread:    "the section %s can't be read",

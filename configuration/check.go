@@ -14,6 +14,9 @@ import (
 	"github.com/certshim/certshim/problem"
 )
 
+// maxShards bounds the instances among which a cluster is shared: each reads all of it.
+const maxShards = 64
+
 // Validate gives everything that is wrong with the values, each with the path of its field in
 // the file.
 func (c Configuration) Validate() error { return c.mistakes().Err() }
@@ -23,6 +26,7 @@ func (c *Configuration) mistakes() declaration.Mistakes {
 	all.Addf(c.APIVersion != APIVersion, "apiVersion", "%q, must be %s", c.APIVersion, APIVersion)
 	all.Addf(c.Kind != Kind, "kind", "%q, must be %s", c.Kind, Kind)
 	all.AddUnder("namespaces", checkNamespaces(c.Namespaces))
+	all.AddUnder("serve", c.Serve.mistakes())
 	all.Addf(c.DefaultIssuer.Kind == "", "defaultIssuer.kind", "it is empty, must be a kind such as Issuer")
 	// With types of the operator's own, the kinds are known only once their files are read.
 	if len(c.Sources.Types) == 0 {
@@ -54,6 +58,15 @@ func (c *Configuration) mistakes() declaration.Mistakes {
 	all.AddUnder("metrics", c.Metrics.mistakes())
 	all.Add("profilerAddress", checkLoopback(c.ProfilerAddress))
 	all.Addf(c.Workers < 1 || c.Workers > MaxWorkers, "workers", "%d, must be 1 to %d", c.Workers, MaxWorkers)
+	return all
+}
+
+func (s Serve) mistakes() declaration.Mistakes {
+	var all declaration.Mistakes
+	all.AddUnder("namespaces", checkNamespaces(s.Namespaces))
+	all.Addf(s.Shards < 0 || s.Shards > maxShards, "shards", "%d, must be 0 to %d", s.Shards, maxShards)
+	all.Addf(s.Shard < 0 || s.Shard > 0 && s.Shard >= s.Shards, "shard", "%d, must be 0 to %d, less than shards", s.Shard, max(0, s.Shards-1))
+	all.Addf(s.Shards > 0 && len(s.Namespaces) > 0, "namespaces", "there are some, must be none where there are shards")
 	return all
 }
 

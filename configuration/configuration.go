@@ -26,6 +26,8 @@ type Configuration struct {
 
 	// Namespaces limits the controller to these; empty means all.
 	Namespaces []string `yaml:"namespaces,omitempty"`
+	// Serve is the part of what is read that this instance decides about; empty means all.
+	Serve Serve `yaml:"serve,omitempty"`
 	// DefaultIssuer is used by objects that ask for a certificate and name no issuer:
 	// --default-issuer-name, -kind and -group.
 	DefaultIssuer Issuer `yaml:"defaultIssuer"`
@@ -59,6 +61,16 @@ type Configuration struct {
 	Metrics Metrics `yaml:"metrics"`
 	// ProfilerAddress serves profiles of this process, on loopback alone; "0" serves nothing.
 	ProfilerAddress string `yaml:"profilerAddress"`
+}
+
+// Serve shares a cluster among instances: all read all of it, and each serves the objects of its own namespaces.
+type Serve struct {
+	// Namespaces by name; empty means all.
+	Namespaces []string `yaml:"namespaces,omitempty"`
+	// Shard is which of so many Shards is served, 0 to Shards-1; 0 Shards means all. Which one has a namespace is told by the
+	// FNV-1a hash of its name.
+	Shard  int `yaml:"shard,omitempty"`
+	Shards int `yaml:"shards,omitempty"`
 }
 
 // Metrics protects /metrics.

@@ -18,8 +18,8 @@ func TestLoadConfiguration(t *testing.T) {
 	}{
 		"misspelt":         {head + "takeoverr: {}\n", `c.yaml:3: unknown field "takeoverr", did you mean "takeover"?`},
 		"misspelt inside":  {head + "takeover:\n  changesPerMin: 1\n", `c.yaml:4: unknown field "takeover.changesPerMin", did you mean "changesPerMinute"?`},
-		"nothing near":     {head + "zzzzzz: 1\n", `c.yaml:3: unknown field "zzzzzz"; the fields here are annotations, apiVersion, crossNamespace, defaultIssuer, gatewayAPI, healthzListenAddress, kind, kubernetesAPI, labels, leaderElection, metrics, metricsListenAddress, namespaceDefaults, namespaces, ownership, policies, profilerAddress, resolvers, sources, takeover, tellIssuerStatus, workers`},
-		"two at once":      {head + "worker: 1\nfoo: 1\n", "c.yaml:3: unknown field \"worker\", did you mean \"workers\"?\nc.yaml:4: unknown field \"foo\"; the fields here are annotations, apiVersion, crossNamespace, defaultIssuer, gatewayAPI, healthzListenAddress, kind, kubernetesAPI, labels, leaderElection, metrics, metricsListenAddress, namespaceDefaults, namespaces, ownership, policies, profilerAddress, resolvers, sources, takeover, tellIssuerStatus, workers"},
+		"nothing near":     {head + "zzzzzz: 1\n", `c.yaml:3: unknown field "zzzzzz"; the fields here are annotations, apiVersion, crossNamespace, defaultIssuer, gatewayAPI, healthzListenAddress, kind, kubernetesAPI, labels, leaderElection, metrics, metricsListenAddress, namespaceDefaults, namespaces, ownership, policies, profilerAddress, resolvers, serve, sources, takeover, tellIssuerStatus, workers`},
+		"two at once":      {head + "worker: 1\nfoo: 1\n", "c.yaml:3: unknown field \"worker\", did you mean \"workers\"?\nc.yaml:4: unknown field \"foo\"; the fields here are annotations, apiVersion, crossNamespace, defaultIssuer, gatewayAPI, healthzListenAddress, kind, kubernetesAPI, labels, leaderElection, metrics, metricsListenAddress, namespaceDefaults, namespaces, ownership, policies, profilerAddress, resolvers, serve, sources, takeover, tellIssuerStatus, workers"},
 		"wrong type":       {head + "workers: many\n", `c.yaml:3: workers: "many", must be a whole number`},
 		"repeated":         {head + "workers: 1\nworkers: 2\n", `c.yaml:4: repeated field "workers", which is there already at line 3`},
 		"no duration":      {head + "leaderElection:\n  leaseDuration: 15\n", `c.yaml:4: leaderElection.leaseDuration: "15", must be a duration as Go writes them, whose largest unit is h: 2160h are 90 days`},
@@ -31,7 +31,7 @@ func TestLoadConfiguration(t *testing.T) {
 		"shape and values at once": {head + "worker: 1\nworkers: 0\nannotations: {autoKinds: [Ingress, Gatewy]}\n",
 			"c.yaml:3: unknown field \"worker\", did you mean \"workers\"?\nc.yaml:4: workers: 0, must be 1 to 90\n" +
 				"c.yaml:5: annotations.autoKinds[1]: \"Gatewy\" isn't known, did you mean \"Gateway\"?"},
-		"a misplaced field": {head + "autoKinds: []\n", `c.yaml:3: unknown field "autoKinds"; the fields here are annotations, apiVersion, crossNamespace, defaultIssuer, gatewayAPI, healthzListenAddress, kind, kubernetesAPI, labels, leaderElection, metrics, metricsListenAddress, namespaceDefaults, namespaces, ownership, policies, profilerAddress, resolvers, sources, takeover, tellIssuerStatus, workers; did you mean "annotations.autoKinds"?`},
+		"a misplaced field": {head + "autoKinds: []\n", `c.yaml:3: unknown field "autoKinds"; the fields here are annotations, apiVersion, crossNamespace, defaultIssuer, gatewayAPI, healthzListenAddress, kind, kubernetesAPI, labels, leaderElection, metrics, metricsListenAddress, namespaceDefaults, namespaces, ownership, policies, profilerAddress, resolvers, serve, sources, takeover, tellIssuerStatus, workers; did you mean "annotations.autoKinds"?`},
 		"no namespace": {head + "namespaces: [shop, Shop, a.b]\n", `c.yaml:3: namespaces[1]: "Shop" is no namespace, which has lower-case letters, digits and '-', such as shop` + "\n" +
 			`c.yaml:3: namespaces[2]: "a.b" is no namespace, which has lower-case letters, digits and '-', such as shop`},
 		"an address":                {head + "metricsListenAddress: 9402\n", `c.yaml:3: metricsListenAddress: "9402", must be host:port such as 0.0.0.0:9402 or :9402, or 0 for none; did you mean ":9402"?`},
@@ -61,6 +61,10 @@ func TestLoadConfiguration(t *testing.T) {
 				"c.yaml:6: ownership.sourcesMay[0]: \"ignore\" is none of force, yield, fail\n" +
 				"c.yaml:7: ownership.removedByHand: \"respects\" is none of restore, respect, did you mean \"respect\"?\n" +
 				"c.yaml:8: ownership.reports: \"openreport\" is none of off, auto, openreports, policyreport, did you mean \"openreports\"?"},
+		"what is served": {head + "serve:\n  namespaces: [Shop]\n  shard: 3\n  shards: 3\n",
+			"c.yaml:4: serve.namespaces: there are some, must be none where there are shards\nc.yaml:4: serve.namespaces[0]: \"Shop\" is no namespace, which has lower-case letters, digits and '-', such as shop\n" +
+				"c.yaml:5: serve.shard: 3, must be 0 to 2, less than shards"},
+		"too many shards": {head + "serve: {shard: -1, shards: 65}\n", "c.yaml:3: serve.shard: -1, must be 0 to 64, less than shards\nc.yaml:3: serve.shards: 65, must be 0 to 64"},
 		"other namespaces": {head + "crossNamespace: {mode: grants, orphans: keep}\n",
 			"c.yaml:3: crossNamespace.mode: \"grants\" is none of off, grant, secretGrant, did you mean \"grant\"?\nc.yaml:3: crossNamespace.orphans: \"keep\" is none of retain, delete"},
 		"the Lease": {head + "leaderElection:\n  leaseName: ''\n  leaseDuration: 1s\n  renewDeadline: 2s\n  retryPeriod: 0s\n",

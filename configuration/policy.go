@@ -68,6 +68,7 @@ func (c Configuration) Policy(s Surroundings) (*certshim.Policy, error) {
 		AutoKinds:      c.Annotations.AutoKinds,
 		ExtraProtocols: c.GatewayAPI.ExtraProtocols,
 		Routes:         c.GatewayAPI.routeNames(),
+		Serve:          certshim.Share(c.Serve),
 		Certificate: certificate.Policy{
 			Labels: labels, Ownership: ownership, HoldPaced: c.Takeover.ChangesPerMinute == 0, ManualTakeOver: c.Takeover.Mode == ManualTakeover,
 		},

@@ -187,7 +187,7 @@ func (c *Controller) connect(ctx context.Context) error {
 // newReports keeps the reports of fields, where the operator wants any.
 func (c *Controller) newReports(at reports.Cluster) *reports.Keeper {
 	return reports.New(reports.Options{
-		Setting: c.config.Ownership.Reports, Namespaces: c.config.Namespaces, Cluster: at,
+		Setting: c.config.Ownership.Reports, Namespaces: c.config.Namespaces, Serves: func(namespace string) bool { return c.policy().Serve.Has(namespace) }, Cluster: at,
 		Served: func() inventory.Served { return c.facts.Load().Served }, Fields: c.inventory.FieldsByNamespace,
 		Idle: c.idle, Read: c.queue.inLine, Log: c.log,
 	})

@@ -162,7 +162,7 @@ func (c *Controller) sweep(ctx context.Context, seen orphans, now time.Time) {
 	looked := 0
 	for _, o := range found {
 		before := seen[o.UID].missing
-		if !o.Granted || o.Flags.Has(certificate.Retained) || !before.IsZero() && now.Sub(before) < c.config.Orphans.orDefault().Grace {
+		if !o.Granted || !c.policy().Serve.Has(o.Namespace) || o.Flags.Has(certificate.Retained) || !before.IsZero() && now.Sub(before) < c.config.Orphans.orDefault().Grace {
 			continue
 		}
 		if looked++; looked > orphansAtOnce {

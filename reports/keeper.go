@@ -45,7 +45,9 @@ type Options struct {
 	Setting configuration.Reports
 	// Namespaces are those that the program is limited to; none means all.
 	Namespaces []string
-	Cluster    Cluster
+	// Serves reports whether the reports of a namespace are kept by this instance.
+	Serves  func(namespace string) bool
+	Cluster Cluster
 	// Served says what the cluster serves now.
 	Served func() inventory.Served
 	// Fields counts the fields of Certificates by namespace.
@@ -170,6 +172,7 @@ func (k *Keeper) look(ctx context.Context, now time.Time) (next time.Duration) {
 		return every
 	}
 	fields := k.Fields()
+	maps.DeleteFunc(fields, func(namespace string, _ *inventory.NamespaceFields) bool { return !k.Serves(namespace) })
 	for namespace := range fields {
 		if k.reports[namespace] == nil {
 			k.reports[namespace] = &report{}
@@ -243,7 +246,9 @@ func (k *Keeper) list(ctx context.Context) bool {
 	}
 	k.reports = map[string]*report{}
 	for _, namespace := range namespaces {
-		k.reports[namespace] = &report{}
+		if k.Serves(namespace) {
+			k.reports[namespace] = &report{}
+		}
 	}
 	return true
 }

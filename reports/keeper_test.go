@@ -41,8 +41,10 @@ type scene struct {
 	served               inventory.Served
 	fields               map[string]*inventory.NamespaceFields
 	busy                 bool
-	read                 []inventory.Key
-	now                  time.Time
+	// others are namespaces that another instance serves.
+	others []string
+	read   []inventory.Key
+	now    time.Time
 	// next is when the next look is to be.
 	next time.Duration
 }
@@ -51,7 +53,7 @@ func newScene(t *testing.T, setting configuration.Reports, kinds ...kind) *scene
 	t.Helper()
 	s := &scene{t: t, objects: map[string]map[string]any{}, served: serves(kinds...), fields: map[string]*inventory.NamespaceFields{}, now: time.Unix(1e9, 0)}
 	s.Keeper = New(Options{
-		Setting: setting, Cluster: s, Served: func() inventory.Served { return s.served },
+		Setting: setting, Cluster: s, Serves: func(namespace string) bool { return !slices.Contains(s.others, namespace) }, Served: func() inventory.Served { return s.served },
 		Fields: func() map[string]*inventory.NamespaceFields {
 			all := map[string]*inventory.NamespaceFields{}
 			for namespace, in := range s.fields {
@@ -166,6 +168,16 @@ func (s *scene) results() (all []string) {
 		all = append(all, line)
 	}
 	return all
+}
+
+// The reports of namespaces that another instance serves are its own, those too in which there is nothing any more.
+func TestReportsOfOtherInstancesAreLeftAlone(t *testing.T) {
+	s := newScene(t, configuration.AutoReports, openReport)
+	s.objects["gone"] = map[string]any{}
+	s.others = []string{"shop", "gone"}
+	s.fields["shop"] = &inventory.NamespaceFields{Totals: inventory.FieldTotals{Ours: 9, Shared: 1}}
+	s.after("of another instance", 0, "list reports certshim")
+	s.after("later", time.Hour)
 }
 
 // A report is written once what it needs was read, then at most every ten minutes, and never at rest.
