@@ -108,7 +108,7 @@ func costOfDistinct(arguments []ref.Val, _ ref.Val) *uint64 {
 }
 
 func newExpressions(bounds Bounds, variables []string, libraries []cel.EnvOption, costs []interpreter.CostTrackerOption) *Expressions {
-	options := append([]cel.EnvOption{cel.OptionalTypes()}, libraries...)
+	options := append([]cel.EnvOption{cel.OptionalTypes(), cel.CustomTypeAdapter(ordered{})}, libraries...)
 	for _, name := range variables {
 		options = append(options, cel.Variable(name, cel.DynType))
 	}
