@@ -18,9 +18,10 @@
 //
 //	observed.go  what a decision may read, and the three values of an answer
 //	outcome.go   what the operator decides, and what follows for one source
+//	share.go     the namespaces that an instance serves
 //	rule.go      the operator's rules for some of the sources
 //	limit.go     which issuers and names those rules allow
-//	input.go  the input of a decision, and whether a step lets the next one go on
+//	input.go     the input of a decision, and whether a step lets the next one go on
 //	admit.go     whether the object's parent admits it, and what it inherits
 //	contest.go   which of its listeners another object of the same Gateway has
 //	section.go   which annotations count for which Secret

@@ -378,6 +378,19 @@ func (p *party) hold(issuer *consulted) certificate.Reason {
 	return certificate.Reason{}
 }
 
+// issuer is that of the source itself: of the first Secret without annotations of its own, or of any if each has some.
+func (s *secrets) issuer(decided []secretDecision) resolver.Issuer {
+	for _, d := range decided {
+		if d.issuer != nil && s.asked.termsOf(d.at) == &s.asked.terms {
+			return d.issuer.named.Issuer
+		}
+	}
+	if len(s.issuers) == 0 {
+		return resolver.Issuer{}
+	}
+	return s.issuers[0].named.Issuer
+}
+
 // sections are the Secrets that go by a section.
 func (s *secrets) sections(decided []secretDecision) []Section {
 	var all []Section

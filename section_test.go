@@ -269,3 +269,20 @@ func TestSectionsAreNotInherited(t *testing.T) {
 		t.Errorf("got %v", got)
 	}
 }
+
+// What is told of the issuer of a Secret is what its Certificate gets, whichever Secret the section is of.
+func TestTheIssuerOfEachSecretIsTold(t *testing.T) {
+	for _, section := range []string{"web", "api", "inner"} {
+		c := newCluster(t, newPolicy(t))
+		out := c.decide(c.add(sectioned("{"+section+": {cluster-issuer: letsencrypt}}", byCA)))
+		for name, want := range issuersOf(out) {
+			issuer := out.IssuerOf(decidedOf(t, out, "shop", name).At())
+			if got := issuer.Kind + "/" + issuer.Name; got != want {
+				t.Errorf("section %s: %s is told for %s, which gets %s", section, got, name, want)
+			}
+		}
+		if out.Issuer.Name != "ca" {
+			t.Errorf("section %s: the source's own issuer is told as %s", section, out.Issuer.Name)
+		}
+	}
+}

@@ -105,9 +105,7 @@ func (r *outcomeBuilder) decideEach(by *secrets) {
 			r.out.Values[s.decision.At()] = s.values
 		}
 	}
-	if len(by.issuers) > 0 {
-		r.out.Issuer = by.issuers[0].named.Issuer
-	}
+	r.out.Issuer = by.issuer(decided)
 	r.out.Sections = by.sections(decided)
 	t := issuerProblems{input: r.input, decided: decided}
 	t.tell(by.issuers)
