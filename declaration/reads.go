@@ -66,9 +66,7 @@ func (w *readWalk) value(e ast.Expr, known names) aliases {
 	case ast.ComprehensionKind:
 		return w.comprehension(e.AsComprehension(), known)
 	case ast.ListKind:
-		for _, item := range e.AsList().Elements() {
-			w.use(w.value(item, known))
-		}
+		return w.list(e.AsList(), known)
 	case ast.MapKind:
 		for _, entry := range e.AsMap().Entries() {
 			w.use(w.value(entry.AsMapEntry().Key(), known))
@@ -81,6 +79,22 @@ func (w *readWalk) value(e ast.Expr, known names) aliases {
 	default:
 	}
 	return nil
+}
+
+// list returns what a list that an expression makes stands for: a list of items of the variable's lists is, as far as fields
+// go, a part of those. All else that is in it is read.
+func (w *readWalk) list(l ast.ListExpr, known names) aliases {
+	whole := aliases{}
+	for _, item := range l.Elements() {
+		for path := range w.value(item, known) {
+			if of, is := strings.CutSuffix(path, listMark); is {
+				whole[of] = true
+			} else {
+				w.use(aliases{path: true})
+			}
+		}
+	}
+	return whole
 }
 
 func (w *readWalk) named(name string, known names) aliases {
@@ -99,6 +113,13 @@ func (w *readWalk) call(c ast.CallExpr, known names) aliases {
 	switch name := c.FunctionName(); {
 	case (name == operators.OptSelect || name == operators.Index || name == operators.OptIndex) && isLiteral(args[1]):
 		return w.value(args[0], known).at(args[1])
+	case name == operators.Index || name == operators.OptIndex:
+		w.use(w.value(args[1], known))
+		return w.value(args[0], known).items()
+	case name == operators.Add:
+		return union(w.value(args[0], known), w.value(args[1], known))
+	case name == "value" && c.IsMemberFunction():
+		return w.value(c.Target(), known)
 	case name == operators.Conditional:
 		w.use(w.value(args[0], known))
 		return union(w.value(args[1], known), w.value(args[2], known))

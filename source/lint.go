@@ -53,11 +53,14 @@ func (t Type) Lint(definition map[string]any) ([]string, error) {
 // or that the fields are others. It is empty for a path that the schema has, or may have.
 func missingField(schema map[string]any, path string) string {
 	for _, step := range strings.FieldsFunc(strings.ReplaceAll(path, "[]", ".[]"), func(c rune) bool { return c == '.' }) {
-		if step == "metadata" || open(schema) {
+		if step == "metadata" || step != "[]" && open(schema) {
 			return ""
 		}
 		if step == "[]" {
 			items, is := schema["items"].(map[string]any)
+			if !is {
+				items, is = schema["additionalProperties"].(map[string]any)
+			}
 			if !is {
 				return ""
 			}

@@ -36,6 +36,7 @@ spec:
                     tls: {type: object, properties: {secretName: {type: string}}}
               free: {type: object, x-kubernetes-preserve-unknown-fields: true}
               table: {type: object, additionalProperties: {type: string}}
+              binds: {type: object, additionalProperties: {type: object, properties: {secret: {type: string}}}}
 `
 
 func TestLintNamesTheFieldsThatAreNotThere(t *testing.T) {
@@ -50,8 +51,21 @@ func TestLintNamesTheFieldsThatAreNotThere(t *testing.T) {
 		`object.spec.servers.map(s, {"hosts": [], "secretName": s.tls.secret})`: {
 			`spec.servers[].tls.secret: Proxy v1 has no such field; did you mean "secretName"?`,
 		},
+		`object.spec.servers.filter(s, s.tls.secretName != "").map(s, {"hosts": s.hosts, "secretName": s.tls.secretName})`: {
+			`spec.servers[].hosts: Proxy v1 has no such field; the fields there are hostNames, tls`,
+		},
+		`object.spec.?servers.optMap(all, all.map(s, {"hosts": s.hosts, "secretName": "x"})).orValue([])`: {
+			`spec.servers[].hosts: Proxy v1 has no such field; the fields there are hostNames, tls`,
+		},
+		`cel.bind(s, object.spec.servers[0], [{"hosts": s.hosts, "secretName": object.spec.servers[?1].?secret.orValue("x")}])`: {
+			`spec.servers[].hosts: Proxy v1 has no such field; the fields there are hostNames, tls`,
+			`spec.servers[].secret: Proxy v1 has no such field; the fields there are hostNames, tls`,
+		},
+		`object.spec.binds.map(n, {"hosts": [n], "secretName": object.spec.binds[n].secretName})`: {
+			`spec.binds[].secretName: Proxy v1 has no such field; did you mean "secret"?`,
+		},
 		`has(object.spec.other) ? [] : [{"hosts": [object.metadata.name], "secretName": object.spec.free.x + object.spec.table.y}]`: {
-			`spec.other: Proxy v1 has no such field; the fields there are free, servers, table`,
+			`spec.other: Proxy v1 has no such field; the fields there are binds, free, servers, table`,
 		},
 	} {
 		of, err := source.DecodeType([]byte(strings.Replace(goodType,
