@@ -89,6 +89,19 @@ spec:
   to: [{group: "", kind: Secret}, {group: cert-manager.io, kind: Certificate, name: across}]
 `
 
+// issuer signs for all of them.
+const issuer = "upgrade"
+
+// last is made once both versions work.
+const last = `
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {name: last, annotations: {cert-manager.io/cluster-issuer: %s}}
+spec:
+  rules: [{host: last.example.com}]
+  tls: [{hosts: [last.example.com], secretName: last}]
+`
+
 const theirs = `
 apiVersion: cert-manager.io/v1
 kind: Certificate
@@ -129,13 +142,42 @@ func TestNeitherVersionWritesWhatTheOtherHasWritten(t *testing.T) {
 			t.Errorf("%s: Certificates changed (-before +after):\n%s", version.name, diff)
 		}
 	}
+	const alone = "--leader-elect=false"
+	bothAtOnce(t, c, at, start(t, c, before.Program, kubeconfig, "old-beside", alone), start(t, c, now, kubeconfig, "new-beside", alone))
+}
+
+// bothAtOnce lets both versions work on the same objects, as they do in a rollout without leader election: an edit leads to one change of
+// its Certificate, and a new object to one Certificate.
+func bothAtOnce(t *testing.T, c *cluster.Cluster, at []string, versions ...*version) {
+	t.Helper()
+	for _, v := range versions {
+		v.hasLookedAtAll(t)
+	}
+	certificates := c.Watch(t, cluster.Certificates(), at[0])
+	generation := certificates.Ready(t, "second").GetGeneration()
+	edited := strings.Replace(objects, "hosts: [second.example.com]", "hosts: [second.example.com, third.example.com]", 1)
+	c.Apply(t, at[0], fmt.Sprintf(edited, issuer, at[1]))
+	certificates.Object(t, "second", "to have the new name", func(object *unstructured.Unstructured) bool {
+		names, _, _ := unstructured.NestedStringSlice(object.Object, "spec", "dnsNames")
+		return slices.Contains(names, "third.example.com")
+	})
+	c.Apply(t, at[0], fmt.Sprintf(last, issuer))
+	certificates.Ready(t, "last")
+	for _, v := range versions {
+		v.until(t, "certshim_queue_depth", 0)
+	}
+	if now := certificates.Ready(t, "second").GetGeneration(); now != generation+1 {
+		t.Errorf("both versions at once: an edit changed its Certificate from generation %d to %d", generation, now)
+	}
+	if now := certificates.Ready(t, "last").GetGeneration(); now != 1 {
+		t.Errorf("both versions at once: a new Certificate has generation %d", now)
+	}
 }
 
 // populate makes all the objects, and returns their namespaces once everything is signed.
 func populate(t *testing.T, c *cluster.Cluster) []string {
 	t.Helper()
 	here, there := c.Namespace(t), c.Namespace(t)
-	issuer := "upgrade"
 	c.ClusterIssuer(t, issuer)
 	certificates, others := c.Watch(t, cluster.Certificates(), here), c.Watch(t, cluster.Certificates(), there)
 	c.Apply(t, there, fmt.Sprintf(grant, here))
@@ -195,7 +237,7 @@ type version struct {
 	address, logFile string
 }
 
-func start(t *testing.T, c *cluster.Cluster, program, kubeconfig, name string) *version {
+func start(t *testing.T, c *cluster.Cluster, program, kubeconfig, name string, flags ...string) *version {
 	t.Helper()
 	address, err := cluster.FreeAddress(t.Context())
 	if err != nil {
@@ -203,10 +245,10 @@ func start(t *testing.T, c *cluster.Cluster, program, kubeconfig, name string) *
 	}
 	v := &version{address: "http://" + address, logFile: filepath.Join(c.Logs, name+".log")}
 	v.Process, err = process.Start(t.Context(), process.Program{
-		Path: program, Log: v.logFile, Args: []string{
+		Path: program, Log: v.logFile, Args: append([]string{
 			"controller", "--kubeconfig=" + kubeconfig, "--leader-election-namespace=certshim",
 			"--metrics-listen-address=" + address, "--healthz-listen-address=0",
-		},
+		}, flags...),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -237,15 +279,21 @@ func (v *version) log(t *testing.T) string {
 // hasLookedAtAll waits until every object was decided once, as the leader.
 func (v *version) hasLookedAtAll(t *testing.T) {
 	t.Helper()
+	v.until(t, "certshim_initial_reconcile_done", 1)
+}
+
+// until waits until a metric has a value.
+func (v *version) until(t *testing.T, metric string, want float64) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
-	for v.metric(t, "certshim_initial_reconcile_done") != 1 {
+	for v.metric(t, metric) != want {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			t.Fatalf("not all was looked at\n%s", v.log(t))
+			t.Fatalf("%s isn't %v\n%s", metric, want, v.log(t))
 		}
 	}
 }
