@@ -110,6 +110,9 @@ func (w *readWalk) named(name string, known names) aliases {
 // call follows the calls that give a part of what they are given. All others read it.
 func (w *readWalk) call(c ast.CallExpr, known names) aliases {
 	args := c.Args()
+	if c.IsMemberFunction() {
+		return w.method(c, known)
+	}
 	switch name := c.FunctionName(); {
 	case (name == operators.OptSelect || name == operators.Index || name == operators.OptIndex) && isLiteral(args[1]):
 		return w.value(args[0], known).at(args[1])
@@ -118,26 +121,37 @@ func (w *readWalk) call(c ast.CallExpr, known names) aliases {
 		return w.value(args[0], known).items()
 	case name == operators.Add:
 		return union(w.value(args[0], known), w.value(args[1], known))
-	case name == "value" && c.IsMemberFunction():
-		return w.value(c.Target(), known)
 	case name == operators.Conditional:
 		w.use(w.value(args[0], known))
 		return union(w.value(args[1], known), w.value(args[2], known))
-	case (name == "orValue" || name == "or") && c.IsMemberFunction():
-		return union(w.value(c.Target(), known), w.value(args[0], known))
-	case name == "hasValue" && c.IsMemberFunction():
-		maps.Copy(w.present, w.value(c.Target(), known))
-		return nil
 	case name == "dyn":
 		return w.value(args[0], known)
 	}
-	if c.IsMemberFunction() {
-		w.use(w.value(c.Target(), known))
-	}
-	for _, arg := range args {
-		w.use(w.value(arg, known))
-	}
+	w.useAll(args, known)
 	return nil
+}
+
+// method does so for the calls that stand behind what they are given.
+func (w *readWalk) method(c ast.CallExpr, known names) aliases {
+	target := w.value(c.Target(), known)
+	switch c.FunctionName() {
+	case "value":
+		return target
+	case "orValue", "or":
+		return union(target, w.value(c.Args()[0], known))
+	case "hasValue":
+		maps.Copy(w.present, target)
+		return nil
+	}
+	w.use(target)
+	w.useAll(c.Args(), known)
+	return nil
+}
+
+func (w *readWalk) useAll(all []ast.Expr, known names) {
+	for _, e := range all {
+		w.use(w.value(e, known))
+	}
 }
 
 // comprehension follows a range's items, and a binding, which is one over an empty range. What

@@ -2,6 +2,7 @@ package faults
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -19,7 +20,18 @@ type origin struct {
 	kind, name, secret string
 	uid                types.UID
 	hosts              []string
-	touched            int
+	// more are further Secrets, each with one name.
+	more    []string
+	touched int
+}
+
+// asks are the names that each Certificate is to have, by the Certificate.
+func (o *origin) asks() map[string][]string {
+	all := map[string][]string{o.secret: o.hosts}
+	for _, name := range o.more {
+		all[name] = []string{name + ".example.com"}
+	}
+	return all
 }
 
 // want is what a history asks for of one Certificate, which is known by the uid of its source and by its name.
@@ -47,7 +59,11 @@ func newHistory(where *cluster.Cluster, seed uint64) *history {
 func keyOf(uid types.UID, name string) string { return string(uid) + "/" + name }
 
 func (h *history) want(o *origin) *want {
-	key := keyOf(o.uid, o.secret)
+	return h.wantOf(o, o.secret)
+}
+
+func (h *history) wantOf(o *origin, name string) *want {
+	key := keyOf(o.uid, name)
 	if h.wants[key] == nil {
 		h.wants[key] = &want{}
 	}
@@ -67,8 +83,10 @@ func (h *history) add(t *testing.T, namespace, kind, name string) *origin {
 func (h *history) make(t *testing.T, namespace string, o *origin) {
 	t.Helper()
 	h.apply(t, namespace, o)
-	h.want(o).made++
-	h.want(o).specs++
+	for name := range o.asks() {
+		h.wantOf(o, name).made++
+		h.wantOf(o, name).specs++
+	}
 }
 
 func (h *history) apply(t *testing.T, namespace string, o *origin) {
@@ -87,7 +105,7 @@ func (h *history) play(t *testing.T, namespace string, edits int) {
 
 func (h *history) edit(t *testing.T, namespace string, o *origin) {
 	t.Helper()
-	switch h.random.IntN(6) {
+	switch h.random.IntN(8) {
 	case 0, 1:
 		h.grow(t, namespace, o)
 	case 2:
@@ -97,6 +115,8 @@ func (h *history) edit(t *testing.T, namespace string, o *origin) {
 		h.apply(t, namespace, o)
 	case 4:
 		h.steal(t, namespace, o)
+	case 5, 6:
+		h.extend(t, namespace, o)
 	default:
 		h.replace(t, namespace, o)
 	}
@@ -110,11 +130,29 @@ func (h *history) grow(t *testing.T, namespace string, o *origin) {
 	h.want(o).specs++
 }
 
+// extend asks for one more Secret, or, if there are some already, for the oldest of them no longer.
+func (h *history) extend(t *testing.T, namespace string, o *origin) {
+	t.Helper()
+	const some = 2
+	if len(o.more) == some {
+		o.more = o.more[1:]
+		h.apply(t, namespace, o)
+		return
+	}
+	added := fmt.Sprintf("%s-more-%d", o.name, h.edits)
+	o.more = append(o.more, added)
+	h.apply(t, namespace, o)
+	h.wantOf(o, added).made++
+	h.wantOf(o, added).specs++
+}
+
 // rename asks for another Secret; the Certificate of the former one is to go.
 func (h *history) rename(t *testing.T, namespace string, o *origin) {
 	t.Helper()
 	o.secret = fmt.Sprintf("%s-%d", o.name, h.edits)
-	h.make(t, namespace, o)
+	h.apply(t, namespace, o)
+	h.want(o).made++
+	h.want(o).specs++
 }
 
 // steal deletes the Certificate by hand, if it is there; it is to be made again.
@@ -147,13 +185,16 @@ const issuer = "faults"
 func (o *origin) manifest() string {
 	about := fmt.Sprintf("metadata: {name: %s, labels: {touched: %q}, annotations: {cert-manager.io/issuer: %s, cert-manager.io/private-key-algorithm: ECDSA}}",
 		o.name, fmt.Sprint(o.touched), issuer)
-	if o.kind == "Ingress" {
-		return fmt.Sprintf("apiVersion: networking.k8s.io/v1\nkind: Ingress\n%s\nspec:\n  defaultBackend: {service: {name: web, port: {number: 80}}}\n  tls: [{hosts: [%s], secretName: %s}]\n",
-			about, strings.Join(o.hosts, ", "), o.secret)
+	var entries, listeners strings.Builder
+	asks := o.asks()
+	for _, name := range slices.Sorted(maps.Keys(asks)) {
+		fmt.Fprintf(&entries, "  - {hosts: [%s], secretName: %s}\n", strings.Join(asks[name], ", "), name)
+		for i, host := range asks[name] {
+			fmt.Fprintf(&listeners, "  - {name: %s-%d, port: 443, protocol: HTTPS, hostname: %s, tls: {mode: Terminate, certificateRefs: [{name: %[1]s}]}}\n", name, i, host)
+		}
 	}
-	var listeners strings.Builder
-	for i, host := range o.hosts {
-		fmt.Fprintf(&listeners, "  - {name: l%d, port: 443, protocol: HTTPS, hostname: %s, tls: {mode: Terminate, certificateRefs: [{name: %s}]}}\n", i, host, o.secret)
+	if o.kind == "Ingress" {
+		return fmt.Sprintf("apiVersion: networking.k8s.io/v1\nkind: Ingress\n%s\nspec:\n  defaultBackend: {service: {name: web, port: {number: 80}}}\n  tls:\n%s", about, entries.String())
 	}
 	spec := "  gatewayClassName: any\n  allowedListeners: {namespaces: {from: Same}}\n"
 	if o.kind == "ListenerSet" {
@@ -186,11 +227,13 @@ func judge(origins []*origin, wants map[string]*want, s seen) verdict {
 	var v verdict
 	wanted := map[string]bool{}
 	for _, o := range origins {
-		wanted[keyOf(o.uid, o.secret)] = true
-		if i := slices.IndexFunc(s.now, func(m made) bool { return m.key() == keyOf(o.uid, o.secret) }); i < 0 {
-			v.lost = append(v.lost, fmt.Sprintf("%s %s asks for Certificate %s, which isn't there", o.kind, o.name, o.secret))
-		} else if !slices.Equal(s.now[i].hosts, o.hosts) {
-			v.lost = append(v.lost, fmt.Sprintf("%s %s asks for %v, and Certificate %s has %v", o.kind, o.name, o.hosts, o.secret, s.now[i].hosts))
+		for name, hosts := range o.asks() {
+			wanted[keyOf(o.uid, name)] = true
+			if i := slices.IndexFunc(s.now, func(m made) bool { return m.key() == keyOf(o.uid, name) }); i < 0 {
+				v.lost = append(v.lost, fmt.Sprintf("%s %s asks for Certificate %s, which isn't there", o.kind, o.name, name))
+			} else if !slices.Equal(s.now[i].hosts, hosts) {
+				v.lost = append(v.lost, fmt.Sprintf("%s %s asks for %v, and Certificate %s has %v", o.kind, o.name, hosts, name, s.now[i].hosts))
+			}
 		}
 	}
 	for _, m := range s.now {
