@@ -48,6 +48,7 @@ func TestAServerThatFails(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := steady(t)
+			s.issuesNothing, s.replacesNothing = true, true
 			s.play(t, s.namespace, edits()/2)
 			fail(t, s)
 			s.play(t, s.namespace, edits()/2)

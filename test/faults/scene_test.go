@@ -32,6 +32,8 @@ type scene struct {
 	certshim     *cluster.Certshim
 	// healed is when the fault ended.
 	healed atomic.Pointer[time.Time]
+	// issuesNothing is set where cert-manager meets the fault too: it lets an hour pass after a request that failed.
+	issuesNothing bool
 	// watches are those that were open before the fault.
 	watches    map[string]int
 	goroutines float64
@@ -94,14 +96,20 @@ func (s *scene) tryLaunch(t *testing.T, through *link, env []string, flags ...st
 // untilRight waits until each source has its Certificates, issued, and no other is left.
 func (s *scene) untilRight(t *testing.T) {
 	t.Helper()
+	var wrong []string
+	defer func() {
+		if t.Failed() {
+			t.Logf("%s: %v", s.namespace, wrong)
+		}
+	}()
 	s.certificates.Until(t, "each source to have its Certificates, issued", func(state cluster.State) bool {
-		now := madeOf(slices.Collect(maps.Values(state)))
-		for _, object := range state {
-			if !cluster.IsReady(object) {
-				return false
+		wrong = judge(s.origins, s.wants, seen{now: madeOf(slices.Collect(maps.Values(state)))}).all()
+		for name, object := range state {
+			if !s.issuesNothing && !cluster.IsReady(object) {
+				wrong = append(wrong, name+" isn't issued")
 			}
 		}
-		return len(judge(s.origins, s.wants, seen{now: now}).all()) == 0
+		return len(wrong) == 0
 	})
 }
 
