@@ -14,8 +14,8 @@ import (
 	"github.com/certshim/certshim/test/proxy"
 )
 
-// lease are the times of a Lease that is soon lost.
-var lease = []string{"--leader-election-lease-duration=6s", "--leader-election-renew-deadline=4s", "--leader-election-retry-period=1s"}
+// lease are the times of a Lease that is soon lost, and not by a busy machine alone.
+var lease = []string{"--leader-election-lease-duration=10s", "--leader-election-renew-deadline=8s", "--leader-election-retry-period=1s"}
 
 // lead starts a replica that leads, and waits until it does.
 func (s *scene) lead(t *testing.T, through *link) *cluster.Certshim {
