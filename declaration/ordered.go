@@ -1,8 +1,7 @@
 package declaration
 
 import (
-	"cmp"
-	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/google/cel-go/common/types"
@@ -16,36 +15,21 @@ import (
 type ordered struct{}
 
 func (o ordered) NativeToValue(value any) ref.Val {
-	var out ref.Val
 	switch v := value.(type) {
 	case map[string]any:
-		out = types.NewStringInterfaceMap(o, v)
+		return orderedMap{types.NewStringInterfaceMap(o, v), v}
 	case []any:
 		return types.NewDynamicList(o, v)
-	default:
-		out = types.DefaultTypeAdapter.NativeToValue(value)
 	}
-	if m, is := out.(traits.Mapper); is {
-		return orderedMap{m}
-	}
-	return out
+	return types.DefaultTypeAdapter.NativeToValue(value)
 }
 
-type orderedMap struct{ traits.Mapper }
+type orderedMap struct {
+	traits.Mapper
+	fields map[string]any
+}
 
 // Iterator goes through the keys in their order.
 func (m orderedMap) Iterator() traits.Iterator {
-	var keys []ref.Val
-	for i := m.Mapper.Iterator(); i.HasNext() == types.True; {
-		keys = append(keys, i.Next())
-	}
-	slices.SortFunc(keys, func(a, b ref.Val) int {
-		x, isText := a.Value().(string)
-		y, isTextToo := b.Value().(string)
-		if isText && isTextToo {
-			return cmp.Compare(x, y)
-		}
-		return cmp.Compare(fmt.Sprint(a.Value()), fmt.Sprint(b.Value()))
-	})
-	return types.NewRefValList(ordered{}, keys).Iterator()
+	return types.NewStringList(ordered{}, slices.Sorted(maps.Keys(m.fields))).Iterator()
 }

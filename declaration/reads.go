@@ -19,11 +19,18 @@ func (e *Expression) Reads(variable string) []string { return e.walk(variable).p
 // by [], as in spec.servers[].hosts.
 func (e *Expression) Fields(variable string) []string {
 	w := e.walk(variable)
-	return slices.Sorted(maps.Keys(union(w.read, w.present)))
+	named := union(w.read, w.present)
+	for path := range w.counted {
+		readsItems := func(other string) bool { return strings.HasPrefix(other, path+listMark) }
+		if !slices.ContainsFunc(slices.Collect(maps.Keys(named)), readsItems) {
+			named[path] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(named))
 }
 
 func (e *Expression) walk(variable string) readWalk {
-	w := readWalk{variable: variable, read: map[string]bool{}, present: map[string]bool{}}
+	w := readWalk{variable: variable, read: map[string]bool{}, present: map[string]bool{}, counted: map[string]bool{}}
 	w.use(w.value(e.checked.NativeRep().Expr(), nil))
 	return w
 }
@@ -38,8 +45,8 @@ const listMark = "[]"
 type readWalk struct {
 	variable string
 	// read are paths that are read with all below them, and present those of which only matters
-	// whether they are there.
-	read, present map[string]bool
+	// whether they are there. Of those that are counted the items matter, however little is read of each.
+	read, present, counted map[string]bool
 }
 
 // names are the variables of comprehensions and bindings around an expression.
@@ -155,9 +162,11 @@ func (w *readWalk) useAll(all []ast.Expr, known names) {
 }
 
 // comprehension follows a range's items, and a binding, which is one over an empty range. What
-// else an accumulator gathers is made by list literals and calls, which read it.
+// else an accumulator gathers is made by list literals and calls, which follow or read it.
 func (w *readWalk) comprehension(c ast.ComprehensionExpr, known names) aliases {
-	items := w.value(c.IterRange(), known).items()
+	over := w.value(c.IterRange(), known)
+	maps.Copy(w.counted, over)
+	items := over.items()
 	start := w.value(c.AccuInit(), known)
 	inside := maps.Clone(known)
 	if inside == nil {
@@ -221,7 +230,7 @@ func (w readWalk) paths() []string {
 			add(path)
 		}
 	}
-	for _, path := range shortened(w.present) {
+	for _, path := range shortened(union(w.present, w.counted)) {
 		if !slices.ContainsFunc(all, func(other string) bool { return within(path, other) || within(other, path) }) {
 			add(path)
 		}
