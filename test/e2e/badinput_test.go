@@ -88,27 +88,6 @@ func (d *deployed) settled(t *testing.T, namespace string) {
 // metric is the sum of a metric's series in one certshim.
 func (d *deployed) metric(t *testing.T, name, metric string) (float64, error) {
 	t.Helper()
-	body, status := get(t.Context(), "http://"+d.running[name].Address+"/metrics")
-	if status != 200 {
-		return 0, fmt.Errorf("metrics of %s: status %d: %s", name, status, body)
-	}
-	return sum(body, metric)
-}
-
-// sum adds up the series of one metric in Prometheus' text form.
-func sum(body, metric string) (float64, error) {
-	var total float64
-	for line := range strings.Lines(body) {
-		name, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
-		if base, _, _ := strings.Cut(name, "{"); base != metric {
-			continue
-		}
-		var value float64
-		fields := strings.Fields(rest)
-		if _, err := fmt.Sscan(fields[len(fields)-1], &value); err != nil {
-			return 0, fmt.Errorf("%s: %w", line, err)
-		}
-		total += value
-	}
-	return total, nil
+	total, _, err := cluster.Metric(t.Context(), d.running[name].Address, metric)
+	return total, err
 }

@@ -81,7 +81,7 @@ func series(t *testing.T, body, metric string, labels ...string) float64 {
 			lines.WriteString(line)
 		}
 	}
-	total, err := sum(lines.String(), metric)
+	total, _, err := cluster.Sum(lines.String(), metric)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,12 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
-	"net/http"
 	"os/exec"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -279,29 +276,9 @@ func (s *scene) metric(t *testing.T, name string) float64 {
 
 func metricOf(t *testing.T, certshim *cluster.Certshim, name string) float64 {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+certshim.Address+"/metrics", nil)
+	total, _, err := cluster.Metric(t.Context(), certshim.Address, name)
 	if err != nil {
 		t.Fatal(err)
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	total := 0.0
-	for line := range strings.Lines(string(body)) {
-		words := strings.Fields(line)
-		if base, _, _ := strings.Cut(line, "{"); len(words) > 1 && (words[0] == name || base == name) {
-			var value float64
-			if _, err := fmt.Sscan(words[len(words)-1], &value); err != nil {
-				t.Fatal(err)
-			}
-			total += value
-		}
 	}
 	return total
 }

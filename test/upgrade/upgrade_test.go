@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -243,7 +242,7 @@ func start(t *testing.T, c *cluster.Cluster, program, kubeconfig, name string, f
 	if err != nil {
 		t.Fatal(err)
 	}
-	v := &version{address: "http://" + address, logFile: filepath.Join(c.Logs, name+".log")}
+	v := &version{address: address, logFile: filepath.Join(c.Logs, name+".log")}
 	v.Process, err = process.Start(t.Context(), process.Program{
 		Path: program, Log: v.logFile, Args: append([]string{
 			"controller", "--kubeconfig=" + kubeconfig, "--leader-election-namespace=certshim",
@@ -254,7 +253,7 @@ func start(t *testing.T, c *cluster.Cluster, program, kubeconfig, name string, f
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = v.Stop() })
-	if err := cluster.Answers(t.Context(), v.Process, http.DefaultClient, v.address+"/readyz"); err != nil {
+	if err := cluster.Answers(t.Context(), v.Process, http.DefaultClient, "http://"+v.address+"/readyz"); err != nil {
 		t.Fatalf("%s: %v\n%s", name, err, v.log(t))
 	}
 	return v
@@ -299,33 +298,11 @@ func (v *version) until(t *testing.T, metric string, want float64) {
 }
 
 // metric adds up the series of a metric.
-func (v *version) metric(t *testing.T, metric string) (total float64) {
+func (v *version) metric(t *testing.T, metric string) float64 {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, v.address+"/metrics", nil)
+	total, found, err := cluster.Metric(t.Context(), v.address, metric)
 	if err != nil {
 		t.Fatal(err)
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	found := false
-	for line := range strings.Lines(string(body)) {
-		name, value, _ := strings.Cut(strings.TrimSpace(line), " ")
-		if base, _, _ := strings.Cut(name, "{"); base != metric {
-			continue
-		}
-		found = true
-		var one float64
-		if _, err := fmt.Sscan(value[strings.LastIndex(value, " ")+1:], &one); err != nil {
-			t.Fatalf("%s: %v", line, err)
-		}
-		total += one
 	}
 	if !found {
 		t.Fatalf("there is no metric %s", metric)
