@@ -61,7 +61,7 @@ func noCertManager(seen *Seen, what string) []Finding {
 	case seen.CertManager.Why != "":
 		return unread(what, seen.CertManager.Why)
 	case len(seen.CertManager.Value) == 0:
-		return one(Unknown, what+" can't be known: there is no Deployment of cert-manager in namespace "+seen.CertManagerNamespace, "name its namespace by --cert-manager-namespace")
+		return one(Unknown, what+" can't be known: there is no Deployment of cert-manager in namespace "+seen.CertManagerNamespace, nameCertManager)
 	}
 	return nil
 }

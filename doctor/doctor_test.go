@@ -19,12 +19,17 @@ func healthy() *doctor.Seen {
 	return &doctor.Seen{
 		Server: doctor.Read[string]{Value: "v1.37.2"}, Certificates: doctor.Read[bool]{Value: true}, CertManagerNamespace: "cert-manager",
 		CertManager: doctor.Read[[]doctor.Deployment]{Value: []doctor.Deployment{
-			{Name: "cert-manager", Component: "controller", Version: "v1.21.2", Ready: 1, Wanted: 1, Controllers: []string{"*", "-ingress-shim"}},
+			{Name: "cert-manager", Component: "controller", Version: "v1.21.2", Ready: 1, Wanted: 1, Controllers: []string{"*", "-ingress-shim"},
+				LeaderElection: true, LeaseNamespace: "kube-system", Hosts: doctor.Read[[]string]{Value: []string{"cert-manager-7d-0"}}},
 			{Name: "cert-manager-webhook", Component: "webhook", Version: "v1.21.2", Ready: 2, Wanted: 2},
+		}},
+		CertManagerLeases: doctor.Read[[]doctor.Lease]{Value: []doctor.Lease{
+			{Name: "kube-system/cert-manager-controller", Holder: "cert-manager-7d-0-external-cert-manager-controller", Held: true},
+			{Name: "old/cert-manager-controller", Holder: "gone"},
 		}},
 		Webhook: doctor.Read[doctor.Webhook]{Value: doctor.Webhook{Found: true, Trusted: true, Service: "cert-manager/webhook", Endpoints: doctor.Read[int]{Value: 1}}},
 		Kinds: []doctor.Kind{
-			{Name: "Ingress.networking.k8s.io", Shim: doctor.IngressShim, Served: true},
+			{Name: "Ingress.networking.k8s.io", Resource: "ingresses.networking.k8s.io", Shim: doctor.IngressShim, Served: true},
 			{Name: "Gateway.gateway.networking.k8s.io", Shim: doctor.GatewayShim},
 			{Name: "ListenerSet.gateway.networking.k8s.io", Shim: doctor.ListenerSetShim},
 		},
@@ -32,14 +37,26 @@ func healthy() *doctor.Seen {
 		ReleaseNamespace: "certshim",
 		Installation: doctor.Read[*doctor.Installation]{Value: &doctor.Installation{
 			Name: "certshim", Ready: 2, Wanted: 2, LeaderElection: true,
-			Pods:      doctor.Read[[]doctor.Pod]{Value: []doctor.Pod{{Name: "certshim-0", Image: "certshim:1", Started: started}, {Name: "certshim-1", Image: "certshim:1", Started: started}}},
+			Pods:      doctor.Read[[]doctor.Pod]{Value: []doctor.Pod{pod("certshim-0"), pod("certshim-1")}},
 			Lease:     doctor.Read[*doctor.Lease]{Value: &doctor.Lease{Name: "certshim/certshim", Holder: holder, Held: true}},
 			ConfigMap: "certshim", Changed: started.Add(-time.Hour),
 		}},
 		Account:     "system:serviceaccount:certshim:certshim",
 		Permissions: []doctor.Permission{{Verb: "patch", Group: "cert-manager.io", Resource: "certificates", For: "all", Essential: true, Allowed: doctor.Read[bool]{Value: true}}},
+		Policies:    doctor.Read[[]doctor.Policy]{Value: []doctor.Policy{{Name: "certshim-annotations", Bound: true, Checked: true}}},
 		Signers:     doctor.Read[[]doctor.Signer]{Value: []doctor.Signer{{Name: "awspcaissuers.awspca.cert-manager.io", Approve: doctor.Read[bool]{Value: true}}}},
 	}
+}
+
+// pod is one that does what it should.
+func pod(name string) doctor.Pod {
+	return doctor.Pod{Name: name, Host: name, Image: "certshim:1", Started: started, Watched: doctor.Read[[]doctor.Watched]{Value: []doctor.Watched{
+		{Resource: "ingresses.networking.k8s.io", Synced: true}, {Resource: "issuers.cert-manager.io", Synced: true}, {Resource: "certificates.cert-manager.io", Synced: true},
+	}}}
+}
+
+func watchedBy(s *doctor.Seen) *doctor.Read[[]doctor.Watched] {
+	return &installed(s).Pods.Value[1].Watched
 }
 
 func installed(s *doctor.Seen) *doctor.Installation { return s.Installation.Value }
@@ -75,6 +92,16 @@ func ills() []ill {
 		{"cert-manager is down", func(s *doctor.Seen) { controllerOf(s).Ready = 0 }, "cert-manager-ready", doctor.Error, "0 of 1"},
 		{"cert-manager is scaled down", func(s *doctor.Seen) { controllerOf(s).Ready, controllerOf(s).Wanted = 0, 0 }, "cert-manager-ready", doctor.Error, "0 of 0"},
 		{"cert-manager may not be read", func(s *doctor.Seen) { s.CertManager.Why = "forbidden" }, "cert-manager-ready", doctor.Unknown, "forbidden"},
+		{"nobody leads cert-manager", func(s *doctor.Seen) { s.CertManagerLeases.Value[0].Held = false }, "cert-manager-leader", doctor.Error, "nobody renews Lease kube-system/cert-manager-controller"},
+		{"cert-manager has never led", func(s *doctor.Seen) { s.CertManagerLeases.Value = nil }, "cert-manager-leader", doctor.Error, "nobody renews Lease"},
+		{"another cert-manager leads", func(s *doctor.Seen) { controllerOf(s).Hosts.Value = []string{"cert-manager-7d-1"} }, "cert-manager-leader", doctor.Warning, "is none of the Pods of Deployment cert-manager/cert-manager"},
+		{"a second cert-manager", func(s *doctor.Seen) { s.CertManagerLeases.Value[1].Held = true }, "cert-manager-leader", doctor.Warning, `"gone" leads another cert-manager, by Lease old/cert-manager-controller`},
+		{"a second one beside one without election", func(s *doctor.Seen) { controllerOf(s).LeaderElection = false }, "cert-manager-leader", doctor.Warning, "leads another cert-manager"},
+		{"cert-manager is elsewhere", func(s *doctor.Seen) { s.CertManager.Value = nil }, "cert-manager-leader", doctor.Warning, "nothing is known of its shims"},
+		{"no cert-manager leads", func(s *doctor.Seen) { s.CertManager.Value, s.CertManagerLeases.Value = nil, nil }, "cert-manager-leader", doctor.Unknown, "no Deployment of cert-manager's controller"},
+		{"Leases may not be read", func(s *doctor.Seen) { s.CertManagerLeases.Why = "forbidden" }, "cert-manager-leader", doctor.Unknown, "forbidden"},
+		{"cert-manager's Pods may not be read", func(s *doctor.Seen) { controllerOf(s).Hosts = doctor.Read[[]string]{Why: "forbidden"} }, "cert-manager-leader", doctor.Unknown, "is one of cert-manager's Pods"},
+		{"where cert-manager elects isn't known", func(s *doctor.Seen) { controllerOf(s).Unread = "no ConfigMap" }, "cert-manager-leader", doctor.Unknown, "no ConfigMap"},
 		{"no webhook", func(s *doctor.Seen) { s.Webhook.Value = doctor.Webhook{} }, "webhook-ready", doctor.Warning, "no webhook"},
 		{"no CA bundle", func(s *doctor.Seen) { s.Webhook.Value.Trusted = false }, "webhook-ready", doctor.Error, "CA bundle"},
 		{"no endpoint", func(s *doctor.Seen) { s.Webhook.Value.Endpoints.Value = 0 }, "webhook-ready", doctor.Error, "no ready endpoint"},
@@ -109,6 +136,20 @@ func ills() []ill {
 		{"a configuration that can't be read", func(s *doctor.Seen) { s.Drift.Why = "no ConfigMap" }, "configuration", doctor.Unknown, "no ConfigMap"},
 		{"it isn't known which Pods there are", func(s *doctor.Seen) { installed(s).Pods = doctor.Read[[]doctor.Pod]{Why: "forbidden"} }, "configuration", doctor.Unknown, "forbidden"},
 		{"the defaults instead", func(s *doctor.Seen) { s.Assumed = "no ConfigMap" }, "configuration", doctor.Unknown, "no ConfigMap"},
+		{"a kind isn't watched", func(s *doctor.Seen) { watchedBy(s).Value = watchedBy(s).Value[1:] }, "kinds-watched", doctor.Error, "certshim-1 doesn't watch ingresses.networking.k8s.io"},
+		{"Certificates aren't watched", func(s *doctor.Seen) { watchedBy(s).Value = watchedBy(s).Value[:2] }, "kinds-watched", doctor.Error, "doesn't watch certificates.cert-manager.io"},
+		{"a kind may not be watched", func(s *doctor.Seen) { watchedBy(s).Value[0].Forbidden = true }, "kinds-watched", doctor.Error, "may not list or watch ingresses"},
+		{"issuers may not be watched", func(s *doctor.Seen) { watchedBy(s).Value[1].Forbidden = true }, "kinds-watched", doctor.Warning, "may not list or watch issuers"},
+		{"a kind isn't read yet", func(s *doctor.Seen) { watchedBy(s).Value[0].Synced = false }, "kinds-watched", doctor.Warning, "hasn't read all of ingresses"},
+		{"metrics may not be read", func(s *doctor.Seen) { *watchedBy(s) = doctor.Read[[]doctor.Watched]{Why: "forbidden"} }, "kinds-watched", doctor.Unknown, "what Pod certshim-1 watches can't be known: forbidden"},
+		{"nobody watches", func(s *doctor.Seen) { installed(s).Pods.Value, installed(s).Lease.Why = nil, "forbidden" }, "kinds-watched", doctor.Unknown, "there are none"},
+		{"it isn't known what to watch", func(s *doctor.Seen) { s.Assumed = "no ConfigMap" }, "kinds-watched", doctor.Unknown, "no ConfigMap"},
+		{"a policy with mistakes", func(s *doctor.Seen) {
+			s.Policies.Value[0].Mistakes = []string{"spec.validations[0].expression: undefined field"}
+		}, "admission-policies", doctor.Warning, "spec.validations[0].expression: undefined field"},
+		{"a policy without a binding", func(s *doctor.Seen) { s.Policies.Value[0].Bound = false }, "admission-policies", doctor.Warning, "certshim-annotations has no binding"},
+		{"a policy that isn't checked", func(s *doctor.Seen) { s.Policies.Value[0].Checked = false }, "admission-policies", doctor.Unknown, "hasn't been checked"},
+		{"policies may not be read", func(s *doctor.Seen) { s.Policies.Why = "forbidden" }, "admission-policies", doctor.Unknown, "forbidden"},
 		{"permissions by the defaults", func(s *doctor.Seen) { s.Assumed = "no ConfigMap" }, "permissions", doctor.Unknown, "needs other permissions"},
 		{"a plan by the defaults", func(s *doctor.Seen) { s.Assumed = "no ConfigMap" }, "plan", doctor.Unknown, "what is left to write by"},
 		{"a permission is missing", func(s *doctor.Seen) { s.Permissions[0].Allowed.Value = false }, "permissions", doctor.Error, "may not patch certificates.cert-manager.io"},
@@ -174,6 +215,7 @@ func TestNothingIsKnown(t *testing.T) {
 	const why = "forbidden"
 	for _, f := range doctor.Examine(&doctor.Seen{
 		Server: doctor.Read[string]{Why: why}, Certificates: doctor.Read[bool]{Why: why}, CertManager: doctor.Read[[]doctor.Deployment]{Why: why},
+		CertManagerLeases: doctor.Read[[]doctor.Lease]{Why: why}, Policies: doctor.Read[[]doctor.Policy]{Why: why},
 		Webhook: doctor.Read[doctor.Webhook]{Why: why}, Plan: doctor.Read[doctor.Plan]{Why: why}, Installation: doctor.Read[*doctor.Installation]{Why: why},
 		Signers: doctor.Read[[]doctor.Signer]{Why: why}, Kinds: []doctor.Kind{{Name: "Ingress.networking.k8s.io", Served: true}},
 	}) {

@@ -69,34 +69,6 @@ func versions(seen *Seen) []Finding {
 	return one(Warning, "Pods run different images: "+list, "wait for the rollout, or see why it doesn't end: kubectl rollout status -n "+seen.ReleaseNamespace+" deployment/"+seen.Installation.Value.Name)
 }
 
-func leader(seen *Seen) []Finding {
-	if finding := notInstalled(seen, "who leads"); finding != nil {
-		return finding
-	}
-	i := seen.Installation.Value
-	lease := i.Lease.Value
-	switch {
-	case !i.LeaderElection && i.Wanted > 1:
-		return one(Error, fmt.Sprintf("%d replicas run without leader election, and all of them write", i.Wanted), "switch leaderElection on, or have one replica")
-	case !i.LeaderElection:
-		return fine("leader election is off, and there is one replica")
-	case i.Lease.Why != "":
-		return unread("who leads", i.Lease.Why)
-	case lease == nil:
-		return one(Error, "there is no Lease: no replica has ever led", "see the log: kubectl logs -n "+seen.ReleaseNamespace+" deployment/"+i.Name)
-	case !lease.Held:
-		return one(Error, "nobody renews Lease "+lease.Name+", last held by "+problem.Quote(lease.Holder)+": nothing is written", "see the log: kubectl logs -n "+seen.ReleaseNamespace+" deployment/"+i.Name)
-	}
-	if i.Pods.Why != "" {
-		return unread("whether "+problem.Quote(lease.Holder)+", which holds Lease "+lease.Name+", is one of its Pods", i.Pods.Why)
-	}
-	isOfPod := func(pod Pod) bool { return strings.HasPrefix(lease.Holder, pod.Name+"_") }
-	if !slices.ContainsFunc(i.Pods.Value, isOfPod) {
-		return one(Error, "Lease "+lease.Name+" is held by "+problem.Quote(lease.Holder)+", which is none of the Deployment's Pods", "find the other certshim, and stop it or give it a Lease of its own")
-	}
-	return fine(problem.Quote(lease.Holder) + " leads")
-}
-
 func configuration(seen *Seen) []Finding {
 	if finding := notInstalled(seen, "whether the configuration is the one that was meant"); finding != nil {
 		return finding

@@ -26,7 +26,9 @@ type Seen struct {
 	// CertManagerNamespace is where CertManager was looked for: its Deployments, of which the controller is one.
 	CertManagerNamespace string
 	CertManager          Read[[]Deployment]
-	Webhook              Read[Webhook]
+	// CertManagerLeases are those by which controllers of cert-manager's elect a leader, wherever they are.
+	CertManagerLeases Read[[]Lease]
+	Webhook           Read[Webhook]
 	// Kinds are those of sources.
 	Kinds []Kind
 	// Plan is what a plan of all namespaces comes to.
@@ -40,6 +42,8 @@ type Seen struct {
 	Permissions []Permission
 	// Signers are the kinds of external issuers that sources name.
 	Signers Read[[]Signer]
+	// Policies are certshim's admission policies.
+	Policies Read[[]Policy]
 	// Drift has what differs between the configuration that was given and the one that runs; nil where none was given.
 	Drift Read[[]string]
 }
@@ -56,6 +60,11 @@ type Deployment struct {
 	Controllers []string
 	// GatewayAPI and ListenerSets say whether these are on.
 	GatewayAPI, ListenerSets bool
+	// LeaderElection says whether the controller's replicas elect a leader, by a Lease in LeaseNamespace.
+	LeaderElection bool
+	LeaseNamespace string
+	// Hosts are the host names of the controller's Pods.
+	Hosts Read[[]string]
 	// Unread says why the flags aren't all known.
 	Unread string
 }
@@ -75,6 +84,8 @@ type Webhook struct {
 type Kind struct {
 	// Name is KIND.GROUP.
 	Name string
+	// Resource is RESOURCE.GROUP, empty if it isn't served.
+	Resource string
 	// Shim is cert-manager's for it; empty for a kind that certshim alone knows.
 	Shim   string
 	Served bool
@@ -115,7 +126,19 @@ type Installation struct {
 // Pod of certshim.
 type Pod struct {
 	Name, Image string
-	Started     time.Time
+	// Host is its host name: its own name, or the node's in the node's network.
+	Host    string
+	Started time.Time
+	// Watched are the resources that it watches, by what it says in its metrics.
+	Watched Read[[]Watched]
+}
+
+// Watched is a resource that a Pod watches.
+type Watched struct {
+	// Resource is RESOURCE.GROUP.
+	Resource string
+	// Synced is set once its objects are known, and Forbidden while the API server forbids to read them.
+	Synced, Forbidden bool
 }
 
 // Lease of the leader.
@@ -143,4 +166,14 @@ type Signer struct {
 	// Name is RESOURCE.GROUP.
 	Name    string
 	Approve Read[bool]
+}
+
+// Policy is a ValidatingAdmissionPolicy of certshim's.
+type Policy struct {
+	Name string
+	// Bound is set if a binding puts it into effect.
+	Bound bool
+	// Checked is set once the cluster has checked the types in its expressions; Mistakes are what it found.
+	Checked  bool
+	Mistakes []string
 }

@@ -4,8 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -54,6 +56,7 @@ func wantFinding(t *testing.T, found map[string][]finding, what string, parts ..
 
 var (
 	deploymentResource  = schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "deployments"}
+	leaseResource       = schema.GroupVersionResource{Group: "coordination.k8s.io", Version: "v1", Resource: "leases"}
 	podResource         = schema.GroupVersionResource{Version: "v1", Resource: "pods"}
 	clusterRoleResource = schema.GroupVersionResource{Group: "rbac.authorization.k8s.io", Version: "v1", Resource: "clusterroles"}
 )
@@ -88,6 +91,26 @@ func (d *deployed) isReady(t *testing.T, namespace, name string, replicas int) {
 	must(d.Dynamic.Resource(deploymentResource).Namespace(namespace).Patch(t.Context(), name, types.MergePatchType, []byte(status), metav1.PatchOptions{}, "status"))(t)
 }
 
+// leads makes a Pod of cert-manager's the one that holds the Lease, for an hour.
+func (d *deployed) leads(t *testing.T, namespace, pod string) {
+	t.Helper()
+	d.Apply(t, "", fmt.Sprintf(`
+apiVersion: coordination.k8s.io/v1
+kind: Lease
+metadata: {name: cert-manager-controller, namespace: %s}
+spec: {holderIdentity: %s-external-cert-manager-controller, leaseDurationSeconds: 3600, renewTime: %q}
+`, namespace, pod, time.Now().UTC().Format(metav1.RFC3339Micro)))
+}
+
+// typeChecks writes what kube-controller-manager finds in a policy, as the test's control plane has no such controller.
+func (d *deployed) typeChecks(t *testing.T, policy, checking string) {
+	t.Helper()
+	resource := d.Dynamic.Resource(schema.GroupVersionResource{Group: "admissionregistration.k8s.io", Version: "v1", Resource: "validatingadmissionpolicies"})
+	found := must(resource.Get(t.Context(), policy, metav1.GetOptions{}))(t)
+	status := fmt.Sprintf(`{"status":{"observedGeneration":%d,"typeChecking":%s}}`, found.GetGeneration(), checking)
+	must(resource.Patch(t.Context(), policy, types.MergePatchType, []byte(status), metav1.PatchOptions{}, "status"))(t)
+}
+
 // A cluster is examined before the installation, while things are wrong, and once all is well.
 func TestDoctor(t *testing.T) {
 	d := startDeployed(t)
@@ -100,6 +123,8 @@ func TestDoctor(t *testing.T) {
 
 	d.Apply(t, "", certManagerDeployment("--v=2"))
 	d.isReady(t, "cert-manager", "cert-manager", 1)
+	d.leads(t, "kube-system", "cert-manager-0")
+	d.Apply(t, "", "{apiVersion: v1, kind: Pod, metadata: {name: cert-manager-0, namespace: cert-manager, labels: {app: cert-manager}}, spec: {containers: [{name: a, image: a}]}}")
 	wantFinding(t, d.doctorOf(t, 1, "--pre", "--fail-on=warning"), "warning shims-off", "ingress-shim", "--controllers=*,-ingress-shim")
 	d.run(t, "doctor", "--pre").says(t, 0, "warning  shims-off", "1 warning", "not: installation")
 
@@ -113,24 +138,72 @@ func TestDoctor(t *testing.T) {
 
 	d.Apply(t, "", certManagerDeployment("'--controllers=*,-ingress-shim'"))
 	d.isReady(t, account, account, 2)
-	d.startFor(t, "certshim")
+	running := d.startFor(t, "certshim")
 	host := must(os.Hostname())(t)
-	pod := func(name, image string) string {
+	ip, port := cluster.AsPod(t, running.Address)
+	pod := func(name, image string, port int) string {
 		return fmt.Sprintf(`{apiVersion: v1, kind: Pod, metadata: {name: %s, namespace: certshim, labels: {app.kubernetes.io/name: certshim, app.kubernetes.io/instance: certshim}},
-  spec: {serviceAccountName: certshim, containers: [{name: certshim, image: %s, args: [controller]}]}}`, name, image)
+  spec: {serviceAccountName: certshim, containers: [{name: certshim, image: %s, args: [controller], ports: [{name: http, containerPort: %d}]}]}}`, name, image, port)
 	}
-	d.Apply(t, "", pod(host, "certshim:1"))
+	runs := func(port int) {
+		d.Apply(t, "", pod(host, "certshim:1", port))
+		if ip != "" {
+			address := fmt.Sprintf(`{"status":{"podIP":%[1]q,"podIPs":[{"ip":%[1]q}]}}`, ip)
+			must(d.Dynamic.Resource(podResource).Namespace(account).Patch(t.Context(), host, types.MergePatchType, []byte(address), metav1.PatchOptions{}, "status"))(t)
+		}
+	}
+	runs(max(port, 1))
 	namespace := d.Namespace(t)
 	d.Issuer(t, namespace, "ca")
 	secrets := d.Watch(t, cluster.Secrets(), namespace)
 	d.Apply(t, namespace, ingress("web", annotations{issuerKey: "ca"}, "a.example.com"))
 	secrets.Object(t, "web-tls", "to be signed", exists)
 	d.settled(t, namespace)
-	healthy := d.run(t, "doctor", "--fail-on=unknown")
+	strict := "--fail-on=unknown"
+	if ip == "" {
+		strict = "--fail-on=warning" // what runs can't be asked through the API server
+	}
+	healthy := d.run(t, "doctor", strict)
 	healthy.says(t, 0, "ok       leader", host, "ok       plan                  nothing is left to write for 2 sources", "not: warning", "not: error")
 
+	t.Run("who leads cert-manager", func(t *testing.T) {
+		wantFinding(t, d.doctorOf(t, 0), "ok cert-manager-leader", "cert-manager-0-external-cert-manager-controller", "leads")
+		d.leads(t, "kube-system", "elsewhere-0")
+		wantFinding(t, d.doctorOf(t, 0), "warning cert-manager-leader", "none of the Pods of Deployment cert-manager/cert-manager", "--cert-manager-namespace")
+		d.leads(t, "kube-system", "cert-manager-0")
+		d.leads(t, "default", "second-0")
+		wantFinding(t, d.doctorOf(t, 0), "warning cert-manager-leader", "second-0", "Lease default/cert-manager-controller")
+		d.delete(t, leaseResource, "default", "cert-manager-controller")
+		d.delete(t, leaseResource, "kube-system", "cert-manager-controller")
+		wantFinding(t, d.doctorOf(t, 1), "error cert-manager-leader", "nobody renews Lease kube-system/cert-manager-controller")
+		d.leads(t, "kube-system", "cert-manager-0")
+	})
+	t.Run("admission policies", func(t *testing.T) {
+		wantFinding(t, d.doctorOf(t, 0), "ok admission-policies", "optional")
+		file := must(os.ReadFile(filepath.Join(must(repository())(t), "deploy/chart/files/policy.yaml")))(t)
+		policy, binding, _ := strings.Cut(string(file), "\n---\n")
+		d.Apply(t, "", policy)
+		found := d.doctorOf(t, 0)
+		wantFinding(t, found, "warning admission-policies", "certshim-annotations has no binding")
+		wantFinding(t, found, "unknown admission-policies", "hasn't been checked")
+		d.Apply(t, "", binding)
+		d.typeChecks(t, "certshim-annotations", `{}`)
+		wantFinding(t, d.doctorOf(t, 0), "ok admission-policies", "certshim-annotations")
+		d.typeChecks(t, "certshim-annotations", `{"expressionWarnings":[{"fieldRef":"spec.validations[0].expression","warning":"undefined field 'a'"}]}`)
+		wantFinding(t, d.doctorOf(t, 0), "warning admission-policies", "undefined field 'a'")
+	})
+	t.Run("who approves", func(t *testing.T) {
+		elsewhere := d.Namespace(t)
+		d.Apply(t, elsewhere, ingress("pca", annotations{issuerKey: "corp", "cert-manager.io/issuer-kind": "AWSPCAIssuer", "cert-manager.io/issuer-group": "awspca.cert-manager.io"}, "p.example.com"))
+		wantFinding(t, d.doctorOf(t, 0), "warning approval", "may not approve requests to awspcaissuers.awspca.cert-manager.io", "signers.cert-manager.io awspcaissuers.awspca.cert-manager.io/*")
+		if err := d.Kubectl(t.Context(), "apply", "-f", "examples/awspca/approver.yaml"); err != nil {
+			t.Fatal(err)
+		}
+		wantFinding(t, d.doctorOf(t, 0), "ok approval", "1 kind of external issuers")
+		d.delete(t, ingresses, elsewhere, "pca")
+	})
 	t.Run("another image", func(t *testing.T) {
-		d.Apply(t, "", pod("certshim-other", "certshim:2"))
+		d.Apply(t, "", pod("certshim-other", "certshim:2", 1))
 		wantFinding(t, d.doctorOf(t, 0), "warning versions", "certshim:1, certshim:2")
 		d.delete(t, podResource, account, "certshim-other")
 	})
@@ -185,8 +258,23 @@ subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: auditor}]
 		}
 	})
 	t.Run("no leader", func(t *testing.T) {
-		d.Apply(t, "", pod("certshim-other", "certshim:1"))
+		d.Apply(t, "", pod("certshim-other", "certshim:1", 1))
 		d.delete(t, podResource, account, host)
 		wantFinding(t, d.doctorOf(t, 1), "error leader", "none of the Deployment's Pods")
+		d.delete(t, podResource, account, "certshim-other")
+	})
+	t.Run("what runs doesn't watch", func(t *testing.T) {
+		if ip == "" {
+			t.Skip("this machine has no address but loopback, to which an API server passes no request on")
+		}
+		runs(port)
+		wantFinding(t, d.doctorOf(t, 1), "ok kinds-watched", "1 Pod", "certificates.cert-manager.io", "ingresses.networking.k8s.io")
+		d.stop("certshim")
+		wantFinding(t, d.doctorOf(t, 1), "unknown kinds-watched", "metrics can't be read")
+		narrow := d.startFor(t, "certshim", "--enable-gateway-api=false")
+		d.delete(t, podResource, account, host)
+		_, narrower := cluster.AsPod(t, narrow.Address)
+		runs(narrower)
+		wantFinding(t, d.doctorOf(t, 1), "error kinds-watched", "doesn't watch gateways.gateway.networking.k8s.io, listenersets.gateway.networking.k8s.io")
 	})
 }

@@ -52,25 +52,31 @@ func (e *examination) findRunning(ctx context.Context) (*running, error) {
 	return findRunning(ctx, config, e.plan.release)
 }
 
-// pods are those that the Deployment selects, and that aren't about to end.
+// pods are certshim's, and what each of them watches.
 func (e *examination) pods(ctx context.Context) (pods []doctor.Pod, err error) {
-	selector, _, err := unstructured.NestedStringMap(e.running.object.Object, "spec", "selector", "matchLabels")
-	if err != nil || len(selector) == 0 {
-		return nil, fmt.Errorf("%s selects by no labels", e.running)
-	}
-	resource := schema.GroupVersionResource{Version: "v1", Resource: "pods"}
-	items, err := e.list(ctx, resource, e.plan.release, metav1.ListOptions{LabelSelector: labels.FormatLabels(selector)})
+	items, err := e.podsOf(ctx, *e.running.object)
 	for _, item := range items {
-		if item.GetDeletionTimestamp() == nil {
-			pods = append(pods, podOf(item))
-		}
+		pod := podOf(item)
+		pod.Watched = known(e.watched(ctx, item))
+		pods = append(pods, pod)
 	}
 	return pods, err
 }
 
+// podsOf are those that a Deployment selects, and that aren't about to end.
+func (e *examination) podsOf(ctx context.Context, deployment unstructured.Unstructured) ([]unstructured.Unstructured, error) {
+	selector, _, err := unstructured.NestedStringMap(deployment.Object, "spec", "selector", "matchLabels")
+	if err != nil || len(selector) == 0 {
+		return nil, fmt.Errorf("the Deployment %s/%s selects by no labels", deployment.GetNamespace(), deployment.GetName())
+	}
+	resource := schema.GroupVersionResource{Version: "v1", Resource: "pods"}
+	items, err := e.list(ctx, resource, deployment.GetNamespace(), metav1.ListOptions{LabelSelector: labels.FormatLabels(selector)})
+	return slices.DeleteFunc(items, func(pod unstructured.Unstructured) bool { return pod.GetDeletionTimestamp() != nil }), err
+}
+
 // podOf reads a Pod: the image that its container runs, if it runs already, else the one that it names.
 func podOf(item unstructured.Unstructured) doctor.Pod {
-	pod := doctor.Pod{Name: item.GetName(), Started: item.GetCreationTimestamp().Time}
+	pod := doctor.Pod{Name: item.GetName(), Host: hostOf(item), Started: item.GetCreationTimestamp().Time}
 	containers, _, _ := unstructured.NestedSlice(item.Object, "spec", "containers")
 	statuses, _, _ := unstructured.NestedSlice(item.Object, "status", "containerStatuses")
 	named := ""
@@ -103,11 +109,8 @@ func (e *examination) lease(ctx context.Context) (*doctor.Lease, error) {
 	if err != nil {
 		return nil, err
 	}
-	holder := ""
-	if lease.Spec.HolderIdentity != nil {
-		holder = *lease.Spec.HolderIdentity
-	}
-	return &doctor.Lease{Name: namespace + "/" + name, Holder: holder, Held: holds(lease, time.Now())}, nil
+	seen := leaseOf(lease)
+	return &seen, nil
 }
 
 // leaseAt is where the leader's Lease is.

@@ -54,12 +54,14 @@ func (o *doctorOptions) look(ctx context.Context) (*doctor.Seen, error) {
 	e.lookAtServer()
 	e.lookAtKinds()
 	e.lookAtCertManager(ctx)
+	e.seen.CertManagerLeases = known(e.certManagerLeases(ctx))
 	e.seen.Webhook = known(e.webhook(ctx))
 	if err := e.lookAtPlan(ctx); err != nil {
 		return nil, err
 	}
 	if !o.pre {
 		e.lookAtInstallation(ctx)
+		e.seen.Policies = known(e.policies(ctx))
 	}
 	e.lookAtAccess(ctx)
 	return e.seen, ctx.Err()
@@ -104,8 +106,8 @@ func (e *examination) lookAtKinds() {
 	on := e.plan.policy.Kinds
 	add := func(kind source.Kind, off bool) {
 		named := source.GroupKindOf(kind)
-		_, served := e.reading.served.SourcesOf(kind)
-		e.seen.Kinds = append(e.seen.Kinds, doctor.Kind{Name: named.Kind + "." + named.Group, Shim: strings.TrimPrefix(kind.Shim(), shimPrefix), Served: served, Off: off, Unknown: !served && !e.reading.served.LacksSourcesOf(kind)})
+		resource, served := e.reading.served.SourcesOf(kind)
+		e.seen.Kinds = append(e.seen.Kinds, doctor.Kind{Name: named.Kind + "." + named.Group, Resource: resource.GroupResource().String(), Shim: strings.TrimPrefix(kind.Shim(), shimPrefix), Served: served, Off: off, Unknown: !served && !e.reading.served.LacksSourcesOf(kind)})
 	}
 	for _, kind := range on.All() {
 		add(kind, false)
@@ -141,6 +143,7 @@ func (e *examination) lookAtCertManager(ctx context.Context) {
 		}
 		if d.Component == "controller" {
 			e.readController(ctx, &d, item)
+			d.Hosts = known(e.hosts(ctx, item))
 		}
 		all = append(all, d)
 	}
@@ -173,6 +176,7 @@ func (e *examination) readController(ctx context.Context, d *doctor.Deployment, 
 
 // readCertManager reads the configuration file of cert-manager's controller, and over it its flags.
 func readCertManager(ctx context.Context, how *running, d *doctor.Deployment) error {
+	d.LeaderElection, d.LeaseNamespace = true, certManagerElects
 	name, err := how.configFile()
 	if err != nil {
 		return err
@@ -190,6 +194,10 @@ func readCertManager(ctx context.Context, how *running, d *doctor.Deployment) er
 				Enabled           bool `json:"enabled"`
 				EnableListenerSet bool `json:"enableListenerSet"`
 			} `json:"gatewayAPIConfig"`
+			LeaderElection struct {
+				Enabled   *bool  `json:"enabled"`
+				Namespace string `json:"namespace"`
+			} `json:"leaderElectionConfig"`
 		}
 		for _, text := range files {
 			if err := yaml.Unmarshal([]byte(text), &c); err != nil {
@@ -198,11 +206,19 @@ func readCertManager(ctx context.Context, how *running, d *doctor.Deployment) er
 		}
 		d.Controllers, d.GatewayAPI = c.Controllers, c.EnableGatewayAPI || c.GatewayAPIConfig.Enabled
 		d.ListenerSets = c.EnableListenerSet || c.GatewayAPIConfig.EnableListenerSet
+		if elect := c.LeaderElection; elect.Enabled != nil {
+			d.LeaderElection = *elect.Enabled
+		}
+		if c.LeaderElection.Namespace != "" {
+			d.LeaseNamespace = c.LeaderElection.Namespace
+		}
 	}
 	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
 	flags.StringSliceVar(&d.Controllers, "controllers", d.Controllers, "")
 	flags.BoolVar(&d.GatewayAPI, "enable-gateway-api", d.GatewayAPI, "")
 	flags.BoolVar(&d.ListenerSets, "enable-gateway-api-listenerset", d.ListenerSets, "")
+	flags.BoolVar(&d.LeaderElection, "leader-elect", d.LeaderElection, "")
+	flags.StringVar(&d.LeaseNamespace, "leader-election-namespace", d.LeaseNamespace, "")
 	return parseKnown(flags, how.args)
 }
 

@@ -13,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	utiljson "k8s.io/apimachinery/pkg/util/json"
 	"sigs.k8s.io/yaml"
 
 	"github.com/certshim/certshim/annotations"
@@ -209,6 +210,106 @@ func TestConfigurationDrift(t *testing.T) {
 	want := []string{"namespaces is [shop], and given is not there", fmt.Sprintf("workers is 3, and given is %d", given.Workers)}
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("%v (-want +got)\n%s", err, diff)
+	}
+}
+
+// object is one as the API server would give it, its numbers whole ones.
+func object(t *testing.T, text string) (u unstructured.Unstructured) {
+	t.Helper()
+	asJSON, err := yaml.YAMLToJSON([]byte(text))
+	if err == nil {
+		err = utiljson.Unmarshal(asJSON, &u.Object)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+// Metrics are read as the Pod serves them: by its own port, with TLS where it has a certificate, and not at all where they ask
+// for a token.
+func TestWhereMetricsOfAPodAre(t *testing.T) {
+	const plain, ported = "{metadata: {name: one}, spec: {containers: [{name: certshim}]}}",
+		"{metadata: {name: one}, spec: {containers: [{name: certshim, ports: [{name: healthz, containerPort: 1}, {name: http, containerPort: 7}]}]}}"
+	for name, row := range map[string]struct {
+		pod, want string
+		change    func(*configuration.Configuration)
+	}{
+		"by the configuration": {plain, "http:one:9402", func(*configuration.Configuration) {}},
+		"by the Pod":           {ported, "http:one:7", func(*configuration.Configuration) {}},
+		"with TLS":             {ported, "https:one:7", func(c *configuration.Configuration) { c.Metrics.TLSCertFile = "tls.crt" }},
+		"with a token":         {ported, "a token", func(c *configuration.Configuration) { c.Metrics.Authentication = true }},
+		"nowhere":              {plain, "serves no metrics", func(c *configuration.Configuration) { c.MetricsListenAddress = "0" }},
+	} {
+		c := configuration.Default()
+		row.change(&c)
+		if got, err := metricsAt(c, object(t, row.pod)); got != row.want && (err == nil || !strings.Contains(err.Error(), row.want)) {
+			t.Errorf("%s: %q, %v, want %q", name, got, err, row.want)
+		}
+	}
+}
+
+func TestReadWatched(t *testing.T) {
+	got, err := readWatched(strings.NewReader(`# TYPE certshim_informer_synced gauge
+certshim_informer_synced{resource="ingresses.networking.k8s.io"} 1
+certshim_informer_synced{resource="gateways.gateway.networking.k8s.io"} 0
+# TYPE certshim_resource_forbidden gauge
+certshim_resource_forbidden{resource="gateways.gateway.networking.k8s.io"} 1
+`))
+	want := []doctor.Watched{{Resource: "gateways.gateway.networking.k8s.io", Forbidden: true}, {Resource: "ingresses.networking.k8s.io", Synced: true}}
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
+		t.Errorf("%v (-want +got)\n%s", err, diff)
+	}
+	for text, want := range map[string]string{"go_threads 1\n": "don't tell", "<html>": "can't be read"} {
+		if _, err := readWatched(strings.NewReader(text)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %q", text, err, want)
+		}
+	}
+}
+
+// What the cluster said of an earlier version of a policy doesn't count.
+func TestPolicyOf(t *testing.T) {
+	for text, want := range map[string]doctor.Policy{
+		"{metadata: {name: a, generation: 2}, status: {observedGeneration: 2, typeChecking: {}}}": {Name: "a", Checked: true},
+		"{metadata: {name: a, generation: 2}, status: {observedGeneration: 1, typeChecking: {}}}": {Name: "a"},
+		"{metadata: {name: a, generation: 2}, status: {observedGeneration: 2}}":                   {Name: "a"},
+		"{metadata: {name: a, generation: 1}, status: {observedGeneration: 1, typeChecking: {expressionWarnings: [{fieldRef: x, warning: undefined field}]}}}": {
+			Name: "a", Checked: true, Mistakes: []string{"x: undefined field"},
+		},
+	} {
+		if diff := cmp.Diff(want, policyOf(object(t, text))); diff != "" {
+			t.Errorf("%s (-want +got)\n%s", text, diff)
+		}
+	}
+}
+
+// A Pod in its node's network has the node's name.
+func TestHostOf(t *testing.T) {
+	for want, spec := range map[string]map[string]any{"pod": {"nodeName": "node"}, "node": {"nodeName": "node", "hostNetwork": true}} {
+		pod := unstructured.Unstructured{Object: map[string]any{"metadata": map[string]any{"name": "pod"}, "spec": spec}}
+		if got := hostOf(pod); got != want {
+			t.Errorf("%v: %s, want %s", spec, got, want)
+		}
+	}
+}
+
+// Where cert-manager elects its leader, if it does, is what its flags say, then its file, then its default.
+func TestWhereCertManagerElects(t *testing.T) {
+	const file = "apiVersion: controller.config.cert-manager.io/v1alpha1\nkind: ControllerConfiguration\nleaderElectionConfig: {enabled: false, namespace: from-file}\n"
+	for arguments, want := range map[string]doctor.Deployment{
+		"":                                 {LeaderElection: true, LeaseNamespace: "kube-system"},
+		"--leader-election-namespace=here": {LeaderElection: true, LeaseNamespace: "here"},
+		"--leader-elect=false":             {LeaseNamespace: "kube-system"},
+		"--config=/etc/c/config.yaml":      {LeaseNamespace: "from-file"},
+		"--config=/etc/c/config.yaml --leader-elect":                             {LeaderElection: true, LeaseNamespace: "from-file"},
+		"--config=/etc/c/config.yaml --leader-election-namespace=here --v=2 --x": {LeaseNamespace: "here"},
+	} {
+		configMap := &unstructured.Unstructured{Object: map[string]any{"data": map[string]any{"config.yaml": file}}}
+		how := &running{args: strings.Fields(arguments), mounts: []mounted{{"c", "/etc/c", "", nil}}, read: map[string]*unstructured.Unstructured{"c": configMap}}
+		var got doctor.Deployment
+		if err := readCertManager(t.Context(), how, &got); err != nil || got.LeaderElection != want.LeaderElection || got.LeaseNamespace != want.LeaseNamespace {
+			t.Errorf("%s: %+v, %v, want %+v", arguments, got, err, want)
+		}
 	}
 }
 

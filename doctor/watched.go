@@ -1,0 +1,77 @@
+package doctor
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/certshim/certshim/problem"
+)
+
+// kindsWatched compares what each Pod says that it watches with what the cluster serves and the configuration wants.
+func kindsWatched(seen *Seen) []Finding {
+	const what = "what its Pods watch"
+	if finding := notInstalled(seen, what); finding != nil {
+		return finding
+	}
+	pods := seen.Installation.Value.Pods
+	switch {
+	case pods.Why != "":
+		return unread(what, pods.Why)
+	case len(pods.Value) == 0:
+		return unread(what, "there are none")
+	case seen.Assumed != "":
+		return unread("whether its Pods watch what the configuration wants", seen.Assumed)
+	}
+	var all []Finding
+	wanted := seen.wanted()
+	for _, pod := range pods.Value {
+		all = append(all, pod.watches(wanted)...)
+	}
+	if all != nil {
+		return all
+	}
+	return fine(count(len(pods.Value), "Pod") + " watching " + strings.Join(wanted, ", "))
+}
+
+// wanted are the resources of sources that the cluster serves and the configuration wants, and Certificates.
+func (s *Seen) wanted() []string {
+	wanted := []string{"certificates.cert-manager.io"}
+	for _, kind := range s.Kinds {
+		if kind.Served && !kind.Off {
+			wanted = append(wanted, kind.Resource)
+		}
+	}
+	return wanted
+}
+
+// watches says what a Pod lacks of what is wanted, and what it may not read of all that it watches.
+func (p Pod) watches(wanted []string) []Finding {
+	if p.Watched.Why != "" {
+		return unread("what Pod "+problem.Name(p.Name)+" watches", p.Watched.Why)
+	}
+	var blind, forbidden, reading []string
+	missing := slices.Clone(wanted)
+	for _, w := range p.Watched.Value {
+		missing = slices.DeleteFunc(missing, func(resource string) bool { return resource == w.Resource })
+		switch {
+		case w.Forbidden && slices.Contains(wanted, w.Resource):
+			blind = append(blind, w.Resource)
+		case w.Forbidden:
+			forbidden = append(forbidden, w.Resource)
+		case !w.Synced:
+			reading = append(reading, w.Resource)
+		}
+	}
+	var all []Finding
+	add := func(level Level, resources []string, format, help string) {
+		if len(resources) > 0 {
+			all = append(all, Finding{Level: level, Text: fmt.Sprintf("Pod %s "+format, problem.Name(p.Name), strings.Join(resources, ", ")), Help: help})
+		}
+	}
+	add(Error, missing, "doesn't watch %s, which the cluster serves", "see its log; a new kind is noticed within a minute")
+	add(Error, blind, "may not list or watch %s", "see docs/permissions.md")
+	add(Warning, forbidden, "may not list or watch %s", "see docs/permissions.md")
+	add(Warning, reading, "hasn't read all of %s yet", "see its log if it stays so")
+	return all
+}
