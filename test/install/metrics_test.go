@@ -92,17 +92,20 @@ func (r *release) mayReadMetrics(t *testing.T, account string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	user := "system:serviceaccount:" + r.name + ":" + account
-	err = wait.PollUntilContextTimeout(t.Context(), 50*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
-		review, err := r.client.AuthorizationV1().SubjectAccessReviews().Create(ctx, &authorizationv1.SubjectAccessReview{
-			Spec: authorizationv1.SubjectAccessReviewSpec{
-				User: user, NonResourceAttributes: &authorizationv1.NonResourceAttributes{Path: "/metrics", Verb: "get"},
-			},
-		}, metav1.CreateOptions{})
-		return err == nil && review.Status.Allowed, err
+	r.until(t, true, authorizationv1.SubjectAccessReviewSpec{
+		User: "system:serviceaccount:" + r.name + ":" + account, NonResourceAttributes: &authorizationv1.NonResourceAttributes{Path: "/metrics", Verb: "get"},
+	})
+}
+
+// until returns when the API server allows something, or doesn't.
+func (r *release) until(t *testing.T, allowed bool, what authorizationv1.SubjectAccessReviewSpec) {
+	t.Helper()
+	err := wait.PollUntilContextTimeout(t.Context(), 50*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
+		review, err := r.client.AuthorizationV1().SubjectAccessReviews().Create(ctx, &authorizationv1.SubjectAccessReview{Spec: what}, metav1.CreateOptions{})
+		return err == nil && review.Status.Allowed == allowed, err
 	})
 	if err != nil {
-		t.Fatalf("%s may not get /metrics: %v", user, err)
+		t.Fatalf("%+v doesn't become allowed=%t: %v", what, allowed, err)
 	}
 }
 

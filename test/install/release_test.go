@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -28,8 +27,9 @@ type release struct {
 	repository string
 	name       string
 	running    *process.Process
-	// metrics is where it serves them.
-	metrics string
+	// metrics is where it serves them, and reachable is set if the API server can read them of its Pod.
+	metrics   string
+	reachable bool
 }
 
 func newRelease(t *testing.T, on *cluster.Cluster, name string) *release {
@@ -151,76 +151,6 @@ spec:
   rules: [{host: %[1]s.example.com}]
   tls: [{hosts: [%[1]s.example.com], secretName: %[1]s-tls}]
 `
-
-// As an operator installs, upgrades, rolls back and uninstalls: the Certificates are made, stay as they are, and outlive the
-// release, of which nothing else is left.
-func TestTheLifeOfARelease(t *testing.T) {
-	c := cluster.Start(t)
-	authority := c.ClusterIssuer(t, "company")
-	namespace := c.Namespace(t)
-	certificates, secrets := c.Watch(t, cluster.Certificates(), namespace), c.Watch(t, cluster.Secrets(), namespace)
-	r := newRelease(t, c, "certshim")
-
-	notes := r.helm(t, "config: {defaultIssuer: {name: company, kind: ClusterIssuer}}", "install", r.name, "deploy/chart", "--create-namespace", "--values=-")
-	if !strings.Contains(notes, "kubectl get lease -n certshim certshim") {
-		t.Errorf("the notes say\n%s", notes)
-	}
-	r.run(t)
-	c.Apply(t, namespace, fmt.Sprintf(ingressOfShop, "web", "kubernetes.io/tls-acme: 'true'"))
-	secrets.Signed(t, "web-tls", authority, "web.example.com")
-	made := certificates.Ready(t, "web-tls")
-
-	r.planKnowsTheConfiguration(t)
-
-	r.helm(t, "config: {defaultIssuer: {name: company, kind: ClusterIssuer}, workers: 8}", "upgrade", r.name, "deploy/chart", "--values=-")
-	r.run(t)
-	r.works(t, c, namespace, authority, "upgraded")
-	r.helm(t, "", "rollback", r.name, "1")
-	r.run(t)
-	r.works(t, c, namespace, authority, "back")
-
-	r.stop(t)
-	r.helm(t, "", "uninstall", r.name)
-	if left := r.left(t); left != "" {
-		t.Errorf("after helm uninstall there are\n%s", left)
-	}
-	if now := certificates.State()["web-tls"]; now == nil || now.GetUID() != made.GetUID() || now.GetGeneration() != made.GetGeneration() {
-		t.Errorf("the Certificate was\n%v\nand is\n%v", made, now)
-	}
-}
-
-// works makes one more Ingress, and sees its Secret signed.
-func (r *release) works(t *testing.T, c *cluster.Cluster, namespace string, authority cluster.Authority, name string) {
-	t.Helper()
-	secrets := c.Watch(t, cluster.Secrets(), namespace)
-	c.Apply(t, namespace, fmt.Sprintf(ingressOfShop, name, "kubernetes.io/tls-acme: 'true'"))
-	secrets.Signed(t, name+"-tls", authority, name+".example.com")
-}
-
-// planKnowsTheConfiguration sees that commands find the release, and do what its controller does.
-func (r *release) planKnowsTheConfiguration(t *testing.T) {
-	t.Helper()
-	plan := exec.CommandContext(t.Context(), filepath.Join(r.repository, "bin/certshim"), "plan", "-A", "--kubeconfig="+r.Kubeconfig)
-	output, err := plan.CombinedOutput()
-	if err != nil || !strings.Contains(string(output), "the configuration is that of Deployment certshim/certshim") ||
-		!strings.Contains(string(output), "it is up to date") {
-		t.Errorf("certshim plan -A: %v\n%s", err, output)
-	}
-}
-
-// left are the objects in the cluster that carry the release's label.
-func (r *release) left(t *testing.T) string {
-	t.Helper()
-	list := exec.CommandContext(t.Context(), filepath.Join(r.repository, "bin/kubectl"), "get", "-A", "--ignore-not-found", "-o=name",
-		"-l=app.kubernetes.io/instance="+r.name,
-		"deployments,configmaps,serviceaccounts,services,roles,rolebindings,clusterroles,clusterrolebindings,networkpolicies,poddisruptionbudgets,flowschemas")
-	list.Env = append(os.Environ(), "KUBECONFIG="+r.Kubeconfig)
-	output, err := list.CombinedOutput()
-	if err != nil {
-		t.Fatalf("%v: %s", err, output)
-	}
-	return string(output)
-}
 
 // A release for some namespaces works there by Roles alone, and leaves the others out.
 func TestAReleaseForOneNamespace(t *testing.T) {
