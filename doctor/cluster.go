@@ -82,7 +82,34 @@ func certManagerVersion(seen *Seen) []Finding {
 	if !found {
 		return unread("cert-manager's version", "none of its Deployments is labelled as the controller")
 	}
-	return versionWithin("cert-manager", controller.Version, oldestCertManager, newestCertManager)
+	findings := versionWithin("cert-manager", controller.Version, oldestCertManager, newestCertManager)
+	different := seen.otherVersions(controller.Version)
+	if len(different) > 0 {
+		findings = append(findings, Finding{
+			Level: Warning, Text: "cert-manager's controller is of version " + controller.Version + ", and " + strings.Join(different, ", "),
+			Help: "install all of cert-manager in one version, its CRDs too",
+		})
+	}
+	if seen.Definition.Why != "" {
+		findings = append(findings, unread("of which version cert-manager's CRDs are", seen.Definition.Why)...)
+	}
+	if len(findings) > 1 && findings[0].Level == OK {
+		return findings[1:]
+	}
+	return findings
+}
+
+// otherVersions are the parts of cert-manager whose version is another one.
+func (s *Seen) otherVersions(version string) (parts []string) {
+	for _, d := range s.CertManager.Value {
+		if d.Version != version && d.Version != "" {
+			parts = append(parts, "Deployment "+d.Name+" of "+d.Version)
+		}
+	}
+	if crd := s.Definition.Value; crd != version && crd != "" {
+		parts = append(parts, "the CRD of Certificates of "+crd)
+	}
+	return parts
 }
 
 func certManagerReady(seen *Seen) []Finding {

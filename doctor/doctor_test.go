@@ -17,7 +17,7 @@ var started = time.Date(2026, 11, 27, 9, 0, 0, 0, time.UTC)
 // healthy is a cluster in which nothing is wrong.
 func healthy() *doctor.Seen {
 	return &doctor.Seen{
-		Server: doctor.Read[string]{Value: "v1.37.2"}, Certificates: doctor.Read[bool]{Value: true}, CertManagerNamespace: "cert-manager",
+		Server: doctor.Read[string]{Value: "v1.37.2"}, Certificates: doctor.Read[bool]{Value: true}, Definition: doctor.Read[string]{Value: "v1.21.2"}, CertManagerNamespace: "cert-manager",
 		CertManager: doctor.Read[[]doctor.Deployment]{Value: []doctor.Deployment{
 			{Name: "cert-manager", Component: "controller", Version: "v1.21.2", Ready: 1, Wanted: 1, Controllers: []string{"*", "-ingress-shim"},
 				LeaderElection: true, LeaseNamespace: "kube-system", Hosts: doctor.Read[[]string]{Value: []string{"cert-manager-7d-0"}}},
@@ -87,6 +87,9 @@ func ills() []ill {
 		{"no CRD", func(s *doctor.Seen) { s.Certificates.Value = false }, "certificates-served", doctor.Error, "serves no Certificates"},
 		{"silent about CRDs", func(s *doctor.Seen) { s.Certificates.Why = "no answer" }, "certificates-served", doctor.Unknown, "no answer"},
 		{"old cert-manager", func(s *doctor.Seen) { controllerOf(s).Version = "v1.18.2" }, "cert-manager-version", doctor.Warning, "older than"},
+		{"an old CRD", func(s *doctor.Seen) { s.Definition.Value = "v1.19.2" }, "cert-manager-version", doctor.Warning, "of version v1.21.2, and the CRD of Certificates of v1.19.2"},
+		{"an old webhook", func(s *doctor.Seen) { s.CertManager.Value[1].Version = "v1.20.3" }, "cert-manager-version", doctor.Warning, "Deployment cert-manager-webhook of v1.20.3"},
+		{"CRDs may not be read", func(s *doctor.Seen) { s.Definition.Why = "forbidden" }, "cert-manager-version", doctor.Unknown, "forbidden"},
 		{"no cert-manager", func(s *doctor.Seen) { s.CertManager.Value = nil }, "cert-manager-version", doctor.Unknown, "no Deployment of cert-manager"},
 		{"cert-manager isn't labelled", func(s *doctor.Seen) { controllerOf(s).Component = "" }, "cert-manager-version", doctor.Unknown, "labelled"},
 		{"cert-manager is down", func(s *doctor.Seen) { controllerOf(s).Ready = 0 }, "cert-manager-ready", doctor.Error, "0 of 1"},

@@ -26,6 +26,8 @@ type Seen struct {
 	// CertManagerNamespace is where CertManager was looked for: its Deployments, of which the controller is one.
 	CertManagerNamespace string
 	CertManager          Read[[]Deployment]
+	// Definition is the version that the CRD of Certificates has by its label; empty where it has none.
+	Definition Read[string]
 	// CertManagerLeases are those by which controllers of cert-manager's elect a leader, wherever they are.
 	CertManagerLeases Read[[]Lease]
 	Webhook           Read[Webhook]

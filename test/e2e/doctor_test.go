@@ -166,6 +166,16 @@ func TestDoctor(t *testing.T) {
 	healthy := d.run(t, "doctor", strict)
 	healthy.says(t, 0, "ok       leader", host, "ok       plan                  nothing is left to write for 2 sources", "not: warning", "not: error")
 
+	t.Run("CRDs of an old cert-manager", func(t *testing.T) {
+		label := func(version string) {
+			patch := []byte(`{"metadata":{"labels":{"app.kubernetes.io/version":"` + version + `"}}}`)
+			must(d.Dynamic.Resource(definitions).Patch(t.Context(), "certificates.cert-manager.io", types.MergePatchType, patch, metav1.PatchOptions{}))(t)
+		}
+		label("v1.19.2")
+		wantFinding(t, d.doctorOf(t, 0), "warning cert-manager-version", "v1.21.2", "CRD of Certificates of v1.19.2")
+		label("v1.21.2")
+		wantFinding(t, d.doctorOf(t, 0), "ok cert-manager-version")
+	})
 	t.Run("who leads cert-manager", func(t *testing.T) {
 		wantFinding(t, d.doctorOf(t, 0), "ok cert-manager-leader", "cert-manager-0-external-cert-manager-controller", "leads")
 		d.leads(t, "kube-system", "elsewhere-0")

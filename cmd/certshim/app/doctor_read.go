@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/spf13/pflag"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -54,6 +55,7 @@ func (o *doctorOptions) look(ctx context.Context) (*doctor.Seen, error) {
 	e.lookAtServer()
 	e.lookAtKinds()
 	e.lookAtCertManager(ctx)
+	e.seen.Definition = known(e.definition(ctx))
 	e.seen.CertManagerLeases = known(e.certManagerLeases(ctx))
 	e.seen.Webhook = known(e.webhook(ctx))
 	if err := e.lookAtPlan(ctx); err != nil {
@@ -148,6 +150,19 @@ func (e *examination) lookAtCertManager(ctx context.Context) {
 		all = append(all, d)
 	}
 	e.seen.CertManager = known(all, err)
+}
+
+// definition is the version of the CRD of Certificates, which cert-manager's chart writes as a label.
+func (e *examination) definition(ctx context.Context) (string, error) {
+	crds := schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"}
+	crd, err := e.client.Resource(crds).Get(ctx, certificate.Resource().GroupResource().String(), metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	return crd.GetLabels()["app.kubernetes.io/version"], nil
 }
 
 // readController reads which controllers of cert-manager's run.
