@@ -43,12 +43,26 @@ type Object struct {
 // IsZero reports whether the object is not set.
 func (o Object) IsZero() bool { return o == Object{} }
 
-// String returns Kind/namespace/name, or Kind/name for a cluster-scoped object.
+// String returns Kind/namespace/name, or Kind/name for a cluster-scoped object. The kind has its group as in
+// [Object.InNamespace].
 func (o Object) String() string {
 	if o.Namespace == "" {
-		return o.Kind + "/" + o.Name
+		return o.InNamespace()
 	}
-	return o.Kind + "/" + o.Namespace + "/" + o.Name
+	return o.kind() + "/" + o.Namespace + "/" + o.Name
+}
+
+// InNamespace returns Kind/name, as in Ingress/web or Gateway.networking.istio.io/web: kubectl takes both. The group
+// is left out where it is one of Kubernetes' or cert-manager's, whose kinds differ by name.
+func (o Object) InNamespace() string { return o.kind() + "/" + o.Name }
+
+func (o Object) kind() string {
+	for _, known := range []string{"k8s.io", "cert-manager.io"} {
+		if o.Group == "" || o.Group == known || strings.HasSuffix(o.Group, "."+known) {
+			return o.Kind
+		}
+	}
+	return o.Kind + "." + o.Group
 }
 
 // Problem is one mistake or conflict. It is a plain comparable value: equal problems are the

@@ -74,7 +74,7 @@ func paintAdopted(row []string, column int) colour {
 	return plain
 }
 
-func (one adopted) sourceCell() string { return one.object.Kind + "/" + one.object.Name }
+func (one adopted) sourceCell() string { return one.object.Ref.Object().InNamespace() }
 
 // goesCell says whether the Certificate is deleted together with its source.
 func (one adopted) goesCell() string {

@@ -45,7 +45,7 @@ func (a *auditCSV) write(one audited) error {
 	}
 	whose := ""
 	if one.Source != nil {
-		whose = one.Source.Kind + "/" + one.Source.Name
+		whose = one.Source.InNamespace()
 	}
 	for _, f := range a.filter.fields(one.Fields) {
 		held := a.heldBy(f.Holders)

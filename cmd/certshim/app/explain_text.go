@@ -110,7 +110,7 @@ func shortObject(o problem.Object) string {
 	if o.Name == "" {
 		return o.Kind
 	}
-	return o.Kind + "/" + o.Name
+	return o.InNamespace()
 }
 
 func (s *story) certificates(all []explainedCertificate) {

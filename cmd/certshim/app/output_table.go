@@ -37,7 +37,7 @@ func (t *tableWriter) write(one planned) error {
 	if len(t.blocks) == 0 && !t.noHeaders && one.shows() {
 		t.row("NAMESPACE", "SOURCE", "CERTIFICATE", "ACTION", "ISSUER", "NAMES", "REASON")
 	}
-	where := one.object.Kind + "/" + one.object.Name
+	where := one.object.Ref.Object().InNamespace()
 	for _, c := range one.outcome.Certificates {
 		t.row(one.object.Namespace, where, c.Name, string(c.Action), issuerCell(one.outcome.IssuerOf(c.At())), namesCell(c.Config), reason(c))
 	}

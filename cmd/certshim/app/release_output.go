@@ -56,7 +56,7 @@ func (r *releasing) print(w io.Writer) error {
 	}
 	for i := range r.rows {
 		one := &r.rows[i]
-		cells := []string{one.seen.Namespace, one.seen.Name, one.object.Kind + "/" + one.object.Name, releaseWords(one.verdict()), one.toCell()}
+		cells := []string{one.seen.Namespace, one.seen.Name, one.object.Ref.Object().InNamespace(), releaseWords(one.verdict()), one.toCell()}
 		if r.o.yes {
 			cells = append(cells, one.result)
 		}

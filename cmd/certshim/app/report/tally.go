@@ -228,7 +228,7 @@ func sourceOf(c Certificate) string {
 		return ""
 	}
 	if c.Source.Namespace == c.Ownership.Namespace {
-		return c.Source.Kind + "/" + c.Source.Name
+		return c.Source.InNamespace()
 	}
 	return c.Source.String()
 }
