@@ -138,6 +138,7 @@ func ills() []ill {
 		{"another configuration", func(s *doctor.Seen) { s.Drift.Value = []string{"workers is 1, and given is 2"} }, "configuration", doctor.Warning, "workers is 1"},
 		{"a configuration that can't be read", func(s *doctor.Seen) { s.Drift.Why = "no ConfigMap" }, "configuration", doctor.Unknown, "no ConfigMap"},
 		{"it isn't known which Pods there are", func(s *doctor.Seen) { installed(s).Pods = doctor.Read[[]doctor.Pod]{Why: "forbidden"} }, "configuration", doctor.Unknown, "forbidden"},
+		{"no Pods have a configuration", func(s *doctor.Seen) { installed(s).Pods.Value, installed(s).Lease.Why = nil, "forbidden" }, "configuration", doctor.Unknown, "there are none"},
 		{"the defaults instead", func(s *doctor.Seen) { s.Assumed = "no ConfigMap" }, "configuration", doctor.Unknown, "no ConfigMap"},
 		{"a kind isn't watched", func(s *doctor.Seen) { watchedBy(s).Value = watchedBy(s).Value[1:] }, "kinds-watched", doctor.Error, "certshim-1 doesn't watch ingresses.networking.k8s.io"},
 		{"Certificates aren't watched", func(s *doctor.Seen) { watchedBy(s).Value = watchedBy(s).Value[:2] }, "kinds-watched", doctor.Error, "doesn't watch certificates.cert-manager.io"},

@@ -87,6 +87,8 @@ func configuration(seen *Seen) []Finding {
 	switch {
 	case i.Pods.Why != "":
 		all = append(all, unread(current, i.Pods.Why)...)
+	case len(i.Pods.Value) == 0:
+		all = append(all, unread(current, "there are none")...)
 	case seen.Assumed != "":
 		all = append(all, unread(current, seen.Assumed)...)
 	}
