@@ -41,18 +41,19 @@ func TestTheLifeOfARelease(t *testing.T) {
 	r.planKnowsTheConfiguration(t)
 	r.healthy(t)
 
-	watching := r.monitor(t)
-	watching.firing(t)
+	const forbidden = "CertshimWriteForbidden"
+	prometheus := r.monitor(t)
+	prometheus.becomes(t, forbidden, "inactive")
 	r.forbid(t)
 	shop.asks(t, "late")
-	watching.firing(t, "CertshimWriteForbidden")
+	prometheus.becomes(t, forbidden, "firing")
 	if found := r.doctor(t, 1); !slices.Equal(found, []string{"permissions"}) {
 		t.Errorf("doctor finds errors of %q, want those of permissions alone", found)
 	}
 	r.helm(t, values, "upgrade", r.name, "deploy/chart", "--values=-", "--force-conflicts")
 	r.mayMakeCertificates(t, true)
 	shop.gets(t, "late")
-	watching.firing(t)
+	prometheus.becomes(t, forbidden, "inactive")
 	r.healthy(t)
 
 	r.helm(t, strings.Replace(values, "config: {", "config: {workers: 8, ", 1), "upgrade", r.name, "deploy/chart", "--values=-")

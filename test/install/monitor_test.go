@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"testing"
 	"time"
 
@@ -73,29 +72,29 @@ func (r *release) monitor(t *testing.T) monitor {
 	return m
 }
 
-// firing waits until these alerts fire, and no others.
-func (m monitor) firing(t *testing.T, alerts ...string) {
+// becomes waits until an alert was evaluated, and is firing or inactive.
+func (m monitor) becomes(t *testing.T, alert, state string) {
 	t.Helper()
 	if m.address == "" {
 		return
 	}
-	m.until(t, fmt.Sprintf("%q to fire alone", alerts), func(ctx context.Context) (bool, error) {
+	m.until(t, alert+" to be "+state, func(ctx context.Context) (bool, error) {
 		var found struct {
 			Data struct {
-				Alerts []struct {
-					Labels map[string]string
-					State  string
+				Groups []struct {
+					Rules []struct{ Name, Health, State string }
 				}
 			}
 		}
-		err := m.ask(ctx, "/api/v1/alerts", &found)
-		var firing []string
-		for _, alert := range found.Data.Alerts {
-			if alert.State == "firing" {
-				firing = append(firing, alert.Labels["alertname"])
+		err := m.ask(ctx, "/api/v1/rules?type=alert", &found)
+		for _, group := range found.Data.Groups {
+			for _, rule := range group.Rules {
+				if rule.Name == alert {
+					return rule.Health == "ok" && rule.State == state, err
+				}
 			}
 		}
-		return slices.Equal(firing, alerts), err
+		return false, err
 	})
 }
 
