@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -71,12 +72,12 @@ func deletion(name string, only func(live *unstructured.Unstructured) *metav1.Pr
 
 func requests() []asked {
 	stranger, old := types.UID("6c3b2a1e-0000-4000-8000-00000000dead"), "1"
-	plain := func(config, _ *unstructured.Unstructured) { ours(config) }
+	just := func(config, _ *unstructured.Unstructured) { ours(config) }
 	return []asked{
 		applied("of what isn't there, by a uid", "certshim", false, func(config, _ *unstructured.Unstructured) { ours(config); config.SetUID(stranger) }),
 		applied("that creates", "certshim", false, func(config, _ *unstructured.Unstructured) { ours(config); config.SetResourceVersion("1") }),
 		applied("that would create again", "certshim", false, func(config, _ *unstructured.Unstructured) { ours(config); config.SetResourceVersion("1") }),
-		applied("of the same", "certshim", false, plain),
+		applied("of the same", "certshim", false, just),
 		applied("by another uid", "certshim", false, func(config, _ *unstructured.Unstructured) { ours(config); config.SetUID(stranger) }),
 		applied("by its uid, of less", "certshim", false, func(config, live *unstructured.Unstructured) {
 			ours(config)
@@ -84,7 +85,7 @@ func requests() []asked {
 			unstructured.RemoveNestedField(config.Object, "spec", "privateKey")
 		}),
 		patch("a label and a duration by hand", types.MergePatchType, "kubectl-edit", `{"metadata":{"labels":{"mine":"too"}},"spec":{"duration":"100h0m0s"}}`),
-		applied("against an update", "certshim", false, plain),
+		applied("against an update", "certshim", false, just),
 		applied("by force, with an old resourceVersion", "certshim", true, func(config, live *unstructured.Unstructured) { ours(config); config.SetResourceVersion("1") }),
 		applied("by force", "certshim", true, func(config, live *unstructured.Unstructured) {
 			ours(config)
@@ -119,19 +120,27 @@ func requests() []asked {
 
 // The same requests to both have the same answers, uids, times and resourceVersions excepted.
 func TestAnswersAsTheAPIServer(t *testing.T) {
-	server := cluster.Start(t, cluster.WithoutCertManager(), cluster.WithoutWebhook(), cluster.WithoutGatewayAPI())
-	simulated, err := dynamic.NewForConfig(&rest.Config{Host: "http://simulated", Transport: emptyAPI(t)})
+	server := cluster.Start(t, cluster.WithoutCertManager(), cluster.WithoutWebhook())
+	of := emptyAPI(t)
+	simulated, err := dynamic.NewForConfig(&rest.Config{Host: "http://simulated", Transport: of})
 	if err != nil {
 		t.Fatal(err)
 	}
 	var answers [2][]any
+	forget := []func(){func() {}, func() {
+		of.lock.Lock()
+		defer of.lock.Unlock()
+		of.compact()
+	}}
 	for i, client := range []dynamic.Interface{server.Dynamic, simulated} {
 		namespaces := client.Resource(schema.GroupVersionResource{Version: "v1", Resource: "namespaces"})
 		namespace := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": shop}}}
 		if _, err := namespaces.Create(t.Context(), namespace, metav1.CreateOptions{}); err != nil {
 			t.Fatal(err)
 		}
-		answers[i] = append(ask(t, client), leases(t, client)...)
+		answers[i] = slices.Concat(ask(t, client), leases(t, client), madeSources(t, client))
+		forget[i]()
+		answers[i] = append(answers[i], expiry(t, client))
 	}
 	for i := range answers[0] {
 		if diff := cmp.Diff(answers[0][i], answers[1][i]); diff != "" {
@@ -219,6 +228,59 @@ func leases(t *testing.T, client dynamic.Interface) (answers []any) {
 		answers = append(answers, refusal(first), refusal(second))
 	}
 	return answers
+}
+
+// madeSources are sources of each kind as people make them in a day, an edit of each, and what a watch shows of them. Who
+// manages their fields isn't tracked.
+func madeSources(t *testing.T, client dynamic.Interface) (answers []any) {
+	t.Helper()
+	for _, object := range []map[string]any{source(0), edge("team-00"), source(gatewayAt), source(listenerSetAt)} {
+		made := &unstructured.Unstructured{Object: object}
+		made.SetNamespace(shop)
+		gvr := schema.GroupVersionResource{Group: made.GroupVersionKind().Group, Version: "v1", Resource: strings.ToLower(made.GetKind()) + "s"}
+		if made.GetKind() == "Ingress" {
+			gvr.Resource = "ingresses"
+		}
+		c := client.Resource(gvr).Namespace(shop)
+		before, err := c.List(t.Context(), metav1.ListOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		stored, err := c.Create(t.Context(), made, metav1.CreateOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		setAsks(stored, []asking{{"other-tls", []string{"b.example.com", "c.example.com"}}})
+		edited, err := c.Update(t.Context(), stored, metav1.UpdateOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, again := c.Update(t.Context(), stored, metav1.UpdateOptions{})
+		deleted := c.Delete(t.Context(), made.GetName(), metav1.DeleteOptions{})
+		shown := events(t, c, metav1.ListOptions{ResourceVersion: before.GetResourceVersion()}, watch.Deleted)
+		answers = append(answers, map[string]any{"edited": plain(edited), "again": refusal(again), "deleted": refusal(deleted), "shown": len(shown)})
+	}
+	return answers
+}
+
+// plain is an object without managedFields, and without the status that a controller of its kind may have begun.
+func plain(object *unstructured.Unstructured) any {
+	object = object.DeepCopy()
+	object.SetManagedFields(nil)
+	unstructured.RemoveNestedField(object.Object, "status")
+	return masked(object)
+}
+
+// expiry is what a watch answers from where it can't go on.
+func expiry(t *testing.T, client dynamic.Interface) any {
+	t.Helper()
+	w, err := client.Resource(Certificates()).Namespace(shop).Watch(t.Context(), metav1.ListOptions{ResourceVersion: "1"})
+	if err != nil {
+		return refusal(err)
+	}
+	defer w.Stop()
+	event := <-w.ResultChan()
+	return []any{event.Type, refusal(apierrors.FromObject(event.Object))}
 }
 
 // masked is an object without what no two servers have in common.

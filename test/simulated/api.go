@@ -35,12 +35,14 @@ type API struct {
 	fields *managedfields.FieldManager
 	// onWrite is called, with the lock held, for each write that changed something.
 	onWrite func(Write)
+	// agent is the User-Agent of the request that is answered; empty for what is done without one.
+	agent string
 }
 
 // Write is a request that changed something.
 type Write struct {
-	Verb, Manager string
-	Resource      schema.GroupVersionResource
+	Verb, Manager, Agent string
+	Resource             schema.GroupVersionResource
 	// Before and After are the object; nil where there was or is none. They must not be changed.
 	Before, After *unstructured.Unstructured
 }
@@ -96,6 +98,8 @@ func served() []resource {
 	return []resource{
 		of("", "namespaces", "Namespace", false),
 		of("networking.k8s.io", "ingresses", "Ingress", true),
+		of("gateway.networking.k8s.io", "gateways", "Gateway", true),
+		of("gateway.networking.k8s.io", "listenersets", "ListenerSet", true),
 		of("cert-manager.io", "certificates", "Certificate", true),
 		of("cert-manager.io", "issuers", "Issuer", true),
 		of("cert-manager.io", "clusterissuers", "ClusterIssuer", false),
@@ -125,7 +129,7 @@ func (a *API) store(r *resource, verb, manager string, before, after *unstructur
 	after.SetResourceVersion(strconv.FormatInt(a.revision, 10))
 	r.objects[nameOf(after)] = after
 	r.tell(event{kind, a.revision, after})
-	a.onWrite(Write{verb, manager, r.gvr, before, after})
+	a.onWrite(Write{verb, manager, a.agent, r.gvr, before, after})
 	return after
 }
 
@@ -136,7 +140,7 @@ func (a *API) remove(r *resource, verb, manager string, object *unstructured.Uns
 	last := object.DeepCopy()
 	last.SetResourceVersion(strconv.FormatInt(a.revision, 10))
 	r.tell(event{watch.Deleted, a.revision, last})
-	a.onWrite(Write{verb, manager, r.gvr, object, nil})
+	a.onWrite(Write{verb, manager, a.agent, r.gvr, object, nil})
 	certificates := a.resources[Certificates()]
 	for _, name := range sortedNames(certificates.objects) {
 		owned := certificates.objects[name]
@@ -155,6 +159,16 @@ func (r *resource) tell(e event) {
 	}
 	for w := range r.watches {
 		w.send(e)
+	}
+}
+
+// compact forgets all events, so that a watch from before can't go on, and ends the watches.
+func (a *API) compact() {
+	for _, r := range a.resources {
+		r.history, r.forgotten = nil, a.revision
+		for w := range r.watches {
+			w.end()
+		}
 	}
 }
 

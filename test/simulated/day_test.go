@@ -2,30 +2,26 @@ package simulated
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"flag"
 	"fmt"
 	"io"
-	"log/slog"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/client-go/rest"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/certshim/certshim/cmd/certshim/app"
-	"github.com/certshim/certshim/configuration"
-	"github.com/certshim/certshim/controller"
 	"github.com/certshim/certshim/test/crds"
 )
 
@@ -33,7 +29,7 @@ var (
 	seed    = flag.Uint64("seed", 20261127, "what the edits follow from; 0 takes another one each time")
 	hours   = flag.Int("hours", 2, "how long the edits last, in simulated time")
 	perHour = flag.Int("edits", 500, "edits in each hour")
-	sources = flag.Int("sources", 100, "Ingresses that are edited")
+	sources = flag.Int("sources", 100, "Ingresses, Gateways and ListenerSets that are edited")
 )
 
 // pause is how long the edits rest at the end of each hour before the state is looked at.
@@ -54,22 +50,28 @@ type day struct {
 	folder string
 	api    *API
 	people *people
-	// writes are those of certshim to Certificates; since is when they were counted anew.
+	// writes are those of certshim to Certificates.
 	writes      int
 	wrong       []string
 	checkpoints []checkpoint
-	stop        []func()
+	replicas    []*replica
+	started     int
+	mishaps     map[string]int
+	// holder is the User-Agent of the replica that took the Lease last. Until unruled, another one may not know of it yet.
+	holder  string
+	unruled time.Time
 }
 
 // Edits of a day, in simulated time. The state at the end of each hour is what plan says of the same objects, and
-// certshim is quiet then; it deleted nothing that its source named.
+// certshim is quiet then; it deleted nothing that its source named, changed no spec that no edit asks for, and no replica wrote
+// once another one had the Lease.
 func TestDayOfEdits(t *testing.T) {
 	if *seed == 0 {
 		*seed = rand.Uint64()
 	}
 	t.Logf("-args -seed %d -hours %d -edits %d -sources %d", *seed, *hours, *perHour, *sources)
-	d := &day{t: t, folder: t.TempDir(), api: emptyAPI(t)}
-	d.people = &people{api: d.api, random: rand.New(rand.NewPCG(*seed, 0)), sources: *sources, done: map[string]int{}}
+	d := &day{t: t, folder: t.TempDir(), api: emptyAPI(t), mishaps: map[string]int{}}
+	d.people = &people{api: d.api, random: rand.New(rand.NewPCG(*seed, 0)), sources: *sources, done: map[string]int{}, asked: map[types.NamespacedName]int{}}
 	synctest.Test(t, d.run)
 	for i, c := range d.checkpoints {
 		t.Logf("hour %d: %d writes, %d of them late; %d goroutines, %d kB", i+1, c.writes, c.late, c.goroutines, c.heap>>10)
@@ -80,7 +82,12 @@ func TestDayOfEdits(t *testing.T) {
 			t.Errorf("hour %d: plan would %s", i+1, line)
 		}
 	}
-	t.Logf("edits: %v", d.people.done)
+	t.Logf("edits: %v; mishaps: %v; %d replicas", d.people.done, d.mishaps, d.started)
+	for _, m := range mishaps() {
+		if d.mishaps[m.name] == 0 {
+			t.Errorf("it never happened that %s", m.name)
+		}
+	}
 	d.bounded()
 	for _, wrong := range d.wrong {
 		t.Error(wrong)
@@ -121,31 +128,27 @@ func (d *day) run(t *testing.T) {
 	d.api.lock.Lock()
 	d.people.makeNamespaces()
 	for i := range *sources {
-		d.people.must(d.people.ingresses(), source(i))
+		object := &unstructured.Unstructured{Object: source(i)}
+		d.people.must(d.people.kindOf(object), object.Object)
 	}
 	d.api.lock.Unlock()
-	d.replica(t)
-	d.replica(t)
+	for range 2 {
+		d.replicas = append(d.replicas, d.start(t))
+	}
 	for hour := range *hours {
 		for edit := range *perHour {
-			if hour%3 == 0 && edit == *perHour/2 {
-				d.changeLeader(t)
+			if each := *perHour / perHourMishaps; edit%each == each/2 {
+				d.mishap(t, hour*perHourMishaps+edit/each)
 			}
 			d.people.doOne()
 			pass((time.Hour - pause) / time.Duration(*perHour))
+			d.restart(t)
 		}
 		d.rest()
 	}
-	for _, stop := range d.stop {
-		stop()
+	for _, r := range d.replicas {
+		r.stop()
 	}
-}
-
-// changeLeader ends the replica that leads, which is the oldest, so that the other one leads, and starts a new one.
-func (d *day) changeLeader(t *testing.T) {
-	d.stop[0]()
-	d.stop = d.stop[1:]
-	d.replica(t)
 }
 
 // pass lets time pass. It is called in the bubble of synctest alone, where time goes on as soon as every goroutine waits.
@@ -213,16 +216,39 @@ func (d *day) load(file string) *API {
 
 // judge looks at each write.
 func (d *day) judge(w Write) {
+	if w.Resource.Resource == "leases" && w.After != nil && w.Agent != "" {
+		d.holder = ""
+		if holder, _, _ := unstructured.NestedString(w.After.Object, "spec", "holderIdentity"); holder != "" {
+			d.holder = w.Agent
+		}
+	}
 	if w.Resource != Certificates() || w.Manager != "certshim" {
 		return
 	}
 	d.writes++
-	if w.Verb != "delete" {
+	if w.Agent != d.holder && time.Now().After(d.unruled) {
+		d.wrong = append(d.wrong, fmt.Sprintf("%s: %s wrote while %q had the Lease", time.Now(), w.Agent, d.holder))
+	}
+	if w.Verb == "delete" {
+		d.judgeDelete(w.Before)
 		return
 	}
-	for _, source := range d.people.ingresses().objects {
-		if source.GetNamespace() == w.Before.GetNamespace() && owns(source, w.Before) && names(source, w.Before.GetName()) {
-			d.wrong = append(d.wrong, fmt.Sprintf("certshim deleted Certificate %s, which Ingress %s names", nameOf(w.Before), nameOf(source)))
+	if w.Before != nil && equal(w.Before.Object["spec"], w.After.Object["spec"]) {
+		return
+	}
+	if name := nameOf(w.After); d.people.asked[name] == 0 {
+		d.wrong = append(d.wrong, fmt.Sprintf("%s: no edit asks for another spec of Certificate %s", time.Now(), name))
+	} else {
+		d.people.asked[name]--
+	}
+}
+
+func (d *day) judgeDelete(certificate *unstructured.Unstructured) {
+	for _, kind := range d.people.kinds() {
+		for _, source := range kind.objects {
+			if source.GetNamespace() == certificate.GetNamespace() && owns(source, certificate) && names(source, certificate.GetName()) {
+				d.wrong = append(d.wrong, fmt.Sprintf("certshim deleted Certificate %s, which %s %s names", nameOf(certificate), source.GetKind(), nameOf(source)))
+			}
 		}
 	}
 }
@@ -237,39 +263,7 @@ func owns(source, certificate *unstructured.Unstructured) bool {
 }
 
 func names(source *unstructured.Unstructured, secret string) bool {
-	entries, _, _ := unstructured.NestedSlice(source.Object, "spec", "tls")
-	for _, entry := range entries {
-		if entry.(map[string]any)["secretName"] == secret {
-			return true
-		}
-	}
-	return false
-}
-
-// replica starts certshim; the last of stop ends it.
-func (d *day) replica(t *testing.T) {
-	settings := configuration.Default()
-	settings.MetricsListenAddress, settings.HealthzListenAddress, settings.ProfilerAddress = "0", "0", "0"
-	settings.LeaderElect.Namespace = "certshim"
-	policy, err := settings.Policy(configuration.Surroundings{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	connection := &rest.Config{Host: "http://simulated", Transport: d.api, ContentConfig: rest.ContentConfig{ContentType: "application/json"}}
-	c, err := controller.New(controller.Config{Configuration: settings, Policy: policy}, connection, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- c.Run(ctx) }()
-	d.stop = append(d.stop, func() {
-		cancel()
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
-	})
-	pass(time.Minute)
+	return slices.ContainsFunc(asksOf(source), func(a asking) bool { return a.secret == secret })
 }
 
 // planned are the changes that plan would make to a state.
@@ -291,8 +285,8 @@ func planned(t *testing.T, state *API) []string {
 	status := app.Run(t.Context(), []string{"certshim", "plan", "-A", "--server=" + server.URL, "-o", "report"}, app.Streams{In: &bytes.Buffer{}, Out: &out, ErrOut: &complaints})
 	var report struct {
 		Sources []struct {
-			Namespace, Name string
-			Certificates    []struct{ Name, Action, Reason string }
+			Kind, Namespace, Name string
+			Certificates          []struct{ Name, Action, Reason string }
 		}
 	}
 	if err := json.Unmarshal(out.Bytes(), &report); err != nil || status == 2 {
@@ -302,7 +296,7 @@ func planned(t *testing.T, state *API) []string {
 	for _, source := range report.Sources {
 		for _, c := range source.Certificates {
 			if c.Action == "create" || c.Action == "apply" || c.Action == "delete" {
-				changes = append(changes, fmt.Sprintf("%s Certificate %s of Ingress %s/%s: %s", c.Action, c.Name, source.Namespace, source.Name, c.Reason))
+				changes = append(changes, fmt.Sprintf("%s Certificate %s of %s %s/%s: %s", c.Action, c.Name, source.Kind, source.Namespace, source.Name, c.Reason))
 			}
 		}
 	}

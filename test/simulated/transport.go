@@ -18,6 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/watch"
 )
 
 // request is what is asked of a resource.
@@ -50,6 +51,8 @@ func (a *API) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	a.lock.Lock()
 	defer a.lock.Unlock()
+	a.agent = r.UserAgent()
+	defer func() { a.agent = "" }()
 	if found, is := a.discovery(r.URL.Path); is {
 		return reply(r, http.StatusOK, found)
 	}
@@ -231,7 +234,7 @@ func (a *API) watch(r request) (*http.Response, error) {
 	begun, _ := strconv.ParseInt(query.Get("resourceVersion"), 10, 64)
 	initial := query.Get("sendInitialEvents") == "true"
 	if !initial && begun < r.resource.forgotten {
-		return refuse(r.Request, apierrors.NewResourceExpired(fmt.Sprintf("too old resource version: %d (%d)", begun, r.resource.forgotten)))
+		return expired(r.Request, fmt.Sprintf("too old resource version: %d (%d)", begun, r.resource.forgotten))
 	}
 	bookmark := func() map[string]any {
 		return map[string]any{"apiVersion": r.resource.kind.GroupVersion().String(), "kind": r.resource.kind.Kind}
@@ -265,6 +268,13 @@ func (a *API) watch(r request) (*http.Response, error) {
 	}
 	r.resource.watches[s] = true
 	return answer(r.Request, http.StatusOK, s), nil
+}
+
+// expired is the answer to a watch from where it can't go on: one event.
+func expired(r *http.Request, why string) (*http.Response, error) {
+	told := apierrors.NewResourceExpired(why).Status()
+	told.TypeMeta = metav1.TypeMeta{Kind: "Status", APIVersion: "v1"}
+	return reply(r, http.StatusOK, map[string]any{"type": watch.Error, "object": told})
 }
 
 // discovery answers what is served.
