@@ -64,7 +64,7 @@ func (c commit) build(ctx context.Context, v version, p platform) (program, erro
 		return program{}, err
 	}
 	content, err := os.ReadFile(path)
-	return program{p, content}, err
+	return program{platform: p, content: content}, err
 }
 
 // environment is all of Go's environment that decides about the bytes of a program. GOFLAGS isn't empty, which would

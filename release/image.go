@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/partial"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
@@ -20,7 +21,8 @@ import (
 const user = "65532:65532"
 
 // image is an OCI layout of one image for every architecture of Linux: the program and nothing else. It reaches the API
-// server alone, whose certificate authority comes with the ServiceAccount, and so needs none of its own.
+// server alone, whose certificate authority comes with the ServiceAccount, and so needs none of its own. The bills of
+// materials are with it, each as an artifact that refers to the image of its architecture.
 func (r release) image(programs []program, source commit) (file, error) {
 	described := map[string]string{
 		"org.opencontainers.image.title":         "certshim",
@@ -35,6 +37,7 @@ func (r release) image(programs []program, source commit) (file, error) {
 		"org.opencontainers.image.vendor":        "certshim",
 	}
 	index := mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
+	var bills []artifact
 	for _, p := range programs {
 		if p.os != "linux" {
 			continue
@@ -43,6 +46,11 @@ func (r release) image(programs []program, source commit) (file, error) {
 		if err != nil {
 			return file{}, err
 		}
+		subject, err := partial.Descriptor(single)
+		if err != nil {
+			return file{}, err
+		}
+		bills = append(bills, artifact{v1.Descriptor{MediaType: subject.MediaType, Size: subject.Size, Digest: subject.Digest}, r.name(p.platform) + ".cdx.json", p.bill})
 		index = mutate.AppendManifests(index, mutate.IndexAddendum{
 			Add: single, Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: p.os, Architecture: p.arch}},
 		})
@@ -51,7 +59,7 @@ func (r release) image(programs []program, source commit) (file, error) {
 	if !is {
 		return file{}, fmt.Errorf("an annotated index is a %T", annotated)
 	}
-	content, err := layoutOf(annotated, r.version, source.time)
+	content, err := layoutOf(annotated, bills, r.version, source.time)
 	return file{fmt.Sprintf("certshim_%s_image.tar", r.version), content}, err
 }
 
@@ -83,8 +91,8 @@ func singleImage(p program, labels map[string]string, at time.Time) (v1.Image, e
 	}())
 }
 
-// layoutOf is the archive of an OCI layout that holds the index alone, by the version's name.
-func layoutOf(index v1.ImageIndex, v version, at time.Time) (content []byte, err error) {
+// layoutOf is the archive of an OCI layout that holds the index by the version's name, and what refers to its images.
+func layoutOf(index v1.ImageIndex, artifacts []artifact, v version, at time.Time) (content []byte, err error) {
 	folder, err := os.MkdirTemp("", "certshim-image-")
 	if err != nil {
 		return nil, err
@@ -97,6 +105,11 @@ func layoutOf(index v1.ImageIndex, v version, at time.Time) (content []byte, err
 	name := layout.WithAnnotations(map[string]string{"org.opencontainers.image.ref.name": v.String()})
 	if err := path.AppendIndex(index, name); err != nil {
 		return nil, err
+	}
+	for _, a := range artifacts {
+		if err := a.appendTo(path); err != nil {
+			return nil, err
+		}
 	}
 	var entries []entry
 	// The walk is in the order of names.

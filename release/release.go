@@ -41,6 +41,8 @@ func (f file) sha256() string {
 type program struct {
 	platform
 	content []byte
+	// bill is its bill of materials, as CycloneDX.
+	bill []byte
 }
 
 // make makes the files and returns them by name; the checksums aren't among them.
@@ -85,8 +87,7 @@ func (r release) contents(ctx context.Context, source commit) (files []file, err
 		if err != nil {
 			return nil, err
 		}
-		bill, err := materials.list(ctx, source, platform)
-		if err != nil {
+		if built.bill, err = materials.list(ctx, source, platform); err != nil {
 			return nil, err
 		}
 		archive, err := r.archive(built, license, source)
@@ -94,7 +95,7 @@ func (r release) contents(ctx context.Context, source commit) (files []file, err
 			return nil, err
 		}
 		programs, archives[platform] = append(programs, built), archive
-		files = append(files, archive, file{r.name(platform) + ".cdx.json", bill})
+		files = append(files, archive, file{r.name(platform) + ".cdx.json", built.bill})
 	}
 	for _, next := range []func() (file, error){
 		func() (file, error) { return r.image(programs, source) },

@@ -8,6 +8,8 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"log"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,8 +18,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/registry"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/layout"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/validate"
 )
 
@@ -61,6 +66,9 @@ func TestReleaseIsTheSameTwice(t *testing.T) {
 	t.Run("checksums", func(t *testing.T) { checkSums(t, first.folder, len(files)) })
 	t.Run("program", func(t *testing.T) { checkProgram(t, byName[base+".tar.gz"]) })
 	t.Run("image", func(t *testing.T) { checkImage(t, byName["certshim_v0.0.0-test.1_image.tar"]) })
+	t.Run("pushed", func(t *testing.T) {
+		checkPushed(t, byName["certshim_v0.0.0-test.1_image.tar"], byName[base+".cdx.json"])
+	})
 	t.Run("chart", func(t *testing.T) { checkChart(t, first, "certshim-0.0.0-test.1.tgz") })
 	t.Run("krew", func(t *testing.T) { checkKrew(t, filepath.Join(first.folder, "certshim.yaml")) })
 	t.Run("materials", func(t *testing.T) { checkMaterials(t, byName[base+".cdx.json"]) })
@@ -145,14 +153,20 @@ func checkProgram(t *testing.T, archive []byte) {
 	}
 }
 
-// checkImage reads the layout as a client of a registry would.
-func checkImage(t *testing.T, archive []byte) {
-	folder := t.TempDir()
-	path := filepath.Join(folder, "image.tar")
+// unpackLayout returns the folder of the layout.
+func unpackLayout(t *testing.T, archive []byte) string {
+	t.Helper()
+	folder, path := t.TempDir(), filepath.Join(t.TempDir(), "image.tar")
 	if err := os.WriteFile(path, archive, 0o644); err != nil {
 		t.Fatal(err)
 	}
 	command(t, folder, "tar", "-xf", path)
+	return folder
+}
+
+// checkImage reads the layout as a client of a registry would.
+func checkImage(t *testing.T, archive []byte) {
+	folder := unpackLayout(t, archive)
 	index, err := layout.ImageIndexFromPath(folder)
 	if err != nil {
 		t.Fatal(err)
@@ -161,8 +175,8 @@ func checkImage(t *testing.T, archive []byte) {
 		t.Error(err)
 	}
 	outer := manifestOf(t, index)
-	if len(outer.Manifests) != 1 || outer.Manifests[0].Annotations["org.opencontainers.image.ref.name"] != tested.String() {
-		t.Fatalf("the layout has %+v, want one index that is called %s", outer.Manifests, tested)
+	if len(outer.Manifests) != 2 || outer.Manifests[0].Annotations["org.opencontainers.image.ref.name"] != tested.String() {
+		t.Fatalf("the layout has %+v, want an index that is called %s and one bill of materials", outer.Manifests, tested)
 	}
 	inner, err := index.ImageIndex(outer.Manifests[0].Digest)
 	if err != nil {
@@ -181,6 +195,55 @@ func checkImage(t *testing.T, archive []byte) {
 			config.Architecture != runtime.GOARCH || descriptor.Platform.Architecture != runtime.GOARCH || config.Created.IsZero() {
 			t.Errorf("the image for %v is configured as %+v", descriptor.Platform, config)
 		}
+	}
+}
+
+// checkPushed pushes the layout to a registry as docs/release.md says, and asks there what refers to the image.
+func checkPushed(t *testing.T, archive, bill []byte) {
+	server := httptest.NewServer(registry.New(registry.WithReferrersSupport(true), registry.Logger(log.New(io.Discard, "", 0))))
+	defer server.Close()
+	address := strings.TrimPrefix(server.URL, "http://") + "/certshim:" + tested.String()
+	command(t, ".", "go", "tool", "oras", "cp", "-r", "--from-oci-layout", "--to-plain-http", unpackLayout(t, archive)+":"+tested.String(), address)
+
+	reference, err := name.ParseReference(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	index, err := remote.Index(reference)
+	if err != nil {
+		t.Fatal(err)
+	}
+	image := manifestOf(t, index).Manifests[0].Digest
+	referrers, err := remote.Referrers(reference.Context().Digest(image.String()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := manifestOf(t, referrers).Manifests
+	if len(all) != 1 {
+		t.Fatalf("%+v refer to %s, want one bill of materials", all, image)
+	}
+	artifact, err := remote.Image(reference.Context().Digest(all[0].Digest.String()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	manifest, err := artifact.Manifest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if manifest.ArtifactType != billType || len(manifest.Layers) != 1 || manifest.Layers[0].MediaType != billType {
+		t.Fatalf("the artifact is %+v", manifest)
+	}
+	blob, err := remote.Layer(reference.Context().Digest(manifest.Layers[0].Digest.String()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	reader, err := blob.Compressed()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = reader.Close() }()
+	if got, err := io.ReadAll(reader); err != nil || !bytes.Equal(got, bill) {
+		t.Errorf("%v: the artifact has %d bytes, want the %d of the bill of materials", err, len(got), len(bill))
 	}
 }
 
