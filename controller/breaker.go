@@ -166,6 +166,13 @@ func newPace(changesPerMinute int) *pace {
 	return p
 }
 
+// begin lets the first change wait for its turn, as another replica may have made one just now.
+func (p *pace) begin(now time.Time) {
+	p.lock.Lock()
+	defer p.lock.Unlock()
+	p.last = now
+}
+
 // due is how long the change of a Certificate has to wait; 0 means that it may go, and
 // uses its slot up. A slot that passed unused by more than the interval is lost.
 func (p *pace) due(name types.NamespacedName, now time.Time) time.Duration {

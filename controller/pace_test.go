@@ -57,6 +57,18 @@ func TestAMissedSlotIsLost(t *testing.T) {
 	}
 }
 
+// What this replica may change first waits a whole interval, as the replica before may have made a change just now.
+func TestTheFirstTurnComesAnIntervalAfterTheBeginning(t *testing.T) {
+	p, name := newPace(10), types.NamespacedName{Name: "tls"}
+	p.begin(noon)
+	if wait := p.due(name, noon); wait != 6*time.Second {
+		t.Errorf("waits %s, want the interval, 6s", wait)
+	}
+	if wait := p.due(name, noon.Add(6*time.Second)); wait != 0 {
+		t.Errorf("waits %s when it is its turn", wait)
+	}
+}
+
 // leaseOf is a Lease client that gives one Lease.
 type leaseOf struct {
 	coordination.LeaseInterface

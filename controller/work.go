@@ -22,6 +22,7 @@ func (c *Controller) work(ctx, lost context.Context) {
 	shut := context.AfterFunc(lost, c.queue.ShutDown)
 	defer shut()
 	c.inventory.Begin(c.tenure.predecessor())
+	c.pace.begin(time.Now())
 	c.noteIdle()
 	go c.sweepOrphans(writing)
 	var workers sync.WaitGroup

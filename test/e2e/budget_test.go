@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
+	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -12,7 +14,7 @@ import (
 )
 
 // Thirty Certificates move to another issuer because the operator's policy names another one. None
-// moves while no change is allowed, then one a minute; an object that somebody edits, and a first
+// moves while no change is allowed, nor in the first minute of one a minute; an object that somebody edits, and a first
 // certificate, don't wait for that.
 func TestPolicyChangesWaitAndEditsDoNot(t *testing.T) {
 	d := startDeployed(t, cluster.WithoutCertManager(), cluster.WithoutWebhook())
@@ -51,7 +53,6 @@ func TestPolicyChangesWaitAndEditsDoNot(t *testing.T) {
 	d.stop("held")
 
 	d.startFor(t, "slow", "--leader-elect=false", "--config="+issuerPolicy(t, "new", 1))
-	certificates.Until(t, "the first to have its turn", func(state cluster.State) bool { return moved(state) == 3 })
 	var waits string
 	for name, certificate := range certificates.State() {
 		if field(certificate, "spec|issuerRef|name") == "old" {
@@ -59,13 +60,60 @@ func TestPolicyChangesWaitAndEditsDoNot(t *testing.T) {
 		}
 	}
 	d.editAndMake(t, namespace, certificates, waits, "made-while-slow")
-	if got := moved(certificates.State()); got != 5 {
-		t.Errorf("%d Certificates have the new issuer, want 5", got)
+	if got := moved(certificates.State()); got != 4 {
+		t.Errorf("%d Certificates have the new issuer, want 4, as the first that waits has its turn after a minute", got)
 	}
 	d.stop("slow")
 
+	d.sharesTheBudget(t, namespace, certificates, moved)
+
 	d.startFor(t, "quick", "--leader-elect=false", "--config="+issuerPolicy(t, "new", 100_000))
 	certificates.Until(t, "all to move", func(state cluster.State) bool { return moved(state) == count+2 })
+	for name, certificate := range certificates.State() {
+		if specs := certificate.GetGeneration(); specs > 2 {
+			t.Errorf("Certificate %s had %d specs, want one for each issuer", name, specs)
+		}
+	}
+}
+
+// sharesTheBudget lets a leader be killed after two changes. The other one goes on, and both together keep to the pace.
+func (d *deployed) sharesTheBudget(t *testing.T, namespace string, certificates *cluster.Watch, moved func(cluster.State) int) {
+	t.Helper()
+	const perMinute, apart = 6, 10 * time.Second
+	flags := []string{
+		"--config=" + issuerPolicy(t, "new", perMinute), "--leader-election-lease-duration=5s", "--leader-election-renew-deadline=4s",
+		"--leader-election-retry-period=1s",
+	}
+	before := certificates.State()
+	first := d.startFor(t, "first leader", flags...)
+	certificates.Until(t, "two to have their turn", func(state cluster.State) bool { return moved(state) == moved(before)+2 })
+	d.startFor(t, "second leader", flags...)
+	if err := first.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	certificates.Until(t, "one more to have its turn by the second leader", func(state cluster.State) bool { return moved(state) >= moved(before)+3 })
+	d.stop("second leader")
+	var turns []time.Time
+	for _, certificate := range d.list(t, namespace) {
+		if was := before[certificate.GetName()]; was != nil && was.GetGeneration() != certificate.GetGeneration() {
+			turns = append(turns, appliedAt(&certificate))
+		}
+	}
+	slices.SortFunc(turns, time.Time.Compare)
+	// The API server notes whole seconds.
+	if len(turns) < 3 || turns[2].Sub(turns[1]) < apart-time.Second {
+		t.Errorf("changes at %v, want the third, which is the second leader's, at least %s after the first leader's last", turns, apart)
+	}
+}
+
+// appliedAt is when certshim applied to a Certificate last.
+func appliedAt(certificate *unstructured.Unstructured) time.Time {
+	for _, entry := range certificate.GetManagedFields() {
+		if entry.Manager == "certshim" && entry.Time != nil {
+			return entry.Time.Time
+		}
+	}
+	return time.Time{}
 }
 
 // editAndMake edits one Ingress and makes another, and waits for both Certificates.
