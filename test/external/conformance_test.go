@@ -32,6 +32,7 @@ const (
 	usages      feature = "key usages"
 	wildcard    feature = "wildcards"
 	longDomains feature = "a name of over 64 characters"
+	commonNames feature = "a common name that is no DNS name of it"
 )
 
 // issuerSetup is an issuer as people set it up.
@@ -62,7 +63,7 @@ func signedByItself(secret *unstructured.Unstructured) (cluster.Authority, error
 }
 
 // What an ACME server such as Let's Encrypt signs for HTTP-01 challenges: DNS names, by keys and for a time of its choice.
-var acmeLacks = []feature{duration, edwards, addresses, mail, uris, usages, wildcard, longDomains}
+var acmeLacks = []feature{duration, edwards, addresses, mail, uris, usages, wildcard, longDomains, commonNames}
 
 func issuerSetups() []issuerSetup {
 	return []issuerSetup{
@@ -88,6 +89,7 @@ func issuerSetups() []issuerSetup {
 		{name: "acme-ingress", lacks: acmeLacks, make: acmeSetup("Issuer", byIngresses(Class))},
 		{name: "acme-ingress-cluster", lacks: acmeLacks, brief: true, make: acmeSetup("ClusterIssuer", byIngresses(Class))},
 		{name: "acme-gateway", lacks: acmeLacks, make: acmeSetup("Issuer", "gatewayHTTPRoute: {parentRefs: [{name: solver, kind: Gateway}]}")},
+		{name: "acme-gateway-cluster", lacks: acmeLacks, brief: true, make: acmeSetup("ClusterIssuer", "gatewayHTTPRoute: {parentRefs: [{name: solver, kind: Gateway}]}")},
 		{name: "acme-external-account", lacks: acmeLacks, brief: true, make: acmeSetup("Issuer", byIngresses(Class),
 			"externalAccountBinding: {keyID: "+ExternalAccount+", keySecretRef: {name: external-account, key: key}}")},
 		{name: "awspca", lacks: []feature{edwards}, make: func(t *testing.T, namespace string) (annotations, signer) {
@@ -271,11 +273,24 @@ func conformanceCases() map[string]conformanceCase {
 		}},
 		"wildcard": {source: func(name string, set annotations, host string) string { return ingress(name, "", set, "'*."+host+"'") }, needs: []feature{wildcard},
 			names: func(host string) []string { return []string{"*." + host} }},
-		"long-domain": {source: plainIngress, needs: []feature{longDomains}, set: annotations{am + "alt-names": longName}, names: withName(longName)},
+		"wildcard-and-apex": {source: plainIngress, needs: []feature{wildcard}, set: annotations{am + "alt-names": "*.HOST"}, names: func(host string) []string {
+			return []string{host, "*." + host}
+		}},
+		"other-common-name":       {source: plainIngress, needs: []feature{commonNames}, set: annotations{am + "common-name": "Alice"}, leaf: namedAlice},
+		"address-and-common-name": {source: plainIngress, needs: []feature{addresses, commonNames}, set: annotations{am + "common-name": "Alice", am + "ip-sans": "10.1.2.3"}, names: withName("10.1.2.3"), leaf: namedAlice},
+		"uri-and-common-name":     {source: plainIngress, needs: []feature{uris, commonNames}, set: annotations{am + "common-name": "Alice", am + "uri-sans": "spiffe://cluster.local/ns/a/sa/b"}, names: withName("spiffe://cluster.local/ns/a/sa/b"), leaf: namedAlice},
+		"long-domain":             {source: plainIngress, needs: []feature{longDomains}, set: annotations{am + "alt-names": longName}, names: withName(longName)},
 		"more-names": {source: plainIngress, set: annotations{am + "alt-names": "a.HOST,b.HOST"}, names: func(host string) []string {
 			return []string{host, "a." + host, "b." + host}
 		}},
 	}
+}
+
+func namedAlice(leaf *x509.Certificate) error {
+	if leaf.Subject.CommonName != "Alice" {
+		return fmt.Errorf("its common name is %q", leaf.Subject.CommonName)
+	}
+	return nil
 }
 
 // longName has labels of 63 characters, the most that RFC 1035 allows.
