@@ -168,6 +168,8 @@ func (d *day) rest() {
 	d.api.lock.Lock()
 	defer d.api.lock.Unlock()
 	d.api.expireEvents(time.Now().Add(-time.Hour))
+	// What was asked for until now is done.
+	clear(d.people.asked)
 	d.checkpoints = append(d.checkpoints, checkpoint{
 		file: d.save(), writes: d.writes, late: d.writes - before, goroutines: runtime.NumGoroutine(), heap: memory.HeapAlloc,
 	})
