@@ -200,8 +200,8 @@ func (c *Controller) judge(k key, d certificate.Decision, err error) result {
 // release queues what waits for a write to succeed. A delete doesn't show that a webhook is back:
 // the webhook may not be called for deletes.
 func (c *Controller) release(k key, d certificate.Decision, now time.Time) {
-	c.recovered(k)
-	c.queue.inLine(c.failures.release(now)...)
+	c.permitted(k)
+	c.queue.inLine(c.failures.release(k, now)...)
 	if d.Action != certificate.Delete {
 		c.queue.inLine(c.breaker.answered(k)...)
 	}

@@ -15,12 +15,18 @@ const (
 )
 
 // failures are the sources whose last request failed or was forbidden. Their backoff may outlast the
-// outage by minutes, so the first write that succeeds releases them.
+// outage by minutes, so the first write that succeeds releases them. Where nothing else is written, one
+// of them at a time, the probe, is tried sooner than its backoff would have it.
 type failures struct {
 	lock sync.Mutex
 	by   map[key]failure
 	// next is the earliest from of the sources that wait; zero if none does.
 	next time.Time
+	// probe is the source that tries whether the outage is over, by the time overdue; the zero key if
+	// none is about to. The next one waits for probePause.
+	probe      key
+	overdue    time.Time
+	probePause time.Duration
 	// forbidden has the sources that lack a permission, by namespace.
 	forbidden map[string]map[key]bool
 }
@@ -28,13 +34,15 @@ type failures struct {
 // failure is a source that has failed since its last success.
 type failure struct {
 	waits bool
+	// tried is when a request for it failed last.
+	tried time.Time
 	// from is when it may be released, and pause how long it waits for the release after that.
 	from  time.Time
 	pause time.Duration
 }
 
 func newFailures() *failures {
-	return &failures{by: map[key]failure{}, forbidden: map[string]map[key]bool{}}
+	return &failures{by: map[key]failure{}, forbidden: map[string]map[key]bool{}, probePause: firstPause}
 }
 
 // add notes that a request for a source failed.
@@ -45,9 +53,33 @@ func (f *failures) add(k key, now time.Time) {
 	if !known {
 		one = failure{from: now, pause: firstRelease}
 	}
-	one.waits = true
+	one.waits, one.tried = true, now
 	f.by[k] = one
 	f.until(one.from)
+	if f.probe == k {
+		f.probe, f.probePause = key{}, min(2*f.probePause, longestPause)
+	}
+}
+
+// nextProbe returns the source that is to be tried after a pause, that which was tried least recently, unless
+// one is about to be or none waits.
+func (f *failures) nextProbe(now time.Time) (k key, after time.Duration, found bool) {
+	f.lock.Lock()
+	defer f.lock.Unlock()
+	if f.next.IsZero() || f.probe != (key{}) && now.Before(f.overdue) {
+		return k, 0, false
+	}
+	for other, one := range f.by {
+		if one.waits && (!found || one.tried.Before(f.by[k].tried)) {
+			k, found = other, true
+		}
+	}
+	if !found {
+		f.next = time.Time{}
+		return k, 0, false
+	}
+	f.probe, f.overdue = k, now.Add(2*f.probePause)
+	return k, f.probePause, true
 }
 
 func (f *failures) until(from time.Time) {
@@ -71,12 +103,21 @@ func (f *failures) forbid(k key) (first bool) {
 	return first
 }
 
-// forget drops a source that has nothing to try again. permitted reports whether it was the last
-// in its namespace that lacked a permission, and all whether now none lacks any.
-func (f *failures) forget(k key) (permitted, all bool) {
+// forget drops a source that has nothing to try again.
+func (f *failures) forget(k key) {
 	f.lock.Lock()
 	defer f.lock.Unlock()
 	delete(f.by, k)
+	if f.probe == k {
+		f.probe = key{}
+	}
+}
+
+// permit notes that a source lacks no permission. permitted reports whether it was the last in its
+// namespace that lacked one, and all whether now none lacks any.
+func (f *failures) permit(k key) (permitted, all bool) {
+	f.lock.Lock()
+	defer f.lock.Unlock()
 	if in := f.forbidden[k.Namespace()]; in[k] {
 		delete(in, k)
 		if permitted = len(in) == 0; permitted {
@@ -86,23 +127,30 @@ func (f *failures) forget(k key) (permitted, all bool) {
 	return permitted, len(f.forbidden) == 0
 }
 
-// release is called when a request has succeeded. It returns the sources that may be tried now.
-func (f *failures) release(now time.Time) []key {
+// release is called when a request for a source has succeeded. It returns the sources that may be tried
+// now. If that one had failed, so may all of its namespace, what else it has to write included: what was
+// wrong there is over.
+func (f *failures) release(succeeded key, now time.Time) []key {
 	f.lock.Lock()
 	defer f.lock.Unlock()
-	if f.next.IsZero() || now.Before(f.next) {
+	_, recovers := f.by[succeeded]
+	if recovers {
+		f.probePause = firstPause
+	}
+	if f.next.IsZero() || !recovers && now.Before(f.next) {
 		return nil
 	}
 	var released []key
 	f.next = time.Time{}
 	for k, one := range f.by {
+		near := recovers && k.Namespace() == succeeded.Namespace()
 		switch {
 		case !one.waits:
-		case now.Before(one.from):
+		case !near && now.Before(one.from):
 			f.until(one.from)
 		default:
 			released = append(released, k)
-			f.by[k] = failure{from: now.Add(one.pause), pause: min(2*one.pause, longestRelease)}
+			f.by[k] = failure{tried: one.tried, from: now.Add(one.pause), pause: min(2*one.pause, longestRelease)}
 		}
 	}
 	return released
@@ -116,10 +164,23 @@ func (c *Controller) permission(k key, r result) {
 	}
 }
 
-// recovered forgets the failures of a source, and logs if no write in its namespace lacks a
-// permission any more.
+// tryOne has one of the sources that wait tried, if none is about to be.
+func (c *Controller) tryOne() {
+	if k, after, found := c.failures.nextProbe(time.Now()); found {
+		c.queue.after(k, after)
+	}
+}
+
+// recovered forgets the failures of a source that has nothing to try again.
 func (c *Controller) recovered(k key) {
-	permitted, all := c.failures.forget(k)
+	c.failures.forget(k)
+	c.tryOne()
+	c.permitted(k)
+}
+
+// permitted logs if no write in the namespace of a source lacks a permission any more.
+func (c *Controller) permitted(k key) {
+	permitted, all := c.failures.permit(k)
 	if !permitted {
 		return
 	}

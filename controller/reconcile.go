@@ -201,6 +201,7 @@ func (r result) leaves(d certificate.Decision, again bool) bool {
 func (c *Controller) failed(k key, ref source.Ref, err error) requeue {
 	if answer := cluster.AnswerOf(err); answer == cluster.Failed || answer == cluster.Forbidden {
 		c.failures.add(k, time.Now())
+		c.tryOne()
 	}
 	c.log.Debug("a write failed; it is tried again", "source", ref.Kind, "namespace", ref.Namespace, "name", ref.Name, "error", err)
 	return requeue{retry: true}
