@@ -50,11 +50,12 @@ test-e2e: build controlplane certmanager helm ## on the real control plane; the 
 	cd test/controlplane && CGO_ENABLED=0 $(TEST) -timeout 10m ./...
 	cd release && $(TEST) -timeout 20m ./...
 
-soak: build controlplane certmanager ## what takes hours: a day of 100,800 edits in simulated time; 10,000 random histories of a Certificate, each foreseen as the API server answers; a kind that comes and goes 100 times; the long form of the faults
+soak: build controlplane certmanager ## what takes hours: a day of 100,800 edits in simulated time; 10,000 random histories of a Certificate, each foreseen as the API server answers; a kind that comes and goes 100 times; the long form of the faults, and old bugs that they must see
 	cd test && $(TEST) -timeout 2h -v ./simulated -run DayOfEdits -args -hours 24 -edits 4200 -sources 500 -seed 0
 	cd test && $(TEST) -timeout 6h -v ./ownership -run Foreseen -args -histories 10000 -seed 0
 	cd test && $(TEST) -timeout 1h -v ./e2e -run TestAKindThatFlaps -args -flaps 100
 	cd test && for seed in 1 2 3; do $(TEST) -timeout 1h -v ./faults -args -full -seed $$seed || exit 1; done
+	cd test && $(TEST) -timeout 1h -v ./faults -run OldBugs -args -bugs
 
 test-external: build controlplane certmanager external-issuers ## with real external issuers: AWS Private CA, ACME
 	cd test && $(TEST) $(RACE) -timeout 20m -p 1 -parallel 8 ./external/...

@@ -67,9 +67,12 @@ func (c *Cluster) StartCertshim(ctx context.Context, kubeconfig string, flags ..
 // LaunchCertshim runs a controller, with additions to its environment, and doesn't wait for it. Its log is NAME.log.
 // The caller stops it.
 func (c *Cluster) LaunchCertshim(ctx context.Context, name string, env []string, flags ...string) (*Certshim, error) {
-	path, err := Binary("certshim")
-	if err != nil {
-		return nil, err
+	path := c.Certshim
+	if path == "" {
+		var err error
+		if path, err = Binary("certshim"); err != nil {
+			return nil, err
+		}
 	}
 	address, err := FreeAddress(ctx)
 	if err != nil {

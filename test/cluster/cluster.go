@@ -35,6 +35,8 @@ type Cluster struct {
 	Logs string
 	// CertManager and Webhook are nil if the cluster was started without.
 	CertManager, Webhook *process.Process
+	// Certshim is the program that [Cluster.LaunchCertshim] runs, if it isn't that of bin/.
+	Certshim string
 
 	mapper    *restmapper.DeferredDiscoveryRESTMapper
 	bundles   []crds.Bundle

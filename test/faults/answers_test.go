@@ -13,7 +13,7 @@ func TestAnswers(t *testing.T) {
 	for name, fault := range map[string]proxy.Around{
 		"429": refused(http.StatusTooManyRequests), "500": refused(http.StatusInternalServerError),
 		"503": refused(http.StatusServiceUnavailable), "504": refused(http.StatusGatewayTimeout),
-		"request lost": unsent, "answer lost": unanswered, "answer cut off": truncated, "request late": late,
+		"request lost": unsent, "answer lost": unanswered, "answer cut off": truncated, "request late": delayed,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

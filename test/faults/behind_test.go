@@ -1,6 +1,7 @@
 package faults
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -50,11 +51,20 @@ func TestStatesThatNobodySaw(t *testing.T) {
 	s.link.put(fault)
 	// The watch from before the fault ends.
 	s.link.hangUp("/ingresses")
+	before := s.metric(t, "certshim_reconciles_total")
 	s.replace(t, s.namespace, s.origins[0])
 	s.replace(t, s.namespace, s.origins[0])
 	s.grow(t, s.namespace, s.origins[1])
 	s.rename(t, s.namespace, s.origins[1])
 	s.untilStruck(t, 1)
+	// The garbage collector removes the Certificate of the first of them, and that is seen.
+	s.certificates.Gone(t, s.origins[0].secret)
+	s.await(t, "its loss to be looked at", func() error {
+		if now := s.metric(t, "certshim_reconciles_total"); now <= before {
+			return fmt.Errorf("certshim_reconciles_total is %v", now)
+		}
+		return nil
+	})
 	close(sees)
 	s.heals()
 	s.check(t, "state not seen", s.link.strikes())

@@ -1,6 +1,7 @@
 package faults
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -23,6 +24,8 @@ type origin struct {
 	// more are further Secrets, each with one name.
 	more    []string
 	touched int
+	// parent is the Gateway of a ListenerSet, "gateway" if empty.
+	parent string
 }
 
 // asks are the names that each Certificate is to have, by the Certificate.
@@ -142,7 +145,12 @@ func (h *history) extend(t *testing.T, namespace string, o *origin) {
 		h.apply(t, namespace, o)
 		return
 	}
-	added := fmt.Sprintf("%s-more-%d", o.name, h.edits)
+	h.extendBy(t, namespace, o, fmt.Sprintf("%s-more-%d", o.name, h.edits))
+}
+
+// extendBy asks for one more Secret.
+func (h *history) extendBy(t *testing.T, namespace string, o *origin, added string) {
+	t.Helper()
 	o.more = append(o.more, added)
 	h.apply(t, namespace, o)
 	h.wantOf(o, added).made++
@@ -199,9 +207,12 @@ func (o *origin) manifest() string {
 	if o.kind == "Ingress" {
 		return fmt.Sprintf("apiVersion: networking.k8s.io/v1\nkind: Ingress\n%s\nspec:\n  defaultBackend: {service: {name: web, port: {number: 80}}}\n  tls:\n%s", about, entries.String())
 	}
+	if o.kind == routeGroup {
+		return fmt.Sprintf("apiVersion: zalando.org/v1\nkind: RouteGroup\n%s\nspec:\n  hosts: [all.example.com]\n  backends: [{name: app, type: shunt}]\n  routes: [{pathSubtree: /, backends: [{backendName: app}]}]\n  tls:\n%s", about, entries.String())
+	}
 	spec := "  gatewayClassName: any\n  allowedListeners: {namespaces: {from: Same}}\n"
 	if o.kind == "ListenerSet" {
-		spec = "  parentRef: {name: gateway}\n"
+		spec = fmt.Sprintf("  parentRef: {name: %s}\n", cmp.Or(o.parent, "gateway"))
 	}
 	return fmt.Sprintf("apiVersion: gateway.networking.k8s.io/v1\nkind: %s\n%s\nspec:\n%s  listeners:\n%s", o.kind, about, spec, listeners.String())
 }
@@ -218,12 +229,35 @@ type made struct {
 func (m made) key() string { return keyOf(m.owner, m.name) }
 
 // seen is what the API server showed: the Certificates that are there, and all that ever were, each in its last version.
-type seen struct{ now, ever []made }
+type seen struct {
+	now, ever []made
+	// owners are those that each Certificate ever had, one after the other, by its uid; empty for none.
+	owners map[types.UID][]types.UID
+}
 
 // verdict is what went wrong, each with its text.
-type verdict struct{ lost, doubled, reissued, left []string }
+type verdict struct{ lost, doubled, reissued, left, taken []string }
 
-func (v verdict) all() []string { return slices.Concat(v.lost, v.doubled, v.reissued, v.left) }
+// all are the texts, each with what it says went wrong.
+func (v verdict) all() []string {
+	var all []string
+	for _, one := range []struct {
+		what  string
+		texts []string
+	}{{lost, v.lost}, {doubled, v.doubled}, {reissued, v.reissued}, {left, v.left}, {taken, v.taken}} {
+		for _, text := range one.texts {
+			all = append(all, one.what+": "+text)
+		}
+	}
+	return all
+}
+
+// What may go wrong.
+const (
+	lost, doubled, reissued, left, taken = "lost", "doubled", "re-issued", "left", "taken"
+	// late is a write by a leader that holds the Lease no longer.
+	late = "late"
+)
 
 // judge holds what was seen to what a history asks for.
 func judge(origins []*origin, wants map[string]*want, s seen) verdict {
@@ -258,6 +292,11 @@ func judge(origins []*origin, wants map[string]*want, s seen) verdict {
 			v.doubled = append(v.doubled, fmt.Sprintf("Certificate %s was made %d times, %d were asked for", key, count, asked.made))
 		case specs[key] > asked.specs:
 			v.reissued = append(v.reissued, fmt.Sprintf("Certificate %s had %d specs, %d were asked for", key, specs[key], asked.specs))
+		}
+	}
+	for uid, owners := range s.owners {
+		if len(owners) > 1 {
+			v.taken = append(v.taken, fmt.Sprintf("Certificate %s, by its uid, went from owner to owner: %q", uid, owners))
 		}
 	}
 	return v

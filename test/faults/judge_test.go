@@ -3,6 +3,8 @@ package faults
 import (
 	"strings"
 	"testing"
+
+	"k8s.io/apimachinery/pkg/types"
 )
 
 // Each thing that may go wrong is seen, and nothing is seen where nothing did.
@@ -24,17 +26,16 @@ func TestJudge(t *testing.T) {
 		"a name is missing":  {seen{now: []made{shrunk}, ever: []made{shrunk}}, "lost: Ingress web asks for [a], and Certificate web-tls has []"},
 		"made twice":         {seen{now: []made{again}, ever: []made{right, again}}, "doubled: Certificate u/web-tls was made 2 times, 1 were asked for"},
 		"made for nobody":    {seen{now: []made{right}, ever: []made{right, strange}}, "doubled: Certificate v/web-tls was made, which nobody asked for"},
-		"written too often":  {seen{now: []made{right}, ever: []made{rewritten}}, "reissued: Certificate u/web-tls had 3 specs, 2 were asked for"},
+		"written too often":  {seen{now: []made{right}, ever: []made{rewritten}}, "re-issued: Certificate u/web-tls had 3 specs, 2 were asked for"},
 		"a former one stays": {seen{now: []made{right, former}, ever: []made{right, former}}, "left: Certificate old is left, which nobody asks for any more"},
+		"it had one owner":   {seen{now: []made{right}, ever: []made{right}, owners: map[types.UID][]types.UID{"c": {"u"}}}, ""},
+		"it changed hands": {
+			seen{now: []made{right}, ever: []made{right}, owners: map[types.UID][]types.UID{"c": {"v", "u"}}},
+			`taken: Certificate c, by its uid, went from owner to owner: ["v" "u"]`,
+		},
 	} {
 		v := judge(origins, wants, test.seen)
-		var got []string
-		for kind, texts := range map[string][]string{"lost": v.lost, "doubled": v.doubled, "reissued": v.reissued, "left": v.left} {
-			for _, text := range texts {
-				got = append(got, kind+": "+text)
-			}
-		}
-		if joined := strings.Join(got, "\n"); joined != test.want {
+		if joined := strings.Join(v.all(), "\n"); joined != test.want {
 			t.Errorf("%s: %q, want %q", name, joined, test.want)
 		}
 	}

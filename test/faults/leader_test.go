@@ -73,14 +73,21 @@ func TestAnOldViewAtAFailover(t *testing.T) {
 // A leader is paused, loses its Lease, and wakes up while another one leads.
 func TestALeaderThatWakesUp(t *testing.T) {
 	s := newScene(t)
+	gate := &proxy.Gate{Of: "/certificates"}
+	s.link.put(s.link.gated(gate))
 	first := s.lead(t, s.link)
 	s.untilRight(t)
 	through := newLink(t, shared, kubeconfig)
 	second := s.follow(t, through)
 	s.play(t, s.namespace, edits()/2)
+	s.untilRight(t)
 	if err := first.Pause(); err != nil {
 		t.Fatal(err)
 	}
+	// When it wakes up, it sees the edits, and none of the Certificates that were written for them.
+	gate.Lock()
+	before := s.link.written()
+	s.grow(t, s.namespace, s.origins[0])
 	s.play(t, s.namespace, edits()/2)
 	s.untilLeads(t, second)
 	s.untilRight(t)
@@ -89,6 +96,10 @@ func TestALeaderThatWakesUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	<-first.Done()
+	gate.Unlock()
+	if n := s.link.written() - before; n > 0 {
+		t.Errorf("%s: the leader sent %d writes after its Lease was over", late, n)
+	}
 	s.link, s.certshim = through, second
 	s.heals()
 	s.check(t, "leader wakes up", 1)

@@ -28,8 +28,9 @@ type link struct {
 	fired int
 	// watches are the bodies of those that are open, by path.
 	watches map[string][]*closing
-	// writes is how many writes of Certificates reached the API server, and forbidden how many requests it forbade.
-	writes, forbidden int
+	// writes is how many writes of Certificates reached the API server, deletes how many of those were deletions, and forbidden how
+	// many requests it forbade.
+	writes, deletes, forbidden int
 }
 
 func newLink(t *testing.T, to *cluster.Cluster, kubeconfig string) *link {
@@ -59,6 +60,9 @@ func (l *link) send(request *http.Request, next http.RoundTripper) (*http.Respon
 	if writesCertificate(request) {
 		l.lock.Lock()
 		l.writes++
+		if request.Method == http.MethodDelete {
+			l.deletes++
+		}
 		l.lock.Unlock()
 	}
 	response, err := next.RoundTrip(request)
@@ -136,6 +140,12 @@ func (l *link) written() int {
 	l.lock.Lock()
 	defer l.lock.Unlock()
 	return l.writes
+}
+
+func (l *link) deleted() int {
+	l.lock.Lock()
+	defer l.lock.Unlock()
+	return l.deletes
 }
 
 func (l *link) forbids() int {
@@ -223,8 +233,8 @@ func truncated(request *http.Request, next http.RoundTripper) (*http.Response, e
 	return response, err
 }
 
-// late sends the request after a while.
-func late(request *http.Request, next http.RoundTripper) (*http.Response, error) {
+// delayed sends the request after a while.
+func delayed(request *http.Request, next http.RoundTripper) (*http.Response, error) {
 	const while = 700 * time.Millisecond
 	select {
 	case <-time.After(while):

@@ -18,6 +18,9 @@ import (
 var (
 	seed = flag.Uint64("seed", 1, "plays another history")
 	full = flag.Bool("full", false, "plays longer histories, and each crash in each way")
+	bugs = flag.Bool("bugs", false, "puts old bugs back into certshim, one at a time, and holds the scenes to seeing them")
+	// program is what [TestOldBugs] runs the scenes with.
+	program = flag.String("certshim", "", "plays with this program instead of bin/certshim, which still says what is right")
 )
 
 // shared is the cluster of all scenes, and kubeconfig that of certshim's ServiceAccount in it.
@@ -41,6 +44,10 @@ func TestMain(m *testing.M) {
 
 func run(m *testing.M) (code int, err error) {
 	ctx := context.Background()
+	if *bugs {
+		// Each bug gets a cluster of its own.
+		return m.Run(), nil
+	}
 	if shared, err = cluster.StartMain(ctx); err != nil {
 		return 1, fmt.Errorf("start the cluster: %w", err)
 	}
@@ -49,6 +56,7 @@ func run(m *testing.M) (code int, err error) {
 			err = stopErr
 		}
 	}()
+	shared.Certshim = *program
 	if kubeconfig, err = shared.Deploy(ctx); err != nil {
 		return 1, err
 	}
@@ -87,11 +95,11 @@ func (t *tally) add(f figure) {
 func (t *tally) print() {
 	slices.SortFunc(t.all, func(a, b figure) int { return cmp.Compare(a.fault, b.fault) })
 	out := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(out, "seed %d\nfault\tedits\tstruck\tlost\tdoubled\tre-issued\tleft\tquiet after\n", *seed)
+	fmt.Fprintf(out, "seed %d\nfault\tedits\tstruck\tlost\tdoubled\tre-issued\tleft\ttaken\tquiet after\n", *seed)
 	for _, f := range t.all {
 		v := f.verdict
-		fmt.Fprintf(out, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%s\n", f.fault, f.edits, f.strikes,
-			len(v.lost), len(v.doubled), len(v.reissued), len(v.left), f.quiet.Round(10*time.Millisecond))
+		fmt.Fprintf(out, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%s\n", f.fault, f.edits, f.strikes,
+			len(v.lost), len(v.doubled), len(v.reissued), len(v.left), len(v.taken), f.quiet.Round(10*time.Millisecond))
 	}
 	_ = out.Flush()
 }

@@ -43,6 +43,11 @@ func newScene(t *testing.T) *scene {
 	s.link = newLink(t, shared, kubeconfig)
 	shared.Issuer(t, s.namespace, issuer)
 	s.certificates = shared.Watch(t, cluster.Certificates(), s.namespace)
+	t.Cleanup(func() {
+		if t.Failed() {
+			s.logsWrong(t)
+		}
+	})
 	s.add(t, s.namespace, "Ingress", "web")
 	s.add(t, s.namespace, "Ingress", "shop")
 	s.add(t, s.namespace, "Gateway", "gateway")
@@ -90,17 +95,20 @@ func (s *scene) tryLaunch(t *testing.T, through *link, env []string, flags ...st
 	return certshim, err
 }
 
+// logsWrong says what is wrong by now, wherever the test has ended.
+func (s *scene) logsWrong(t *testing.T) {
+	t.Helper()
+	now := slices.Collect(maps.Values(s.certificates.State()))
+	for _, wrong := range judge(s.origins, s.wants, seen{now: madeOf(now), ever: madeOf(ever(s.certificates)), owners: ownersOf(s.certificates)}).all() {
+		t.Logf("%s: %s", s.namespace, wrong)
+	}
+}
+
 // untilRight waits until each source has its Certificates, issued, and no other is left.
 func (s *scene) untilRight(t *testing.T) {
 	t.Helper()
-	var wrong []string
-	defer func() {
-		if t.Failed() {
-			t.Logf("%s: %v", s.namespace, wrong)
-		}
-	}()
 	s.certificates.Until(t, "each source to have its Certificates, issued", func(state cluster.State) bool {
-		wrong = judge(s.origins, s.wants, seen{now: madeOf(slices.Collect(maps.Values(state)))}).all()
+		wrong := judge(s.origins, s.wants, seen{now: madeOf(slices.Collect(maps.Values(state)))}).all()
 		for name, object := range state {
 			if !s.issuesNothing && !cluster.IsReady(object) {
 				wrong = append(wrong, name+" isn't issued")
@@ -147,7 +155,26 @@ func (s *scene) seen(t *testing.T) seen {
 	for i := range list.Items {
 		now = append(now, &list.Items[i])
 	}
-	return seen{now: madeOf(now), ever: madeOf(ever(s.certificates))}
+	return seen{now: madeOf(now), ever: madeOf(ever(s.certificates)), owners: ownersOf(s.certificates)}
+}
+
+// ownersOf are the owners that each Certificate has had, one after the other.
+func ownersOf(w *cluster.Watch) map[types.UID][]types.UID {
+	owners := map[types.UID][]types.UID{}
+	for _, change := range w.Changes() {
+		object, ok := change.Object.(*unstructured.Unstructured)
+		if !ok || change.Type == watch.Error {
+			continue
+		}
+		var owner types.UID
+		if references := object.GetOwnerReferences(); len(references) > 0 {
+			owner = references[0].UID
+		}
+		if had := owners[object.GetUID()]; len(had) == 0 || had[len(had)-1] != owner {
+			owners[object.GetUID()] = append(had, owner)
+		}
+	}
+	return owners
 }
 
 // ever are all the objects that a watch has shown, each once.

@@ -1,0 +1,127 @@
+package faults
+
+import (
+	"fmt"
+	"net/http"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/certshim/certshim/test/cluster"
+	"github.com/certshim/certshim/test/proxy"
+)
+
+// An Ingress is deleted and another one of its name is made before the garbage collector has removed the Certificate: that one
+// isn't the new Ingress's.
+func TestAnotherObjectOfTheName(t *testing.T) {
+	t.Parallel()
+	s := steady(t)
+	const often = 5
+	for range often {
+		s.replace(t, s.namespace, s.origins[0])
+		s.untilRight(t)
+	}
+	s.heals()
+	s.check(t, "another object of the name", often)
+}
+
+// Somebody else makes a Certificate while what the watch of Certificates shows is held back, and then a source asks for one of that name.
+func TestACreateThatMeetsAnother(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	gate := &proxy.Gate{Of: "/certificates"}
+	s.link.put(s.link.gated(gate))
+	s.start(t)
+	s.untilRight(t)
+	gate.Lock()
+	const name = "taken"
+	shared.Apply(t, s.namespace, fmt.Sprintf(`
+apiVersion: cert-manager.io/v1
+kind: Certificate
+metadata: {name: %[1]s}
+spec: {secretName: %[1]s, issuerRef: {name: %[2]s}, dnsNames: [%[1]s.example.com]}
+`, name, issuer))
+	written, before := s.link.written(), s.problems(t)
+	s.extendBy(t, s.namespace, s.origins[0], name)
+	s.await(t, "the create to be answered", func() error {
+		if n := s.link.written() - written; n == 0 {
+			return fmt.Errorf("there were %d writes", n)
+		}
+		return nil
+	})
+	gate.Unlock()
+	s.untilTold(t, before)
+	shared.Delete(t, cluster.Certificates(), s.namespace, name)
+	s.heals()
+	s.check(t, "a create that meets another", s.link.strikes())
+}
+
+// A ListenerSet is there before its Gateway, and is served once that comes.
+func TestAGatewayThatComesLate(t *testing.T) {
+	t.Parallel()
+	s := steady(t)
+	before := s.problems(t)
+	o := &origin{kind: "ListenerSet", name: "early", secret: "early-tls", hosts: []string{"early.example.com"}, parent: "late"}
+	s.origins = append(s.origins, o)
+	s.make(t, s.namespace, o)
+	s.untilTold(t, before)
+	shared.Apply(t, s.namespace, `
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: late}
+spec:
+  gatewayClassName: any
+  allowedListeners: {namespaces: {from: Same}}
+  listeners: [{name: http, port: 80, protocol: HTTP}]
+`)
+	s.heals()
+	s.check(t, "a Gateway that comes late", 1)
+}
+
+// A Certificate is edited to write the Secret of another source, which is refused meanwhile. That one is served once certshim has put
+// the edit back.
+func TestASecretThatIsFreeAgain(t *testing.T) {
+	t.Parallel()
+	s := steady(t)
+	before := s.problems(t)
+	first, second := s.origins[0], s.origins[1]
+	const secret = "free-again"
+	barrier := &proxy.Barrier{Matches: writesCertificate}
+	s.link.put(func(request *http.Request, next http.RoundTripper) (*http.Response, error) {
+		if barrier.Matches(request) {
+			s.link.struck()
+		}
+		barrier.Before(request)
+		return next.RoundTrip(request)
+	})
+	barrier.Shut()
+	s.want(first).specs += 2
+	if _, err := shared.Dynamic.Resource(cluster.Certificates()).Namespace(s.namespace).Patch(t.Context(), first.secret, types.MergePatchType,
+		[]byte(`{"spec":{"secretName":"`+secret+`"}}`), metav1.PatchOptions{FieldManager: "kubectl-edit"}); err != nil {
+		t.Fatal(err)
+	}
+	s.extendBy(t, s.namespace, second, secret)
+	s.untilTold(t, before)
+	s.untilStruck(t, 1)
+	barrier.Open()
+	s.heals()
+	s.check(t, "a Secret that is free again", s.link.strikes())
+}
+
+// untilTold waits until certshim knows of one more problem.
+func (s *scene) untilTold(t *testing.T, before float64) {
+	t.Helper()
+	s.await(t, "one more problem to be known", func() error {
+		if n := s.problems(t); n <= before {
+			return fmt.Errorf("there are %v, as before", n)
+		}
+		return nil
+	})
+}
+
+func (s *scene) problems(t *testing.T) float64 {
+	t.Helper()
+	return s.metric(t, "certshim_current_problems")
+}
