@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/google/cel-go/cel"
+	"github.com/google/cel-go/common"
 	"github.com/google/cel-go/common/types"
 	"github.com/google/cel-go/common/types/ref"
 	"github.com/google/cel-go/common/types/traits"
@@ -150,21 +151,32 @@ func (e *Expressions) Compile(source string, gives Result) (*Expression, error) 
 	return &Expression{program: program, checked: checked}, nil
 }
 
-// describe says in one line what is wrong, and at which characters.
+// describe says in one line what is wrong, each mistake once, and at which characters.
 func (e *Expressions) describe(issues *cel.Issues) string {
 	var texts []string
+	said := map[string]bool{}
+	hint := ""
 	for _, issue := range issues.Errors() {
-		where := fmt.Sprintf("character %d", issue.Location.Column()+1)
-		if issue.Location.Line() > 1 {
-			where = fmt.Sprintf("line %d, %s", issue.Location.Line(), where)
-		}
 		what := strings.ReplaceAll(issue.Message, " (in container '')", "")
-		if strings.Contains(what, "undeclared reference") {
-			what += "; " + e.known()
+		if said[what] {
+			continue
 		}
-		texts = append(texts, where+": "+what)
+		said[what] = true
+		if strings.Contains(what, "undeclared reference") {
+			hint = "; " + e.known()
+		}
+		texts = append(texts, place(issue.Location)+": "+what)
 	}
-	return strings.Join(texts, "; ")
+	return strings.Join(texts, "; ") + hint
+}
+
+// place is where something begins in an expression. Lines are told where there are several.
+func place(at common.Location) string {
+	where := fmt.Sprintf("character %d", at.Column()+1)
+	if at.Line() > 1 {
+		where = fmt.Sprintf("line %d, %s", at.Line(), where)
+	}
+	return where
 }
 
 func (e *Expressions) known() string {
@@ -218,7 +230,20 @@ func (e *Expression) evaluate(ctx context.Context, variables map[string]any) (re
 	if err != nil && ctx.Err() != nil {
 		return nil, fmt.Errorf("the expression was stopped: %w", context.Cause(ctx))
 	}
-	return out, err
+	return out, e.placed(err)
+}
+
+// placed adds where in the expression it failed, as far as CEL says so.
+func (e *Expression) placed(err error) error {
+	var failed *types.Err
+	if !errors.As(err, &failed) || failed.NodeID() == 0 {
+		return err
+	}
+	at := e.checked.NativeRep().SourceInfo().GetStartLocation(failed.NodeID())
+	if at == common.NoLocation {
+		return err
+	}
+	return fmt.Errorf("%s: %w", place(at), err)
 }
 
 // List evaluates to a list whose items are as JSON has them: nil, bool, string, int64, float64,

@@ -21,6 +21,7 @@ func TestExpressionsThatCantBe(t *testing.T) {
 		"too long":    {strings.Repeat("!", 2048) + "true", declaration.Bool, "the expression has 2052 bytes, must be at most 2048"},
 		"broken":      {"object.", declaration.Bool, `the expression "object." can't be read: character 8: Syntax error`},
 		"on line 2":   {"true &&\n x", declaration.Bool, "line 2, character 2: undeclared reference to 'x'; the variables are object, params"},
+		"twice":       {"x == 1 && x == y", declaration.Bool, "character 1: undeclared reference to 'x'; character 16: undeclared reference to 'y'; the variables are object, params"},
 		"no bool":     {`"a"`, declaration.Bool, `the expression "\"a\"" gives string, must give bool`},
 		"no text":     {"1", declaration.Text, `gives int, must give string`},
 		"an optional": {"object.?a", declaration.Text, "must give string; end it with .orValue(…)"},
@@ -38,7 +39,7 @@ func TestExpressionsAreEvaluated(t *testing.T) {
 	variables := map[string]any{"object": map[string]any{"name": "a", "size": int64(3)}, "params": map[string]any{"size": int64(2)}}
 	for source, want := range map[string]string{
 		"object.size > params.size": "true", `object.name == "b"`: "false", "object.name": "the expression gives a string, must give a bool",
-		"object.none": "no such key: none",
+		"object.none": "character 7: no such key: none", "true &&\n object.size.none": "line 2, character 13: no such key: none",
 	} {
 		expression, err := expressions.Compile(source, declaration.Bool)
 		if err != nil {
