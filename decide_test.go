@@ -96,7 +96,7 @@ func TestDecideAnnotations(t *testing.T) {
 		},
 		"a Secret is left out": {
 			annotations: `cert-manager.io/issuer: ca, certshim.io/ignore: other-tls`, tls: webTLS + ", {hosts: [b.example.com], secretName: other-tls}",
-			want:   []string{createIt, "refuse other-tls: no-valid-entry"},
+			want:   []string{createIt, "refuse other-tls: left-out"},
 			issuer: resolver.Ref{Group: "cert-manager.io", Kind: "Issuer", Name: "ca"}, from: resolver.FromAnnotation,
 		},
 		"no TLS entry": {
@@ -534,7 +534,7 @@ func TestOptionsReachTheListeners(t *testing.T) {
 spec: {listeners: [
 {name: a, protocol: example.com/TLS, hostname: a.example.com, tls: {certificateRefs: [{name: web-tls}]}},
 {name: skip, protocol: TLS, hostname: b.example.com, tls: {certificateRefs: [{name: skip-tls}]}}]}}`)
-	compare(t, []string{createIt, "refuse skip-tls: no-valid-entry"}, c.decide(object))
+	compare(t, []string{createIt, "refuse skip-tls: left-out"}, c.decide(object))
 }
 
 // Which of two solver annotations wins depends on the kind: a Gateway has no Ingress to edit.

@@ -267,7 +267,7 @@ func (s *secrets) forbidsKeptIssuer(d *secretDecision, ask source.Ask, by *party
 func (s *secrets) reaches(d *secretDecision, ask source.Ask) bool {
 	d.existing = s.owned(d.at)
 	if len(ask.Hosts)+len(ask.Broken) == 0 {
-		d.decision = certificate.Refused(s.object, ask, d.existing, certificate.Because(certificate.CauseNoValidEntry))
+		d.decision = certificate.Refused(s.object, ask, d.existing, certificate.Because(certificate.CauseLeftOut))
 		return false
 	}
 	allowed, wrong := permit(s.input, ask)

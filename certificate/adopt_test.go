@@ -127,7 +127,7 @@ func TestAdoptionInDoubt(t *testing.T) {
 		"another Secret":              {in: input(adopting(byHand)), change: set("secretName", "x"), missing: because(certificate.CauseOtherSecret, "x")},
 		"another object":              {in: input(adopting(byHand), other), missing: because(certificate.CauseOtherNames, "Gateway edge", "web-tls")},
 		"another Certificate":         {in: input(adopting(byHand), writers("other")), missing: because(certificate.CauseOtherWriter, "other", "web-tls")},
-		"nothing valid asks":          {in: input(adopting(byHand), noHosts), missing: because(certificate.CauseNoValidEntry)},
+		"nothing asks":                {in: input(adopting(byHand), noHosts), missing: because(certificate.CauseLeftOut)},
 		"a broken entry":              {in: input(adopting(byHand), brokenEntry), missing: because(certificate.CauseAskUnreadable)},
 		"a name less":                 {in: input(adopting(byHand)), change: set("dnsNames", []any{"a.example.com", "b.example.com"}), missing: because(certificate.CauseLosesNames, "b.example.com")},
 		"an address less":             {in: input(adopting(byHand)), change: set("ipAddresses", []any{"10.0.0.1"}), missing: because(certificate.CauseLosesNames, "10.0.0.1")},

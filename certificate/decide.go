@@ -147,7 +147,7 @@ func otherSourceIsFirst(d *decider) bool {
 }
 
 func nothingValidAsks(d *decider) bool {
-	return len(d.in.Ask.Hosts) == 0 && d.decide(Refuse, CauseNoValidEntry)
+	return len(d.in.Ask.Hosts) == 0 && d.decide(Refuse, noneAsks(d.in.Ask))
 }
 
 func invalidAnnotation(d *decider) bool {
@@ -257,7 +257,15 @@ func otherWriterShares(d *decider) bool {
 }
 
 func nothingValidAsksAnyMore(d *decider) bool {
-	return len(d.in.Ask.Hosts) == 0 && d.decide(Keep, CauseNoValidEntry)
+	return len(d.in.Ask.Hosts) == 0 && d.decide(Keep, noneAsks(d.in.Ask))
+}
+
+// noneAsks is why a Secret that is named gets no names.
+func noneAsks(ask source.Ask) Cause {
+	if len(ask.Entries)+len(ask.Broken) == 0 {
+		return CauseLeftOut
+	}
+	return CauseNoValidEntry
 }
 
 // upToDate is the most frequent case: it compares two digests.

@@ -94,9 +94,10 @@ func TestDecideWithoutCertificate(t *testing.T) {
 			in: input(firstIs(stranger, "edge")), action: certificate.Refuse, reason: late,
 			told: []string{`SecretShared i spec.tls[0]: Gateway edge comes first for Secret web-tls; its certificate has all names of this object, from the same issuer (value "web-tls")`},
 		},
-		"nothing valid asks": {
-			in: input(noHosts, unread("spec.duration"), firstIs(stranger, "edge")), action: certificate.Refuse, reason: because(certificate.CauseNoValidEntry),
+		"nothing asks": {
+			in: input(noHosts, unread("spec.duration"), firstIs(stranger, "edge")), action: certificate.Refuse, reason: because(certificate.CauseLeftOut),
 		},
+		"nothing valid asks": {in: input(noHosts, brokenEntry), action: certificate.Refuse, reason: because(certificate.CauseNoValidEntry)},
 		"what is asked for can't be read": {
 			in: input(unread("")), action: certificate.Refuse, reason: because(certificate.CauseAskUnreadable),
 		},
@@ -203,8 +204,12 @@ func TestDecideWithCertificate(t *testing.T) {
 			decideTest{input(writers("other"), noHosts, firstIs(stranger, "edge")), certificate.Keep, shared, []string{"SecretTaken e spec: " + shared.String() + ` (value "web-tls")`}},
 			nil, nil,
 		},
+		"nothing asks any more": {
+			decideTest{input(noHosts), certificate.Keep, because(certificate.CauseLeftOut), nil},
+			nil, []string{shim + " Update 10:00 spec>secretName"},
+		},
 		"nothing valid asks any more": {
-			decideTest{input(noHosts), certificate.Keep, because(certificate.CauseNoValidEntry), nil},
+			decideTest{input(noHosts, brokenEntry), certificate.Keep, because(certificate.CauseNoValidEntry), nil},
 			nil, []string{shim + " Update 10:00 spec>secretName"},
 		},
 		"it is up to date":                       {decideTest{input(firstIs(stranger, "edge")), certificate.None, because(certificate.CauseUpToDate), nil}, nil, []string{up}},

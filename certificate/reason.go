@@ -36,6 +36,7 @@ const (
 	CauseOtherWriter      Cause = "other-certificate"
 	CauseOtherSource      Cause = "other-source-first"
 	CauseNoValidEntry     Cause = "no-valid-entry"
+	CauseLeftOut          Cause = "left-out"
 	CauseAnnotation       Cause = "annotation-unreadable"
 	CauseIssuerRefuses    Cause = "issuer-refuses"
 	CauseChangeRefused    Cause = "issuer-refuses-change"
@@ -147,6 +148,7 @@ var words = map[Cause]string{
 	CauseOtherWriter:     "Certificate %s writes Secret %s too",
 	CauseOtherSource:     "%s asks for Secret %s too, and comes first",
 	CauseNoValidEntry:    "no valid entry asks for it",
+	CauseLeftOut:         "no entry asks for it: those that name it are ignored by an annotation, or don't terminate TLS",
 	CauseAnnotation:      "the annotation for %s can't be read",
 	CauseIssuerRefuses:   "it can't be issued: %s",
 	CauseChangeRefused:   "the change can't be issued: %s",

@@ -72,7 +72,7 @@ func firstReason(all ...Reason) Reason {
 func (d *decider) doubtOfEntries() Reason {
 	switch {
 	case len(d.in.Ask.Hosts) == 0:
-		return Because(CauseNoValidEntry)
+		return Because(noneAsks(d.in.Ask))
 	case d.keepsValues():
 		return Because(CauseAskUnreadable)
 	}

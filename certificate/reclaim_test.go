@@ -87,7 +87,7 @@ func TestTiedCertificateInDoubt(t *testing.T) {
 		"of another namespace":                  {in: input(), change: tie("networking.k8s.io/Ingress:other/web for=shop/web-tls"), missing: because(certificate.CauseTieOther, "Ingress other/web")},
 		"of another kind":                       {in: input(), change: tie("networking.k8s.io/Gateway:shop/web for=shop/web-tls"), missing: because(certificate.CauseTieOther, "Gateway shop/web")},
 		"of another group":                      {in: input(), change: tie("extensions/Ingress:shop/web for=shop/web-tls"), missing: because(certificate.CauseTieOther, "Ingress shop/web")},
-		"nothing valid asks":                    {in: input(noHosts), missing: because(certificate.CauseNoValidEntry)},
+		"nothing asks":                          {in: input(noHosts), missing: because(certificate.CauseLeftOut)},
 		"another object names the Secret":       {in: input(other), missing: because(certificate.CauseOtherNames, "Gateway edge", "web-tls")},
 		"another Certificate writes the Secret": {in: input(writers("other")), missing: because(certificate.CauseOtherWriter, "other", "web-tls")},
 		"another value":                         {in: input(), change: set("dnsNames", []any{"b.example.com"}), missing: because(certificate.CauseNotAsAsked, ".spec.dnsNames")},

@@ -91,7 +91,7 @@ func TestRestoredCertificateInDoubt(t *testing.T) {
 		"a field isn't ours any more":      {input(withDuration, later), unowned, without(up, "spec>duration"), because(certificate.CauseOriginNotAsAsked, ".spec.duration")},
 		"another object asks for it":       {input(withDuration, later, other), unowned, up, because(certificate.CauseOtherNames, "Gateway edge", "web-tls")},
 		"another Certificate writes it":    {input(withDuration, later, writers("other")), unowned, up, because(certificate.CauseOtherWriter, "other", "web-tls")},
-		"nothing valid asks":               {input(withDuration, later, noHosts), unowned, up, because(certificate.CauseNoValidEntry)},
+		"nothing asks":                     {input(withDuration, later, noHosts), unowned, up, because(certificate.CauseLeftOut)},
 		"an entry is broken":               {input(withDuration, later, brokenEntry), unowned, up, because(certificate.CauseAskUnreadable)},
 		"an orphan":                        {input(withDuration, later), unowned, without(up, "metadata>ownerReferences>{source-uid}"), certificate.Reason{}},
 		"certshim has updated it":          {input(withDuration, later), unowned, strings.Replace(up, "Apply", "Update", 1), certificate.Reason{}},

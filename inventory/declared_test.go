@@ -62,7 +62,7 @@ func (s *shop) decided() (actions map[string]certificate.Action, errors []string
 	return actions, errors
 }
 
-const failsWith = `the source type proxy can't tell what the object asks for: no such key: secret; `
+const failsWith = `the source type proxy can't tell what the object asks for: character 62: no such key: secret; `
 
 func TestAFailedExpressionKeepsTheLastEntries(t *testing.T) {
 	s := newProxies(t)
