@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/dynamic"
 
 	"github.com/certshim/certshim/test/cluster"
 	"github.com/certshim/certshim/test/envtest"
@@ -101,16 +102,39 @@ func TestPermissionsThatAreTakenAway(t *testing.T) {
 
 // Certificates of one namespace can't be written, as a webhook that judges them can't be reached. Those of another can.
 func TestAWebhookThatIsDown(t *testing.T) {
-	webhooks := schema.GroupVersionResource{Group: "admissionregistration.k8s.io", Version: "v1", Resource: "validatingwebhookconfigurations"}
 	s, other := newScene(t), newScene(t)
 	s.start(t, "--namespace="+other.namespace)
 	s.untilRight(t)
 	other.untilRight(t)
 	s.goroutines, s.watches = s.metric(t, "go_goroutines"), s.link.open()
+	probe := &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "cert-manager.io/v1", "kind": "Certificate", "metadata": map[string]any{"name": "probe"},
+		"spec": map[string]any{"secretName": "probe", "issuerRef": map[string]any{"name": issuer}, "dnsNames": []any{"probe.example.com"}},
+	}}
+	mend := s.breakWebhook(t, "faults-down", "[CREATE, UPDATE]", func(certificates dynamic.ResourceInterface) error {
+		_, err := certificates.Apply(t.Context(), "probe", probe, metav1.ApplyOptions{FieldManager: "probe", DryRun: []string{metav1.DryRunAll}})
+		return err
+	})
+	down := s.metric(t, "certshim_writes_total")
+	s.grow(t, s.namespace, s.origins[0])
+	s.play(t, s.namespace, edits())
+	other.play(t, other.namespace, edits())
+	other.untilRight(t)
+	strikes := int(s.metric(t, "certshim_writes_total") - down)
+	mend()
+	s.heals()
+	s.check(t, "webhook down", strikes)
+}
+
+// breakWebhook makes the API server refuse operations on Certificates of the scene's namespace, as the webhook that judges
+// them can't be reached, and returns when it refuses the one that is tried.
+func (s *scene) breakWebhook(t *testing.T, name, operations string, try func(dynamic.ResourceInterface) error) (mend func()) {
+	t.Helper()
+	webhooks := schema.GroupVersionResource{Group: "admissionregistration.k8s.io", Version: "v1", Resource: "validatingwebhookconfigurations"}
 	shared.Apply(t, "", fmt.Sprintf(`
 apiVersion: admissionregistration.k8s.io/v1
 kind: ValidatingWebhookConfiguration
-metadata: {name: faults-down}
+metadata: {name: %s}
 webhooks:
   - name: down.example.com
     admissionReviewVersions: [v1]
@@ -119,30 +143,18 @@ webhooks:
     timeoutSeconds: 1
     clientConfig: {url: "https://127.0.0.1:1/"}
     namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: %s}}
-    rules: [{apiGroups: [cert-manager.io], apiVersions: [v1], operations: [CREATE, UPDATE], resources: [certificates]}]
-`, s.namespace))
-	t.Cleanup(func() { shared.Delete(t, webhooks, "", "faults-down") })
-	probe := &unstructured.Unstructured{Object: map[string]any{
-		"apiVersion": "cert-manager.io/v1", "kind": "Certificate", "metadata": map[string]any{"name": "probe"},
-		"spec": map[string]any{"secretName": "probe", "issuerRef": map[string]any{"name": issuer}, "dnsNames": []any{"probe.example.com"}},
-	}}
+    rules: [{apiGroups: [cert-manager.io], apiVersions: [v1], operations: %s, resources: [certificates]}]
+`, name, s.namespace, operations))
+	mend = func() { shared.Delete(t, webhooks, "", name) }
+	t.Cleanup(mend)
 	s.await(t, "the webhook to be called", func() error {
-		_, err := shared.Dynamic.Resource(cluster.Certificates()).Namespace(s.namespace).Apply(
-			t.Context(), "probe", probe, metav1.ApplyOptions{FieldManager: "probe", DryRun: []string{metav1.DryRunAll}})
+		err := try(shared.Dynamic.Resource(cluster.Certificates()).Namespace(s.namespace))
 		if apierrors.IsInternalError(err) {
 			return nil
 		}
-		return fmt.Errorf("the API server takes a Certificate: %w", err)
+		return fmt.Errorf("the API server doesn't call it: %w", err)
 	})
-	down := s.metric(t, "certshim_writes_total")
-	s.grow(t, s.namespace, s.origins[0])
-	s.play(t, s.namespace, edits())
-	other.play(t, other.namespace, edits())
-	other.untilRight(t)
-	strikes := int(s.metric(t, "certshim_writes_total") - down)
-	shared.Delete(t, webhooks, "", "faults-down")
-	s.heals()
-	s.check(t, "webhook down", strikes)
+	return mend
 }
 
 // A namespace with sources is deleted while they are edited, beside one that stays.

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -19,8 +20,9 @@ import (
 type oldBug struct {
 	name  string
 	edits []edit
-	// scene is the test that plays it, as -run takes it, and verdict what that must find.
-	scene, verdict string
+	// scene is the test that plays it, as -run takes it, and verdicts what that must find: one of them.
+	scene    string
+	verdicts []string
 }
 
 // edit puts another text in the place of one that occurs once in a file.
@@ -29,26 +31,26 @@ type edit struct{ file, from, to string }
 var oldBugs = []oldBug{
 	{
 		"an owner is known by its name alone", []edit{{"certificate/decide.go", "if object.UID != \"\" && owner.UID != object.UID {", "if owner.UID == \"\" && object.UID != \"\" {"}},
-		"TestAnotherObjectOfTheName", taken,
+		"TestAnotherObjectOfTheName", []string{taken},
 	},
 	{
 		"a create takes over what is there", []edit{{"controller/execute.go", "guard = cluster.CreateOnly()", "guard = certificate.Guard{}"}},
-		"TestACreateThatMeetsAnother", taken,
+		"TestACreateThatMeetsAnother", []string{taken},
 	},
 	{
 		"what the garbage collector removed is made again", []edit{
 			{"certificate/decide.go", "d.config, Want(d.config), ReissueUnknown\n\td.out.Confirm = d.mayBeLate()", "d.config, Want(d.config), ReissueUnknown"},
 			{"controller/execute.go", "wait = c.creates.wait(ref.UID, d.At(), now)", "wait = 0"},
 		},
-		"TestStatesThatNobodySaw", doubled,
+		"TestStatesThatNobodySaw", []string{doubled},
 	},
 	{
 		"Certificates are deleted by what a list says", []edit{{"controller/execute.go", "if d.Action == certificate.Delete || d.Confirm {", "if d.Action != certificate.Delete && d.Confirm {"}},
-		"TestOldListsAtAStart", doubled,
+		"TestOldListsAtAStart", []string{doubled},
 	},
 	{
 		"nothing is confirmed before a new certificate", []edit{{"controller/execute.go", "if d.Action == certificate.Delete || d.Confirm {", "if d.Action == certificate.Delete {"}},
-		"TestOldListsAtAStart", reissued,
+		"TestOldListsAtAStart", []string{doubled, reissued},
 	},
 	{
 		"a leader writes on after its Lease", []edit{
@@ -57,18 +59,18 @@ var oldBugs = []oldBug{
 			{"controller/tenure.go", "time.AfterFunc(t.end.monotonic.Sub(t.clocks().monotonic), t.lose)", "time.AfterFunc(time.Hour, t.lose)"},
 			{"controller/tenure.go", "if err == nil && record.HolderIdentity != l.Identity() {", "if false {"},
 		},
-		"TestALeaderThatWakesUp", late,
+		"TestALeaderThatWakesUp", []string{late},
 	},
 	{
 		"a Gateway that comes wakes no ListenerSet", []edit{{"inventory/sources.go", "c.those(sourceFact(k.Kind(), k.Namespace(), k.name), ", "c.those("}},
-		"TestAGatewayThatComesLate", lost,
+		"TestAGatewayThatComesLate", []string{lost},
 	},
 	{
 		"a write of certshim's own wakes nobody else", []edit{
 			{"inventory/facts.go", "return c.own != nil && c.own.by == k", "return c.own != nil"},
 			{"inventory/secrets.go", "if c.own != nil && c.own.name != n {", "if false {"},
 		},
-		"TestASecretThatIsFreeAgain", lost,
+		"TestASecretThatIsFreeAgain", []string{lost},
 	},
 }
 
@@ -86,8 +88,8 @@ func TestOldBugs(t *testing.T) {
 			if !errors.As(err, &exit) {
 				t.Fatalf("%s doesn't see it: %v\n%s", bug.scene, err, said)
 			}
-			if !sees(said, bug.verdict) {
-				t.Errorf("%s doesn't say %q:\n%s", bug.scene, bug.verdict, said)
+			if !slices.ContainsFunc(bug.verdicts, func(verdict string) bool { return sees(said, verdict) }) {
+				t.Errorf("%s says none of %q:\n%s", bug.scene, bug.verdicts, said)
 			}
 		})
 	}
@@ -171,7 +173,7 @@ func TestOldBugsAreDocumented(t *testing.T) {
 		if !tests[bug.scene] {
 			t.Errorf("%s: there is no %s", bug.name, bug.scene)
 		}
-		fmt.Fprintf(&table, "| %s | `%s` | %s |\n", bug.name, bug.scene, bug.verdict)
+		fmt.Fprintf(&table, "| %s | `%s` | %s |\n", bug.name, bug.scene, strings.Join(bug.verdicts, " or "))
 	}
 	if !bytes.Contains(page, []byte(table.String())) {
 		t.Errorf("docs/faults.md hasn't this table:\n%s", table.String())
