@@ -401,6 +401,16 @@ func TestThePodsOfTheChart(t *testing.T) {
 		got.at(t, "Deployment/certshim", "spec", "revisionHistoryLimit") != 0.0 || got.pod(t)["terminationGracePeriodSeconds"] != 0.0 {
 		t.Error("0 is taken for no value")
 	}
+	if _, is := r.pod(t)["automountServiceAccountToken"]; is {
+		t.Error("whether the token is mounted isn't left to the ServiceAccount")
+	}
+	if got := renderChart(t, "serviceAccount: {automount: false}").pod(t)["automountServiceAccountToken"]; got != false {
+		t.Errorf("automountServiceAccountToken is %v, want false", got)
+	}
+	hook := map[string]any{"preStop": map[string]any{"sleep": map[string]any{"seconds": 5.0}}}
+	if diff := cmp.Diff(any(hook), renderChart(t, "lifecycle: {preStop: {sleep: {seconds: 5}}}").container(t)["lifecycle"]); diff != "" {
+		t.Errorf("lifecycle (-want +got)\n%s", diff)
+	}
 	for limit, want := range map[string]string{"256Mi": "220MiB", "1Gi": "880MiB", "512M": "419MiB", "134217728": "110MiB"} {
 		env := renderChart(t, "resources: {limits: {memory: '"+limit+"'}}").container(t)["env"].([]any)
 		if got := env[0].(map[string]any); got["name"] != "GOMEMLIMIT" || got["value"] != want {
@@ -450,6 +460,9 @@ func TestTheMonitors(t *testing.T) {
 	want := map[string]any{
 		"port": "http", "path": "/metrics", "interval": "30s", "scrapeTimeout": "10s", "honorLabels": true,
 		"relabelings": []any{map[string]any{"action": "keep"}}, "metricRelabelings": []any{map[string]any{"action": "drop"}},
+	}
+	if got := renderChart(t, "serviceMonitor: {enabled: true, targetLabels: [app.kubernetes.io/name]}").at(t, "ServiceMonitor/certshim", "spec", "targetLabels"); !cmp.Equal(got, any([]any{"app.kubernetes.io/name"})) {
+		t.Errorf("targetLabels are %v", got)
 	}
 	for kind, row := range map[string]struct{ value, endpoints string }{
 		"ServiceMonitor": {"serviceMonitor", "endpoints"}, "PodMonitor": {"podMonitor", "podMetricsEndpoints"},
