@@ -72,6 +72,13 @@ var oldBugs = []oldBug{
 		},
 		"TestASecretThatIsFreeAgain", []string{lost},
 	},
+	{
+		"a failed write isn't tried again", []edit{
+			{"controller/reconcile.go", "c.failures.add(k, time.Now())\n\t\tc.tryOne()\n", ""},
+			{"controller/reconcile.go", "return requeue{retry: true}", "return requeue{}"},
+		},
+		"TestAWriteThatFailsAlone", []string{lost},
+	},
 }
 
 // Each oracle sees a build with an old bug.

@@ -116,6 +116,24 @@ func TestASecretThatIsFreeAgain(t *testing.T) {
 	s.check(t, "a Secret that is free again", s.link.strikes())
 }
 
+// One write fails, once, and nothing else happens that could lead to another look at its source.
+func TestAWriteThatFailsAlone(t *testing.T) {
+	t.Parallel()
+	s := steady(t)
+	refuse := refused(http.StatusServiceUnavailable)
+	s.link.put(func(request *http.Request, next http.RoundTripper) (*http.Response, error) {
+		if !writesCertificate(request) || s.link.strikes() > 0 {
+			return next.RoundTrip(request)
+		}
+		s.link.struck()
+		return refuse(request, next)
+	})
+	s.grow(t, s.namespace, s.origins[0])
+	s.untilStruck(t, 1)
+	s.heals()
+	s.check(t, "a write that fails alone", s.link.strikes())
+}
+
 // untilTold waits until certshim knows of one more problem.
 func (s *scene) untilTold(t *testing.T, before float64) {
 	t.Helper()
