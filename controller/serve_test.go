@@ -119,6 +119,34 @@ func TestMetrics(t *testing.T) {
 		`certshim_problems_total{reason="BadConfig",severity="error"} 2`)
 }
 
+// Who reads native histograms gets them, and OpenMetrics is spoken with who asks for it.
+func TestMetricsInOtherForms(t *testing.T) {
+	c := newTestController(t, &script{})
+	c.metrics.eventToWrite.Observe(1)
+	families, err := c.registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	native := 0
+	for _, family := range families {
+		for _, metric := range family.GetMetric() {
+			if h := metric.GetHistogram(); family.GetName() == "certshim_event_to_write_seconds" && len(h.GetPositiveSpan()) > 0 && len(h.GetBucket()) > 5 {
+				native++
+			}
+		}
+	}
+	if native != 1 {
+		t.Error("certshim_event_to_write_seconds hasn't both native and classic buckets")
+	}
+	request := httptest.NewRequest(http.MethodGet, "/metrics", nil)
+	request.Header.Set("Accept", "application/openmetrics-text; version=1.0.0")
+	answer := httptest.NewRecorder()
+	c.metricsHandler(open).ServeHTTP(answer, request)
+	if kind := answer.Header().Get("Content-Type"); !strings.HasPrefix(kind, "application/openmetrics-text") || !strings.HasSuffix(answer.Body.String(), "\n# EOF\n") {
+		t.Errorf("the answer is %s", kind)
+	}
+}
+
 func TestTheListenerIsOff(t *testing.T) {
 	c := newTestController(t, &script{})
 	c.config.MetricsListenAddress, c.config.HealthzListenAddress = off, off
