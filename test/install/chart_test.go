@@ -47,7 +47,7 @@ extraObjects:
 func withTypes() []string {
 	return []string{
 		"--set-file=issuerTypes.corp-ca=examples/deploy/issuers/corp-ca.yaml",
-		"--set-file=sourceTypes.corp-proxy=examples/sources/corp-proxy.yaml",
+		"--set-file=sourceTypes.corp-proxy=examples/deploy/sources/corp-proxy.yaml",
 	}
 }
 

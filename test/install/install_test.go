@@ -205,16 +205,17 @@ func (p *pod) certshimYAML(t *testing.T) string {
 	return ""
 }
 
-// The permissions in an overlay are those that certshim prints for its issuers.
-func TestIssuersOfOverlaysMayBeRead(t *testing.T) {
+// The permissions in an overlay are those that certshim prints for its types.
+func TestTypesOfOverlaysMayBeRead(t *testing.T) {
 	for overlay, arguments := range map[string][]string{
-		"issuers": {"--issuers=corp-ca.yaml"},
-		"plugin":  {"CorpIssuer", "CorpClusterIssuer", "--config=certshim.yaml"},
+		"issuers": {"issuers", "--issuers=corp-ca.yaml"},
+		"sources": {"sources", "--sources=corp-proxy.yaml"},
+		"plugin":  {"issuers", "CorpIssuer", "CorpClusterIssuer", "--config=certshim.yaml"},
 	} {
 		t.Run(overlay, func(t *testing.T) {
 			folder := filepath.Join(repository(t), "examples/deploy", overlay)
 			print := exec.CommandContext(t.Context(), filepath.Join(repository(t), "bin/certshim"),
-				append([]string{"issuers", "-o=rbac", "--offline"}, arguments...)...)
+				append(arguments, "-o=rbac", "--offline")...)
 			print.Dir = folder
 			want, err := print.Output()
 			if err != nil {
@@ -225,7 +226,7 @@ func TestIssuersOfOverlaysMayBeRead(t *testing.T) {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(string(want), comments.ReplaceAllString(string(file), "")); diff != "" {
-				t.Errorf("rbac.yaml (-certshim issuers -o rbac, +file)\n%s", diff)
+				t.Errorf("rbac.yaml (-certshim -o rbac, +file)\n%s", diff)
 			}
 		})
 	}
