@@ -29,8 +29,7 @@ func TestTheChartKnowsEachField(t *testing.T) {
 	fields := config["properties"].(map[string]any)
 	delete(fields, "apiVersion")
 	delete(fields, "kind")
-	config["type"] = []any{"object", "null"}
-	properties["config"] = config
+	properties["config"] = orNull(config)
 	want, err := json.MarshalIndent(schema, "", "  ")
 	if err != nil {
 		t.Fatal(err)
@@ -63,11 +62,17 @@ func schemaOf(of reflect.Type) map[string]any {
 	}
 }
 
+// orNull lets a later file of values unset what an earlier one has.
+func orNull(schema map[string]any) map[string]any {
+	schema["type"] = []any{schema["type"], "null"}
+	return schema
+}
+
 func schemaOfStruct(of reflect.Type) map[string]any {
 	properties := map[string]any{}
 	for field := range of.Fields() {
 		name, _, _ := strings.Cut(field.Tag.Get("yaml"), ",")
-		properties[name] = schemaOf(field.Type)
+		properties[name] = orNull(schemaOf(field.Type))
 	}
 	return map[string]any{"type": "object", "additionalProperties": false, "properties": properties}
 }

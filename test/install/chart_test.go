@@ -11,7 +11,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"sigs.k8s.io/yaml"
 )
 
 // everything has each value set that makes an object, or a part of one.
@@ -205,35 +204,6 @@ func TestTheChartRefusesUnknownValues(t *testing.T) {
 	}
 }
 
-// A default that is unset by null leaves a chart that renders.
-func TestEachDefaultMayBeNull(t *testing.T) {
-	text, err := os.ReadFile(filepath.Join(repository(t), "deploy/chart/values.yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var values map[string]any
-	if err := yaml.Unmarshal(text, &values); err != nil {
-		t.Fatal(err)
-	}
-	unset := func(values map[string]any) {
-		t.Helper()
-		text, err := yaml.Marshal(values)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := template(t.Context(), repository(t), string(text)); err != nil {
-			t.Errorf("%s: %v", text, err)
-		}
-	}
-	for name, value := range values {
-		unset(map[string]any{name: nil})
-		inner, _ := value.(map[string]any)
-		for field := range inner {
-			unset(map[string]any{name: map[string]any{field: nil}})
-		}
-	}
-}
-
 // With namespaces no object is outside of namespaces, and each of them has the rules.
 func TestNamespacesNeedNoClusterRole(t *testing.T) {
 	text, err := template(t.Context(), repository(t), everything, "--set=config.namespaces={shop,web}", "--set=flowSchema.enabled=false", "--set=admissionPolicy.enabled=false", "--set=tiePolicy.enabled=false")
@@ -389,6 +359,9 @@ func TestThePodsOfTheChart(t *testing.T) {
 	if _, is := r["PodDisruptionBudget/certshim"]; !is {
 		t.Error("two replicas have no PodDisruptionBudget")
 	}
+	if _, is := renderChart(t, "replicaCount: null")["PodDisruptionBudget/certshim"]; !is {
+		t.Error("a number of replicas that is left to others has no PodDisruptionBudget")
+	}
 	for _, few := range []string{"replicaCount: 1", "replicaCount: 0", "podDisruptionBudget: {enabled: false}"} {
 		if _, is := renderChart(t, few)["PodDisruptionBudget/certshim"]; is {
 			t.Errorf("%s: there is a PodDisruptionBudget, which holds up a drain", few)
@@ -401,30 +374,29 @@ func TestThePodsOfTheChart(t *testing.T) {
 		got.at(t, "Deployment/certshim", "spec", "revisionHistoryLimit") != 0.0 || got.pod(t)["terminationGracePeriodSeconds"] != 0.0 {
 		t.Error("0 is taken for no value")
 	}
-	if _, is := r.pod(t)["automountServiceAccountToken"]; is {
-		t.Error("whether the token is mounted isn't left to the ServiceAccount")
-	}
-	if got := renderChart(t, "serviceAccount: {automount: false}").pod(t)["automountServiceAccountToken"]; got != false {
-		t.Errorf("automountServiceAccountToken is %v, want false", got)
-	}
-	hook := map[string]any{"preStop": map[string]any{"sleep": map[string]any{"seconds": 5.0}}}
-	if diff := cmp.Diff(any(hook), renderChart(t, "lifecycle: {preStop: {sleep: {seconds: 5}}}").container(t)["lifecycle"]); diff != "" {
-		t.Errorf("lifecycle (-want +got)\n%s", diff)
-	}
-	for limit, want := range map[string]string{"256Mi": "220MiB", "1Gi": "880MiB", "512M": "419MiB", "134217728": "110MiB"} {
-		env := renderChart(t, "resources: {limits: {memory: '"+limit+"'}}").container(t)["env"].([]any)
+	for limit, want := range map[string]string{"256Mi": "220MiB", "1Gi": "880MiB", "512M": "419MiB", "'134217728'": "110MiB", "134217728": "110MiB", "1e9": "820MiB"} {
+		env := renderChart(t, "resources: {limits: {memory: "+limit+"}}").container(t)["env"].([]any)
 		if got := env[0].(map[string]any); got["name"] != "GOMEMLIMIT" || got["value"] != want {
 			t.Errorf("%s: %v, want a GOMEMLIMIT of %s", limit, got, want)
 		}
 	}
-	if env := renderChart(t, "resources: null").container(t)["env"].([]any); env[0].(map[string]any)["name"] == "GOMEMLIMIT" {
-		t.Error("there is a GOMEMLIMIT without a limit")
+	for _, none := range []string{"resources: null", "resources: {limits: {memory: 0}}"} {
+		if env := renderChart(t, none).container(t)["env"].([]any); env[0].(map[string]any)["name"] == "GOMEMLIMIT" {
+			t.Errorf("%s: there is a GOMEMLIMIT without a limit", none)
+		}
+	}
+	env := renderChart(t, "extraEnv: [{name: GOMEMLIMIT, value: 1GiB}]").container(t)["env"].([]any)
+	if got := env[len(env)-1]; len(env) != 4 || !cmp.Equal(got, any(map[string]any{"name": "GOMEMLIMIT", "value": "1GiB"})) {
+		t.Errorf("the environment is %v, want the GOMEMLIMIT of extraEnv alone", env)
 	}
 }
 
 func TestArgumentsOfTheChart(t *testing.T) {
 	for values, want := range map[string][]any{
 		"extraArgs: {kube-api-qps: 20, leader-elect: true}": {"--kube-api-qps=20", "--leader-elect=true"},
+		"extraArgs: {kube-api-burst: 1000000, v: null}":     {"--kube-api-burst=1000000"},
+		"extraArgs: [--v, 6]":                               {"--v", "6"},
+		"logLevel: null\nlogFormat: null":                   nil,
 		"extraArgs: [--kube-api-qps=20]":                    {"--kube-api-qps=20"},
 		"logLevel: debug\nlogFormat: json":                  {"--log-level=debug", "--log-format=json"},
 		"config: {workers: 4}":                              {"--config=/etc/certshim/certshim.yaml"},
@@ -437,6 +409,69 @@ func TestArgumentsOfTheChart(t *testing.T) {
 	constraint := renderChart(t, "topologySpreadConstraints: [{maxSkew: 2, topologyKey: zone, whenUnsatisfiable: DoNotSchedule}]").pod(t)["topologySpreadConstraints"].([]any)[0]
 	if selector := constraint.(map[string]any)["labelSelector"]; selector == nil {
 		t.Error("a constraint without a selector gets none")
+	}
+	constraint = renderChart(t, "topologySpreadConstraints: [{maxSkew: 2, topologyKey: zone, whenUnsatisfiable: DoNotSchedule, labelSelector: {matchLabels: {a: b}}}]").pod(t)["topologySpreadConstraints"].([]any)[0]
+	if got := constraint.(map[string]any)["labelSelector"]; !cmp.Equal(got, any(map[string]any{"matchLabels": map[string]any{"a": "b"}})) {
+		t.Errorf("a constraint with a selector of its own has %v", got)
+	}
+}
+
+// Of two labels with the same key the nearer one counts, and none replaces what the chart's own objects are found by.
+func TestLabels(t *testing.T) {
+	r := renderChart(t, "commonLabels: {a: common, b: common, app.kubernetes.io/name: other}\npodLabels: {a: pod}\nserviceMonitor: {enabled: true, labels: {a: monitor, helm.sh/chart: other}}")
+	for object, row := range map[string]struct {
+		path []any
+		want string
+	}{
+		"Deployment/certshim":     {[]any{"spec", "template", "metadata", "labels"}, "pod"},
+		"ServiceMonitor/certshim": {[]any{"metadata", "labels"}, "monitor"},
+		"ServiceAccount/certshim": {[]any{"metadata", "labels"}, "common"},
+	} {
+		labels := r.at(t, object, row.path...).(map[string]any)
+		if labels["a"] != row.want || labels["b"] != "common" || labels["app.kubernetes.io/name"] != "certshim" || labels["helm.sh/chart"] == "other" {
+			t.Errorf("%s has the labels %v", object, labels)
+		}
+	}
+}
+
+// A later file of values takes back by null what an earlier one set.
+func TestNullTakesBack(t *testing.T) {
+	first := filepath.Join(t.TempDir(), "first.yaml")
+	if err := os.WriteFile(first, []byte("config: {workers: 3, gatewayAPI: {enabled: false}}\npodLabels: {a: b}\nnodeSelector: {c: d}\nextraArgs: {v: 6}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	render := func(values string) string {
+		t.Helper()
+		text, err := helm(t.Context(), repository(t), values, "template", "certshim", "deploy/chart", "--namespace=certshim", "--values="+first, "--values=-")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+	want, err := template(t.Context(), repository(t), "extraArgs: {}")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, render("config: {workers: null, gatewayAPI: null}\npodLabels: {a: null}\nnodeSelector: {c: null}\nextraArgs: {v: null}")); diff != "" {
+		t.Errorf("(-without +with null)\n%s", diff)
+	}
+	if strings.Contains(render(""), "resources: [gateways") {
+		t.Error("the first file does nothing")
+	}
+}
+
+// The ServiceAccount may keep its token from Pods, and certshim brings its own.
+func TestTheTokenOfThePods(t *testing.T) {
+	r := renderChart(t, "serviceAccount: {automount: false}")
+	if r["ServiceAccount/certshim"].Object["automountServiceAccountToken"] != false || r.pod(t)["automountServiceAccountToken"] != false {
+		t.Error("the token is mounted in every Pod")
+	}
+	mounts, _ := r.container(t)["volumeMounts"].([]any)
+	if len(mounts) != 1 || mounts[0].(map[string]any)["mountPath"] != "/var/run/secrets/kubernetes.io/serviceaccount" {
+		t.Errorf("certshim's container mounts %v, want a token", mounts)
+	}
+	if _, is := renderChart(t, "")["ServiceAccount/certshim"].Object["automountServiceAccountToken"]; is {
+		t.Error("by default the ServiceAccount keeps its token")
 	}
 }
 

@@ -32,12 +32,12 @@ func template(ctx context.Context, repository, values string, arguments ...strin
 
 var separator = regexp.MustCompile(`(?m)^---\s*$`)
 
-// objects are those of a stream of YAML documents.
+// objects are those of a stream of YAML documents, none with a key twice.
 func objects(text string) ([]*unstructured.Unstructured, error) {
 	var objects []*unstructured.Unstructured
 	for _, document := range separator.Split(text, -1) {
 		var object map[string]any
-		if err := yaml.Unmarshal([]byte(document), &object); err != nil {
+		if err := yaml.UnmarshalStrict([]byte(document), &object); err != nil {
 			return nil, fmt.Errorf("%w in\n%s", err, document)
 		}
 		if len(object) > 0 {

@@ -19,14 +19,31 @@ app.kubernetes.io/name: certshim
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 
-{{- define "certshim.labels" -}}
+{{- define "certshim.labels" -}}{{ include "certshim.labelsAnd" (list . dict) }}{{- end -}}
+
+{{/* Labels of an object, of which there are more than those of all. Takes the root, and these. */}}
+{{- define "certshim.labelsAnd" -}}
+{{- $root := index . 0 -}}
+{{- include "certshim.mergedLabels" (list (include "certshim.ownLabels" $root) (index . 1) $root.Values.commonLabels) -}}
+{{- end -}}
+
+{{- define "certshim.ownLabels" -}}
 {{ include "certshim.selectorLabels" . }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
-{{- with .Values.commonLabels }}
+{{- end -}}
+
+{{/* Takes labels in YAML, and maps with more. Of two with the same key the first counts. */}}
+{{- define "certshim.mergedLabels" -}}
+{{- $own := first . -}}
+{{- $more := dict -}}
+{{- range rest . }}{{ $more = merge $more (default dict .) }}{{ end -}}
+{{- range $key, $_ := fromYaml $own }}{{ $more = omit $more $key }}{{ end -}}
+{{- $own -}}
+{{- with include "certshim.withoutNulls" $more | fromYaml }}
 {{ toYaml . }}
-{{- end }}
+{{- end -}}
 {{- end -}}
 
 {{- define "certshim.serviceAccountName" -}}
@@ -54,9 +71,25 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- toYaml (dict "items" ($items | uniq)) -}}
 {{- end -}}
 
+{{/* The configuration of the values. */}}
+{{- define "certshim.settings" -}}{{ include "certshim.withoutNulls" (default dict .Values.config) }}{{- end -}}
+
+{{/* A map without what is null, which unsets a value of an earlier file. */}}
+{{- define "certshim.withoutNulls" -}}
+{{- $left := dict -}}
+{{- range $key, $value := . -}}
+{{- if kindIs "map" $value -}}
+{{- $_ := set $left $key (include "certshim.withoutNulls" $value | fromYaml) -}}
+{{- else if not (kindIs "invalid" $value) -}}
+{{- $_ := set $left $key $value -}}
+{{- end -}}
+{{- end -}}
+{{- toYaml $left -}}
+{{- end -}}
+
 {{/* The ControllerConfiguration with what the chart adds to it; empty where there is nothing to say. */}}
 {{- define "certshim.config" -}}
-{{- $config := deepCopy (default dict .Values.config) -}}
+{{- $config := include "certshim.settings" . | fromYaml -}}
 {{- $resolvers := default dict $config.resolvers -}}
 {{- $plugins := default list $resolvers.plugins -}}
 {{- range .Values.plugins -}}
@@ -82,26 +115,30 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}
 
 {{- define "certshim.leaseName" -}}
-{{- dig "leaderElection" "leaseName" "" (default dict .Values.config) | default (include "certshim.fullname" .) -}}
+{{- dig "leaderElection" "leaseName" "" (include "certshim.settings" . | fromYaml) | default (include "certshim.fullname" .) -}}
 {{- end -}}
 
 {{- define "certshim.leaseNamespace" -}}
-{{- dig "leaderElection" "namespace" "" (default dict .Values.config) | default (include "certshim.namespace" .) -}}
+{{- dig "leaderElection" "namespace" "" (include "certshim.settings" . | fromYaml) | default (include "certshim.namespace" .) -}}
 {{- end -}}
 
 {{/* Where a plugin listens; the folder is a volume of its own. */}}
 {{- define "certshim.socketFolder" -}}/run/certshim/{{ .name }}{{- end -}}
 {{- define "certshim.socket" -}}{{ include "certshim.socketFolder" . }}/plugin.sock{{- end -}}
 
-{{/* 86 % of the memory limit, in MiB; empty without a limit. */}}
+{{/* A number or text as an argument has it; Helm reads numbers as floating-point ones, and would write 1e+06. */}}
+{{- define "certshim.scalar" -}}{{ if kindIs "float64" . }}{{ toJson . }}{{ else }}{{ . }}{{ end }}{{- end -}}
+
+{{/* 86 % of the memory limit, in MiB; empty without a limit, or where extraEnv has its own. */}}
 {{- define "certshim.goMemLimit" -}}
-{{- $limit := dig "limits" "memory" "" (default dict .Values.resources) | toString -}}
+{{- $limit := include "certshim.scalar" (dig "limits" "memory" "" (default dict .Values.resources) | default "") -}}
+{{- range .Values.extraEnv }}{{ if eq .name "GOMEMLIMIT" }}{{ $limit = "" }}{{ end }}{{ end -}}
 {{- if $limit -}}
 {{- $units := dict "Ki" 1024.0 "Mi" 1048576.0 "Gi" 1073741824.0 "k" 1e3 "M" 1e6 "G" 1e9 "" 1.0 -}}
 {{- $unit := regexFind "[A-Za-z]*$" $limit -}}
 {{- if not (hasKey $units $unit) }}{{ fail (printf "resources.limits.memory: %q has a unit that isn't one of Ki, Mi, Gi, k, M, G" $limit) }}{{ end -}}
-{{- $bytes := mulf (regexFind "^[0-9.]+" $limit | float64) (get $units $unit) -}}
-{{- divf (mulf $bytes 0.86) 1048576.0 | floor | int64 -}}MiB
+{{- $bytes := mulf (regexFind "^[0-9.]+([eE][0-9]+)?" $limit | float64) (get $units $unit) -}}
+{{- with divf (mulf $bytes 0.86) 1048576.0 | floor | int64 }}{{ . }}MiB{{ end -}}
 {{- end -}}
 {{- end -}}
 
@@ -144,7 +181,7 @@ subjects:
 {{/* Roles of one name with the given rules: a ClusterRole, or a Role in each namespace that is watched. Takes root, comment,
 name and rules. */}}
 {{- define "certshim.roles" -}}
-{{- $namespaces := dig "namespaces" list (default dict .root.Values.config) | default list -}}
+{{- $namespaces := dig "namespaces" list (include "certshim.settings" .root | fromYaml) | default list -}}
 {{- $kind := ternary "Role" "ClusterRole" (not (empty $namespaces)) -}}
 {{- range ternary $namespaces (list "") (not (empty $namespaces)) }}
 ---
