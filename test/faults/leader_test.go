@@ -80,6 +80,10 @@ func TestALeaderThatWakesUp(t *testing.T) {
 	through := newLink(t, shared, kubeconfig)
 	second := s.follow(t, through)
 	s.play(t, s.namespace, edits()/2)
+	// Once each source has one name more, the leader has seen all edits and has no write underway.
+	for _, o := range s.origins {
+		s.grow(t, s.namespace, o)
+	}
 	s.untilRight(t)
 	if err := first.Pause(); err != nil {
 		t.Fatal(err)
