@@ -28,6 +28,15 @@ const (
 	probePause   = time.Second
 )
 
+// requestTimeout bounds a request and its whole answer, watches and pages of lists excepted. The API server itself gives up
+// after a minute, by its --request-timeout, but what stands in between may hold an answer back for good.
+const requestTimeout = 70 * time.Second
+
+// WithRequestTimeout gives the context of one request to the API server.
+func WithRequestTimeout(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, requestTimeout)
+}
+
 // Settings of a connection.
 type Settings struct {
 	UserAgent string

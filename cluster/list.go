@@ -22,6 +22,8 @@ func Get(ctx context.Context, clients Clients, r Resource, namespace, name strin
 	if err != nil {
 		return nil, err
 	}
+	ctx, cancel := WithRequestTimeout(ctx)
+	defer cancel()
 	object, err := client.Resource(r.GVR).Namespace(namespace).Get(ctx, name, metav1.GetOptions{})
 	if err != nil || r.Transform == nil {
 		return object, err

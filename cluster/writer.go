@@ -36,6 +36,8 @@ func CreateOnly() certificate.Guard { return certificate.Guard{ResourceVersion: 
 type dynamicWriter struct {
 	// client decodes whole objects; blind only the identity of what it gets.
 	client, blind dynamic.NamespaceableResourceInterface
+	// bounded gives the context of a request.
+	bounded func(context.Context) (context.Context, context.CancelFunc)
 }
 
 // Writer gives the [Writer] of Certificates.
@@ -52,10 +54,12 @@ func (c *Connection) WriterOf(resource schema.GroupVersionResource) (Writer, err
 	if err != nil {
 		return nil, err
 	}
-	return dynamicWriter{client: client.Resource(resource), blind: blind.Resource(resource)}, nil
+	return dynamicWriter{client: client.Resource(resource), blind: blind.Resource(resource), bounded: WithRequestTimeout}, nil
 }
 
 func (w dynamicWriter) Get(ctx context.Context, name types.NamespacedName) (map[string]any, error) {
+	ctx, cancel := w.bounded(ctx)
+	defer cancel()
 	object, err := w.client.Namespace(name.Namespace).Get(ctx, name.Name, metav1.GetOptions{})
 	if err != nil {
 		return nil, err
@@ -77,6 +81,8 @@ func (w dynamicWriter) Apply(ctx context.Context, name types.NamespacedName, con
 	if force {
 		options.Force = &force
 	}
+	ctx, cancel := w.bounded(ctx)
+	defer cancel()
 	object, err := w.blind.Namespace(name.Namespace).Patch(ctx, name.Name, types.ApplyPatchType, body, options)
 	if err != nil {
 		return "", err
@@ -86,6 +92,8 @@ func (w dynamicWriter) Apply(ctx context.Context, name types.NamespacedName, con
 
 func (w dynamicWriter) Patch(ctx context.Context, name types.NamespacedName, patch []byte) (string, error) {
 	options := metav1.PatchOptions{FieldManager: certificate.FieldManager}
+	ctx, cancel := w.bounded(ctx)
+	defer cancel()
 	object, err := w.client.Namespace(name.Namespace).Patch(ctx, name.Name, types.JSONPatchType, patch, options)
 	if err != nil {
 		return "", err
@@ -99,6 +107,8 @@ func (w dynamicWriter) Delete(ctx context.Context, name types.NamespacedName, gu
 	if guard.ResourceVersion != "" {
 		options.Preconditions.ResourceVersion = &guard.ResourceVersion
 	}
+	ctx, cancel := w.bounded(ctx)
+	defer cancel()
 	return w.client.Namespace(name.Namespace).Delete(ctx, name.Name, options)
 }
 

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -8,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/types"
@@ -113,5 +115,43 @@ func TestGuardsLeaveTheConfigurationAlone(t *testing.T) {
 	}
 	if diff := cmp.Diff(map[string]any{"metadata": map[string]any{"name": "tls"}}, config); diff != "" {
 		t.Error("changed: (-want +got)", diff)
+	}
+}
+
+// An answer that begins and never ends is no answer: the worker that waits for it must go on.
+func TestAnAnswerThatNeverEndsIsGivenUp(t *testing.T) {
+	over := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusForbidden)
+		_ = http.NewResponseController(w).Flush()
+		select {
+		case <-r.Context().Done():
+		case <-over:
+		}
+	}))
+	defer server.Close()
+	defer close(over)
+	made, err := connected(t, server.URL).Writer()
+	if err != nil {
+		t.Fatal(err)
+	}
+	writer := made.(dynamicWriter)
+	writer.bounded = func(ctx context.Context) (context.Context, context.CancelFunc) {
+		return context.WithTimeout(ctx, 10*time.Millisecond)
+	}
+	name := types.NamespacedName{Namespace: "shop", Name: "tls"}
+	for what, send := range map[string]func() error{
+		"get": func() error { _, err := writer.Get(t.Context(), name); return err },
+		"apply": func() error {
+			_, err := writer.Apply(t.Context(), name, map[string]any{}, CreateOnly(), false)
+			return err
+		},
+		"patch":  func() error { _, err := writer.Patch(t.Context(), name, []byte("[]")); return err },
+		"delete": func() error { return writer.Delete(t.Context(), name, certificate.Guard{UID: "u"}) },
+	} {
+		if answer := AnswerOf(send()); answer != Failed {
+			t.Errorf("%s: %s, want it to have failed, so that it is tried again", what, answer)
+		}
 	}
 }

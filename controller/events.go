@@ -24,6 +24,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/certshim/certshim/certificate"
+	"github.com/certshim/certshim/cluster"
 	"github.com/certshim/certshim/inventory"
 	"github.com/certshim/certshim/source"
 )
@@ -85,6 +86,8 @@ func newRecorder(client eventsclient.EventsV1Interface, metrics *metrics, log *s
 	}
 	r := &recorder{
 		create: func(ctx context.Context, e *eventsv1.Event) error {
+			ctx, cancel := cluster.WithRequestTimeout(ctx)
+			defer cancel()
 			_, err := client.Events(e.Namespace).Create(ctx, e, metav1.CreateOptions{})
 			return err
 		},
