@@ -82,9 +82,7 @@ func TestPermissionsThatAreTakenAway(t *testing.T) {
 	before := s.link.forbids()
 	// The watches that are open stay so; those that end aren't opened again.
 	s.link.hangUp("/ingresses")
-	// With each edit a source waits longer until the next try, up to minutes.
-	const few = 12
-	s.play(t, s.namespace, few)
+	s.play(t, s.namespace, edits())
 	s.await(t, "requests to be forbidden", func() error {
 		if n := s.link.forbids() - before; n < some {
 			return fmt.Errorf("%d were", n)
