@@ -57,12 +57,12 @@ func (o Object) String() string {
 func (o Object) InNamespace() string { return o.kind() + "/" + o.Name }
 
 func (o Object) kind() string {
-	for _, known := range []string{"k8s.io", "cert-manager.io"} {
-		if o.Group == "" || o.Group == known || strings.HasSuffix(o.Group, "."+known) {
-			return o.Kind
-		}
+	switch group := "." + o.Group; {
+	case o.Group == "", strings.HasSuffix(group, ".k8s.io"), strings.HasSuffix(group, ".cert-manager.io"):
+		return o.Kind
+	default:
+		return o.Kind + group
 	}
-	return o.Kind + "." + o.Group
 }
 
 // Problem is one mistake or conflict. It is a plain comparable value: equal problems are the

@@ -1,10 +1,12 @@
 package cluster
 
 import (
+	"fmt"
 	"net"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 )
@@ -39,4 +41,27 @@ func machineAddress(t testing.TB) string {
 		}
 	}
 	return ""
+}
+
+// CertManagerDeployment is cert-manager's controller as its chart labels it, with its namespace. The arguments are in YAML.
+func CertManagerDeployment(arguments ...string) string {
+	return fmt.Sprintf(`
+apiVersion: v1
+kind: Namespace
+metadata: {name: cert-manager}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: cert-manager
+  namespace: cert-manager
+  labels: {app.kubernetes.io/name: cert-manager, app.kubernetes.io/component: controller, app.kubernetes.io/version: v1.21.2}
+spec:
+  selector: {matchLabels: {app: cert-manager}}
+  template:
+    metadata: {labels: {app: cert-manager}}
+    spec:
+      serviceAccountName: cert-manager
+      containers: [{name: cert-manager-controller, image: cert-manager, args: [%s]}]
+`, strings.Join(arguments, ", "))
 }

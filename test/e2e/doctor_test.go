@@ -61,29 +61,6 @@ var (
 	clusterRoleResource = schema.GroupVersionResource{Group: "rbac.authorization.k8s.io", Version: "v1", Resource: "clusterroles"}
 )
 
-// certManagerDeployment is cert-manager's controller as its chart labels it.
-func certManagerDeployment(arguments ...string) string {
-	return fmt.Sprintf(`
-apiVersion: v1
-kind: Namespace
-metadata: {name: cert-manager}
----
-apiVersion: apps/v1
-kind: Deployment
-metadata:
-  name: cert-manager
-  namespace: cert-manager
-  labels: {app.kubernetes.io/name: cert-manager, app.kubernetes.io/component: controller, app.kubernetes.io/version: v1.21.2}
-spec:
-  selector: {matchLabels: {app: cert-manager}}
-  template:
-    metadata: {labels: {app: cert-manager}}
-    spec:
-      serviceAccountName: cert-manager
-      containers: [{name: cert-manager-controller, image: cert-manager, args: [%s]}]
-`, strings.Join(arguments, ", "))
-}
-
 // isReady is what a kubelet and its controllers would make true.
 func (d *deployed) isReady(t *testing.T, namespace, name string, replicas int) {
 	t.Helper()
@@ -121,7 +98,7 @@ func TestDoctor(t *testing.T) {
 	wantFinding(t, found, "ok kinds-served", "Ingress.networking.k8s.io", "Gateway.gateway.networking.k8s.io")
 	wantFinding(t, found, "unknown shims-off", "no Deployment of cert-manager", "--cert-manager-namespace")
 
-	d.Apply(t, "", certManagerDeployment("--v=2"))
+	d.Apply(t, "", cluster.CertManagerDeployment("--v=2"))
 	d.isReady(t, "cert-manager", "cert-manager", 1)
 	d.leads(t, "kube-system", "cert-manager-0")
 	d.Apply(t, "", "{apiVersion: v1, kind: Pod, metadata: {name: cert-manager-0, namespace: cert-manager, labels: {app: cert-manager}}, spec: {containers: [{name: a, image: a}]}}")
@@ -136,7 +113,7 @@ func TestDoctor(t *testing.T) {
 	wantFinding(t, found, "ok permissions", "system:serviceaccount:certshim:certshim")
 	wantFinding(t, found, "ok cert-manager-ready")
 
-	d.Apply(t, "", certManagerDeployment("'--controllers=*,-ingress-shim'"))
+	d.Apply(t, "", cluster.CertManagerDeployment("'--controllers=*,-ingress-shim'"))
 	d.isReady(t, account, account, 2)
 	running := d.startFor(t, "certshim")
 	host := must(os.Hostname())(t)

@@ -165,9 +165,10 @@ func (s *strictServer) takes(t *testing.T, values string, arguments ...string) {
 		if bytes.Contains(body, []byte("%!")) || bytes.Contains(body, []byte("<no value>")) {
 			t.Errorf("%s: a template fails in %s", values, body)
 		}
-		var resource dynamic.ResourceInterface = s.client.Resource(s.resource(t, object))
+		everywhere := s.client.Resource(s.resource(t, object))
+		var resource dynamic.ResourceInterface = everywhere
 		if namespace := object.GetNamespace(); namespace != "" || object.GetKind() == "ConfigMap" {
-			resource = s.client.Resource(s.resource(t, object)).Namespace(cmp.Or(namespace, "certshim"))
+			resource = everywhere.Namespace(cmp.Or(namespace, "certshim"))
 		}
 		_, err = resource.Patch(t.Context(), object.GetName(), types.ApplyPatchType, body, metav1.PatchOptions{
 			FieldManager: "helm", DryRun: []string{metav1.DryRunAll}, FieldValidation: metav1.FieldValidationStrict,

@@ -66,25 +66,7 @@ func hostname(t *testing.T) string {
 // showCertManager is what cert-manager's chart makes of its controller, whose stand-in runs without leader election.
 func (r *release) showCertManager(t *testing.T) {
 	t.Helper()
-	r.Apply(t, "", `
-apiVersion: v1
-kind: Namespace
-metadata: {name: cert-manager}
----
-apiVersion: apps/v1
-kind: Deployment
-metadata:
-  name: cert-manager
-  namespace: cert-manager
-  labels: {app.kubernetes.io/name: cert-manager, app.kubernetes.io/component: controller, app.kubernetes.io/version: v1.21.2}
-spec:
-  selector: {matchLabels: {app: cert-manager}}
-  template:
-    metadata: {labels: {app: cert-manager}}
-    spec:
-      serviceAccountName: cert-manager
-      containers: [{name: cert-manager-controller, image: cert-manager, args: ["--controllers=*,-ingress-shim", --leader-elect=false]}]
-`)
+	r.Apply(t, "", cluster.CertManagerDeployment(`"--controllers=*,-ingress-shim"`, "--leader-elect=false"))
 	deployments := r.client.AppsV1().Deployments("cert-manager")
 	d, err := deployments.Get(t.Context(), "cert-manager", metav1.GetOptions{})
 	if err == nil {
