@@ -172,8 +172,7 @@ func (r *routed) into(in *certificate.Input) {
 	if len(r.Names) > 0 || in.Existing != nil && in.Existing.Routed != nil {
 		in.Routes = r.Record.String()
 	}
-	if in.Edit == certificate.EditNone && r.adds(in.Existing) {
-		// A route that brings a name is the edit.
+	if in.Edit == certificate.EditNone && r.addsByEdit(in.Existing) {
 		in.Edit = certificate.EditPossible
 	}
 	if r.Waits && in.Hold.IsZero() {
@@ -181,12 +180,17 @@ func (r *routed) into(in *certificate.Input) {
 	}
 }
 
-// adds reports whether a Certificate gets a name of a route that it hasn't got.
-func (r *routed) adds(existing *certificate.Observed) bool {
-	if existing == nil || existing.Routed == nil {
-		return len(r.Names) > 0
+// addsByEdit reports whether a Certificate gets a name that it hasn't got of a route that was edited. What else adds a name, such as
+// the configuration or the labels of a Namespace, is no edit.
+func (r *routed) addsByEdit(existing *certificate.Observed) bool {
+	var has []string
+	if existing != nil && existing.Routed != nil {
+		has = existing.Routed.Names
 	}
-	return slices.ContainsFunc(r.Names, func(name string) bool { return !isAmong(name, existing.Routed.Names) })
+	return slices.ContainsFunc(r.Names, func(name string) bool {
+		route := r.From[names.DNS(name)]
+		return route != nil && route.Edited && !isAmong(name, has)
+	})
 }
 
 // isAmong reports whether a name is one of several, however it is spelled.

@@ -370,25 +370,45 @@ func TestARolloutOfRoutesChangesTheCertificateOnceAtMost(t *testing.T) {
 	}
 }
 
-// A route that brings a name is an edit, and doesn't wait in the budget for new certificates. A name that
-// the configuration forbids now is none, so that whether a new certificate follows is looked at first.
-func TestOnlyNamesThatRoutesBringAreAnEdit(t *testing.T) {
-	r := newRouting(t)
-	gateway := read(t, routedGateway(`, hostname: "*.example.com", allowedRoutes: {namespaces: {from: All}}`))
-	gateway.SetResourceVersion("7")
-	edge := r.put(gateway)
-	r.becomes(edge, "create *.example.com")
-	look := r.Look(edge)
-	look.Fulfilled()
-	look.Close()
-	r.route("blog", "b", "b.blog.example.com")
-	r.settle()
-	r.becomes(edge, "apply *.example.com b.blog.example.com")
-	r.SetPolicy(newRouting(t, func(p *certshim.Policy) { delete(p.Routes.Suffixes, "blog") }).Policy())
-	r.now = r.now.Add(time.Hour)
-	if d := decidedOf(t, r.decide(edge), "shop", "edge-tls"); !d.NeedsLive {
-		t.Errorf("a name that is forbidden: %s, %s", d.Action, d.Reason)
+// A route that was edited and brings a name is an edit, and doesn't wait in the budget for new certificates. A name
+// waits there that the configuration forbids now, or that it, or the labels of a Namespace, let a route bring that was there before.
+func TestOnlyNamesThatEditedRoutesBringAreAnEdit(t *testing.T) {
+	const listener = `, hostname: "*.example.com", allowedRoutes: {namespaces: {from: Selector, selector: {matchLabels: {routes: "yes"}}}}`
+	with := func(suffixes ...string) *certshim.Policy {
+		return newRouting(t, func(p *certshim.Policy) { p.Routes.Suffixes["blog"] = suffixes }).Policy()
 	}
+	r := newRouting(t)
+	r.Know(inventory.NamespaceKind(), inventory.Whole)
+	label := func(value string) {
+		blog := &unstructured.Unstructured{Object: map[string]any{"metadata": map[string]any{"name": "blog", "labels": map[string]any{"routes": value}}}}
+		r.take(r.Namespaces(), blog)
+		r.settle()
+	}
+	label("yes")
+	r.SetPolicy(with())
+	edge := r.put(numbered(read(t, routedGateway(listener)), "7"))
+	r.take(r.Routes(routes.HTTPRoute), numbered(routeObject(t, "blog", "b", "b.blog.example.com"), "8"))
+	r.settle()
+	live := r.made(t, edge)
+	forbids, allows := func() { r.SetPolicy(with()) }, func() { r.SetPolicy(with("blog.example.com")) }
+
+	allows()
+	r.wantPaced(t, "the configuration allows what a route brought before", edge, live, true)
+	label("no")
+	if d := decidedOf(t, r.decide(edge, live), "shop", "edge-tls"); d.Action != certificate.None {
+		t.Errorf("not with these labels: %s %s", d.Action, namesOfConfig(d))
+	}
+	label("yes")
+	d := r.wantPaced(t, "the labels of the Namespace allow it", edge, live, true)
+	live = r.write(t, edge, d)
+	forbids()
+	r.now = r.now.Add(time.Hour)
+	d = r.wantPaced(t, "the configuration forbids it", edge, live, true)
+	live = r.write(t, edge, d)
+	allows()
+	r.take(r.Routes(routes.HTTPRoute), numbered(routeObject(t, "blog", "b", "c.blog.example.com"), "1001"))
+	r.now = r.now.Add(time.Hour)
+	r.wantPaced(t, "a route is edited", edge, live, false)
 }
 
 // A wildcard that gave way comes back as names of routes go: with the next addition or renewal, and not because routes can't be

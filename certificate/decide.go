@@ -361,18 +361,32 @@ func applyOver(d *decider) bool {
 	}
 	d.out.Yielded = s.yielded
 	d.out.Problems.Merge(s.problems)
-	d.out.Paced = d.isPaced(s, respells)
-	if d.out.Paced && d.in.Policy.HoldPaced {
+	switch paced := d.isPaced(s, respells); {
+	case paced && s.astray && d.seen.Flags.Has(Applied):
+		return d.tieFirst(s)
+	case paced && d.in.Policy.HoldPaced:
 		return d.hold(s)
+	default:
+		d.out.Paced = paced
 	}
-	d.out.Config, d.out.Want = s.config, Want(s.config)
-	d.out.Force, d.out.PutBack = s.force, s.putBack
-	d.out.Problems.Merge(s.putBackProblems())
-	d.addRespected(s.config)
+	d.foresee(s)
+	return d.applyOf(s)
+}
+
+// foresee notes what a settlement changes, and whether a new certificate follows.
+func (d *decider) foresee(s settlement) {
 	d.out.Changes = s.changes(d.seen.Live)
 	if d.out.Reissue = reissue(s, d.seen.Live); d.adopted && d.out.Reissue == ReissueNo && fillsIssuer(s.config, d.seen.Live) {
 		d.out.Reissue = ReissueUnknown
 	}
+}
+
+// applyOf applies a settlement.
+func (d *decider) applyOf(s settlement) bool {
+	d.out.Config, d.out.Want = s.config, Want(s.config)
+	d.out.Force, d.out.PutBack = s.force, s.putBack
+	d.out.Problems.Merge(s.putBackProblems())
+	d.addRespected(s.config)
 	d.out.Confirm = d.mayBeLate()
 	if s.entries != nil {
 		return d.takeOver(s)

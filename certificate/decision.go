@@ -68,7 +68,8 @@ type Decision struct {
 	// Force is true if Config has to take fields from those who updated them. Guard then has the
 	// resourceVersion of the Certificate by which that was decided.
 	Force bool
-	// Continues is true if Config is only the beginning: the source is decided about once more when it is written.
+	// Continues is true if Config is only the beginning: the source is decided about once more when it is written. Changes
+	// and Reissue are of the whole, which is Paced then.
 	Continues bool
 	// PutBack are the fields that somebody else changed and that Config gives their values again.
 	PutBack []PutBack

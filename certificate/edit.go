@@ -1,5 +1,10 @@
 package certificate
 
+import (
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
+)
+
 // Edit is what is known of an edit of the source since its Certificates were last as it asks.
 type Edit uint8
 
@@ -15,15 +20,33 @@ const (
 // isPaced says whether what differs waits for its turn. What differed before this process looked
 // does, as nobody knows why, and so does another spelling of names; an edit of the source ends the
 // wait, unless no turn ever comes. So does a new certificate that neither the source nor anybody who
-// changed the Certificate caused. What ties a Certificate of ours to its source and its Secret doesn't wait.
+// changed the Certificate caused.
 func (d *decider) isPaced(s settlement, respells bool) bool {
-	if !s.differs || s.astray && d.seen.Flags.Has(Applied) {
+	if !s.differs || s.astray && d.in.Policy.Adoption != nil && d.seen.Flags.Has(Applied) {
 		return false
 	}
 	if respells || s.shimHeld || s.contested && !d.sawItChange() {
 		return d.in.Edit != EditSeen || d.in.Policy.HoldPaced
 	}
 	return d.isUnprompted() && reissue(s, d.seen.Live) != ReissueNo
+}
+
+// tieFirst applies what ties a Certificate of ours to its source and its Secret, and nothing else: that doesn't wait
+// for the turn of all that differs, which is decided about once more when it is written.
+func (d *decider) tieFirst(all settlement) bool {
+	config := ownAsItIs(d.seen)
+	for _, path := range []fieldpath.Path{pathSecretName, pathOwners, pathTie} {
+		if value := lookup(d.config, path); value != nil {
+			put(config, path, runtime.DeepCopyJSONValue(value))
+		}
+	}
+	s := settle(config, d.seen.Live, d.disturbance(), d.out.Choice)
+	d.out.Continues = true
+	if d.in.Policy.HoldPaced {
+		all = s
+	}
+	d.foresee(all)
+	return d.applyOf(s)
 }
 
 // isUnprompted reports whether a difference comes from what isn't the author's: the operator's

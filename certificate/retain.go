@@ -58,19 +58,25 @@ func (d *decider) retain(object *source.Object) {
 // asRetained is all that our entry holds, as it is, with the tie in the place of the owner
 // reference.
 func asRetained(object *source.Object, seen Observed) map[string]any {
+	config := ownAsItIs(seen)
+	tie := tieTo(object, seen.FullName())
+	tie.Source.UID = seen.Owner.UID
+	put(config, pathTie, tie.String())
+	return config
+}
+
+// ownAsItIs is all that our entry holds, as it is, but for what ties the Certificate to its source.
+func ownAsItIs(seen Observed) map[string]any {
 	config := map[string]any{
 		"apiVersion": apiVersion, "kind": "Certificate",
 		"metadata": map[string]any{"namespace": seen.Namespace, "name": seen.Name},
 	}
 	for path := range ownEntry(managedFields(seen.Live)).fields().All() {
 		held := lookup(seen.Live, path)
-		if held != nil && !within(path, pathOwners) && !isContainer(path, seen.Live) {
+		if held != nil && !within(path, pathOwners) && !path.Equals(pathTie) && !isContainer(path, seen.Live) {
 			put(config, path, runtime.DeepCopyJSONValue(held))
 		}
 	}
-	tie := tieTo(object, seen.FullName())
-	tie.Source.UID = seen.Owner.UID
-	put(config, pathTie, tie.String())
 	return config
 }
 

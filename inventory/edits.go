@@ -11,8 +11,8 @@ import (
 // has a greater one than anything that was there then.
 type edits struct {
 	// looked is the greatest resourceVersion up to which somebody looked, 0 before [Inventory.Begin]; latest
-	// is that of the sources that are known.
-	looked, latest uint64
+	// is that of the sources that are known, and routes that of the routes.
+	looked, latest, routes uint64
 	// known is true if somebody else is known to have looked before this process.
 	known bool
 }
@@ -42,6 +42,9 @@ func (e *edits) wasFulfilled(old, item *Source) bool {
 	return old.fulfilled
 }
 
+// isSince reports whether an object was written since somebody looked; one that no server has seen was.
+func (e *edits) isSince(c *compact) bool { return c.resourceVersion() == "" || c.version() > e.looked }
+
 // rest lets sources that are read again count as they are.
 func (e *edits) rest() { e.looked = max(e.looked, e.latest) }
 
@@ -59,7 +62,7 @@ func (i *Inventory) Begin(looked string) {
 	defer i.lock.Unlock()
 	version, err := strconv.ParseUint(looked, 10, 64)
 	if err != nil {
-		version = i.edits.latest
+		version = max(i.edits.latest, i.edits.routes)
 	}
 	i.edits.looked, i.edits.known = version, err == nil
 	for _, o := range i.owners {

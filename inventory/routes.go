@@ -139,6 +139,7 @@ func (i *Inventory) Routes(kind string) Intake {
 func (i *Inventory) setRoute(item *Route, there bool) Wake {
 	i.lock.Lock()
 	defer i.lock.Unlock()
+	i.edits.routes = max(i.edits.routes, item.version())
 	key := item.key()
 	old := i.routes[key]
 	if old != nil && there && old.same(&item.compact) {
@@ -253,7 +254,9 @@ func (l *Look) RoutesOf(parent source.Ref) certshim.Attached {
 	seen.Changed = a.changed
 	seen.Routes = make([]routes.Route, 0, len(a.routes))
 	for _, item := range a.routes {
-		seen.Routes = append(seen.Routes, item.unpack())
+		route := item.unpack()
+		route.Edited = l.edits.isSince(&item.compact)
+		seen.Routes = append(seen.Routes, route)
 	}
 	return seen
 }

@@ -34,6 +34,8 @@ type Route struct {
 	// Parents are what it wants to attach to; none for a route that is being deleted, and for one of an
 	// ACME solver, which has the name that is being proved.
 	Parents []Parent
+	// Edited is set if it was written since somebody looked, so that it may bring other names than before.
+	Edited bool
 }
 
 // Parent is one of spec.parentRefs, with the defaults of the API filled in.

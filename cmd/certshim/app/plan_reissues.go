@@ -44,7 +44,7 @@ func (r reissues) add(c certificate.Decision, issuer resolver.Issuer) {
 	default:
 		by.Unknown++
 	}
-	if c.Paced {
+	if c.Paced || c.Continues {
 		by.Paced++
 	}
 }

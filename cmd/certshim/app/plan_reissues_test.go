@@ -27,7 +27,7 @@ func TestNewCertificatesAreCountedByIssuer(t *testing.T) {
 		{certificate.Decision{Action: certificate.Apply, Reissue: certificate.ReissueNo, Paced: true}, team},
 		{certificate.Decision{Action: certificate.Apply, Reissue: certificate.ReissueYes}, team},
 		{certificate.Decision{Action: certificate.Apply, Reissue: certificate.ReissueYes, Paced: true}, corp},
-		{certificate.Decision{Action: certificate.Apply, Reissue: certificate.ReissueYes, Paced: true}, corp},
+		{certificate.Decision{Action: certificate.Apply, Reissue: certificate.ReissueYes, Continues: true}, corp},
 		{certificate.Decision{Action: certificate.Apply, Reissue: certificate.ReissueUnknown}, corp},
 		{certificate.Decision{Action: certificate.Keep, Reason: certificate.Because(certificate.CauseChangesHeld, "x")}, team},
 	} {
