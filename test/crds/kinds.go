@@ -10,14 +10,15 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/yaml"
 )
 
-// origin is where the definitions of ingress controllers' kinds are: a file of a module. They are downloaded without being
-// required by test/go.mod, as their dependencies would change the versions of ours.
+// origin is where the definitions of a group are: a file of a module, in whose name * stands for the resource. Modules are
+// downloaded without being required by test/go.mod, as their dependencies would change the versions of ours.
 type origin struct {
 	module, version, file string
 }
@@ -26,6 +27,10 @@ func origins() map[string]origin {
 	return map[string]origin{
 		"apisix.apache.org": {"github.com/apache/apisix-ingress-controller", "v1.8.4", "samples/deploy/crd/v1/ApisixTls.yaml"},
 		"getambassador.io":  {"github.com/emissary-ingress/emissary/v3", "v3.10.0", "pkg/api/getambassador.io/crds.yaml"},
+		"monitoring.coreos.com": {
+			"github.com/prometheus-operator/prometheus-operator", "v0.85.0",
+			"example/prometheus-operator-crd/monitoring.coreos.com_*.yaml",
+		},
 		"networking.istio.io": {
 			"istio.io/api", "v1.32.0", "kubernetes/customresourcedefinitions.gen.yaml",
 		},
@@ -43,11 +48,11 @@ func origins() map[string]origin {
 //go:embed written/*.yaml
 var written embed.FS
 
-// Kind returns the definition of a resource of an ingress controller: its project's own, or one that was written after the
-// project's documentation. Versions that only a webhook could convert are left out, but the one that is named.
+// Kind returns the definition of a resource of an ingress controller, or of Prometheus' operator: its project's own, or one that was
+// written after the project's documentation. Versions that only a webhook could convert are left out, but the one that is named.
 func Kind(ctx context.Context, resource schema.GroupVersionResource) (*unstructured.Unstructured, error) {
 	name := resource.GroupResource().String()
-	content, err := contentOf(ctx, resource.Group, name)
+	content, err := contentOf(ctx, resource.GroupResource())
 	if err != nil {
 		return nil, fmt.Errorf("the definition of %s: %w", name, err)
 	}
@@ -65,16 +70,16 @@ func Kind(ctx context.Context, resource schema.GroupVersionResource) (*unstructu
 	}
 }
 
-func contentOf(ctx context.Context, group, name string) ([]byte, error) {
-	from, is := origins()[group]
+func contentOf(ctx context.Context, resource schema.GroupResource) ([]byte, error) {
+	from, is := origins()[resource.Group]
 	if !is {
-		return fs.ReadFile(written, "written/"+name+".yaml")
+		return fs.ReadFile(written, "written/"+resource.String()+".yaml")
 	}
 	root, err := download(ctx, os.TempDir(), from.module+"@"+from.version)
 	if err != nil {
 		return nil, err
 	}
-	return os.ReadFile(filepath.Join(root, from.file))
+	return os.ReadFile(filepath.Join(root, strings.ReplaceAll(from.file, "*", resource.Resource)))
 }
 
 // withoutWebhook leaves one version, stored as it is, of a definition that asks a webhook to convert.

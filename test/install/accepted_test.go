@@ -2,11 +2,11 @@ package install
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/json"
 	"slices"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -22,6 +22,7 @@ import (
 	"k8s.io/client-go/restmapper"
 
 	"github.com/certshim/certshim/test/cluster"
+	"github.com/certshim/certshim/test/crds"
 )
 
 // odd are values that charts stumble over.
@@ -38,8 +39,15 @@ var odd = []string{
 	"{extraEnv: [{name: GOMEMLIMIT, value: 1GiB}], extraArgs: [--v, 6], podAnnotations: {a: 'true'}}",
 	"{serviceAccount: {create: false, automount: false}, rbac: {issuers: [], sources: []}}",
 	"{plugins: [{name: a, image: b, env: [{name: A, value: b}], volumeMounts: [], securityContext: {privileged: false}, grant: {kinds: []}}], podSecurityContext: {fsGroup: 1000}}",
+	"{config: {metrics: {authentication: true}}, metricsTLSSecret: metrics-tls, serviceMonitor: {enabled: true, tlsConfig: {ca: {secret: {name: metrics-tls, key: ca.crt}}, serverName: certshim-metrics}, " + monitorFields + ", targetLabels: [team]}}",
+	"{config: {metrics: {authentication: true}}, metricsTLSSecret: metrics-tls, podMonitor: {enabled: true, tlsConfig: {insecureSkipVerify: true}, authorization: {credentials: {name: token, key: token}}, " + monitorFields + "}}",
+	"{prometheusRule: {enabled: true, namespace: other, labels: {release: prometheus}, annotations: {a: b}, runbooks: null, disable: [CertshimAbsent]}}",
 	"{networkPolicy: {egress: {enabled: true, apiServerPorts: []}}, flowSchema: {enabled: true}, podDisruptionBudget: {maxUnavailable: 50%}}",
 }
+
+// monitorFields are those that a ServiceMonitor and a PodMonitor have in common.
+const monitorFields = "namespace: other, labels: {release: prometheus}, annotations: {a: b}, interval: 30s, scrapeTimeout: 10s, honorLabels: true, " +
+	"relabelings: [{sourceLabels: [__meta_kubernetes_pod_node_name], targetLabel: node}], metricRelabelings: [{action: drop, sourceLabels: [__name__], regex: go_.*}]"
 
 // podValues sets what is passed on to the Pods.
 const podValues = `
@@ -73,14 +81,70 @@ networkPolicy: {metricsFrom: [{namespaceSelector: {}}], egress: {enabled: true, 
 func TestTheAPIServerAcceptsWhatTheChartRenders(t *testing.T) {
 	c := cluster.Start(t, cluster.WithoutCertManager(), cluster.WithoutWebhook())
 	c.Apply(t, "", "{apiVersion: v1, kind: Namespace, metadata: {name: certshim}}\n---\n{apiVersion: v1, kind: Namespace, metadata: {name: shop}}\n---\n{apiVersion: v1, kind: Namespace, metadata: {name: other}}\n")
+	installMonitorKinds(t, c)
 	server := newStrictServer(t, c)
 	server.checksTypes(t)
 	server.takes(t, everything, withTypes()...)
 	for _, values := range odd {
 		server.takes(t, values)
 	}
-	for _, path := range nullable(t) {
-		server.takes(t, at(path, "null"))
+	all := leaves(t)
+	for _, path := range nullable(all) {
+		server.takes(t, at(path, "null"), switchedOn(path, all)...)
+	}
+	server.hasMonitors(t, newRelease(t, c, "monitored"))
+}
+
+// installMonitorKinds installs the definitions of Prometheus' operator that the chart has objects of.
+func installMonitorKinds(t *testing.T, c *cluster.Cluster) {
+	t.Helper()
+	var definitions []*unstructured.Unstructured
+	for _, resource := range []string{"servicemonitors", "podmonitors", "prometheusrules"} {
+		definition, err := crds.Kind(t.Context(), schema.GroupVersionResource{Group: "monitoring.coreos.com", Version: "v1", Resource: resource})
+		if err != nil {
+			t.Fatal(err)
+		}
+		definitions = append(definitions, definition)
+	}
+	if err := crds.InstallAll(t.Context(), c.Config, definitions...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// hasMonitors installs a release with monitors and alerts, and exchanges one monitor for the other. Nothing of what was rendered is
+// lost on the way to the API server.
+func (s *strictServer) hasMonitors(t *testing.T, r *release) {
+	t.Helper()
+	monitors := schema.GroupVersion{Group: "monitoring.coreos.com", Version: "v1"}
+	for _, step := range []struct{ verb, monitor string }{{"install", "serviceMonitor"}, {"upgrade", "podMonitor"}} {
+		values := "{prometheusRule: {enabled: true}, dashboard: {enabled: true}, " + step.monitor + ": {enabled: true, interval: 30s}}"
+		r.helm(t, values, step.verb, r.name, "deploy/chart", "--create-namespace", "--values=-")
+		text, err := helm(t.Context(), r.repository, values, "template", r.name, "deploy/chart", "--namespace="+r.name, "--values=-")
+		if err != nil {
+			t.Fatal(err)
+		}
+		rendered := map[string]any{}
+		for _, object := range parse(t, text) {
+			if object.GroupVersionKind().GroupVersion() == monitors {
+				rendered[s.resource(t, object).Resource] = object.Object["spec"]
+			}
+		}
+		got := map[string]any{}
+		for _, resource := range []string{"servicemonitors", "podmonitors", "prometheusrules"} {
+			list, err := s.client.Resource(monitors.WithResource(resource)).List(t.Context(), metav1.ListOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, item := range list.Items {
+				got[resource] = item.Object["spec"]
+			}
+		}
+		if len(rendered) != 2 {
+			t.Errorf("with %s the chart renders %v, want a monitor and alerts", step.monitor, rendered)
+		}
+		if diff := cmp.Diff(rendered, got); diff != "" {
+			t.Errorf("%s with %s (-rendered +there)\n%s", step.verb, step.monitor, diff)
+		}
 	}
 }
 
@@ -106,19 +170,33 @@ func (s *strictServer) checksTypes(t *testing.T) {
 }
 
 // nullable are the paths of all values, and those of the maps that they are in.
-func nullable(t *testing.T) []string {
-	t.Helper()
-	var all []string
-	for _, path := range leaves(t) {
-		all = append(all, path)
-		for i, char := range path {
-			if char == '.' {
-				all = append(all, path[:i])
-			}
-		}
+func nullable(leaves []string) []string {
+	all := slices.Clone(leaves)
+	for _, path := range leaves {
+		all = append(all, parents(path)...)
 	}
 	slices.Sort(all)
 	return slices.Compact(all)
+}
+
+// parents are the paths of the maps that a value is in.
+func parents(path string) (all []string) {
+	for i, char := range path {
+		if char == '.' {
+			all = append(all, path[:i])
+		}
+	}
+	return all
+}
+
+// switchedOn enables what a value is a part of.
+func switchedOn(path string, leaves []string) (arguments []string) {
+	for _, parent := range parents(path) {
+		if enabled := parent + ".enabled"; enabled != path && slices.Contains(leaves, enabled) {
+			arguments = append(arguments, "--set="+enabled+"=true")
+		}
+	}
+	return arguments
 }
 
 // strictServer has the API server look at each object as if it were applied, once.
@@ -150,10 +228,6 @@ func (s *strictServer) takes(t *testing.T, values string, arguments ...string) {
 		return
 	}
 	for _, object := range parse(t, text) {
-		// The types of Prometheus' operator aren't a dependency.
-		if object.GroupVersionKind().Group == "monitoring.coreos.com" {
-			continue
-		}
 		body, err := json.Marshal(object)
 		if err != nil {
 			t.Fatal(err)
@@ -167,8 +241,12 @@ func (s *strictServer) takes(t *testing.T, values string, arguments ...string) {
 		}
 		everywhere := s.client.Resource(s.resource(t, object))
 		var resource dynamic.ResourceInterface = everywhere
-		if namespace := object.GetNamespace(); namespace != "" || object.GetKind() == "ConfigMap" {
-			resource = everywhere.Namespace(cmp.Or(namespace, "certshim"))
+		namespace := object.GetNamespace()
+		if namespace == "" && object.GetKind() == "ConfigMap" {
+			namespace = "certshim"
+		}
+		if namespace != "" {
+			resource = everywhere.Namespace(namespace)
 		}
 		_, err = resource.Patch(t.Context(), object.GetName(), types.ApplyPatchType, body, metav1.PatchOptions{
 			FieldManager: "helm", DryRun: []string{metav1.DryRunAll}, FieldValidation: metav1.FieldValidationStrict,
