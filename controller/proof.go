@@ -95,7 +95,7 @@ func (c *Controller) repeated(outcome certshim.Outcome, decision certificate.Dec
 		if d.Action == decision.Action && d.At() == decision.At() && d.Guard.UID == decision.Guard.UID && d.Want == decision.Want {
 			again, found = d, true
 		}
-		if decision.Action == certificate.Delete && d.Action == certificate.Create && c.inventory.Underway(d.At(), d.Want, time.Now()) == 0 {
+		if decision.Action == certificate.Delete && d.Action == certificate.Create && !c.inventory.Sent(d.At(), d.Want, time.Now()) {
 			return decision, false
 		}
 	}

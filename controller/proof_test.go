@@ -300,6 +300,34 @@ func TestOrphansAreDeletedByProof(t *testing.T) {
 	}
 }
 
+// A deletion waits for a create that isn't sent. One that the watch shows between the decision and its proof was sent, and
+// nothing wakes the source once more.
+func TestADeletionWaitsForACreateThatIsNotSentAlone(t *testing.T) {
+	c, _, k := renamed(t, issuer, func() (*unstructured.Unstructured, error) { return ingress(issuer, "new"), nil })
+	look := c.inventory.Look(k)
+	defer look.Close()
+	outcome := c.decide(look)
+	byAction := map[certificate.Action]certificate.Decision{}
+	for _, d := range outcome.Certificates {
+		byAction[d.Action] = d
+	}
+	create, deletion := byAction[certificate.Create], byAction[certificate.Delete]
+	for _, step := range []struct {
+		what  string
+		does  func()
+		found bool
+	}{
+		{"not sent", func() {}, false},
+		{"sent, and not shown", func() { c.execute(t.Context(), look, outcome.Source, create) }, true},
+		{"shown", func() { show(t, c, stored(create.Config)) }, true},
+	} {
+		step.does()
+		if _, found := c.repeated(outcome, deletion); found != step.found {
+			t.Errorf("the create is %s, and the deletion is proven: %t", step.what, found)
+		}
+	}
+}
+
 // Orphans that stay, as the namespace of their source is gone, too, keep no others from their turn.
 func TestEachOrphanGetsItsTurn(t *testing.T) {
 	writer := &script{}

@@ -76,7 +76,21 @@ func (i *Inventory) ExpectNothing(certificate types.NamespacedName) {
 func (i *Inventory) Underway(certificate types.NamespacedName, want certificate.Digest, now time.Time) time.Duration {
 	i.lock.RLock()
 	defer i.lock.RUnlock()
-	expected := i.writes.expected[nameOf(certificate.Namespace, certificate.Name)]
+	return i.writes.underway(nameOf(certificate.Namespace, certificate.Name), want, now)
+}
+
+// Sent reports whether a create was sent: it is underway, or the watch has shown it by now. A decision from before that may
+// have it still, and that it was shown wakes nobody.
+func (i *Inventory) Sent(certificate types.NamespacedName, want certificate.Digest, now time.Time) bool {
+	i.lock.RLock()
+	defer i.lock.RUnlock()
+	n := nameOf(certificate.Namespace, certificate.Name)
+	item := i.certificateAt(n)
+	return item != nil && item.have == want || i.writes.underway(n, want, now) > 0
+}
+
+func (w *writes) underway(n name, want certificate.Digest, now time.Time) time.Duration {
+	expected := w.expected[n]
 	if expected == nil || expected.want != want {
 		return 0
 	}
