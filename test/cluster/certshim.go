@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/certshim/certshim/test/process"
@@ -100,6 +101,16 @@ func (s *Certshim) UntilReady(ctx context.Context) error {
 		err = fmt.Errorf("%w\n%s", err, content)
 	}
 	return err
+}
+
+// LogTail is the end of its log, a hundred lines or less.
+func (s *Certshim) LogTail() string {
+	content, err := os.ReadFile(s.log)
+	if err != nil {
+		return err.Error()
+	}
+	lines := strings.SplitAfter(string(content), "\n")
+	return strings.Join(lines[max(0, len(lines)-100):], "")
 }
 
 // Answers waits until the program answers 200 at the URL; one that ends before is an error.

@@ -26,6 +26,8 @@ type origin struct {
 	touched int
 	// parent is the Gateway of a ListenerSet, "gateway" if empty.
 	parent string
+	// issuer are the annotations that name it, those of the scene's CA if empty.
+	issuer string
 }
 
 // asks are the names that each Certificate is to have, by the Certificate.
@@ -79,7 +81,13 @@ func (h *history) wantOf(o *origin, name string) *want {
 // add makes a source.
 func (h *history) add(t *testing.T, namespace, kind, name string) *origin {
 	t.Helper()
-	o := &origin{kind: kind, name: name, secret: name + "-tls", hosts: []string{name + ".example.com"}}
+	return h.addOf(t, namespace, kind, name, "")
+}
+
+// addOf makes a source with annotations that name another issuer.
+func (h *history) addOf(t *testing.T, namespace, kind, name, issuer string) *origin {
+	t.Helper()
+	o := &origin{kind: kind, name: name, secret: name + "-tls", hosts: []string{name + ".example.com"}, issuer: issuer}
 	h.origins = append(h.origins, o)
 	h.make(t, namespace, o)
 	return o
@@ -194,8 +202,8 @@ var ingresses = schema.GroupVersionResource{Group: "networking.k8s.io", Version:
 const issuer = "faults"
 
 func (o *origin) manifest() string {
-	about := fmt.Sprintf("metadata: {name: %s, labels: {touched: %q}, annotations: {cert-manager.io/issuer: %s, cert-manager.io/private-key-algorithm: ECDSA}}",
-		o.name, fmt.Sprint(o.touched), issuer)
+	about := fmt.Sprintf("metadata: {name: %s, labels: {touched: %q}, annotations: {cert-manager.io/private-key-algorithm: ECDSA, %s}}",
+		o.name, fmt.Sprint(o.touched), cmp.Or(o.issuer, "cert-manager.io/issuer: "+issuer))
 	var entries, listeners strings.Builder
 	asks := o.asks()
 	for _, name := range slices.Sorted(maps.Keys(asks)) {

@@ -79,6 +79,14 @@ var oldBugs = []oldBug{
 		},
 		"TestAWriteThatFailsAlone", []string{lost},
 	},
+	{
+		"values of a plugin go when it does", []edit{{"certificate/fill.go", "case held == nil:\n\t\treturn nil\n", "case held == nil:\n\t\treturn nil\n\tcase held != nil:\n\t\treturn in.newValues()\n"}},
+		"TestAPluginThatFails", []string{reissued},
+	},
+	{
+		"a new Certificate doesn't wait for its plugin", []edit{{"certificate/limits.go", "return !d.in.Hold.IsZero() && d.decideFor", "return false && d.decideFor"}},
+		"TestAPluginThatFails", []string{doubled},
+	},
 }
 
 // Each oracle sees a build with an old bug.

@@ -27,6 +27,8 @@ type scene struct {
 	link         *link
 	certificates *cluster.Watch
 	certshim     *cluster.Certshim
+	// config is certshim's configuration, the default one if empty.
+	config string
 	// healed is when the fault ended.
 	healed atomic.Pointer[time.Time]
 	// issuesNothing is set where cert-manager meets the fault too: it lets an hour pass after a request that failed.
@@ -69,10 +71,18 @@ func steady(t *testing.T) *scene {
 // start starts the scene's certshim, alone in the namespace, and waits until it is ready.
 func (s *scene) start(t *testing.T, flags ...string) {
 	t.Helper()
-	s.certshim = s.launch(t, s.link, nil, append([]string{"--leader-elect=false"}, flags...)...)
+	s.certshim = s.launch(t, s.link, nil, slices.Concat([]string{"--leader-elect=false"}, s.configured(), flags)...)
 	if err := s.certshim.UntilReady(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// configured are the flags of certshim's configuration.
+func (s *scene) configured() []string {
+	if s.config == "" {
+		return nil
+	}
+	return []string{"--config=" + s.config}
 }
 
 // launch starts a certshim for the namespace, until the end of the test.
@@ -86,11 +96,16 @@ func (s *scene) launch(t *testing.T, through *link, env []string, flags ...strin
 }
 
 func (s *scene) tryLaunch(t *testing.T, through *link, env []string, flags ...string) (*cluster.Certshim, error) {
-	flags = append([]string{"--namespace=" + s.namespace, "--kubeconfig=" + through.kubeconfig}, flags...)
+	flags = append([]string{"--namespace=" + s.namespace, "--kubeconfig=" + through.kubeconfig, "--log-level=debug"}, flags...)
 	certshim, err := shared.LaunchCertshim(t.Context(), fmt.Sprintf("%s-%d", s.namespace, time.Now().UnixNano()), env, flags...)
 	if err == nil {
-		// One that was killed has ended with an error.
-		t.Cleanup(func() { _ = certshim.Stop() })
+		t.Cleanup(func() {
+			// One that was killed has ended with an error.
+			_ = certshim.Stop()
+			if t.Failed() {
+				t.Logf("certshim said last:\n%s", certshim.LogTail())
+			}
+		})
 	}
 	return certshim, err
 }
@@ -110,7 +125,7 @@ func (s *scene) untilRight(t *testing.T) {
 	s.certificates.Until(t, "each source to have its Certificates, issued", func(state cluster.State) bool {
 		wrong := judge(s.origins, s.wants, seen{now: madeOf(slices.Collect(maps.Values(state)))}).all()
 		for name, object := range state {
-			if !s.issuesNothing && !cluster.IsReady(object) {
+			if !s.issuesNothing && !ofPlugin(object) && !cluster.IsReady(object) {
 				wrong = append(wrong, name+" isn't issued")
 			}
 		}
@@ -208,7 +223,7 @@ func (s *scene) plansNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	command := exec.CommandContext(t.Context(), binary, "plan", "-n", s.namespace, "-o", "report", "--kubeconfig="+shared.Kubeconfig)
+	command := exec.CommandContext(t.Context(), binary, slices.Concat([]string{"plan", "-n", s.namespace, "-o", "report", "--kubeconfig=" + shared.Kubeconfig}, s.configured())...)
 	var stdout, stderr bytes.Buffer
 	command.Stdout, command.Stderr = &stdout, &stderr
 	var exit *exec.ExitError
