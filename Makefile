@@ -15,7 +15,7 @@ SHELL   := bash
 # Tests build programs, run those of bin/ and ask `go list`: Go's cache of results doesn't see that the answer is another.
 TEST := go test -count=1
 
-.PHONY: help build demo demo-external test test-unit test-differential test-e2e soak test-external controlplane certmanager external-issuers helm compat chromium lint fuzz bench generate verify image release clean
+.PHONY: help build demo demo-external test test-unit test-differential test-e2e soak test-external controlplane certmanager external-issuers helm compat chromium lint fuzz bench recording generate verify image release clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/  \1\t\2/' | expand -t 20
@@ -90,6 +90,9 @@ fuzz: ## every fuzz target with FUZZTIME inputs
 	@for pkg in $$(go list ./...); do \
 	  for target in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
 	    go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 100x $$pkg || exit 1; done; done
+
+recording: build controlplane ## certshim's metrics in the bench, by which the dashboard is tested
+	cd test && go run ./bench -only dashboard -record alerts/testdata/bench.openmetrics.gz
 
 bench: build controlplane certmanager ## speed and memory, beside the bare limit and cert-manager's shim
 	go test -run '^$$' -bench . -benchmem ./...

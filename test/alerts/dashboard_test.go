@@ -1,58 +1,26 @@
 package alerts
 
 import (
-	"encoding/json"
+	"bufio"
+	"compress/gzip"
+	"errors"
+	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/certshim/certshim/test/prometheus"
 )
-
-// dashboard is what is looked at of deploy/chart/files/dashboard.json.
-type dashboard struct {
-	UID           string `json:"uid"`
-	SchemaVersion int    `json:"schemaVersion"`
-	Templating    struct {
-		List []struct {
-			Name string `json:"name"`
-		} `json:"list"`
-	} `json:"templating"`
-	Panels []struct {
-		ID      int    `json:"id"`
-		Type    string `json:"type"`
-		Title   string `json:"title"`
-		GridPos struct {
-			H int `json:"h"`
-			W int `json:"w"`
-			X int `json:"x"`
-			Y int `json:"y"`
-		} `json:"gridPos"`
-		Targets []struct {
-			Expr       string `json:"expr"`
-			Datasource struct {
-				UID string `json:"uid"`
-			} `json:"datasource"`
-		} `json:"targets"`
-	} `json:"panels"`
-}
-
-func loadDashboard(t *testing.T) dashboard {
-	t.Helper()
-	text, err := os.ReadFile(filepath.Join(repository, "deploy/chart/files/dashboard.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var d dashboard
-	if err := json.Unmarshal(text, &d); err != nil {
-		t.Fatal(err)
-	}
-	return d
-}
 
 // Grafana shows each panel once, on a place of its own, from the data source that was chosen.
 func TestTheDashboardIsWellFormed(t *testing.T) {
-	d := loadDashboard(t)
+	d := prometheus.ReadDashboard(t, repository)
 	if d.UID == "" || d.SchemaVersion < 38 {
 		t.Errorf("uid %q, schemaVersion %d", d.UID, d.SchemaVersion)
 	}
@@ -93,7 +61,7 @@ func TestTheDashboardAsksForWhatThereIs(t *testing.T) {
 		t.Fatal(err)
 	}
 	queries := 0
-	for _, p := range loadDashboard(t).Panels {
+	for _, p := range prometheus.ReadDashboard(t, repository).Panels {
 		for _, target := range p.Targets {
 			queries++
 			found := metric.FindAllString(target.Expr, -1)
@@ -114,4 +82,82 @@ func TestTheDashboardAsksForWhatThereIs(t *testing.T) {
 	if queries < 30 {
 		t.Errorf("%d queries", queries)
 	}
+}
+
+// recording is what `make recording` wrote: a certshim in the bench, scraped every second.
+const recording = "testdata/bench.openmetrics.gz"
+
+// emptyInTheBench are the panels that show nothing of the recording, and why.
+var emptyInTheBench = map[string]string{
+	"Waiting for the own rate limit, 99 %": "the API server has priority and fairness, so that certshim sets itself no limit",
+	"Plugins that are up":                  noPlugin,
+	"Calls":                                noPlugin,
+	"Oldest answer in use":                 noPlugin,
+	"Objects that wait for a plugin":       noPlugin,
+}
+
+const noPlugin = "no plugin runs in the bench"
+
+// Each query of the dashboard has an answer by what was recorded in the bench, at its end, but for those that have none for a reason.
+func TestTheDashboardShowsTheBench(t *testing.T) {
+	path, err := prometheus.Path()
+	if err != nil {
+		t.Skip(err)
+	}
+	folder := t.TempDir()
+	file, end := unzip(t, folder)
+	promtool(t, "tsdb", "create-blocks-from", "openmetrics", file, filepath.Join(folder, "data"))
+	server := prometheus.Start(t, path, folder, "{}")
+	empty := map[string]string{}
+	for _, panel := range prometheus.ReadDashboard(t, repository).Panels {
+		for _, query := range panel.Queries() {
+			results, err := server.Results(t.Context(), query, end)
+			switch {
+			case err != nil:
+				t.Errorf("%s: %v", panel.Title, err)
+			case results == 0:
+				empty[panel.Title] = query
+			}
+		}
+	}
+	for title, query := range empty {
+		if emptyInTheBench[title] == "" {
+			t.Errorf("%s shows nothing of the bench, at %s: %s", title, end, query)
+		}
+	}
+	for _, title := range slices.Sorted(maps.Keys(emptyInTheBench)) {
+		if empty[title] == "" {
+			t.Errorf("%s shows something, and is expected not to, since %s", title, emptyInTheBench[title])
+		}
+	}
+}
+
+// unzip gives the recording as a file, and the time of its last sample.
+func unzip(t *testing.T, folder string) (file string, end time.Time) {
+	t.Helper()
+	zipped, err := os.Open(recording)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = zipped.Close() }()
+	reader, err := gzip.NewReader(zipped)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file = filepath.Join(folder, "bench.openmetrics")
+	out, err := os.Create(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var last float64
+	lines := bufio.NewScanner(io.TeeReader(reader, out))
+	for lines.Scan() {
+		line := lines.Text()
+		at, _ := strconv.ParseFloat(line[strings.LastIndexByte(line, ' ')+1:], 64)
+		last = max(last, at)
+	}
+	if err := errors.Join(lines.Err(), out.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return file, time.UnixMilli(int64(last * 1000))
 }

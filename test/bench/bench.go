@@ -33,6 +33,8 @@ type bench struct {
 	// seed is that of the attacks, and attack a part of the names of those that are run.
 	seed   uint64
 	attack string
+	// record is the file for the scene dashboard.
+	record string
 	client *discovery.DiscoveryClient
 }
 

@@ -27,15 +27,15 @@ type size struct {
 type scene struct {
 	name string
 	run  func(*bench, context.Context, io.Writer) error
-	// alone is set for one that needs no control plane.
-	alone bool
+	// alone is set for one that needs no control plane, and named for one that runs only if it is named.
+	alone, named bool
 }
 
 var scenes = []scene{
 	{name: "cold", run: (*bench).cold}, {name: "kinds", run: (*bench).kinds}, {name: "namespaces", run: (*bench).namespaces}, {name: "restart", run: (*bench).restarts},
 	{name: "shared", run: (*bench).shared}, {name: "audit", run: (*bench).audits},
 	{name: "plan", run: (*bench).plans, alone: true}, {name: "attacks", run: (*bench).attacked},
-	{name: "scale", run: (*bench).scales, alone: true},
+	{name: "scale", run: (*bench).scales, alone: true}, {name: "dashboard", run: (*bench).shown, named: true},
 }
 
 func main() {
@@ -59,7 +59,8 @@ func command(ctx context.Context, args []string, out io.Writer) error {
 	flags.IntVar(&s.shimWorkers, "shim-workers", 32, "workers of cert-manager's shim, which has 5 by itself")
 	flags.IntVar(&s.plan, "plan", 400_000, "Ingresses of the stream that is planned")
 	flags.IntVar(&s.scale, "scale", 200_000, "Ingresses of the largest start over a simulated API server, each with its Certificate")
-	only := flags.String("only", "", "measure these scenes alone, of "+strings.Join(names(scenes), ",")+"; by default all")
+	only := flags.String("only", "", "measure these scenes alone, of "+strings.Join(names(scenes), ",")+"; by default all but the dashboard")
+	record := flags.String("record", "", "the file into which the scene dashboard writes certshim's metrics, as OpenMetrics and gzipped")
 	seed := flags.Uint64("seed", 1, "what the attacks make their objects of")
 	attack := flags.String("attack", "", "run those attacks alone whose names have this")
 	before := flags.String("before", "", "an older build of certshim, restarted beside this one")
@@ -75,7 +76,7 @@ func command(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	return measure(ctx, chosen, bench{size: s, before: *before, seed: *seed, attack: *attack}, out)
+	return measure(ctx, chosen, bench{size: s, before: *before, seed: *seed, attack: *attack, record: *record}, out)
 }
 
 func (s scene) String() string { return s.name }
@@ -88,10 +89,10 @@ func names[T fmt.Stringer](all []T) []string {
 	return list
 }
 
-// choose gives the scenes of a comma-separated list, in their usual order; all for an empty one.
+// choose gives the scenes of a comma-separated list, in their usual order; all that needn't be named for an empty one.
 func choose(list string) ([]scene, error) {
 	if list == "" {
-		return scenes, nil
+		return slices.DeleteFunc(slices.Clone(scenes), func(s scene) bool { return s.named }), nil
 	}
 	wanted := strings.Split(list, ",")
 	for _, name := range wanted {

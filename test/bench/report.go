@@ -154,6 +154,10 @@ On paper, by the figures of the largest start, {{.OnPaper}} pairs take {{.PaperC
 {{.PaperSent}} GB of JSON. Nobody has measured that.
 {{end}}
 
+{{- define "dashboard"}}
+{{.Series}} series of certshim's metrics are in {{.File}}.
+{{end}}
+
 {{- define "restarts"}}
 | | CPU s | of the shim's CPU | of the bare bytes' CPU | peak MB | writes | s until all was looked at |
 |---|---|---|---|---|---|---|

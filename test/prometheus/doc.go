@@ -1,0 +1,2 @@
+// Package prometheus runs the Prometheus of Debian's package prometheus for tests, and asks it what the chart's dashboard asks.
+package prometheus
