@@ -3,6 +3,8 @@ package controller
 import (
 	"bytes"
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -15,6 +17,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
 
 	"github.com/certshim/certshim/problem"
 	"github.com/certshim/certshim/source"
@@ -119,31 +123,75 @@ func TestMetrics(t *testing.T) {
 		`certshim_problems_total{reason="BadConfig",severity="error"} 2`)
 }
 
-// Who reads native histograms gets them, and OpenMetrics is spoken with who asks for it.
+// Who scrapes by protocol buffers gets native histograms beside the classic ones, and OpenMetrics is spoken with who asks for it.
 func TestMetricsInOtherForms(t *testing.T) {
 	c := newTestController(t, &script{})
 	c.metrics.eventToWrite.Observe(1)
-	families, err := c.registry.Gather()
+	scrape := func(accept string) *httptest.ResponseRecorder {
+		request, answer := httptest.NewRequest(http.MethodGet, "/metrics", nil), httptest.NewRecorder()
+		request.Header.Set("Accept", accept)
+		c.metricsHandler(open).ServeHTTP(answer, request)
+		return answer
+	}
+	// What Prometheus asks with, where native histograms are on.
+	answer := scrape("application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.6,text/plain;version=0.0.4;q=0.5")
+	both := false
+	for families := expfmt.NewDecoder(answer.Body, expfmt.ResponseFormat(answer.Header())); ; {
+		var family dto.MetricFamily
+		if err := families.Decode(&family); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		if family.GetName() == "certshim_event_to_write_seconds" {
+			h := family.GetMetric()[0].GetHistogram()
+			both = len(h.GetPositiveSpan()) > 0 && len(h.GetBucket()) > 5
+		}
+	}
+	if !both {
+		t.Error("certshim_event_to_write_seconds hasn't both native and classic buckets")
+	}
+	answer = scrape("application/openmetrics-text; version=1.0.0")
+	if kind := answer.Header().Get("Content-Type"); !strings.HasPrefix(kind, "application/openmetrics-text") || !strings.HasSuffix(answer.Body.String(), "\n# EOF\n") {
+		t.Errorf("the answer is %s", kind)
+	}
+}
+
+// What runs is told by the labels that others have, too.
+func TestBuildInfo(t *testing.T) {
+	c := newTestController(t, &script{}, func(c *Config) { c.Version, c.Revision = "v1.2.3", "0123abc" })
+	want := fmt.Sprintf("\ncertshim_build_info{goarch=%q,goos=%q,goversion=%q,revision=\"0123abc\",version=\"v1.2.3\"} 1\n", runtime.GOARCH, runtime.GOOS, runtime.Version())
+	if _, body := ask(t, c.metricsHandler(open), "GET", "/metrics"); !strings.Contains(body, want) {
+		t.Errorf("there is no%s", want)
+	}
+}
+
+// Profiles are served at an address of their own, if there is one, and nowhere else.
+func TestProfilesAreServedByChoice(t *testing.T) {
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	native := 0
-	for _, family := range families {
-		for _, metric := range family.GetMetric() {
-			if h := metric.GetHistogram(); family.GetName() == "certshim_event_to_write_seconds" && len(h.GetPositiveSpan()) > 0 && len(h.GetBucket()) > 5 {
-				native++
-			}
+	address := listener.Addr().String()
+	if err := listener.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, chosen := range []bool{false, true} {
+		c := newTestController(t, &script{})
+		c.config.MetricsListenAddress, c.config.HealthzListenAddress = off, off
+		if chosen {
+			c.config.ProfilerAddress = address
 		}
-	}
-	if native != 1 {
-		t.Error("certshim_event_to_write_seconds hasn't both native and classic buckets")
-	}
-	request := httptest.NewRequest(http.MethodGet, "/metrics", nil)
-	request.Header.Set("Accept", "application/openmetrics-text; version=1.0.0")
-	answer := httptest.NewRecorder()
-	c.metricsHandler(open).ServeHTTP(answer, request)
-	if kind := answer.Header().Get("Content-Type"); !strings.HasPrefix(kind, "application/openmetrics-text") || !strings.HasSuffix(answer.Body.String(), "\n# EOF\n") {
-		t.Errorf("the answer is %s", kind)
+		if err := c.serve(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		answer, err := http.Get("http://" + address + "/debug/pprof/heap")
+		if served := err == nil && answer.StatusCode == http.StatusOK; served != chosen {
+			t.Errorf("chosen %v: served %v, %v", chosen, served, err)
+		}
+		if err == nil {
+			_ = answer.Body.Close()
+		}
 	}
 }
 

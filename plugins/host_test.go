@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/certshim/certshim/plugins"
 	"github.com/certshim/certshim/plugins/plugintest/faulty"
@@ -150,6 +151,9 @@ func TestAnIssuerIsAskedForOnceAndItsAnswerHeld(t *testing.T) {
 	// Once more where its stream of changes began after the answer.
 	if asked := plugin.Asked(); asked != 1 && asked != 2 {
 		t.Errorf("it was asked %d times", asked)
+	}
+	if found, err := testutil.GatherAndLint(r.registry); err != nil || len(found) > 0 {
+		t.Errorf("against the conventions of Prometheus: %v, %v", err, found)
 	}
 	// A handshake, a look at its health, the questions.
 	if calls, timed := r.metric(t, "requests_total"), r.metric(t, "request_duration_seconds"); calls < 3 || calls > 4 || timed < 3 || timed > 4 {

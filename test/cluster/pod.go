@@ -1,14 +1,12 @@
 package cluster
 
 import (
+	"context"
 	"fmt"
+	"io"
 	"net"
-	"net/http"
-	"net/http/httputil"
-	"net/url"
 	"strings"
 	"testing"
-	"time"
 )
 
 // AsPod serves what a program serves at an address on loopback at one of this machine's others, for a Pod to have: an API
@@ -23,10 +21,35 @@ func AsPod(t testing.TB, address string) (ip string, port int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := &http.Server{Handler: httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: address}), ReadHeaderTimeout: time.Minute}
-	go func() { _ = server.Serve(listener) }()
-	t.Cleanup(func() { _ = server.Close() })
+	t.Cleanup(func() { _ = listener.Close() })
+	go func() {
+		for {
+			connection, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go passOn(t.Context(), connection, address)
+		}
+	}()
 	return ip, listener.Addr().(*net.TCPAddr).Port
+}
+
+// passOn passes on what comes by a connection, TLS or not, until one side has no more to say.
+func passOn(ctx context.Context, from net.Conn, address string) {
+	defer func() { _ = from.Close() }()
+	to, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
+	if err != nil {
+		return
+	}
+	defer func() { _ = to.Close() }()
+	ended := make(chan struct{}, 2)
+	for _, way := range [][2]net.Conn{{from, to}, {to, from}} {
+		go func() {
+			_, _ = io.Copy(way[1], way[0])
+			ended <- struct{}{}
+		}()
+	}
+	<-ended
 }
 
 func machineAddress(t testing.TB) string {

@@ -195,27 +195,34 @@ func (r *release) healthy(t *testing.T) {
 // doctor gives the codes of the errors that it finds.
 func (r *release) doctor(t *testing.T, exit int, arguments ...string) (codes []string) {
 	t.Helper()
+	got, findings := r.findings(t, arguments...)
+	if got != exit {
+		t.Errorf("doctor %q ends with %d, want %d:\n%+v", arguments, got, exit, findings)
+	}
+	for _, f := range findings {
+		if f.Level == "error" {
+			codes = append(codes, f.Code)
+		}
+	}
+	return codes
+}
+
+type finding struct{ Code, Level, Text string }
+
+// findings are all that doctor says, and its exit status.
+func (r *release) findings(t *testing.T, arguments ...string) (exit int, all []finding) {
+	t.Helper()
 	command := exec.CommandContext(t.Context(), filepath.Join(r.repository, "bin/certshim"), append([]string{"doctor", "-o=json", "--kubeconfig=" + r.Kubeconfig}, arguments...)...)
 	output, err := command.Output()
 	var ended *exec.ExitError
 	if err != nil && !errors.As(err, &ended) {
 		t.Fatal(err)
 	}
-	var report struct {
-		Findings []struct{ Code, Level string }
-	}
+	var report struct{ Findings []finding }
 	if err := json.Unmarshal(output, &report); err != nil {
 		t.Fatalf("%v: %s", err, output)
 	}
-	if got := command.ProcessState.ExitCode(); got != exit {
-		t.Errorf("doctor %q ends with %d, want %d:\n%s", arguments, got, exit, output)
-	}
-	for _, finding := range report.Findings {
-		if finding.Level == "error" {
-			codes = append(codes, finding.Code)
-		}
-	}
-	return codes
+	return command.ProcessState.ExitCode(), report.Findings
 }
 
 // planKnowsTheConfiguration sees that commands find the release, and do what its controller does.

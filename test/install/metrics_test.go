@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -51,6 +53,29 @@ func TestMetricsAreForThoseWhoMayReadThem(t *testing.T) {
 	}
 	if got := r.scrape(t, client, "/healthz", ""); got != http.StatusOK {
 		t.Errorf("/healthz on the same listener needs no token, and answers %d", got)
+	}
+	r.doctorReadsThem(t)
+}
+
+// doctorReadsThem wants doctor to know what runs watches by its metrics over TLS, and to say that it can't where they ask for a token.
+func (r *release) doctorReadsThem(t *testing.T) {
+	t.Helper()
+	r.runAsPod(t)
+	r.finds(t, "kinds-watched", "unknown", "a token")
+	r.helm(t, "{metricsTLSSecret: metrics-tls}", "upgrade", r.name, "deploy/chart", "--values=-")
+	r.runAsPod(t)
+	if !r.reachable {
+		t.Skip("this machine has no address but loopback, to which an API server passes no request on")
+	}
+	r.finds(t, "kinds-watched", "ok", "ingresses.networking.k8s.io")
+}
+
+// finds wants doctor to say something of the release at one check.
+func (r *release) finds(t *testing.T, code, level, text string) {
+	t.Helper()
+	_, findings := r.findings(t, "--release-namespace="+r.name)
+	if !slices.ContainsFunc(findings, func(f finding) bool { return f.Code == code && f.Level == level && strings.Contains(f.Text, text) }) {
+		t.Errorf("doctor doesn't say %s %s: %s\n%+v", level, code, text, findings)
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	"go.yaml.in/yaml/v3"
 	"k8s.io/client-go/rest"
 
@@ -174,6 +175,10 @@ func TestOperatePageHasEveryMetric(t *testing.T) {
 		t.Fatal(err)
 	}
 	registry.MustRegister(host, app.NewReloadMetric())
+	found, err := testutil.GatherAndLint(registry)
+	if err != nil || len(found) > 0 {
+		t.Errorf("against the conventions of Prometheus: %v, %v", err, found)
+	}
 	own, clients := map[string]bool{}, map[string]bool{}
 	described := make(chan *prometheus.Desc, 1000)
 	registry.Describe(described)
