@@ -42,7 +42,7 @@ var odd = []string{
 	"{config: {metrics: {authentication: true}}, metricsTLSSecret: metrics-tls, serviceMonitor: {enabled: true, tlsConfig: {ca: {secret: {name: metrics-tls, key: ca.crt}}, serverName: certshim-metrics}, " + monitorFields + ", targetLabels: [team]}}",
 	"{config: {metrics: {authentication: true}}, metricsTLSSecret: metrics-tls, podMonitor: {enabled: true, tlsConfig: {insecureSkipVerify: true}, authorization: {credentials: {name: token, key: token}}, " + monitorFields + "}}",
 	"{prometheusRule: {enabled: true, namespace: other, labels: {release: prometheus}, annotations: {a: b}, runbooks: null, disable: [CertshimAbsent]}}",
-	"{networkPolicy: {egress: {enabled: true, apiServerPorts: []}}, flowSchema: {enabled: true}, podDisruptionBudget: {maxUnavailable: 50%}}",
+	"{networkPolicy: {enabled: true, egress: {enabled: true, apiServerPorts: []}}, flowSchema: {enabled: true}, podDisruptionBudget: {maxUnavailable: 50%}}",
 }
 
 // monitorFields are those that a ServiceMonitor and a PodMonitor have in common.
@@ -73,7 +73,7 @@ dnsConfig: {options: [{name: ndots, value: "1"}]}
 hostNetwork: true
 enableServiceLinks: true
 rbac: {extraRules: [{apiGroups: [""], resources: [configmaps], resourceNames: [more], verbs: [get]}]}
-networkPolicy: {metricsFrom: [{namespaceSelector: {}}], egress: {enabled: true, extra: [{ports: [{port: 8200}]}]}}
+networkPolicy: {enabled: true, metricsFrom: [{namespaceSelector: {}}], ingress: {extra: [{ports: [{port: 8443}]}]}, egress: {enabled: true, extra: [{ports: [{port: 8200}]}]}}
 `
 
 // The API server takes what comes of odd values, and of each default that is unset by null, and knows each field. It validates more

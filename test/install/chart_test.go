@@ -24,7 +24,7 @@ plugins:
     image: corp-pki:dev
     uid: 65530
     grant: {kinds: [{group: pki.corp.example, kind: PluginIssuer, resource: pluginissuers, versions: [v1], scope: Namespaced}]}
-networkPolicy: {egress: {enabled: true, apiServerCIDRs: [10.0.0.1/32]}}
+networkPolicy: {enabled: true, egress: {enabled: true, apiServerCIDRs: [10.0.0.1/32]}}
 flowSchema: {enabled: true}
 admissionPolicy: {enabled: true, action: Deny}
 tiePolicy: {enabled: true, action: Deny, exemptUsers: [restorer], exemptGroups: [admins]}
@@ -189,6 +189,7 @@ func TestTheChartRefusesUnknownValues(t *testing.T) {
 		"logLevel: loud":                 "/logLevel",
 		"plugins: [{name: a, image: b}]": "grant",
 		"podMonitor: {enabled: true}\nserviceMonitor: {enabled: true}":    "choose one",
+		"networkPolicy: {egress: {enabled: true}}":                       "without networkPolicy.enabled",
 		"config: {namespaces: [shop]}\nflowSchema: {enabled: true}":       "/flowSchema/enabled",
 		"config: {namespaces: [shop]}\nadmissionPolicy: {enabled: true}":  "/admissionPolicy/enabled",
 		"config: {namespaces: [shop]}\ntiePolicy: {enabled: true}":        "/tiePolicy/enabled",
@@ -593,7 +594,7 @@ func TestTheDashboardOfTheChart(t *testing.T) {
 }
 
 func TestTheNetworkPolicy(t *testing.T) {
-	r := renderChart(t, "networkPolicy: {egress: {enabled: true}, metricsFrom: [{podSelector: {}}]}")
+	r := renderChart(t, "networkPolicy: {enabled: true, egress: {enabled: true}, metricsFrom: [{podSelector: {}}], ingress: {extra: [{ports: [{port: 8443}]}]}}")
 	ports := r.at(t, "NetworkPolicy/certshim", "spec", "egress", 1, "ports").([]any)
 	want := []any{map[string]any{"protocol": "TCP", "port": 443.0}, map[string]any{"protocol": "TCP", "port": 6443.0}}
 	if diff := cmp.Diff(want, ports); diff != "" {
@@ -602,8 +603,14 @@ func TestTheNetworkPolicy(t *testing.T) {
 	if got := r.at(t, "NetworkPolicy/certshim", "spec", "ingress", 0, "from"); got == nil {
 		t.Error("everybody may read the metrics")
 	}
-	if _, is := renderChart(t, "networkPolicy: {enabled: false}")["NetworkPolicy/certshim"]; is {
-		t.Error("there is a NetworkPolicy though it is off")
+	if got := r.at(t, "NetworkPolicy/certshim", "spec", "ingress", 2, "ports", 0, "port"); got != 8443.0 {
+		t.Errorf("the port of another container is %v", got)
+	}
+	if types := renderChart(t, "networkPolicy: {enabled: true}").at(t, "NetworkPolicy/certshim", "spec", "policyTypes"); !cmp.Equal(types, any([]any{"Ingress"})) {
+		t.Errorf("the policy is about %v, want it to leave alone what goes out", types)
+	}
+	if _, is := renderChart(t, "")["NetworkPolicy/certshim"]; is {
+		t.Error("there is a NetworkPolicy, which nobody asked for")
 	}
 }
 

@@ -16,16 +16,13 @@ var ofHelm = regexp.MustCompile(`(?m)^# Source: .*\n|^ *(helm\.sh/chart|app\.kub
 
 const renderedBy = "# Rendered from chart/ by \"make generate\"; don't edit.\n"
 
-// What deploy/ has is what the chart makes of its default values, but for reports, which have to be
+// What deploy/ has is what the chart makes of its default values, but for reports and the NetworkPolicy, which have to be
 // switched on.
 func TestManifestsComeFromTheChart(t *testing.T) {
+	switches := map[string]string{"reports": "config: {ownership: {reports: auto}}", "networkpolicy": "networkPolicy: {enabled: true}"}
 	want := map[string]string{}
 	for _, name := range []string{"serviceaccount", "rbac", "issuers", "sources", "reports", "deployment", "networkpolicy", "poddisruptionbudget"} {
-		values := ""
-		if name == "reports" {
-			values = "config: {ownership: {reports: auto}}"
-		}
-		rendered, err := template(t.Context(), repository(t), values, "--show-only=templates/"+name+".yaml")
+		rendered, err := template(t.Context(), repository(t), switches[name], "--show-only=templates/"+name+".yaml")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -27,7 +27,8 @@ const (
 	shown        = "dashboard: {enabled: true}"
 	flows        = "flowSchema: {enabled: true}"
 	guarded      = "tiePolicy: {enabled: true}"
-	walled       = "networkPolicy: {egress: {enabled: true}}"
+	closed       = "networkPolicy: {enabled: true}"
+	walled       = "networkPolicy: {enabled: true, egress: {enabled: true}}"
 )
 
 // effects has each value of values.yaml.
@@ -93,9 +94,10 @@ var effects = map[string]effect{
 	"enableServiceLinks":                  {"true", "", "enableServiceLinks: true"},
 	"podDisruptionBudget.enabled":         {"false", "", ""},
 	"podDisruptionBudget.maxUnavailable":  {"50%", "", "maxUnavailable: 50%"},
-	"networkPolicy.enabled":               {"false", "", ""},
-	"networkPolicy.metricsFrom":           {"[{podSelector: {}}]", "", "from:"},
-	"networkPolicy.egress.enabled":        {"true", "", "policyTypes: [Ingress, Egress]"},
+	"networkPolicy.enabled":               {"true", "", "kind: NetworkPolicy"},
+	"networkPolicy.metricsFrom":           {"[{podSelector: {}}]", closed, "from:"},
+	"networkPolicy.ingress.extra":         {"[{ports: [{port: 8443}]}]", closed, "port: 8443"},
+	"networkPolicy.egress.enabled":        {"true", closed, "policyTypes: [Ingress, Egress]"},
 	"networkPolicy.egress.apiServerPorts": {"[8443]", walled, "port: 8443"},
 	"networkPolicy.egress.apiServerCIDRs": {"[10.0.0.1/32]", walled, `cidr: "10.0.0.1/32"`},
 	"networkPolicy.egress.extra":          {"[{ports: [{port: 3128}]}]", walled, "port: 3128"},
