@@ -153,30 +153,37 @@ func templates(t *testing.T) []string {
 
 // A platform or an umbrella chart adds global values, and may switch the chart on by "enabled".
 func TestTheChartIsASubchart(t *testing.T) {
-	umbrella := t.TempDir()
-	write := func(name, text string) {
-		t.Helper()
-		if err := os.WriteFile(filepath.Join(umbrella, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	write("Chart.yaml", "apiVersion: v2\nname: umbrella\nversion: 1.0.0\ndependencies: [{name: certshim, version: 0.1.0, condition: certshim.enabled}]\n")
-	write("values.yaml", "global: {imageRegistry: registry.example.com, cattle: {systemProjectId: p-1}}\ncertshim: {enabled: true, replicaCount: 3}\n")
-	if err := os.CopyFS(filepath.Join(umbrella, "charts/certshim"), os.DirFS(filepath.Join(repository(t), "deploy/chart"))); err != nil {
-		t.Fatal(err)
-	}
-	text, err := helm(t.Context(), repository(t), "", "template", "platform", umbrella, "--namespace=tls")
-	if err != nil {
-		t.Fatal(err)
-	}
 	r := rendered{}
-	for _, object := range parse(t, text) {
+	for _, object := range renderUmbrella(t, "platform", "{name: certshim, version: 0.1.0, condition: certshim.enabled}",
+		"global: {imageRegistry: registry.example.com, cattle: {systemProjectId: p-1}}\ncertshim: {enabled: true, replicaCount: 3}\n") {
 		r[object.GetKind()+"/"+object.GetName()] = object
 	}
 	container := r.at(t, "Deployment/platform-certshim", "spec", "template", "spec", "containers", 0).(map[string]any)
 	if container["image"] != "registry.example.com/certshim:dev" {
 		t.Errorf("the image is %v, want that of the registry of all charts", container["image"])
 	}
+}
+
+// renderUmbrella renders a chart that has nothing but dependencies on ours, in the namespace tls.
+func renderUmbrella(t *testing.T, release, dependencies, values string) []*unstructured.Unstructured {
+	t.Helper()
+	umbrella := t.TempDir()
+	for name, text := range map[string]string{
+		"Chart.yaml":  "apiVersion: v2\nname: umbrella\nversion: 1.0.0\ndependencies: [" + dependencies + "]\n",
+		"values.yaml": values,
+	} {
+		if err := os.WriteFile(filepath.Join(umbrella, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.CopyFS(filepath.Join(umbrella, "charts/certshim"), os.DirFS(filepath.Join(repository(t), "deploy/chart"))); err != nil {
+		t.Fatal(err)
+	}
+	text, err := helm(t.Context(), repository(t), "", "template", release, umbrella, "--namespace=tls")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return parse(t, text)
 }
 
 // A value that isn't known is refused, with its path.
@@ -189,7 +196,7 @@ func TestTheChartRefusesUnknownValues(t *testing.T) {
 		"logLevel: loud":                 "/logLevel",
 		"plugins: [{name: a, image: b}]": "grant",
 		"podMonitor: {enabled: true}\nserviceMonitor: {enabled: true}":    "choose one",
-		"networkPolicy: {egress: {enabled: true}}":                       "without networkPolicy.enabled",
+		"networkPolicy: {egress: {enabled: true}}":                        "without networkPolicy.enabled",
 		"config: {namespaces: [shop]}\nflowSchema: {enabled: true}":       "/flowSchema/enabled",
 		"config: {namespaces: [shop]}\nadmissionPolicy: {enabled: true}":  "/admissionPolicy/enabled",
 		"config: {namespaces: [shop]}\ntiePolicy: {enabled: true}":        "/tiePolicy/enabled",

@@ -4,8 +4,20 @@
 {{- .Values.fullnameOverride | trunc 52 | trimSuffix "-" -}}
 {{- else -}}
 {{- $name := default .Chart.Name .Values.nameOverride -}}
-{{- ternary .Release.Name (printf "%s-%s" .Release.Name $name) (contains $name .Release.Name) | trunc 52 | trimSuffix "-" -}}
+{{- $isWhole := and (eq .Chart.Name "certshim") (contains $name .Release.Name) -}}
+{{- include "certshim.shortened" (ternary .Release.Name (printf "%s-%s" .Release.Name $name) $isWhole) -}}
 {{- end -}}
+{{- end -}}
+
+{{/* What tells this installation from others. An umbrella chart may have the chart several times in a release, each under
+an alias, which Helm gives it as its name. */}}
+{{- define "certshim.instance" -}}
+{{- if eq .Chart.Name "certshim" }}{{ .Release.Name }}{{ else }}{{ include "certshim.shortened" (printf "%s-%s" .Release.Name .Chart.Name) }}{{ end -}}
+{{- end -}}
+
+{{/* A name of at most 52 bytes; of two longer ones that begin alike, each still has its own. */}}
+{{- define "certshim.shortened" -}}
+{{- if le (len .) 52 }}{{ . }}{{ else }}{{ printf "%s-%s" (trunc 43 . | trimSuffix "-") (sha256sum . | trunc 8) }}{{ end -}}
 {{- end -}}
 
 {{- define "certshim.namespace" -}}
@@ -16,7 +28,7 @@
 the first of the two. */}}
 {{- define "certshim.selectorLabels" -}}
 app.kubernetes.io/name: certshim
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/instance: {{ include "certshim.instance" . }}
 {{- end -}}
 
 {{- define "certshim.labels" -}}{{ include "certshim.labelsAnd" (list . dict) }}{{- end -}}
@@ -31,7 +43,7 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{ include "certshim.selectorLabels" . }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimAll "-_." }}
 {{- end -}}
 
 {{/* Takes labels in YAML, and maps with more. Of two with the same key the first counts. */}}
@@ -58,7 +70,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- $image := default dict .Values.image -}}
 {{- $registry := default (dig "imageRegistry" "" (default dict .Values.global)) $image.registry -}}
 {{- with $registry }}{{ trimSuffix "/" . }}/{{ end -}}
-{{- default .Chart.Name $image.repository -}}
+{{- default "certshim" $image.repository -}}
 {{- if $image.digest }}@{{ $image.digest }}{{ else }}:{{ default .Chart.AppVersion $image.tag }}{{ end -}}
 {{- end -}}
 
