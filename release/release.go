@@ -60,7 +60,8 @@ func (r release) make(ctx context.Context) (files []file, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := r.version.checkChangelog(string(changelog)); err != nil {
+	// Before all that takes minutes.
+	if _, err := r.version.section(string(changelog)); err != nil {
 		return nil, err
 	}
 	if files, err = r.contents(ctx, source); err != nil {

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"io"
 	"log"
+	"maps"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -18,12 +19,14 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/registry"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/validate"
+	"sigs.k8s.io/yaml"
 )
 
 const tested = version("v0.0.0-test.1")
@@ -266,7 +269,48 @@ func checkChart(t *testing.T, r release, name string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	extract(t, content)
+	checkMetadata(t, r, extract(t, content)["certshim/Chart.yaml"])
+}
+
+// checkMetadata reads Chart.yaml as Artifact Hub does: what the commit has is there, and what is the version's.
+func checkMetadata(t *testing.T, r release, content []byte) {
+	t.Helper()
+	var got, committed struct {
+		Version, AppVersion, Icon string
+		Annotations               map[string]string
+	}
+	for text, into := range map[string]any{string(content): &got, command(t, "..", "git", "show", "HEAD:deploy/chart/Chart.yaml"): &committed} {
+		if err := yaml.Unmarshal([]byte(text), into); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got.Version != "0.0.0-test.1" || got.AppVersion != tested.String() || got.Icon != committed.Icon || got.Icon == "" {
+		t.Errorf("the chart is %s of %s, with the icon %s", got.Version, got.AppVersion, got.Icon)
+	}
+	changelog := command(t, "..", "git", "show", "HEAD:CHANGELOG.md")
+	unreleased, err := tested.section(changelog)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var changes []change
+	if err := yaml.UnmarshalStrict([]byte(got.Annotations["artifacthub.io/changes"]), &changes); err != nil {
+		t.Fatal(err)
+	}
+	if want := strings.Count("\n"+unreleased, "\n- "); len(changes) != want {
+		t.Errorf("%d changes are listed, the changelog has %d", len(changes), want)
+	}
+	want := maps.Clone(committed.Annotations)
+	maps.Copy(want, map[string]string{
+		"artifacthub.io/changes":    got.Annotations["artifacthub.io/changes"],
+		"artifacthub.io/images":     "- image: certshim:" + tested.String() + "\n  name: certshim\n  platforms:\n  - " + r.platforms[0].String() + "\n",
+		"artifacthub.io/prerelease": "true",
+	})
+	if strings.Contains(unreleased, "### Security") {
+		want["artifacthub.io/containsSecurityUpdates"] = "true"
+	}
+	if diff := cmp.Diff(want, got.Annotations); diff != "" {
+		t.Errorf("annotations (-want +got)\n%s", diff)
+	}
 }
 
 // checkKrew has krew's own validator read the manifest.

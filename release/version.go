@@ -25,20 +25,6 @@ func (v version) number() string { return strings.TrimPrefix(string(v), "v") }
 
 func (v version) isPrerelease() bool { return semver.Prerelease(string(v)) != "" }
 
-// checkChangelog wants a section of the version, unless it is a prerelease.
-func (v version) checkChangelog(text string) error {
-	heading := "## [" + v.number() + "]"
-	for line := range strings.Lines(text) {
-		if strings.HasPrefix(line, heading) {
-			return nil
-		}
-	}
-	if v.isPrerelease() {
-		return nil
-	}
-	return fmt.Errorf("CHANGELOG.md has no section %q: move what is unreleased under it, and commit that", heading)
-}
-
 // platform is what a program is built for.
 type platform struct{ os, arch string }
 

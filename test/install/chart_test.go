@@ -1,6 +1,7 @@
 package install
 
 import (
+	"encoding/xml"
 	"maps"
 	"os"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/yaml"
 )
 
 // everything has each value set that makes an object, or a part of one.
@@ -667,6 +669,30 @@ func TestTheTiePolicy(t *testing.T) {
 func TestTheChartHasNoCRDs(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(repository(t), "deploy/chart/crds")); !os.IsNotExist(err) {
 		t.Errorf("there is a folder crds: %v", err)
+	}
+}
+
+// The icon is a file of the repository, where Artifact Hub gets it.
+func TestTheIcon(t *testing.T) {
+	var chart struct{ Icon string }
+	text, err := os.ReadFile(filepath.Join(repository(t), "deploy/chart/Chart.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := yaml.Unmarshal(text, &chart); err != nil {
+		t.Fatal(err)
+	}
+	path, ours := strings.CutPrefix(chart.Icon, "https://raw.githubusercontent.com/certshim/certshim/main/")
+	image, err := os.ReadFile(filepath.Join(repository(t), path))
+	if err != nil || !ours {
+		t.Fatalf("the icon is %q: %v", chart.Icon, err)
+	}
+	var svg struct {
+		XMLName xml.Name `xml:"http://www.w3.org/2000/svg svg"`
+		Title   string   `xml:"title"`
+	}
+	if err := xml.Unmarshal(image, &svg); err != nil || svg.Title != "certshim" {
+		t.Errorf("%s is no picture of certshim: %v", path, err)
 	}
 }
 
