@@ -8,14 +8,20 @@ var cases = map[string]alertCase{
 		quiet: []string{`certshim_build_info{version="v1",instance="a"} 1+0x30`},
 	},
 	"CertshimNoLeader": {
-		at: 6, labels: nil,
-		fires: []string{`certshim_leader{instance="a"} 0+0x30`, `certshim_leader{instance="b"} 0+0x30`},
+		at: 6, labels: map[string]string{"namespace": "tls", "job": "web"},
+		fires: []string{
+			`certshim_leader{namespace="tls",job="web",instance="a"} 0+0x30`, `certshim_leader{namespace="tls",job="web",instance="b"} 0+0x30`,
+			`certshim_leader{namespace="tls",job="shop",instance="c"} 1+0x30`,
+		},
 		quiet: []string{`certshim_leader{instance="a"} 0+0x30`, `certshim_leader{instance="b"} 1+0x30`},
 	},
 	"CertshimTwoLeaders": {
 		at: 6, labels: nil,
 		fires: []string{`certshim_leader{instance="a"} 1+0x30`, `certshim_leader{instance="b"} 1+0x30`},
-		quiet: []string{`certshim_leader{instance="a"} 1+0x30`, `certshim_leader{instance="b"} 0+0x30`},
+		quiet: []string{
+			`certshim_leader{namespace="tls",job="web",instance="a"} 1+0x30`, `certshim_leader{namespace="tls",job="web",instance="b"} 0+0x30`,
+			`certshim_leader{namespace="tls",job="shop",instance="c"} 1+0x30`, `certshim_leader{namespace="other",job="web",instance="d"} 1+0x30`,
+		},
 	},
 	"CertshimWriteForbidden": {
 		at: 6, labels: nil,
@@ -85,7 +91,10 @@ var cases = map[string]alertCase{
 	"CertshimVersionsDiffer": {
 		at: 61, labels: nil,
 		fires: []string{`certshim_build_info{version="v1"} 1+0x80`, `certshim_build_info{version="v2"} 1+0x80`},
-		quiet: []string{`certshim_build_info{version="v1",instance="a"} 1+0x80`, `certshim_build_info{version="v1",instance="b"} 1+0x80`},
+		quiet: []string{
+			`certshim_build_info{version="v1",job="web",instance="a"} 1+0x80`, `certshim_build_info{version="v1",job="web",instance="b"} 1+0x80`,
+			`certshim_build_info{version="v2",job="shop",instance="c"} 1+0x80`,
+		},
 	},
 	"CertshimResolverDown": {
 		at: 6, labels: map[string]string{"resolver": "corp-ca"},
