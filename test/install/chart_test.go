@@ -214,6 +214,62 @@ func TestTheChartRefusesUnknownValues(t *testing.T) {
 	}
 }
 
+// The way out, where somebody else adds values, is Helm's own.
+func TestUnknownValuesMayPass(t *testing.T) {
+	want, err := template(t.Context(), repository(t), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := template(t.Context(), repository(t), "cattle: {systemProjectId: p-1}", "--skip-schema-validation")
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
+		t.Errorf("%v: (-without +with a value that isn't known)\n%s", err, diff)
+	}
+}
+
+// Providers add suffixes to Kubernetes' versions, which Helm takes for prereleases.
+func TestTheVersionsOfKubernetes(t *testing.T) {
+	for version, fits := range map[string]bool{"1.34.0": true, "1.34.2-eks-1234": true, "1.37.1+k3s1": true, "1.33.9": false} {
+		if _, err := template(t.Context(), repository(t), "", "--kube-version="+version); (err == nil) != fits {
+			t.Errorf("%s: %v, want it to fit: %v", version, err, fits)
+		}
+	}
+}
+
+// What Helm prints at the end has the next commands, and a word about values that one may regret.
+func TestTheNotes(t *testing.T) {
+	notes := func(values string) string {
+		t.Helper()
+		text, err := helm(t.Context(), repository(t), values, "install", "tls", "deploy/chart", "--namespace=platform",
+			"--dry-run=client", "--kubeconfig="+filepath.Join(t.TempDir(), "none"), "--values=-")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, text, _ = strings.Cut(text, "\nNOTES:\n")
+		return text
+	}
+	usual := notes("serviceMonitor: {enabled: true, labels: {release: prometheus}}")
+	for _, command := range []string{
+		"certshim doctor --pre\n", "certshim doctor --release-namespace platform\n", "certshim plan -A --release-namespace platform\n",
+		"kubectl get lease -n platform tls-certshim\n",
+	} {
+		if !strings.Contains(usual, command) {
+			t.Errorf("the notes don't have %q:\n%s", command, usual)
+		}
+	}
+	for values, want := range map[string]string{
+		"": "Nothing reads the metrics yet", "podMonitor: {enabled: true}": "podMonitor has no labels", "prometheusRule: {enabled: true}": "prometheusRule has no labels",
+		"replicaCount: 1": "There is one replica", "config: {leaderElection: {enabled: false}}": "Leader election is off",
+		"rbac: {create: false}": "the ServiceAccount tls-certshim needs", "serviceAccount: {create: false}": "as the ServiceAccount default",
+	} {
+		if strings.Contains(usual, want) {
+			t.Errorf("the notes say %q without a reason", want)
+		}
+		if got := notes(values); !strings.Contains(got, want) {
+			t.Errorf("%s: the notes don't say %q:\n%s", values, want, got)
+		}
+	}
+}
+
 // With namespaces no object is outside of namespaces, and each of them has the rules.
 func TestNamespacesNeedNoClusterRole(t *testing.T) {
 	text, err := template(t.Context(), repository(t), everything, "--set=config.namespaces={shop,web}", "--set=flowSchema.enabled=false", "--set=admissionPolicy.enabled=false", "--set=tiePolicy.enabled=false")
