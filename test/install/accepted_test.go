@@ -80,7 +80,7 @@ networkPolicy: {enabled: true, metricsFrom: [{namespaceSelector: {}}], ingress: 
 // than the types of fields: names, labels, references, and the expressions of policies.
 func TestTheAPIServerAcceptsWhatTheChartRenders(t *testing.T) {
 	c := cluster.Start(t, cluster.WithoutCertManager(), cluster.WithoutWebhook())
-	c.Apply(t, "", "{apiVersion: v1, kind: Namespace, metadata: {name: certshim}}\n---\n{apiVersion: v1, kind: Namespace, metadata: {name: shop}}\n---\n{apiVersion: v1, kind: Namespace, metadata: {name: other}}\n")
+	c.Apply(t, "", "{apiVersion: v1, kind: Namespace, metadata: {name: certshim}}\n---\n{apiVersion: v1, kind: Namespace, metadata: {name: shop}}\n---\n{apiVersion: v1, kind: Namespace, metadata: {name: other}}\n---\n{apiVersion: v1, kind: Namespace, metadata: {name: tls}}\n")
 	installMonitorKinds(t, c)
 	server := newStrictServer(t, c)
 	server.checksTypes(t)
@@ -92,6 +92,7 @@ func TestTheAPIServerAcceptsWhatTheChartRenders(t *testing.T) {
 	for _, path := range nullable(all) {
 		server.takes(t, at(path, "null"), switchedOn(path, all)...)
 	}
+	server.takesAll(t, aliasedValues, renderUmbrella(t, longName, aliases+", {name: certshim, version: 0.1.0, alias: "+longName+"-alias}", aliasedValues))
 	server.hasMonitors(t, newRelease(t, c, "monitored"))
 }
 
@@ -227,7 +228,12 @@ func (s *strictServer) takes(t *testing.T, values string, arguments ...string) {
 		t.Errorf("%s: %v", values, err)
 		return
 	}
-	for _, object := range parse(t, text) {
+	s.takesAll(t, values, parse(t, text))
+}
+
+func (s *strictServer) takesAll(t *testing.T, values string, objects []*unstructured.Unstructured) {
+	t.Helper()
+	for _, object := range objects {
 		body, err := json.Marshal(object)
 		if err != nil {
 			t.Fatal(err)

@@ -8,18 +8,23 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
+const (
+	aliases = "{name: certshim, version: 0.1.0}, {name: certshim, version: 0.1.0, alias: shop}, {name: certshim, version: 0.1.0, alias: web}"
+	each    = "{replicaCount: 2, config: {ownership: {reports: auto}}, serviceMonitor: {enabled: true}, prometheusRule: {enabled: true}, dashboard: {enabled: true}, " +
+		"networkPolicy: {enabled: true}, flowSchema: {enabled: true}, admissionPolicy: {enabled: true}, tiePolicy: {enabled: true}, " +
+		"issuerTypes: {a: {spec: {group: g.example, kinds: [{resource: things}]}}}, sourceTypes: {a: {spec: {group: g.example, resource: things}}}}"
+	aliasedValues = "certshim: " + each + "\nshop: " + each + "\nweb: " + each + "\n"
+	// longName is as long as the name of a release may be.
+	longName = "the-platform-of-all-teams-that-have-ingresses-in-2026"
+)
+
 // An umbrella chart may have the chart several times in one release, under aliases, say for shards. Each has its own objects, its
 // own Pods and its own Lease, also where names are long, or the release's name has the aliases in it.
 func TestTheChartTwiceInARelease(t *testing.T) {
-	const dependencies = "{name: certshim, version: 0.1.0}, {name: certshim, version: 0.1.0, alias: shop}, {name: certshim, version: 0.1.0, alias: web}"
-	const each = "{replicaCount: 2, config: {ownership: {reports: auto}}, serviceMonitor: {enabled: true}, prometheusRule: {enabled: true}, dashboard: {enabled: true}, " +
-		"networkPolicy: {enabled: true}, flowSchema: {enabled: true}, admissionPolicy: {enabled: true}, tiePolicy: {enabled: true}, " +
-		"issuerTypes: {a: {spec: {group: g.example, kinds: [{resource: things}]}}}, sourceTypes: {a: {spec: {group: g.example, resource: things}}}}"
-	values := strings.NewReplacer("%s", each).Replace("certshim: %s\nshop: %s\nweb: %s\n")
-	for _, name := range []string{"platform", "certshim", "certshim-shop-web", strings.Repeat("long-", 10) + "end"} {
+	for _, name := range []string{"platform", "certshim", "certshim-shop-web", longName} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			all := renderUmbrella(t, name, dependencies, values)
+			all := renderUmbrella(t, name, aliases, aliasedValues)
 			haveTheirOwnNames(t, all)
 			haveTheirOwnPods(t, all)
 			haveTheirOwnLeases(t, all)
