@@ -14,7 +14,7 @@ const (
 	longestRelease = 5 * time.Minute
 )
 
-// failures are the sources whose last request failed or was forbidden. Their backoff may outlast the
+// failures are the sources whose last request failed or was forbidden, be it a write or the read before it. Their backoff may outlast the
 // outage by minutes, so the first write that succeeds releases them. Where nothing else is written, one
 // of them at a time, the probe, is tried sooner than its backoff would have it.
 type failures struct {

@@ -23,14 +23,14 @@ import (
 type readSource func(ctx context.Context, r cluster.Resource, ref source.Ref) (packed any, err error)
 
 // prove gives a decision that may be sent, or what becomes of one that may not. Where the permission to read the source is
-// missing, nothing is deleted, and the rest goes by what is known.
+// missing, nothing is deleted until it is back, and the rest goes by what is known.
 func (c *Controller) prove(ctx context.Context, look *inventory.Look, d certificate.Decision) (same certificate.Decision, r result, proven bool) {
 	same, proven, err := c.decideLive(ctx, look, d)
 	switch {
 	case apierrors.IsForbidden(err) && d.Action != certificate.Delete:
 		return d, result{}, true
 	case apierrors.IsForbidden(err):
-		r = result{answer: cluster.Refused, after: aboutSlowRetry(), problem: unproven(d, err)}
+		r = result{answer: cluster.Forbidden, err: err, problem: unproven(d, err)}
 	case err != nil:
 		r = result{answer: cluster.Failed, err: err}
 	case look.Stale():

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -147,7 +148,7 @@ func TestADeletionIsProvenByTheSourceAsItIsNow(t *testing.T) {
 		"the server fails":                  {now: fails(status(500, "oops")), retry: true},
 		"the server can't be reached":       {now: fails(errors.New("connection refused")), retry: true},
 		"the server doesn't know us":        {now: fails(status(401, "Unauthorized")), retry: true},
-		"the permission to read it is gone": {now: fails(forbidden), told: []problem.Reason{problem.NoLongerKept}},
+		"the permission to read it is gone": {now: fails(forbidden), retry: true, told: []problem.Reason{problem.NoLongerKept}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c, writer, k := renamed(t, issuer, tt.now, "new")
@@ -162,6 +163,50 @@ func TestADeletionIsProvenByTheSourceAsItIsNow(t *testing.T) {
 			}
 		})
 	}
+}
+
+// The permission to read sources is taken away for an hour. Once it is back, all that waited for it is deleted at once.
+func TestADeletionIsMadeSoonAfterThePermissionToReadIsBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newTestController(t, nil)
+		defer c.queue.ShutDown()
+		c.writer = newStore(t, c)
+		forbidden, reads := true, 0
+		c.readSource = func(_ context.Context, r cluster.Resource, ref source.Ref) (any, error) {
+			if reads++; forbidden {
+				return nil, noPermission()
+			}
+			return r.Transform(named(ingress(issuer, ref.Name+"-new"), ref.Name))
+		}
+		names := []string{"a", "b", "c"}
+		for _, name := range names {
+			c.reconcile(t.Context(), see(t, c, named(ingress(issuer, name+"-new", name+"-old"), name)))
+			edited := named(ingress(issuer, name+"-new"), name)
+			edited.SetResourceVersion("6")
+			see(t, c, edited)
+		}
+		writer := &script{}
+		c.writer = writer
+		for begun := time.Now(); time.Since(begun) < time.Hour; {
+			c.workOnOne(t.Context(), t.Context())
+		}
+		synctest.Wait()
+		drain(t, c)
+		if most := 200; len(writer.requests) > 0 || reads > most {
+			t.Errorf("requests %v after %d reads, want none after at most %d", writer.requests, reads, most)
+		}
+		if told := warnings(c); len(told) != len(names) {
+			t.Errorf("told %v, want each once", told)
+		}
+		forbidden = false
+		back := time.Now()
+		for len(writer.requests) < len(names) {
+			c.workOnOne(t.Context(), t.Context())
+		}
+		if waited := time.Since(back); waited > longestPause {
+			t.Errorf("they were deleted after %s", waited)
+		}
+	})
 }
 
 // cert-manager writes the status of the old Certificate while the source is read.
