@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -74,6 +75,34 @@ func TestPolicyChangesWaitAndEditsDoNot(t *testing.T) {
 			t.Errorf("Certificate %s had %d specs, want one for each issuer", name, specs)
 		}
 	}
+	d.stop("quick")
+
+	d.tiesGoAhead(t, certificates, moved)
+}
+
+// tiesGoAhead lets all Certificates outlive their Ingresses, and takes that back in the same change that asks for another issuer: owner
+// references come back at once, and each new certificate waits for its turn.
+func (d *deployed) tiesGoAhead(t *testing.T, certificates *cluster.Watch, moved func(cluster.State) int) {
+	t.Helper()
+	before := moved(certificates.State())
+	until := func(what string, owners int) {
+		certificates.Until(t, what, func(state cluster.State) bool {
+			for _, certificate := range state {
+				if len(certificate.GetOwnerReferences()) != owners || (certificate.GetAnnotations()[tieKey] == "") != (owners == 1) {
+					return false
+				}
+			}
+			return true
+		})
+	}
+	d.startFor(t, "retaining", "--leader-elect=false", "--config="+issuerPolicy(t, "new", 1, "deletionPolicy: retain"))
+	until("all to outlive their Ingresses", 0)
+	d.stop("retaining")
+	d.startFor(t, "back", "--leader-elect=false", "--config="+issuerPolicy(t, "old", 1))
+	until("all to have their owner again", 1)
+	if got := moved(certificates.State()); got < before-1 {
+		t.Errorf("%d of %d Certificates have the issuer that they had, want all but one, whose turn may have come", got, before)
+	}
 }
 
 // sharesTheBudget lets a leader be killed after two changes. The other one goes on, and both together keep to the pace.
@@ -129,17 +158,18 @@ func (d *deployed) editAndMake(t *testing.T, namespace string, certificates *clu
 	certificates.Object(t, made+"-tls", "to be made", exists)
 }
 
-// issuerPolicy writes a file with the issuer of objects that name none, and the pace.
-func issuerPolicy(t *testing.T, issuer string, changesPerMinute int) string {
+// issuerPolicy writes a file with the issuer of objects that name none, the pace, and whatever there is to say of ownership.
+func issuerPolicy(t *testing.T, issuer string, changesPerMinute int, ownership ...string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "certshim.yaml")
 	content := fmt.Sprintf(`apiVersion: certshim.io/v1alpha1
 kind: ControllerConfiguration
 takeover: {changesPerMinute: %d}
+ownership: {%s}
 policies:
   - name: everything
     issuer: {name: %s, kind: Issuer}
-`, changesPerMinute, issuer)
+`, changesPerMinute, strings.Join(ownership, ", "), issuer)
 	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 		t.Fatal(err)
 	}
