@@ -100,8 +100,8 @@ func TestTheAPIServerAcceptsWhatTheChartRenders(t *testing.T) {
 func installMonitorKinds(t *testing.T, c *cluster.Cluster) {
 	t.Helper()
 	var definitions []*unstructured.Unstructured
-	for _, resource := range []string{"servicemonitors", "podmonitors", "prometheusrules"} {
-		definition, err := crds.Kind(t.Context(), schema.GroupVersionResource{Group: "monitoring.coreos.com", Version: "v1", Resource: resource})
+	for _, resource := range monitorResources() {
+		definition, err := crds.Kind(t.Context(), resource)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -116,7 +116,6 @@ func installMonitorKinds(t *testing.T, c *cluster.Cluster) {
 // lost on the way to the API server.
 func (s *strictServer) hasMonitors(t *testing.T, r *release) {
 	t.Helper()
-	monitors := schema.GroupVersion{Group: "monitoring.coreos.com", Version: "v1"}
 	for _, step := range []struct{ verb, monitor string }{{"install", "serviceMonitor"}, {"upgrade", "podMonitor"}} {
 		values := "{prometheusRule: {enabled: true}, dashboard: {enabled: true}, " + step.monitor + ": {enabled: true, interval: 30s}}"
 		r.helm(t, values, step.verb, r.name, "deploy/chart", "--create-namespace", "--values=-")
@@ -126,27 +125,40 @@ func (s *strictServer) hasMonitors(t *testing.T, r *release) {
 		}
 		rendered := map[string]any{}
 		for _, object := range parse(t, text) {
-			if object.GroupVersionKind().GroupVersion() == monitors {
+			if object.GroupVersionKind().Group == "monitoring.coreos.com" {
 				rendered[s.resource(t, object).Resource] = object.Object["spec"]
-			}
-		}
-		got := map[string]any{}
-		for _, resource := range []string{"servicemonitors", "podmonitors", "prometheusrules"} {
-			list, err := s.client.Resource(monitors.WithResource(resource)).List(t.Context(), metav1.ListOptions{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, item := range list.Items {
-				got[resource] = item.Object["spec"]
 			}
 		}
 		if len(rendered) != 2 {
 			t.Errorf("with %s the chart renders %v, want a monitor and alerts", step.monitor, rendered)
 		}
-		if diff := cmp.Diff(rendered, got); diff != "" {
+		if diff := cmp.Diff(rendered, s.monitors(t)); diff != "" {
 			t.Errorf("%s with %s (-rendered +there)\n%s", step.verb, step.monitor, diff)
 		}
 	}
+}
+
+// monitors are the specs of what there is of Prometheus' operator, by the resource.
+func (s *strictServer) monitors(t *testing.T) map[string]any {
+	t.Helper()
+	specs := map[string]any{}
+	for _, resource := range monitorResources() {
+		list, err := s.client.Resource(resource).List(t.Context(), metav1.ListOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, item := range list.Items {
+			specs[resource.Resource] = item.Object["spec"]
+		}
+	}
+	return specs
+}
+
+func monitorResources() (all []schema.GroupVersionResource) {
+	for _, resource := range []string{"servicemonitors", "podmonitors", "prometheusrules"} {
+		all = append(all, schema.GroupVersionResource{Group: "monitoring.coreos.com", Version: "v1", Resource: resource})
+	}
+	return all
 }
 
 // The expressions of the policies fit the types that the API server has, in the eyes of the checker that fills
