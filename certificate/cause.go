@@ -35,6 +35,11 @@ const (
 	// FieldFails means that somebody holds it with another value, and that the operator or the source
 	// wants nothing of the Certificate to change then.
 	FieldFails FieldCause = "fails"
+	// FieldKept means that nothing of the Certificate may change for the sake of another field, which fails.
+	FieldKept FieldCause = "kept"
+	// FieldHeld means that nothing of the Certificate changes, as the operator lets no change go that no edit of the
+	// source asks for.
+	FieldHeld FieldCause = "held"
 	// FieldRespected means that somebody removed it, and that it stays out until another value is asked for.
 	FieldRespected FieldCause = "respected"
 	// FieldGivenUp means that we hold it, nobody asks for it any more, and it is removed.
@@ -46,7 +51,7 @@ const (
 // FieldCauses lists every cause.
 func FieldCauses() []FieldCause {
 	return []FieldCause{
-		FieldMissing, FieldChanged, FieldUnrecorded, FieldNotHeld, FieldTakenOver, FieldTakenBack, FieldPutBack, FieldLeft, FieldContested, FieldLeftWithUnit, FieldFails, FieldRespected, FieldGivenUp, FieldLeftBehind,
+		FieldMissing, FieldChanged, FieldUnrecorded, FieldNotHeld, FieldTakenOver, FieldTakenBack, FieldPutBack, FieldLeft, FieldContested, FieldLeftWithUnit, FieldFails, FieldKept, FieldHeld, FieldRespected, FieldGivenUp, FieldLeftBehind,
 	}
 }
 
@@ -65,6 +70,8 @@ var causes = map[FieldCause]string{
 	FieldLeft:         "somebody holds it with another value, and keeps it",
 	FieldContested:    "somebody takes it again and again, and keeps it for now",
 	FieldFails:        "somebody holds it with another value, and nothing of the Certificate may change then",
+	FieldKept:         "it stays as it is, since somebody holds another field for whose sake nothing may change",
+	FieldHeld:         "it stays as it is, since no edit of the source asks for that and takeover.changesPerMinute is 0",
 	FieldRespected:    "somebody removed it, and it stays out until another value is asked for",
 	FieldLeftWithUnit: "it stays as it is, since somebody keeps another part of the same",
 	FieldGivenUp:      "nobody asks for it any more; it is removed",
@@ -151,8 +158,33 @@ func partOf(field string, unit fieldpath.Path) bool {
 	return len(field) > len(whole) && field[:len(whole)] == whole && field[len(whole)] == '.'
 }
 
-// Cause is why the apply does with a field what it does.
-func (s Settlement) Cause(path fieldpath.Path) FieldCause {
+// Cause is why the apply does with a field what it does. held is set where nothing is applied, as
+// [CauseChangesHeld] says.
+func (s Settlement) Cause(path fieldpath.Path, held bool) FieldCause {
+	switch cause := s.causeOfApply(path); {
+	case !cause.writes():
+		return cause
+	case s.Fails():
+		return FieldKept
+	case held:
+		return FieldHeld
+	default:
+		return cause
+	}
+}
+
+// writes reports whether the field, or who holds it, is another after the apply.
+func (c FieldCause) writes() bool {
+	switch c {
+	case "", FieldLeft, FieldContested, FieldLeftWithUnit, FieldFails, FieldKept, FieldHeld, FieldRespected:
+		return false
+	default:
+		return true
+	}
+}
+
+// causeOfApply is why an apply of all that is asked for does with a field what it does.
+func (s Settlement) causeOfApply(path fieldpath.Path) FieldCause {
 	want := lookup(s.asked, path)
 	if slices.ContainsFunc(s.failed, func(c Conflict) bool { return c.Field == path.String() }) {
 		return FieldFails

@@ -225,7 +225,7 @@ func (r *reporter) judged(f *found) Field {
 	if !r.out.Ours {
 		return out
 	}
-	out.Cause = r.settlement.Cause(f.path)
+	out.Cause = r.settlement.Cause(f.path, r.in.Held)
 	out.Should = r.should(f.path, out)
 	out.Stays = out.Wanted != nil && slices.ContainsFunc(f.holders, func(i int) bool { return r.entries[i].Keeps() })
 	out.Fight = r.fight(f.path)

@@ -17,6 +17,8 @@ type Input struct {
 	// zero Choice has the defaults. Its fights are those that a controller knows of, and nobody else:
 	// managedFields keep no trace of them.
 	Choice certificate.Choice
+	// Held is set where nothing of the Certificate changes, as [certificate.CauseChangesHeld] says.
+	Held bool
 }
 
 // Fight is a field that was put back again and again, and taken again by the same manager.

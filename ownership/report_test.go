@@ -224,6 +224,45 @@ func TestVerdicts(t *testing.T) {
 	}
 }
 
+// Where nothing of a Certificate changes, no field of it is said to be set, and one that is left to somebody still is.
+func TestWhatStaysAsItIs(t *testing.T) {
+	edited := func(_, spec map[string]any) { spec["duration"], spec["dnsNames"] = "2h0m0s", []any{"b.example.com"} }
+	without := strings.NewReplacer("spec>duration ", "", "spec>dnsNames ", "")
+	for name, row := range map[string]struct {
+		in   ownership.Input
+		want []string
+	}{
+		"held": {
+			ownership.Input{Held: true, Live: live(t, edited, without.Replace(ours), "helm Apply spec>duration", "kubectl-edit Update spec>dnsNames")},
+			[]string{
+				".spec.dnsNames: drifted (held) held by kubectl-edit Update",
+				`.spec.duration: yielded (left) held by helm Apply, stays, should: "helm" by rule`,
+			},
+		},
+		"another field fails": {
+			ownership.Input{
+				Live:   live(t, edited, without.Replace(ours), "helm Apply spec>duration", "kubectl-edit Update spec>dnsNames"),
+				Choice: certificate.Choice{Ownership: certificate.Ownership{Rules: []certificate.OwnershipRule{{Managers: []string{"helm"}, Then: certificate.Fail}}}},
+			},
+			[]string{
+				".spec.dnsNames: drifted (kept) held by kubectl-edit Update",
+				".spec.duration: drifted (fails) held by helm Apply, stays",
+			},
+		},
+	} {
+		row.in.Asked = object(t, asked)
+		var got []string
+		for _, f := range ownership.Of(row.in).Fields {
+			if f.Verdict != ownership.Ours {
+				got = append(got, line(f))
+			}
+		}
+		if diff := cmp.Diff(row.want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
 func TestNothingRecorded(t *testing.T) {
 	r := ownership.Of(ownership.Input{Live: live(t, nil), Asked: object(t, asked)})
 	if got := r.Counts(); len(got) != 1 || got[ownership.Untracked] != len(r.Fields) || len(r.Fields) != 7 {

@@ -24,11 +24,23 @@ func (a *auditJUnit) write(one audited) error {
 	var lines []string
 	for _, f := range one.Fields {
 		if slices.Contains(a.failOn, string(f.Verdict)) {
-			lines = append(lines, fmt.Sprintf("%s %s: live %s, wanted %s, held by %s", f.Verdict, f.Path, jsonText(f.Live), jsonText(f.Wanted), holdersCell(f.Holders)))
+			lines = append(lines, fieldLine(f))
 		}
 	}
 	a.suite(one.Namespace).judge("certshim audit", one.Name, lines)
 	return nil
+}
+
+// fieldLine says of a field who holds it, and what becomes of it.
+func fieldLine(f ownership.Field) string {
+	line := fmt.Sprintf("%s %s: live %s, wanted %s", f.Verdict, f.Path, jsonText(f.Live), jsonText(f.Wanted))
+	if len(f.Holders) > 0 {
+		line += ", held by " + holdersCell(f.Holders)
+	}
+	if f.Cause != "" {
+		line += ": " + f.Cause.Words()
+	}
+	return line
 }
 
 func (a *auditJUnit) suite(namespace string) *junitSuite {

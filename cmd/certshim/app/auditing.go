@@ -238,7 +238,7 @@ func (a *auditing) auditAtLength(live map[string]any) (one audited, isAsked bool
 	look := a.known.Look(key)
 	if look != nil {
 		defer look.Close()
-		in.Asked, in.Choice, one.Source = asked(look, observed)
+		in, one.Source = asked(look, observed)
 	}
 	if one.Source != nil && !a.o.plan.wants(key, a.known) || one.Source == nil && !a.wantsUnowned(observed.Namespace) {
 		return audited{}, false
@@ -251,21 +251,23 @@ func (a *auditing) auditAtLength(live map[string]any) (one audited, isAsked bool
 	return one, true
 }
 
-// asked is the configuration that a source asks for of a Certificate, and what is done about fields
-// that others hold, decided with that as it is; no source if it isn't the one that controls the Certificate.
-func asked(look *inventory.Look, live certificate.Observed) (map[string]any, certificate.Choice, *problem.Object) {
+// asked is what a report of a Certificate goes by, decided with that as it is: what its source asks for, and what is done
+// about fields that others hold. There is no source if it isn't the one that controls the Certificate.
+func asked(look *inventory.Look, live certificate.Observed) (in ownership.Input, from *problem.Object) {
+	in.Live = live.Live
 	object, _ := look.Object()
 	if !certificate.Owns(object, live) {
-		return nil, certificate.Choice{}, nil
+		return in, nil
 	}
 	look.SetLive(types.NamespacedName{Namespace: live.Namespace, Name: live.Name}, &live)
 	about := object.Object()
 	for _, c := range decide(look).Certificates {
 		if c.At() == live.FullName() && c.Action != certificate.Delete {
-			return c.Asked, c.Choice, &about
+			in.Asked, in.Choice, in.Held = c.Asked, c.Choice, c.Reason.Cause == certificate.CauseChangesHeld
+			break
 		}
 	}
-	return nil, certificate.Choice{}, &about
+	return in, &about
 }
 
 // wantsUnowned reports whether Certificates without a known source are asked for: not where only
