@@ -34,27 +34,37 @@ func TestMetricsOfAWrite(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	d.logsNothingAtRest(t, "counting", namespace)
+	d.startFor(t, "standing by")
+	d.logsNothingAtRest(t, namespace, "counting", "standing by")
 }
 
 // logsNothingAtRest waits until the last problem is told, and then while the Lease is renewed some times, as the clock of a
-// cluster in which nothing happens.
-func (d *deployed) logsNothingAtRest(t *testing.T, name, namespace string) {
+// cluster in which nothing happens. Neither the leader nor who stands by logs anything meanwhile.
+func (d *deployed) logsNothingAtRest(t *testing.T, namespace string, names ...string) {
 	t.Helper()
 	events := d.Watch(t, cluster.Events(), namespace)
 	awaitWarning(t, events, "web", "IssuerNotFound")
 	leases := d.Watch(t, schema.GroupVersionResource{Group: "coordination.k8s.io", Version: "v1", Resource: "leases"}, account)
-	path := filepath.Join(d.Logs, name+".log")
-	before := must(os.ReadFile(path))(t)
 	renewals := map[any]bool{}
-	leases.Until(t, "the Lease to be renewed", func(state cluster.State) bool {
-		if lease := state["certshim"]; lease != nil {
-			renewals[field(lease, "spec|renewTime")] = true
+	renewed := func(times int) {
+		leases.Until(t, "the Lease to be renewed", func(state cluster.State) bool {
+			if lease := state["certshim"]; lease != nil {
+				renewals[field(lease, "spec|renewTime")] = true
+			}
+			return len(renewals) > times
+		})
+	}
+	logs := func(name string) []byte { return must(os.ReadFile(filepath.Join(d.Logs, name+".log")))(t) }
+	renewed(1)
+	before := map[string][]byte{}
+	for _, name := range names {
+		before[name] = logs(name)
+	}
+	renewed(4)
+	for name, was := range before {
+		if now := logs(name); !bytes.Equal(was, now) || len(was) == 0 {
+			t.Errorf("at rest, what is %s logged\n%s\nafter\n%s", name, now[len(was):], was)
 		}
-		return len(renewals) > 3
-	})
-	if after := must(os.ReadFile(path))(t); !bytes.Equal(before, after) || len(before) == 0 {
-		t.Errorf("at rest it logged\n%s\nafter\n%s", after[len(before):], before)
 	}
 }
 
