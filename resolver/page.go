@@ -60,6 +60,7 @@ func RenderPage(t *IssuerType) string {
 	t.renderReadiness(&b)
 	t.renderLimits(&b)
 	t.renderValues(&b)
+	t.renderChallenges(&b)
 	t.renderAnnotations(&b)
 	t.renderApproval(&b)
 	t.renderPermissions(&b)
@@ -324,6 +325,14 @@ func (k PrivateKey) texts() []string {
 		parts = append(parts, "a rotationPolicy of "+string(k.RotationPolicy))
 	}
 	return parts
+}
+
+func (t *IssuerType) renderChallenges(b *strings.Builder) {
+	if t.ProvesByRoute == "" {
+		return
+	}
+	fmt.Fprintf(b, "## Challenges\n\nProves each name by an HTTPRoute that attaches to the Gateway or ListenerSet that asks, and by nothing else, where this is true. "+
+		"There, certshim says `ChallengeUnanswered` where no listener takes such a route.\n\n```cel\n%s\n```\n\n", t.ProvesByRoute)
 }
 
 func (t *IssuerType) renderAnnotations(b *strings.Builder) {
