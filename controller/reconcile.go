@@ -76,13 +76,22 @@ func (c *Controller) reconcile(ctx context.Context, k key) requeue {
 }
 
 // awaits reports whether what a source asks for isn't all decided yet: it goes on once an issuer is
-// there, or is known.
+// there, or is known, or once others let it: a Gateway, who has its listener, or a grant.
 func awaits(outcome certshim.Outcome) bool {
 	return outcome.HeldBy != "" ||
 		slices.ContainsFunc(outcome.Certificates, func(d certificate.Decision) bool { return d.Action == certificate.Wait }) ||
-		slices.ContainsFunc(outcome.Problems.All(), func(p problem.Problem) bool {
-			return p.Reason == problem.IssuerNotFound || p.Reason == problem.IssuerKindNotInstalled || p.Reason == problem.IssuerResolverUnavailable
-		})
+		slices.ContainsFunc(outcome.Problems.All(), func(p problem.Problem) bool { return isOfOthers(p.Reason) })
+}
+
+// isOfOthers reports whether a problem is over without an edit of the source or of the operator's configuration.
+func isOfOthers(reason problem.Reason) bool {
+	switch reason {
+	case problem.IssuerNotFound, problem.IssuerKindNotInstalled, problem.IssuerResolverUnavailable,
+		problem.ParentNotFound, problem.ParentRefuses, problem.ListenerConflict, problem.NotGranted:
+		return true
+	default:
+		return false
+	}
 }
 
 // report tells of the problems that a source has now. It gives the time after which the source is

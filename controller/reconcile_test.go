@@ -21,6 +21,7 @@ import (
 	"github.com/certshim/certshim/cluster"
 	"github.com/certshim/certshim/inventory"
 	"github.com/certshim/certshim/problem"
+	"github.com/certshim/certshim/resolver"
 	"github.com/certshim/certshim/source"
 )
 
@@ -131,6 +132,61 @@ func TestAnUnreadableSourceIsToldAndLeftAlone(t *testing.T) {
 	c.reconcile(t.Context(), see(t, c, object))
 	if told := warnings(c); len(writer.requests) != 0 || len(told) != 1 {
 		t.Errorf("requests %v, told %v", writer.requests, told)
+	}
+}
+
+// What its author edited while somebody else was in the way is made once nobody is, though no change goes that no edit asks for.
+func TestAnEditThatWaitedForOthersIsMade(t *testing.T) {
+	gateway := func(from string, hosts ...string) *unstructured.Unstructured {
+		var listeners []any
+		for _, host := range hosts {
+			listeners = append(listeners, map[string]any{"name": host, "port": int64(443), "protocol": "HTTPS", "hostname": host})
+		}
+		return &unstructured.Unstructured{Object: map[string]any{
+			"apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway", "metadata": map[string]any{"namespace": "shop", "name": "gw", "uid": "g"},
+			"spec": map[string]any{"allowedListeners": map[string]any{"namespaces": map[string]any{"from": from}}, "listeners": listeners},
+		}}
+	}
+	set := func(version, host string) *unstructured.Unstructured {
+		return &unstructured.Unstructured{Object: map[string]any{
+			"apiVersion": "gateway.networking.k8s.io/v1", "kind": "ListenerSet",
+			"metadata": map[string]any{"namespace": "shop", "name": "set", "uid": "s", "resourceVersion": version, "annotations": issuer},
+			"spec": map[string]any{"parentRef": map[string]any{"name": "gw"}, "listeners": []any{map[string]any{
+				"name": "l", "port": int64(443), "protocol": "HTTPS", "hostname": host, "tls": map[string]any{"certificateRefs": []any{map[string]any{"name": "tls"}}},
+			}}},
+		}}
+	}
+	open := gateway("All", "other.example.com")
+	for name, away := range map[string]func(t *testing.T, c *Controller){
+		"the Gateway has its listener":  func(t *testing.T, c *Controller) { see(t, c, gateway("All", "b.example.com")) },
+		"the Gateway doesn't admit it":  func(t *testing.T, c *Controller) { see(t, c, gateway("None")) },
+		"the Gateway is away for now":   func(t *testing.T, c *Controller) { goes(t, c, open) },
+		"nobody was in the way at last": func(*testing.T, *Controller) {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newTestController(t, nil, func(config *Config) { config.Policy.Certificate.HoldPaced = true })
+			serving(c, inventory.Whole)
+			for _, kind := range c.policy().Kinds.All() {
+				c.inventory.Know(resolver.GroupKind(source.GroupKindOf(kind)), inventory.Whole)
+			}
+			seeIssuer(t, issuersOf(t, c, issuerKind), issuerNamed("ca", "True"))
+			store := newStore(t, c)
+			c.writer = store
+			see(t, c, open)
+			c.reconcile(t.Context(), see(t, c, set("5", "a.example.com")))
+			made := stored(store.all()["tls"])
+			writer := &script{live: made.Object}
+			c.writer = writer
+			reads(c, func() (*unstructured.Unstructured, error) { return set("6", "b.example.com"), nil })
+			away(t, c)
+			k := see(t, c, set("6", "b.example.com"))
+			c.reconcile(t.Context(), k)
+			see(t, c, open)
+			c.reconcile(t.Context(), k)
+			if !slices.Contains(writer.requests, "apply tls") {
+				t.Errorf("requests %v, told %v", writer.requests, warnings(c))
+			}
+		})
 	}
 }
 
