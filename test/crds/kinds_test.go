@@ -33,7 +33,11 @@ func TestTheCatalogueFitsTheDefinitions(t *testing.T) {
 			if faults, err := of.Lint(definition.Object); err != nil || len(faults) > 0 {
 				t.Fatalf("%q, %v", faults, err)
 			}
-			renamed := 0
+			if faults, err := of.LintCases(definition.Object); err != nil || len(faults) > 0 {
+				t.Errorf("the objects of its tests: %q, %v", faults, err)
+			}
+			renamed, misses, first := 0, 0, of
+			first.Versions = of.Versions[:1]
 			for _, path := range fieldsOf(t, of) {
 				other := definition.DeepCopy()
 				if !rename(schemaOf(other, of.Versions[0]), strings.Split(strings.ReplaceAll(path, "[]", ".[]"), ".")) {
@@ -44,9 +48,17 @@ func TestTheCatalogueFitsTheDefinitions(t *testing.T) {
 				if err != nil || !slices.ContainsFunc(faults, func(fault string) bool { return strings.HasPrefix(fault, path+": ") }) {
 					t.Errorf("%s is called otherwise: %q, %v", path, faults, err)
 				}
+				faults, err = first.LintCases(other.Object)
+				if err != nil {
+					t.Error(err)
+				}
+				misses += len(faults)
 			}
 			if isOpen := of.ID == "gloo-virtualservice"; (renamed == 0) != isOpen {
 				t.Errorf("%d fields are in the definition", renamed)
+			}
+			if (misses == 0) != (renamed == 0) {
+				t.Errorf("of %d fields that are called otherwise, the objects of its tests miss %d", renamed, misses)
 			}
 		})
 	}

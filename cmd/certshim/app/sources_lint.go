@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 
 	"github.com/certshim/certshim/cluster"
 	"github.com/certshim/certshim/cmd/certshim/app/manifest"
@@ -22,7 +23,7 @@ type sourceLint struct {
 	against string
 }
 
-// lint warns of fields that the definition of the kind doesn't have.
+// lint warns of fields that the definition of the kind doesn't have, and of tests whose objects don't fit it.
 func (l *sourceLint) lint(ctx context.Context, t source.Type) error {
 	if l.against == "" {
 		return nil
@@ -35,7 +36,11 @@ func (l *sourceLint) lint(ctx context.Context, t source.Type) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", l.against, err)
 	}
-	for _, fault := range faults {
+	misfits, err := t.LintCases(definition)
+	if err != nil {
+		return fmt.Errorf("%s: %w", l.against, err)
+	}
+	for _, fault := range slices.Concat(faults, misfits) {
 		printLine(l.streams.ErrOut, "warning: "+t.File+": "+fault)
 	}
 	return nil
