@@ -292,13 +292,20 @@ func TestReportsDontWaitForever(t *testing.T) {
 	s.after("without it again", time.Minute, "get shop/certshim", "force uid=u1 version=7 shop/certshim")
 }
 
-// A report that has waited, and then didn't have to be written, waits as long the next time.
-func TestPatienceBeginsAnew(t *testing.T) {
+// withReport is a scene in which namespace shop has a report, of a Certificate that fails.
+func withReport(t *testing.T) *scene {
+	t.Helper()
 	s := newScene(t, configuration.AutoReports, policyReport)
 	s.fields["shop"] = &inventory.NamespaceFields{Totals: inventory.FieldTotals{Foreign: 1}, Failing: []inventory.CountedCertificate{failing("a", "1")}}
 	s.after("at first", 0, "list policyreports certshim")
 	s.finds(failing("a", "1"), ownership.Drifted)
 	s.after("once it was read", time.Minute, "get shop/certshim", "apply shop/certshim")
+	return s
+}
+
+// A report that has waited, and then didn't have to be written, waits as long the next time.
+func TestPatienceBeginsAnew(t *testing.T) {
+	s := withReport(t)
 	s.fields["shop"].Failing[0] = failing("a", "2")
 	for range patience {
 		s.after("while it is read", time.Hour)
@@ -316,11 +323,7 @@ func TestPatienceBeginsAnew(t *testing.T) {
 
 // What a report lists counts, whatever it sums up to.
 func TestAnotherCertificateIsAnotherReport(t *testing.T) {
-	s := newScene(t, configuration.AutoReports, policyReport)
-	s.fields["shop"] = &inventory.NamespaceFields{Totals: inventory.FieldTotals{Foreign: 1}, Failing: []inventory.CountedCertificate{failing("a", "1")}}
-	s.after("at first", 0, "list policyreports certshim")
-	s.finds(failing("a", "1"), ownership.Drifted)
-	s.after("once it was read", time.Minute, "get shop/certshim", "apply shop/certshim")
+	s := withReport(t)
 	s.fields["shop"].Failing[0] = failing("b", "1")
 	s.after("another one fails in its place", time.Hour)
 	s.finds(failing("b", "1"), ownership.Drifted)

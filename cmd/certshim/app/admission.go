@@ -7,11 +7,9 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"github.com/certshim/certshim/admission"
 	"github.com/certshim/certshim/certificate"
-	"github.com/certshim/certshim/configuration"
 	"github.com/certshim/certshim/source"
 )
 
@@ -103,15 +101,6 @@ func (o *tieOptions) run() error {
 		return err
 	}
 	return o.print(admission.Ties(admission.TieOptions{Name: o.name, Key: certificate.TieKey, Users: o.users, Groups: o.groups, Action: action}))
-}
-
-// bindKinds binds the flags that say which objects count.
-func bindKinds(flags *pflag.FlagSet, c *configuration.Configuration) {
-	all := pflag.NewFlagSet("policy", pflag.ContinueOnError)
-	bindPolicy(all, c)
-	for _, name := range []string{"auto-certificate-annotations", "sources", "enable-gateway-api", "enable-gateway-api-listenerset"} {
-		flags.AddFlag(all.Lookup(name))
-	}
 }
 
 func (o *policyOptions) run(cmd *cobra.Command) error {

@@ -133,18 +133,23 @@ func copyGiven(to, given *pflag.FlagSet) error {
 	return failed
 }
 
-// bindPolicy binds the flags that decide what Certificates look like. They have the names
-// that they have in cert-manager.
-func bindPolicy(flags *pflag.FlagSet, c *configuration.Configuration) {
-	flags.StringVar(&c.DefaultIssuer.Name, "default-issuer-name", c.DefaultIssuer.Name, "issuer of objects that ask for a certificate and name none")
-	flags.StringVar(&c.DefaultIssuer.Kind, "default-issuer-kind", c.DefaultIssuer.Kind, "kind of that issuer")
-	flags.StringVar(&c.DefaultIssuer.Group, "default-issuer-group", c.DefaultIssuer.Group, "API group of that issuer")
+// bindKinds binds the flags that say which objects count.
+func bindKinds(flags *pflag.FlagSet, c *configuration.Configuration) {
 	flags.StringSliceVar(&c.Annotations.Auto, "auto-certificate-annotations", c.Annotations.Auto, "annotations that ask for the default issuer when true")
-	flags.StringSliceVar(&c.Annotations.Extra, "extra-certificate-annotations", c.Annotations.Extra, "annotations that are copied to the Certificate")
-	flags.StringSliceVar(&c.Resolvers.Types, "issuers", c.Resolvers.Types, "files that declare issuer types, or folders of them; they add to those of this build, or replace them")
 	flags.StringSliceVar(&c.Sources.Types, "sources", c.Sources.Types, "files that declare source types, or folders of them; they add to those of this build, or replace them")
 	flags.BoolVar(&c.GatewayAPI.Enabled, "enable-gateway-api", c.GatewayAPI.Enabled, "work on Gateways, where the cluster serves them")
 	flags.BoolVar(&c.GatewayAPI.ListenerSets, "enable-gateway-api-listenerset", c.GatewayAPI.ListenerSets, "work on ListenerSets, where the cluster serves them")
+}
+
+// bindPolicy binds the flags that decide what Certificates look like. They have the names
+// that they have in cert-manager.
+func bindPolicy(flags *pflag.FlagSet, c *configuration.Configuration) {
+	bindKinds(flags, c)
+	flags.StringVar(&c.DefaultIssuer.Name, "default-issuer-name", c.DefaultIssuer.Name, "issuer of objects that ask for a certificate and name none")
+	flags.StringVar(&c.DefaultIssuer.Kind, "default-issuer-kind", c.DefaultIssuer.Kind, "kind of that issuer")
+	flags.StringVar(&c.DefaultIssuer.Group, "default-issuer-group", c.DefaultIssuer.Group, "API group of that issuer")
+	flags.StringSliceVar(&c.Annotations.Extra, "extra-certificate-annotations", c.Annotations.Extra, "annotations that are copied to the Certificate")
+	flags.StringSliceVar(&c.Resolvers.Types, "issuers", c.Resolvers.Types, "files that declare issuer types, or folders of them; they add to those of this build, or replace them")
 	flags.StringSliceVar(&c.GatewayAPI.ExtraProtocols, "gateway-api-extra-protocols", c.GatewayAPI.ExtraProtocols, "listener protocols that count as TLS besides HTTPS and TLS")
 }
 
