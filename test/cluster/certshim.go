@@ -10,7 +10,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/certshim/certshim/test/process"
 )
@@ -131,23 +130,17 @@ func Listens(ctx context.Context, program *process.Process, address string) erro
 }
 
 func await(ctx context.Context, program *process.Process, what string, try func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		err := try(ctx)
-		if err == nil {
-			return nil
-		}
+	var last error
+	err := Poll(ctx, what, func(ctx context.Context) (bool, error) {
 		select {
-		case <-tick.C:
 		case <-program.Done():
-			return fmt.Errorf("the program ended; waited for %s: %w", what, err)
-		case <-ctx.Done():
-			return fmt.Errorf("waited %s for %s: %w", patience, what, err)
+			return false, errors.New("the program ended; waited for " + what)
+		default:
 		}
-	}
+		last = try(ctx)
+		return last == nil, nil
+	})
+	return errors.Join(err, last)
 }
 
 func ask(ctx context.Context, client *http.Client, url string) error {

@@ -69,7 +69,7 @@ func awspca(ctx context.Context, s *stage) error {
 		return err
 	}
 	var request string
-	if err := s.until(ctx, "a CertificateRequest", func(ctx context.Context) (bool, error) {
+	if err := cluster.Poll(ctx, "a CertificateRequest", func(ctx context.Context) (bool, error) {
 		list, err := s.cluster.Dynamic.Resource(cluster.CertificateRequests()).Namespace(namespace).List(ctx, metav1.ListOptions{})
 		if err != nil || len(list.Items) == 0 {
 			return false, err
@@ -90,7 +90,7 @@ func acme(ctx context.Context, s *stage) error {
 	if err := s.kubectl(ctx, "apply -f test/demo/acme.yaml"); err != nil {
 		return err
 	}
-	if err := s.until(ctx, "an Ingress for the challenge", func(ctx context.Context) (bool, error) {
+	if err := cluster.Poll(ctx, "an Ingress for the challenge", func(ctx context.Context) (bool, error) {
 		list, err := s.cluster.Dynamic.Resource(ingressResource()).Namespace(namespace).List(
 			ctx, metav1.ListOptions{LabelSelector: "acme.cert-manager.io/http01-solver=true"})
 		if err != nil || len(list.Items) == 0 {

@@ -22,7 +22,7 @@ func (s *stage) await(
 	ctx context.Context, resource schema.GroupVersionResource, in, name string, condition func(*unstructured.Unstructured) bool,
 ) (*unstructured.Unstructured, error) {
 	var found *unstructured.Unstructured
-	err := s.until(ctx, resource.Resource+" "+name, func(ctx context.Context) (bool, error) {
+	err := cluster.Poll(ctx, resource.Resource+" "+name, func(ctx context.Context) (bool, error) {
 		object, err := s.cluster.Dynamic.Resource(resource).Namespace(in).Get(ctx, name, metav1.GetOptions{})
 		if apierrors.IsNotFound(err) {
 			return false, nil
@@ -91,7 +91,7 @@ func firstCertificate(secret *unstructured.Unstructured) (*x509.Certificate, err
 
 // awaitEvent waits for a Warning about an object, and shows it.
 func (s *stage) awaitEvent(ctx context.Context, kind, name string) error {
-	return s.until(ctx, "an Event about "+kind+" "+name, func(ctx context.Context) (bool, error) {
+	return cluster.Poll(ctx, "an Event about "+kind+" "+name, func(ctx context.Context) (bool, error) {
 		list, err := s.cluster.Dynamic.Resource(cluster.Events()).Namespace(namespace).List(ctx, metav1.ListOptions{})
 		if err != nil {
 			return false, err

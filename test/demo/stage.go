@@ -8,15 +8,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/certshim/certshim/test/cluster"
 	"github.com/certshim/certshim/test/external"
 	"github.com/certshim/certshim/test/external/privateca"
 )
-
-// patience ends a wait that won't succeed.
-const patience = 2 * time.Minute
 
 // namespace is where the scenes play.
 const namespace = "shop"
@@ -93,25 +89,6 @@ func (s *stage) invitation() []string {
 		"export AWS_ENDPOINT_URL="+s.external.AWSPCA.URL(),
 		"export AWS_ACCESS_KEY_ID="+privateca.AccessKeyID+" AWS_SECRET_ACCESS_KEY="+privateca.SecretAccessKey,
 		"aws acm-pca get-certificate-authority-certificate --region "+privateca.Region+" --certificate-authority-arn "+privateca.ARN)
-}
-
-// until polls a condition that no watch tells.
-func (s *stage) until(ctx context.Context, what string, condition func(context.Context) (bool, error)) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	tick := time.NewTicker(100 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		done, err := condition(ctx)
-		if done || err != nil {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("waited %s for %s", patience, what)
-		case <-tick.C:
-		}
-	}
 }
 
 // kubectl runs a command as a person would type it, and shows it.

@@ -68,7 +68,7 @@ func startGuarded(t *testing.T) *guarded {
 func (g *guarded) policy(t *testing.T, action string) {
 	t.Helper()
 	g.Apply(t, "", policyOf(t, "--action="+action))
-	err := poll(t.Context(), "the policy to be in force", func() (bool, error) {
+	err := cluster.Poll(t.Context(), "the policy to be in force", func(context.Context) (bool, error) {
 		err := g.create(t.Context(), ingress("known", annotations{issuerKey: "ca", "cert-manager.io/duration": "90d"}, "a.example.com"), metav1.DryRunAll)
 		told := g.warnings.take()
 		if action == "deny" {
@@ -194,7 +194,7 @@ func TestThePolicyDeniesWhereASecondBindingSaysSo(t *testing.T) {
 	page := must(os.ReadFile(filepath.Join(must(repository())(t), "docs/admission.md")))(t)
 	g.Apply(t, "", bindingOnPage.FindStringSubmatch(string(page))[1])
 	g.patch(t, g.namespace, `{"metadata":{"labels":{"team":"platform"}}}`)
-	err := poll(t.Context(), "the second binding to be in force", func() (bool, error) {
+	err := cluster.Poll(t.Context(), "the second binding to be in force", func(context.Context) (bool, error) {
 		return refusedByPolicy(g.create(t.Context(), ingress("bad", annotations{issuerKey: "ca", "cert-manager.io/duration": "90d"}, "a.example.com"), metav1.DryRunAll)), nil
 	})
 	if err != nil {
@@ -266,7 +266,7 @@ func TestThePolicyForTiesOnTheServer(t *testing.T) {
 	refused := func(err error) bool {
 		return apierrors.IsInvalid(err) && strings.Contains(err.Error(), "certshim.io/source: only certshim ties a Certificate")
 	}
-	if err := poll(t.Context(), "the policy to be in force", func() (bool, error) {
+	if err := cluster.Poll(t.Context(), "the policy to be in force", func(context.Context) (bool, error) {
 		return refused(create(tenant, tied("probe", across), metav1.DryRunAll)), nil
 	}); err != nil {
 		t.Fatal(err)

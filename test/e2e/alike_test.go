@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -186,7 +187,7 @@ func (w *world) work(t *testing.T, told func() bool) {
 		t.Fatal(err)
 	}
 	defer w.stop("certshim")
-	if err := poll(t.Context(), "everything to be looked at", func() (bool, error) {
+	if err := cluster.Poll(t.Context(), "everything to be looked at", func(context.Context) (bool, error) {
 		done, err := w.metric(t, "certshim", "certshim_initial_reconcile_done")
 		return done == 1, err
 	}); err != nil {
@@ -194,7 +195,7 @@ func (w *world) work(t *testing.T, told func() bool) {
 	}
 	w.settled(t, w.Namespace(t))
 	// What is missing at the end is named by the comparison.
-	_ = poll(t.Context(), "everything to be told", func() (bool, error) { return told(), nil })
+	_ = cluster.Poll(t.Context(), "everything to be told", func(context.Context) (bool, error) { return told(), nil })
 }
 
 // untold are the planned problems of which there is no Event.

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -76,7 +77,7 @@ func (d *deployed) settled(t *testing.T, namespace string) {
 	d.Apply(t, namespace, ingress("settled", annotations{issuerKey: "ca"}, "settled.example.com"))
 	certificates.Object(t, "settled-tls", "to be made", exists)
 	for name := range d.running {
-		if err := poll(t.Context(), name+" to have an empty queue", func() (bool, error) {
+		if err := cluster.Poll(t.Context(), name+" to have an empty queue", func(context.Context) (bool, error) {
 			depth, err := d.metric(t, name, "certshim_queue_depth")
 			return depth == 0, err
 		}); err != nil {

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"testing"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -48,7 +49,7 @@ func (d *deployed) untilLooks(t *testing.T, do func()) {
 	looks := func() (float64, error) { return d.metric(t, "certshim", "certshim_reconciles_total") }
 	before := must(looks())(t)
 	do()
-	if err := poll(t.Context(), "certshim to look at a source again", func() (bool, error) {
+	if err := cluster.Poll(t.Context(), "certshim to look at a source again", func(context.Context) (bool, error) {
 		now, err := looks()
 		return now > before, err
 	}); err != nil {

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -31,7 +32,7 @@ func TestTheDashboardShowsAController(t *testing.T) {
 	d := startDeployed(t)
 	d.startFor(t, "shown")
 	server := prometheus.Start(t, path, t.TempDir(), fmt.Sprintf(scrapeOften, d.running["shown"].Address, prometheus.Namespace))
-	err = poll(t.Context(), "the first scrape", func() (bool, error) {
+	err = cluster.Poll(t.Context(), "the first scrape", func(context.Context) (bool, error) {
 		results, err := server.Results(t.Context(), "certshim_build_info", time.Now())
 		return results > 0, err
 	})
@@ -46,7 +47,7 @@ func TestTheDashboardShowsAController(t *testing.T) {
 
 	dashboard := prometheus.ReadDashboard(t, must(repository())(t))
 	var empty []string
-	err = poll(t.Context(), "an answer to each query", func() (bool, error) {
+	err = cluster.Poll(t.Context(), "an answer to each query", func(context.Context) (bool, error) {
 		empty = nil
 		for _, panel := range dashboard.Panels {
 			for _, query := range panel.Queries() {

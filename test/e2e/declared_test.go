@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -299,7 +300,7 @@ func TestCertificatesThatOutliveTheirKind(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.startFor(t, "certshim", "--leader-elect=false", "--config="+file, "--sources="+misspelt(t, of))
-	if err := poll(t.Context(), "certshim to log what the kind doesn't have", func() (bool, error) {
+	if err := cluster.Poll(t.Context(), "certshim to log what the kind doesn't have", func(context.Context) (bool, error) {
 		log, err := os.ReadFile(filepath.Join(d.Logs, "certshim.log"))
 		return strings.Contains(string(log), "spec.hosst: RouteGroup v1 has no such field"), err
 	}); err != nil {
@@ -338,7 +339,7 @@ func TestCertificatesThatOutliveTheirKind(t *testing.T) {
 // createServed creates an object once its kind, whose CRD was just made, is served.
 func createServed(t *testing.T, client dynamic.ResourceInterface, object *unstructured.Unstructured) (made *unstructured.Unstructured) {
 	t.Helper()
-	err := poll(t.Context(), "the kind "+object.GetKind()+" to be served", func() (_ bool, err error) {
+	err := cluster.Poll(t.Context(), "the kind "+object.GetKind()+" to be served", func(context.Context) (_ bool, err error) {
 		made, err = client.Create(t.Context(), object, metav1.CreateOptions{FieldValidation: metav1.FieldValidationStrict})
 		if isNotServedYet(err) {
 			return false, nil

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"github.com/certshim/certshim/test/cluster"
 )
@@ -90,25 +89,6 @@ func (d *deployed) untilReady(ctx context.Context, name string) error {
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	return nil
-}
-
-// poll asks until it is true: for what no watch tells.
-func poll(ctx context.Context, what string, condition func() (bool, error)) error {
-	const patience = 2 * time.Minute
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		if done, err := condition(); done || err != nil {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("waited %s for %s", patience, what)
-		case <-tick.C:
-		}
-	}
 }
 
 // get returns body and status; status 0 means that nobody answered.

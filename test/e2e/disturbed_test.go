@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
 	"testing"
 
@@ -66,7 +67,7 @@ func TestRestartOverUpToDateCertificatesWritesNothing(t *testing.T) {
 	before := d.writes(t)
 
 	d.startFor(t, "second", "--leader-elect=false")
-	if err := poll(t.Context(), "the restart to be through", func() (bool, error) {
+	if err := cluster.Poll(t.Context(), "the restart to be through", func(context.Context) (bool, error) {
 		done, err := d.metric(t, "second", "certshim_initial_reconcile_done")
 		return done == 1, err
 	}); err != nil {

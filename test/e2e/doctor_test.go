@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -16,29 +15,22 @@ import (
 	"github.com/certshim/certshim/test/cluster"
 )
 
-// finding is one of `certshim doctor -o json`.
-type finding struct{ Code, Level, Text, Help string }
-
 // doctorOf runs doctor, and gives its findings by level and code: "error shims-off".
-func (d *deployed) doctorOf(t *testing.T, exit int, arguments ...string) map[string][]finding {
+func (d *deployed) doctorOf(t *testing.T, exit int, arguments ...string) map[string][]cluster.Finding {
 	t.Helper()
 	ran := d.run(t, append([]string{"doctor", "-o", "json"}, arguments...)...)
-	var report struct{ Findings []finding }
-	if err := json.Unmarshal([]byte(ran.stdout), &report); err != nil {
-		t.Fatalf("%v\n%s\n%s", err, ran.stdout, ran.stderr)
-	}
 	if ran.exit != exit {
 		t.Errorf("exit status %d, want %d\n%s", ran.exit, exit, ran.stdout)
 	}
-	found := map[string][]finding{}
-	for _, f := range report.Findings {
+	found := map[string][]cluster.Finding{}
+	for _, f := range cluster.Findings(t, []byte(ran.stdout)) {
 		found[f.Level+" "+f.Code] = append(found[f.Level+" "+f.Code], f)
 	}
 	return found
 }
 
 // wantFinding wants one at a level with a code, which has all parts.
-func wantFinding(t *testing.T, found map[string][]finding, what string, parts ...string) {
+func wantFinding(t *testing.T, found map[string][]cluster.Finding, what string, parts ...string) {
 	t.Helper()
 	for _, f := range found[what] {
 		has := 0
@@ -55,18 +47,10 @@ func wantFinding(t *testing.T, found map[string][]finding, what string, parts ..
 }
 
 var (
-	deploymentResource  = schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "deployments"}
 	leaseResource       = schema.GroupVersionResource{Group: "coordination.k8s.io", Version: "v1", Resource: "leases"}
 	podResource         = schema.GroupVersionResource{Version: "v1", Resource: "pods"}
 	clusterRoleResource = schema.GroupVersionResource{Group: "rbac.authorization.k8s.io", Version: "v1", Resource: "clusterroles"}
 )
-
-// isReady is what a kubelet and its controllers would make true.
-func (d *deployed) isReady(t *testing.T, namespace, name string, replicas int) {
-	t.Helper()
-	status := fmt.Sprintf(`{"status":{"replicas":%[1]d,"readyReplicas":%[1]d}}`, replicas)
-	must(d.Dynamic.Resource(deploymentResource).Namespace(namespace).Patch(t.Context(), name, types.MergePatchType, []byte(status), metav1.PatchOptions{}, "status"))(t)
-}
 
 // leads makes a Pod of cert-manager's the one that holds the Lease, for an hour.
 func (d *deployed) leads(t *testing.T, namespace, pod string) {
@@ -99,7 +83,7 @@ func TestDoctor(t *testing.T) {
 	wantFinding(t, found, "unknown shims-off", "no Deployment of cert-manager", "--cert-manager-namespace")
 
 	d.Apply(t, "", cluster.CertManagerDeployment("--v=2"))
-	d.isReady(t, "cert-manager", "cert-manager", 1)
+	d.RunsReplicas(t, "cert-manager", "cert-manager", 1)
 	d.leads(t, "kube-system", "cert-manager-0")
 	d.Apply(t, "", "{apiVersion: v1, kind: Pod, metadata: {name: cert-manager-0, namespace: cert-manager, labels: {app: cert-manager}}, spec: {containers: [{name: a, image: a}]}}")
 	wantFinding(t, d.doctorOf(t, 1, "--pre", "--fail-on=warning"), "warning shims-off", "ingress-shim", "--controllers=*,-ingress-shim")
@@ -114,7 +98,7 @@ func TestDoctor(t *testing.T) {
 	wantFinding(t, found, "ok cert-manager-ready")
 
 	d.Apply(t, "", cluster.CertManagerDeployment("'--controllers=*,-ingress-shim'"))
-	d.isReady(t, account, account, 2)
+	d.RunsReplicas(t, account, account, 2)
 	running := d.startFor(t, "certshim")
 	host := must(os.Hostname())(t)
 	ip, port := cluster.AsPod(t, running.Address)

@@ -63,7 +63,7 @@ func TestAFightIsToldOnceAndEnds(t *testing.T) {
 
 	d.updateAs(t, namespace, "web-tls", "manager", `{"spec":{"duration":null}}`)
 	certificates.Object(t, "web-tls", "to be set again, once it is given up", hasDuration("2000h0m0s"))
-	if err := poll(t.Context(), "no field to be contested", func() (bool, error) {
+	if err := cluster.Poll(t.Context(), "no field to be contested", func(context.Context) (bool, error) {
 		contested, err := d.metric(t, "certshim", "certshim_contested_fields")
 		return contested == 0, err
 	}); err != nil {

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"testing"
@@ -41,7 +42,7 @@ func TestAKindThatFlaps(t *testing.T) {
 		if err := d.Dynamic.Resource(definitions).Delete(t.Context(), name, metav1.DeleteOptions{}); err != nil {
 			t.Fatal(err)
 		}
-		if err := poll(t.Context(), "the CRD to be gone", func() (bool, error) {
+		if err := cluster.Poll(t.Context(), "the CRD to be gone", func(context.Context) (bool, error) {
 			_, err := d.Dynamic.Resource(definitions).Get(t.Context(), name, metav1.GetOptions{})
 			return apierrors.IsNotFound(err), nil
 		}); err != nil {
@@ -51,14 +52,14 @@ func TestAKindThatFlaps(t *testing.T) {
 	for i := range *flaps {
 		certificates.Object(t, fmt.Sprintf("web-%d-tls", i), "to be made", exists)
 	}
-	if err := poll(t.Context(), "the watches of the kind to end", func() (bool, error) {
+	if err := cluster.Poll(t.Context(), "the watches of the kind to end", func(context.Context) (bool, error) {
 		return series(t, d.serverMetrics(t), "apiserver_longrunning_requests", `resource="routegroups"`, `verb="WATCH"`) == 0, nil
 	}); err != nil {
 		t.Error(err)
 	}
 	// Connections that rest, and what works at the moment, make a difference of a few.
 	const few = 10
-	if err := poll(t.Context(), fmt.Sprintf("the goroutines to be %v again", before), func() (bool, error) { return goroutines() <= before+few, nil }); err != nil {
+	if err := cluster.Poll(t.Context(), fmt.Sprintf("the goroutines to be %v again", before), func(context.Context) (bool, error) { return goroutines() <= before+few, nil }); err != nil {
 		t.Errorf("%v; there are %v", err, goroutines())
 	}
 

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
 	"testing"
 
@@ -31,7 +32,7 @@ func TestReadinessFlipsOfAnIssuerThatManyUse(t *testing.T) {
 	settle := func(made, told int) {
 		t.Helper()
 		certificates.Until(t, fmt.Sprint(made, " Certificates"), func(state cluster.State) bool { return len(state) == made })
-		if err := poll(t.Context(), "the Events to be sent", func() (bool, error) {
+		if err := cluster.Poll(t.Context(), "the Events to be sent", func(context.Context) (bool, error) {
 			events, err := d.metric(t, "certshim", "certshim_events_total")
 			return events >= float64(told), err
 		}); err != nil {
@@ -67,7 +68,7 @@ func TestReadinessFlipsOfAnIssuerThatManyUse(t *testing.T) {
 	settle(users+late, users+2*late)
 	before, written = looked(), through.written()
 	flip("True", "ready")
-	if err := poll(t.Context(), "those that wait to be looked at", func() (bool, error) { return looked()-before >= late, nil }); err != nil {
+	if err := cluster.Poll(t.Context(), "those that wait to be looked at", func(context.Context) (bool, error) { return looked()-before >= late, nil }); err != nil {
 		t.Fatal(err)
 	}
 	flip("False", "not_ready")

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
 	"regexp"
 	"strings"
@@ -133,7 +134,7 @@ func (d *deployed) defineAgain(t *testing.T, manifest string) string {
 	if err := yaml.Unmarshal([]byte(strings.TrimSpace(manifest)), &crd.Object); err != nil {
 		t.Fatal(err)
 	}
-	err := poll(t.Context(), "the CRD "+crd.GetName()+" to be made", func() (bool, error) {
+	err := cluster.Poll(t.Context(), "the CRD "+crd.GetName()+" to be made", func(context.Context) (bool, error) {
 		_, err := d.Dynamic.Resource(definitions).Create(t.Context(), &crd, metav1.CreateOptions{})
 		if apierrors.IsAlreadyExists(err) {
 			return false, nil

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"os"
@@ -77,7 +78,7 @@ func TestCertManagerThatIsInstalledLater(t *testing.T) {
 	t.Cleanup(func() { d.stop("certshim") })
 	namespace := d.Namespace(t)
 	d.Apply(t, namespace, ingress("web", annotations{issuerKey: "ca"}, "a.example.com"))
-	if err := poll(t.Context(), "certshim to say what it waits for", func() (bool, error) {
+	if err := cluster.Poll(t.Context(), "certshim to say what it waits for", func(context.Context) (bool, error) {
 		log, err := os.ReadFile(filepath.Join(d.Logs, "certshim.log"))
 		return strings.Contains(string(log), "install cert-manager's CRDs"), err
 	}); err != nil {
@@ -128,7 +129,7 @@ func (d *deployed) forbid(t *testing.T, resource schema.GroupVersionResource) {
 	}
 	must(roles.Update(t.Context(), role, metav1.UpdateOptions{}))(t)
 	client := must(dynamic.NewForConfig(must(clientcmd.BuildConfigFromFlags("", d.kubeconfig))(t)))(t)
-	if err := poll(t.Context(), "the API server to forbid "+resource.Resource, func() (bool, error) {
+	if err := cluster.Poll(t.Context(), "the API server to forbid "+resource.Resource, func(context.Context) (bool, error) {
 		_, err := client.Resource(resource).List(t.Context(), metav1.ListOptions{Limit: 1})
 		return apierrors.IsForbidden(err), nil
 	}); err != nil {
@@ -166,7 +167,7 @@ func TestFieldThatTheCertificateCRDGainsLater(t *testing.T) {
 	}
 	// A watch from before the upgrade shows objects without the new field, so that the Certificate
 	// itself is asked for.
-	if err := poll(t.Context(), "the Certificate to get the field", func() (bool, error) {
+	if err := cluster.Poll(t.Context(), "the Certificate to get the field", func(context.Context) (bool, error) {
 		return field(d.certificate(t, namespace, "web-tls"), "spec|renewBeforePercentage") == int64(30), nil
 	}); err != nil {
 		t.Fatal(err)

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"strings"
@@ -34,7 +35,7 @@ func TestReplicaThatWakesUpAfterItsLeaseWritesNothing(t *testing.T) {
 	for i := range burst {
 		d.Apply(t, namespace, ingress(fmt.Sprintf("web-%d", i), annotations{issuerKey: "ca"}, "a.example.com"))
 	}
-	if err := poll(t.Context(), "the burst to be written", func() (bool, error) {
+	if err := cluster.Poll(t.Context(), "the burst to be written", func(context.Context) (bool, error) {
 		depth, err := d.metric(t, "certshim", "certshim_queue_depth")
 		return writes.Count() == workers && depth == burst-workers, err
 	}); err != nil {

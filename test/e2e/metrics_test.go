@@ -26,7 +26,7 @@ func TestMetricsOfAWrite(t *testing.T) {
 		"leader_election_master_status": 1, "rest_client_requests_total": 2, "rest_client_request_duration_seconds_count": 2,
 		"workqueue_adds_total": 1, "workqueue_work_duration_seconds_count": 1, "certshim_event_to_write_seconds_count": 1,
 	} {
-		err := poll(t.Context(), metric, func() (bool, error) {
+		err := cluster.Poll(t.Context(), metric, func(context.Context) (bool, error) {
 			got, err := d.metric(t, "counting", metric)
 			return got >= least, err
 		})

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -111,7 +112,7 @@ func TestWebhookThatGoesAndComes(t *testing.T) {
 	for i := range count {
 		d.Apply(t, namespace, ingress(fmt.Sprintf("web-%d", i), annotations{issuerKey: "ca"}, "a.example.com"))
 	}
-	if err := poll(t.Context(), "certshim to see that the webhook is down", func() (bool, error) {
+	if err := cluster.Poll(t.Context(), "certshim to see that the webhook is down", func(context.Context) (bool, error) {
 		held, err := d.metric(t, "certshim", "certshim_pending_writes")
 		return held > 0, err
 	}); err != nil {

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -148,7 +149,7 @@ func (c *corpCA) kill(t *testing.T) {
 
 func (c *corpCA) until(t *testing.T, metric string, is func(float64) bool) {
 	t.Helper()
-	if err := poll(t.Context(), metric+" to change", func() (bool, error) {
+	if err := cluster.Poll(t.Context(), metric+" to change", func(context.Context) (bool, error) {
 		value, err := c.metric(t, "certshim", metric)
 		return is(value), err
 	}); err != nil {

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -11,6 +12,8 @@ import (
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/certshim/certshim/test/cluster"
 )
 
 // refusals are the requests that the API server answered with 403, as a proxy between
@@ -71,7 +74,7 @@ func messageOf(content []byte) string {
 // await waits until a request was refused for want of a permission.
 func (r *refusals) await(t *testing.T, p permission) {
 	t.Helper()
-	if err := poll(t.Context(), "the API server to refuse "+p.String(), func() (bool, error) { return r.has(p), nil }); err != nil {
+	if err := cluster.Poll(t.Context(), "the API server to refuse "+p.String(), func(context.Context) (bool, error) { return r.has(p), nil }); err != nil {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		t.Errorf("%v; it refused: %q", err, r.messages)

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -90,7 +91,7 @@ spec:
 func (d *deployed) serve(t *testing.T, k reportKind) {
 	t.Helper()
 	d.define(t, k.definition())
-	if err := poll(t.Context(), k.plural+" to be served", func() (bool, error) {
+	if err := cluster.Poll(t.Context(), k.plural+" to be served", func(context.Context) (bool, error) {
 		_, err := d.Dynamic.Resource(k.resource()).List(t.Context(), metav1.ListOptions{})
 		if apierrors.IsNotFound(err) {
 			return false, nil
@@ -188,7 +189,7 @@ func TestReportsThatNobodyServes(t *testing.T) {
 	d.startFor(t, "certshim", "--leader-elect=false", reporting(t, "auto"))
 	const said = "the cluster serves no kind for them"
 	log := filepath.Join(d.Logs, "certshim.log")
-	if err := poll(t.Context(), "the log to say so", func() (bool, error) {
+	if err := cluster.Poll(t.Context(), "the log to say so", func(context.Context) (bool, error) {
 		text, err := os.ReadFile(log)
 		return strings.Contains(string(text), said), err
 	}); err != nil {

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -93,7 +94,7 @@ func (r reviews) may(t *testing.T, verb string, resource schema.GroupResource) b
 // await waits until the API server's authorizer knows of the roles, which it watches.
 func (r reviews) await(t *testing.T, resources []schema.GroupResource, allowed bool) {
 	t.Helper()
-	err := poll(cleanup(), fmt.Sprintf("the roles of %v", resources), func() (bool, error) {
+	err := cluster.Poll(cleanup(), fmt.Sprintf("the roles of %v", resources), func(context.Context) (bool, error) {
 		for _, resource := range resources {
 			if r.may(t, "watch", resource) != allowed {
 				return false, nil

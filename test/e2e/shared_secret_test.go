@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -162,7 +163,7 @@ func (d *deployed) flood(t *testing.T, namespace string) error {
 // after that.
 func (d *deployed) calm(t *testing.T, namespace string) {
 	t.Helper()
-	if err := poll(t.Context(), "plan to find nothing to do", func() (bool, error) {
+	if err := cluster.Poll(t.Context(), "plan to find nothing to do", func(context.Context) (bool, error) {
 		var plan report
 		err := json.Unmarshal([]byte(d.planOf(t, "-A", "-o", "report").stdout), &plan)
 		return len(plan.Sources) > 0 && plan.changes() == 0, err

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"os/exec"
@@ -85,7 +86,7 @@ func (d *deployed) signal(t *testing.T, running *cluster.Certshim) {
 
 func (d *deployed) poll(t *testing.T, what string, condition func() bool) {
 	t.Helper()
-	if err := poll(t.Context(), what, func() (bool, error) { return condition(), nil }); err != nil {
+	if err := cluster.Poll(t.Context(), what, func(context.Context) (bool, error) { return condition(), nil }); err != nil {
 		t.Fatal(err)
 	}
 }

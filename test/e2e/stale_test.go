@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -118,7 +119,7 @@ func TestARenameTakenBackWhileTheWatchIsBehindDeletesNothing(t *testing.T) {
 	const rename = `{"spec":{"tls":[{"hosts":["a.example.com"],"secretName":"%s"}]}}`
 	create.Shut()
 	d.patch(t, ingresses, namespace, "web", fmt.Sprintf(rename, "renamed"))
-	if err := poll(t.Context(), "certshim to make the new Certificate", func() (bool, error) { return create.Count() > 0, nil }); err != nil {
+	if err := cluster.Poll(t.Context(), "certshim to make the new Certificate", func(context.Context) (bool, error) { return create.Count() > 0, nil }); err != nil {
 		t.Fatal(err)
 	}
 	watch.Lock()
@@ -134,7 +135,7 @@ func TestARenameTakenBackWhileTheWatchIsBehindDeletesNothing(t *testing.T) {
 
 func (d *deployed) untilMetricOf(t *testing.T, name, metric string, least float64) {
 	t.Helper()
-	if err := poll(t.Context(), fmt.Sprintf("%s to be %v", metric, least), func() (bool, error) {
+	if err := cluster.Poll(t.Context(), fmt.Sprintf("%s to be %v", metric, least), func(context.Context) (bool, error) {
 		now, err := d.metric(t, name, metric)
 		return err == nil && now >= least, nil
 	}); err != nil {

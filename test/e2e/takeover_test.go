@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -331,7 +332,7 @@ func (d *deployed) untilLater(t *testing.T, namespace, name string) {
 			last = entry.Time.Time
 		}
 	}
-	if err := poll(t.Context(), "the next second", func() (bool, error) { return time.Now().Unix() > last.Unix(), nil }); err != nil {
+	if err := cluster.Poll(t.Context(), "the next second", func(context.Context) (bool, error) { return time.Now().Unix() > last.Unix(), nil }); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
 	"regexp"
 	"strings"
@@ -105,7 +106,7 @@ func (d *deployed) ownMetrics(t *testing.T) string {
 // untilMetric waits until certshim's metrics have a line.
 func (d *deployed) untilMetric(t *testing.T, line string) {
 	t.Helper()
-	if err := poll(t.Context(), line, func() (bool, error) {
+	if err := cluster.Poll(t.Context(), line, func(context.Context) (bool, error) {
 		return containsAll(d.ownMetrics(t), []string{line + "\n"}), nil
 	}); err != nil {
 		t.Fatal(err)

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -149,7 +150,7 @@ func (d *deployed) enforce(t *testing.T, policy string) {
 	}}
 	client := d.Dynamic.Resource(cluster.Certificates()).Namespace(d.Namespace(t))
 	var last error
-	err := poll(t.Context(), "the policy to be in force", func() (bool, error) {
+	err := cluster.Poll(t.Context(), "the policy to be in force", func(context.Context) (bool, error) {
 		var made *unstructured.Unstructured
 		made, last = client.Create(t.Context(), probe, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
 		return last == nil && field(made, "spec|duration") != nil, nil

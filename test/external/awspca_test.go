@@ -1,6 +1,7 @@
 package external
 
 import (
+	"context"
 	"crypto/x509"
 	"fmt"
 	"os"
@@ -164,21 +165,15 @@ func awaitRefusedApproval(t *testing.T, issuer string) {
 	t.Helper()
 	refusal := "does not have permissions to set approved/denied conditions for issuer {" + issuer + "}"
 	log := filepath.Join(shared.Logs, "approver.log")
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	for patience := time.NewTimer(2 * time.Minute); ; {
+	err := cluster.Await(t.Context(), "the approver to be refused", func(context.Context) error {
 		content, err := os.ReadFile(log)
-		if err != nil {
-			t.Fatal(err)
+		if err == nil && !strings.Contains(string(content), refusal) {
+			err = fmt.Errorf("no %q in\n%s", refusal, content)
 		}
-		if strings.Contains(string(content), refusal) {
-			return
-		}
-		select {
-		case <-tick.C:
-		case <-patience.C:
-			t.Fatalf("the approver is not refused: no %q in\n%s", refusal, content)
-		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

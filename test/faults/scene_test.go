@@ -2,6 +2,7 @@ package faults
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -295,18 +296,8 @@ func (s *scene) isAsBefore(t *testing.T) {
 // await asks until there is no error: for what no watch tells.
 func (s *scene) await(t *testing.T, what string, try func() error) {
 	t.Helper()
-	deadline, tick := time.After(2*time.Minute), time.NewTicker(50*time.Millisecond)
-	defer tick.Stop()
-	for {
-		err := try()
-		if err == nil {
-			return
-		}
-		select {
-		case <-tick.C:
-		case <-deadline:
-			t.Fatalf("waited in vain for %s: %v", what, err)
-		}
+	if err := cluster.Await(t.Context(), what, func(context.Context) error { return try() }); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -39,10 +39,7 @@ func (r *release) runAsPod(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.Status.Replicas, d.Status.ReadyReplicas = 1, 1
-	if _, err := r.client.AppsV1().Deployments(r.name).UpdateStatus(t.Context(), d, metav1.UpdateOptions{}); err != nil {
-		t.Fatal(err)
-	}
+	r.RunsReplicas(t, d.Namespace, d.Name, 1)
 }
 
 // vanish takes the Pod away.
@@ -67,13 +64,5 @@ func hostname(t *testing.T) string {
 func (r *release) showCertManager(t *testing.T) {
 	t.Helper()
 	r.Apply(t, "", cluster.CertManagerDeployment(`"--controllers=*,-ingress-shim"`, "--leader-elect=false"))
-	deployments := r.client.AppsV1().Deployments("cert-manager")
-	d, err := deployments.Get(t.Context(), "cert-manager", metav1.GetOptions{})
-	if err == nil {
-		d.Status.Replicas, d.Status.ReadyReplicas = 1, 1
-		_, err = deployments.UpdateStatus(t.Context(), d, metav1.UpdateOptions{})
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	r.RunsReplicas(t, "cert-manager", "cert-manager", 1)
 }

@@ -1,7 +1,6 @@
 package install
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -207,10 +206,8 @@ func (r *release) doctor(t *testing.T, exit int, arguments ...string) (codes []s
 	return codes
 }
 
-type finding struct{ Code, Level, Text string }
-
 // findings are all that doctor says, and its exit status.
-func (r *release) findings(t *testing.T, arguments ...string) (exit int, all []finding) {
+func (r *release) findings(t *testing.T, arguments ...string) (exit int, all []cluster.Finding) {
 	t.Helper()
 	command := exec.CommandContext(t.Context(), filepath.Join(r.repository, "bin/certshim"), append([]string{"doctor", "-o=json", "--kubeconfig=" + r.Kubeconfig}, arguments...)...)
 	output, err := command.Output()
@@ -218,11 +215,7 @@ func (r *release) findings(t *testing.T, arguments ...string) (exit int, all []f
 	if err != nil && !errors.As(err, &ended) {
 		t.Fatal(err)
 	}
-	var report struct{ Findings []finding }
-	if err := json.Unmarshal(output, &report); err != nil {
-		t.Fatalf("%v: %s", err, output)
-	}
-	return command.ProcessState.ExitCode(), report.Findings
+	return command.ProcessState.ExitCode(), cluster.Findings(t, output)
 }
 
 // planKnowsTheConfiguration sees that commands find the release, and do what its controller does.

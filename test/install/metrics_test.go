@@ -10,14 +10,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
 	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/wait"
 
 	"github.com/certshim/certshim/test/cluster"
 	"github.com/certshim/certshim/test/external/authority"
@@ -74,7 +72,9 @@ func (r *release) doctorReadsThem(t *testing.T) {
 func (r *release) finds(t *testing.T, code, level, text string) {
 	t.Helper()
 	_, findings := r.findings(t, "--release-namespace="+r.name)
-	if !slices.ContainsFunc(findings, func(f finding) bool { return f.Code == code && f.Level == level && strings.Contains(f.Text, text) }) {
+	if !slices.ContainsFunc(findings, func(f cluster.Finding) bool {
+		return f.Code == code && f.Level == level && strings.Contains(f.Text, text)
+	}) {
 		t.Errorf("doctor doesn't say %s %s: %s\n%+v", level, code, text, findings)
 	}
 }
@@ -125,7 +125,7 @@ func (r *release) mayReadMetrics(t *testing.T, account string) {
 // until returns when the API server allows something, or doesn't.
 func (r *release) until(t *testing.T, allowed bool, what authorizationv1.SubjectAccessReviewSpec) {
 	t.Helper()
-	err := wait.PollUntilContextTimeout(t.Context(), 50*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
+	err := cluster.Poll(t.Context(), "the API server to go by the roles", func(ctx context.Context) (bool, error) {
 		review, err := r.client.AuthorizationV1().SubjectAccessReviews().Create(ctx, &authorizationv1.SubjectAccessReview{Spec: what}, metav1.CreateOptions{})
 		return err == nil && review.Status.Allowed == allowed, err
 	})

@@ -9,8 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"k8s.io/apimachinery/pkg/util/wait"
-
+	"github.com/certshim/certshim/test/cluster"
 	"github.com/certshim/certshim/test/prometheus"
 )
 
@@ -86,7 +85,7 @@ func (m monitor) becomes(t *testing.T, alert, state string) {
 
 func (m monitor) until(t *testing.T, what string, condition func(context.Context) (bool, error)) {
 	t.Helper()
-	if err := wait.PollUntilContextTimeout(t.Context(), 100*time.Millisecond, 2*time.Minute, true, condition); err != nil {
-		t.Fatalf("waited for %s: %v", what, err)
+	if err := cluster.Poll(t.Context(), what, condition); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -3,16 +3,15 @@ package ownership
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"testing"
-	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/util/wait"
 
 	"github.com/certshim/certshim/test/cluster"
 )
@@ -34,12 +33,12 @@ func (p *players) age(t *testing.T, aged map[string]int) {
 	}
 	served := func(want bool) {
 		t.Helper()
-		err := wait.PollUntilContextTimeout(ctx, 100*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
+		err := cluster.Poll(ctx, fmt.Sprintf("%s to be served: %t", old, want), func(ctx context.Context) (bool, error) {
 			_, err := inOld.List(ctx, metav1.ListOptions{Limit: 1})
 			return (err == nil) == want, nil
 		})
 		if err != nil {
-			t.Fatalf("wait until %s is served: %t: %v", old, want, err)
+			t.Fatal(err)
 		}
 	}
 	served(true)

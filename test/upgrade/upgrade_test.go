@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -284,16 +283,9 @@ func (v *version) hasLookedAtAll(t *testing.T) {
 // until waits until a metric has a value.
 func (v *version) until(t *testing.T, metric string, want float64) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
-	defer cancel()
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	for v.metric(t, metric) != want {
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			t.Fatalf("%s isn't %v\n%s", metric, want, v.log(t))
-		}
+	err := cluster.Poll(t.Context(), fmt.Sprintf("%s to be %v", metric, want), func(context.Context) (bool, error) { return v.metric(t, metric) == want, nil })
+	if err != nil {
+		t.Fatalf("%v\n%s", err, v.log(t))
 	}
 }
 

@@ -1,6 +1,7 @@
 package hangs
 
 import (
+	"context"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/pem"
@@ -153,19 +154,12 @@ kind: ValidatingAdmissionPolicyBinding
 metadata: {name: %[1]s}
 spec: {policyName: %[1]s, validationActions: [Deny]}
 `, name, group, plural, expression, message))
-	deadline := time.After(patience)
-	tick := time.NewTicker(200 * time.Millisecond)
-	defer tick.Stop()
-	for {
+	err := cluster.Poll(t.Context(), "the policy "+name+" to be in force", func(context.Context) (bool, error) {
 		err := probe(t, group, plural)
-		if err != nil && strings.Contains(err.Error(), message) {
-			return
-		}
-		select {
-		case <-tick.C:
-		case <-deadline:
-			t.Fatalf("the policy %s isn't in force: %v", name, err)
-		}
+		return err != nil && strings.Contains(err.Error(), message), nil
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 
