@@ -117,11 +117,11 @@ func Answers(ctx context.Context, program *process.Process, client *http.Client,
 	return await(ctx, program, url+" to answer", func(ctx context.Context) error { return ask(ctx, client, url) })
 }
 
-// Listens waits until the program takes TCP connections at the address; one that ends before is an error.
-func Listens(ctx context.Context, program *process.Process, address string) error {
+// Listens waits until the program takes connections at the address of a network, such as tcp; one that ends before is an error.
+func Listens(ctx context.Context, program *process.Process, network, address string) error {
 	return await(ctx, program, address+" to listen", func(ctx context.Context) error {
 		var dialer net.Dialer
-		connection, err := dialer.DialContext(ctx, "tcp", address)
+		connection, err := dialer.DialContext(ctx, network, address)
 		if err != nil {
 			return err
 		}

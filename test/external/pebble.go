@@ -114,7 +114,7 @@ func (p *Pebble) start(ctx context.Context, folder string, httpPort int) error {
 	if err != nil {
 		return err
 	}
-	if err := cluster.Listens(ctx, p.dns, p.listeners.dns); err != nil {
+	if err := cluster.Listens(ctx, p.dns, "tcp", p.listeners.dns); err != nil {
 		return err
 	}
 	p.acme, err = run(ctx, folder, "pebble", "-strict", "-config="+config, "-dnsserver="+p.listeners.dns)

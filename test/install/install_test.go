@@ -3,14 +3,12 @@ package install
 import (
 	"bytes"
 	"errors"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
@@ -171,26 +169,8 @@ func TestThePluginServesWhereItIsExpected(t *testing.T) {
 	if socket == nil {
 		t.Fatal("the configuration names no socket")
 	}
-	awaitSocket(t, plugin, p.here(socket[1]))
-}
-
-// awaitSocket waits until the program listens.
-func awaitSocket(t *testing.T, program *process.Process, socket string) {
-	t.Helper()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for deadline := time.After(30 * time.Second); ; {
-		if connection, err := new(net.Dialer).DialContext(t.Context(), "unix", socket); err == nil {
-			_ = connection.Close()
-			return
-		}
-		select {
-		case <-tick.C:
-		case <-program.Done():
-			t.Fatal("the plugin ended")
-		case <-deadline:
-			t.Fatalf("nobody listens on %s", socket)
-		}
+	if err := cluster.Listens(t.Context(), plugin, "unix", p.here(socket[1])); err != nil {
+		t.Fatal(err)
 	}
 }
 
