@@ -1,11 +1,15 @@
 package cluster
 
 import (
+	"bytes"
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"slices"
 	"sync"
@@ -34,6 +38,8 @@ const (
 	pollPeriod  = time.Minute
 	restPeriod  = 10 * time.Minute
 	retryPeriod = 5 * time.Second
+	// maxRetryPeriod bounds the delays, each twice the one before, after which a group that doesn't answer is asked again.
+	maxRetryPeriod = time.Minute
 )
 
 // discoveryTimeout bounds one question.
@@ -57,13 +63,16 @@ type Discovery struct {
 	schemaVersion string
 	fields        inventory.Fields
 	failing       bool
+	// unknown are the groups that matter and could not be asked the last time, and retry the delay until they are asked again.
+	unknown map[string]bool
+	retry   time.Duration
 	// linted are the source types that were compared with their definitions, by origin and name.
 	linted map[string]linted
 }
 
 // NewDiscovery asks nothing yet.
 func NewDiscovery(connection *Connection, log *slog.Logger) (*Discovery, error) {
-	d := &Discovery{connection: connection, log: log, changed: make(chan struct{}, 1), linted: map[string]linted{}}
+	d := &Discovery{connection: connection, log: log, changed: make(chan struct{}, 1), unknown: map[string]bool{}, linted: map[string]linted{}}
 	// Of both, their identity is enough: it tells that one is there, and when it changes.
 	client, err := connection.Dynamic([]string{}, nil)
 	if err != nil {
@@ -115,6 +124,10 @@ func (d *Discovery) NextDelay() time.Duration {
 		return next
 	case d.failing:
 		return retryPeriod
+	case len(d.unknown) > 0:
+		delay := d.retry
+		d.retry = min(2*delay, maxRetryPeriod)
+		return delay
 	case d.crds.HasSynced() && d.services.HasSynced():
 		return restPeriod
 	}
@@ -122,8 +135,9 @@ func (d *Discovery) NextDelay() time.Duration {
 }
 
 // Ask reads what is served. It is false for an answer that can't be had, which is logged once;
-// what was known before is then still the best there is.
-func (d *Discovery) Ask(ctx context.Context) (inventory.Facts, bool) {
+// what was known before is then still the best there is. Of the groups that matter it logs which
+// can't be asked, and asks again soon.
+func (d *Discovery) Ask(ctx context.Context, matters map[string]bool) (inventory.Facts, bool) {
 	ctx, cancel := context.WithTimeout(ctx, discoveryTimeout)
 	defer cancel()
 	lists, unknown, err := d.connection.discover(ctx)
@@ -131,6 +145,7 @@ func (d *Discovery) Ask(ctx context.Context) (inventory.Facts, bool) {
 	if err != nil {
 		return inventory.Facts{}, false
 	}
+	d.follow(unknown, matters)
 	return inventory.Facts{
 		Served: inventory.ReadDiscovery(lists, unknown, d.customResources()),
 		Fields: d.certificateFields(ctx),
@@ -206,7 +221,30 @@ type inContext struct {
 }
 
 func (t inContext) RoundTrip(r *http.Request) (*http.Response, error) {
-	return t.next.RoundTrip(r.WithContext(t.ctx))
+	response, err := t.next.RoundTrip(r.WithContext(t.ctx))
+	if err == nil && response.StatusCode >= http.StatusBadRequest {
+		err = inWords(response)
+	}
+	return response, err
+}
+
+// maxStatus is far more than a Status has.
+const maxStatus = 1 << 16
+
+// inWords replaces a Status by its message: of an answer that is no text, the client for discovery says "unknown".
+func inWords(response *http.Response) error {
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxStatus))
+	_ = response.Body.Close()
+	if err != nil {
+		return err
+	}
+	var status metav1.Status
+	if json.Unmarshal(body, &status) == nil && status.Message != "" {
+		body = []byte(status.Message)
+		response.Header.Set("Content-Type", "text/plain")
+	}
+	response.Body, response.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	return nil
 }
 
 // customResources are those that CRDs define, which are named after them; nil while they
@@ -230,6 +268,28 @@ func (d *Discovery) logOutcome(ctx context.Context, err error) {
 		d.log.Info("the cluster says again what it serves")
 	}
 	d.failing = err != nil
+}
+
+// follow logs once which groups can't be asked, and which answer again.
+func (d *Discovery) follow(unknown map[schema.GroupVersion]error, matters map[string]bool) {
+	errs := map[string]error{}
+	for version, err := range unknown {
+		if matters[version.Group] {
+			errs[version.Group] = err
+		}
+	}
+	for _, group := range slices.Sorted(maps.Keys(errs)) {
+		if !d.unknown[group] {
+			d.log.Warn("an API group can't be asked what it serves", "group", group, "error", errs[group])
+			d.unknown[group], d.retry = true, retryPeriod
+		}
+	}
+	for _, group := range slices.Sorted(maps.Keys(d.unknown)) {
+		if errs[group] == nil {
+			d.log.Info("an API group says again what it serves", "group", group)
+			delete(d.unknown, group)
+		}
+	}
 }
 
 // certificateFields reads the schema of the Certificate CRD, once for each version of it.

@@ -177,7 +177,7 @@ var stepIssuer = resolver.GroupKind{Group: "step.sm", Kind: "StepIssuer"}
 
 func ask(t *testing.T, d *Discovery) inventory.Facts {
 	t.Helper()
-	facts, answered := d.Ask(t.Context())
+	facts, answered := d.Ask(t.Context(), nil)
 	if !answered {
 		t.Fatal("there is no answer")
 	}
@@ -231,13 +231,78 @@ func TestDiscoveryThatFails(t *testing.T) {
 	s, d := newServing(t)
 	for _, path := range []string{"/api", "/apis"} {
 		s.set(func() { s.down[path] = true })
-		if _, answered := d.Ask(t.Context()); answered || d.NextDelay() != retryPeriod {
+		if _, answered := d.Ask(t.Context(), nil); answered || d.NextDelay() != retryPeriod {
 			t.Errorf("%s is down: answered %v", path, answered)
 		}
 		s.set(func() { s.down[path] = false })
 		if ask(t, d); d.NextDelay() != pollPeriod {
 			t.Errorf("after %s was down: the next delay is that of a failure", path)
 		}
+	}
+}
+
+// lines are those that a log has, without their time.
+func lines(of *Discovery) *strings.Builder {
+	said := &strings.Builder{}
+	of.log = slog.New(slog.NewTextHandler(said, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+		if a.Key == slog.TimeKey {
+			return slog.Attr{}
+		}
+		return a
+	}}))
+	return said
+}
+
+// A group that doesn't answer is told of once, and asked again soon, then less often. Of groups that don't matter
+// nothing is said.
+func TestAGroupThatDoesNotAnswer(t *testing.T) {
+	s, d := newServing(t)
+	said := lines(d)
+	matters := map[string]bool{"step.sm": true}
+	step := func(down bool, matters map[string]bool) []time.Duration {
+		t.Helper()
+		said.Reset()
+		s.set(func() { s.down["/apis/step.sm/v1beta1"] = down })
+		var delays []time.Duration
+		for range 6 {
+			if _, answered := d.Ask(t.Context(), matters); !answered {
+				t.Fatal("there is no answer")
+			}
+			delays = append(delays, d.NextDelay())
+		}
+		return delays
+	}
+	const down = "level=WARN msg=\"an API group can't be asked what it serves\" group=step.sm error=\"the server is currently unable to handle the request\"\n"
+	soon := []time.Duration{5 * time.Second, 10 * time.Second, 20 * time.Second, 40 * time.Second, time.Minute, time.Minute}
+	rest := slices.Repeat([]time.Duration{pollPeriod}, 6)
+	for i, row := range []struct {
+		down    bool
+		matters map[string]bool
+		delays  []time.Duration
+		says    string
+	}{
+		{true, nil, rest, ""},
+		{true, matters, soon, down},
+		{false, matters, rest, "level=INFO msg=\"an API group says again what it serves\" group=step.sm\n"},
+		{true, matters, soon, down},
+	} {
+		if got := step(row.down, row.matters); !slices.Equal(got, row.delays) || said.String() != row.says {
+			t.Errorf("step %d: it is asked after %v and says\n%s", i, got, said)
+		}
+	}
+}
+
+// What the API server answers is in the log, not that it is unknown.
+func TestWhyDiscoveryIsRefused(t *testing.T) {
+	const message = `User "certshim" cannot get path "/apis"`
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusForbidden)
+		_ = json.NewEncoder(w).Encode(metav1.Status{Status: metav1.StatusFailure, Reason: metav1.StatusReasonForbidden, Code: http.StatusForbidden, Message: message})
+	}))
+	t.Cleanup(server.Close)
+	if _, err := connected(t, server.URL).Facts(t.Context()); err == nil || !strings.Contains(err.Error(), message) {
+		t.Errorf("it says %v", err)
 	}
 }
 
@@ -253,7 +318,7 @@ func TestTheContextEndsAQuestion(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		go func() { <-s.hung; cancel() }()
 		began := time.Now()
-		if _, answered := d.Ask(ctx); answered || time.Since(began) > discoveryTimeout/2 {
+		if _, answered := d.Ask(ctx, nil); answered || time.Since(began) > discoveryTimeout/2 {
 			t.Errorf("%v hangs: answered %v after %s", row, answered, time.Since(began))
 		}
 		s.set(func() { delete(s.hanging, row.path) })

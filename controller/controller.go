@@ -116,7 +116,7 @@ func New(config Config, base *rest.Config, log *slog.Logger, registry *prometheu
 	c.facts.Store(&inventory.Facts{})
 	c.queue = newQueue(clientmetrics.Queues(registry))
 	c.metrics = newMetrics(registry, config, func() float64 { return float64(c.queue.Len()) })
-	registry.MustRegister(newIssuersMetric(c.inventory), newFieldsMetric(c.inventory), newOrphansMetric(c.inventory))
+	registry.MustRegister(newIssuersMetric(c.inventory), newFieldsMetric(c.inventory), newOrphansMetric(c.inventory), newGroupsMetric(c))
 	c.breaker, c.failures, c.creates = newBreaker(c.metrics.pendingWrites), newFailures(), newCreates()
 	c.waiting, c.large = newWaiting(c.metrics.held), newGate()
 	return c, nil

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/certshim/certshim"
 	"github.com/certshim/certshim/certificate"
 	"github.com/certshim/certshim/cluster"
@@ -51,7 +53,7 @@ func (c *Controller) watch(ctx context.Context, firstReady chan struct{}) {
 
 // ask asks what is served. Where there is no answer, the last one stands.
 func (c *Controller) ask(ctx context.Context) {
-	if facts, answered := c.discovery.Ask(ctx); answered {
+	if facts, answered := c.discovery.Ask(ctx, c.groups()); answered {
 		c.facts.Store(&facts)
 		c.wake(c.inventory.Serve(facts.Served, facts.Fields))
 		c.discovery.Lint(ctx, c.policy().Kinds.Types())
@@ -173,4 +175,36 @@ func (c *Controller) kinds() map[resolver.GroupKind]bool {
 	}
 	maps.DeleteFunc(kinds, func(_ resolver.GroupKind, asked bool) bool { return !asked })
 	return kinds
+}
+
+// groups are those of the kinds that decisions may ask for, but the core one, which the API server always serves itself.
+func (c *Controller) groups() map[string]bool {
+	groups := map[string]bool{}
+	for kind := range c.kinds() {
+		groups[kind.Group] = true
+	}
+	delete(groups, "")
+	return groups
+}
+
+// groupsMetric tells, when it is read, of which API groups it isn't known what they serve.
+type groupsMetric struct {
+	controller  *Controller
+	description *prometheus.Desc
+}
+
+func newGroupsMetric(c *Controller) groupsMetric {
+	return groupsMetric{c, prometheus.NewDesc("certshim_api_group_unknown",
+		"Whether the API server can't tell what a group serves of whose kinds objects are read.", []string{"group"}, nil)}
+}
+
+// Describe implements [prometheus.Collector].
+func (m groupsMetric) Describe(to chan<- *prometheus.Desc) { to <- m.description }
+
+// Collect implements [prometheus.Collector].
+func (m groupsMetric) Collect(to chan<- prometheus.Metric) {
+	served := m.controller.facts.Load().Served
+	for group := range m.controller.groups() {
+		to <- prometheus.MustNewConstMetric(m.description, prometheus.GaugeValue, truth(served.Unknown(group)), group)
+	}
 }

@@ -28,6 +28,7 @@ import (
 	"github.com/certshim/certshim/issuance"
 	"github.com/certshim/certshim/plugins"
 	"github.com/certshim/certshim/problem"
+	"github.com/certshim/certshim/resolver"
 )
 
 // pages are the texts for people, by their path from the root of the repository, where
@@ -165,7 +166,7 @@ func TestOperatePageHasEveryMetric(t *testing.T) {
 	page := pages(t)["docs/operate.md"]
 	registry := prometheus.NewRegistry()
 	clientmetrics.Install(registry)
-	_, err := controller.New(controller.Config{Configuration: configuration.Default(), Policy: &certshim.Policy{}},
+	_, err := controller.New(controller.Config{Configuration: configuration.Default(), Policy: &certshim.Policy{Registry: &resolver.Registry{}}},
 		&rest.Config{}, slog.New(slog.DiscardHandler), registry)
 	if err != nil {
 		t.Fatal(err)
