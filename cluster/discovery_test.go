@@ -244,12 +244,7 @@ func TestDiscoveryThatFails(t *testing.T) {
 // lines are those that a log has, without their time.
 func lines(of *Discovery) *strings.Builder {
 	said := &strings.Builder{}
-	of.log = slog.New(slog.NewTextHandler(said, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
-		if a.Key == slog.TimeKey {
-			return slog.Attr{}
-		}
-		return a
-	}}))
+	of.log = slog.New(slog.NewTextHandler(said, &slog.HandlerOptions{ReplaceAttr: withoutTime}))
 	return said
 }
 

@@ -53,22 +53,26 @@ type Status struct {
 	Kind     resolver.GroupKind
 	// Attached is set once its handler has seen the first list.
 	Attached bool
-	// Refused are the namespaces in which the server refuses to list or watch it (401, 403 or
-	// 404), with its answer. The empty name is all namespaces.
+	// Refused are the namespaces in which the server has refused to list or watch it (401, 403 or
+	// 404), and no watch has begun since, with the last answer. The empty name is all namespaces.
 	Refused map[string]error
+	// Failing are the namespaces in which lists or watches fail without being refused, with the last error.
+	Failing map[string]error
 	// Ended is set in the last report, before the objects are forgotten.
 	Ended bool
 }
 
-// Forbidden says whether a permission to list or watch it is missing.
+// Forbidden says whether a permission to list or watch it is missing, by the last answer.
 func (s Status) Forbidden() bool {
 	for _, err := range s.Refused {
-		if !apierrors.IsNotFound(err) {
+		if forbids(err) {
 			return true
 		}
 	}
 	return false
 }
+
+func forbids(err error) bool { return apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err) }
 
 // feed is the running informers of one resource, one for each namespace.
 type feed struct {
@@ -85,6 +89,8 @@ type feed struct {
 
 	lock   sync.Mutex
 	status Status
+	// troubles are those of the namespaces in which it fails.
+	troubles map[string]*trouble
 }
 
 func (f *feed) start(ctx context.Context) error {
@@ -99,7 +105,9 @@ func (f *feed) start(ctx context.Context) error {
 			Refused:  func(err error) { f.refused(namespace, err) },
 			Readable: func() { f.readable(namespace) },
 			Failed: func(err error) {
-				f.feeds.Log.Debug("a watch ended; it is taken up again", "resource", f.GVR.GroupResource().String(), "error", err)
+				if ctx.Err() == nil {
+					f.failed(namespace, err)
+				}
 			},
 		})
 		f.informers = append(f.informers, informer)
@@ -126,6 +134,11 @@ func (f *feed) end() {
 	f.stop()
 	f.patience.Stop()
 	f.running.Wait()
+	f.lock.Lock()
+	defer f.lock.Unlock()
+	for _, t := range f.troubles {
+		t.stop()
+	}
 }
 
 // attach hands the objects to the handler.
@@ -153,18 +166,22 @@ func (f *feed) synced() bool {
 func (f *feed) change(alter func(*Status)) {
 	f.lock.Lock()
 	defer f.lock.Unlock()
+	if f.status.Ended {
+		return
+	}
 	f.status.Resource, f.status.Kind = f.GVR, f.Kind
 	alter(&f.status)
 	if f.feeds.Report != nil {
 		report := f.status
-		report.Refused = maps.Clone(report.Refused)
+		report.Refused, report.Failing = maps.Clone(report.Refused), maps.Clone(report.Failing)
 		f.feeds.Report(report)
 	}
 }
 
 // refused notes that the server refuses the resource in a namespace.
 func (f *feed) refused(namespace string, err error) {
-	if f.isRefused(namespace) {
+	before, was := f.refusal(namespace)
+	if was && apierrors.IsNotFound(before) == apierrors.IsNotFound(err) && forbids(before) == forbids(err) {
 		return
 	}
 	f.change(func(s *Status) {
@@ -172,8 +189,9 @@ func (f *feed) refused(namespace string, err error) {
 			s.Refused = map[string]error{}
 		}
 		s.Refused[namespace] = err
+		f.forget(s, namespace)
 	})
-	if !apierrors.IsNotFound(err) {
+	if forbids(err) && (!was || apierrors.IsNotFound(before)) {
 		f.feeds.Log.Warn("a resource can't be read", "resource", f.GVR.GroupResource().String(), "namespace", namespace, "error", err)
 	}
 	f.feeds.Look()
@@ -181,7 +199,8 @@ func (f *feed) refused(namespace string, err error) {
 
 // readable notes that the server lets a watch of a namespace begin.
 func (f *feed) readable(namespace string) {
-	if !f.isRefused(namespace) {
+	f.watchBegan(namespace)
+	if _, was := f.refusal(namespace); !was {
 		return
 	}
 	f.change(func(s *Status) { delete(s.Refused, namespace) })
@@ -189,14 +208,15 @@ func (f *feed) readable(namespace string) {
 	f.feeds.Look()
 }
 
-func (f *feed) isRefused(namespace string) bool {
+// refusal is the last answer of a server that has refused the resource in a namespace.
+func (f *feed) refusal(namespace string) (last error, was bool) {
 	f.lock.Lock()
 	defer f.lock.Unlock()
-	_, refused := f.status.Refused[namespace]
-	return refused
+	last, was = f.status.Refused[namespace]
+	return last, was
 }
 
-// blocked says that the server refuses to list or watch it somewhere.
+// blocked says that the server has refused to list or watch it somewhere, and no watch has begun since.
 func (f *feed) blocked() bool {
 	f.lock.Lock()
 	defer f.lock.Unlock()

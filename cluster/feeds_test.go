@@ -240,6 +240,7 @@ func TestAResourceThatIsForbiddenInOneNamespace(t *testing.T) {
 	f := &feed{Resource: wanted("r", nil), feeds: w.Feeds}
 	forbidden := apierrors.NewForbidden(schema.GroupResource{}, "", nil)
 	missing := apierrors.NewNotFound(schema.GroupResource{}, "")
+	down := apierrors.NewServiceUnavailable("down")
 	for i, step := range []struct {
 		change    func()
 		refused   map[string]error
@@ -247,6 +248,12 @@ func TestAResourceThatIsForbiddenInOneNamespace(t *testing.T) {
 	}{
 		{func() { f.refused("a", missing) }, map[string]error{"a": missing}, false},
 		{func() { f.refused("b", forbidden) }, map[string]error{"a": missing, "b": forbidden}, true},
+		// The last answer is what counts, and until a watch begins nothing is known.
+		{func() { f.failed("b", down) }, map[string]error{"a": missing, "b": down}, false},
+		{func() { f.refused("b", forbidden) }, map[string]error{"a": missing, "b": forbidden}, true},
+		{func() { f.failed("b", down) }, map[string]error{"a": missing, "b": down}, false},
+		{func() { f.refused("a", forbidden) }, map[string]error{"a": forbidden, "b": down}, true},
+		{func() { f.refused("a", missing) }, map[string]error{"a": missing, "b": down}, false},
 		{func() { f.readable("b") }, map[string]error{"a": missing}, false},
 		{func() { f.readable("b") }, map[string]error{"a": missing}, false},
 		{func() { f.readable("a") }, map[string]error{}, false},

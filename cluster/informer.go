@@ -2,6 +2,9 @@ package cluster
 
 import (
 	"context"
+	"fmt"
+	"sync"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -20,12 +23,22 @@ type Watching struct {
 	Refused func(error)
 	// Readable is called when the server lets a watch begin.
 	Readable func()
-	// Failed gets any other error; the informer goes on by itself.
+	// Failed gets any other error, and that a watch ended as soon as it had begun; the informer goes on by itself.
 	Failed func(error)
 }
 
+// brief is a watch that the server ended at once, or of which nothing can be read: informers say nothing of either.
+const brief = 5 * time.Second
+
+// ended takes how long a watch has lasted.
+func (w Watching) ended(lasted time.Duration) {
+	if lasted < brief {
+		w.failed(fmt.Errorf("a watch ended after %s: the server ended it, or what it sends can't be read", lasted.Round(time.Millisecond)))
+	}
+}
+
 func (w Watching) failed(err error) {
-	refused := apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err) || apierrors.IsNotFound(err)
+	refused := forbids(err) || apierrors.IsNotFound(err)
 	switch {
 	case refused && w.Refused != nil:
 		w.Refused(err)
@@ -38,7 +51,7 @@ func (w Watching) failed(err error) {
 // transform and without a handler. Its Lister can't be used: the store holds what the transform
 // makes.
 func NewInformer(client dynamic.Interface, r Resource, namespace string, callbacks Watching) cache.SharedIndexInformer {
-	informer := dynamicinformer.NewFilteredDynamicInformer(watchedClient{client, callbacks.Readable}, r.GVR, namespace, 0, cache.Indexers{}, nil).Informer()
+	informer := dynamicinformer.NewFilteredDynamicInformer(watchedClient{client, callbacks}, r.GVR, namespace, 0, cache.Indexers{}, nil).Informer()
 	// Both fail only for an informer that runs already.
 	_ = informer.SetTransform(r.Transform)
 	_ = informer.SetWatchErrorHandlerWithContext(func(_ context.Context, _ *cache.Reflector, err error) {
@@ -47,10 +60,10 @@ func NewInformer(client dynamic.Interface, r Resource, namespace string, callbac
 	return informer
 }
 
-// watchedClient is a client that calls begun whenever the server lets a watch begin.
+// watchedClient is a client that tells how watches begin and end.
 type watchedClient struct {
 	dynamic.Interface
-	begun func()
+	watching Watching
 }
 
 // IsWatchListSemanticsUnSupported answers for the client within, as the informer can't see it.
@@ -60,24 +73,47 @@ func (c watchedClient) IsWatchListSemanticsUnSupported() bool {
 
 func (c watchedClient) Resource(resource schema.GroupVersionResource) dynamic.NamespaceableResourceInterface {
 	inner := c.Interface.Resource(resource)
-	return watchedResource{ResourceInterface: inner, whole: inner, begun: c.begun}
+	return watchedResource{ResourceInterface: inner, whole: inner, watching: c.watching}
 }
 
 // watchedResource is a resource in one namespace, or in all.
 type watchedResource struct {
 	dynamic.ResourceInterface
-	whole dynamic.NamespaceableResourceInterface
-	begun func()
+	whole    dynamic.NamespaceableResourceInterface
+	watching Watching
 }
 
 func (r watchedResource) Namespace(namespace string) dynamic.ResourceInterface {
-	return watchedResource{ResourceInterface: r.whole.Namespace(namespace), whole: r.whole, begun: r.begun}
+	return watchedResource{ResourceInterface: r.whole.Namespace(namespace), whole: r.whole, watching: r.watching}
 }
 
 func (r watchedResource) Watch(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
 	stream, err := r.ResourceInterface.Watch(ctx, options)
-	if err == nil && r.begun != nil {
-		r.begun()
+	if err != nil {
+		// A watch that isn't accepted is tried again without a word; instead of one that begins with the objects they are listed.
+		if ctx.Err() == nil && options.SendInitialEvents == nil {
+			r.watching.failed(err)
+		}
+		return nil, err
 	}
-	return stream, err
+	if r.watching.Readable != nil {
+		r.watching.Readable()
+	}
+	began := time.Now()
+	return timed{stream, sync.OnceFunc(func() {
+		if ctx.Err() == nil {
+			r.watching.ended(time.Since(began))
+		}
+	})}, nil
+}
+
+// timed is a watch that calls ended when it has ended.
+type timed struct {
+	watch.Interface
+	ended func()
+}
+
+func (t timed) Stop() {
+	t.Interface.Stop()
+	t.ended()
 }

@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"errors"
 	"slices"
 	"testing"
 	"time"
@@ -305,23 +306,24 @@ func TestFeedsShowInMetrics(t *testing.T) {
 	forbidden := apierrors.NewForbidden(resource.GroupResource(), "", nil)
 	missing := apierrors.NewNotFound(resource.GroupResource(), "")
 	for i, row := range []struct {
-		status            cluster.Status
-		synced, forbidden float64
+		status                     cluster.Status
+		synced, forbidden, failing float64
 	}{
-		{cluster.Status{}, 0, 0},
-		{cluster.Status{Attached: true}, 1, 0},
-		{cluster.Status{Attached: true, Refused: map[string]error{"shop": missing}}, 1, 0},
-		{cluster.Status{Attached: true, Refused: map[string]error{"shop": missing, "web": forbidden}}, 1, 1},
-		{cluster.Status{Attached: true}, 1, 0},
+		{cluster.Status{}, 0, 0, 0},
+		{cluster.Status{Attached: true}, 1, 0, 0},
+		{cluster.Status{Attached: true, Refused: map[string]error{"shop": missing}}, 1, 0, 0},
+		{cluster.Status{Attached: true, Refused: map[string]error{"shop": missing, "web": forbidden}}, 1, 1, 0},
+		{cluster.Status{Attached: true, Failing: map[string]error{"shop": errors.New("503")}}, 1, 0, 1},
+		{cluster.Status{Attached: true}, 1, 0, 0},
 	} {
 		row.status.Resource = resource
 		c.feedChanged(row.status)
-		if value(c.metrics.synced) != row.synced || value(c.metrics.forbidden) != row.forbidden {
-			t.Errorf("step %d: synced %v, forbidden %v", i, value(c.metrics.synced), value(c.metrics.forbidden))
+		if value(c.metrics.synced) != row.synced || value(c.metrics.forbidden) != row.forbidden || value(c.metrics.failing) != row.failing {
+			t.Errorf("step %d: synced %v, forbidden %v, failing %v", i, value(c.metrics.synced), value(c.metrics.forbidden), value(c.metrics.failing))
 		}
 	}
 	c.feedChanged(cluster.Status{Resource: resource, Ended: true})
-	if n := testutil.CollectAndCount(c.metrics.synced) + testutil.CollectAndCount(c.metrics.forbidden); n != 0 {
+	if n := testutil.CollectAndCount(c.metrics.synced) + testutil.CollectAndCount(c.metrics.forbidden) + testutil.CollectAndCount(c.metrics.failing); n != 0 {
 		t.Errorf("of a feed that has ended, %d series are left", n)
 	}
 }

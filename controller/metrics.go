@@ -28,6 +28,7 @@ type metrics struct {
 	reconciles      prometheus.Counter
 	synced          *prometheus.GaugeVec
 	forbidden       *prometheus.GaugeVec
+	failing         *prometheus.GaugeVec
 	writeForbidden  prometheus.Gauge
 	pendingWrites   prometheus.Gauge
 	otherShim       prometheus.Gauge
@@ -63,6 +64,7 @@ func newMetrics(registry prometheus.Registerer, config Config, queueDepth func()
 		reconciles:      counter("reconciles_total", "Objects that were looked at.").WithLabelValues(),
 		synced:          gauges("informer_synced", "Whether the objects of a served resource are known.", "resource"),
 		forbidden:       gauges("resource_forbidden", "Whether the API server refuses to list or watch a resource.", "resource"),
+		failing:         gauges("informer_failing", "Whether lists or watches of a resource fail without being refused.", "resource"),
 		writeForbidden:  gauge("write_forbidden", "Whether the permission to write Certificates is missing."),
 		pendingWrites:   gauge("pending_writes", "Objects whose writes wait for an admission webhook that doesn't answer."),
 		otherShim:       gauge("other_shim_active", "Certificates that certshim wrote and to which cert-manager's own shim writes, too."),
@@ -88,10 +90,12 @@ func (m *metrics) report(s cluster.Status) {
 	if s.Ended {
 		m.synced.DeleteLabelValues(resource)
 		m.forbidden.DeleteLabelValues(resource)
+		m.failing.DeleteLabelValues(resource)
 		return
 	}
 	m.synced.WithLabelValues(resource).Set(truth(s.Attached))
 	m.forbidden.WithLabelValues(resource).Set(truth(s.Forbidden()))
+	m.failing.WithLabelValues(resource).Set(truth(len(s.Failing) > 0))
 }
 
 // truth is a gauge's 1 or 0.

@@ -144,6 +144,7 @@ func ills() []ill {
 		{"Certificates aren't watched", func(s *doctor.Seen) { watchedBy(s).Value = watchedBy(s).Value[:2] }, "kinds-watched", doctor.Error, "doesn't watch certificates.cert-manager.io"},
 		{"a kind may not be watched", func(s *doctor.Seen) { watchedBy(s).Value[0].Forbidden = true }, "kinds-watched", doctor.Error, "may not list or watch ingresses"},
 		{"issuers may not be watched", func(s *doctor.Seen) { watchedBy(s).Value[1].Forbidden = true }, "kinds-watched", doctor.Warning, "may not list or watch issuers"},
+		{"a kind can't be followed", func(s *doctor.Seen) { watchedBy(s).Value[0].Failing = true }, "kinds-watched", doctor.Warning, "can't follow ingresses.networking.k8s.io now"},
 		{"a kind isn't read yet", func(s *doctor.Seen) { watchedBy(s).Value[0].Synced = false }, "kinds-watched", doctor.Warning, "hasn't read all of ingresses"},
 		{"metrics may not be read", func(s *doctor.Seen) { *watchedBy(s) = doctor.Read[[]doctor.Watched]{Why: "forbidden"} }, "kinds-watched", doctor.Unknown, "what Pod certshim-1 watches can't be known: forbidden"},
 		{"nobody watches", func(s *doctor.Seen) { installed(s).Pods.Value, installed(s).Lease.Why = nil, "forbidden" }, "kinds-watched", doctor.Unknown, "there are none"},

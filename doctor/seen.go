@@ -139,8 +139,8 @@ type Pod struct {
 type Watched struct {
 	// Resource is RESOURCE.GROUP.
 	Resource string
-	// Synced is set once its objects are known, and Forbidden while the API server forbids to read them.
-	Synced, Forbidden bool
+	// Synced is set once its objects are known, Forbidden while the API server forbids to read them, and Failing while it fails otherwise.
+	Synced, Forbidden, Failing bool
 }
 
 // Lease of the leader.

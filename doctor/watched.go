@@ -50,7 +50,7 @@ func (p Pod) watches(wanted []string) []Finding {
 	if p.Watched.Why != "" {
 		return unread("what Pod "+problem.Name(p.Name)+" watches", p.Watched.Why)
 	}
-	var blind, forbidden, reading []string
+	var blind, forbidden, failing, reading []string
 	missing := slices.Clone(wanted)
 	for _, w := range p.Watched.Value {
 		missing = slices.DeleteFunc(missing, func(resource string) bool { return resource == w.Resource })
@@ -59,6 +59,8 @@ func (p Pod) watches(wanted []string) []Finding {
 			blind = append(blind, w.Resource)
 		case w.Forbidden:
 			forbidden = append(forbidden, w.Resource)
+		case w.Failing:
+			failing = append(failing, w.Resource)
 		case !w.Synced:
 			reading = append(reading, w.Resource)
 		}
@@ -72,6 +74,7 @@ func (p Pod) watches(wanted []string) []Finding {
 	add(Error, missing, "doesn't watch %s, which the cluster serves", "see its log; a new kind is noticed within a minute")
 	add(Error, blind, "may not list or watch %s", "see docs/permissions.md")
 	add(Warning, forbidden, "may not list or watch %s", "see docs/permissions.md")
+	add(Warning, failing, "can't follow %s now: lists or watches fail", "see its log if it stays so")
 	add(Warning, reading, "hasn't read all of %s yet", "see its log if it stays so")
 	return all
 }

@@ -38,6 +38,11 @@ var cases = map[string]alertCase{
 		fires: []string{`certshim_api_group_unknown{group="gateway.networking.k8s.io",instance="a"} 1+0x30`, `certshim_api_group_unknown{group="cert-manager.io",instance="a"} 0+0x30`},
 		quiet: []string{`certshim_api_group_unknown{group="gateway.networking.k8s.io"} 0+0x30`},
 	},
+	"CertshimResourceFailing": {
+		at: 16, labels: map[string]string{"resource": "ingresses.networking.k8s.io"},
+		fires: []string{`certshim_informer_failing{resource="ingresses.networking.k8s.io",instance="a"} 1+0x30`, `certshim_informer_failing{resource="ingresses.networking.k8s.io",instance="b"} 0+0x30`},
+		quiet: []string{`certshim_informer_failing{resource="ingresses.networking.k8s.io"} 1 1 1 0+0x30`},
+	},
 	"CertshimOtherShimActive": {
 		at: 16, labels: nil,
 		fires: []string{`certshim_other_shim_active 3+0x30`},

@@ -3,6 +3,7 @@ package faults
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/certshim/certshim/test/proxy"
@@ -44,6 +45,40 @@ func TestWatchesThatEnd(t *testing.T) {
 			s.heals()
 			s.check(t, name, s.link.strikes())
 		})
+	}
+}
+
+// Once all is known, the API server answers lists and watches of Ingresses by 503, then by 403, and by 503 again: the metrics go by what it
+// answered last.
+func TestAnswersAreToldApart(t *testing.T) {
+	t.Parallel()
+	s := steady(t)
+	for _, step := range []struct {
+		status             int32
+		failing, forbidden float64
+	}{{http.StatusServiceUnavailable, 1, 0}, {http.StatusForbidden, 0, 1}, {http.StatusServiceUnavailable, 1, 0}} {
+		s.link.put(s.link.answering(step.status, "/ingresses"))
+		s.link.hangUp("/ingresses")
+		s.await(t, fmt.Sprintf("the metrics to tell of %d", step.status), func() error {
+			failing, forbidden := s.metric(t, "certshim_informer_failing"), s.metric(t, "certshim_resource_forbidden")
+			if failing != step.failing || forbidden != step.forbidden {
+				return fmt.Errorf("failing %v, forbidden %v", failing, forbidden)
+			}
+			return nil
+		})
+	}
+	s.heals()
+	s.check(t, "503 and 403 of Ingresses", s.link.strikes())
+}
+
+// answering answers reads of a resource by a status.
+func (l *link) answering(status int32, resource string) proxy.Around {
+	return func(request *http.Request, next http.RoundTripper) (*http.Response, error) {
+		if request.Method != http.MethodGet || !strings.HasSuffix(request.URL.Path, resource) {
+			return next.RoundTrip(request)
+		}
+		l.struck()
+		return refused(status)(request, next)
 	}
 }
 

@@ -255,8 +255,10 @@ certshim_informer_synced{resource="ingresses.networking.k8s.io"} 1
 certshim_informer_synced{resource="gateways.gateway.networking.k8s.io"} 0
 # TYPE certshim_resource_forbidden gauge
 certshim_resource_forbidden{resource="gateways.gateway.networking.k8s.io"} 1
+# TYPE certshim_informer_failing gauge
+certshim_informer_failing{resource="ingresses.networking.k8s.io"} 1
 `))
-	want := []doctor.Watched{{Resource: "gateways.gateway.networking.k8s.io", Forbidden: true}, {Resource: "ingresses.networking.k8s.io", Synced: true}}
+	want := []doctor.Watched{{Resource: "gateways.gateway.networking.k8s.io", Forbidden: true}, {Resource: "ingresses.networking.k8s.io", Synced: true, Failing: true}}
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("%v (-want +got)\n%s", err, diff)
 	}

@@ -77,12 +77,13 @@ func readWatched(metrics io.Reader) ([]doctor.Watched, error) {
 		return nil, fmt.Errorf("its metrics can't be read: %w", err)
 	}
 	synced, forbidden := byResource(families["certshim_informer_synced"]), byResource(families["certshim_resource_forbidden"])
+	failing := byResource(families["certshim_informer_failing"])
 	if len(synced) == 0 {
 		return nil, errors.New("its metrics don't tell what it watches")
 	}
 	var all []doctor.Watched
 	for _, resource := range slices.Sorted(maps.Keys(synced)) {
-		all = append(all, doctor.Watched{Resource: resource, Synced: synced[resource], Forbidden: forbidden[resource]})
+		all = append(all, doctor.Watched{Resource: resource, Synced: synced[resource], Forbidden: forbidden[resource], Failing: failing[resource]})
 	}
 	return all, nil
 }
