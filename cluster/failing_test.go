@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -19,10 +20,9 @@ import (
 // What fails for minutes is in the log once, and once more when it is over. A watch that begins and fails ends nothing.
 func TestAResourceThatFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		said := &strings.Builder{}
-		var last Status
+		said := &notes{}
 		w := &Feeds{
-			Look: func() {}, Report: func(s Status) { last = s },
+			Look: func() {}, Report: said.report,
 			Log: slog.New(slog.NewTextHandler(said, &slog.HandlerOptions{ReplaceAttr: withoutTime})),
 		}
 		f := &feed{Resource: wanted("r", nil), feeds: w}
@@ -55,17 +55,43 @@ func TestAResourceThatFails(t *testing.T) {
 			{begins, true, ""},
 			{pass(lasting), false, ""},
 			{fails, true, ""},
-			{func() { said.Reset(); refused(); said.Reset() }, false, ""},
+			{func() { refused(); said.take() }, false, ""},
 			{pass(time.Hour), false, ""},
 			{fails, true, ""},
 		} {
-			said.Reset()
 			step.do()
-			if (last.Failing["shop"] != nil) != step.failing || said.String() != step.says {
-				t.Errorf("step %d: failing %v, and it says %q", i, last.Failing, said.String())
+			if last, text := said.take(); (last.Failing["shop"] != nil) != step.failing || text != step.says {
+				t.Errorf("step %d: failing %v, and it says %q", i, last.Failing, text)
 			}
 		}
 	})
+}
+
+// notes are what a feed logs and reports, from timers too.
+type notes struct {
+	lock sync.Mutex
+	text strings.Builder
+	last Status
+}
+
+func (n *notes) Write(text []byte) (int, error) {
+	n.lock.Lock()
+	defer n.lock.Unlock()
+	return n.text.Write(text)
+}
+
+func (n *notes) report(s Status) {
+	n.lock.Lock()
+	defer n.lock.Unlock()
+	n.last = s
+}
+
+// take gives the last report, and what was logged since it was called before.
+func (n *notes) take() (last Status, text string) {
+	n.lock.Lock()
+	defer n.lock.Unlock()
+	defer n.text.Reset()
+	return n.last, n.text.String()
 }
 
 func withoutTime(_ []string, a slog.Attr) slog.Attr {
