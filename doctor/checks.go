@@ -55,15 +55,17 @@ func Checks() []Check {
 		{"cert-manager-ready", "cert-manager's Deployments are ready", true, certManagerReady},
 		{"cert-manager-leader", "a controller of cert-manager leads, and it is the one that was looked at", true, certManagerLeader},
 		{"webhook-ready", "cert-manager's webhook can answer", true, webhookReady},
+		{"dry-run-write", "the API server accepts a Certificate, and its webhook refuses a wrong one", true, dryRunWrite},
 		{"shims-off", "cert-manager's own shims are switched off", true, shimsOff},
 		{"kinds-served", "the cluster serves kinds of sources", true, kindsServed},
 		{"installation", "certshim is installed", false, installation},
 		{"ready", "its Pods are ready", false, ready},
-		{"versions", "its Pods run one image", false, versions},
+		{"versions", "its Pods run one version", false, versions},
 		{"leader", "one of them leads", false, leader},
 		{"configuration", "what runs is the configuration that was meant", false, configuration},
 		{"kinds-watched", "its Pods watch the kinds that are served", false, kindsWatched},
 		{"permissions", "it may do all that its configuration needs", false, permissions},
+		{"writes", "none of its writes is forbidden, or waits for a webhook", false, writes},
 		{"admission-policies", "its admission policies fit the cluster", false, policies},
 		{"approval", "requests to external issuers can be approved", true, approval},
 		{"issuers", "the issuers that sources name are there and ready", true, issuers},
@@ -72,7 +74,8 @@ func Checks() []Check {
 	}
 }
 
-// Examine makes every check that what was seen is about. A check that finds nothing wrong has one finding that says so.
+// Examine makes every check that what was seen is about. A check that finds nothing wrong has one finding that says so;
+// that of a dry run has none where none was made.
 func Examine(seen *Seen) []Finding {
 	var all []Finding
 	for _, check := range Checks() {
@@ -106,7 +109,12 @@ func fine(text string) []Finding { return one(OK, text, "") }
 
 // unread is what is said of something that couldn't be read.
 func unread(what, why string) []Finding {
-	return one(Unknown, what+" can't be known: "+why, "")
+	return unreadBut(what, why, "")
+}
+
+// unreadBut is [unread] where something can be done about it.
+func unreadBut(what, why, help string) []Finding {
+	return one(Unknown, what+" can't be known: "+why, help)
 }
 
 // count is a number of things in words, whose plural has an s.

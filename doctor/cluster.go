@@ -140,8 +140,11 @@ func webhookReady(seen *Seen) []Finding {
 		return one(Warning, "no webhook of cert-manager's judges Certificates: a wrong one is stored, and fails later", "install cert-manager's webhook")
 	case !w.Trusted:
 		return one(Error, "cert-manager's webhook has no CA bundle, so that the API server refuses every Certificate", "see whether cert-manager's cainjector runs")
+	case w.Service == "" && seen.DryRun.fine():
+		return fine("cert-manager's webhook, at an address outside of the cluster, answers")
 	case w.Service == "":
-		return fine("cert-manager's webhook is at an address outside of the cluster")
+		return unreadBut("whether cert-manager's webhook answers", "it is at an address outside of the cluster",
+			"certshim doctor --dry-run-write asks it")
 	case w.Endpoints.Why != "":
 		return unread("whether Service "+w.Service+" of cert-manager's webhook has endpoints", w.Endpoints.Why)
 	case w.Endpoints.Value == 0:

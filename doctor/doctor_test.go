@@ -28,6 +28,7 @@ func healthy() *doctor.Seen {
 			{Name: "old/cert-manager-controller", Holder: "gone"},
 		}},
 		Webhook: doctor.Read[doctor.Webhook]{Value: doctor.Webhook{Found: true, Trusted: true, Service: "cert-manager/webhook", Endpoints: doctor.Read[int]{Value: 1}}},
+		DryRun:  &doctor.DryRun{Namespace: "certshim", Wrong: doctor.Read[doctor.Answer]{Value: doctor.Answer{Refusal: "admission webhook \"w\" denied the request", Webhook: true}}},
 		Kinds: []doctor.Kind{
 			{Name: "Ingress.networking.k8s.io", Resource: "ingresses.networking.k8s.io", Shim: doctor.IngressShim, Served: true},
 			{Name: "Gateway.gateway.networking.k8s.io", Shim: doctor.GatewayShim},
@@ -50,14 +51,17 @@ func healthy() *doctor.Seen {
 
 // pod is one that does what it should.
 func pod(name string) doctor.Pod {
-	return doctor.Pod{Name: name, Host: name, Image: "certshim:1", Started: started, Watched: doctor.Read[[]doctor.Watched]{Value: []doctor.Watched{
+	return doctor.Pod{Name: name, Host: name, Image: "certshim:1", Started: started, Metrics: doctor.Read[doctor.Metrics]{Value: doctor.Metrics{Version: "v1", Watched: []doctor.Watched{
 		{Resource: "ingresses.networking.k8s.io", Synced: true}, {Resource: "issuers.cert-manager.io", Synced: true}, {Resource: "certificates.cert-manager.io", Synced: true},
-	}}}
+	}}}}
 }
 
-func watchedBy(s *doctor.Seen) *doctor.Read[[]doctor.Watched] {
-	return &installed(s).Pods.Value[1].Watched
+// metricsOf are those of one of the Pods.
+func metricsOf(s *doctor.Seen) *doctor.Read[doctor.Metrics] {
+	return &installed(s).Pods.Value[1].Metrics
 }
+
+func watchedBy(s *doctor.Seen) *[]doctor.Watched { return &metricsOf(s).Value.Watched }
 
 func installed(s *doctor.Seen) *doctor.Installation { return s.Installation.Value }
 
@@ -108,8 +112,16 @@ func ills() []ill {
 		{"no webhook", func(s *doctor.Seen) { s.Webhook.Value = doctor.Webhook{} }, "webhook-ready", doctor.Warning, "no webhook"},
 		{"no CA bundle", func(s *doctor.Seen) { s.Webhook.Value.Trusted = false }, "webhook-ready", doctor.Error, "CA bundle"},
 		{"no endpoint", func(s *doctor.Seen) { s.Webhook.Value.Endpoints.Value = 0 }, "webhook-ready", doctor.Error, "no ready endpoint"},
+		{"a webhook at an address", func(s *doctor.Seen) { s.Webhook.Value.Service, s.DryRun = "", nil }, "webhook-ready", doctor.Unknown, "at an address outside of the cluster"},
 		{"endpoints may not be read", func(s *doctor.Seen) { s.Webhook.Value.Endpoints.Why = "forbidden" }, "webhook-ready", doctor.Unknown, "forbidden"},
 		{"webhooks may not be read", func(s *doctor.Seen) { s.Webhook.Why = "forbidden" }, "webhook-ready", doctor.Unknown, "forbidden"},
+		{"a webhook at an address of which a dry run tells nothing", func(s *doctor.Seen) { s.Webhook.Value.Service, s.DryRun.Right.Why = "", "forbidden" }, "webhook-ready", doctor.Unknown, "at an address outside of the cluster"},
+		{"a webhook doesn't answer", func(s *doctor.Seen) { s.DryRun.Right.Value.Refusal = "failed calling webhook" }, "dry-run-write", doctor.Error, "would not be accepted in namespace certshim: failed calling webhook"},
+		{"a webhook refuses all", func(s *doctor.Seen) { s.DryRun.Right.Value = s.DryRun.Wrong.Value }, "dry-run-write", doctor.Error, "denied the request"},
+		{"a Certificate may not be sent", func(s *doctor.Seen) { s.DryRun.Right.Why = "forbidden" }, "dry-run-write", doctor.Unknown, "forbidden"},
+		{"the webhook refuses nothing", func(s *doctor.Seen) { s.DryRun.Wrong.Value = doctor.Answer{} }, "dry-run-write", doctor.Warning, "webhook isn't asked"},
+		{"something else refuses", func(s *doctor.Seen) { s.DryRun.Wrong.Value = doctor.Answer{Refusal: "a policy"} }, "dry-run-write", doctor.Unknown, "a policy"},
+		{"a wrong one may not be sent", func(s *doctor.Seen) { s.DryRun.Wrong = doctor.Read[doctor.Answer]{Why: "forbidden"} }, "dry-run-write", doctor.Unknown, "forbidden"},
 		{"the shim is on by default", func(s *doctor.Seen) { controllerOf(s).Controllers = nil }, "shims-off", doctor.Error, "runs ingress-shim"},
 		{"a shim by name", func(s *doctor.Seen) { controllerOf(s).Controllers = []string{"issuers", "ingress-shim"} }, "shims-off", doctor.Error, "runs ingress-shim"},
 		{"the shim of Gateways", func(s *doctor.Seen) { controllerOf(s).GatewayAPI = true }, "shims-off", doctor.Error, "runs gateway-shim:"},
@@ -124,7 +136,8 @@ func ills() []ill {
 		{"no replicas", func(s *doctor.Seen) { installed(s).Wanted = 0 }, "ready", doctor.Error, "scaled to 0"},
 		{"none is ready", func(s *doctor.Seen) { installed(s).Ready = 0 }, "ready", doctor.Error, "none of 2 replicas"},
 		{"one isn't ready", func(s *doctor.Seen) { installed(s).Ready = 1 }, "ready", doctor.Warning, "1 of 2"},
-		{"two images", func(s *doctor.Seen) { installed(s).Pods.Value[1].Image = "certshim:2" }, "versions", doctor.Warning, "certshim:1, certshim:2"},
+		{"two images", func(s *doctor.Seen) { installed(s).Pods.Value[1].Image = "certshim:2" }, "versions", doctor.Warning, "certshim:1 (version v1), certshim:2 (version v1)"},
+		{"two versions of one name", func(s *doctor.Seen) { metricsOf(s).Value.Version = "v2" }, "versions", doctor.Warning, "certshim:1 (version v1), certshim:1 (version v2)"},
 		{"no Pods", func(s *doctor.Seen) { installed(s).Pods.Value, installed(s).Lease.Why = nil, "forbidden" }, "versions", doctor.Unknown, "there are none"},
 		{"Pods may not be read", func(s *doctor.Seen) { installed(s).Pods.Why = "forbidden" }, "versions", doctor.Unknown, "forbidden"},
 		{"no Lease", func(s *doctor.Seen) { installed(s).Lease.Value = nil }, "leader", doctor.Error, "no Lease"},
@@ -140,14 +153,21 @@ func ills() []ill {
 		{"it isn't known which Pods there are", func(s *doctor.Seen) { installed(s).Pods = doctor.Read[[]doctor.Pod]{Why: "forbidden"} }, "configuration", doctor.Unknown, "forbidden"},
 		{"no Pods have a configuration", func(s *doctor.Seen) { installed(s).Pods.Value, installed(s).Lease.Why = nil, "forbidden" }, "configuration", doctor.Unknown, "there are none"},
 		{"the defaults instead", func(s *doctor.Seen) { s.Assumed = "no ConfigMap" }, "configuration", doctor.Unknown, "no ConfigMap"},
-		{"a kind isn't watched", func(s *doctor.Seen) { watchedBy(s).Value = watchedBy(s).Value[1:] }, "kinds-watched", doctor.Error, "certshim-1 doesn't watch ingresses.networking.k8s.io"},
-		{"Certificates aren't watched", func(s *doctor.Seen) { watchedBy(s).Value = watchedBy(s).Value[:2] }, "kinds-watched", doctor.Error, "doesn't watch certificates.cert-manager.io"},
-		{"a kind may not be watched", func(s *doctor.Seen) { watchedBy(s).Value[0].Forbidden = true }, "kinds-watched", doctor.Error, "may not list or watch ingresses"},
-		{"issuers may not be watched", func(s *doctor.Seen) { watchedBy(s).Value[1].Forbidden = true }, "kinds-watched", doctor.Warning, "may not list or watch issuers"},
-		{"a kind can't be followed", func(s *doctor.Seen) { watchedBy(s).Value[0].Failing = true }, "kinds-watched", doctor.Warning, "can't follow ingresses.networking.k8s.io now"},
-		{"a kind isn't read yet", func(s *doctor.Seen) { watchedBy(s).Value[0].Synced = false }, "kinds-watched", doctor.Warning, "hasn't read all of ingresses"},
-		{"metrics may not be read", func(s *doctor.Seen) { *watchedBy(s) = doctor.Read[[]doctor.Watched]{Why: "forbidden"} }, "kinds-watched", doctor.Unknown, "what Pod certshim-1 watches can't be known: forbidden"},
+		{"a kind isn't watched", func(s *doctor.Seen) { *watchedBy(s) = (*watchedBy(s))[1:] }, "kinds-watched", doctor.Error, "certshim-1 doesn't watch ingresses.networking.k8s.io"},
+		{"Certificates aren't watched", func(s *doctor.Seen) { *watchedBy(s) = (*watchedBy(s))[:2] }, "kinds-watched", doctor.Error, "doesn't watch certificates.cert-manager.io"},
+		{"a kind may not be watched", func(s *doctor.Seen) { (*watchedBy(s))[0].Forbidden = true }, "kinds-watched", doctor.Error, "may not list or watch ingresses"},
+		{"issuers may not be watched", func(s *doctor.Seen) { (*watchedBy(s))[1].Forbidden = true }, "kinds-watched", doctor.Warning, "may not list or watch issuers"},
+		{"a kind can't be followed", func(s *doctor.Seen) { (*watchedBy(s))[0].Failing = true }, "kinds-watched", doctor.Warning, "can't follow ingresses.networking.k8s.io now"},
+		{"a kind isn't read yet", func(s *doctor.Seen) { (*watchedBy(s))[0].Synced = false }, "kinds-watched", doctor.Warning, "hasn't read all of ingresses"},
+		{"metrics may not be read", func(s *doctor.Seen) { metricsOf(s).Why = "forbidden" }, "kinds-watched", doctor.Unknown, "what Pod certshim-1 watches can't be known: forbidden"},
 		{"nobody watches", func(s *doctor.Seen) { installed(s).Pods.Value, installed(s).Lease.Why = nil, "forbidden" }, "kinds-watched", doctor.Unknown, "there are none"},
+		{"what may not be watched is told by the defaults, too", func(s *doctor.Seen) { s.Assumed, (*watchedBy(s))[0].Forbidden = "no ConfigMap", true }, "kinds-watched", doctor.Warning, "may not list or watch ingresses"},
+		{"writes wait for a webhook", func(s *doctor.Seen) { metricsOf(s).Value.PendingWrites = 1 }, "writes", doctor.Error, "1 object of Pod certshim-1 waits for an admission webhook that doesn't answer (certshim_pending_writes)"},
+		{"more writes wait", func(s *doctor.Seen) { metricsOf(s).Value.PendingWrites = 2 }, "writes", doctor.Error, "2 objects of Pod certshim-1 wait for"},
+		{"writes are forbidden", func(s *doctor.Seen) { metricsOf(s).Value.WriteForbidden = true }, "writes", doctor.Error, "Pod certshim-1 may not write Certificates"},
+		{"writes aren't told", func(s *doctor.Seen) { metricsOf(s).Why = "forbidden" }, "writes", doctor.Unknown, "what Pod certshim-1 writes is accepted can't be known: forbidden"},
+		{"nobody writes", func(s *doctor.Seen) { installed(s).Pods.Value, installed(s).Lease.Why = nil, "forbidden" }, "writes", doctor.Unknown, "there are no Pods"},
+		{"it isn't known who writes", func(s *doctor.Seen) { installed(s).Pods = doctor.Read[[]doctor.Pod]{Why: "forbidden"} }, "writes", doctor.Unknown, "forbidden"},
 		{"it isn't known what to watch", func(s *doctor.Seen) { s.Assumed = "no ConfigMap" }, "kinds-watched", doctor.Unknown, "no ConfigMap"},
 		{"a policy with mistakes", func(s *doctor.Seen) {
 			s.Policies.Value[0].Mistakes = []string{"spec.validations[0].expression: undefined field"}
@@ -212,6 +232,21 @@ func TestNothingIsWrong(t *testing.T) {
 	}
 	if worst := doctor.Worst(findings); worst != doctor.OK {
 		t.Errorf("the worst is %s", worst)
+	}
+}
+
+// A dry run that went well says that a webhook at an address answers; without one, nothing is said of it.
+func TestDryRunIsOptional(t *testing.T) {
+	seen := healthy()
+	seen.Webhook.Value.Service = ""
+	if worst := doctor.Worst(doctor.Examine(seen)); worst != doctor.OK {
+		t.Errorf("the worst is %s", worst)
+	}
+	seen.DryRun = nil
+	for _, f := range doctor.Examine(seen) {
+		if f.Code == "dry-run-write" {
+			t.Errorf("%+v", f)
+		}
 	}
 }
 

@@ -57,7 +57,7 @@ func versions(seen *Seen) []Finding {
 	}
 	images := map[string]bool{}
 	for _, pod := range pods.Value {
-		images[pod.Image] = true
+		images[pod.runs()] = true
 	}
 	list := strings.Join(slices.Sorted(maps.Keys(images)), ", ")
 	switch len(images) {
@@ -66,7 +66,15 @@ func versions(seen *Seen) []Finding {
 	case 1:
 		return fine("all Pods run " + list)
 	}
-	return one(Warning, "Pods run different images: "+list, "wait for the rollout, or see why it doesn't end: kubectl rollout status -n "+seen.ReleaseNamespace+" deployment/"+seen.Installation.Value.Name)
+	return one(Warning, "Pods run different versions: "+list, "wait for the rollout, or see why it doesn't end: kubectl rollout status -n "+seen.ReleaseNamespace+" deployment/"+seen.Installation.Value.Name)
+}
+
+// runs is a Pod's image, and the version that its metrics tell.
+func (p Pod) runs() string {
+	if p.Metrics.Value.Version == "" {
+		return p.Image
+	}
+	return p.Image + " (version " + p.Metrics.Value.Version + ")"
 }
 
 func configuration(seen *Seen) []Finding {
@@ -104,6 +112,9 @@ func configuration(seen *Seen) []Finding {
 	return fine("the Pods go by the configuration that is there now")
 }
 
+// applyAgain helps where a permission is missing. Helm alone leaves a role as it is that somebody edited.
+const applyAgain = "apply the installation again: kubectl apply -k deploy/, or helm upgrade with the same values and --force-conflicts; docs/permissions.md has each permission"
+
 func permissions(seen *Seen) []Finding {
 	if seen.Account == "" {
 		return notInstalled(seen, "whether it has its permissions")
@@ -120,7 +131,7 @@ func permissions(seen *Seen) []Finding {
 			if p.Essential {
 				level = Error
 			}
-			all = append(all, Finding{Level: level, Text: fmt.Sprintf("%s may not %s: %s", seen.Account, p, p.For), Help: "see docs/permissions.md"})
+			all = append(all, Finding{Level: level, Text: fmt.Sprintf("%s may not %s: %s", seen.Account, p, p.For), Help: applyAgain})
 		}
 	}
 	if seen.Assumed != "" {
@@ -152,13 +163,14 @@ func (p Permission) String() string {
 
 func approval(seen *Seen) []Finding {
 	if seen.Signers.Why != "" {
-		return unread("whether requests can be approved", seen.Signers.Why)
+		return unreadBut("whether requests can be approved", seen.Signers.Why, whatIsRead)
 	}
 	var all []Finding
 	for _, signer := range seen.Signers.Value {
 		switch {
 		case signer.Approve.Why != "":
-			all = append(all, unread("whether cert-manager may approve requests to "+signer.Name, signer.Approve.Why)...)
+			all = append(all, unreadBut("whether cert-manager may approve requests to "+signer.Name, signer.Approve.Why,
+				"see who approves them: docs/external-issuers.md; if cert-manager is elsewhere, "+nameCertManager)...)
 		case !signer.Approve.Value:
 			all = append(all, Finding{
 				Level: Warning, Text: "cert-manager's controller may not approve requests to " + signer.Name + ": without another approver they wait for ever",

@@ -11,6 +11,9 @@ import (
 // CertManagerLease is the name of the Lease of cert-manager's controllers, in whichever namespace.
 const CertManagerLease = "cert-manager-controller"
 
+// whatIsRead helps where something may not be read.
+const whatIsRead = "permit it to be read: docs/permissions.md#what-doctor-reads"
+
 // nameCertManager helps where another cert-manager is meant.
 const nameCertManager = "name its namespace by --cert-manager-namespace"
 
@@ -22,11 +25,11 @@ func certManagerLeader(seen *Seen) []Finding {
 	controller, found := seen.certManagerController()
 	switch {
 	case seen.CertManagerLeases.Why != "":
-		return unread(what, seen.CertManagerLeases.Why)
+		return unreadBut(what, seen.CertManagerLeases.Why, whatIsRead)
 	case found && controller.Unread != "":
-		return unread(what, controller.Unread)
+		return unreadBut(what, controller.Unread, whatIsRead)
 	case !found && len(held) == 0:
-		return unread(what, "no Deployment of cert-manager's controller is in namespace "+seen.CertManagerNamespace)
+		return unreadBut(what, "no Deployment of cert-manager's controller is in namespace "+seen.CertManagerNamespace, nameCertManager)
 	}
 	var all []Finding
 	if found {
@@ -58,7 +61,7 @@ func (s *Seen) ownLeader(controller Deployment, held []Lease) []Finding {
 	isOfHost := func(host string) bool { return strings.HasPrefix(holder, host+"-external-") }
 	switch {
 	case controller.Hosts.Why != "":
-		return unread("whether "+problem.Quote(holder)+", which holds Lease "+controller.lease()+", is one of cert-manager's Pods", controller.Hosts.Why)
+		return unreadBut("whether "+problem.Quote(holder)+", which holds Lease "+controller.lease()+", is one of cert-manager's Pods", controller.Hosts.Why, whatIsRead)
 	case !slices.ContainsFunc(controller.Hosts.Value, isOfHost):
 		return one(Warning, fmt.Sprintf("%s, which holds Lease %s, is none of the Pods of Deployment %s/%s: nothing is known of its shims",
 			problem.Quote(holder), controller.lease(), s.CertManagerNamespace, controller.Name), nameCertManager)

@@ -31,6 +31,8 @@ type Seen struct {
 	// CertManagerLeases are those by which controllers of cert-manager's elect a leader, wherever they are.
 	CertManagerLeases Read[[]Lease]
 	Webhook           Read[Webhook]
+	// DryRun is nil where none was asked for.
+	DryRun *DryRun
 	// Kinds are those of sources.
 	Kinds []Kind
 	// Plan is what a plan of all namespaces comes to.
@@ -82,6 +84,22 @@ type Webhook struct {
 	Endpoints Read[int]
 }
 
+// DryRun is what the API server answers to two Certificates that are sent to it as a dry run.
+type DryRun struct {
+	Namespace string
+	// Right is the answer to one in which nothing is wrong, and Wrong is that to one which cert-manager's webhook has to refuse.
+	// The second is sent where the first was accepted.
+	Right, Wrong Read[Answer]
+}
+
+// Answer to a write.
+type Answer struct {
+	// Refusal is the API server's message; empty if it accepted the write.
+	Refusal string
+	// Webhook is set if an admission webhook looked at it and refused it.
+	Webhook bool
+}
+
 // Kind of sources.
 type Kind struct {
 	// Name is KIND.GROUP.
@@ -131,8 +149,19 @@ type Pod struct {
 	// Host is its host name: its own name, or the node's in the node's network.
 	Host    string
 	Started time.Time
-	// Watched are the resources that it watches, by what it says in its metrics.
-	Watched Read[[]Watched]
+	// Metrics are what it says of itself.
+	Metrics Read[Metrics]
+}
+
+// Metrics of a Pod.
+type Metrics struct {
+	// Version is what it runs; empty if it doesn't say.
+	Version string
+	Watched []Watched
+	// PendingWrites are the objects that wait for an admission webhook.
+	PendingWrites int
+	// WriteForbidden is set while it may not write Certificates, in some namespace at least.
+	WriteForbidden bool
 }
 
 // Watched is a resource that a Pod watches.

@@ -20,10 +20,11 @@ func kindsWatched(seen *Seen) []Finding {
 		return unread(what, pods.Why)
 	case len(pods.Value) == 0:
 		return unread(what, "there are none")
-	case seen.Assumed != "":
-		return unread("whether its Pods watch what the configuration wants", seen.Assumed)
 	}
 	var all []Finding
+	if seen.Assumed != "" {
+		all = unread("whether its Pods watch what the configuration wants", seen.Assumed)
+	}
 	wanted := seen.wanted()
 	for _, pod := range pods.Value {
 		all = append(all, pod.watches(wanted)...)
@@ -34,9 +35,12 @@ func kindsWatched(seen *Seen) []Finding {
 	return fine(count(len(pods.Value), "Pod") + " watching " + strings.Join(wanted, ", "))
 }
 
-// wanted are the resources of sources that the cluster serves and the configuration wants, and Certificates.
+// wanted are Certificates, and the resources of sources that the cluster serves and the configuration wants, if it is known.
 func (s *Seen) wanted() []string {
 	wanted := []string{"certificates.cert-manager.io"}
+	if s.Assumed != "" {
+		return wanted
+	}
 	for _, kind := range s.Kinds {
 		if kind.Served && !kind.Off {
 			wanted = append(wanted, kind.Resource)
@@ -47,12 +51,12 @@ func (s *Seen) wanted() []string {
 
 // watches says what a Pod lacks of what is wanted, and what it may not read of all that it watches.
 func (p Pod) watches(wanted []string) []Finding {
-	if p.Watched.Why != "" {
-		return unread("what Pod "+problem.Name(p.Name)+" watches", p.Watched.Why)
+	if p.Metrics.Why != "" {
+		return unread("what Pod "+problem.Name(p.Name)+" watches", p.Metrics.Why)
 	}
 	var blind, forbidden, failing, reading []string
 	missing := slices.Clone(wanted)
-	for _, w := range p.Watched.Value {
+	for _, w := range p.Metrics.Value.Watched {
 		missing = slices.DeleteFunc(missing, func(resource string) bool { return resource == w.Resource })
 		switch {
 		case w.Forbidden && slices.Contains(wanted, w.Resource):
@@ -72,8 +76,8 @@ func (p Pod) watches(wanted []string) []Finding {
 		}
 	}
 	add(Error, missing, "doesn't watch %s, which the cluster serves", "see its log; a new kind is noticed within a minute")
-	add(Error, blind, "may not list or watch %s", "see docs/permissions.md")
-	add(Warning, forbidden, "may not list or watch %s", "see docs/permissions.md")
+	add(Error, blind, "may not list or watch %s", applyAgain)
+	add(Warning, forbidden, "may not list or watch %s", applyAgain)
 	add(Warning, failing, "can't follow %s now: lists or watches fail", "see its log if it stays so")
 	add(Warning, reading, "hasn't read all of %s yet", "see its log if it stays so")
 	return all

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -15,11 +16,14 @@ import (
 	"github.com/certshim/certshim/test/cluster"
 )
 
+// anyStatus is that of a doctor that is asked until it finds something.
+const anyStatus = -1
+
 // doctorOf runs doctor, and gives its findings by level and code: "error shims-off".
 func (d *deployed) doctorOf(t *testing.T, exit int, arguments ...string) map[string][]cluster.Finding {
 	t.Helper()
 	ran := d.run(t, append([]string{"doctor", "-o", "json"}, arguments...)...)
-	if ran.exit != exit {
+	if exit != anyStatus && ran.exit != exit {
 		t.Errorf("exit status %d, want %d\n%s", ran.exit, exit, ran.stdout)
 	}
 	found := map[string][]cluster.Finding{}
@@ -72,13 +76,31 @@ func (d *deployed) typeChecks(t *testing.T, policy, checking string) {
 	must(resource.Patch(t.Context(), policy, types.MergePatchType, []byte(status), metav1.PatchOptions{}, "status"))(t)
 }
 
+const dryRunWrite = "--dry-run-write"
+
+// movesWebhook has the API server ask cert-manager's webhook at another address, and gives the one before.
+func (d *deployed) movesWebhook(t *testing.T, address string) (before string) {
+	t.Helper()
+	resource := d.Dynamic.Resource(schema.GroupVersionResource{Group: "admissionregistration.k8s.io", Version: "v1", Resource: "validatingwebhookconfigurations"})
+	found := must(resource.Get(t.Context(), "cert-manager-webhook", metav1.GetOptions{}))(t)
+	client := found.Object["webhooks"].([]any)[0].(map[string]any)["clientConfig"].(map[string]any)
+	before, client["url"] = client["url"].(string), address
+	must(resource.Update(t.Context(), found, metav1.UpdateOptions{}))(t)
+	return before
+}
+
 // A cluster is examined before the installation, while things are wrong, and once all is well.
 func TestDoctor(t *testing.T) {
 	d := startDeployed(t)
 	found := d.doctorOf(t, 0, "--pre")
 	wantFinding(t, found, "ok kubernetes-version", "Kubernetes v1.37")
 	wantFinding(t, found, "ok certificates-served")
-	wantFinding(t, found, "ok webhook-ready")
+	wantFinding(t, found, "unknown webhook-ready", "--dry-run-write")
+	wantFinding(t, d.doctorOf(t, 0, "--pre", dryRunWrite, "--release-namespace=nowhere"), "unknown dry-run-write", `namespaces "nowhere" not found`, "--release-namespace")
+	found = d.doctorOf(t, 0, "--pre", dryRunWrite)
+	wantFinding(t, found, "ok webhook-ready", "answers")
+	wantFinding(t, found, "ok dry-run-write", `admission webhook "webhook.cert-manager.io" denied the request`, "spec.duration")
+	found = d.doctorOf(t, 0, "--pre")
 	wantFinding(t, found, "ok kinds-served", "Ingress.networking.k8s.io", "Gateway.gateway.networking.k8s.io")
 	wantFinding(t, found, "unknown shims-off", "no Deployment of cert-manager", "--cert-manager-namespace")
 
@@ -124,7 +146,7 @@ func TestDoctor(t *testing.T) {
 	if ip == "" {
 		strict = "--fail-on=warning" // what runs can't be asked through the API server
 	}
-	healthy := d.run(t, "doctor", strict)
+	healthy := d.run(t, "doctor", strict, dryRunWrite)
 	healthy.says(t, 0, "ok       leader", host, "ok       plan                  nothing is left to write for 2 sources", "not: warning", "not: error")
 
 	t.Run("CRDs of an old cert-manager", func(t *testing.T) {
@@ -148,6 +170,28 @@ func TestDoctor(t *testing.T) {
 		d.delete(t, leaseResource, "kube-system", "cert-manager-controller")
 		wantFinding(t, d.doctorOf(t, 1), "error cert-manager-leader", "nobody renews Lease kube-system/cert-manager-controller")
 		d.leads(t, "kube-system", "cert-manager-0")
+	})
+	t.Run("a webhook at an address where nobody listens", func(t *testing.T) {
+		address := d.movesWebhook(t, "https://127.0.0.1:1/validate")
+		if err := cluster.Poll(t.Context(), "the API server to ask the webhook elsewhere", func(context.Context) (bool, error) {
+			return len(d.doctorOf(t, anyStatus, dryRunWrite)["error dry-run-write"]) > 0, nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		elsewhere := d.Namespace(t)
+		d.Apply(t, elsewhere, ingress("held", annotations{issuerKey: "ca"}, "h.example.com"))
+		d.untilMetricOf(t, "certshim", "certshim_pending_writes", 1)
+		found := d.doctorOf(t, 1, dryRunWrite)
+		wantFinding(t, found, "error dry-run-write", `failed calling webhook "webhook.cert-manager.io"`, "https://127.0.0.1:1/validate", "connection refused")
+		wantFinding(t, found, "unknown webhook-ready", "outside of the cluster")
+		if ip != "" {
+			wantFinding(t, found, "error writes", "1 object of Pod "+host, "certshim_pending_writes", "docs/alerts.md#certshimwritespending")
+		}
+		d.movesWebhook(t, address)
+		d.Watch(t, cluster.Certificates(), elsewhere).Object(t, "held-tls", "to be made", exists)
+		d.delete(t, ingresses, elsewhere, "held")
+		d.untilMetric(t, "certshim_pending_writes 0")
+		wantFinding(t, d.doctorOf(t, 0, dryRunWrite), "ok dry-run-write")
 	})
 	t.Run("admission policies", func(t *testing.T) {
 		wantFinding(t, d.doctorOf(t, 0), "ok admission-policies", "optional")
@@ -175,7 +219,7 @@ func TestDoctor(t *testing.T) {
 	})
 	t.Run("another image", func(t *testing.T) {
 		d.Apply(t, "", pod("certshim-other", "certshim:2", 1))
-		wantFinding(t, d.doctorOf(t, 0), "warning versions", "certshim:1, certshim:2")
+		wantFinding(t, d.doctorOf(t, 0), "warning versions", "certshim:1", "certshim:2")
 		d.delete(t, podResource, account, "certshim-other")
 	})
 	t.Run("a configuration of its own", func(t *testing.T) {

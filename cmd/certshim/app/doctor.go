@@ -15,8 +15,10 @@ import (
 
 type doctorOptions struct {
 	// plan has the connection and the configuration, and decides as certshim plan does.
-	plan        planOptions
-	pre         bool
+	plan planOptions
+	pre  bool
+	// dryRunWrite sends Certificates as a dry run.
+	dryRunWrite bool
 	certManager string
 	format      string
 	failOn      string
@@ -39,8 +41,9 @@ cert-manager are, whether cert-manager's own shims are off, certshim's Deploymen
 permissions one by one, issuers and who approves requests to them, and what is left to write.
 
 With --pre it asks only what matters before an installation. Each check has a code that docs/doctor.md
-explains. It reads and never writes; what it may not read it says it doesn't know. It runs outside of the
-cluster, or in certshim's own Pod.
+explains. It reads and never writes; what it may not read it says it doesn't know. With --dry-run-write it
+also sends the API server Certificates that aren't stored. It runs outside of the cluster, or in certshim's
+own Pod.
 
 ` + doctorExitHelp,
 		Example: `  certshim doctor --pre
@@ -58,6 +61,7 @@ cluster, or in certshim's own Pod.
 	o.plan.settings = newSettings(flags, bindPolicy)
 	o.plan.bindRelease(flags)
 	flags.BoolVar(&o.pre, "pre", false, "ask only what matters before an installation")
+	flags.BoolVar(&o.dryRunWrite, "dry-run-write", false, "send a Certificate to the release namespace as a dry run, and a wrong one, to see what admission webhooks say; nothing is stored")
 	flags.StringVar(&o.certManager, "cert-manager-namespace", "cert-manager", "namespace of cert-manager")
 	flags.StringVarP(&o.format, "output", "o", formatText, strings.Join(doctorFormats(), ", "))
 	flags.StringVar(&o.failOn, "fail-on", string(doctor.Error), "the level that gives exit status 1: error, warning or unknown; a worse one does as well")

@@ -52,12 +52,12 @@ func (e *examination) findRunning(ctx context.Context) (*running, error) {
 	return findRunning(ctx, config, e.plan.release)
 }
 
-// pods are certshim's, and what each of them watches.
+// pods are certshim's, and what each of them says of itself.
 func (e *examination) pods(ctx context.Context) (pods []doctor.Pod, err error) {
 	items, err := e.podsOf(ctx, *e.running.object)
 	for _, item := range items {
 		pod := podOf(item)
-		pod.Watched = known(e.watched(ctx, item))
+		pod.Metrics = known(e.metrics(ctx, item))
 		pods = append(pods, pod)
 	}
 	return pods, err

@@ -58,6 +58,9 @@ func (o *doctorOptions) look(ctx context.Context) (*doctor.Seen, error) {
 	e.seen.Definition = known(e.definition(ctx))
 	e.seen.CertManagerLeases = known(e.certManagerLeases(ctx))
 	e.seen.Webhook = known(e.webhook(ctx))
+	if e.dryRunWrite {
+		e.seen.DryRun = e.dryRun(ctx)
+	}
 	if err := e.lookAtPlan(ctx); err != nil {
 		return nil, err
 	}

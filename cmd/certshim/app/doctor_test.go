@@ -1,8 +1,10 @@
 package app
 
 import (
+	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -10,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -17,6 +20,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/certshim/certshim/annotations"
+	"github.com/certshim/certshim/certificate"
 	"github.com/certshim/certshim/configuration"
 	"github.com/certshim/certshim/doctor"
 	"github.com/certshim/certshim/inventory"
@@ -249,22 +253,56 @@ func TestWhereMetricsOfAPodAre(t *testing.T) {
 	}
 }
 
-func TestReadWatched(t *testing.T) {
-	got, err := readWatched(strings.NewReader(`# TYPE certshim_informer_synced gauge
+func TestReadMetrics(t *testing.T) {
+	got, err := readMetrics(strings.NewReader(`# TYPE certshim_informer_synced gauge
 certshim_informer_synced{resource="ingresses.networking.k8s.io"} 1
 certshim_informer_synced{resource="gateways.gateway.networking.k8s.io"} 0
 # TYPE certshim_resource_forbidden gauge
 certshim_resource_forbidden{resource="gateways.gateway.networking.k8s.io"} 1
 # TYPE certshim_informer_failing gauge
 certshim_informer_failing{resource="ingresses.networking.k8s.io"} 1
+# TYPE certshim_pending_writes gauge
+certshim_pending_writes 3
+# TYPE certshim_write_forbidden gauge
+certshim_write_forbidden 1
+# TYPE certshim_build_info gauge
+certshim_build_info{revision="0123abc",version="v1.2.3"} 1
 `))
-	want := []doctor.Watched{{Resource: "gateways.gateway.networking.k8s.io", Forbidden: true}, {Resource: "ingresses.networking.k8s.io", Synced: true, Failing: true}}
+	want := doctor.Metrics{
+		Version: "v1.2.3", PendingWrites: 3, WriteForbidden: true,
+		Watched: []doctor.Watched{{Resource: "gateways.gateway.networking.k8s.io", Forbidden: true}, {Resource: "ingresses.networking.k8s.io", Synced: true, Failing: true}},
+	}
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("%v (-want +got)\n%s", err, diff)
 	}
 	for text, want := range map[string]string{"go_threads 1\n": "don't tell", "<html>": "can't be read"} {
-		if _, err := readWatched(strings.NewReader(text)); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := readMetrics(strings.NewReader(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %q", text, err, want)
+		}
+	}
+}
+
+// Only an answer about the Certificate itself is a refusal, and a webhook's is told apart.
+func TestAnswerOfDryRun(t *testing.T) {
+	resource := certificate.Resource().GroupResource()
+	status := func(code int32, text string) error {
+		return &apierrors.StatusError{ErrStatus: metav1.Status{Status: metav1.StatusFailure, Code: code, Message: text}}
+	}
+	const denied, down = `admission webhook "w" denied the request: wrong`, `Internal error occurred: failed calling webhook "w": refused`
+	for name, row := range map[string]struct {
+		err  error
+		want doctor.Read[doctor.Answer]
+	}{
+		"accepted":      {nil, doctor.Read[doctor.Answer]{}},
+		"denied":        {status(http.StatusNotAcceptable, denied), doctor.Read[doctor.Answer]{Value: doctor.Answer{Refusal: denied, Webhook: true}}},
+		"denied as 403": {status(http.StatusForbidden, denied), doctor.Read[doctor.Answer]{Value: doctor.Answer{Refusal: denied, Webhook: true}}},
+		"down":          {status(http.StatusInternalServerError, down), doctor.Read[doctor.Answer]{Value: doctor.Answer{Refusal: down}}},
+		"two lines":     {errors.New("a\nb"), doctor.Read[doctor.Answer]{Value: doctor.Answer{Refusal: "a b"}}},
+		"no permission": {apierrors.NewForbidden(resource, "a", errors.New(`User "eve" cannot patch resource`)), doctor.Read[doctor.Answer]{Why: `certificates.cert-manager.io "a" is forbidden: User "eve" cannot patch resource`}},
+		"no namespace":  {apierrors.NewNotFound(schema.GroupResource{Resource: "namespaces"}, "a"), doctor.Read[doctor.Answer]{Why: `namespaces "a" not found`}},
+	} {
+		if diff := cmp.Diff(row.want, answerOf(row.err)); diff != "" {
+			t.Errorf("%s (-want +got)\n%s", name, diff)
 		}
 	}
 }

@@ -17,28 +17,29 @@ import (
 
 	"github.com/certshim/certshim/configuration"
 	"github.com/certshim/certshim/doctor"
+	"github.com/certshim/certshim/problem"
 )
 
 // maxMetrics is far more than certshim's metrics have.
 const maxMetrics = 16 << 20
 
-// watched asks a Pod what it watches: its metrics say it, and the API server passes the question on.
-func (e *examination) watched(ctx context.Context, pod unstructured.Unstructured) ([]doctor.Watched, error) {
+// metrics asks a Pod for its metrics: the API server passes the question on.
+func (e *examination) metrics(ctx context.Context, pod unstructured.Unstructured) (none doctor.Metrics, err error) {
 	runs, err := e.running.configuration(ctx)
 	if err != nil {
-		return nil, err
+		return none, err
 	}
 	at, err := metricsAt(runs, pod)
 	if err != nil {
-		return nil, err
+		return none, err
 	}
 	answer, err := e.reading.connection.Leases.RESTClient().Get().
 		AbsPath("/api/v1/namespaces", pod.GetNamespace(), "pods", at, "proxy", "metrics").SetHeader("Accept", "text/plain").Stream(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("its metrics can't be read: %w", err)
+		return none, fmt.Errorf("its metrics can't be read: %w", err)
 	}
 	defer func() { _ = answer.Close() }()
-	return readWatched(io.LimitReader(answer, maxMetrics))
+	return readMetrics(io.LimitReader(answer, maxMetrics))
 }
 
 // metricsAt is where the API server finds a Pod's metrics: the scheme, its name and the port. The port is the container's
@@ -69,33 +70,51 @@ func metricsAt(runs configuration.Configuration, pod unstructured.Unstructured) 
 	return scheme + ":" + pod.GetName() + ":" + port, nil
 }
 
-// readWatched reads certshim's metrics about what it watches.
-func readWatched(metrics io.Reader) ([]doctor.Watched, error) {
+// readMetrics reads what certshim's metrics say of it.
+func readMetrics(metrics io.Reader) (m doctor.Metrics, err error) {
 	parser := expfmt.NewTextParser(model.UTF8Validation)
 	families, err := parser.TextToMetricFamilies(metrics)
 	if err != nil {
-		return nil, fmt.Errorf("its metrics can't be read: %w", err)
+		return m, fmt.Errorf("its metrics can't be read: %w", err)
 	}
 	synced, forbidden := byResource(families["certshim_informer_synced"]), byResource(families["certshim_resource_forbidden"])
 	failing := byResource(families["certshim_informer_failing"])
 	if len(synced) == 0 {
-		return nil, errors.New("its metrics don't tell what it watches")
+		return m, errors.New("its metrics don't tell what it watches")
 	}
-	var all []doctor.Watched
 	for _, resource := range slices.Sorted(maps.Keys(synced)) {
-		all = append(all, doctor.Watched{Resource: resource, Synced: synced[resource], Forbidden: forbidden[resource], Failing: failing[resource]})
+		m.Watched = append(m.Watched, doctor.Watched{Resource: resource, Synced: synced[resource], Forbidden: forbidden[resource], Failing: failing[resource]})
 	}
-	return all, nil
+	m.PendingWrites, m.WriteForbidden = int(gauge(families["certshim_pending_writes"])), gauge(families["certshim_write_forbidden"]) > 0
+	for _, build := range families["certshim_build_info"].GetMetric() {
+		m.Version = problem.Cut(labelOf(build, "version"))
+	}
+	return m, nil
+}
+
+// gauge is the value of one without labels, 0 where it isn't there.
+func gauge(family *dto.MetricFamily) (value float64) {
+	for _, m := range family.GetMetric() {
+		value = m.GetGauge().GetValue()
+	}
+	return value
+}
+
+func labelOf(m *dto.Metric, name string) string {
+	for _, label := range m.GetLabel() {
+		if label.GetName() == name {
+			return label.GetValue()
+		}
+	}
+	return ""
 }
 
 // byResource says of each resource whether a gauge is 1.
 func byResource(family *dto.MetricFamily) map[string]bool {
 	is := map[string]bool{}
 	for _, m := range family.GetMetric() {
-		for _, label := range m.GetLabel() {
-			if label.GetName() == "resource" {
-				is[label.GetValue()] = m.GetGauge().GetValue() == 1
-			}
+		if resource := labelOf(m, "resource"); resource != "" {
+			is[resource] = m.GetGauge().GetValue() == 1
 		}
 	}
 	return is
