@@ -78,6 +78,14 @@ func (h *history) wantOf(o *origin, name string) *want {
 	return h.wants[key]
 }
 
+// asked is how many certificates the history asks for at most.
+func (h *history) asked() (specs int) {
+	for _, w := range h.wants {
+		specs += w.specs
+	}
+	return specs
+}
+
 // add makes a source.
 func (h *history) add(t *testing.T, namespace, kind, name string) *origin {
 	t.Helper()

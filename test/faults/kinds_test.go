@@ -28,10 +28,11 @@ func TestKindsThatFlap(t *testing.T) {
 	s.add(t, s.namespace, routeGroup, "routes")
 	s.start(t)
 	s.untilRight(t)
-	s.goroutines, s.watches = s.metric(t, "go_goroutines"), s.link.open()
+	s.measures(t)
 	all := s.origins
 	s.origins = all[:2] // the Ingresses
 	before := s.link.deleted()
+	flapped := 0
 	for range flaps() {
 		s.while(t, func() error {
 			if err := crds.Remove(t.Context(), shared.Config, crds.Gateway); err != nil {
@@ -40,6 +41,7 @@ func TestKindsThatFlap(t *testing.T) {
 			return removeDefinition(t.Context(), definition.GetName())
 		})
 		s.untilUnwatched(t, "/gateways", "/listenersets", "/routegroups")
+		flapped++
 		// Here the Certificates of the others must be gone.
 		s.untilRight(t)
 		s.while(t, func() error {
@@ -57,7 +59,7 @@ func TestKindsThatFlap(t *testing.T) {
 		s.make(t, s.namespace, o)
 	}
 	s.heals()
-	s.check(t, "kinds that flap", flaps())
+	s.check(t, "kinds that flap", flapped)
 }
 
 // flaps is how often the kinds come and go.

@@ -155,7 +155,7 @@ func newInHouse(t *testing.T, program string) *inHouse {
 	}
 	c.start(t)
 	c.untilRight(t)
-	c.goroutines, c.watches = c.metric(t, "go_goroutines"), c.link.open()
+	c.measures(t)
 	return c
 }
 

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"os/exec"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -34,9 +35,13 @@ type scene struct {
 	healed atomic.Pointer[time.Time]
 	// issuesNothing is set where cert-manager meets the fault too: it lets an hour pass after a request that failed.
 	issuesNothing bool
-	// watches are those that were open before the fault.
+	// watches are those that were open before the fault; nil where the process has met the fault from its start.
 	watches    map[string]int
 	goroutines float64
+	// env and flags are those of the process that was started last.
+	env, flags []string
+	// requests are cert-manager's.
+	requests *cluster.Watch
 }
 
 // newScene makes one with an Ingress or two, a Gateway and a ListenerSet; certshim doesn't run yet.
@@ -46,6 +51,7 @@ func newScene(t *testing.T) *scene {
 	s.link = newLink(t, shared, kubeconfig)
 	shared.Issuer(t, s.namespace, issuer)
 	s.certificates = shared.Watch(t, cluster.Certificates(), s.namespace)
+	s.requests = shared.Watch(t, cluster.CertificateRequests(), s.namespace)
 	t.Cleanup(func() {
 		if t.Failed() {
 			s.logsWrong(t)
@@ -64,9 +70,14 @@ func steady(t *testing.T) *scene {
 	s := newScene(t)
 	s.start(t)
 	s.untilRight(t)
-	s.goroutines = s.metric(t, "go_goroutines")
-	s.watches = s.link.open()
+	s.measures(t)
 	return s
+}
+
+// measures notes what the process has before the fault.
+func (s *scene) measures(t *testing.T) {
+	t.Helper()
+	s.goroutines, s.watches = s.metric(t, "go_goroutines"), s.link.open()
 }
 
 // start starts the scene's certshim, alone in the namespace, and waits until it is ready.
@@ -97,6 +108,7 @@ func (s *scene) launch(t *testing.T, through *link, env []string, flags ...strin
 }
 
 func (s *scene) tryLaunch(t *testing.T, through *link, env []string, flags ...string) (*cluster.Certshim, error) {
+	s.env, s.flags = env, flags
 	flags = append([]string{"--namespace=" + s.namespace, "--kubeconfig=" + through.kubeconfig, "--log-level=debug"}, flags...)
 	certshim, err := shared.LaunchCertshim(t.Context(), fmt.Sprintf("%s-%d", s.namespace, time.Now().UnixNano()), env, flags...)
 	if err == nil {
@@ -125,6 +137,13 @@ func (s *scene) untilRight(t *testing.T) {
 	t.Helper()
 	s.certificates.Until(t, "each source to have its Certificates, issued", func(state cluster.State) bool {
 		wrong := judge(s.origins, s.wants, seen{now: madeOf(slices.Collect(maps.Values(state)))}).all()
+		for _, o := range s.origins {
+			for name := range o.asks() {
+				if object := state[name]; object != nil && object.GetLabels()["touched"] != fmt.Sprint(o.touched) {
+					wrong = append(wrong, name+" hasn't the label of its source")
+				}
+			}
+		}
 		for name, object := range state {
 			if !s.issuesNothing && !ofPlugin(object) && !cluster.IsReady(object) {
 				wrong = append(wrong, name+" isn't issued")
@@ -157,7 +176,7 @@ func (s *scene) check(t *testing.T, fault string, strikes int) {
 		t.Error(wrong)
 	}
 	s.isAsBefore(t)
-	figures.add(figure{fault: fault, edits: s.edits, strikes: strikes, verdict: v, quiet: quiet})
+	figures.add(figure{fault: fault, edits: s.edits, strikes: strikes, verdict: v, quiet: quiet, specs: s.asked(), requests: len(ever(s.requests))})
 }
 
 // seen is what the watches have shown.
@@ -268,22 +287,25 @@ func (s *scene) writesNothingMore(t *testing.T) {
 	}
 }
 
-// isAsBefore waits until the process has as many watches and goroutines as before, and holds its memory to deploy/'s limit.
+// isAsBefore waits until the process has as many watches and goroutines as before, or as another one that is started now, and holds
+// its memory to deploy/'s limit.
 func (s *scene) isAsBefore(t *testing.T) {
 	t.Helper()
+	watches, goroutines := func() map[string]int { return s.watches }, func() float64 { return s.goroutines }
 	if s.watches == nil {
-		return
+		through, twin := s.twin(t)
+		watches, goroutines = through.open, func() float64 { return metricOf(t, twin, "go_goroutines") }
 	}
-	s.await(t, "the watches to be those from before", func() error {
-		if diff := cmp.Diff(s.watches, s.link.open()); diff != "" {
+	s.await(t, "the watches to be as they should", func() error {
+		if diff := cmp.Diff(watches(), s.link.open()); diff != "" {
 			return errors.New(diff)
 		}
 		return nil
 	})
 	const few = 12
 	s.await(t, "the goroutines to be gone", func() error {
-		if now := s.metric(t, "go_goroutines"); now > s.goroutines+few {
-			return fmt.Errorf("%v, before the fault %v", now, s.goroutines)
+		if now, usual := s.metric(t, "go_goroutines"), goroutines(); now > usual+few {
+			return fmt.Errorf("%v, should be %v", now, usual)
 		}
 		return nil
 	})
@@ -291,6 +313,30 @@ func (s *scene) isAsBefore(t *testing.T) {
 	if now := s.metric(t, "process_resident_memory_bytes"); now > limit {
 		t.Errorf("it has %v bytes of memory", now)
 	}
+}
+
+// twin starts another process, which has met no fault, and waits until it has looked at all. It has nothing to write.
+func (s *scene) twin(t *testing.T) (through *link, twin *cluster.Certshim) {
+	t.Helper()
+	through = newLink(t, shared, kubeconfig)
+	flags := slices.DeleteFunc(slices.Clone(s.flags), func(flag string) bool { return strings.HasPrefix(flag, "--leader-elect") })
+	twin = s.launch(t, through, s.env, append(flags, "--leader-elect=false")...)
+	s.untilLooked(t, twin)
+	return through, twin
+}
+
+// untilLooked waits until a process has looked at all sources.
+func (s *scene) untilLooked(t *testing.T, certshim *cluster.Certshim) {
+	t.Helper()
+	if err := certshim.UntilReady(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s.await(t, "all to be looked at", func() error {
+		if metricOf(t, certshim, "certshim_initial_reconcile_done") == 0 {
+			return errors.New("certshim_initial_reconcile_done is 0")
+		}
+		return nil
+	})
 }
 
 // await asks until there is no error: for what no watch tells.

@@ -39,7 +39,10 @@ func TestShards(t *testing.T) {
 	s.play(t, s.namespace, edits())
 	other.play(t, other.namespace, edits())
 	stop(t, first)
-	s.certshim = s.launch(t, other.link, nil, "--leader-elect=false", both, sharing(t, s.namespace, other.namespace))
+	before := other.link.written()
+	all := sharing(t, s.namespace, other.namespace)
+	s.certshim = s.launch(t, other.link, nil, "--leader-elect=false", both, all)
+	other.flags = []string{"--namespace=" + s.namespace, all}
 	if err := s.certshim.UntilReady(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +52,8 @@ func TestShards(t *testing.T) {
 	for _, scene := range []*scene{s, other} {
 		scene.link, scene.certshim = other.link, s.certshim
 		scene.heals()
-		scene.check(t, "shards", 1)
+		scene.untilRight(t)
+		scene.check(t, "shards", other.link.written()-before)
 	}
 }
 
