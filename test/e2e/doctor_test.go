@@ -99,6 +99,9 @@ func TestDoctor(t *testing.T) {
 	wantFinding(t, d.doctorOf(t, 0, "--pre", dryRunWrite, "--release-namespace=nowhere"), "unknown dry-run-write", `namespaces "nowhere" not found`, "--release-namespace")
 	found = d.doctorOf(t, 0, "--pre", dryRunWrite)
 	wantFinding(t, found, "ok webhook-ready", "answers")
+	if stored := must(d.Dynamic.Resource(cluster.Certificates()).List(t.Context(), metav1.ListOptions{}))(t); len(stored.Items) > 0 {
+		t.Errorf("a dry run has stored %d Certificates", len(stored.Items))
+	}
 	wantFinding(t, found, "ok dry-run-write", `admission webhook "webhook.cert-manager.io" denied the request`, "spec.duration")
 	found = d.doctorOf(t, 0, "--pre")
 	wantFinding(t, found, "ok kinds-served", "Ingress.networking.k8s.io", "Gateway.gateway.networking.k8s.io")
