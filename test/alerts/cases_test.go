@@ -28,10 +28,15 @@ var cases = map[string]alertCase{
 		fires: []string{`certshim_write_forbidden 1+0x30`},
 		quiet: []string{`certshim_write_forbidden 0+0x30`},
 	},
+	"CertshimCertificatesForbidden": {
+		at: 6, labels: nil,
+		fires: []string{`certshim_resource_forbidden{resource="certificates.cert-manager.io"} 1+0x30`},
+		quiet: []string{`certshim_resource_forbidden{resource="certificates.cert-manager.io"} 0+0x30`, `certshim_resource_forbidden{resource="gateways.gateway.networking.k8s.io"} 1+0x30`},
+	},
 	"CertshimResourceForbidden": {
 		at: 16, labels: map[string]string{"resource": "gateways.gateway.networking.k8s.io"},
 		fires: []string{`certshim_resource_forbidden{resource="gateways.gateway.networking.k8s.io"} 1+0x30`},
-		quiet: []string{`certshim_resource_forbidden{resource="gateways.gateway.networking.k8s.io"} 0+0x30`},
+		quiet: []string{`certshim_resource_forbidden{resource="gateways.gateway.networking.k8s.io"} 0+0x30`, `certshim_resource_forbidden{resource="certificates.cert-manager.io"} 1+0x30`},
 	},
 	"CertshimGroupUnknown": {
 		at: 16, labels: map[string]string{"group": "gateway.networking.k8s.io"},

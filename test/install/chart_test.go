@@ -197,16 +197,23 @@ func TestTheChartRefusesUnknownValues(t *testing.T) {
 		"config: {workers: many}":        "/config/workers",
 		"logLevel: loud":                 "/logLevel",
 		"plugins: [{name: a, image: b}]": "grant",
-		"podMonitor: {enabled: true}\nserviceMonitor: {enabled: true}":     "choose one",
-		"config: {metricsListenAddress: '0'}\npodMonitor: {enabled: true}": "podMonitor.enabled is true",
-		"networkPolicy: {egress: {enabled: true}}":                         "without networkPolicy.enabled",
-		"config: {namespaces: [shop]}\nflowSchema: {enabled: true}":        "/flowSchema/enabled",
-		"config: {namespaces: [shop]}\nadmissionPolicy: {enabled: true}":   "/admissionPolicy/enabled",
-		"config: {namespaces: [shop]}\ntiePolicy: {enabled: true}":         "/tiePolicy/enabled",
-		"tiePolicy: {exemptUsers: [\"a' || true\"]}":                       "/tiePolicy/exemptUsers/0",
-		"config: {namespaces: [shop], namespaceDefaults: true}":            "/config/namespaceDefaults",
-		"config: {namespaces: [shop], crossNamespace: {orphans: delete}}":  "/config/crossNamespace/orphans",
-		"resources: {limits: {memory: 1Ti}}":                               "resources.limits.memory",
+		"podMonitor: {enabled: true}\nserviceMonitor: {enabled: true}":                "choose one",
+		"config: {metricsListenAddress: '0'}\npodMonitor: {enabled: true}":            "podMonitor.enabled is true",
+		"networkPolicy: {egress: {enabled: true}}":                                    "without networkPolicy.enabled",
+		"config: {namespaces: [shop]}\nflowSchema: {enabled: true}":                   "/flowSchema/enabled",
+		"config: {namespaces: [shop]}\nadmissionPolicy: {enabled: true}":              "/admissionPolicy/enabled",
+		"config: {namespaces: [shop]}\ntiePolicy: {enabled: true}":                    "/tiePolicy/enabled",
+		"tiePolicy: {exemptUsers: [\"a' || true\"]}":                                  "/tiePolicy/exemptUsers/0",
+		"config: {namespaces: [shop], namespaceDefaults: true}":                       "/config/namespaceDefaults",
+		"config: {namespaces: [shop], crossNamespace: {orphans: delete}}":             "/config/crossNamespace/orphans",
+		"resources: {limits: {memory: 1Ti}}":                                          "resources.limits.memory",
+		"config: {leaderElection: {enabled: false}}":                                  "replicaCount is 2, must be 1",
+		"replicaCount: null\nconfig: {leaderElection: {enabled: false}}":              "replicaCount is null, must be 1",
+		"config: {healthzListenAddress: '127.0.0.1:9403'}":                            "config.healthzListenAddress is 127.0.0.1:9403",
+		"rbac: {issuers: [step-isuser]}":                                              `rbac.issuers has "step-isuser", which is none of adcs-issuer`,
+		"rbac: {sources: [contour]}":                                                  `rbac.sources has "contour"`,
+		"prometheusRule: {disable: [CertshimAbsnt]}":                                  `prometheusRule.disable has "CertshimAbsnt", which is none of CertshimAbsent`,
+		"config: {namespaces: [shop], policies: [{name: a, namespaceSelector: a=b}]}": "config.policies[0].namespaceSelector needs",
 	} {
 		_, err := template(t.Context(), repository(t), values)
 		if err == nil || !strings.Contains(err.Error(), want) {
@@ -236,6 +243,22 @@ func TestTheVersionsOfKubernetes(t *testing.T) {
 	}
 }
 
+// Where nobody is elected, the old Pod ends before the new one begins; and a probe has one handler.
+func TestWhatFollowsFromOtherValues(t *testing.T) {
+	for values, row := range map[string]struct{ with, without string }{
+		"replicaCount: 1\nconfig: {leaderElection: {enabled: false}}":                                  {with: "type: Recreate"},
+		"replicaCount: 1\nconfig: {leaderElection: {enabled: false}}\nstrategy: {type: RollingUpdate}": {with: "type: RollingUpdate", without: "Recreate"},
+		"":                                      {with: "path: /healthz", without: "Recreate"},
+		"livenessProbe: {tcpSocket: {port: 1}}": {with: "tcpSocket", without: "path: /healthz"},
+		"readinessProbe: {grpc: {port: 1}}":     {with: "grpc", without: "path: /readyz"},
+	} {
+		text, err := template(t.Context(), repository(t), values, "--show-only=templates/deployment.yaml")
+		if err != nil || !strings.Contains(text, row.with) || row.without != "" && strings.Contains(text, row.without) {
+			t.Errorf("%s: %v, want one with %q and without %q:\n%s", values, err, row.with, row.without, text)
+		}
+	}
+}
+
 // What Helm prints at the end has the next commands, and a word about values that one may regret.
 func TestTheNotes(t *testing.T) {
 	notes := func(values string) string {
@@ -257,9 +280,12 @@ func TestTheNotes(t *testing.T) {
 			t.Errorf("the notes don't have %q:\n%s", command, usual)
 		}
 	}
+	if alone := notes("replicaCount: 1\nconfig: {leaderElection: {enabled: false}}"); strings.Contains(alone, "kubectl get lease") {
+		t.Errorf("without leader election the notes have a Lease:\n%s", alone)
+	}
 	for values, want := range map[string]string{
 		"": "Nothing reads the metrics yet", "podMonitor: {enabled: true}": "podMonitor has no labels", "prometheusRule: {enabled: true}": "prometheusRule has no labels",
-		"replicaCount: 1": "There is one replica", "config: {leaderElection: {enabled: false}}": "Leader election is off",
+		"replicaCount: 1": "There is one replica", "replicaCount: 1\nconfig: {leaderElection: {enabled: false}}": "Leader election is off",
 		"rbac: {create: false}": "the ServiceAccount tls-certshim needs", "serviceAccount: {create: false}": "as the ServiceAccount default",
 	} {
 		if strings.Contains(usual, want) {
@@ -331,7 +357,7 @@ func TestPermissionsFollowTheValues(t *testing.T) {
 		"config: {crossNamespace: {mode: 'off'}}":                                                         {without: []string{"referencegrants"}},
 		"config: {gatewayAPI: {routeNames: {namespaces: {shop: [example.com]}}}}":                         {with: []string{"httproutes"}, without: []string{"grpcroutes", "tlsroutes"}},
 		"config: {gatewayAPI: {routeNames: {kinds: [GRPCRoute, TLSRoute], namespaces: {shop: [x.com]}}}}": {with: []string{"grpcroutes", "tlsroutes"}, without: []string{"httproutes"}},
-		"config: {leaderElection: {enabled: false}}":                                                      {without: []string{"leases"}},
+		"replicaCount: 1\nconfig: {leaderElection: {enabled: false}}":                                     {without: []string{"leases"}},
 		"config: {ownership: {reports: openreports}}":                                                     {with: []string{"reports"}},
 		"config: {resolvers: {disable: [catalogue/step-issuer]}}":                                         {with: []string{"awspcaissuers"}, without: []string{"stepissuers"}},
 		"config: {sources: {disable: [catalogue/contour-httpproxy]}}":                                     {with: []string{"routegroups"}, without: []string{"httpproxies", "httpproxies/finalizers"}},

@@ -154,6 +154,13 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 {{- end -}}
 {{- end -}}
 
+{{/* A probe, with its handler unless it has another one. Takes the probe, which may be nil, and a path. */}}
+{{- define "certshim.probe" -}}
+{{- $probe := deepCopy (default dict (index . 0)) -}}
+{{- if not (or $probe.tcpSocket $probe.grpc $probe.exec) }}{{ $probe = merge $probe (dict "httpGet" (dict "path" (index . 1) "port" "healthz")) }}{{ end -}}
+{{- toYaml $probe -}}
+{{- end -}}
+
 {{/* A file of own types: an object, or a text. */}}
 {{- define "certshim.typeFile" -}}
 {{- if kindIs "string" . }}{{ . }}{{ else }}{{ toYaml . }}{{ end -}}
