@@ -426,3 +426,18 @@ func RenderRules(types []*IssuerType) string {
 	}
 	return declaration.RenderRules(rulesComments, names, rules)
 }
+
+// RenderClusterScoped returns deploy/chart/files/clusterscoped.yaml: the resources of issuers of the whole cluster, which no
+// Role can permit.
+func RenderClusterScoped(types []*IssuerType) string {
+	var b strings.Builder
+	b.WriteString("# Generated from resolver/catalogue by \"go generate ./resolver\"; don't edit.\n# Issuers of the whole cluster, which no Role can permit.\n")
+	for _, t := range types {
+		for _, kind := range t.Kinds {
+			if kind.Scope == Cluster && t.Group != CertManagerGroup {
+				b.WriteString("- " + kind.Resource + "." + t.Group + "\n")
+			}
+		}
+	}
+	return b.String()
+}

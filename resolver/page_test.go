@@ -10,7 +10,7 @@ import (
 func TestIssuerPagesAreUpToDate(t *testing.T) {
 	const folder = "../docs/issuers"
 	entries := declared(t)
-	want := map[string]string{"README.md": resolver.RenderIndex(entries), "../../deploy/chart/files/issuers.yaml": resolver.RenderRules(entries)}
+	want := map[string]string{"README.md": resolver.RenderIndex(entries), "../../deploy/chart/files/issuers.yaml": resolver.RenderRules(entries), "../../deploy/chart/files/clusterscoped.yaml": resolver.RenderClusterScoped(entries)}
 	for _, entry := range entries {
 		want[entry.ID+".md"] = resolver.RenderPage(entry)
 	}

@@ -25,7 +25,10 @@ plugins:
   - name: corp-pki
     image: corp-pki:dev
     uid: 65530
-    grant: {kinds: [{group: pki.corp.example, kind: PluginIssuer, resource: pluginissuers, versions: [v1], scope: Namespaced}]}
+    grant:
+      kinds:
+        - {group: pki.corp.example, kind: PluginIssuer, resource: pluginissuers, versions: [v1], scope: Namespaced}
+        - {group: pki.corp.example, kind: WholeIssuer, resource: wholeissuers, versions: [v1], scope: Cluster}
 networkPolicy: {enabled: true, egress: {enabled: true, apiServerCIDRs: [10.0.0.1/32]}}
 flowSchema: {enabled: true}
 admissionPolicy: {enabled: true, action: Deny}
@@ -299,7 +302,7 @@ func TestTheNotes(t *testing.T) {
 
 // With namespaces no object is outside of namespaces, and each of them has the rules.
 func TestNamespacesNeedNoClusterRole(t *testing.T) {
-	text, err := template(t.Context(), repository(t), everything, "--set=config.namespaces={shop,web}", "--set=flowSchema.enabled=false", "--set=admissionPolicy.enabled=false", "--set=tiePolicy.enabled=false")
+	text, err := template(t.Context(), repository(t), everything, append(withTypes(), "--set=config.namespaces={shop,web}", "--set=flowSchema.enabled=false", "--set=admissionPolicy.enabled=false", "--set=tiePolicy.enabled=false")...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -318,12 +321,19 @@ func TestNamespacesNeedNoClusterRole(t *testing.T) {
 			t.Errorf("%s: %v, want a Role and a RoleBinding in each of two namespaces", name, roles)
 		}
 	}
-	for _, rule := range r.at(t, "Role/certshim", "rules").([]any) {
-		for _, resource := range rule.(map[string]any)["resources"].([]any) {
-			if slices.Contains([]any{"clusterissuers", "namespaces", "customresourcedefinitions", "apiservices"}, resource) {
-				t.Errorf("a Role has %v, which no Role can permit", resource)
-			}
+	for _, resource := range r.resources() {
+		name, _, _ := strings.Cut(resource, ".")
+		if slices.Contains([]string{"namespaces", "customresourcedefinitions", "apiservices", "wholeissuers"}, name) || strings.HasPrefix(name, "cluster") || strings.Contains(name, "clusterissuers") {
+			t.Errorf("a Role has %s, which no Role can permit", resource)
 		}
+	}
+	for _, resource := range []string{"awspcaissuers", "issuers", "pluginissuers", "corpissuers"} {
+		if !slices.Contains(r.resources(), resource) {
+			t.Errorf("no Role has %s", resource)
+		}
+	}
+	if all := renderChart(t, everything, withTypes()...).resources(); !slices.Contains(all, "awspcaclusterissuers") || !slices.Contains(all, "wholeissuers") {
+		t.Errorf("without namespaces issuers of the whole cluster aren't permitted: %v", all)
 	}
 }
 
