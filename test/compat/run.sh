@@ -55,9 +55,9 @@ build_cert_manager() {
 build_kubernetes
 build_cert_manager
 
-# What every server and every version of the CRDs must do. ListenerSets are in the Gateway API from 1.5 on.
-tests='TheServerIs|TheServerKeepsWhatWritesRelyOn|RenamedSecret|DeletedSource|CertificateEdited|ForeignFieldsSurvive|FieldApplied|ForeignCertificate|IssuerThatAppears|FirstKeeps|BrokenEntry|GatewayGets'
-case $gateway_api in v1.4.*) ;; *) tests+='|ListenerSetFollows|SecretOfAnotherNamespaceByGrant' ;; esac
+# What every server and every version of the CRDs must do. ListenerSets, and what Gateways allow of them, are in the Gateway API from 1.5 on.
+tests='TheServerIs|TheServerKeepsWhatWritesRelyOn|RenamedSecret|DeletedSource|CertificateEdited|ForeignFieldsSurvive|FieldApplied|ForeignCertificate|IssuerThatAppears|FirstKeeps|BrokenEntry|GatewayGets|ThePolicy(OnTheServer|Denies|ForTies)|AnOldMistake'
+case $gateway_api in v1.4.*) ;; *) tests+='|ListenerSetFollows|SecretOfAnotherNamespaceByGrant|ThePolicyWarns' ;; esac
 # The test of a take-over runs all three shims, which cert-manager has from 1.21 on.
 case $cert_manager in v1.19.* | v1.20.*) ;; *) tests+='|TestTakeOver$' ;; esac
 cd "$test"
