@@ -17,35 +17,6 @@ import (
 	"github.com/certshim/certshim/test/process"
 )
 
-const corpConfiguration = `
-apiVersion: certshim.io/v1alpha1
-kind: ControllerConfiguration
-resolvers:
-  plugins:
-  - name: corp-ca
-    socket: %s
-    uid: %d
-    grant:
-      kinds:
-      - {group: pki.corp.example, kind: CorpIssuer, resource: corpissuers, versions: [v1], scope: Namespaced}
-      defaults: [usages]
-      annotations: [pki.corp.example/]
-`
-
-// corpRole lets certshim watch what its configuration names; the rules are its own to tell.
-const corpRole = `
-apiVersion: rbac.authorization.k8s.io/v1
-kind: ClusterRoleBinding
-metadata: {name: certshim-corp-ca}
-roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: certshim-corp-ca}
-subjects: [{kind: ServiceAccount, name: certshim, namespace: certshim}]
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: ClusterRole
-metadata: {name: certshim-corp-ca}
-rules:
-%s`
-
 // corpState is what the CA knows; who may use the issuer "internal" is left open.
 const corpState = `
 apiVersion: v1
@@ -96,11 +67,11 @@ func newCorpCA(t *testing.T) *corpCA {
 		t.Fatalf("%v: %s", err, out)
 	}
 	configuration := in("certshim.yaml")
-	if err := os.WriteFile(configuration, fmt.Appendf(nil, corpConfiguration, c.socket, os.Getuid()), 0o600); err != nil {
+	if err := os.WriteFile(configuration, fmt.Appendf(nil, cluster.CorpConfiguration, c.socket, os.Getuid()), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	d.define(t, corpIssuers)
-	d.Apply(t, "", fmt.Sprintf(corpRole, d.command(t, "issuers", "-o", "rbac", "--config="+configuration)))
+	d.define(t, cluster.CorpIssuers)
+	d.Apply(t, "", fmt.Sprintf(cluster.CorpRole, d.command(t, "issuers", "-o", "rbac", "--config="+configuration)))
 	for _, name := range []string{"web", "internal", "fresh", "lied"} {
 		d.Apply(t, c.namespace, "{apiVersion: pki.corp.example/v1, kind: CorpIssuer, metadata: {name: "+name+"}}")
 	}

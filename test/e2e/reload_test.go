@@ -10,21 +10,6 @@ import (
 	"github.com/certshim/certshim/test/cluster"
 )
 
-const corpIssuers = `
-apiVersion: apiextensions.k8s.io/v1
-kind: CustomResourceDefinition
-metadata: {name: corpissuers.pki.corp.example}
-spec:
-  group: pki.corp.example
-  scope: Namespaced
-  names: {kind: CorpIssuer, listKind: CorpIssuerList, plural: corpissuers, singular: corpissuer}
-  versions:
-  - name: v1
-    served: true
-    storage: true
-    schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}
-`
-
 const corpIssuer = `
 apiVersion: pki.corp.example/v1
 kind: CorpIssuer
@@ -46,7 +31,7 @@ spec:
 // and how they tell that an issuer is ready. A file that can't be used changes nothing.
 func TestFilesOfIssuerTypesAreReadAnew(t *testing.T) {
 	d := startDeployed(t)
-	d.define(t, corpIssuers)
+	d.define(t, cluster.CorpIssuers)
 	d.allow(t, "pki.corp.example", "corpissuers")
 	file := filepath.Join(t.TempDir(), "corp.yaml")
 	write := func(more string) {

@@ -80,58 +80,15 @@ func inHouseCA(t *testing.T) (program string) {
 		t.Fatalf("%v\n%s", err, said)
 	}
 	var definition unstructured.Unstructured
-	if err := yaml.Unmarshal([]byte(corpIssuers), &definition.Object); err != nil {
+	if err := yaml.Unmarshal([]byte(cluster.CorpIssuers), &definition.Object); err != nil {
 		t.Fatal(err)
 	}
 	if err := crds.InstallAll(t.Context(), shared.Config, &definition); err != nil {
 		t.Fatal(err)
 	}
-	shared.Apply(t, "", corpRole)
+	shared.Apply(t, "", fmt.Sprintf(cluster.CorpRole, "  - {apiGroups: [pki.corp.example], resources: [corpissuers], verbs: [get, list, watch]}"))
 	return program
 }
-
-const corpIssuers = `
-apiVersion: apiextensions.k8s.io/v1
-kind: CustomResourceDefinition
-metadata: {name: corpissuers.pki.corp.example}
-spec:
-  group: pki.corp.example
-  scope: Namespaced
-  names: {kind: CorpIssuer, listKind: CorpIssuerList, plural: corpissuers, singular: corpissuer}
-  versions:
-  - name: v1
-    served: true
-    storage: true
-    schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}
-`
-
-const corpRole = `
-apiVersion: rbac.authorization.k8s.io/v1
-kind: ClusterRoleBinding
-metadata: {name: certshim-corp-ca}
-roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: certshim-corp-ca}
-subjects: [{kind: ServiceAccount, name: certshim, namespace: certshim}]
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: ClusterRole
-metadata: {name: certshim-corp-ca}
-rules: [{apiGroups: [pki.corp.example], resources: [corpissuers], verbs: [get, list, watch]}]
-`
-
-const corpConfiguration = `
-apiVersion: certshim.io/v1alpha1
-kind: ControllerConfiguration
-resolvers:
-  plugins:
-  - name: corp-ca
-    socket: %s
-    uid: %d
-    grant:
-      kinds:
-      - {group: pki.corp.example, kind: CorpIssuer, resource: corpissuers, versions: [v1], scope: Namespaced}
-      defaults: [usages]
-      annotations: [pki.corp.example/]
-`
 
 // newInHouse is a scene with a source of each kind for the CA, in which all is done.
 func newInHouse(t *testing.T, program string) *inHouse {
@@ -144,7 +101,7 @@ func newInHouse(t *testing.T, program string) *inHouse {
 	t.Cleanup(func() { _ = os.RemoveAll(folder) })
 	c := &inHouse{scene: newScene(t), program: program, socket: filepath.Join(folder, "plugin.sock"), issuers: filepath.Join(folder, "issuers.json")}
 	c.config = filepath.Join(folder, "certshim.yaml")
-	write(t, c.config, fmt.Appendf(nil, corpConfiguration, c.socket, os.Getuid()))
+	write(t, c.config, fmt.Appendf(nil, cluster.CorpConfiguration, c.socket, os.Getuid()))
 	for i := range rounds() {
 		c.unasked = append(c.unasked, fmt.Sprintf("unasked-%d", i))
 	}
