@@ -1,6 +1,7 @@
 package faults
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"sync"
@@ -13,9 +14,13 @@ import (
 	"github.com/certshim/certshim/test/proxy"
 )
 
-// scriptWrites is how many writes of Certificates [scene.act] leads to: four are made; one is made and one deleted for another
-// Secret; one gets a name; an edit is put back by a patch of managedFields and an apply; and one is made again.
-const scriptWrites = 10
+const (
+	// scriptWrites is how many writes of Certificates [scene.act] leads to: four are made; one is made and one deleted for another
+	// Secret; one gets a name; an edit is put back by a patch of managedFields and an apply; and one is made again.
+	scriptWrites = 10
+	// scriptRequests is how many requests of all kinds a process sends at least from its start to the end of the script.
+	scriptRequests = 36
+)
 
 // act makes edits that lead to each kind of write, one after the other.
 func (s *scene) act(t *testing.T) {
@@ -56,8 +61,8 @@ func TestCrashAtEachWrite(t *testing.T) {
 		s := newScene(t)
 		s.start(t)
 		s.act(t)
-		if n := s.link.written(); n < scriptWrites {
-			t.Errorf("the script led to %d writes of Certificates, want %d", n, scriptWrites)
+		if writes, requests := s.link.written(), s.link.requests(); writes < scriptWrites || requests < scriptRequests {
+			t.Errorf("the script led to %d writes of Certificates in %d requests, want at least %d in %d", writes, requests, scriptWrites, scriptRequests)
 		}
 		s.heals()
 		s.check(t, "none", s.link.written())
@@ -70,20 +75,94 @@ func TestCrashAtEachWrite(t *testing.T) {
 			t.Run(fmt.Sprint(way, " ", n), func(t *testing.T) {
 				t.Parallel()
 				s := newScene(t)
-				again := s.startCrashing(t, n, way)
+				again := s.startCrashing(t, writesCertificate, n, way)
 				s.act(t)
-				s.certshim = <-again
-				s.check(t, "crash "+way+" a write", s.link.strikes())
+				s.checkAgain(t, "crash "+way+" a write", again)
 			})
 		}
 	}
 }
 
-// startCrashing starts a certshim that is killed at its nth write, and then another one, which it gives.
-func (s *scene) startCrashing(t *testing.T, n int, way string) (again <-chan *cluster.Certshim) {
+// certshim is killed at some of all its requests, whatever they are for: discovery, lists and watches, reads before a write, Events.
+func TestCrashAtAnyRequest(t *testing.T) {
+	step := scriptRequests / 2
+	if *full {
+		step = 1
+	}
+	for n := 1 + int(*seed%uint64(step)); n <= scriptRequests; n += step {
+		way := crashes[(n+int(*seed/uint64(step)))%len(crashes)]
+		t.Run(fmt.Sprint(way, " ", n), func(t *testing.T) {
+			t.Parallel()
+			s := newScene(t)
+			again := s.startCrashing(t, func(*http.Request) bool { return true }, n, way)
+			s.act(t)
+			s.checkAgain(t, "crash "+way+" any request", again)
+		})
+	}
+}
+
+// A leader is killed at a write of the script while another replica stands by, which takes over.
+func TestALeaderThatCrashes(t *testing.T) {
+	for n := 1; n <= scriptWrites; n++ {
+		if !*full && n != 1+int(*seed%scriptWrites) {
+			continue
+		}
+		way := crashes[(n+int(*seed%3))%len(crashes)]
+		t.Run(fmt.Sprint(way, " ", n), func(t *testing.T) {
+			s := newScene(t)
+			// The write waits until the other replica stands by.
+			running := make(chan *cluster.Certshim, 1)
+			s.link.put(s.link.crashing(writesCertificate, n, way, func() { _ = (<-running).Kill() }))
+			first := s.launch(t, s.link, nil, lease...)
+			s.untilLeader(t, first)
+			through := newLink(t, shared, kubeconfig)
+			second := s.follow(t, through)
+			running <- first
+			s.act(t)
+			strikes := s.link.strikes()
+			<-first.Done()
+			s.untilLeads(t, second)
+			s.link, s.certshim = through, second
+			s.heals()
+			s.check(t, "leader crashes", strikes)
+			stop(t, second)
+		})
+	}
+}
+
+// untilLeader waits until a replica has the Lease; what it writes may still be underway.
+func (s *scene) untilLeader(t *testing.T, replica *cluster.Certshim) {
+	t.Helper()
+	if err := replica.UntilReady(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s.await(t, "the replica to lead", func() error {
+		if metricOf(t, replica, "certshim_leader") == 0 {
+			return errors.New("certshim_leader is 0")
+		}
+		return nil
+	})
+}
+
+// checkAgain checks the certshim that was started after the crash.
+func (s *scene) checkAgain(t *testing.T, fault string, again <-chan *cluster.Certshim) {
+	t.Helper()
+	strikes := s.link.strikes()
+	if strikes == 0 {
+		t.Fatalf("%s never struck", fault)
+	}
+	if s.certshim = <-again; s.certshim == nil {
+		t.FailNow()
+	}
+	s.untilLooked(t, s.certshim)
+	s.check(t, fault, strikes)
+}
+
+// startCrashing starts a certshim that is killed at its nth such request, and then another one, which it gives.
+func (s *scene) startCrashing(t *testing.T, at func(*http.Request) bool, n int, way string) (again <-chan *cluster.Certshim) {
 	t.Helper()
 	running, second := make(chan *cluster.Certshim, 1), make(chan *cluster.Certshim, 1)
-	s.link.put(s.link.crashing(n, way, func() { _ = (<-running).Kill() }))
+	s.link.put(s.link.crashing(at, n, way, func() { _ = (<-running).Kill() }))
 	first := s.launch(t, s.link, nil, "--leader-elect=false")
 	running <- first
 	go func() {
@@ -100,16 +179,17 @@ func (s *scene) startCrashing(t *testing.T, n int, way string) (again <-chan *cl
 	return second
 }
 
-// crashing calls kill at the nth write of a Certificate.
-func (l *link) crashing(n int, way string, kill func()) proxy.Around {
+// crashing calls kill at the nth such request. A watch, whose answer has no end, counts as answered once it begins.
+func (l *link) crashing(at func(*http.Request) bool, n int, way string, kill func()) proxy.Around {
+	kill = sync.OnceFunc(kill)
 	var lock sync.Mutex
 	count := 0
 	return func(request *http.Request, next http.RoundTripper) (*http.Response, error) {
 		lock.Lock()
-		if writesCertificate(request) {
+		if at(request) {
 			count++
 		}
-		now := writesCertificate(request) && count == n
+		now := at(request) && count == n
 		lock.Unlock()
 		if !now {
 			return next.RoundTrip(request)
@@ -123,7 +203,7 @@ func (l *link) crashing(n int, way string, kill func()) proxy.Around {
 		if err != nil {
 			return nil, err
 		}
-		if way == "after" {
+		if way == "after" || watches(request) {
 			kill()
 			_ = response.Body.Close()
 			return nil, proxy.ErrReset

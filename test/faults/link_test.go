@@ -28,9 +28,9 @@ type link struct {
 	fired int
 	// watches are the bodies of those that are open, by path.
 	watches map[string][]*closing
-	// writes is how many writes of Certificates reached the API server, deletes how many of those were deletions, and forbidden how
-	// many requests it forbade.
-	writes, deletes, forbidden int
+	// sent is how many requests were sent on to the API server, writes how many of those write a Certificate, deletes how many of these
+	// delete one, and forbidden how many requests it forbade.
+	sent, writes, deletes, forbidden int
 }
 
 func newLink(t *testing.T, to *cluster.Cluster, kubeconfig string) *link {
@@ -57,14 +57,7 @@ func (s sends) RoundTrip(request *http.Request) (*http.Response, error) { return
 
 // send sends a request on, and counts.
 func (l *link) send(request *http.Request, next http.RoundTripper) (*http.Response, error) {
-	if writesCertificate(request) {
-		l.lock.Lock()
-		l.writes++
-		if request.Method == http.MethodDelete {
-			l.deletes++
-		}
-		l.lock.Unlock()
-	}
+	l.count(request)
 	response, err := next.RoundTrip(request)
 	switch {
 	case err != nil:
@@ -76,6 +69,19 @@ func (l *link) send(request *http.Request, next http.RoundTripper) (*http.Respon
 		l.opened(request.URL.Path, response)
 	}
 	return response, err
+}
+
+func (l *link) count(request *http.Request) {
+	l.lock.Lock()
+	defer l.lock.Unlock()
+	l.sent++
+	if !writesCertificate(request) {
+		return
+	}
+	l.writes++
+	if request.Method == http.MethodDelete {
+		l.deletes++
+	}
 }
 
 // opened notes a watch until it is closed.
@@ -134,6 +140,12 @@ func (l *link) strikes() int {
 	l.lock.Lock()
 	defer l.lock.Unlock()
 	return l.fired
+}
+
+func (l *link) requests() int {
+	l.lock.Lock()
+	defer l.lock.Unlock()
+	return l.sent
 }
 
 func (l *link) written() int {
