@@ -147,8 +147,9 @@ func (d *Discovery) Ask(ctx context.Context, matters map[string]bool) (inventory
 	}
 	d.follow(unknown, matters)
 	return inventory.Facts{
-		Served: inventory.ReadDiscovery(lists, unknown, d.customResources()),
-		Fields: d.certificateFields(ctx),
+		Served:     inventory.ReadDiscovery(lists, unknown, d.customResources()),
+		Fields:     d.certificateFields(ctx),
+		Unanswered: unknown,
 	}, true
 }
 
@@ -159,7 +160,7 @@ func (c *Connection) Facts(ctx context.Context) (inventory.Facts, error) {
 		return inventory.Facts{}, fmt.Errorf("ask the API server which kinds it serves: %w", err)
 	}
 	fields, _ := c.schemaFields(ctx)
-	return inventory.Facts{Served: inventory.ReadDiscovery(lists, unknown, c.listCustom(ctx)), Fields: fields}, nil
+	return inventory.Facts{Served: inventory.ReadDiscovery(lists, unknown, c.listCustom(ctx)), Fields: fields, Unanswered: unknown}, nil
 }
 
 // listCustom gives the resources that CRDs define; nil where they can't be listed.

@@ -57,6 +57,7 @@ func Checks() []Check {
 		{"webhook-ready", "cert-manager's webhook can answer", true, webhookReady},
 		{"dry-run-write", "the API server accepts a Certificate, and its webhook refuses a wrong one", true, dryRunWrite},
 		{"shims-off", "cert-manager's own shims are switched off", true, shimsOff},
+		{"api-groups", "the API groups whose objects certshim reads answer", true, apiGroups},
 		{"kinds-served", "the cluster serves kinds of sources", true, kindsServed},
 		{"installation", "certshim is installed", false, installation},
 		{"ready", "its Pods are ready", false, ready},

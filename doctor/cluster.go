@@ -48,7 +48,7 @@ func minorOf(version string) (int, bool) {
 func certificatesServed(seen *Seen) []Finding {
 	switch {
 	case seen.Certificates.Why != "":
-		return unread("whether Certificates are served", seen.Certificates.Why)
+		return unreadBut("whether Certificates are served", seen.Certificates.Why, askGroups)
 	case !seen.Certificates.Value:
 		return one(Error, "the cluster serves no Certificates of cert-manager.io/v1", "install cert-manager, or its CRDs: https://cert-manager.io/docs/installation/")
 	}
@@ -216,6 +216,41 @@ func (d Deployment) without(shims []string) []string {
 	return list
 }
 
+// askGroups helps where it isn't known what a group serves.
+const askGroups = "the check api-groups names what doesn't answer"
+
+// apiGroups names the groups that don't answer, which is as a rule a server behind the API server.
+func apiGroups(seen *Seen) (all []Finding) {
+	for _, group := range seen.Groups.Value {
+		all = append(all, group.judge())
+	}
+	if seen.Groups.Why != "" {
+		all = append(all, unreadBut("whether the servers behind the API server are available", seen.Groups.Why, whatIsRead)...)
+	}
+	if all != nil {
+		return all
+	}
+	return fine("each API group whose objects certshim reads answers")
+}
+
+func (g Group) judge() Finding {
+	verb := "doesn't"
+	if len(g.Versions) > 1 {
+		verb = "don't"
+	}
+	text := fmt.Sprintf("API group %s %s answer (%s): ", strings.Join(g.Versions, ", "), verb, g.Why)
+	group, version, _ := strings.Cut(g.Versions[0], "/")
+	help := "kubectl describe apiservice " + version + "." + group + " names the server behind it: bring that back, or delete the APIService if the server is gone for good; docs/alerts.md#certshimgroupunknown"
+	unread := "objects of " + strings.Join(g.Kinds, ", ") + " can't be read, "
+	switch {
+	case g.HasCertificates:
+		return Finding{Level: Error, Text: text + unread + "and certshim writes nothing", Help: help}
+	case len(g.Kinds) > 0:
+		return Finding{Level: Warning, Text: text + unread + "and new and changed ones wait", Help: help}
+	}
+	return Finding{Level: Note, Text: text + "certshim reads what it needs of the group in another version", Help: help}
+}
+
 func kindsServed(seen *Seen) []Finding {
 	var served, off, unknown []string
 	for _, kind := range seen.Kinds {
@@ -230,7 +265,7 @@ func kindsServed(seen *Seen) []Finding {
 	}
 	var all []Finding
 	if len(unknown) > 0 {
-		all = unread("whether "+strings.Join(unknown, ", ")+" are served", "the API server doesn't answer for them")
+		all = unreadBut("whether "+strings.Join(unknown, ", ")+" are served", "the API server doesn't say what it serves of their groups", askGroups)
 	}
 	switch {
 	case len(served) > 0:

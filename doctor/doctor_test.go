@@ -76,6 +76,11 @@ type ill struct {
 	text string
 }
 
+// silent is a group that doesn't answer, with kinds that can't be read.
+func silent(kinds ...string) doctor.Group {
+	return doctor.Group{Versions: []string{"gateway.networking.k8s.io/v1"}, Why: "no endpoints", Kinds: kinds}
+}
+
 func withProblem(reason problem.Reason) func(*doctor.Seen) {
 	return func(s *doctor.Seen) {
 		s.Plan.Value.Problems = map[problem.Reason]doctor.Count{reason: {Number: 2, Example: "Ingress shop/web: wrong"}}
@@ -127,6 +132,21 @@ func ills() []ill {
 		{"the shim of Gateways", func(s *doctor.Seen) { controllerOf(s).GatewayAPI = true }, "shims-off", doctor.Error, "runs gateway-shim:"},
 		{"the shim of ListenerSets", func(s *doctor.Seen) { controllerOf(s).GatewayAPI, controllerOf(s).ListenerSets = true, true }, "shims-off", doctor.Error, "runs gateway-shim, listenerset:"},
 		{"flags that can't be read", func(s *doctor.Seen) { controllerOf(s).Unread = "no ConfigMap" }, "shims-off", doctor.Unknown, "no ConfigMap"},
+		{"a group doesn't answer", func(s *doctor.Seen) { s.Groups.Value = []doctor.Group{silent("Gateway", "ListenerSet")} }, "api-groups", doctor.Warning,
+			"API group gateway.networking.k8s.io/v1 doesn't answer (no endpoints): objects of Gateway, ListenerSet can't be read"},
+		{"two versions of it don't", func(s *doctor.Seen) {
+			s.Groups.Value = []doctor.Group{silent("Gateway")}
+			s.Groups.Value[0].Versions = []string{"g/v1", "g/v1beta1"}
+		}, "api-groups", doctor.Warning, "API group g/v1, g/v1beta1 don't answer"},
+		{"nothing of it is read", func(s *doctor.Seen) { s.Groups.Value = []doctor.Group{silent()} }, "api-groups", doctor.Note, "in another version"},
+		{"the group of Certificates doesn't answer", func(s *doctor.Seen) {
+			s.Groups.Value = []doctor.Group{silent("Certificate")}
+			s.Groups.Value[0].HasCertificates = true
+		}, "api-groups", doctor.Error, "certshim writes nothing"},
+		{"APIServices may not be read", func(s *doctor.Seen) { s.Groups.Why = "forbidden" }, "api-groups", doctor.Unknown, "forbidden"},
+		{"what is known without APIServices", func(s *doctor.Seen) {
+			s.Groups = doctor.Read[[]doctor.Group]{Value: []doctor.Group{silent("Gateway")}, Why: "forbidden"}
+		}, "api-groups", doctor.Warning, "doesn't answer"},
 		{"no kinds", func(s *doctor.Seen) { s.Kinds[0].Served = false }, "kinds-served", doctor.Warning, "no kind of sources"},
 		{"a kind of which nothing is said", func(s *doctor.Seen) { s.Kinds[0].Served, s.Kinds[0].Unknown = false, true }, "kinds-served", doctor.Unknown, "whether Ingress"},
 		{"a kind that is off", func(s *doctor.Seen) { s.Kinds[1].Served, s.Kinds[1].Off = true, true }, "kinds-served", doctor.Note, "switches off Gateway"},
@@ -257,7 +277,7 @@ func TestNothingIsKnown(t *testing.T) {
 		Server: doctor.Read[string]{Why: why}, Certificates: doctor.Read[bool]{Why: why}, CertManager: doctor.Read[[]doctor.Deployment]{Why: why},
 		CertManagerLeases: doctor.Read[[]doctor.Lease]{Why: why}, Policies: doctor.Read[[]doctor.Policy]{Why: why},
 		Webhook: doctor.Read[doctor.Webhook]{Why: why}, Plan: doctor.Read[doctor.Plan]{Why: why}, Installation: doctor.Read[*doctor.Installation]{Why: why},
-		Signers: doctor.Read[[]doctor.Signer]{Why: why}, Kinds: []doctor.Kind{{Name: "Ingress.networking.k8s.io", Served: true}},
+		Groups: doctor.Read[[]doctor.Group]{Why: why}, Signers: doctor.Read[[]doctor.Signer]{Why: why}, Kinds: []doctor.Kind{{Name: "Ingress.networking.k8s.io", Served: true}},
 	}) {
 		if f.Level != doctor.Unknown && f.Code != "kinds-served" {
 			t.Errorf("%s: %s: %s", f.Code, f.Level, f.Text)

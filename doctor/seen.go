@@ -35,6 +35,9 @@ type Seen struct {
 	DryRun *DryRun
 	// Kinds are those of sources.
 	Kinds []Kind
+	// Groups are the API groups of which certshim reads objects, and which don't answer. Those of which discovery tells are there
+	// even where it isn't known whether the servers of others are available.
+	Groups Read[[]Group]
 	// Plan is what a plan of all namespaces comes to.
 	Plan Read[Plan]
 
@@ -113,6 +116,18 @@ type Kind struct {
 	Unknown bool
 	// Off is set if the configuration doesn't want it.
 	Off bool
+}
+
+// Group is an API group, or a part of it, that doesn't answer.
+type Group struct {
+	// Versions are those that don't, as GROUP/VERSION; there is one at least.
+	Versions []string
+	// Why, in the API server's words.
+	Why string
+	// Kinds are those of which certshim can't read objects because of it.
+	Kinds []string
+	// HasCertificates is set if Certificates are among the kinds.
+	HasCertificates bool
 }
 
 // Plan counts what would change.

@@ -18,6 +18,8 @@ type Facts struct {
 	Served Served
 	// Fields of the served Certificate CRD; nil where it can't be read.
 	Fields Fields
+	// Unanswered are the versions of groups that could not be asked what they serve, and why.
+	Unanswered map[schema.GroupVersion]error
 }
 
 // Served is what an API server serves and can be watched: the outcome of one discovery. Its

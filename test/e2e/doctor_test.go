@@ -196,6 +196,17 @@ func TestDoctor(t *testing.T) {
 		d.untilMetric(t, "certshim_pending_writes 0")
 		wantFinding(t, d.doctorOf(t, 0, dryRunWrite), "ok dry-run-write")
 	})
+	t.Run("an API group that doesn't answer", func(t *testing.T) {
+		wantFinding(t, d.doctorOf(t, 0), "ok api-groups")
+		mend := d.BreakGroup(t, "gateway.networking.k8s.io", "v1")
+		for _, flag := range []string{"--pre", "--pre=false"} {
+			found := d.doctorOf(t, 0, flag)
+			wantFinding(t, found, "warning api-groups", "gateway.networking.k8s.io/v1", `service/missing in "default" is not present`, "objects of Gateway, ListenerSet", "kubectl describe apiservice v1.gateway.networking.k8s.io")
+			wantFinding(t, found, "unknown kinds-served", "Gateway.gateway.networking.k8s.io", "api-groups")
+		}
+		mend()
+		wantFinding(t, d.doctorOf(t, 0), "ok api-groups")
+	})
 	t.Run("admission policies", func(t *testing.T) {
 		wantFinding(t, d.doctorOf(t, 0), "ok admission-policies", "optional")
 		file := must(os.ReadFile(filepath.Join(must(repository())(t), "deploy/chart/files/policy.yaml")))(t)

@@ -2,19 +2,15 @@ package faults
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/discovery"
 
 	"github.com/certshim/certshim/test/cluster"
 	"github.com/certshim/certshim/test/crds"
@@ -90,7 +86,7 @@ func TestAGroupThatIsDownAtTheStart(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := s.link.deleted()
-	mend := s.breakGroup(t, "gateway.networking.k8s.io", "v1")
+	mend := shared.BreakGroup(t, "gateway.networking.k8s.io", "v1")
 	s.start(t)
 	if unknown := s.metric(t, groupUnknown); unknown != 1 {
 		t.Errorf("%v groups are unknown, want 1", unknown)
@@ -117,50 +113,6 @@ func TestAGroupThatIsDownAtTheStart(t *testing.T) {
 }
 
 const groupUnknown = "certshim_api_group_unknown"
-
-var apiServices = schema.GroupVersionResource{Group: "apiregistration.k8s.io", Version: "v1", Resource: "apiservices"}
-
-// breakGroup lets the API server ask a Service that isn't there for a version of a group, until mend is called or the test ends.
-func (s *scene) breakGroup(t *testing.T, group, version string) (mend func()) {
-	t.Helper()
-	services, name := shared.Dynamic.Resource(apiServices), version+"."+group
-	// Without the label, the API server leaves it so.
-	const broken = `{"metadata":{"labels":{"kube-aggregator.kubernetes.io/automanaged":null}},
-		"spec":{"service":{"namespace":"default","name":"missing"},"insecureSkipTLSVerify":true}}`
-	if _, err := services.Patch(t.Context(), name, types.MergePatchType, []byte(broken), metav1.PatchOptions{}); err != nil {
-		t.Fatal(err)
-	}
-	mend = sync.OnceFunc(func() {
-		// The API server makes it anew for the group's CRDs.
-		if err := services.Delete(context.Background(), name, metav1.DeleteOptions{}); err != nil {
-			t.Error(err)
-		}
-		if err := cluster.Await(context.Background(), name+" to answer", func(context.Context) error { return asked(group, version) }); err != nil {
-			t.Error(err)
-		}
-	})
-	t.Cleanup(mend)
-	s.await(t, name+" to be down", func() error {
-		if asked(group, version) == nil {
-			return errors.New("it answers")
-		}
-		return nil
-	})
-	return mend
-}
-
-// asked asks for what a version of a group serves, as certshim does.
-func asked(group, version string) error {
-	client, err := discovery.NewDiscoveryClientForConfig(shared.Config)
-	if err != nil {
-		return err
-	}
-	_, lists, err := client.ServerGroupsAndResources()
-	if err == nil && !slices.ContainsFunc(lists, func(l *metav1.APIResourceList) bool { return l.GroupVersion == group+"/"+version }) {
-		err = fmt.Errorf("%s/%s isn't served", group, version)
-	}
-	return err
-}
 
 const routeGroup = "RouteGroup"
 

@@ -37,6 +37,8 @@ type reading struct {
 	*planInventory
 	connection *cluster.Connection
 	served     inventory.Served
+	// unanswered are the versions of API groups that could not be asked what they serve.
+	unanswered map[schema.GroupVersion]error
 	policy     *certshim.Policy
 	// all are the namespaces that the controller works on, and own those of them whose sources
 	// are asked for. The empty name is every namespace.
@@ -72,7 +74,7 @@ func newReading(ctx context.Context, flags *connectionFlags, policy *certshim.Po
 		return nil, err
 	}
 	r := &reading{
-		planInventory: newPlanInventory(policy, c), connection: connection, served: facts.Served, policy: policy,
+		planInventory: newPlanInventory(policy, c), connection: connection, served: facts.Served, unanswered: facts.Unanswered, policy: policy,
 		all: c.Namespaces, own: []string{namespace}, read: map[resolver.GroupKind]bool{},
 	}
 	switch {

@@ -54,6 +54,7 @@ func (o *doctorOptions) look(ctx context.Context) (*doctor.Seen, error) {
 	}
 	e.lookAtServer()
 	e.lookAtKinds()
+	e.seen.Groups = e.groups(ctx)
 	e.lookAtCertManager(ctx)
 	e.seen.Definition = known(e.definition(ctx))
 	e.seen.CertManagerLeases = known(e.certManagerLeases(ctx))
@@ -61,9 +62,7 @@ func (o *doctorOptions) look(ctx context.Context) (*doctor.Seen, error) {
 	if e.dryRunWrite {
 		e.seen.DryRun = e.dryRun(ctx)
 	}
-	if err := e.lookAtPlan(ctx); err != nil {
-		return nil, err
-	}
+	e.lookAtPlan(ctx)
 	if !o.pre {
 		e.lookAtInstallation(ctx)
 		e.seen.Policies = known(e.policies(ctx))
@@ -295,12 +294,20 @@ func (e *examination) endpoints(ctx context.Context, namespace, service string) 
 	return ready, err
 }
 
-// lookAtPlan plans all namespaces.
-func (e *examination) lookAtPlan(ctx context.Context) error {
+// lookAtPlan plans all namespaces. Objects of which the API server doesn't tell leave the plan unknown.
+func (e *examination) lookAtPlan(ctx context.Context) {
+	e.seen.Plan = doctor.Read[doctor.Plan]{Value: doctor.Plan{Problems: map[problem.Reason]doctor.Count{}}}
+	if err := e.planAll(ctx); err != nil {
+		e.seen.Plan.Why = err.Error()
+	} else {
+		e.seen.Plan.Why = e.unlisted()
+	}
+}
+
+func (e *examination) planAll(ctx context.Context) error {
 	if err := e.reading.readAll(ctx); err != nil {
 		return err
 	}
-	e.seen.Plan = doctor.Read[doctor.Plan]{Value: doctor.Plan{Problems: map[problem.Reason]doctor.Count{}}, Why: e.unlisted()}
 	p := &e.seen.Plan.Value
 	for one, err := range e.plan.decisions(ctx, e.reading.planInventory) {
 		if err != nil {

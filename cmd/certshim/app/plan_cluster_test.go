@@ -16,8 +16,10 @@ type fakeCluster struct {
 	answers map[string]string
 	// denied are paths that may not be read.
 	denied []string
-	lock   sync.Mutex
-	asked  []string
+	// failing are paths that answer 503.
+	failing []string
+	lock    sync.Mutex
+	asked   []string
 }
 
 func (f *fakeCluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -30,6 +32,9 @@ func (f *fakeCluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(http.StatusForbidden)
 		_, _ = w.Write([]byte(`{"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Forbidden", "code": 403}`))
+		return
+	case slices.Contains(f.failing, r.URL.Path):
+		w.WriteHeader(http.StatusServiceUnavailable)
 		return
 	case !there:
 		http.NotFound(w, r)
