@@ -153,69 +153,6 @@ func webhookReady(seen *Seen) []Finding {
 	return fine(fmt.Sprintf("Service %s of cert-manager's webhook has %s", w.Service, count(w.Endpoints.Value, "ready endpoint")))
 }
 
-// IngressShim, GatewayShim and ListenerSetShim are cert-manager's names of its shims.
-const (
-	IngressShim     = "ingress-shim"
-	GatewayShim     = "gateway-shim"
-	ListenerSetShim = "listenerset"
-)
-
-// shimsOff goes by the flags of cert-manager's controller. The shims of Gateways run only with the Gateway API.
-func shimsOff(seen *Seen) []Finding {
-	if finding := noCertManager(seen, "whether cert-manager's shims are off"); finding != nil {
-		return finding
-	}
-	controller, found := seen.certManagerController()
-	switch {
-	case !found:
-		return unread("whether cert-manager's shims are off", "none of its Deployments is labelled as the controller")
-	case controller.Unread != "":
-		return unread("whether cert-manager's shims are off", controller.Unread)
-	}
-	var on []string
-	for _, kind := range seen.Kinds {
-		if kind.Shim != "" && !kind.Off && !slices.Contains(on, kind.Shim) && controller.runs(kind.Shim) {
-			on = append(on, kind.Shim)
-		}
-	}
-	if len(on) == 0 {
-		return fine("cert-manager's controller runs none of its shims for the kinds that certshim serves")
-	}
-	level := Error
-	if seen.Pre {
-		level = Warning
-	}
-	return one(level, fmt.Sprintf("cert-manager's controller runs %s: both would write the same Certificates", strings.Join(on, ", ")),
-		"give Deployment "+seen.CertManagerNamespace+"/"+controller.Name+" the flag --controllers="+strings.Join(controller.without(on), ","))
-}
-
-// runs says whether the controller runs a shim: by its name, or by "*", which is all that aren't taken out.
-func (d Deployment) runs(shim string) bool {
-	switch {
-	case shim != IngressShim && !d.GatewayAPI, shim == ListenerSetShim && !d.ListenerSets:
-		return false
-	case slices.Contains(d.Controllers, "-"+shim):
-		return false
-	case slices.Contains(d.Controllers, shim):
-		return true
-	}
-	return len(d.Controllers) == 0 || slices.Contains(d.Controllers, "*")
-}
-
-// without is the list of controllers that leaves shims out.
-func (d Deployment) without(shims []string) []string {
-	list := slices.DeleteFunc(slices.Clone(d.Controllers), func(name string) bool { return slices.Contains(shims, name) })
-	if len(list) == 0 {
-		list = []string{"*"}
-	}
-	if slices.Contains(list, "*") {
-		for _, shim := range shims {
-			list = append(list, "-"+shim)
-		}
-	}
-	return list
-}
-
 // askGroups helps where it isn't known what a group serves.
 const askGroups = "the check api-groups names what doesn't answer"
 

@@ -24,7 +24,7 @@ func healthy() *doctor.Seen {
 			{Name: "cert-manager-webhook", Component: "webhook", Version: "v1.21.2", Ready: 2, Wanted: 2},
 		}},
 		CertManagerLeases: doctor.Read[[]doctor.Lease]{Value: []doctor.Lease{
-			{Name: "kube-system/cert-manager-controller", Holder: "cert-manager-7d-0-external-cert-manager-controller", Held: true},
+			{Name: "kube-system/cert-manager-controller", Holder: "cert-manager-7d-0-external-cert-manager-controller", Held: true, Acquired: started},
 			{Name: "old/cert-manager-controller", Holder: "gone"},
 		}},
 		Webhook: doctor.Read[doctor.Webhook]{Value: doctor.Webhook{Found: true, Trusted: true, Service: "cert-manager/webhook", Endpoints: doctor.Read[int]{Value: 1}}},
@@ -34,6 +34,7 @@ func healthy() *doctor.Seen {
 			{Name: "Gateway.gateway.networking.k8s.io", Shim: doctor.GatewayShim},
 			{Name: "ListenerSet.gateway.networking.k8s.io", Shim: doctor.ListenerSetShim},
 		},
+		ShimWrites:       shimWrote(started),
 		Plan:             doctor.Read[doctor.Plan]{Value: doctor.Plan{Sources: 1}},
 		ReleaseNamespace: "certshim",
 		Installation: doctor.Read[*doctor.Installation]{Value: &doctor.Installation{
@@ -74,6 +75,11 @@ type ill struct {
 	code string
 	want doctor.Level
 	text string
+}
+
+// shimWrote is what there is of one Certificate of the ingress-shim.
+func shimWrote(last time.Time) doctor.Read[[]doctor.ShimWrites] {
+	return doctor.Read[[]doctor.ShimWrites]{Value: []doctor.ShimWrites{{Shim: doctor.IngressShim, Certificates: 1, Last: last, Example: "shop/web-tls"}}}
 }
 
 // silent is a group that doesn't answer, with kinds that can't be read.
@@ -158,7 +164,7 @@ func ills() []ill {
 		{"one isn't ready", func(s *doctor.Seen) { installed(s).Ready = 1 }, "ready", doctor.Warning, "1 of 2"},
 		{"two images", func(s *doctor.Seen) { installed(s).Pods.Value[1].Image = "certshim:2" }, "versions", doctor.Warning, "certshim:1 (version v1), certshim:2 (version v1)"},
 		{"two versions of one name", func(s *doctor.Seen) { metricsOf(s).Value.Version = "v2" }, "versions", doctor.Warning, "certshim:1 (version v1), certshim:1 (version v2)"},
-		{"no Pods", func(s *doctor.Seen) { installed(s).Pods.Value, installed(s).Lease.Why = nil, "forbidden" }, "versions", doctor.Unknown, "there are none"},
+		{"no Pods", func(s *doctor.Seen) { installed(s).Pods.Value, installed(s).Lease.Why = nil, "forbidden" }, "versions", doctor.Unknown, "there are no Pods"},
 		{"Pods may not be read", func(s *doctor.Seen) { installed(s).Pods.Why = "forbidden" }, "versions", doctor.Unknown, "forbidden"},
 		{"no Lease", func(s *doctor.Seen) { installed(s).Lease.Value = nil }, "leader", doctor.Error, "no Lease"},
 		{"nobody leads", func(s *doctor.Seen) { installed(s).Lease.Value.Held = false }, "leader", doctor.Error, "nobody renews"},
@@ -171,7 +177,7 @@ func ills() []ill {
 		{"another configuration", func(s *doctor.Seen) { s.Drift.Value = []string{"workers is 1, and given is 2"} }, "configuration", doctor.Warning, "workers is 1"},
 		{"a configuration that can't be read", func(s *doctor.Seen) { s.Drift.Why = "no ConfigMap" }, "configuration", doctor.Unknown, "no ConfigMap"},
 		{"it isn't known which Pods there are", func(s *doctor.Seen) { installed(s).Pods = doctor.Read[[]doctor.Pod]{Why: "forbidden"} }, "configuration", doctor.Unknown, "forbidden"},
-		{"no Pods have a configuration", func(s *doctor.Seen) { installed(s).Pods.Value, installed(s).Lease.Why = nil, "forbidden" }, "configuration", doctor.Unknown, "there are none"},
+		{"no Pods have a configuration", func(s *doctor.Seen) { installed(s).Pods.Value, installed(s).Lease.Why = nil, "forbidden" }, "configuration", doctor.Unknown, "there are no Pods"},
 		{"the defaults instead", func(s *doctor.Seen) { s.Assumed = "no ConfigMap" }, "configuration", doctor.Unknown, "no ConfigMap"},
 		{"a kind isn't watched", func(s *doctor.Seen) { *watchedBy(s) = (*watchedBy(s))[1:] }, "kinds-watched", doctor.Error, "certshim-1 doesn't watch ingresses.networking.k8s.io"},
 		{"Certificates aren't watched", func(s *doctor.Seen) { *watchedBy(s) = (*watchedBy(s))[:2] }, "kinds-watched", doctor.Error, "doesn't watch certificates.cert-manager.io"},
@@ -180,7 +186,7 @@ func ills() []ill {
 		{"a kind can't be followed", func(s *doctor.Seen) { (*watchedBy(s))[0].Failing = true }, "kinds-watched", doctor.Warning, "can't follow ingresses.networking.k8s.io now"},
 		{"a kind isn't read yet", func(s *doctor.Seen) { (*watchedBy(s))[0].Synced = false }, "kinds-watched", doctor.Warning, "hasn't read all of ingresses"},
 		{"metrics may not be read", func(s *doctor.Seen) { metricsOf(s).Why = "forbidden" }, "kinds-watched", doctor.Unknown, "what Pod certshim-1 watches can't be known: forbidden"},
-		{"nobody watches", func(s *doctor.Seen) { installed(s).Pods.Value, installed(s).Lease.Why = nil, "forbidden" }, "kinds-watched", doctor.Unknown, "there are none"},
+		{"nobody watches", func(s *doctor.Seen) { installed(s).Pods.Value, installed(s).Lease.Why = nil, "forbidden" }, "kinds-watched", doctor.Unknown, "there are no Pods"},
 		{"what may not be watched is told by the defaults, too", func(s *doctor.Seen) { s.Assumed, (*watchedBy(s))[0].Forbidden = "no ConfigMap", true }, "kinds-watched", doctor.Warning, "may not list or watch ingresses"},
 		{"writes wait for a webhook", func(s *doctor.Seen) { metricsOf(s).Value.PendingWrites = 1 }, "writes", doctor.Error, "1 object of Pod certshim-1 waits for an admission webhook that doesn't answer (certshim_pending_writes)"},
 		{"more writes wait", func(s *doctor.Seen) { metricsOf(s).Value.PendingWrites = 2 }, "writes", doctor.Error, "2 objects of Pod certshim-1 wait for"},
@@ -206,7 +212,19 @@ func ills() []ill {
 		{"an issuer is missing", withProblem(problem.IssuerNotFound), "issuers", doctor.Warning, "IssuerNotFound of 2 sources"},
 		{"an issuer isn't ready", withProblem(problem.IssuerNotReady), "issuers", doctor.Warning, "IssuerNotReady of 2 sources"},
 		{"no plan, no issuers", func(s *doctor.Seen) { s.Plan.Why = "forbidden" }, "issuers", doctor.Unknown, "forbidden"},
-		{"a shim writes", func(s *doctor.Seen) { s.Plan.Value.ShimWrites = doctor.Count{Number: 1, Example: "shop/web-tls"} }, "shims-quiet", doctor.Error, "1 Certificate that certshim writes, such as shop/web-tls"},
+		{"a shim writes", func(s *doctor.Seen) { s.Plan.Value.Shared = doctor.Count{Number: 1, Example: "shop/web-tls"} }, "shims-quiet", doctor.Error, "1 Certificate that certshim writes, such as shop/web-tls"},
+		{"a shim writes elsewhere", func(s *doctor.Seen) { s.ShimWrites = shimWrote(started.Add(time.Second)) }, "shims-quiet", doctor.Error,
+			"ingress-shim has written 1 Certificate, last shop/web-tls at 2026-11-27T09:00:01Z, after cert-manager's controller took the lead"},
+		{"a shim writes that runs", func(s *doctor.Seen) {
+			s.ShimWrites, controllerOf(s).Controllers = shimWrote(started.Add(time.Second)), nil
+		}, "shims-quiet", doctor.Note, "last shop/web-tls at 2026-11-27T09:00:01Z"},
+		{"shims of a cert-manager that isn't found", func(s *doctor.Seen) { s.CertManager.Value = nil }, "shims-quiet", doctor.Unknown, "whether ingress-shim still writes can't be known: ingress-shim has written 1 Certificate"},
+		{"shims of a cert-manager whose flags can't be read", func(s *doctor.Seen) { controllerOf(s).Unread = "no ConfigMap" }, "shims-quiet", doctor.Unknown, "no ConfigMap"},
+		{"shims of a cert-manager that may not be read", func(s *doctor.Seen) { s.CertManager.Why = "forbidden" }, "shims-quiet", doctor.Unknown, "forbidden"},
+		{"shims where Leases may not be read", func(s *doctor.Seen) { s.CertManagerLeases.Why = "forbidden" }, "shims-quiet", doctor.Unknown, "forbidden"},
+		{"shims of a cert-manager without election", func(s *doctor.Seen) { controllerOf(s).LeaderElection = false }, "shims-quiet", doctor.Unknown, "since when"},
+		{"shims where another cert-manager leads", func(s *doctor.Seen) { controllerOf(s).Hosts.Value = nil }, "shims-quiet", doctor.Unknown, "is none of the Pods"},
+		{"Certificates may not be read", func(s *doctor.Seen) { s.ShimWrites.Why = "forbidden" }, "shims-quiet", doctor.Unknown, "forbidden"},
 		{"no plan, no shims", func(s *doctor.Seen) { s.Plan.Why = "forbidden" }, "shims-quiet", doctor.Unknown, "forbidden"},
 		{"something to write", func(s *doctor.Seen) { s.Plan.Value.Writes = 3 }, "plan", doctor.Warning, "of 1 source, 3 Certificates"},
 		{"a mistake", withProblem(problem.SecretTaken), "plan", doctor.Warning, "SecretTaken of 2 sources: Ingress shop/web"},
@@ -277,7 +295,7 @@ func TestNothingIsKnown(t *testing.T) {
 		Server: doctor.Read[string]{Why: why}, Certificates: doctor.Read[bool]{Why: why}, CertManager: doctor.Read[[]doctor.Deployment]{Why: why},
 		CertManagerLeases: doctor.Read[[]doctor.Lease]{Why: why}, Policies: doctor.Read[[]doctor.Policy]{Why: why},
 		Webhook: doctor.Read[doctor.Webhook]{Why: why}, Plan: doctor.Read[doctor.Plan]{Why: why}, Installation: doctor.Read[*doctor.Installation]{Why: why},
-		Groups: doctor.Read[[]doctor.Group]{Why: why}, Signers: doctor.Read[[]doctor.Signer]{Why: why}, Kinds: []doctor.Kind{{Name: "Ingress.networking.k8s.io", Served: true}},
+		Groups: doctor.Read[[]doctor.Group]{Why: why}, ShimWrites: doctor.Read[[]doctor.ShimWrites]{Why: why}, Signers: doctor.Read[[]doctor.Signer]{Why: why}, Kinds: []doctor.Kind{{Name: "Ingress.networking.k8s.io", Served: true}},
 	}) {
 		if f.Level != doctor.Unknown && f.Code != "kinds-served" {
 			t.Errorf("%s: %s: %s", f.Code, f.Level, f.Text)
@@ -296,13 +314,26 @@ func TestBeforeAnInstallation(t *testing.T) {
 	for _, f := range doctor.Examine(seen) {
 		levels[f.Code] = f.Level
 	}
-	for _, code := range []string{"installation", "ready", "versions", "leader", "configuration", "permissions", "shims-quiet"} {
+	for _, code := range []string{"installation", "ready", "versions", "leader", "configuration", "permissions"} {
 		if _, is := levels[code]; is {
 			t.Errorf("%s is asked", code)
 		}
 	}
-	if levels["shims-off"] != doctor.Warning || levels["plan"] != doctor.Note {
+	if levels["shims-off"] != doctor.Warning || levels["shims-quiet"] != doctor.Note || levels["plan"] != doctor.Note {
 		t.Errorf("the levels are %v", levels)
+	}
+}
+
+// Before an installation, a shim that another cert-manager runs is no error yet; where none has written, all is well.
+func TestShimsBeforeAnInstallation(t *testing.T) {
+	for want, written := range map[doctor.Level]doctor.Read[[]doctor.ShimWrites]{doctor.Warning: shimWrote(started.Add(time.Second)), doctor.OK: {}} {
+		seen := healthy()
+		seen.Pre, seen.ShimWrites = true, written
+		for _, f := range doctor.Examine(seen) {
+			if f.Code == "shims-quiet" && f.Level != want {
+				t.Errorf("%+v, want %s", f, want)
+			}
+		}
 	}
 }
 

@@ -31,6 +31,21 @@ func notInstalled(seen *Seen, what string) []Finding {
 	return unread(what, why)
 }
 
+// pods are certshim's, of which there is one at least; or what is said where they aren't known.
+func (s *Seen) pods(what string) ([]Pod, []Finding) {
+	if finding := notInstalled(s, what); finding != nil {
+		return nil, finding
+	}
+	switch pods := s.Installation.Value.Pods; {
+	case pods.Why != "":
+		return nil, unreadBut(what, pods.Why, whatIsRead)
+	case len(pods.Value) == 0:
+		return nil, unreadBut(what, "there are no Pods", "see why there are none: kubectl describe deployment -n "+s.ReleaseNamespace+" "+s.Installation.Value.Name)
+	default:
+		return pods.Value, nil
+	}
+}
+
 func ready(seen *Seen) []Finding {
 	if finding := notInstalled(seen, "whether its Pods are ready"); finding != nil {
 		return finding
@@ -48,22 +63,16 @@ func ready(seen *Seen) []Finding {
 }
 
 func versions(seen *Seen) []Finding {
-	if finding := notInstalled(seen, "which image its Pods run"); finding != nil {
-		return finding
-	}
-	pods := seen.Installation.Value.Pods
-	if pods.Why != "" {
-		return unread("which image its Pods run", pods.Why)
+	pods, unknown := seen.pods("which image its Pods run")
+	if unknown != nil {
+		return unknown
 	}
 	images := map[string]bool{}
-	for _, pod := range pods.Value {
+	for _, pod := range pods {
 		images[pod.runs()] = true
 	}
 	list := strings.Join(slices.Sorted(maps.Keys(images)), ", ")
-	switch len(images) {
-	case 0:
-		return unread("which image its Pods run", "there are none")
-	case 1:
+	if len(images) == 1 {
 		return fine("all Pods run " + list)
 	}
 	return one(Warning, "Pods run different versions: "+list, "wait for the rollout, or see why it doesn't end: kubectl rollout status -n "+seen.ReleaseNamespace+" deployment/"+seen.Installation.Value.Name)
@@ -78,12 +87,13 @@ func (p Pod) runs() string {
 }
 
 func configuration(seen *Seen) []Finding {
-	if finding := notInstalled(seen, "whether the configuration is the one that was meant"); finding != nil {
-		return finding
-	}
-	var all []Finding
+	const current = "whether the Pods go by the configuration that is there now"
+	pods, all := seen.pods(current)
 	i := seen.Installation.Value
-	for _, pod := range i.Pods.Value {
+	if i == nil {
+		return all
+	}
+	for _, pod := range pods {
 		if pod.Started.Before(i.Changed) {
 			all = append(all, Finding{
 				Level: Warning, Text: fmt.Sprintf("ConfigMap %s/%s has changed since Pod %s started, which still goes by the old configuration", seen.ReleaseNamespace, i.ConfigMap, problem.Name(pod.Name)),
@@ -91,13 +101,7 @@ func configuration(seen *Seen) []Finding {
 			})
 		}
 	}
-	const current = "whether the Pods go by the configuration that is there now"
-	switch {
-	case i.Pods.Why != "":
-		all = append(all, unread(current, i.Pods.Why)...)
-	case len(i.Pods.Value) == 0:
-		all = append(all, unread(current, "there are none")...)
-	case seen.Assumed != "":
+	if len(pods) > 0 && seen.Assumed != "" {
 		all = append(all, unread(current, seen.Assumed)...)
 	}
 	if seen.Drift.Why != "" {
@@ -206,16 +210,6 @@ func issuers(seen *Seen) []Finding {
 		return all
 	}
 	return fine("the issuers that sources name are there and ready, as far as certshim can see")
-}
-
-func shimsQuiet(seen *Seen) []Finding {
-	if seen.Plan.Why != "" {
-		return unread("whether a shim of cert-manager's writes", seen.Plan.Why)
-	}
-	if found := seen.Plan.Value.ShimWrites; found.Number > 0 {
-		return one(Error, fmt.Sprintf("a shim of cert-manager's has written %s that certshim writes, such as %s", count(found.Number, "Certificate"), found.Example), "switch it off: docs/migrate.md")
-	}
-	return fine("no shim of cert-manager's writes what certshim writes")
 }
 
 // plan tells of what other checks don't. What a new installation is to write is no fault.

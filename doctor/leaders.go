@@ -21,7 +21,7 @@ const nameCertManager = "name its namespace by --cert-manager-namespace"
 // looked at is another controller, of whose shims nothing is known.
 func certManagerLeader(seen *Seen) []Finding {
 	const what = "who leads cert-manager"
-	held := slices.DeleteFunc(slices.Clone(seen.CertManagerLeases.Value), func(l Lease) bool { return !l.Held })
+	held := seen.heldLeases()
 	controller, found := seen.certManagerController()
 	switch {
 	case seen.CertManagerLeases.Why != "":
@@ -42,6 +42,11 @@ func certManagerLeader(seen *Seen) []Finding {
 		}
 	}
 	return all
+}
+
+// heldLeases are the Leases of cert-manager's controllers that are renewed.
+func (s *Seen) heldLeases() []Lease {
+	return slices.DeleteFunc(slices.Clone(s.CertManagerLeases.Value), func(l Lease) bool { return !l.Held })
 }
 
 // lease is NAMESPACE/NAME of the Lease of cert-manager's controller.

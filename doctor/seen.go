@@ -38,6 +38,8 @@ type Seen struct {
 	// Groups are the API groups of which certshim reads objects, and which don't answer. Those of which discovery tells are there
 	// even where it isn't known whether the servers of others are available.
 	Groups Read[[]Group]
+	// ShimWrites are what cert-manager's shims have written of the Certificates that there are.
+	ShimWrites Read[[]ShimWrites]
 	// Plan is what a plan of all namespaces comes to.
 	Plan Read[Plan]
 
@@ -130,13 +132,22 @@ type Group struct {
 	HasCertificates bool
 }
 
+// ShimWrites are the Certificates of which one of cert-manager's shims holds fields.
+type ShimWrites struct {
+	Shim         string
+	Certificates int
+	// Last is when it wrote last, and Example, as NAMESPACE/NAME, what.
+	Last    time.Time
+	Example string
+}
+
 // Plan counts what would change.
 type Plan struct {
 	Sources, Writes int
 	// Problems are those of severity error, and all about issuers, by their reasons.
 	Problems map[problem.Reason]Count
-	// ShimWrites are Certificates with fields that a shim of cert-manager's has written, and certshim too.
-	ShimWrites Count
+	// Shared are Certificates with fields that a shim of cert-manager's has written, and certshim too.
+	Shared Count
 }
 
 // Count of something, and an example.
@@ -191,8 +202,9 @@ type Watched struct {
 type Lease struct {
 	// Name is NAMESPACE/NAME.
 	Name, Holder string
-	// Held is set while it is renewed in time.
-	Held bool
+	// Held is set while it is renewed in time, and Acquired is since when its holder has it; zero if the Lease doesn't say.
+	Held     bool
+	Acquired time.Time
 }
 
 // Permission that certshim needs for a verb on a resource.

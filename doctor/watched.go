@@ -10,29 +10,22 @@ import (
 
 // kindsWatched compares what each Pod says that it watches with what the cluster serves and the configuration wants.
 func kindsWatched(seen *Seen) []Finding {
-	const what = "what its Pods watch"
-	if finding := notInstalled(seen, what); finding != nil {
-		return finding
-	}
-	pods := seen.Installation.Value.Pods
-	switch {
-	case pods.Why != "":
-		return unread(what, pods.Why)
-	case len(pods.Value) == 0:
-		return unread(what, "there are none")
+	pods, unknown := seen.pods("what its Pods watch")
+	if unknown != nil {
+		return unknown
 	}
 	var all []Finding
 	if seen.Assumed != "" {
 		all = unread("whether its Pods watch what the configuration wants", seen.Assumed)
 	}
 	wanted := seen.wanted()
-	for _, pod := range pods.Value {
+	for _, pod := range pods {
 		all = append(all, pod.watches(wanted)...)
 	}
 	if all != nil {
 		return all
 	}
-	return fine(count(len(pods.Value), "Pod") + " watching " + strings.Join(wanted, ", "))
+	return fine(count(len(pods), "Pod") + " watching " + strings.Join(wanted, ", "))
 }
 
 // wanted are Certificates, and the resources of sources that the cluster serves and the configuration wants, if it is known.

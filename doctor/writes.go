@@ -8,25 +8,18 @@ import (
 
 // writes goes by what each Pod says of its own writes.
 func writes(seen *Seen) []Finding {
-	const what = "whether what it writes is accepted"
-	if finding := notInstalled(seen, what); finding != nil {
-		return finding
-	}
-	pods := seen.Installation.Value.Pods
-	switch {
-	case pods.Why != "":
-		return unread(what, pods.Why)
-	case len(pods.Value) == 0:
-		return unread(what, "there are no Pods")
+	pods, unknown := seen.pods("whether what it writes is accepted")
+	if unknown != nil {
+		return unknown
 	}
 	var all []Finding
-	for _, pod := range pods.Value {
+	for _, pod := range pods {
 		all = append(all, pod.writes()...)
 	}
 	if all != nil {
 		return all
 	}
-	return fine("none of the writes of " + count(len(pods.Value), "Pod") + " is forbidden, or waits for a webhook")
+	return fine("none of the writes of " + count(len(pods), "Pod") + " is forbidden, or waits for a webhook")
 }
 
 // writes says why the writes of a Pod don't arrive.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -59,12 +60,27 @@ var (
 // leads makes a Pod of cert-manager's the one that holds the Lease, for an hour.
 func (d *deployed) leads(t *testing.T, namespace, pod string) {
 	t.Helper()
+	d.leadsSince(t, namespace, pod, time.Now())
+}
+
+func (d *deployed) leadsSince(t *testing.T, namespace, pod string, since time.Time) {
+	t.Helper()
 	d.Apply(t, "", fmt.Sprintf(`
 apiVersion: coordination.k8s.io/v1
 kind: Lease
 metadata: {name: cert-manager-controller, namespace: %s}
-spec: {holderIdentity: %s-external-cert-manager-controller, leaseDurationSeconds: 3600, renewTime: %q}
-`, namespace, pod, time.Now().UTC().Format(metav1.RFC3339Micro)))
+spec: {holderIdentity: %s-external-cert-manager-controller, leaseDurationSeconds: 3600, acquireTime: %q, renewTime: %q}
+`, namespace, pod, since.UTC().Format(metav1.RFC3339Micro), time.Now().UTC().Format(metav1.RFC3339Micro)))
+}
+
+// shimWrites makes a Certificate as cert-manager's ingress-shim would.
+func (d *deployed) shimWrites(t *testing.T, namespace, name string) {
+	t.Helper()
+	made := &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "cert-manager.io/v1", "kind": "Certificate", "metadata": map[string]any{"name": name},
+		"spec": map[string]any{"secretName": name, "dnsNames": []any{"s.example.com"}, "issuerRef": map[string]any{"name": "ca"}},
+	}}
+	must(d.Dynamic.Resource(cluster.Certificates()).Namespace(namespace).Create(t.Context(), made, metav1.CreateOptions{FieldManager: "cert-manager-ingress-shim"}))(t)
 }
 
 // typeChecks writes what kube-controller-manager finds in a policy, as the test's control plane has no such controller.
@@ -113,6 +129,11 @@ func TestDoctor(t *testing.T) {
 	d.Apply(t, "", "{apiVersion: v1, kind: Pod, metadata: {name: cert-manager-0, namespace: cert-manager, labels: {app: cert-manager}}, spec: {containers: [{name: a, image: a}]}}")
 	wantFinding(t, d.doctorOf(t, 1, "--pre", "--fail-on=warning"), "warning shims-off", "ingress-shim", "--controllers=*,-ingress-shim")
 	d.run(t, "doctor", "--pre").says(t, 0, "warning  shims-off", "1 warning", "not: installation")
+
+	written := d.Namespace(t)
+	d.shimWrites(t, written, "old")
+	wantFinding(t, d.doctorOf(t, 0, "--pre"), "note shims-quiet", "ingress-shim has written 1 Certificate, last "+written+"/old at ")
+	d.delete(t, cluster.Certificates(), written, "old")
 
 	// deploy/ is applied, but nothing runs.
 	found = d.doctorOf(t, 1)
@@ -172,6 +193,17 @@ func TestDoctor(t *testing.T) {
 		d.delete(t, leaseResource, "default", "cert-manager-controller")
 		d.delete(t, leaseResource, "kube-system", "cert-manager-controller")
 		wantFinding(t, d.doctorOf(t, 1), "error cert-manager-leader", "nobody renews Lease kube-system/cert-manager-controller")
+		d.leads(t, "kube-system", "cert-manager-0")
+	})
+	t.Run("a shim that another cert-manager runs", func(t *testing.T) {
+		d.shimWrites(t, written, "late")
+		// The API server's clock counts whole seconds.
+		d.leadsSince(t, "kube-system", "cert-manager-0", time.Now().Add(time.Hour))
+		wantFinding(t, d.doctorOf(t, 0), "ok shims-quiet", "have written nothing since its controller took the lead")
+		d.leadsSince(t, "kube-system", "cert-manager-0", time.Now().Add(-time.Hour))
+		wantFinding(t, d.doctorOf(t, 1), "error shims-quiet", "last "+written+"/late at ", "another cert-manager does")
+		wantFinding(t, d.doctorOf(t, 0, "--pre"), "warning shims-quiet", "another cert-manager does")
+		d.delete(t, cluster.Certificates(), written, "late")
 		d.leads(t, "kube-system", "cert-manager-0")
 	})
 	t.Run("a webhook at an address where nobody listens", func(t *testing.T) {

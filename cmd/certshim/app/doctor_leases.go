@@ -60,7 +60,11 @@ func leaseOf(lease *coordinationv1.Lease) doctor.Lease {
 	if lease.Spec.HolderIdentity != nil {
 		holder = *lease.Spec.HolderIdentity
 	}
-	return doctor.Lease{Name: lease.Namespace + "/" + lease.Name, Holder: holder, Held: holds(lease, time.Now())}
+	seen := doctor.Lease{Name: lease.Namespace + "/" + lease.Name, Holder: holder, Held: holds(lease, time.Now())}
+	if acquired := lease.Spec.AcquireTime; acquired != nil {
+		seen.Acquired = acquired.Time
+	}
+	return seen
 }
 
 // hosts are the host names of a Deployment's Pods, by which they sign Leases.

@@ -59,6 +59,7 @@ func (o *doctorOptions) look(ctx context.Context) (*doctor.Seen, error) {
 	e.seen.Definition = known(e.definition(ctx))
 	e.seen.CertManagerLeases = known(e.certManagerLeases(ctx))
 	e.seen.Webhook = known(e.webhook(ctx))
+	e.seen.ShimWrites = known(e.shimWrites(ctx))
 	if e.dryRunWrite {
 		e.seen.DryRun = e.dryRun(ctx)
 	}
@@ -102,9 +103,6 @@ func (e *examination) serverVersion() (string, error) {
 	}
 	return version.GitVersion, nil
 }
-
-// shimPrefix is what the field managers of cert-manager's shims have before the shim's name.
-const shimPrefix = "cert-manager-"
 
 func (e *examination) lookAtKinds() {
 	on := e.plan.policy.Kinds
@@ -365,7 +363,7 @@ func (e *examination) countShims(ref source.Ref) {
 	defer look.Close()
 	for _, seen := range look.CertificatesOf(ref) {
 		if seen.Flags.Has(certificate.Applied) && seen.Flags.Has(certificate.ShimEntries) {
-			count := &e.seen.Plan.Value.ShimWrites
+			count := &e.seen.Plan.Value.Shared
 			if count.Number++; count.Number == 1 {
 				count.Example = seen.Namespace + "/" + seen.Name
 			}
