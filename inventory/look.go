@@ -177,7 +177,7 @@ func (l *Look) note(outcome certshim.Outcome) (rivalled []name, need bool) {
 	l.readers.set(item, l.all())
 	item.readsSlots = len(l.slots) > 0
 	for _, n := range claimsOf(item) {
-		if l.secrets[n].note(item, n, l.marked(n)) && item == l.item {
+		if l.secrets[n].note(item, n, l.marked(n), l.readMeanwhile(n)) && item == l.item {
 			rivalled = append(rivalled, n)
 		}
 	}
@@ -185,13 +185,10 @@ func (l *Look) note(outcome certshim.Outcome) (rivalled []name, need bool) {
 }
 
 // note marks what the last decision of a source read about the Secret, and says whether
-// another source goes by its claim. Where none does, what was found out about the claim is forgotten: it would hide
-// the claims behind it from those to whom it doesn't count any more.
-func (s *secret) note(item *Source, at name, read mark) (rivalled bool) {
-	var (
-		others mark
-		own    *claim
-	)
+// another source goes by its claim: others is what those have read whose decisions aren't noted yet. Where none does, what was
+// found out about the claim is forgotten: it would hide the claims behind it from those to whom it doesn't count any more.
+func (s *secret) note(item *Source, at name, read, others mark) (rivalled bool) {
+	var own *claim
 	for n := range s.claims {
 		if c := &s.claims[n]; c.source != item {
 			others |= c.read
@@ -211,13 +208,28 @@ func (s *secret) note(item *Source, at name, read mark) (rivalled bool) {
 	return rivalled
 }
 
-// record notes what a source asks for, and wakes who goes by it if that changes.
+// readMeanwhile is what the other looks that are open have read about a Secret.
+func (l *Look) readMeanwhile(n name) (read mark) {
+	for other := range l.looks {
+		if other != l {
+			read |= other.marked(n)
+		}
+	}
+	return read
+}
+
+// record notes what a source asks for, and wakes who goes by it if that changes. Where another version of the source has come,
+// or the source has left the Secret, this look went by what is no longer so: nobody else would know.
 func (l *Look) record(item *Source, n name, said certificate.Claim) {
 	l.lock.Lock()
 	defer l.lock.Unlock()
 	c := l.changing()
 	c.by = l
 	if s := l.secrets[n]; s == nil || s.claimOf(item) == nil {
+		if item != l.item {
+			l.stale.Store(true)
+			l.wake.Later = append(l.wake.Later, l.key)
+		}
 		return
 	}
 	c.secret(n, func(s *secret) {

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"testing"
 
+	"k8s.io/apimachinery/pkg/types"
+
 	"github.com/certshim/certshim"
 	"github.com/certshim/certshim/certificate"
 	"github.com/certshim/certshim/source"
@@ -39,5 +41,44 @@ func TestAClaimThatNoLongerCountsHidesNone(t *testing.T) {
 	}
 	if outcome, _ := s.decide(NewKey(source.GroupKind{Group: source.GatewayGroup, Kind: source.GatewayKind}, "bank", "edge")); len(outcome.Certificates) > 0 && outcome.Certificates[0].Action == certificate.Create {
 		t.Error("the Gateway makes a Certificate without a grant")
+	}
+}
+
+// An older source is decided while a younger one is, which goes by it already and isn't noted to yet.
+func TestAnOlderSourceThatIsDecidedMeanwhile(t *testing.T) {
+	s := newShop(t, Options{})
+	s.put(issuerCA("True"))
+	s.put(tlsIngress("older", byCA, "tls"))
+	s.put(tlsIngress("younger", byCA, "tls"))
+	look := s.Look(ingressKey("younger"))
+	outcome := decide(look)
+	s.decide(ingressKey("older"))
+	look.Keep(outcome, look.claim)
+	look.Close()
+	if outcome.Certificates[0].Action != certificate.Refuse {
+		t.Fatalf("the older Ingress doesn't come first: %s", outcome.Certificates[0].Reason)
+	}
+	if woken := namesOf(s.put(tlsIngress("older", byCA, "another"))); !slices.Contains(woken, "younger") {
+		t.Errorf("only %v look again, though the Secret is free for the younger Ingress", woken)
+	}
+}
+
+// An older source leaves the Secret, or gets another version, while a younger one finds out what it asks for.
+func TestAnOlderSourceThatChangesMeanwhile(t *testing.T) {
+	for what, version := range map[string]string{"it leaves": tlsIngress("older", byCA, "another"), "it asks for nothing": tlsIngress("older", "", "tls")} {
+		s := newShop(t, Options{})
+		s.put(issuerCA("True"))
+		s.put(tlsIngress("older", byCA, "tls"))
+		s.put(tlsIngress("younger", byCA, "tls"))
+		look := s.Look(ingressKey("younger"))
+		look.First("shop", "tls", func(object *source.Object) certificate.Claim {
+			s.put(version)
+			return look.claim(object, types.NamespacedName{Namespace: "shop", Name: "tls"})
+		})
+		wake := look.Keep(certshim.Outcome{}, look.claim)
+		look.Close()
+		if !look.Stale() || !slices.Contains(namesOf(wake), "younger") {
+			t.Errorf("%s: only %v look again, though the older Ingress was judged by a version that is gone", what, namesOf(wake))
+		}
 	}
 }
