@@ -26,7 +26,9 @@ type release struct {
 	client     kubernetes.Interface
 	repository string
 	name       string
-	running    *process.Process
+	// program is the certshim of the image.
+	program string
+	running *process.Process
 	// metrics is where it serves them, and reachable is set if the API server can read them of its Pod.
 	metrics   string
 	reachable bool
@@ -39,6 +41,7 @@ func newRelease(t *testing.T, on *cluster.Cluster, name string) *release {
 		t.Fatal(err)
 	}
 	r := &release{Cluster: on, client: client, repository: repository(t), name: name}
+	r.program = filepath.Join(r.repository, "bin/certshim")
 	t.Cleanup(func() { r.stop(t) })
 	return r
 }
@@ -106,7 +109,7 @@ func (r *release) run(t *testing.T) {
 	arguments := append(newPod(t, manifests).arguments(t, container.Name),
 		"--kubeconfig="+kubeconfig, "--metrics-listen-address="+r.metrics, "--healthz-listen-address="+health)
 	r.running, err = process.Start(t.Context(), process.Program{
-		Path: filepath.Join(r.repository, "bin/certshim"), Args: arguments, Env: environment(container.Env, d),
+		Path: r.program, Args: arguments, Env: environment(container.Env, d),
 		Log: filepath.Join(r.Logs, r.name+".log"),
 	})
 	if err != nil {

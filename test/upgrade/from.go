@@ -13,8 +13,22 @@ import (
 //go:embed FROM
 var from string
 
-// Commit is that of the version before.
-func Commit() string { return strings.TrimSpace(from) }
+// What somebody has installed of the version before: its deploy/, or its chart. Until a version with a chart is released, that
+// isn't the same commit.
+const (
+	Deploy = "deploy"
+	Chart  = "chart"
+)
+
+// Commit is that of the version before, of which deploy/ or the chart was installed.
+func Commit(installed string) (string, error) {
+	for line := range strings.Lines(from) {
+		if what, commit, _ := strings.Cut(strings.TrimSpace(line), " "); what == installed {
+			return commit, nil
+		}
+	}
+	return "", fmt.Errorf("test/upgrade/FROM names no commit for %q:\n%s", installed, from)
+}
 
 // Before is the version before: its files, and its program.
 type Before struct {
@@ -24,9 +38,13 @@ type Before struct {
 	Program string
 }
 
-// Build takes the version before out of the repository's history, into a folder, and builds it.
-func Build(ctx context.Context, repository, folder string) (Before, error) {
-	commit := Commit()
+// Build takes the version before, of which deploy/ or the chart was installed, out of the repository's history into a folder,
+// and builds it.
+func Build(ctx context.Context, repository, folder, installed string) (Before, error) {
+	commit, err := Commit(installed)
+	if err != nil {
+		return Before{}, err
+	}
 	if err := run(ctx, repository, "git", "cat-file", "-e", commit+"^{commit}"); err != nil {
 		return Before{}, fmt.Errorf("test/upgrade/FROM names commit %s, which this clone doesn't have: run \"git fetch --unshallow\", or clone with the whole history of main", commit)
 	}
