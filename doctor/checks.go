@@ -108,13 +108,8 @@ func one(level Level, text, help string) []Finding {
 
 func fine(text string) []Finding { return one(OK, text, "") }
 
-// unread is what is said of something that couldn't be read.
-func unread(what, why string) []Finding {
-	return unreadBut(what, why, "")
-}
-
-// unreadBut is [unread] where something can be done about it.
-func unreadBut(what, why, help string) []Finding {
+// unread is what is said of something that couldn't be read, and what can be done about it.
+func unread(what, why, help string) []Finding {
 	return one(Unknown, what+" can't be known: "+why, help)
 }
 

@@ -15,7 +15,7 @@ const (
 
 func kubernetesVersion(seen *Seen) []Finding {
 	if seen.Server.Why != "" {
-		return unread("the API server's version", seen.Server.Why)
+		return unread("the API server's version", seen.Server.Why, whatIsRead)
 	}
 	return versionWithin("Kubernetes", seen.Server.Value, oldestKubernetes, newestKubernetes)
 }
@@ -26,7 +26,7 @@ func versionWithin(what, version string, oldest, newest int) []Finding {
 	minor, known := minorOf(version)
 	switch {
 	case !known:
-		return one(Unknown, fmt.Sprintf("%s is of version %q, which can't be read", what, version), "")
+		return one(Unknown, fmt.Sprintf("%s is of version %q, which can't be read", what, version), "the README has the versions that certshim is tested with: "+tested)
 	case minor < oldest:
 		return one(Warning, fmt.Sprintf("%s %s is older than what certshim is tested with, %s", what, version, tested), "upgrade it to one of "+tested)
 	case minor > newest:
@@ -48,7 +48,7 @@ func minorOf(version string) (int, bool) {
 func certificatesServed(seen *Seen) []Finding {
 	switch {
 	case seen.Certificates.Why != "":
-		return unreadBut("whether Certificates are served", seen.Certificates.Why, askGroups)
+		return unread("whether Certificates are served", seen.Certificates.Why, askGroups)
 	case !seen.Certificates.Value:
 		return one(Error, "the cluster serves no Certificates of cert-manager.io/v1", "install cert-manager, or its CRDs: https://cert-manager.io/docs/installation/")
 	}
@@ -59,7 +59,7 @@ func certificatesServed(seen *Seen) []Finding {
 func noCertManager(seen *Seen, what string) []Finding {
 	switch {
 	case seen.CertManager.Why != "":
-		return unread(what, seen.CertManager.Why)
+		return unread(what, seen.CertManager.Why, whatIsRead)
 	case len(seen.CertManager.Value) == 0:
 		return one(Unknown, what+" can't be known: there is no Deployment of cert-manager in namespace "+seen.CertManagerNamespace, nameCertManager)
 	}
@@ -80,7 +80,7 @@ func certManagerVersion(seen *Seen) []Finding {
 	}
 	controller, found := seen.certManagerController()
 	if !found {
-		return unread("cert-manager's version", "none of its Deployments is labelled as the controller")
+		return unread("cert-manager's version", notLabelled, labelIt)
 	}
 	findings := versionWithin("cert-manager", controller.Version, oldestCertManager, newestCertManager)
 	different := seen.otherVersions(controller.Version)
@@ -91,7 +91,7 @@ func certManagerVersion(seen *Seen) []Finding {
 		})
 	}
 	if seen.Definition.Why != "" {
-		findings = append(findings, unread("of which version cert-manager's CRDs are", seen.Definition.Why)...)
+		findings = append(findings, unread("of which version cert-manager's CRDs are", seen.Definition.Why, whatIsRead)...)
 	}
 	if len(findings) > 1 && findings[0].Level == OK {
 		return findings[1:]
@@ -135,7 +135,7 @@ func webhookReady(seen *Seen) []Finding {
 	w := seen.Webhook.Value
 	switch {
 	case seen.Webhook.Why != "":
-		return unread("cert-manager's webhook", seen.Webhook.Why)
+		return unread("cert-manager's webhook", seen.Webhook.Why, whatIsRead)
 	case !w.Found:
 		return one(Warning, "no webhook of cert-manager's judges Certificates: a wrong one is stored, and fails later", "install cert-manager's webhook")
 	case !w.Trusted:
@@ -143,10 +143,10 @@ func webhookReady(seen *Seen) []Finding {
 	case w.Service == "" && seen.DryRun.fine():
 		return fine("cert-manager's webhook, at an address outside of the cluster, answers")
 	case w.Service == "":
-		return unreadBut("whether cert-manager's webhook answers", "it is at an address outside of the cluster",
+		return unread("whether cert-manager's webhook answers", "it is at an address outside of the cluster",
 			"certshim doctor --dry-run-write asks it")
 	case w.Endpoints.Why != "":
-		return unread("whether Service "+w.Service+" of cert-manager's webhook has endpoints", w.Endpoints.Why)
+		return unread("whether Service "+w.Service+" of cert-manager's webhook has endpoints", w.Endpoints.Why, whatIsRead)
 	case w.Endpoints.Value == 0:
 		return one(Error, "Service "+w.Service+" of cert-manager's webhook has no ready endpoint, so that the API server refuses every Certificate", "see why its Pods aren't ready")
 	}
@@ -162,7 +162,7 @@ func apiGroups(seen *Seen) (all []Finding) {
 		all = append(all, group.judge())
 	}
 	if seen.Groups.Why != "" {
-		all = append(all, unreadBut("whether the servers behind the API server are available", seen.Groups.Why, whatIsRead)...)
+		all = append(all, unread("whether the servers behind the API server are available", seen.Groups.Why, whatIsRead)...)
 	}
 	if all != nil {
 		return all
@@ -178,12 +178,12 @@ func (g Group) judge() Finding {
 	text := fmt.Sprintf("API group %s %s answer (%s): ", strings.Join(g.Versions, ", "), verb, g.Why)
 	group, version, _ := strings.Cut(g.Versions[0], "/")
 	help := "kubectl describe apiservice " + version + "." + group + " names the server behind it: bring that back, or delete the APIService if the server is gone for good; docs/alerts.md#certshimgroupunknown"
-	unread := "objects of " + strings.Join(g.Kinds, ", ") + " can't be read, "
+	lost := "objects of " + strings.Join(g.Kinds, ", ") + " can't be read, "
 	switch {
 	case g.HasCertificates:
-		return Finding{Level: Error, Text: text + unread + "and certshim writes nothing", Help: help}
+		return Finding{Level: Error, Text: text + lost + "and certshim writes nothing", Help: help}
 	case len(g.Kinds) > 0:
-		return Finding{Level: Warning, Text: text + unread + "and new and changed ones wait", Help: help}
+		return Finding{Level: Warning, Text: text + lost + "and new and changed ones wait", Help: help}
 	}
 	return Finding{Level: Note, Text: text + "certshim reads what it needs of the group in another version", Help: help}
 }
@@ -202,7 +202,7 @@ func kindsServed(seen *Seen) []Finding {
 	}
 	var all []Finding
 	if len(unknown) > 0 {
-		all = unreadBut("whether "+strings.Join(unknown, ", ")+" are served", "the API server doesn't say what it serves of their groups", askGroups)
+		all = unread("whether "+strings.Join(unknown, ", ")+" are served", "the API server doesn't say what it serves of their groups", askGroups)
 	}
 	switch {
 	case len(served) > 0:

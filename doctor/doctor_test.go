@@ -241,6 +241,9 @@ func TestWhatIsWrong(t *testing.T) {
 		found := false
 		for _, f := range doctor.Examine(seen) {
 			found = found || f.Code == row.code && f.Level == row.want && strings.Contains(f.Text, row.text)
+			if helps := f.Help != ""; helps != f.Level.AtLeast(doctor.Unknown) && f.Level != doctor.Note {
+				t.Errorf("%s: what helps with the %s %s %q is %q", row.name, f.Level, f.Code, f.Text, f.Help)
+			}
 			if f.Code != row.code && f.Level == doctor.Error && row.want == doctor.Unknown {
 				t.Errorf("%s: %s says %q", row.name, f.Code, f.Text)
 			}
@@ -297,6 +300,9 @@ func TestNothingIsKnown(t *testing.T) {
 		Webhook: doctor.Read[doctor.Webhook]{Why: why}, Plan: doctor.Read[doctor.Plan]{Why: why}, Installation: doctor.Read[*doctor.Installation]{Why: why},
 		Groups: doctor.Read[[]doctor.Group]{Why: why}, ShimWrites: doctor.Read[[]doctor.ShimWrites]{Why: why}, Signers: doctor.Read[[]doctor.Signer]{Why: why}, Kinds: []doctor.Kind{{Name: "Ingress.networking.k8s.io", Served: true}},
 	}) {
+		if f.Level == doctor.Unknown && f.Help == "" {
+			t.Errorf("%s: nothing helps with %q", f.Code, f.Text)
+		}
 		if f.Level != doctor.Unknown && f.Code != "kinds-served" {
 			t.Errorf("%s: %s: %s", f.Code, f.Level, f.Text)
 		}

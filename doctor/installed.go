@@ -12,9 +12,9 @@ import (
 func installation(seen *Seen) []Finding {
 	switch {
 	case seen.Installation.Why != "":
-		return unread("whether certshim is installed", seen.Installation.Why)
+		return unread("whether certshim is installed", seen.Installation.Why, whatIsRead)
 	case seen.Installation.Value == nil:
-		return one(Error, "there is no Deployment of certshim in namespace "+seen.ReleaseNamespace, "name its namespace by --release-namespace, or ask with --pre before an installation")
+		return one(Error, "there is no Deployment of certshim in namespace "+seen.ReleaseNamespace, "if it runs in another namespace, name that by --release-namespace: kubectl get deployments -A -l app.kubernetes.io/name=certshim; before an installation, ask with --pre")
 	}
 	return fine("Deployment " + seen.ReleaseNamespace + "/" + seen.Installation.Value.Name)
 }
@@ -24,11 +24,10 @@ func notInstalled(seen *Seen, what string) []Finding {
 	if seen.Installation.Value != nil {
 		return nil
 	}
-	why := seen.Installation.Why
-	if why == "" {
-		why = "certshim isn't installed"
+	if seen.Installation.Why != "" {
+		return unread(what, seen.Installation.Why, whatIsRead)
 	}
-	return unread(what, why)
+	return unread(what, "certshim isn't installed", "see the check installation")
 }
 
 // pods are certshim's, of which there is one at least; or what is said where they aren't known.
@@ -38,9 +37,9 @@ func (s *Seen) pods(what string) ([]Pod, []Finding) {
 	}
 	switch pods := s.Installation.Value.Pods; {
 	case pods.Why != "":
-		return nil, unreadBut(what, pods.Why, whatIsRead)
+		return nil, unread(what, pods.Why, whatIsRead)
 	case len(pods.Value) == 0:
-		return nil, unreadBut(what, "there are no Pods", "see why there are none: kubectl describe deployment -n "+s.ReleaseNamespace+" "+s.Installation.Value.Name)
+		return nil, unread(what, "there are no Pods", "see why there are none: kubectl describe deployment -n "+s.ReleaseNamespace+" "+s.Installation.Value.Name)
 	default:
 		return pods.Value, nil
 	}
@@ -102,10 +101,10 @@ func configuration(seen *Seen) []Finding {
 		}
 	}
 	if len(pods) > 0 && seen.Assumed != "" {
-		all = append(all, unread(current, seen.Assumed)...)
+		all = append(all, unread(current, seen.Assumed, giveConfiguration)...)
 	}
 	if seen.Drift.Why != "" {
-		all = append(all, unread("whether what runs is the given configuration", seen.Drift.Why)...)
+		all = append(all, unread("whether what runs is the given configuration", seen.Drift.Why, whatIsRead)...)
 	}
 	if len(seen.Drift.Value) > 0 {
 		all = append(all, Finding{Level: Warning, Text: "what runs isn't the given configuration: " + strings.Join(seen.Drift.Value, "; "), Help: "apply the file, or give the one that runs"})
@@ -115,6 +114,9 @@ func configuration(seen *Seen) []Finding {
 	}
 	return fine("the Pods go by the configuration that is there now")
 }
+
+// giveConfiguration helps where the one that runs isn't known.
+const giveConfiguration = "give it by --config"
 
 // applyAgain helps where a permission is missing. Helm alone leaves a role as it is that somebody edited.
 const applyAgain = "apply the installation again: kubectl apply -k deploy/, or helm upgrade with the same values and --force-conflicts; docs/permissions.md has each permission"
@@ -139,10 +141,10 @@ func permissions(seen *Seen) []Finding {
 		}
 	}
 	if seen.Assumed != "" {
-		all = append(all, unread("whether the configuration that runs needs other permissions", seen.Assumed)...)
+		all = append(all, unread("whether the configuration that runs needs other permissions", seen.Assumed, giveConfiguration)...)
 	}
 	if unknown > 0 {
-		all = append(all, unread(fmt.Sprintf("%d of %d permissions", unknown, len(seen.Permissions)), why)...)
+		all = append(all, unread(fmt.Sprintf("%d of %d permissions", unknown, len(seen.Permissions)), why, whatIsRead)...)
 	}
 	if all != nil {
 		return all
@@ -167,14 +169,14 @@ func (p Permission) String() string {
 
 func approval(seen *Seen) []Finding {
 	if seen.Signers.Why != "" {
-		return unreadBut("whether requests can be approved", seen.Signers.Why, whatIsRead)
+		return unread("whether requests can be approved", seen.Signers.Why, whatIsRead)
 	}
 	var all []Finding
 	for _, signer := range seen.Signers.Value {
 		switch {
 		case signer.Approve.Why != "":
-			all = append(all, unreadBut("whether cert-manager may approve requests to "+signer.Name, signer.Approve.Why,
-				"see who approves them: docs/external-issuers.md; if cert-manager is elsewhere, "+nameCertManager)...)
+			all = append(all, unread("whether cert-manager may approve requests to "+signer.Name, signer.Approve.Why,
+				"see who approves them: docs/external-issuers.md; "+nameCertManager)...)
 		case !signer.Approve.Value:
 			all = append(all, Finding{
 				Level: Warning, Text: "cert-manager's controller may not approve requests to " + signer.Name + ": without another approver they wait for ever",
@@ -198,7 +200,7 @@ func AboutIssuers() []problem.Reason {
 
 func issuers(seen *Seen) []Finding {
 	if seen.Plan.Why != "" {
-		return unread("whether issuers are there", seen.Plan.Why)
+		return unread("whether issuers are there", seen.Plan.Why, whatIsRead)
 	}
 	var all []Finding
 	for _, reason := range AboutIssuers() {
@@ -215,12 +217,12 @@ func issuers(seen *Seen) []Finding {
 // plan tells of what other checks don't. What a new installation is to write is no fault.
 func plan(seen *Seen) []Finding {
 	if seen.Plan.Why != "" {
-		return unread("what is left to write", seen.Plan.Why)
+		return unread("what is left to write", seen.Plan.Why, whatIsRead)
 	}
 	p := seen.Plan.Value
 	var all []Finding
 	if seen.Assumed != "" {
-		all = unread("what is left to write by the configuration that runs", seen.Assumed)
+		all = unread("what is left to write by the configuration that runs", seen.Assumed, giveConfiguration)
 	}
 	for _, reason := range slices.Sorted(maps.Keys(p.Problems)) {
 		if found := p.Problems[reason]; !slices.Contains(AboutIssuers(), reason) {

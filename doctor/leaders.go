@@ -12,10 +12,16 @@ import (
 const CertManagerLease = "cert-manager-controller"
 
 // whatIsRead helps where something may not be read.
-const whatIsRead = "permit it to be read: docs/permissions.md#what-doctor-reads"
+const whatIsRead = "see whether your account may read it: docs/permissions.md#what-doctor-reads"
+
+// notLabelled is why nothing is known of cert-manager's controller, and labelIt helps.
+const (
+	notLabelled = "none of its Deployments is labelled as the controller"
+	labelIt     = "label that one app.kubernetes.io/component=controller, as cert-manager's chart does"
+)
 
 // nameCertManager helps where another cert-manager is meant.
-const nameCertManager = "name its namespace by --cert-manager-namespace"
+const nameCertManager = "if it runs in another namespace, name that by --cert-manager-namespace: kubectl get deployments -A -l app.kubernetes.io/name=cert-manager"
 
 // certManagerLeader goes by the Leases of cert-manager's controllers. A holder that isn't of the Deployment that was
 // looked at is another controller, of whose shims nothing is known.
@@ -25,11 +31,11 @@ func certManagerLeader(seen *Seen) []Finding {
 	controller, found := seen.certManagerController()
 	switch {
 	case seen.CertManagerLeases.Why != "":
-		return unreadBut(what, seen.CertManagerLeases.Why, whatIsRead)
+		return unread(what, seen.CertManagerLeases.Why, whatIsRead)
 	case found && controller.Unread != "":
-		return unreadBut(what, controller.Unread, whatIsRead)
+		return unread(what, controller.Unread, whatIsRead)
 	case !found && len(held) == 0:
-		return unreadBut(what, "no Deployment of cert-manager's controller is in namespace "+seen.CertManagerNamespace, nameCertManager)
+		return unread(what, "no Deployment of cert-manager's controller is in namespace "+seen.CertManagerNamespace, nameCertManager)
 	}
 	var all []Finding
 	if found {
@@ -66,7 +72,7 @@ func (s *Seen) ownLeader(controller Deployment, held []Lease) []Finding {
 	isOfHost := func(host string) bool { return strings.HasPrefix(holder, host+"-external-") }
 	switch {
 	case controller.Hosts.Why != "":
-		return unreadBut("whether "+problem.Quote(holder)+", which holds Lease "+controller.lease()+", is one of cert-manager's Pods", controller.Hosts.Why, whatIsRead)
+		return unread("whether "+problem.Quote(holder)+", which holds Lease "+controller.lease()+", is one of cert-manager's Pods", controller.Hosts.Why, whatIsRead)
 	case !slices.ContainsFunc(controller.Hosts.Value, isOfHost):
 		return one(Warning, fmt.Sprintf("%s, which holds Lease %s, is none of the Pods of Deployment %s/%s: nothing is known of its shims",
 			problem.Quote(holder), controller.lease(), s.CertManagerNamespace, controller.Name), nameCertManager)
@@ -86,14 +92,14 @@ func leader(seen *Seen) []Finding {
 	case !i.LeaderElection:
 		return fine("leader election is off, and there is one replica")
 	case i.Lease.Why != "":
-		return unread("who leads", i.Lease.Why)
+		return unread("who leads", i.Lease.Why, whatIsRead)
 	case lease == nil:
 		return one(Error, "there is no Lease: no replica has ever led", "see the log: kubectl logs -n "+seen.ReleaseNamespace+" deployment/"+i.Name)
 	case !lease.Held:
 		return one(Error, "nobody renews Lease "+lease.Name+", last held by "+problem.Quote(lease.Holder)+": nothing is written", "see the log: kubectl logs -n "+seen.ReleaseNamespace+" deployment/"+i.Name)
 	}
 	if i.Pods.Why != "" {
-		return unread("whether "+problem.Quote(lease.Holder)+", which holds Lease "+lease.Name+", is one of its Pods", i.Pods.Why)
+		return unread("whether "+problem.Quote(lease.Holder)+", which holds Lease "+lease.Name+", is one of its Pods", i.Pods.Why, whatIsRead)
 	}
 	isOfPod := func(pod Pod) bool { return strings.HasPrefix(lease.Holder, pod.Host+"_") }
 	if !slices.ContainsFunc(i.Pods.Value, isOfPod) {

@@ -8,7 +8,7 @@ import (
 // policies judges the admission policies, which are optional, by what the cluster says of them.
 func policies(seen *Seen) []Finding {
 	if seen.Policies.Why != "" {
-		return unread("whether there are admission policies of certshim's", seen.Policies.Why)
+		return unread("whether there are admission policies of certshim's", seen.Policies.Why, whatIsRead)
 	}
 	var all []Finding
 	var names []string
@@ -21,7 +21,7 @@ func policies(seen *Seen) []Finding {
 				Help: "apply that of this version: docs/admission.md",
 			})
 		case !p.Checked:
-			all = append(all, unread("whether the expressions of ValidatingAdmissionPolicy "+p.Name+" fit the types of this cluster", "it hasn't been checked, which kube-controller-manager does")...)
+			all = append(all, unread("whether the expressions of ValidatingAdmissionPolicy "+p.Name+" fit the types of this cluster", "it hasn't been checked, which kube-controller-manager does", "see whether that runs, and ask again in a minute")...)
 		}
 		if !p.Bound {
 			all = append(all, Finding{Level: Warning, Text: "ValidatingAdmissionPolicy " + p.Name + " has no binding, so that it does nothing", Help: "apply its binding, too: docs/admission.md"})

@@ -22,9 +22,9 @@ func shimsOff(seen *Seen) []Finding {
 	controller, found := seen.certManagerController()
 	switch {
 	case !found:
-		return unread("whether cert-manager's shims are off", "none of its Deployments is labelled as the controller")
+		return unread("whether cert-manager's shims are off", notLabelled, labelIt)
 	case controller.Unread != "":
-		return unread("whether cert-manager's shims are off", controller.Unread)
+		return unread("whether cert-manager's shims are off", controller.Unread, whatIsRead)
 	}
 	var on []string
 	for _, kind := range seen.Kinds {
@@ -73,7 +73,7 @@ func (d Deployment) without(shims []string) []string {
 // shimsQuiet goes by the field managers of Certificates: what certshim and a shim both write, and when each shim wrote last.
 func shimsQuiet(seen *Seen) (all []Finding) {
 	if seen.ShimWrites.Why != "" {
-		all = unread("which Certificates cert-manager's shims have written", seen.ShimWrites.Why)
+		all = unread("which Certificates cert-manager's shims have written", seen.ShimWrites.Why, whatIsRead)
 	}
 	for _, w := range seen.ShimWrites.Value {
 		all = append(all, seen.judgeShim(w)...)
@@ -96,7 +96,7 @@ func (s *Seen) shared() []Finding {
 	found := s.Plan.Value.Shared
 	switch {
 	case s.Plan.Why != "":
-		return unread("whether a shim of cert-manager's writes what certshim writes", s.Plan.Why)
+		return unread("whether a shim of cert-manager's writes what certshim writes", s.Plan.Why, whatIsRead)
 	case found.Number > 0:
 		return one(Error, fmt.Sprintf("a shim of cert-manager's has written %s that certshim writes, such as %s", count(found.Number, "Certificate"), found.Example), switchOff)
 	}
@@ -110,11 +110,12 @@ func (s *Seen) judgeShim(w ShimWrites) []Finding {
 	controller, since, why := s.shimsSince()
 	switch {
 	case why != "":
-		return unreadBut("whether "+w.Shim+" still writes", told+", and "+why, "if it is to be switched off, "+nameCertManager)
+		return unread("whether "+w.Shim+" still writes", told+", and "+why, nameCertManager)
 	case controller.runs(w.Shim):
 		return one(Note, told, "")
 	case since.IsZero():
-		return unread("whether "+w.Shim+" still writes", told+", and it isn't known since when cert-manager's controller works, which doesn't run it")
+		return unread("whether "+w.Shim+" still writes", told+", and it isn't known since when cert-manager's controller works, which doesn't run it",
+			"compare with the start of its Pods: kubectl get pods -n "+s.CertManagerNamespace)
 	case !w.Last.After(since):
 		return nil
 	}

@@ -16,7 +16,7 @@ func kindsWatched(seen *Seen) []Finding {
 	}
 	var all []Finding
 	if seen.Assumed != "" {
-		all = unread("whether its Pods watch what the configuration wants", seen.Assumed)
+		all = unread("whether its Pods watch what the configuration wants", seen.Assumed, giveConfiguration)
 	}
 	wanted := seen.wanted()
 	for _, pod := range pods {
@@ -45,7 +45,7 @@ func (s *Seen) wanted() []string {
 // watches says what a Pod lacks of what is wanted, and what it may not read of all that it watches.
 func (p Pod) watches(wanted []string) []Finding {
 	if p.Metrics.Why != "" {
-		return unread("what Pod "+problem.Name(p.Name)+" watches", p.Metrics.Why)
+		return unread("what Pod "+problem.Name(p.Name)+" watches", p.Metrics.Why, whatIsRead)
 	}
 	var blind, forbidden, failing, reading []string
 	missing := slices.Clone(wanted)

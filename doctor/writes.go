@@ -26,7 +26,7 @@ func writes(seen *Seen) []Finding {
 func (p Pod) writes() (all []Finding) {
 	name, m := problem.Name(p.Name), p.Metrics.Value
 	if p.Metrics.Why != "" {
-		return unread("whether what Pod "+name+" writes is accepted", p.Metrics.Why)
+		return unread("whether what Pod "+name+" writes is accepted", p.Metrics.Why, whatIsRead)
 	}
 	if m.PendingWrites > 0 {
 		all = append(all, Finding{
@@ -70,15 +70,15 @@ func dryRunWrite(seen *Seen) []Finding {
 	const judged = "whether cert-manager's webhook judges Certificates"
 	switch {
 	case d.Right.Why != "":
-		return unreadBut(what, d.Right.Why, "it needs create and patch on certificates in a namespace that is there, which --release-namespace names")
+		return unread(what, d.Right.Why, "it needs create and patch on certificates in a namespace that is there, which --release-namespace names")
 	case right.Refusal != "":
 		return one(Error, "a Certificate would not be accepted in namespace "+d.Namespace+": "+right.Refusal, askWebhooks)
 	case d.Wrong.Why != "":
-		return unread(judged, d.Wrong.Why)
+		return unread(judged, d.Wrong.Why, whatIsRead)
 	case wrong.Refusal == "":
 		return one(Warning, "a Certificate of too short a duration would be accepted in namespace "+d.Namespace+": cert-manager's webhook isn't asked", askWebhooks)
 	case !wrong.Webhook:
-		return unreadBut(judged, wrong.Refusal, askWebhooks)
+		return unread(judged, wrong.Refusal, askWebhooks)
 	}
 	return fine("a Certificate would be accepted in namespace " + d.Namespace + ", and of a wrong one it is said: " + wrong.Refusal)
 }

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -50,7 +51,7 @@ func (o *doctorOptions) look(ctx context.Context) (*doctor.Seen, error) {
 		return nil, err
 	}
 	if !o.pre && o.plan.settings.file == "" && o.plan.running == nil {
-		e.seen.Assumed = "the configuration that runs can't be read, and the defaults were taken; give it by --config"
+		e.seen.Assumed = "the configuration that runs can't be read, and the defaults were taken"
 	}
 	e.lookAtServer()
 	e.lookAtKinds()
@@ -317,7 +318,7 @@ func (e *examination) planAll(ctx context.Context) error {
 				p.Writes++
 			}
 		}
-		e.countProblems(one.outcome.Problems)
+		e.countProblems(one.object.Ref, one.outcome.Problems)
 		e.countShims(one.object.Ref)
 		e.noteIssuer(one.outcome.Issuer)
 	}
@@ -341,7 +342,7 @@ func (e *examination) unlisted() string {
 }
 
 // countProblems counts each reason once for a source.
-func (e *examination) countProblems(problems problem.List) {
+func (e *examination) countProblems(of source.Ref, problems problem.List) {
 	counted := map[problem.Reason]bool{}
 	for _, found := range problems.All() {
 		isOfIssuer := slices.Contains(doctor.AboutIssuers(), found.Reason)
@@ -351,7 +352,7 @@ func (e *examination) countProblems(problems problem.List) {
 		counted[found.Reason] = true
 		count := e.seen.Plan.Value.Problems[found.Reason]
 		if count.Number++; count.Number == 1 {
-			count.Example = found.Error()
+			count.Example = fmt.Sprintf("%s %s/%s: %s", of.Kind, of.Namespace, of.Name, found)
 		}
 		e.seen.Plan.Value.Problems[found.Reason] = count
 	}
