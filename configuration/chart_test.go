@@ -2,6 +2,7 @@ package configuration_test
 
 import (
 	"encoding/json"
+	"maps"
 	"os"
 	"reflect"
 	"strings"
@@ -71,7 +72,11 @@ func orNull(schema map[string]any) map[string]any {
 func schemaOfStruct(of reflect.Type) map[string]any {
 	properties := map[string]any{}
 	for field := range of.Fields() {
-		name, _, _ := strings.Cut(field.Tag.Get("yaml"), ",")
+		name, options, _ := strings.Cut(field.Tag.Get("yaml"), ",")
+		if options == "inline" {
+			maps.Copy(properties, schemaOfStruct(field.Type)["properties"].(map[string]any))
+			continue
+		}
 		properties[name] = orNull(schemaOf(field.Type))
 	}
 	return map[string]any{"type": "object", "additionalProperties": false, "properties": properties}

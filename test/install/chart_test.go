@@ -2,6 +2,7 @@ package install
 
 import (
 	"encoding/xml"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -200,27 +201,66 @@ func TestTheChartRefusesUnknownValues(t *testing.T) {
 		"config: {workers: many}":        "/config/workers",
 		"logLevel: loud":                 "/logLevel",
 		"plugins: [{name: a, image: b}]": "grant",
-		"podMonitor: {enabled: true}\nserviceMonitor: {enabled: true}":                "choose one",
-		"config: {metricsListenAddress: '0'}\npodMonitor: {enabled: true}":            "podMonitor.enabled is true",
-		"networkPolicy: {egress: {enabled: true}}":                                    "without networkPolicy.enabled",
-		"config: {namespaces: [shop]}\nflowSchema: {enabled: true}":                   "/flowSchema/enabled",
-		"config: {namespaces: [shop]}\nadmissionPolicy: {enabled: true}":              "/admissionPolicy/enabled",
-		"config: {namespaces: [shop]}\ntiePolicy: {enabled: true}":                    "/tiePolicy/enabled",
-		"tiePolicy: {exemptUsers: [\"a' || true\"]}":                                  "/tiePolicy/exemptUsers/0",
-		"config: {namespaces: [shop], namespaceDefaults: true}":                       "/config/namespaceDefaults",
-		"config: {namespaces: [shop], crossNamespace: {orphans: delete}}":             "/config/crossNamespace/orphans",
-		"resources: {limits: {memory: 1Ti}}":                                          "resources.limits.memory",
-		"config: {leaderElection: {enabled: false}}":                                  "replicaCount is 2, must be 1",
-		"replicaCount: null\nconfig: {leaderElection: {enabled: false}}":              "replicaCount is null, must be 1",
-		"config: {healthzListenAddress: '127.0.0.1:9403'}":                            "config.healthzListenAddress is 127.0.0.1:9403",
-		"rbac: {issuers: [step-isuser]}":                                              `rbac.issuers has "step-isuser", which is none of adcs-issuer`,
-		"rbac: {sources: [contour]}":                                                  `rbac.sources has "contour"`,
-		"prometheusRule: {disable: [CertshimAbsnt]}":                                  `prometheusRule.disable has "CertshimAbsnt", which is none of CertshimAbsent`,
-		"config: {namespaces: [shop], policies: [{name: a, namespaceSelector: a=b}]}": "config.policies[0].namespaceSelector needs",
+		"podMonitor: {enabled: true}\nserviceMonitor: {enabled: true}":                       "choose one",
+		"config: {metricsListenAddress: '0'}\npodMonitor: {enabled: true}":                   "podMonitor.enabled is true",
+		"networkPolicy: {egress: {enabled: true}}":                                           "without networkPolicy.enabled",
+		"config: {namespaces: [shop]}\nflowSchema: {enabled: true}":                          "flowSchema.enabled is true, which needs objects or permissions of the whole cluster",
+		"config: {namespaces: [shop]}\nadmissionPolicy: {enabled: true}":                     "admissionPolicy.enabled is true, which needs objects or permissions of the whole cluster",
+		"config: {namespaces: [shop]}\ntiePolicy: {enabled: true}":                           "tiePolicy.enabled is true, which needs objects or permissions of the whole cluster",
+		"metricsTLSSecret: x\nconfig: {namespaces: [shop], metrics: {authentication: true}}": "config.metrics.authentication is true",
+		"tiePolicy: {exemptUsers: [\"a' || true\"]}":                                         "/tiePolicy/exemptUsers/0",
+		"config: {namespaces: [shop], namespaceDefaults: true}":                              "config.namespaceDefaults is true",
+		"config: {namespaces: [shop], crossNamespace: {orphans: delete}}":                    "config.crossNamespace.orphans is delete",
+		"resources: {limits: {memory: 1Ti}}":                                                 "resources.limits.memory",
+		"config: {leaderElection: {enabled: false}}":                                         "replicaCount is 2, must be 1",
+		"replicaCount: null\nconfig: {leaderElection: {enabled: false}}":                     "replicaCount is null, must be 1",
+		"config: {healthzListenAddress: '127.0.0.1:9403'}":                                   "config.healthzListenAddress is 127.0.0.1:9403",
+		"rbac: {issuers: [step-isuser]}":                                                     `rbac.issuers has "step-isuser", which is none of adcs-issuer`,
+		"rbac: {sources: [contour]}":                                                         `rbac.sources has "contour"`,
+		"prometheusRule: {disable: [CertshimAbsnt]}":                                         `prometheusRule.disable has "CertshimAbsnt", which is none of CertshimAbsent`,
+		"config: {namespaces: [shop], policies: [{name: a, namespaceSelector: a=b}]}":        "config.policies[0].namespaceSelector needs",
 	} {
 		_, err := template(t.Context(), repository(t), values)
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want an error that names %s", values, err, want)
+		}
+	}
+}
+
+// Each field of docs/operate.md's policy, which has all of them, is one of the chart's values.
+func TestTheChartTakesTheDocumentedPolicy(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join(repository(t), "docs/operate.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	policies := regexp.MustCompile("(?s)kind: ControllerConfiguration\n(policies:\n.*?)```").FindSubmatch(page)
+	if policies == nil {
+		t.Fatal("docs/operate.md has no configuration that begins with policies")
+	}
+	values := "config:\n  " + strings.ReplaceAll(string(policies[1]), "\n", "\n  ")
+	text, err := template(t.Context(), repository(t), values)
+	if err != nil || !strings.Contains(text, "rotationPolicy: Always") {
+		t.Errorf("%v: want the policy in\n%s", err, text)
+	}
+}
+
+// A plugin without a uid runs as whoever the cluster chooses, in a group that it chooses, as on OpenShift.
+func TestAPluginWhoseUserTheClusterChooses(t *testing.T) {
+	const plugin = "plugins: [{name: a, image: b, grant: {kinds: []}%s}]"
+	for values, want := range map[string][]string{
+		fmt.Sprintf(plugin, ""):            {"fsGroup: 65532", "runAsUser: 65533", "uid: 65533"},
+		fmt.Sprintf(plugin, ", uid: 7"):    {"fsGroup: 65532", "runAsUser: 7", "uid: 7"},
+		fmt.Sprintf(plugin, ", uid: null"): nil,
+		fmt.Sprintf(plugin, ", uid: null") + "\npodSecurityContext: {fsGroup: 8}": {"fsGroup: 8"},
+	} {
+		text, err := template(t.Context(), repository(t), values)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := regexp.MustCompile(`\b(fsGroup|runAsUser|uid): \d+`).FindAllString(text, -1)
+		slices.Sort(got)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got)\n%s", values, diff)
 		}
 	}
 }

@@ -10,6 +10,18 @@
 {{- fail (printf "config.policies[%d].namespaceSelector needs the labels of Namespaces, which no Role in config.namespaces can permit; name the namespaces" $i) -}}
 {{- end -}}
 {{- end -}}
+{{- range list
+  (list "flowSchema.enabled" true (.Values.flowSchema).enabled)
+  (list "admissionPolicy.enabled" true (.Values.admissionPolicy).enabled)
+  (list "tiePolicy.enabled" true (.Values.tiePolicy).enabled)
+  (list "config.namespaceDefaults" true $config.namespaceDefaults)
+  (list "config.metrics.authentication" true (dig "metrics" "authentication" false $config))
+  (list "config.crossNamespace.orphans" "delete" (dig "crossNamespace" "orphans" "" $config))
+-}}
+{{- if eq (toString (index . 1)) (toString (index . 2)) -}}
+{{- fail (printf "%s is %v, which needs objects or permissions of the whole cluster, and a release limited to config.namespaces has none; leave one of the two out" (index . 0) (index . 1)) -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}
 {{- include "certshim.known" (list "rbac.issuers" (.Values.rbac).issuers (append (.Files.Get "files/issuers.yaml" | fromYaml | keys | sortAlpha) "*")) -}}
 {{- include "certshim.known" (list "rbac.sources" (.Values.rbac).sources (append (.Files.Get "files/sources.yaml" | fromYaml | keys | sortAlpha) "*")) -}}

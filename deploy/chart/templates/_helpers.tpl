@@ -105,7 +105,8 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 {{- $resolvers := default dict $config.resolvers -}}
 {{- $plugins := default list $resolvers.plugins -}}
 {{- range .Values.plugins -}}
-{{- $plugin := dict "name" .name "socket" (include "certshim.socket" .) "uid" (default 65533 .uid | int64) "grant" .grant -}}
+{{- $plugin := dict "name" .name "socket" (include "certshim.socket" .) "grant" .grant -}}
+{{- with include "certshim.pluginUID" . }}{{ $_ := set $plugin "uid" (int64 .) }}{{ end -}}
 {{- with .timeout }}{{ $_ := set $plugin "timeout" . }}{{ end -}}
 {{- with .onUnavailable }}{{ $_ := set $plugin "onUnavailable" . }}{{ end -}}
 {{- $plugins = append $plugins $plugin -}}
@@ -132,6 +133,11 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 
 {{- define "certshim.leaseNamespace" -}}
 {{- dig "leaderElection" "namespace" "" (include "certshim.settings" . | fromYaml) | default (include "certshim.namespace" .) -}}
+{{- end -}}
+
+{{/* The user that a plugin runs as; empty where its uid is null, so that the cluster chooses. */}}
+{{- define "certshim.pluginUID" -}}
+{{- if or (not (hasKey . "uid")) .uid }}{{ default 65533 .uid | int64 }}{{ end -}}
 {{- end -}}
 
 {{/* Where a plugin listens; the folder is a volume of its own. */}}
