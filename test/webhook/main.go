@@ -56,6 +56,8 @@ func run(ctx context.Context, t *testing.T, kubeconfig string) error {
 		"--kubeconfig=" + kubeconfig,
 		"--tls-cert-file=" + serving.certificateFile,
 		"--tls-private-key-file=" + serving.keyFile,
+		// Nobody reads its metrics, and up to 1.19 all webhooks of a machine would want the same port.
+		"--metrics-listen-address=0",
 	}
 	webhook, stop := webhooktest.StartWebhookServer(t, arguments, func(s *server.Server) { s.ListenAddr = int(port) })
 	defer stop()

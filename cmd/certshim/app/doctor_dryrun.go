@@ -31,7 +31,11 @@ func (e *examination) dryRun(ctx context.Context) *doctor.DryRun {
 
 // dryWrite is the API server's answer to a Certificate of a duration, the default for an empty one.
 func (e *examination) dryWrite(ctx context.Context, duration string) doctor.Read[doctor.Answer] {
-	spec := map[string]any{"secretName": dryRunName, "dnsNames": []any{"doctor.example.com"}, "issuerRef": map[string]any{"name": dryRunName}}
+	spec := map[string]any{
+		"secretName": dryRunName, "dnsNames": []any{"doctor.example.com"}, "issuerRef": map[string]any{"name": dryRunName},
+		// Up to 1.19, cert-manager's webhook warns of a Certificate without it.
+		"privateKey": map[string]any{"rotationPolicy": "Always"},
+	}
 	if duration != "" {
 		spec["duration"] = duration
 	}
