@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 )
 
-// Metric is the sum of a metric's series as a program serves them at an address, and whether there is any.
-func Metric(ctx context.Context, address, metric string) (total float64, found bool, err error) {
+// Metric is the sum of a metric's series as a program serves them at an address, and whether there is any. Where labels are
+// given, as name="value", only series that have them all count.
+func Metric(ctx context.Context, address, metric string, labels ...string) (total float64, found bool, err error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/metrics", nil)
 	if err != nil {
 		return 0, false, err
@@ -26,14 +28,16 @@ func Metric(ctx context.Context, address, metric string) (total float64, found b
 	if err != nil {
 		return 0, false, err
 	}
-	return Sum(string(body), metric)
+	return Sum(string(body), metric, labels...)
 }
 
-// Sum adds up the series of one metric in Prometheus' text form, and says whether there is any.
-func Sum(body, metric string) (total float64, found bool, err error) {
+// Sum adds up the series of one metric in Prometheus' text form, and says whether there is any. Where labels are given, as
+// name="value", only series that have them all count.
+func Sum(body, metric string, labels ...string) (total float64, found bool, err error) {
 	for line := range strings.Lines(body) {
 		name, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
-		if base, _, _ := strings.Cut(name, "{"); base != metric {
+		lacks := func(label string) bool { return !strings.Contains(name, label) }
+		if base, _, _ := strings.Cut(name, "{"); base != metric || slices.ContainsFunc(labels, lacks) {
 			continue
 		}
 		var value float64

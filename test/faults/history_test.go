@@ -3,11 +3,13 @@ package faults
 import (
 	"cmp"
 	"fmt"
+	"hash/fnv"
 	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -26,15 +28,34 @@ type origin struct {
 	touched int
 	// parent is the Gateway of a ListenerSet, "gateway" if empty.
 	parent string
-	// issuer are the annotations that name it, those of the scene's CA if empty.
-	issuer string
+	signer signer
+	// silent is set while it has no trigger, and broken while one of its values can't be read.
+	silent, broken bool
+	// waits is the source that has the Secret which this one names, too; nil if there is none.
+	waits *origin
 }
 
-// asks are the names that each Certificate is to have, by the Certificate.
-func (o *origin) asks() map[string][]string {
+// signer is an issuer as annotations name it.
+type signer struct {
+	name string
+	// kind are the annotations for its kind and group, none for cert-manager's own.
+	kind string
+}
+
+// names are the names that it gives for each Secret.
+func (o *origin) names() map[string][]string {
 	all := map[string][]string{o.secret: o.hosts}
 	for _, name := range o.more {
 		all[name] = []string{name + ".example.com"}
+	}
+	return all
+}
+
+// asks are the names that each of its Certificates is to have, by the Certificate.
+func (o *origin) asks() map[string][]string {
+	all := o.names()
+	if o.waits != nil {
+		delete(all, o.secret)
 	}
 	return all
 }
@@ -44,6 +65,8 @@ type want struct {
 	// made is how often it may come into being, and specs how many specs it may have, one after the other. Each
 	// is a new certificate at most.
 	made, specs int
+	// last is the spec that was asked for last.
+	last string
 }
 
 // history edits sources, and counts what must come of that at most.
@@ -54,13 +77,22 @@ type history struct {
 	// wants are by [keyOf].
 	wants map[string]*want
 	edits int
+	// told are the edits in words, for a failure.
+	told []string
 	// replacesNothing is set where the cluster's garbage collector meets the fault too: it may miss that an owner was
 	// deleted if another of its name is there once it watches again.
 	replacesNothing bool
+	// processes is how many were started so far.
+	processes int
+	// guest is a source that comes and goes; nil while there is none.
+	guest *origin
 }
 
-func newHistory(where *cluster.Cluster, seed uint64) *history {
-	return &history{where: where, random: rand.New(rand.NewPCG(seed, 0)), wants: map[string]*want{}}
+// newHistory is one that the seed and the name of its scene determine.
+func newHistory(where *cluster.Cluster, seed uint64, name string) *history {
+	of := fnv.New64a()
+	_, _ = of.Write([]byte(name))
+	return &history{where: where, random: rand.New(rand.NewPCG(seed, of.Sum64())), wants: map[string]*want{}}
 }
 
 // keyOf is what a Certificate is known by.
@@ -89,134 +121,104 @@ func (h *history) asked() (specs int) {
 // add makes a source.
 func (h *history) add(t *testing.T, namespace, kind, name string) *origin {
 	t.Helper()
-	return h.addOf(t, namespace, kind, name, "")
+	return h.addOf(t, namespace, kind, name, signer{name: issuer})
 }
 
-// addOf makes a source with annotations that name another issuer.
-func (h *history) addOf(t *testing.T, namespace, kind, name, issuer string) *origin {
+// addOf makes a source that names an issuer.
+func (h *history) addOf(t *testing.T, namespace, kind, name string, of signer) *origin {
 	t.Helper()
-	o := &origin{kind: kind, name: name, secret: name + "-tls", hosts: []string{name + ".example.com"}, issuer: issuer}
+	o := &origin{kind: kind, name: name, secret: name + "-tls", hosts: []string{name + ".example.com"}, signer: of}
 	h.origins = append(h.origins, o)
-	h.make(t, namespace, o)
+	h.apply(t, namespace, o)
 	return o
 }
 
-// make makes a source for the first time, or again after it was deleted.
-func (h *history) make(t *testing.T, namespace string, o *origin) {
-	t.Helper()
-	h.apply(t, namespace, o)
-	for name := range o.asks() {
-		h.wantOf(o, name).made++
-		h.wantOf(o, name).specs++
-	}
-}
-
+// apply makes a source, or changes it.
 func (h *history) apply(t *testing.T, namespace string, o *origin) {
 	t.Helper()
 	o.uid = h.where.Apply(t, namespace, o.manifest())[0].GetUID()
-	h.edits++
+	h.edited("%s %s: %v for Secret %s, and %v, labelled %d; annotations %v", o.kind, o.name, o.hosts, o.secret, o.more, o.touched, o.annotations())
+	h.count(o)
 }
 
-// play makes that many random edits.
+// edited notes an edit, with when it was made.
+func (h *history) edited(format string, about ...any) {
+	h.edits++
+	h.told = append(h.told, time.Now().UTC().Format("15:04:05.000 ")+fmt.Sprintf(format, about...))
+}
+
+// count counts what a source asks for, as it is now: nothing without a trigger, and no new Certificate with a value that
+// can't be read. Edits that are seen together lead to less.
+func (h *history) count(o *origin) {
+	if o.silent {
+		return
+	}
+	for name, hosts := range o.asks() {
+		w, spec := h.wantOf(o, name), fmt.Sprint(o.signer, hosts)
+		switch {
+		case w.made == 0 && o.broken, w.last == spec:
+			continue
+		case w.made == 0:
+			w.made = 1
+		}
+		w.specs++
+		w.last = spec
+	}
+}
+
+// play makes that many random edits. At the end, each source has its trigger and values that can be read.
 func (h *history) play(t *testing.T, namespace string, edits int) {
 	t.Helper()
 	for range edits {
 		h.edit(t, namespace, h.origins[h.random.IntN(len(h.origins))])
 	}
+	for _, o := range h.origins {
+		if o.silent || o.broken {
+			o.silent, o.broken = false, false
+			h.apply(t, namespace, o)
+		}
+	}
 }
 
 func (h *history) edit(t *testing.T, namespace string, o *origin) {
 	t.Helper()
-	switch h.random.IntN(8) {
+	switch h.random.IntN(14) {
 	case 0, 1:
 		h.grow(t, namespace, o)
 	case 2:
 		h.rename(t, namespace, o)
 	case 3:
-		o.touched++
-		h.apply(t, namespace, o)
+		h.touch(t, namespace, o)
 	case 4:
 		h.steal(t, namespace, o)
 	case 5, 6:
 		h.extend(t, namespace, o)
-	default:
+	case 7:
 		h.replace(t, namespace, o)
+	case 8:
+		h.silence(t, namespace, o)
+	case 9:
+		h.spoil(t, namespace, o)
+	case 10:
+		h.move(t, namespace, o)
+	default:
+		h.visit(t, namespace, o)
 	}
-}
-
-// grow asks for one more name, which is a new certificate.
-func (h *history) grow(t *testing.T, namespace string, o *origin) {
-	t.Helper()
-	o.hosts = append(o.hosts, fmt.Sprintf("h%d.%s.example.com", len(o.hosts), o.name))
-	h.apply(t, namespace, o)
-	h.want(o).specs++
-}
-
-// extend asks for one more Secret, or, if there are some already, for the oldest of them no longer.
-func (h *history) extend(t *testing.T, namespace string, o *origin) {
-	t.Helper()
-	const some = 2
-	if len(o.more) == some {
-		o.more = o.more[1:]
-		h.apply(t, namespace, o)
-		return
-	}
-	h.extendBy(t, namespace, o, fmt.Sprintf("%s-more-%d", o.name, h.edits))
-}
-
-// extendBy asks for one more Secret.
-func (h *history) extendBy(t *testing.T, namespace string, o *origin, added string) {
-	t.Helper()
-	o.more = append(o.more, added)
-	h.apply(t, namespace, o)
-	h.wantOf(o, added).made++
-	h.wantOf(o, added).specs++
-}
-
-// rename asks for another Secret; the Certificate of the former one is to go.
-func (h *history) rename(t *testing.T, namespace string, o *origin) {
-	t.Helper()
-	o.secret = fmt.Sprintf("%s-%d", o.name, h.edits)
-	h.apply(t, namespace, o)
-	h.want(o).made++
-	h.want(o).specs++
-}
-
-// steal deletes the Certificate by hand, if it is there; it is to be made again.
-func (h *history) steal(t *testing.T, namespace string, o *origin) {
-	t.Helper()
-	h.want(o).made++
-	h.want(o).specs++
-	h.edits++
-	h.where.Delete(t, cluster.Certificates(), namespace, o.secret)
-}
-
-// replace deletes an Ingress and makes another one of that name. Others are only touched: the garbage collector takes
-// a while until it sees objects of their kinds go.
-func (h *history) replace(t *testing.T, namespace string, o *origin) {
-	t.Helper()
-	if o.kind == "Ingress" && !h.replacesNothing {
-		h.where.Delete(t, ingresses, namespace, o.name)
-		h.make(t, namespace, o)
-		return
-	}
-	o.touched++
-	h.apply(t, namespace, o)
 }
 
 var ingresses = schema.GroupVersionResource{Group: "networking.k8s.io", Version: "v1", Resource: "ingresses"}
 
-// issuer is the name of the CA in each scene.
-const issuer = "faults"
+// issuer is the name of the CA in each scene, and otherIssuer another one of that CA.
+const issuer, otherIssuer = "faults", "other"
 
 func (o *origin) manifest() string {
-	about := fmt.Sprintf("metadata: {name: %s, labels: {touched: %q}, annotations: {cert-manager.io/private-key-algorithm: ECDSA, %s}}",
-		o.name, fmt.Sprint(o.touched), cmp.Or(o.issuer, "cert-manager.io/issuer: "+issuer))
+	about := fmt.Sprintf("metadata: {name: %s, labels: {touched: %q}, annotations: {%s}}",
+		o.name, fmt.Sprint(o.touched), strings.Join(o.annotations(), ", "))
 	var entries, listeners strings.Builder
-	asks := o.asks()
-	for _, name := range slices.Sorted(maps.Keys(asks)) {
-		fmt.Fprintf(&entries, "  - {hosts: [%s], secretName: %s}\n", strings.Join(asks[name], ", "), name)
-		for i, host := range asks[name] {
+	names := o.names()
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		fmt.Fprintf(&entries, "  - {hosts: [%s], secretName: %s}\n", strings.Join(names[name], ", "), name)
+		for i, host := range names[name] {
 			fmt.Fprintf(&listeners, "  - {name: %s-%d, port: 443, protocol: HTTPS, hostname: %s, tls: {mode: Terminate, certificateRefs: [{name: %[1]s}]}}\n", name, i, host)
 		}
 	}
@@ -233,11 +235,27 @@ func (o *origin) manifest() string {
 	return fmt.Sprintf("apiVersion: gateway.networking.k8s.io/v1\nkind: %s\n%s\nspec:\n%s  listeners:\n%s", o.kind, about, spec, listeners.String())
 }
 
+func (o *origin) annotations() []string {
+	algorithm := "ECDSA"
+	if o.broken {
+		algorithm = "nonsense"
+	}
+	all := []string{"cert-manager.io/private-key-algorithm: " + algorithm}
+	if !o.silent {
+		all = append(all, "cert-manager.io/issuer: "+o.signer.name)
+	}
+	if !o.silent && o.signer.kind != "" {
+		all = append(all, o.signer.kind)
+	}
+	return all
+}
+
 // made is a Certificate as it is, or was at some time.
 type made struct {
 	uid, owner types.UID
 	name       string
 	hosts      []string
+	issuer     string
 	// specs is how many there were of it, one after the other: its generation.
 	specs int
 }
@@ -286,6 +304,8 @@ func judge(origins []*origin, wants map[string]*want, s seen) verdict {
 				v.lost = append(v.lost, fmt.Sprintf("%s %s asks for Certificate %s, which isn't there", o.kind, o.name, name))
 			} else if !slices.Equal(s.now[i].hosts, hosts) {
 				v.lost = append(v.lost, fmt.Sprintf("%s %s asks for %v, and Certificate %s has %v", o.kind, o.name, hosts, name, s.now[i].hosts))
+			} else if s.now[i].issuer != o.signer.name {
+				v.lost = append(v.lost, fmt.Sprintf("%s %s asks for issuer %s, and Certificate %s has %s", o.kind, o.name, o.signer.name, name, s.now[i].issuer))
 			}
 		}
 	}

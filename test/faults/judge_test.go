@@ -9,11 +9,14 @@ import (
 
 // Each thing that may go wrong is seen, and nothing is seen where nothing did.
 func TestJudge(t *testing.T) {
-	origins := []*origin{{kind: "Ingress", name: "web", secret: "web-tls", uid: "u", hosts: []string{"a"}}}
+	origins := []*origin{{kind: "Ingress", name: "web", secret: "web-tls", uid: "u", hosts: []string{"a"}, signer: signer{name: "ca"}}}
+	origins = append(origins, &origin{kind: "Ingress", name: "younger", secret: "web-tls", uid: "y", hosts: []string{"b"}, waits: origins[0]})
 	wants := map[string]*want{"u/web-tls": {made: 1, specs: 2}, "u/old": {made: 1, specs: 1}}
-	right := made{uid: "c", owner: "u", name: "web-tls", hosts: []string{"a"}}
+	right := made{uid: "c", owner: "u", name: "web-tls", hosts: []string{"a"}, issuer: "ca"}
 	former := made{uid: "o", owner: "u", name: "old", hosts: []string{"a"}}
-	again := made{uid: "d", owner: "u", name: "web-tls", hosts: []string{"a"}}
+	again := made{uid: "d", owner: "u", name: "web-tls", hosts: []string{"a"}, issuer: "ca"}
+	moved := made{uid: "c", owner: "u", name: "web-tls", hosts: []string{"a"}, issuer: "other"}
+	given := made{uid: "y", owner: "y", name: "web-tls", hosts: []string{"b"}}
 	shrunk := made{uid: "c", owner: "u", name: "web-tls", hosts: []string{}}
 	rewritten := made{uid: "c", owner: "u", name: "web-tls", hosts: []string{"a"}, specs: 3}
 	strange := made{uid: "s", owner: "v", name: "web-tls"}
@@ -21,9 +24,15 @@ func TestJudge(t *testing.T) {
 		seen seen
 		want string
 	}{
-		"all is well":        {seen{now: []made{right}, ever: []made{right, former}}, ""},
-		"it isn't there":     {seen{ever: []made{right}}, "lost: Ingress web asks for Certificate web-tls, which isn't there"},
-		"a name is missing":  {seen{now: []made{shrunk}, ever: []made{shrunk}}, "lost: Ingress web asks for [a], and Certificate web-tls has []"},
+		"all is well":           {seen{now: []made{right}, ever: []made{right, former}}, ""},
+		"it isn't there":        {seen{ever: []made{right}}, "lost: Ingress web asks for Certificate web-tls, which isn't there"},
+		"a name is missing":     {seen{now: []made{shrunk}, ever: []made{shrunk}}, "lost: Ingress web asks for [a], and Certificate web-tls has []"},
+		"the issuer is another": {seen{now: []made{moved}, ever: []made{moved}}, "lost: Ingress web asks for issuer ca, and Certificate web-tls has other"},
+		"it is another's": {
+			seen{now: []made{given}, ever: []made{given}},
+			"lost: Ingress web asks for Certificate web-tls, which isn't there\n" +
+				"doubled: Certificate y/web-tls was made, which nobody asked for\nleft: Certificate web-tls is left, which nobody asks for any more",
+		},
 		"made twice":         {seen{now: []made{again}, ever: []made{right, again}}, "doubled: Certificate u/web-tls was made 2 times, 1 were asked for"},
 		"made for nobody":    {seen{now: []made{right}, ever: []made{right, strange}}, "doubled: Certificate v/web-tls was made, which nobody asked for"},
 		"written too often":  {seen{now: []made{right}, ever: []made{rewritten}}, "re-issued: Certificate u/web-tls had 3 specs, 2 were asked for"},

@@ -52,7 +52,7 @@ func TestKindsThatFlap(t *testing.T) {
 	}
 	s.origins = all
 	for _, o := range all[2:] {
-		s.make(t, s.namespace, o)
+		s.apply(t, s.namespace, o)
 	}
 	s.heals()
 	s.check(t, "kinds that flap", flapped)

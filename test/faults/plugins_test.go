@@ -45,7 +45,7 @@ func TestAPluginThatFails(t *testing.T) {
 				c.play(t, c.namespace, edits()/3)
 				fail(c, t)
 				c.play(t, c.namespace, edits()/3)
-				c.addOf(t, c.namespace, "Ingress", issuer, annotationsOf(issuer))
+				c.addOf(t, c.namespace, "Ingress", issuer, corp(issuer))
 				strikes += c.untilHeld(t, issuer+"-tls")
 				c.play(t, c.namespace, edits()/3)
 				c.othersGoOn(t)
@@ -108,7 +108,7 @@ func newInHouse(t *testing.T, program string) *inHouse {
 	c.knows(t, append([]string{"corp"}, c.unasked...))
 	c.plug(t)
 	for _, kind := range []string{"Ingress", "Gateway", "ListenerSet"} {
-		c.addOf(t, c.namespace, kind, "corp-"+strings.ToLower(kind), annotationsOf("corp"))
+		c.addOf(t, c.namespace, kind, "corp-"+strings.ToLower(kind), corp("corp"))
 	}
 	c.start(t)
 	c.untilRight(t)
@@ -131,9 +131,9 @@ func write(t *testing.T, path string, content []byte) {
 	}
 }
 
-// annotationsOf name an issuer of the CA.
-func annotationsOf(issuer string) string {
-	return fmt.Sprintf("cert-manager.io/issuer: %s, cert-manager.io/issuer-kind: CorpIssuer, cert-manager.io/issuer-group: %s", issuer, faulty.Group)
+// corp is an issuer of the CA.
+func corp(issuer string) signer {
+	return signer{issuer, "cert-manager.io/issuer-kind: CorpIssuer, cert-manager.io/issuer-group: " + faulty.Group}
 }
 
 // ofPlugin reports whether a Certificate is for the CA, which nobody plays: it isn't issued.
@@ -267,7 +267,7 @@ func (c *inHouse) holds(t *testing.T, is func(int) bool) error {
 // othersGoOn waits until the sources of other issuers have what they ask for.
 func (c *inHouse) othersGoOn(t *testing.T) {
 	t.Helper()
-	others := slices.DeleteFunc(slices.Clone(c.origins), func(o *origin) bool { return o.issuer != "" })
+	others := slices.DeleteFunc(slices.Clone(c.origins), func(o *origin) bool { return o.signer.kind != "" })
 	c.certificates.Until(t, "the sources of other issuers to have their Certificates", func(state cluster.State) bool {
 		return len(judge(others, c.wants, seen{now: madeOf(slices.Collect(maps.Values(state)))}).lost) == 0
 	})

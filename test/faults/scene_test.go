@@ -47,9 +47,10 @@ type scene struct {
 // newScene makes one with an Ingress or two, a Gateway and a ListenerSet; certshim doesn't run yet.
 func newScene(t *testing.T) *scene {
 	t.Helper()
-	s := &scene{history: newHistory(shared, *seed), namespace: shared.Namespace(t)}
+	s := &scene{history: newHistory(shared, *seed, t.Name()), namespace: shared.Namespace(t)}
 	s.link = newLink(t, shared, kubeconfig)
 	shared.Issuer(t, s.namespace, issuer)
+	shared.Apply(t, s.namespace, fmt.Sprintf("{apiVersion: cert-manager.io/v1, kind: Issuer, metadata: {name: %s}, spec: {ca: {secretName: %s-ca}}}", otherIssuer, issuer))
 	s.certificates = shared.Watch(t, cluster.Certificates(), s.namespace)
 	s.requests = shared.Watch(t, cluster.CertificateRequests(), s.namespace)
 	t.Cleanup(func() {
@@ -112,6 +113,7 @@ func (s *scene) tryLaunch(t *testing.T, through *link, env []string, flags ...st
 	flags = append([]string{"--namespace=" + s.namespace, "--kubeconfig=" + through.kubeconfig, "--log-level=debug"}, flags...)
 	certshim, err := shared.LaunchCertshim(t.Context(), fmt.Sprintf("%s-%d", s.namespace, time.Now().UnixNano()), env, flags...)
 	if err == nil {
+		s.processes++
 		t.Cleanup(func() {
 			// One that was killed has ended with an error.
 			_ = certshim.Stop()
@@ -130,6 +132,7 @@ func (s *scene) logsWrong(t *testing.T) {
 	for _, wrong := range judge(s.origins, s.wants, seen{now: madeOf(now), ever: madeOf(ever(s.certificates)), owners: ownersOf(s.certificates)}).all() {
 		t.Logf("%s: %s", s.namespace, wrong)
 	}
+	t.Logf("%s: the edits were\n%s", s.namespace, strings.Join(s.told, "\n"))
 }
 
 // untilRight waits until each source has its Certificates, issued, and no other is left.
@@ -170,6 +173,7 @@ func (s *scene) check(t *testing.T, fault string, strikes int) {
 	s.untilRight(t)
 	quiet := time.Since(*s.healed.Load())
 	s.plansNothing(t)
+	s.tells(t, "SecretTaken", count(s.guest != nil && s.guest.waits != nil))
 	s.writesNothingMore(t)
 	v := judge(s.origins, s.wants, s.seen(t))
 	for _, wrong := range v.all() {
@@ -231,12 +235,15 @@ func madeOf(objects []*unstructured.Unstructured) []made {
 			continue
 		}
 		hosts, _, _ := unstructured.NestedStringSlice(object.Object, "spec", "dnsNames")
-		all = append(all, made{uid: object.GetUID(), owner: owners[0].UID, name: object.GetName(), hosts: hosts, specs: int(object.GetGeneration())})
+		issuer, _, _ := unstructured.NestedString(object.Object, "spec", "issuerRef", "name")
+		all = append(all, made{
+			uid: object.GetUID(), owner: owners[0].UID, name: object.GetName(), hosts: hosts, issuer: issuer, specs: int(object.GetGeneration()),
+		})
 	}
 	return all
 }
 
-// plansNothing asks plan, which must find nothing to write and nothing wrong.
+// plansNothing asks plan, which must find nothing to write and nothing wrong, but for a Secret that another source has.
 func (s *scene) plansNothing(t *testing.T) {
 	t.Helper()
 	binary, err := cluster.Binary("certshim")
@@ -254,37 +261,63 @@ func (s *scene) plansNothing(t *testing.T) {
 		Sources []struct {
 			Kind, Name   string
 			Certificates []struct{ Name, Action, Reason string }
-			Problems     []struct{ Severity, Message string }
+			Problems     []struct{ Severity, Reason, Message string }
 		}
 	}
 	if err := json.Unmarshal(stdout.Bytes(), &report); err != nil || len(report.Sources) == 0 {
 		t.Fatalf("plan: %v, exit status %d, %d sources\n%s", err, command.ProcessState.ExitCode(), len(report.Sources), stderr.String())
 	}
 	for _, source := range report.Sources {
+		waits := s.guest != nil && s.guest.waits != nil && s.guest.name == source.Name
 		for _, c := range source.Certificates {
-			if c.Action != "none" {
-				t.Errorf("plan would %s Certificate %s of %s %s: %s", c.Action, c.Name, source.Kind, source.Name, c.Reason)
+			want := "none"
+			if waits && c.Name == s.guest.secret {
+				want = "refuse"
+			}
+			if c.Action != want {
+				t.Errorf("plan would %s Certificate %s of %s %s, want %s: %s", c.Action, c.Name, source.Kind, source.Name, want, c.Reason)
 			}
 		}
 		for _, p := range source.Problems {
-			if p.Severity == "error" {
+			if p.Severity == "error" && (!waits || p.Reason != "SecretTaken") {
 				t.Errorf("%s %s: %s", source.Kind, source.Name, p.Message)
 			}
 		}
 	}
 }
 
-// writesNothingMore makes two more Ingresses, one after the other: each is one write, and there is no other.
+// writesNothingMore makes two more Ingresses, one after the other: each is one write, and there is no other. Of two other Ingresses
+// one loses its trigger before and then gains a name, and one gets a value that can't be read: what they have stays as it is.
 func (s *scene) writesNothingMore(t *testing.T) {
 	t.Helper()
 	before := s.link.written()
+	silent, broken := s.origins[0], s.origins[1]
+	heard := silent.hosts
+	silent.silent, silent.hosts = true, append(slices.Clone(heard), "unheard.example.com")
+	s.apply(t, s.namespace, silent)
+	silent.hosts = heard
+	broken.broken = true
+	s.apply(t, s.namespace, broken)
 	for _, name := range []string{"first", "second"} {
 		s.add(t, s.namespace, "Ingress", name)
 		s.untilRight(t)
 	}
+	s.tells(t, "NoLongerKept", 1)
+	s.tells(t, "BadConfig", 1)
 	if more := s.link.written() - before; more != 2 {
 		t.Errorf("after all was right, two new Ingresses led to %d writes of Certificates, want 2", more)
 	}
+}
+
+// tells waits until certshim knows of so many problems at least.
+func (s *scene) tells(t *testing.T, reason string, least int) {
+	t.Helper()
+	s.await(t, "certshim to tell of "+reason, func() error {
+		if n := s.metric(t, "certshim_current_problems", fmt.Sprintf("reason=%q", reason)); int(n) < least {
+			return fmt.Errorf("it knows of %v, want %d", n, least)
+		}
+		return nil
+	})
 }
 
 // isAsBefore waits until the process has as many watches and goroutines as before, or as another one that is started now, and holds
@@ -347,15 +380,15 @@ func (s *scene) await(t *testing.T, what string, try func() error) {
 	}
 }
 
-// metric is the sum of a metric's series in the scene's certshim.
-func (s *scene) metric(t *testing.T, name string) float64 {
+// metric is the sum of a metric's series in the scene's certshim, or of those that have all these labels.
+func (s *scene) metric(t *testing.T, name string, labels ...string) float64 {
 	t.Helper()
-	return metricOf(t, s.certshim, name)
+	return metricOf(t, s.certshim, name, labels...)
 }
 
-func metricOf(t *testing.T, certshim *cluster.Certshim, name string) float64 {
+func metricOf(t *testing.T, certshim *cluster.Certshim, name string, labels ...string) float64 {
 	t.Helper()
-	total, _, err := cluster.Metric(t.Context(), certshim.Address, name)
+	total, _, err := cluster.Metric(t.Context(), certshim.Address, name, labels...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -71,9 +71,9 @@ func TestAGatewayThatComesLate(t *testing.T) {
 	t.Parallel()
 	s := steady(t)
 	before := s.problems(t)
-	o := &origin{kind: "ListenerSet", name: "early", secret: "early-tls", hosts: []string{"early.example.com"}, parent: "late"}
+	o := &origin{kind: "ListenerSet", name: "early", secret: "early-tls", hosts: []string{"early.example.com"}, parent: "late", signer: signer{name: issuer}}
 	s.origins = append(s.origins, o)
-	s.make(t, s.namespace, o)
+	s.apply(t, s.namespace, o)
 	s.untilTold(t, before)
 	waits := s.certificates.State()[o.secret] == nil
 	shared.Apply(t, s.namespace, `
