@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/certshim/certshim/test/proxy"
@@ -26,6 +27,38 @@ func TestAnswers(t *testing.T) {
 			s.heals()
 			s.check(t, name, s.link.strikes())
 		})
+	}
+}
+
+// The API server lets go of a connection with each answer, as it does by --goaway-chance to share the load: what is underway ends, and
+// what comes takes another one.
+func TestConnectionsThatAreLetGo(t *testing.T) {
+	t.Parallel()
+	s := steady(t)
+	s.link.put(s.link.goingAway())
+	s.play(t, s.namespace, edits())
+	s.untilStruck(t, some)
+	s.heals()
+	s.check(t, "GOAWAY", s.link.strikes())
+}
+
+// goingAway lets go of each connection, and strikes when another one takes its place.
+func (l *link) goingAway() proxy.Around {
+	var lock sync.Mutex
+	connections := map[string]bool{}
+	return func(request *http.Request, next http.RoundTripper) (*http.Response, error) {
+		lock.Lock()
+		another := !connections[request.RemoteAddr]
+		connections[request.RemoteAddr] = true
+		lock.Unlock()
+		if another {
+			l.struck()
+		}
+		response, err := next.RoundTrip(request)
+		if err == nil {
+			response.Close = true
+		}
+		return response, err
 	}
 }
 

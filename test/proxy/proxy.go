@@ -22,7 +22,8 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 )
 
-// Around answers a request; next sends it to the API server. An error ends the client's stream without an answer.
+// Around answers a request; next sends it to the API server. An error ends the client's stream without an answer. An answer
+// with Close set is the last one but for those underway: the client gets GOAWAY.
 type Around func(request *http.Request, next http.RoundTripper) (*http.Response, error)
 
 // ErrReset is the error of an Around that means to end the stream.
@@ -44,8 +45,15 @@ func Start(t testing.TB, server *rest.Config, kubeconfig string, around Around) 
 		Rewrite:       func(p *httputil.ProxyRequest) { p.SetURL(target) },
 		Transport:     roundTripper(func(r *http.Request) (*http.Response, error) { return around(r, transport) }),
 		FlushInterval: -1,
-		ErrorHandler:  func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) },
-		ErrorLog:      log.New(io.Discard, "", 0),
+		// A header of the connection that an Around has set doesn't come through.
+		ModifyResponse: func(response *http.Response) error {
+			if response.Close {
+				response.Header.Set("Connection", "close")
+			}
+			return nil
+		},
+		ErrorHandler: func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) },
+		ErrorLog:     log.New(io.Discard, "", 0),
 	})
 	listener.EnableHTTP2 = true
 	listener.StartTLS()
