@@ -86,6 +86,8 @@ type history struct {
 	processes int
 	// guest is a source that comes and goes; nil while there is none.
 	guest *origin
+	// kindGone is set while no Certificate can be made.
+	kindGone bool
 }
 
 // newHistory is one that the seed and the name of its scene determine.
@@ -150,7 +152,7 @@ func (h *history) edited(format string, about ...any) {
 // count counts what a source asks for, as it is now: nothing without a trigger, and no new Certificate with a value that
 // can't be read. Edits that are seen together lead to less.
 func (h *history) count(o *origin) {
-	if o.silent {
+	if o.silent || h.kindGone {
 		return
 	}
 	for name, hosts := range o.asks() {
