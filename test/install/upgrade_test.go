@@ -2,11 +2,8 @@ package install
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 
@@ -64,6 +61,7 @@ func TestAnUpgradeFromTheVersionBefore(t *testing.T) {
 		r.helm(t, values, step.helm...)
 		r.run(t)
 		r.writesNothing(t, step.name)
+		users.PlansNothing(t, step.program)
 		if diff := cmp.Diff(was, users.State(t)); diff != "" {
 			t.Errorf("%s: what users have has changed (-before +after)\n%s", step.name, diff)
 		}
@@ -81,8 +79,7 @@ func TestAnUpgradeFromTheVersionBefore(t *testing.T) {
 	}
 }
 
-// writesNothing waits until what runs, as the leader, has decided about all objects. It has written nothing, and its plan, which doesn't
-// wait in the write budget, has nothing to write.
+// writesNothing waits until what runs, as the leader, has decided about all objects. It has written nothing.
 func (r *release) writesNothing(t *testing.T, step string) {
 	t.Helper()
 	err := cluster.Await(t.Context(), "all to be decided", func(ctx context.Context) error {
@@ -100,32 +97,5 @@ func (r *release) writesNothing(t *testing.T, step string) {
 	if err != nil || !found || writes != 0 {
 		log, _ := os.ReadFile(filepath.Join(r.Logs, r.name+".log"))
 		t.Errorf("%s: %v writes, %v\n%s", step, writes, err, log)
-	}
-	r.plansNothing(t, step)
-}
-
-func (r *release) plansNothing(t *testing.T, step string) {
-	t.Helper()
-	plan := exec.CommandContext(t.Context(), r.program, "plan", "-A", "-o=report", "--kubeconfig="+r.Kubeconfig)
-	output, err := plan.Output()
-	var ended *exec.ExitError
-	if err != nil && !errors.As(err, &ended) {
-		t.Fatal(err)
-	}
-	var report struct {
-		Sources []struct {
-			Name         string
-			Certificates []struct{ Name, Action, Reason string }
-		}
-	}
-	if err := json.Unmarshal(output, &report); err != nil || len(report.Sources) == 0 {
-		t.Fatalf("%s: plan: %v, %d sources\n%s", step, err, len(report.Sources), output)
-	}
-	for _, source := range report.Sources {
-		for _, c := range source.Certificates {
-			if c.Action != "none" && c.Action != "refuse" {
-				t.Errorf("%s: plan would %s Certificate %s of %s: %s", step, c.Action, c.Name, source.Name, c.Reason)
-			}
-		}
 	}
 }

@@ -44,6 +44,7 @@ func TestNeitherVersionWritesWhatTheOtherHasWritten(t *testing.T) {
 		if writes := running.metric(t, "certshim_writes_total"); writes != 0 {
 			t.Errorf("%s: %v writes\n%s", version.name, writes, running.log(t))
 		}
+		users.PlansNothing(t, version.program)
 		running.stop(t)
 		if diff := cmp.Diff(was, users.State(t)); diff != "" {
 			t.Errorf("%s: Certificates changed (-before +after):\n%s", version.name, diff)

@@ -2,7 +2,9 @@ package upgrade
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -190,6 +192,32 @@ func (u *Users) State(t testing.TB) map[string]string {
 		t.Fatalf("%d Certificates, Secrets and requests, want %d at least", got, want)
 	}
 	return state
+}
+
+// PlansNothing asks the plan of a version, in which nothing waits in the write budget. It must have nothing to write.
+func (u *Users) PlansNothing(t testing.TB, program string) {
+	t.Helper()
+	output, err := exec.CommandContext(t.Context(), program, "plan", "-A", "-o=report", "--kubeconfig="+u.Kubeconfig).Output()
+	var ended *exec.ExitError
+	if err != nil && !errors.As(err, &ended) {
+		t.Fatal(err)
+	}
+	var report struct {
+		Sources []struct {
+			Name         string
+			Certificates []struct{ Name, Action, Reason string }
+		}
+	}
+	if err := json.Unmarshal(output, &report); err != nil || len(report.Sources) == 0 {
+		t.Fatalf("plan: %v, %d sources\n%s", err, len(report.Sources), output)
+	}
+	for _, source := range report.Sources {
+		for _, c := range source.Certificates {
+			if c.Action != "none" && c.Action != "refuse" {
+				t.Errorf("%s: plan would %s Certificate %s of %s: %s", program, c.Action, c.Name, source.Name, c.Reason)
+			}
+		}
+	}
 }
 
 func (u *Users) list(t testing.TB, resource schema.GroupVersionResource, namespace string) []unstructured.Unstructured {
