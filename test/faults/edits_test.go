@@ -129,7 +129,6 @@ func (h *history) visit(t *testing.T, namespace string, o *origin) {
 			return
 		}
 		h.where.Delete(t, ingresses, namespace, guest.name)
-		h.mayBeLate(guest)
 		h.edited("Ingress %s is deleted", guest.name)
 		h.origins = slices.DeleteFunc(h.origins, func(o *origin) bool { return o == guest })
 		h.guest = nil
@@ -143,17 +142,6 @@ func (h *history) visit(t *testing.T, namespace string, o *origin) {
 	}
 	h.origins = append(h.origins, h.guest)
 	h.apply(t, namespace, h.guest)
-}
-
-// mayBeLate counts what each further process may make for a source that it sees come after it has gone: one whose watch is behind at
-// a failover makes a Certificate once more, which the garbage collector removes again.
-func (h *history) mayBeLate(gone *origin) {
-	for _, name := range append([]string{gone.secret}, gone.more...) {
-		if w := h.wantOf(gone, name); w.made > 0 && h.processes > 1 {
-			w.made += h.processes - 1
-			w.specs += h.processes - 1
-		}
-	}
 }
 
 // awaited reports whether another source waits for the Secret.

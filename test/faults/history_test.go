@@ -67,6 +67,8 @@ type want struct {
 	made, specs int
 	// last is the spec that was asked for last.
 	last string
+	// young is set if its source came while certshim ran.
+	young bool
 }
 
 // history edits sources, and counts what must come of that at most.
@@ -82,8 +84,9 @@ type history struct {
 	// replacesNothing is set where the cluster's garbage collector meets the fault too: it may miss that an owner was
 	// deleted if another of its name is there once it watches again.
 	replacesNothing bool
-	// processes is how many were started so far.
+	// processes is how many were started so far, and young are the sources that came since the first was.
 	processes int
+	young     map[types.UID]bool
 	// guest is a source that comes and goes; nil while there is none.
 	guest *origin
 	// kindGone is set while no Certificate can be made.
@@ -94,7 +97,7 @@ type history struct {
 func newHistory(where *cluster.Cluster, seed uint64, name string) *history {
 	of := fnv.New64a()
 	_, _ = of.Write([]byte(name))
-	return &history{where: where, random: rand.New(rand.NewPCG(seed, of.Sum64())), wants: map[string]*want{}}
+	return &history{where: where, random: rand.New(rand.NewPCG(seed, of.Sum64())), wants: map[string]*want{}, young: map[types.UID]bool{}}
 }
 
 // keyOf is what a Certificate is known by.
@@ -107,7 +110,7 @@ func (h *history) want(o *origin) *want {
 func (h *history) wantOf(o *origin, name string) *want {
 	key := keyOf(o.uid, name)
 	if h.wants[key] == nil {
-		h.wants[key] = &want{}
+		h.wants[key] = &want{young: h.young[o.uid]}
 	}
 	return h.wants[key]
 }
@@ -138,7 +141,11 @@ func (h *history) addOf(t *testing.T, namespace, kind, name string, of signer) *
 // apply makes a source, or changes it.
 func (h *history) apply(t *testing.T, namespace string, o *origin) {
 	t.Helper()
-	o.uid = h.where.Apply(t, namespace, o.manifest())[0].GetUID()
+	uid := h.where.Apply(t, namespace, o.manifest())[0].GetUID()
+	if uid != o.uid && h.processes > 0 {
+		h.young[uid] = true
+	}
+	o.uid = uid
 	h.edited("%s %s: %v for Secret %s, and %v, labelled %d; annotations %v", o.kind, o.name, o.hosts, o.secret, o.more, o.touched, o.annotations())
 	h.count(o)
 }
@@ -269,6 +276,8 @@ type seen struct {
 	now, ever []made
 	// owners are those that each Certificate ever had, one after the other, by its uid; empty for none.
 	owners map[types.UID][]types.UID
+	// late is how many processes may be behind: all but the first.
+	late int
 }
 
 // verdict is what went wrong, each with its text.
@@ -295,7 +304,8 @@ const (
 	late = "late"
 )
 
-// judge holds what was seen to what a history asks for.
+// judge holds what was seen to what a history asks for. A process whose watches are behind when it takes over doesn't ask whether a source
+// that came just before is still as it sees it: each may make again what such a source asked for and no longer does, for a moment.
 func judge(origins []*origin, wants map[string]*want, s seen) verdict {
 	var v verdict
 	wanted := map[string]bool{}
@@ -323,12 +333,16 @@ func judge(origins []*origin, wants map[string]*want, s seen) verdict {
 	}
 	for key, count := range uids {
 		asked := wants[key]
+		times := 1
+		if asked != nil && asked.young && !wanted[key] {
+			times += s.late
+		}
 		switch {
 		case asked == nil:
 			v.doubled = append(v.doubled, fmt.Sprintf("Certificate %s was made, which nobody asked for", key))
-		case count > asked.made:
+		case count > times*asked.made:
 			v.doubled = append(v.doubled, fmt.Sprintf("Certificate %s was made %d times, %d were asked for", key, count, asked.made))
-		case specs[key] > asked.specs:
+		case specs[key] > times*asked.specs:
 			v.reissued = append(v.reissued, fmt.Sprintf("Certificate %s had %d specs, %d were asked for", key, specs[key], asked.specs))
 		}
 	}

@@ -11,7 +11,7 @@ import (
 func TestJudge(t *testing.T) {
 	origins := []*origin{{kind: "Ingress", name: "web", secret: "web-tls", uid: "u", hosts: []string{"a"}, signer: signer{name: "ca"}}}
 	origins = append(origins, &origin{kind: "Ingress", name: "younger", secret: "web-tls", uid: "y", hosts: []string{"b"}, waits: origins[0]})
-	wants := map[string]*want{"u/web-tls": {made: 1, specs: 2}, "u/old": {made: 1, specs: 1}}
+	wants := map[string]*want{"u/web-tls": {made: 1, specs: 2, young: true}, "u/old": {made: 1, specs: 1}, "u/brief": {made: 1, specs: 1, young: true}}
 	right := made{uid: "c", owner: "u", name: "web-tls", hosts: []string{"a"}, issuer: "ca"}
 	former := made{uid: "o", owner: "u", name: "old", hosts: []string{"a"}}
 	again := made{uid: "d", owner: "u", name: "web-tls", hosts: []string{"a"}, issuer: "ca"}
@@ -19,6 +19,7 @@ func TestJudge(t *testing.T) {
 	given := made{uid: "y", owner: "y", name: "web-tls", hosts: []string{"b"}}
 	shrunk := made{uid: "c", owner: "u", name: "web-tls", hosts: []string{}}
 	rewritten := made{uid: "c", owner: "u", name: "web-tls", hosts: []string{"a"}, specs: 3}
+	brief := func(uid types.UID) made { return made{uid: uid, owner: "u", name: "brief", specs: 1} }
 	strange := made{uid: "s", owner: "v", name: "web-tls"}
 	for name, test := range map[string]struct {
 		seen seen
@@ -33,7 +34,16 @@ func TestJudge(t *testing.T) {
 			"lost: Ingress web asks for Certificate web-tls, which isn't there\n" +
 				"doubled: Certificate y/web-tls was made, which nobody asked for\nleft: Certificate web-tls is left, which nobody asks for any more",
 		},
-		"made twice":         {seen{now: []made{again}, ever: []made{right, again}}, "doubled: Certificate u/web-tls was made 2 times, 1 were asked for"},
+		"made twice": {seen{now: []made{again}, ever: []made{right, again}}, "doubled: Certificate u/web-tls was made 2 times, 1 were asked for"},
+		"made twice, as one was late": {
+			seen{now: []made{right}, ever: []made{right, brief("1"), brief("2")}, late: 1}, "",
+		},
+		"made twice, and none was late": {
+			seen{now: []made{right}, ever: []made{right, brief("1"), brief("2")}}, "doubled: Certificate u/brief was made 2 times, 1 were asked for",
+		},
+		"made twice, and none can be late": {
+			seen{now: []made{again}, ever: []made{right, again}, late: 1}, "doubled: Certificate u/web-tls was made 2 times, 1 were asked for",
+		},
 		"made for nobody":    {seen{now: []made{right}, ever: []made{right, strange}}, "doubled: Certificate v/web-tls was made, which nobody asked for"},
 		"written too often":  {seen{now: []made{right}, ever: []made{rewritten}}, "re-issued: Certificate u/web-tls had 3 specs, 2 were asked for"},
 		"a former one stays": {seen{now: []made{right, former}, ever: []made{right, former}}, "left: Certificate old is left, which nobody asks for any more"},

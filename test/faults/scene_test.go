@@ -129,7 +129,7 @@ func (s *scene) tryLaunch(t *testing.T, through *link, env []string, flags ...st
 func (s *scene) logsWrong(t *testing.T) {
 	t.Helper()
 	now := slices.Collect(maps.Values(s.certificates.State()))
-	for _, wrong := range judge(s.origins, s.wants, seen{now: madeOf(now), ever: madeOf(ever(s.certificates)), owners: ownersOf(s.certificates)}).all() {
+	for _, wrong := range judge(s.origins, s.wants, seen{now: madeOf(now), ever: madeOf(ever(s.certificates)), owners: ownersOf(s.certificates), late: max(0, s.processes-1)}).all() {
 		t.Logf("%s: %s", s.namespace, wrong)
 	}
 	t.Logf("%s: the edits were\n%s", s.namespace, strings.Join(s.told, "\n"))
@@ -194,7 +194,7 @@ func (s *scene) seen(t *testing.T) seen {
 	for i := range list.Items {
 		now = append(now, &list.Items[i])
 	}
-	return seen{now: madeOf(now), ever: madeOf(ever(s.certificates)), owners: ownersOf(s.certificates)}
+	return seen{now: madeOf(now), ever: madeOf(ever(s.certificates)), owners: ownersOf(s.certificates), late: max(0, s.processes-1)}
 }
 
 // ownersOf are the owners that each Certificate has had, one after the other.
