@@ -152,9 +152,18 @@ func (c *Cluster) equip(ctx context.Context, chosen settings) error {
 		})
 	}
 	if chosen.webhook {
-		start("cert-manager's webhook", &c.Webhook, func() (*process.Process, error) { return c.Run(ctx, "webhook", "webhook") })
+		start("cert-manager's webhook", &c.Webhook, func() (*process.Process, error) { return c.runWebhook(ctx) })
 	}
 	return group.Wait()
+}
+
+// runWebhook starts it once more if it ends before it is ready: it looks for a free port, which another process may take first.
+func (c *Cluster) runWebhook(ctx context.Context) (*process.Process, error) {
+	webhook, err := c.Run(ctx, "webhook", "webhook")
+	if err == nil || ctx.Err() != nil {
+		return webhook, err
+	}
+	return c.Run(ctx, "webhook-again", "webhook")
 }
 
 func (c *Cluster) openLogs(folder string) (err error) {
