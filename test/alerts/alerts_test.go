@@ -22,7 +22,7 @@ const (
 
 // alertCase is what an alert is tested by.
 type alertCase struct {
-	// at is the minute at which it has to fire, and just before its "for" has passed it must not.
+	// at is the minute at which it has to fire, and two minutes before it must not, as its "for" ends in between.
 	at           int
 	labels       map[string]string
 	fires, quiet []string
@@ -173,7 +173,7 @@ func TestTheAlertsFire(t *testing.T) {
 			maps.Copy(labels, c.labels)
 			tests := unitTests{RuleFiles: []string{file}, EvaluationInterval: "1m", Tests: []unitTest{
 				{Interval: "1m", InputSeries: inputs(c.fires), AlertRuleTest: []alertTest{
-					{EvalTime: "1m", AlertName: r.Alert},
+					{EvalTime: minutes(c.at - 2), AlertName: r.Alert},
 					{EvalTime: minutes(c.at), AlertName: r.Alert, ExpAlerts: []expected{{labels}}},
 				}},
 				{Interval: "1m", InputSeries: inputs(c.quiet), AlertRuleTest: []alertTest{{EvalTime: minutes(c.at), AlertName: r.Alert}}},

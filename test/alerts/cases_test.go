@@ -59,12 +59,12 @@ var cases = map[string]alertCase{
 		quiet: []string{`certshim_pending_writes 0+0x30`},
 	},
 	"CertshimWritesRefused": {
-		at: 31, labels: map[string]string{"result": "refused"},
+		at: 17, labels: map[string]string{"result": "refused"},
 		fires: []string{`certshim_writes_total{action="apply",result="refused"} 0+5x40`},
 		quiet: []string{`certshim_writes_total{action="apply",result="refused"} 7+0x40`, `certshim_writes_total{action="apply",result="done"} 0+5x40`},
 	},
 	"CertshimWriteLoop": {
-		at: 100, labels: nil,
+		at: 76, labels: nil,
 		fires: []string{`certshim_writes_total{action="apply",result="done"} 0+60x150`},
 		quiet: []string{`certshim_writes_total{action="apply",result="done"} 3000+1x150`},
 	},
@@ -74,7 +74,7 @@ var cases = map[string]alertCase{
 		quiet: []string{`certshim_initial_reconcile_done{instance="a"} 0+0x30`, `certshim_leader{instance="a"} 0+0x30`},
 	},
 	"CertshimProblemsStay": {
-		at: 1445, labels: map[string]string{"reason": "BadConfig"},
+		at: 1441, labels: map[string]string{"reason": "BadConfig"},
 		fires: []string{`certshim_current_problems{reason="BadConfig",severity="error"} 2+0x1500`},
 		quiet: []string{`certshim_current_problems{reason="BadConfig",severity="warning"} 2+0x1500`},
 	},
@@ -84,7 +84,7 @@ var cases = map[string]alertCase{
 		quiet: []string{`workqueue_longest_running_processor_seconds{name="sources",instance="b"} 130+60x30`, `certshim_build_info{instance="a"} 1+0x30`},
 	},
 	"CertshimEventsFail": {
-		at: 46, labels: nil,
+		at: 32, labels: nil,
 		fires: []string{`certshim_events_total{result="failed"} 0+2x60`},
 		quiet: []string{`certshim_events_total{result="sent"} 0+2x60`, `certshim_events_total{result="failed"} 4+0x60`},
 	},
@@ -122,7 +122,7 @@ var cases = map[string]alertCase{
 		quiet: []string{`certshim_resolver_oldest_answer_seconds{resolver="corp-ca"} 100+0x30`},
 	},
 	"CertshimResolverRejected": {
-		at: 31, labels: map[string]string{"resolver": "corp-ca", "cause": "PastGrant"},
+		at: 17, labels: map[string]string{"resolver": "corp-ca", "cause": "PastGrant"},
 		fires: []string{`certshim_resolver_rejected_total{resolver="corp-ca",cause="PastGrant"} 0+2x40`},
 		quiet: []string{`certshim_resolver_rejected_total{resolver="corp-ca",cause="PastGrant"} 5+0x40`},
 	},
