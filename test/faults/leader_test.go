@@ -155,17 +155,21 @@ func TestTwoAtOnce(t *testing.T) {
 	t.Parallel()
 	s := steady(t)
 	second := newLink(t, shared, kubeconfig)
-	other := s.launch(t, second, nil, "--leader-elect=false")
+	s.besideAnother(t, "two at once", second, s.launch(t, second, nil, "--leader-elect=false"))
+}
+
+// besideAnother plays a history while another process works at once, and checks once the scene's is alone again.
+func (s *scene) besideAnother(t *testing.T, fault string, through *link, other *cluster.Certshim) {
+	t.Helper()
 	if err := other.UntilReady(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	s.play(t, s.namespace, edits())
 	s.untilRight(t)
-	strikes := min(second.written(), s.link.written())
-	// From here on, one of them is alone again.
+	strikes := min(through.written(), s.link.written())
 	stop(t, other)
 	s.heals()
-	s.check(t, "two at once", strikes)
+	s.check(t, fault, strikes)
 }
 
 // A server whose lists are older than its objects answers the first lists of a new process. It reads lists only where it

@@ -129,7 +129,7 @@ func (s *scene) tryLaunch(t *testing.T, through *link, env []string, flags ...st
 func (s *scene) logsWrong(t *testing.T) {
 	t.Helper()
 	now := slices.Collect(maps.Values(s.certificates.State()))
-	for _, wrong := range judge(s.origins, s.wants, seen{now: madeOf(now), ever: madeOf(ever(s.certificates)), owners: ownersOf(s.certificates), late: max(0, s.processes-1)}).all() {
+	for _, wrong := range judge(s.origins, s.wants, s.seenBeside(now)).all() {
 		t.Logf("%s: %s", s.namespace, wrong)
 	}
 	t.Logf("%s: the edits were\n%s", s.namespace, strings.Join(s.told, "\n"))
@@ -183,7 +183,7 @@ func (s *scene) check(t *testing.T, fault string, strikes int) {
 	figures.add(figure{fault: fault, edits: s.edits, strikes: strikes, verdict: v, quiet: quiet, specs: s.asked(), requests: len(ever(s.requests))})
 }
 
-// seen is what the watches have shown.
+// seen is what a list and the watches have shown.
 func (s *scene) seen(t *testing.T) seen {
 	t.Helper()
 	list, err := shared.Dynamic.Resource(cluster.Certificates()).Namespace(s.namespace).List(t.Context(), listAll)
@@ -194,6 +194,11 @@ func (s *scene) seen(t *testing.T) seen {
 	for i := range list.Items {
 		now = append(now, &list.Items[i])
 	}
+	return s.seenBeside(now)
+}
+
+// seenBeside is what the watches have shown, beside what is there now.
+func (s *scene) seenBeside(now []*unstructured.Unstructured) seen {
 	return seen{now: madeOf(now), ever: madeOf(ever(s.certificates)), owners: ownersOf(s.certificates), late: max(0, s.processes-1)}
 }
 

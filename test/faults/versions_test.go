@@ -20,17 +20,7 @@ func TestTwoVersionsAtOnce(t *testing.T) {
 	}
 	s := steady(t)
 	through := newLink(t, shared, kubeconfig)
-	older := s.launchOlder(t, before.Program, through)
-	if err := older.UntilReady(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	s.play(t, s.namespace, edits())
-	s.untilRight(t)
-	strikes := min(through.written(), s.link.written())
-	// From here on, this version is alone again.
-	stop(t, older)
-	s.heals()
-	s.check(t, "two versions at once", strikes)
+	s.besideAnother(t, "two versions at once", through, s.launchOlder(t, before.Program, through))
 }
 
 // launchOlder starts another program for the scene's namespace, beside the scene's certshim.
