@@ -27,7 +27,7 @@ func (c *cluster) made(t *testing.T, key inventory.Key) map[string]any {
 		t.Fatalf("there is no Certificate to make: %v", lines(out))
 	}
 	c.carryOut(out)
-	c.Begin("1000")
+	c.Begin("1000", "1000")
 	return stored(t, out.Certificates[0].Config)
 }
 

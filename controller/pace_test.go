@@ -81,26 +81,38 @@ func (l *leaseOf) Get(context.Context, string, metav1.GetOptions) (*coordination
 	return &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{ResourceVersion: l.version}}, nil
 }
 
+func (l *leaseOf) Update(ctx context.Context, _ *coordinationv1.Lease, _ metav1.UpdateOptions) (*coordinationv1.Lease, error) {
+	return l.Get(ctx, "", metav1.GetOptions{})
+}
+
 // What the replica before had seen is known by the Lease as it left it, not as we renew it.
 func TestTheLeaseTellsWhatTheReplicaBeforeHadSeen(t *testing.T) {
 	var none *tenure
-	if got := none.predecessor(); got != "" {
-		t.Errorf("without an election: %q", got)
+	if before, since := none.versions(); before != "" || since != "" {
+		t.Errorf("without an election: %q, %q", before, since)
 	}
 	of := newTenure()
 	server := &leaseOf{}
-	for _, version := range []string{"5", "7"} {
+	leases := notedLeases{server, of}.Leases("shop")
+	read := func(version string) {
 		server.version = version
-		if _, err := (notedLeases{server, of}).Leases("shop").Get(t.Context(), "certshim", metav1.GetOptions{}); err != nil {
+		if _, err := leases.Get(t.Context(), "certshim", metav1.GetOptions{}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	of.renew(readClocks(), time.Hour)
-	server.version = "9"
-	if _, err := (notedLeases{server, of}).Leases("shop").Get(t.Context(), "certshim", metav1.GetOptions{}); err != nil {
-		t.Fatal(err)
+	write := func(version string) {
+		server.version = version
+		if _, err := leases.Update(t.Context(), &coordinationv1.Lease{}, metav1.UpdateOptions{}); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if got := of.predecessor(); got != "7" {
-		t.Errorf("got %q, want that of the last time before this replica led", got)
+	read("5")
+	read("7")
+	write("8")
+	of.renew(readClocks(), time.Hour)
+	read("9")
+	write("10")
+	if before, since := of.versions(); before != "7" || since != "8" {
+		t.Errorf("got %q and %q, want that of the last time before this replica led, and that of when it began to", before, since)
 	}
 }

@@ -40,8 +40,8 @@ type tenure struct {
 	end    moment
 	expiry *time.Timer
 	lose   func()
-	// lease is the resourceVersion of the Lease as another replica left it, empty for none.
-	lease string
+	// before is the resourceVersion of the Lease as another replica left it, empty for none, and since is that of the Lease as we took it.
+	before, since string
 }
 
 func newTenure() *tenure {
@@ -93,26 +93,27 @@ func (t *tenure) cease() {
 	}
 }
 
-// predecessor is the resourceVersion of the Lease as the replica left it that held it before; empty if none did.
-func (t *tenure) predecessor() string {
+// versions are the resourceVersions of the Lease as the replica left it that held it before, empty if none did, and as we took it.
+// Between the two, that replica may have written.
+func (t *tenure) versions() (before, since string) {
 	if t == nil {
-		return ""
+		return "", ""
 	}
 	t.lock.Lock()
 	defer t.lock.Unlock()
-	return t.lease
+	return t.before, t.since
 }
 
-// found notes a Lease that isn't ours yet.
-func (t *tenure) found(resourceVersion string) {
+// note notes the version of a Lease that isn't ours yet, as one of the two.
+func (t *tenure) note(version *string, lease *coordinationv1.Lease) {
 	t.lock.Lock()
 	defer t.lock.Unlock()
 	if !t.begun {
-		t.lease = resourceVersion
+		*version = lease.ResourceVersion
 	}
 }
 
-// notedLeases notes the resourceVersion of the Lease that is read, which an elector keeps for itself.
+// notedLeases notes the resourceVersions of the Lease that is read and taken, which an elector keeps for itself.
 type notedLeases struct {
 	coordination.LeasesGetter
 	tenure *tenure
@@ -130,9 +131,17 @@ type notedLease struct {
 func (n notedLease) Get(ctx context.Context, name string, options metav1.GetOptions) (*coordinationv1.Lease, error) {
 	lease, err := n.LeaseInterface.Get(ctx, name, options)
 	if err == nil {
-		n.tenure.found(lease.ResourceVersion)
+		n.tenure.note(&n.tenure.before, lease)
 	}
 	return lease, err
+}
+
+func (n notedLease) Update(ctx context.Context, lease *coordinationv1.Lease, options metav1.UpdateOptions) (*coordinationv1.Lease, error) {
+	updated, err := n.LeaseInterface.Update(ctx, lease, options)
+	if err == nil {
+		n.tenure.note(&n.tenure.since, updated)
+	}
+	return updated, err
 }
 
 // observedLock keeps the tenure in step with the Lease.

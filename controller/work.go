@@ -21,7 +21,7 @@ func (c *Controller) work(ctx, lost context.Context) {
 	defer stop()
 	shut := context.AfterFunc(lost, c.queue.ShutDown)
 	defer shut()
-	c.inventory.Begin(c.tenure.predecessor())
+	c.inventory.Begin(c.tenure.versions())
 	c.pace.begin(time.Now())
 	c.noteIdle()
 	go c.sweepOrphans(writing)

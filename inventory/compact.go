@@ -97,7 +97,7 @@ type Source struct {
 	// edit is whether it was edited since its Certificates were last as it asks; it belongs to the
 	// inventory that holds it.
 	edit certificate.Edit
-	// fulfilled is set once all that it asked for was done, whatever it asks for now.
+	// fulfilled is set once all that it asked for was done, or may have been, whatever it asks for now.
 	fulfilled bool
 }
 

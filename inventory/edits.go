@@ -13,8 +13,8 @@ type edits struct {
 	// looked is the greatest resourceVersion up to which somebody looked, 0 before [Inventory.Begin]; latest
 	// is that of the sources that are known, and routes that of the routes.
 	looked, latest, routes uint64
-	// known is true if somebody else is known to have looked before this process.
-	known bool
+	// begun is the resourceVersion up to which somebody else may have written for a source, 0 if nobody is known to have.
+	begun uint64
 }
 
 // of is whether a source was edited, by its version before, nil for none.
@@ -34,13 +34,16 @@ func (e *edits) of(old, item *Source) certificate.Edit {
 	return old.edit
 }
 
-// wasFulfilled is whether a source had what it asked for, this process having seen so or somebody else who looked before.
+// wasFulfilled is whether a source may have had what it asked for: this process has seen so, or somebody else may have done it before.
 func (e *edits) wasFulfilled(old, item *Source) bool {
 	if old == nil {
-		return e.known && item.version() <= e.looked
+		return e.isBefore(item)
 	}
 	return old.fulfilled
 }
+
+// isBefore reports whether a source is one for which somebody else may have written.
+func (e *edits) isBefore(item *Source) bool { return e.begun > 0 && item.version() <= e.begun }
 
 // isSince reports whether an object was written since somebody looked; one that no server has seen was.
 func (e *edits) isSince(c *compact) bool { return c.resourceVersion() == "" || c.version() > e.looked }
@@ -55,23 +58,31 @@ func (c *compact) version() uint64 {
 }
 
 // Begin begins the time in which this process decides about what there is. Before, somebody else
-// did so until the resourceVersion looked: sources that were written since may have been edited. It is empty if
-// that isn't known, and then none counts as edited.
-func (i *Inventory) Begin(looked string) {
+// did so until the resourceVersion looked at least: sources that were written since may have been edited. It is empty if
+// that isn't known, and then none counts as edited. From the resourceVersion begun on, nobody else did: what sources asked for
+// up to then may have been done.
+func (i *Inventory) Begin(looked, begun string) {
 	i.lock.Lock()
 	defer i.lock.Unlock()
 	version, err := strconv.ParseUint(looked, 10, 64)
 	if err != nil {
-		version = max(i.edits.latest, i.edits.routes)
+		i.edits.looked, i.edits.begun = max(i.edits.latest, i.edits.routes), 0
+	} else {
+		last, _ := strconv.ParseUint(begun, 10, 64)
+		i.edits.looked, i.edits.begun = version, max(version, last)
 	}
-	i.edits.looked, i.edits.known = version, err == nil
 	for _, o := range i.owners {
-		switch s := o.source; {
-		case s == nil, err != nil && s.edit == certificate.EditSeen:
-		case s.version() > version:
+		s := o.source
+		if s == nil {
+			continue
+		}
+		s.fulfilled = s.fulfilled || i.edits.isBefore(s)
+		switch {
+		case err != nil && s.edit == certificate.EditSeen:
+		case s.version() > i.edits.looked:
 			s.edit = certificate.EditPossible
 		default:
-			s.edit, s.fulfilled = certificate.EditNone, s.fulfilled || err == nil
+			s.edit = certificate.EditNone
 		}
 	}
 }
@@ -93,7 +104,7 @@ func (l *Look) Fulfilled() {
 	}
 }
 
-// WasFulfilled is whether all that the source asked for was done at some time.
+// WasFulfilled is whether all that the source asked for may have been done at some time.
 func (l *Look) WasFulfilled() bool {
 	l.lock.RLock()
 	defer l.lock.RUnlock()

@@ -44,7 +44,7 @@ func TestSourcesThatHadAllTheyAskedFor(t *testing.T) {
 	s := newShop(t, Options{})
 	s.versioned("100", "a")
 	s.wantFulfilled("before it begins", false)
-	s.Begin("")
+	s.Begin("", "")
 	s.wantFulfilled("nobody looked before", false)
 	s.fulfil()
 	s.versioned("101", "b")
@@ -52,9 +52,15 @@ func TestSourcesThatHadAllTheyAskedFor(t *testing.T) {
 
 	s = newShop(t, Options{})
 	s.versioned("100", "a")
-	s.Begin("99")
-	s.wantFulfilled("written since the last replica looked", false)
-	s.Begin("100")
+	s.Begin("98", "99")
+	s.wantFulfilled("written since the last replica's time was over", false)
+	s.Begin("98", "100")
+	s.wantFulfilled("written while the last replica may have looked", true)
+	s.wantEdit("written while the last replica may have looked", certificate.EditPossible)
+
+	s = newShop(t, Options{})
+	s.versioned("100", "a")
+	s.Begin("100", "")
 	s.wantFulfilled("known to the last replica", true)
 	clear := s.intake(s.read(tlsIngress("web", byCA, "tls"))).Clear
 	clear()
@@ -77,9 +83,9 @@ func TestEditsAreToldFromOtherChanges(t *testing.T) {
 	s := newShop(t, Options{})
 	s.versioned("100", "a")
 	s.wantEdit("before it begins", certificate.EditPossible)
-	s.Begin("99")
+	s.Begin("99", "99")
 	s.wantEdit("written since the last replica looked", certificate.EditPossible)
-	s.Begin("100")
+	s.Begin("100", "100")
 	s.wantEdit("known to the last replica", certificate.EditNone)
 	s.versioned("101", "a")
 	s.wantEdit("nothing by which decisions go", certificate.EditNone)
@@ -101,10 +107,10 @@ func TestEditsAreToldFromOtherChanges(t *testing.T) {
 func TestEditsWithoutAReplicaBefore(t *testing.T) {
 	s := newShop(t, Options{})
 	s.versioned("100", "a")
-	s.Begin("")
+	s.Begin("", "")
 	s.wantEdit("there at the start", certificate.EditNone)
 	s.versioned("101", "b")
-	s.Begin("")
+	s.Begin("", "")
 	s.wantEdit("edited before the start", certificate.EditSeen)
 }
 
@@ -112,7 +118,7 @@ func TestEditsWithoutAReplicaBefore(t *testing.T) {
 func TestSourcesThatAreReadAgainAreNotEdited(t *testing.T) {
 	s := newShop(t, Options{})
 	s.versioned("100", "a")
-	s.Begin("50")
+	s.Begin("50", "50")
 	clear := s.intake(s.read(tlsIngress("web", byCA, "tls"))).Clear
 	clear()
 	s.versioned("100", "a")

@@ -18,6 +18,7 @@ func TestJudge(t *testing.T) {
 	moved := made{uid: "c", owner: "u", name: "web-tls", hosts: []string{"a"}, issuer: "other"}
 	given := made{uid: "y", owner: "y", name: "web-tls", hosts: []string{"b"}}
 	shrunk := made{uid: "c", owner: "u", name: "web-tls", hosts: []string{}}
+	grown := made{uid: "c", owner: "u", name: "web-tls", hosts: []string{"a", "b"}, issuer: "ca", specs: 2}
 	rewritten := made{uid: "c", owner: "u", name: "web-tls", hosts: []string{"a"}, specs: 3}
 	brief := func(uid types.UID) made { return made{uid: uid, owner: "u", name: "brief", specs: 1} }
 	strange := made{uid: "s", owner: "v", name: "web-tls"}
@@ -35,14 +36,17 @@ func TestJudge(t *testing.T) {
 				"doubled: Certificate y/web-tls was made, which nobody asked for\nleft: Certificate web-tls is left, which nobody asks for any more",
 		},
 		"made twice": {seen{now: []made{again}, ever: []made{right, again}}, "doubled: Certificate u/web-tls was made 2 times, 1 were asked for"},
-		"made twice, as one was late": {
-			seen{now: []made{right}, ever: []made{right, brief("1"), brief("2")}, late: 1}, "",
+		"made twice by two at once": {
+			seen{now: []made{right}, ever: []made{right, brief("1"), brief("2")}, overlap: 1}, "",
 		},
-		"made twice, and none was late": {
+		"made three times by two at once": {
+			seen{now: []made{right}, ever: []made{right, brief("1"), brief("2"), brief("3")}, overlap: 1}, "doubled: Certificate u/brief was made 3 times, 1 were asked for",
+		},
+		"made twice by one": {
 			seen{now: []made{right}, ever: []made{right, brief("1"), brief("2")}}, "doubled: Certificate u/brief was made 2 times, 1 were asked for",
 		},
-		"made twice, and none can be late": {
-			seen{now: []made{again}, ever: []made{right, again}, late: 1}, "doubled: Certificate u/web-tls was made 2 times, 1 were asked for",
+		"made twice by two at once, and still wanted": {
+			seen{now: []made{again}, ever: []made{right, again}, overlap: 1}, "doubled: Certificate u/web-tls was made 2 times, 1 were asked for",
 		},
 		"made for nobody":    {seen{now: []made{right}, ever: []made{right, strange}}, "doubled: Certificate v/web-tls was made, which nobody asked for"},
 		"written too often":  {seen{now: []made{right}, ever: []made{rewritten}}, "re-issued: Certificate u/web-tls had 3 specs, 2 were asked for"},
@@ -51,6 +55,13 @@ func TestJudge(t *testing.T) {
 		"it changed hands": {
 			seen{now: []made{right}, ever: []made{right}, owners: map[types.UID][]types.UID{"c": {"v", "u"}}},
 			`taken: Certificate c, by its uid, went from owner to owner: ["v" "u"]`,
+		},
+		"asked for by each spec, and once more by a cache that is behind": {
+			seen{now: []made{right}, ever: []made{grown}, requests: map[types.UID][]request{"c": {{"1", "a", "ca"}, {"2", "a b", "ca"}, {"2", "a b", "ca"}}}}, "",
+		},
+		"asked for once more than by each spec": {
+			seen{now: []made{right}, ever: []made{grown}, requests: map[types.UID][]request{"c": {{"1", "a", "ca"}, {"2", "a b", "ca"}, {"3", "a b", "ca"}}}},
+			"not asked for: Certificate web-tls had 2 specs, and 3 requests: [{1 a ca} {2 a b ca} {3 a b ca}]",
 		},
 	} {
 		v := judge(origins, wants, test.seen)

@@ -72,6 +72,59 @@ func TestAnOldViewAtAFailover(t *testing.T) {
 	s.check(t, "old view at a failover", behind.strikes())
 }
 
+// An Ingress came after the last renewal of the Lease, got a Certificate, and then asked for another Secret. The replica that takes
+// over has seen it come, and nothing since.
+func TestASourceThatCameAfterTheLastRenewal(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	flags := append(s.ownLease(t), "--leader-election-lease-duration=20s", "--leader-election-renew-deadline=18s")
+	first := s.launch(t, s.link, nil, flags...)
+	s.untilLeads(t, first)
+	s.untilRight(t)
+	behind := newLink(t, shared, kubeconfig)
+	gate := &proxy.Gate{Of: "/ingresses"}
+	behind.put(behind.gated(gate))
+	second := s.launch(t, behind, nil, flags...)
+	if err := second.UntilReady(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+
+	s.link.put(s.link.withoutLease())
+	s.untilStruck(t, 1)
+	known := metricOf(t, second, "certshim_queue_depth")
+	late := s.add(t, s.namespace, "Ingress", "late")
+	s.await(t, "the other replica to see it", func() error {
+		if depth := metricOf(t, second, "certshim_queue_depth"); depth <= known {
+			return fmt.Errorf("certshim_queue_depth is %v", depth)
+		}
+		return nil
+	})
+	gate.Lock()
+	s.grow(t, s.namespace, late)
+	s.rename(t, s.namespace, late)
+	s.untilRight(t)
+	if err := first.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	s.untilLeads(t, second)
+	gate.Unlock()
+	strikes := s.link.strikes()
+	s.link, s.certshim = behind, second
+	s.heals()
+	s.check(t, "came after the last renewal", strikes)
+}
+
+// withoutLease lets no write of a Lease through.
+func (l *link) withoutLease() proxy.Around {
+	return func(request *http.Request, next http.RoundTripper) (*http.Response, error) {
+		if request.Method != http.MethodGet && strings.Contains(request.URL.Path, "/leases") {
+			l.struck()
+			return refused(http.StatusServiceUnavailable)(request, next)
+		}
+		return next.RoundTrip(request)
+	}
+}
+
 // A leader is paused, loses its Lease, and wakes up while another one leads.
 func TestALeaderThatWakesUp(t *testing.T) {
 	s := newScene(t)
@@ -154,6 +207,7 @@ func (s *scene) leaseTaken(t *testing.T) bool {
 func TestTwoAtOnce(t *testing.T) {
 	t.Parallel()
 	s := steady(t)
+	s.overlap = 1
 	second := newLink(t, shared, kubeconfig)
 	s.besideAnother(t, "two at once", second, s.launch(t, second, nil, "--leader-elect=false"))
 }

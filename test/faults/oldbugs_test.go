@@ -53,6 +53,10 @@ var oldBugs = []oldBug{
 		"TestOldListsAtAStart", []string{doubled, reissued},
 	},
 	{
+		"what another one did at its end isn't confirmed", []edit{{"inventory/edits.go", "max(version, last)", "version+min(last, 0)"}},
+		"TestASourceThatCameAfterTheLastRenewal", []string{doubled},
+	},
+	{
 		"a leader writes on after its Lease", []edit{
 			{"controller/tenure.go", "if !t.begun || t.clocks().reached(t.end) {", "if !t.begun {"},
 			{"controller/tenure.go", "return t.end.monotonic\n", "return time.Now().Add(time.Hour)\n"},

@@ -28,6 +28,8 @@ func sharing(t *testing.T, namespaces ...string) string {
 func TestShards(t *testing.T) {
 	t.Parallel()
 	s, other := newScene(t), newScene(t)
+	// While they swap, both serve the one of them.
+	other.overlap = 1
 	both := "--namespace=" + other.namespace
 	first := s.launch(t, s.link, nil, "--leader-elect=false", both, sharing(t, s.namespace))
 	second := s.launch(t, other.link, nil, "--leader-elect=false", both, sharing(t, other.namespace))

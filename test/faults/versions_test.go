@@ -19,6 +19,7 @@ func TestTwoVersionsAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := steady(t)
+	s.overlap = 1
 	through := newLink(t, shared, kubeconfig)
 	s.besideAnother(t, "two versions at once", through, s.launchOlder(t, before.Program, through))
 }

@@ -98,7 +98,7 @@ func newPlanInventory(policy *certshim.Policy, c configuration.Configuration) *p
 
 // begin ends the reading. Nothing is remembered, as for a controller that starts now: whatever isn't as a source asks
 // may differ for another reason than its edit.
-func (k *planInventory) begin() { k.Begin("") }
+func (k *planInventory) begin() { k.Begin("", "") }
 
 // documents are the Certificates of documents.
 func (k *planInventory) documents(context.Context) iter.Seq2[map[string]any, error] {
