@@ -99,10 +99,8 @@ bench: build controlplane certmanager ## speed and memory, beside the bare limit
 	cd test && go run ./bench
 	cd test && $(TEST) -run TestTwentyThousandCertificates -v -bench . -benchmem ./report
 
-# Each line: Kubernetes, cert-manager, the Gateway API. The newest of each is what all other tests run with.
-COMPAT := v1.34.4:v1.19.2:v1.4.1 v1.35.4:v1.20.3:v1.5.1 v1.36.3:v1.21.2:v1.6.1
-compat: build controlplane ## the short end-to-end tests with older versions (COMPAT=v1.34.4:v1.19.2:v1.4.1 for one set)
-	@for versions in $(COMPAT); do test/compat/run.sh $${versions//:/ } || exit 1; done
+compat: build controlplane helm ## the tests that every version must pass, with the sets of older versions in test/compat/versions (COMPAT=v1.34.4:v1.19.2:v1.4.1 for one)
+	cd test && go run ./compat $(COMPAT)
 
 generate: helm ## what is generated: docs, deploy/, and the Go code of the plugin protocol
 	go generate ./...

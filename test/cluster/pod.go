@@ -7,6 +7,8 @@ import (
 	"net"
 	"strings"
 	"testing"
+
+	"github.com/certshim/certshim/test/crds"
 )
 
 // AsPod serves what a program serves at an address on loopback at one of this machine's others, for a Pod to have: an API
@@ -66,9 +68,15 @@ func machineAddress(t testing.TB) string {
 	return ""
 }
 
-// CertManagerDeployment is cert-manager's controller as its chart labels it, with its namespace. The arguments are in YAML.
-func CertManagerDeployment(arguments ...string) string {
-	return fmt.Sprintf(`
+// CertManagerDeployment applies cert-manager's controller as its chart labels it, in the version of the CRDs, with its
+// namespace. The arguments are in YAML.
+func (c *Cluster) CertManagerDeployment(t *testing.T, arguments ...string) {
+	t.Helper()
+	version, err := crds.CertManager.Version(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Apply(t, "", fmt.Sprintf(`
 apiVersion: v1
 kind: Namespace
 metadata: {name: cert-manager}
@@ -78,7 +86,7 @@ kind: Deployment
 metadata:
   name: cert-manager
   namespace: cert-manager
-  labels: {app.kubernetes.io/name: cert-manager, app.kubernetes.io/component: controller, app.kubernetes.io/version: v1.21.2}
+  labels: {app.kubernetes.io/name: cert-manager, app.kubernetes.io/component: controller, app.kubernetes.io/version: %s}
 spec:
   selector: {matchLabels: {app: cert-manager}}
   template:
@@ -86,5 +94,5 @@ spec:
     spec:
       serviceAccountName: cert-manager
       containers: [{name: cert-manager-controller, image: cert-manager, args: [%s]}]
-`, strings.Join(arguments, ", "))
+`, version, strings.Join(arguments, ", ")))
 }

@@ -75,11 +75,11 @@ func contentOf(ctx context.Context, resource schema.GroupResource) ([]byte, erro
 	if !is {
 		return fs.ReadFile(written, "written/"+resource.String()+".yaml")
 	}
-	root, err := download(ctx, os.TempDir(), from.module+"@"+from.version)
+	module, err := download(ctx, os.TempDir(), from.module+"@"+from.version)
 	if err != nil {
 		return nil, err
 	}
-	return os.ReadFile(filepath.Join(root, strings.ReplaceAll(from.file, "*", resource.Resource)))
+	return os.ReadFile(filepath.Join(module.Dir, strings.ReplaceAll(from.file, "*", resource.Resource)))
 }
 
 // withoutWebhook leaves one version, stored as it is, of a definition that asks a webhook to convert.

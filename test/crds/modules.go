@@ -33,6 +33,16 @@ func (b Bundle) location() (location, error) {
 	return location{}, fmt.Errorf("unknown bundle %q", string(b))
 }
 
+// Version is that of the bundle's module, such as v1.21.2.
+func (b Bundle) Version(ctx context.Context) (string, error) {
+	location, err := b.location()
+	if err != nil {
+		return "", err
+	}
+	module, err := moduleOf(ctx, location)
+	return module.Version, err
+}
+
 // Definitions returns the definitions of the bundle, as its module has them.
 func (b Bundle) Definitions(ctx context.Context) ([]*unstructured.Unstructured, error) {
 	return b.read(ctx)
@@ -58,11 +68,11 @@ func (b Bundle) read(ctx context.Context) ([]*unstructured.Unstructured, error) 
 	if err != nil {
 		return nil, err
 	}
-	root, err := moduleDir(ctx, location)
+	module, err := moduleOf(ctx, location)
 	if err != nil {
 		return nil, err
 	}
-	files, err := filepath.Glob(filepath.Join(root, location.folder, "*.yaml"))
+	files, err := filepath.Glob(filepath.Join(module.Dir, location.folder, "*.yaml"))
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +87,7 @@ func (b Bundle) read(ctx context.Context) ([]*unstructured.Unstructured, error) 
 		}
 	}
 	if len(definitions) == 0 {
-		return nil, fmt.Errorf("no definitions in %s", filepath.Join(root, location.folder))
+		return nil, fmt.Errorf("no definitions in %s", filepath.Join(module.Dir, location.folder))
 	}
 	return definitions, nil
 }
@@ -91,25 +101,27 @@ func readFile(file string) (*unstructured.Unstructured, error) {
 	return definition, yaml.Unmarshal(content, &definition.Object)
 }
 
-// moduleDir asks the go command, from a folder found by this very file, so that it doesn't matter where the caller runs.
+// module is where a module was downloaded to.
+type module struct{ Dir, Version string }
+
+// moduleOf asks the go command, from a folder found by this very file, so that it doesn't matter where the caller runs.
 // A module that isn't there yet is downloaded.
-func moduleDir(ctx context.Context, location location) (string, error) {
+func moduleOf(ctx context.Context, location location) (module, error) {
 	_, here, _, ok := runtime.Caller(0)
 	if !ok || !filepath.IsAbs(here) {
-		return "", errors.New("built without paths (-trimpath): the folder of test/go.mod is not known")
+		return module{}, errors.New("built without paths (-trimpath): the folder of test/go.mod is not known")
 	}
 	return download(ctx, filepath.Join(filepath.Dir(here), location.requirer), location.module)
 }
 
-// download returns the folder of a module, with a version or as the folder's go.mod names it.
-func download(ctx context.Context, folder, module string) (string, error) {
-	command := exec.CommandContext(ctx, "go", "mod", "download", "-json", module)
+// download gives a module, with a version or as the folder's go.mod names it.
+func download(ctx context.Context, folder, path string) (downloaded module, err error) {
+	command := exec.CommandContext(ctx, "go", "mod", "download", "-json", path)
 	command.Dir = folder
 	command.Stderr = os.Stderr
 	output, err := command.Output()
 	if err != nil {
-		return "", fmt.Errorf("go mod download %s: %w", module, err)
+		return downloaded, fmt.Errorf("go mod download %s: %w", path, err)
 	}
-	var downloaded struct{ Dir string }
-	return downloaded.Dir, json.Unmarshal(output, &downloaded)
+	return downloaded, json.Unmarshal(output, &downloaded)
 }

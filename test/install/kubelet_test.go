@@ -63,6 +63,6 @@ func hostname(t *testing.T) string {
 // showCertManager is what cert-manager's chart makes of its controller, whose stand-in runs without leader election.
 func (r *release) showCertManager(t *testing.T) {
 	t.Helper()
-	r.Apply(t, "", cluster.CertManagerDeployment(`"--controllers=*,-ingress-shim"`, "--leader-elect=false"))
+	r.CertManagerDeployment(t, `"--controllers=*,-ingress-shim"`, "--leader-elect=false")
 	r.RunsReplicas(t, "cert-manager", "cert-manager", 1)
 }
