@@ -87,9 +87,9 @@ $(LINT):
 # A number of inputs: Go before 1.27 may fail for nothing when a duration ends (go.dev/issue/75804).
 FUZZTIME ?= 50000x
 fuzz: ## every fuzz target with FUZZTIME inputs
-	@for pkg in $$(go list ./...); do \
-	  for target in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
-	    go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 100x $$pkg || exit 1; done; done
+	@for folder in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n 1 dirname | sort -u); do \
+	  for target in $$(go test -C $$folder -list '^Fuzz' | grep '^Fuzz'); do \
+	    go test -C $$folder -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 100x || exit 1; done; done
 
 recording: build controlplane ## certshim's metrics in the bench, by which the dashboard is tested
 	cd test && go run ./bench -only dashboard -record alerts/testdata/bench.openmetrics.gz

@@ -9,7 +9,7 @@ import (
 
 // Admits writes a CEL expression that is true for what a row's parser can read. of gives the expression of the trimmed
 // value of a key, which is never empty for the row's own key. What such an expression refuses, the parser refuses
-// too; some that the parser refuses it can't tell. It uses what API servers from Kubernetes 1.31 on have in a
+// too; some that the parser refuses it can't tell. It uses what API servers from Kubernetes 1.34 on take in a
 // ValidatingAdmissionPolicy, fails for no value, and costs little for values of up to [MaxValue] characters.
 type Admits func(of func(key string) string) string
 
@@ -68,19 +68,28 @@ func celDuration(value string, low time.Duration) string {
 	return fmt.Sprintf("(%[1]s.matches(%[2]s) ? duration(string(%[1]s)) >= duration('%[4]s') : %[1]s.matches(%[3]s))", value, celPlain, celAny, low)
 }
 
-// admitsShorterThan is a duration that is shorter than that of another key, or than a default.
-func admitsShorterThan(key, other string, low, otherwise time.Duration) Admits {
+// celSurely is true for a duration of at least low that CEL is sure of.
+func celSurely(value string, low time.Duration) string {
+	return fmt.Sprintf("(%[1]s.matches(%[2]s) && duration(string(%[1]s)) >= duration('%[3]s'))", value, celPlain, low)
+}
+
+// admitsShorterThan is a duration that is shorter than that of another key, or than a default. One of the other key that is
+// shorter than least is told for that key alone.
+func admitsShorterThan(key, other string, low, least, otherwise time.Duration) Admits {
 	return func(of func(string) string) string {
 		value, limit := of(key), of(other)
-		compared := fmt.Sprintf("(!%[1]s.matches(%[3]s) || (%[2]s == '' ? duration(string(%[1]s)) < duration('%[4]s') : !%[2]s.matches(%[3]s) || duration(string(%[1]s)) < duration(string(%[2]s))))",
-			value, limit, celPlain, otherwise)
+		compared := fmt.Sprintf("(!%[1]s.matches(%[2]s) || (%[3]s == '' ? duration(string(%[1]s)) < duration('%[4]s') : !%[5]s || duration(string(%[1]s)) < duration(string(%[3]s))))",
+			value, celPlain, limit, otherwise, celSurely(limit, least))
 		return celDuration(value, low) + " && " + compared
 	}
 }
 
-// admitsAlone is a number that can't stand beside another key.
-func admitsAlone(key, other string, low, high int64) Admits {
-	return func(of func(string) string) string { return of(other) + " == '' && " + celRange(of(key), low, high) }
+// admitsAlone is a number that can't stand beside another key, a duration of at least least. One that can't be read is told for
+// that key alone.
+func admitsAlone(key, other string, least time.Duration, low, high int64) Admits {
+	return func(of func(string) string) string {
+		return "!" + celSurely(of(other), least) + " && " + celRange(of(key), low, high)
+	}
 }
 
 // admitsKeySize goes by the algorithm; one that is wrong is told for its own key.

@@ -85,14 +85,14 @@ func lifetimeRows() []Row {
 			Key: cm.RenewBeforeAnnotationKey, On: everywhere, Field: FieldRenewBefore,
 			Grammar: "a Go duration of at least 5m and shorter than the duration (2160h if not set)",
 			Doc:     "How long before its end the certificate is renewed.", Example: "360h", Difference: "What the API would refuse is refused at once.",
-			Admits: admitsShorterThan(cm.RenewBeforeAnnotationKey, cm.DurationAnnotationKey, cm.MinimumRenewBefore, cm.DefaultCertificateDuration),
+			Admits: admitsShorterThan(cm.RenewBeforeAnnotationKey, cm.DurationAnnotationKey, cm.MinimumRenewBefore, cm.MinimumCertificateDuration, cm.DefaultCertificateDuration),
 			parse:  durationAtLeast(func(q *Request) **time.Duration { return &q.RenewBefore }, cm.MinimumRenewBefore),
 		},
 		{
 			Key: cm.RenewBeforePercentageAnnotationKey, On: everywhere, Field: FieldRenewBeforePercentage,
 			Grammar: "a whole number from 1 to 99 that leaves at least 5m before and after, and no " + cm.RenewBeforeAnnotationKey,
 			Doc:     "The same, as a part of the duration.", Example: "25", Difference: "Values that renewal ignores, such as 0 and 100, are refused.",
-			Admits: admitsAlone(cm.RenewBeforePercentageAnnotationKey, cm.RenewBeforeAnnotationKey, 1, 99),
+			Admits: admitsAlone(cm.RenewBeforePercentageAnnotationKey, cm.RenewBeforeAnnotationKey, cm.MinimumRenewBefore, 1, 99),
 			parse:  number(func(q *Request) **int32 { return &q.RenewBeforePercentage }, 1, 99),
 		},
 		{

@@ -2,14 +2,17 @@ package e2e
 
 import (
 	"context"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 
+	"golang.org/x/sync/errgroup"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -20,8 +23,9 @@ import (
 	"sigs.k8s.io/yaml"
 
 	language "github.com/certshim/certshim/annotations"
-	"github.com/certshim/certshim/problem"
 	"github.com/certshim/certshim/test/cluster"
+	"github.com/certshim/certshim/test/crds"
+	"github.com/certshim/certshim/test/policies"
 )
 
 // guarded is an API server with the admission policy that certshim prints.
@@ -65,9 +69,9 @@ func startGuarded(t *testing.T) *guarded {
 }
 
 // policy applies what `certshim policy` prints, and returns when the API server goes by it.
-func (g *guarded) policy(t *testing.T, action string) {
+func (g *guarded) policy(t *testing.T, action string, flags ...string) {
 	t.Helper()
-	g.Apply(t, "", policyOf(t, "--action="+action))
+	g.Apply(t, "", policyOf(t, append(flags, "--action="+action)...))
 	err := cluster.Poll(t.Context(), "the policy to be in force", func(context.Context) (bool, error) {
 		err := g.create(t.Context(), ingress("known", annotations{issuerKey: "ca", "cert-manager.io/duration": "90d"}, "a.example.com"), metav1.DryRunAll)
 		told := g.warnings.take()
@@ -97,61 +101,121 @@ func (g *guarded) create(ctx context.Context, manifest string, dryRun ...string)
 }
 
 func (g *guarded) createIn(ctx context.Context, resource schema.GroupVersionResource, manifest string, dryRun ...string) error {
-	var object unstructured.Unstructured
-	if err := yaml.Unmarshal([]byte(manifest), &object.Object); err != nil {
+	object, err := parsed(manifest)
+	if err != nil {
 		return err
 	}
-	_, err := g.client.Resource(resource).Namespace(g.namespace).Create(ctx, &object, metav1.CreateOptions{DryRun: dryRun})
+	return g.createObject(ctx, resource, object, dryRun...)
+}
+
+func parsed(manifest string) (*unstructured.Unstructured, error) {
+	object := &unstructured.Unstructured{}
+	return object, yaml.Unmarshal([]byte(manifest), &object.Object)
+}
+
+func (g *guarded) createObject(ctx context.Context, resource schema.GroupVersionResource, object *unstructured.Unstructured, dryRun ...string) error {
+	_, err := g.client.Resource(resource).Namespace(g.namespace).Create(ctx, object, metav1.CreateOptions{DryRun: dryRun})
 	return err
 }
 
-// The API server refuses what the parser refuses, and nothing else, each in the words of the table.
+// proxies are what examples/deploy/sources declares.
+var proxies = schema.GroupVersionResource{Group: "proxy.corp.example", Version: "v1", Resource: "proxies"}
+
+const proxyDefinition = `
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: proxies.proxy.corp.example}
+spec:
+  group: proxy.corp.example
+  scope: Namespaced
+  names: {kind: Proxy, listKind: ProxyList, plural: proxies, singular: proxy}
+  versions:
+  - name: v1
+    served: true
+    storage: true
+    schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}
+`
+
+// The API server refuses what the parser refuses, and nothing else, each in the words of the table, whatever the kind of the source.
 func TestThePolicyOnTheServer(t *testing.T) {
 	g := startGuarded(t)
-	g.policy(t, "deny")
-	values := map[string][]string{
-		"alt-names": {"a.b, *.c.d,10.0.0.1", "a b", "a..b", "::ffff:1.2.3.4"}, "common-name": {strings.Repeat("ä", 33), strings.Repeat("ä", 32)},
-		"ip-sans": {"::ffff:1.2.3.4", "a.b"}, "uri-sans": {"urn:x:y", "/a"}, "email-sans": {"a"},
-		"duration": {"59m", "1h30m", "2160", "1µs", "+1h"}, "renew-before": {"2160h", "4m"}, "renew-before-percentage": {"0", "099", "100"},
-		"revision-history-limit": {"2147483648", "+7"}, "usages": {"s/mime, any", "serverAuth"}, "private-key-algorithm": {"rsa"},
-		"private-key-size": {"+4096", "4096x", "1024"}, "secret-template": {"[]", "{}"}, "subject-organizations": {`"a`, `"a, b",c`, "a\nb"},
+	if err := crds.InstallAll(t.Context(), g.Config, must(parsed(proxyDefinition))(t), must(crds.Kind(t.Context(), xListenerSets))(t)); err != nil {
+		t.Fatal(err)
 	}
-	refused := 0
-	for _, row := range language.Table() {
-		if row.Admits == nil {
-			continue
-		}
-		_, name, _ := strings.Cut(row.Key, "/")
-		for _, value := range append(values[name], row.Example, "") {
-			in := annotations{issuerKey: "ca", row.Key: value}
-			err := g.create(t.Context(), ingress("web", in, "a.example.com"), metav1.DryRunAll)
-			if err != nil && !refusedByPolicy(err) {
-				t.Fatalf("%s: %q: %v", row.Key, value, err)
-			}
-			if unreadable(in) != (err != nil) {
-				t.Errorf("%s: %q: the parser refuses it: %v; the server: %v", row.Key, value, unreadable(in), err)
-			}
-			if err != nil {
-				refused++
-				if !strings.Contains(err.Error(), row.Key) || !strings.Contains(err.Error(), row.Example) {
-					t.Errorf("%s: %q: the server says %v", row.Key, value, err)
-				}
-			}
-		}
-	}
-	if refused < 15 {
-		t.Errorf("%d values were refused", refused)
+	declared := filepath.Join(must(repository())(t), "examples/deploy/sources")
+	g.policy(t, "deny", "--sources="+filepath.Join(declared, "corp-proxy.yaml"))
+	set := listenerSet("web", "edge", nil, "a.example.com")
+	proxy := string(must(os.ReadFile(filepath.Join(declared, "proxy.yaml")))(t))
+	for _, kind := range []guardedKind{
+		{ingresses, ingress("web", nil, "a.example.com")},
+		{gateways, gateway("web", nil, "a.example.com")},
+		{listenerSets, set},
+		{xListenerSets, experimental(set)},
+		{proxies, strings.Replace(proxy, "namespace: shop", "namespace: "+g.namespace, 1)},
+	} {
+		t.Run(kind.resource.Resource, func(t *testing.T) { g.judges(t, kind) })
 	}
 }
 
-func unreadable(in annotations) bool {
-	_, problems := language.NewParser(language.Options{}).Parse(in)
-	for _, p := range problems.All() {
-		if p.Severity == problem.Error {
-			return true
+// guardedKind is a kind of source, and one of its objects.
+type guardedKind struct {
+	resource schema.GroupVersionResource
+	manifest string
+}
+
+// judges compares what the API server says of each case with what the parser says.
+func (g *guarded) judges(t *testing.T, kind guardedKind) {
+	t.Helper()
+	_, err := g.client.Resource(kind.resource).Namespace(g.namespace).List(t.Context(), metav1.ListOptions{})
+	if apierrors.IsNotFound(err) && kind.resource == listenerSets {
+		t.Skip("this version of the Gateway API has no ListenerSets")
+	}
+	cases := policies.Cases()
+	refused := map[string]int{}
+	for i, err := range g.answers(t, kind, cases) {
+		want := cases[i].Refused()
+		if len(want) == 0 {
+			if err != nil {
+				t.Errorf("%.200q: %v", cases[i].Annotations, err)
+			}
+			continue
+		}
+		refused[want[0]]++
+		if !refusedByPolicy(err) || !strings.Contains(err.Error(), policyMessage(want[0])) {
+			t.Errorf("%.200q: the API server says %v, not %s", cases[i].Annotations, err, policyMessage(want[0]))
 		}
 	}
-	return false
+	for _, row := range policies.Rows() {
+		if refused[row.Key] < 2 {
+			t.Errorf("%s: %d values are to be refused", row.Key, refused[row.Key])
+		}
+	}
+}
+
+// policyMessage is what the policy says of a key, in the words of the table.
+func policyMessage(key string) string {
+	rows := policies.Rows()
+	row := rows[slices.IndexFunc(rows, func(row language.Row) bool { return row.Key == key })]
+	return "annotation " + key + ": certshim reads " + row.Grammar + "; for example: " + row.Example
+}
+
+// answers creates an object for each case, as a dry run, several at a time.
+func (g *guarded) answers(t *testing.T, kind guardedKind, cases []policies.Case) []error {
+	t.Helper()
+	object, all := must(parsed(kind.manifest))(t), make([]error, len(cases))
+	var group errgroup.Group
+	group.SetLimit(8)
+	for i, c := range cases {
+		group.Go(func() error {
+			of, with := object.DeepCopy(), annotations{issuerKey: "ca"}
+			maps.Copy(with, c.Annotations)
+			of.SetAnnotations(with)
+			all[i] = g.createObject(t.Context(), kind.resource, of, metav1.DryRunAll)
+			return nil
+		})
+	}
+	_ = group.Wait()
+	return all
 }
 
 // An object with an old mistake can be changed elsewhere, lose its finalizers, and be deleted.

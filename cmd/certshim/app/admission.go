@@ -52,7 +52,7 @@ func newAdmission(streams Streams, b build) *cobra.Command {
 		Long: `Prints a ValidatingAdmissionPolicy and its binding, made of the annotation table: the API server
 then tells whoever writes an object of a value that certshim can't read, at once, or refuses it.
 Objects without an issuer's annotation, values that an update leaves as they were, and objects
-that are being deleted are let through. It needs Kubernetes 1.31 or newer.
+that are being deleted are let through.
 
 The kinds are those of the configuration. What the policy refuses, the controller refuses too;
 what depends on other objects is told by the controller alone.

@@ -1,7 +1,13 @@
-package admission_test
+package policies_test
 
 import (
 	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apiserver/pkg/authentication/user"
 
 	"github.com/certshim/certshim/admission"
 	"github.com/certshim/certshim/certificate"
@@ -17,7 +23,11 @@ func ofTies(t testing.TB) *engine {
 	return newEngine(t, policy)
 }
 
-func tied(to string) map[string]any { return object(map[string]string{certificate.TieKey: to}) }
+var certificates = schema.GroupVersionKind{Group: "cert-manager.io", Version: "v1", Kind: "Certificate"}
+
+func tied(to string) *unstructured.Unstructured {
+	return object(certificates, map[string]string{certificate.TieKey: to})
+}
 
 const (
 	across = "gateway.networking.k8s.io/Gateway:edge/gw uid=1 for=shop/web-tls"
@@ -27,25 +37,26 @@ const (
 // A tie to an object of another namespace is neither written nor changed nor removed.
 func TestTiesAcrossNamespacesAreProtected(t *testing.T) {
 	e := ofTies(t)
+	untied := object(certificates, map[string]string{"a": "b"})
 	for name, row := range map[string]struct {
-		now, before map[string]any
+		now, before *unstructured.Unstructured
 		refused     bool
 	}{
-		"a Certificate without one":         {object(nil), nil, false},
-		"a Certificate without annotations": {map[string]any{"metadata": map[string]any{}}, map[string]any{"metadata": map[string]any{}}, false},
+		"a Certificate without one":         {untied, nil, false},
+		"a Certificate without annotations": {object(certificates, nil), object(certificates, nil), false},
 		"a new Certificate with one":        {tied(across), nil, true},
-		"one added":                         {tied(across), object(nil), true},
-		"one removed":                       {object(nil), tied(across), true},
+		"one added":                         {tied(across), untied, true},
+		"one removed":                       {untied, tied(across), true},
 		"one for another object":            {tied("g/Gateway:edge/gw uid=2 for=shop/web-tls"), tied(across), true},
 		"one made to one within":            {tied(within), tied(across), true},
 		"one left as it was":                {tied(across), tied(across), false},
 		"one within":                        {tied(within), nil, false},
-		"one within, removed":               {object(nil), tied(within), false},
+		"one within, removed":               {untied, tied(within), false},
 		"of a namespace that begins alike":  {tied("v1/Gateway:shop2/gw for=shop/web-tls"), nil, true},
 		"what can't be read":                {tied("mine"), nil, false},
 		"with the own namespace in the uid": {tied("g/Gateway:edge/gw uid=:shop/ for=shop/web-tls"), nil, true},
 	} {
-		if refused := e.refuses(t, row.now, row.before); (len(refused) > 0) != row.refused {
+		if refused := e.refuses(t, write{now: row.now, before: row.before}); (len(refused) > 0) != row.refused {
 			t.Errorf("%s: refused: %q, want %v", name, refused, row.refused)
 		}
 	}
@@ -54,18 +65,20 @@ func TestTiesAcrossNamespacesAreProtected(t *testing.T) {
 // Certshim's own account, exempt accounts, and whoever deletes are let through.
 func TestWhoMayWriteTies(t *testing.T) {
 	e := ofTies(t)
-	going := map[string]any{"metadata": map[string]any{"deletionTimestamp": "2026-11-27T00:00:00Z"}}
+	going := tied(across)
+	going.SetDeletionTimestamp(&metav1.Time{Time: time.Unix(0, 0)})
 	for name, row := range map[string]struct {
-		now, user map[string]any
-		looked    bool
+		now    *unstructured.Unstructured
+		by     user.DefaultInfo
+		looked bool
 	}{
-		"a tenant":               {tied(across), map[string]any{"username": "tenant", "groups": []string{"tenants"}}, true},
-		"a tenant without group": {tied(across), map[string]any{"username": "tenant"}, true},
-		"certshim":               {tied(across), map[string]any{"username": "system:serviceaccount:certshim:certshim"}, false},
-		"one who restores":       {tied(across), map[string]any{"username": "tenant", "groups": []string{"tenants", "restorers"}}, false},
-		"a finalizer":            {going, map[string]any{"username": "tenant"}, false},
+		"a tenant":               {tied(across), user.DefaultInfo{Name: "tenant", Groups: []string{"tenants"}}, true},
+		"a tenant without group": {tied(across), user.DefaultInfo{Name: "tenant"}, true},
+		"certshim":               {tied(across), user.DefaultInfo{Name: "system:serviceaccount:certshim:certshim"}, false},
+		"one who restores":       {tied(across), user.DefaultInfo{Name: "tenant", Groups: []string{"tenants", "restorers"}}, false},
+		"a finalizer":            {going, user.DefaultInfo{Name: "tenant"}, false},
 	} {
-		if got := e.looksAt(t, row.now, row.user); got != row.looked {
+		if got := e.looksAt(t, write{now: row.now, by: &row.by}); got != row.looked {
 			t.Errorf("%s: looked at: %v, want %v", name, got, row.looked)
 		}
 	}
@@ -82,7 +95,7 @@ func FuzzTies(f *testing.F) {
 			t.Skip("no value that an API server has")
 		}
 		tie, err := certificate.ParseTie(text)
-		refused := len(e.refuses(t, tied(text), nil)) > 0
+		refused := len(e.refuses(t, write{now: tied(text)})) > 0
 		if err == nil && refused != (tie.Namespace != "shop") {
 			t.Errorf("%q ties to namespace %q; refused: %v", text, tie.Namespace, refused)
 		}
