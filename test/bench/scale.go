@@ -23,6 +23,8 @@ type scaled struct {
 	settled int64
 	// sent are the bytes of the objects, before compression.
 	sent int64
+	// edit is the CPU for a name more in an Ingress, of [editsAtRest] at once.
+	edit time.Duration
 }
 
 // scales starts certshim over more and more pairs: a pair is to cost as much among many as among few. A small
@@ -34,7 +36,7 @@ func (b *bench) scales(ctx context.Context, out io.Writer) error {
 		if err != nil {
 			return fmt.Errorf("%d pairs: %w", pairs, err)
 		}
-		note("scale: %d pairs: %s of CPU, %d MB at most, %d MB then, %s", pairs, s.cpu, s.peak>>20, s.settled>>20, s.took)
+		note("scale: %d pairs: %s of CPU, %d MB at most, %d MB then, %s; %s for an edit", pairs, s.cpu, s.peak>>20, s.settled>>20, s.took, s.edit)
 		all = append(all, s)
 	}
 	return scaleReport(all).write(out)
@@ -58,41 +60,44 @@ func (b *bench) scale(ctx context.Context, pairs int) (s scaled, err error) {
 		return s, err
 	}
 	here := &bench{Cluster: &cluster.Cluster{Kubeconfig: kubeconfig, Logs: folder}, size: b.size}
-	s.restart, s.settled, err = here.startOver(ctx)
+	err = here.startOver(ctx, &s, server)
 	s.pairs, s.sent = pairs, server.bytes.Load()
 	if wrote := server.wrote.Load(); wrote != nil {
-		err = errors.Join(err, fmt.Errorf("everything is up to date, and certshim sent %s", *wrote))
+		err = errors.Join(err, fmt.Errorf("certshim sent what nothing asked for: %s", *wrote))
 	}
 	return s, err
 }
 
-// startOver starts certshim and waits until it rests.
-func (b *bench) startOver(ctx context.Context) (r restart, settled int64, err error) {
+// startOver starts certshim and waits until it rests, then until some edits are done.
+func (b *bench) startOver(ctx context.Context, s *scaled, server *streams) error {
 	began := time.Now()
 	c, err := b.certshim(ctx)
 	if err != nil {
-		return r, 0, err
+		return err
 	}
 	defer func() { _ = c.Stop() }()
 	if err := c.untilDone(ctx); err != nil {
-		return r, 0, err
+		return err
 	}
-	r.took = time.Since(began)
+	s.took = time.Since(began)
 	if err := untilIdle(ctx, 3, c.Pid()); err != nil {
-		return r, 0, err
+		return err
 	}
-	if r.usage, err = usageOf(c.Pid()); err != nil {
-		return r, 0, err
+	if s.usage, err = usageOf(c.Pid()); err != nil {
+		return err
 	}
-	settled, err = memoryOf(c.Pid(), "VmRSS")
-	return r, settled, err
+	if s.settled, err = memoryOf(c.Pid(), "VmRSS"); err != nil || server.resource[ingressWatch].count == 0 {
+		return err
+	}
+	s.edit, err = server.editing(ctx, c.Pid(), editsAtRest)
+	return err
 }
 
 // scaleReport are starts over more and more pairs, the first over none.
 type scaleReport []scaled
 
-// scaleRow is one start; the last three are for each pair beyond what a start over nothing takes.
-type scaleRow struct{ Pairs, Took, CPU, Peak, Settled, EachCPU, EachPeak, EachSettled string }
+// scaleRow is one start; the values for each are those beyond a start over nothing.
+type scaleRow struct{ Pairs, Took, CPU, Peak, Settled, EachCPU, EachPeak, EachSettled, Edit string }
 
 func (r scaleReport) write(out io.Writer) error {
 	var rows []scaleRow
@@ -101,7 +106,7 @@ func (r scaleReport) write(out io.Writer) error {
 	}
 	last := r[len(r)-1]
 	return pages.ExecuteTemplate(out, "scale", map[string]any{
-		"Rows": rows, "Most": last.pairs, "PerNamespace": perNamespace, "Bytes": last.sent / int64(last.pairs),
+		"Rows": rows, "Most": last.pairs, "Edits": editsAtRest, "PerNamespace": perNamespace, "Bytes": last.sent / int64(last.pairs),
 		"OnPaper": onPaper, "PaperCPU": fmt.Sprintf("%.0f", r.paper(func(s scaled) float64 { return s.cpu.Seconds() })),
 		"PaperPeak":    fmt.Sprintf("%.1f", r.paper(func(s scaled) float64 { return float64(s.peak) / 1e9 })),
 		"PaperSettled": fmt.Sprintf("%.1f", r.paper(func(s scaled) float64 { return float64(s.settled) / 1e9 })),
@@ -112,9 +117,10 @@ func (r scaleReport) write(out io.Writer) error {
 func (r scaleReport) row(s scaled) scaleRow {
 	row := scaleRow{
 		Pairs: fmt.Sprint(s.pairs), Took: fmt.Sprintf("%.1f", s.took.Seconds()), CPU: fmt.Sprintf("%.2f", s.cpu.Seconds()),
-		Peak: fmt.Sprint(s.peak >> 20), Settled: fmt.Sprint(s.settled >> 20), EachCPU: "–", EachPeak: "–", EachSettled: "–",
+		Peak: fmt.Sprint(s.peak >> 20), Settled: fmt.Sprint(s.settled >> 20), EachCPU: "–", EachPeak: "–", EachSettled: "–", Edit: "–",
 	}
 	if s.pairs > 0 {
+		row.Edit = fmt.Sprintf("%.2f", milliseconds(s.edit))
 		row.EachCPU = fmt.Sprintf("%.3f", r.beyond(s, func(s scaled) float64 { return milliseconds(s.cpu) }))
 		row.EachPeak = fmt.Sprintf("%.0f", r.beyond(s, func(s scaled) float64 { return float64(s.peak) }))
 		row.EachSettled = fmt.Sprintf("%.0f", r.beyond(s, func(s scaled) float64 { return float64(s.settled) }))

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -28,22 +27,24 @@ const (
 	perNamespace      = 1000
 )
 
-// streams is what certshim needs of an API server to start: discovery, and watches that begin with all
-// objects. It holds one object of each kind, so that it takes next to no memory itself, and changes nothing.
+// streams is what certshim needs of an API server: discovery, watches that begin with all objects, and the [edits] of some of
+// them. It holds one object of each kind, so that it takes next to no memory itself.
 type streams struct {
 	*httptest.Server
 	// bytes are those of the objects that were sent, before compression.
 	bytes atomic.Int64
-	// wrote is the first request that would have changed something.
+	// wrote is the first request that would have changed something else.
 	wrote    atomic.Pointer[string]
 	resource map[string]stream
 	answers  map[string]any
+	edits    edits
 }
 
-// stream is a resource: so many objects like one.
+// stream is a resource: so many objects like one, and then changes.
 type stream struct {
-	object []byte
-	count  int
+	object  []byte
+	count   int
+	changes chan []byte
 }
 
 // pairStreams serves so many Ingresses, and their Certificates as certshim made them and cert-manager issued them.
@@ -56,14 +57,15 @@ func pairStreams(ctx context.Context, pairs int) (*streams, error) {
 		"generation":1},"spec":{"selfSigned":{}},` + readyStatus[1:])
 	s := &streams{
 		resource: map[string]stream{
-			"/apis/networking.k8s.io/v1/ingresses":                    {source, pairs},
-			"/apis/cert-manager.io/v1/certificates":                   {made, pairs},
-			"/apis/cert-manager.io/v1/clusterissuers":                 {issuer, 1},
+			ingressWatch:     {source, pairs, make(chan []byte, editsAtRest)},
+			certificateWatch: {made, pairs, make(chan []byte, editsAtRest)},
+			"/apis/cert-manager.io/v1/clusterissuers":                 {object: issuer, count: 1},
 			"/apis/cert-manager.io/v1/issuers":                        {},
 			"/apis/apiextensions.k8s.io/v1/customresourcedefinitions": {},
 			"/apis/apiregistration.k8s.io/v1/apiservices":             {},
 		},
 		answers: discoveryAnswers(),
+		edits:   edits{done: make(chan struct{})},
 	}
 	s.Server = httptest.NewUnstartedServer(s)
 	s.EnableHTTP2 = true
@@ -103,22 +105,23 @@ func (s *streams) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case r.Method == http.MethodHead:
 		w.Header().Set(flowcontrolv1.ResponseHeaderMatchedFlowSchemaUID, "any")
-	case r.Method != http.MethodGet:
-		body, _ := io.ReadAll(r.Body) // what came of it will do
-		wrote := fmt.Sprintf("%s %s\n%s", r.Method, r.URL, body)
-		s.wrote.CompareAndSwap(nil, &wrote)
-		http.Error(w, "nothing changes here", http.StatusForbidden)
 	case isAnswer:
 		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(answer) // fails only where nobody reads
 	case isResource && r.URL.Query().Get("watch") != "":
 		s.watch(w, r, resource)
-	default:
+	case r.Method == http.MethodGet && numberOf(r.URL.Path) < 0:
 		http.NotFound(w, r)
+	default:
+		if err := s.serveObject(w, r); err != nil {
+			wrote := fmt.Sprintf("%s %s: %v", r.Method, r.URL, err)
+			s.wrote.CompareAndSwap(nil, &wrote)
+			http.Error(w, err.Error(), http.StatusForbidden)
+		}
 	}
 }
 
-// watch sends all objects if they are asked for, and then nothing more until the client goes.
+// watch sends all objects if they are asked for, and then what changes until the client goes.
 func (s *streams) watch(w http.ResponseWriter, r *http.Request, resource stream) {
 	w.Header().Set("Content-Type", "application/json")
 	out := bufio.NewWriterSize(w, 64<<10)
@@ -133,9 +136,16 @@ func (s *streams) watch(w http.ResponseWriter, r *http.Request, resource stream)
 		_, _ = fmt.Fprintf(out, `{"type":"BOOKMARK","object":{"kind":"Any","apiVersion":"v1","metadata":{"resourceVersion":"9999999","annotations":{%q:"true"}}}}`+"\n",
 			metav1.InitialEventsAnnotationKey)
 	}
-	_ = out.Flush()
-	_ = http.NewResponseController(w).Flush()
-	<-r.Context().Done()
+	for {
+		_ = out.Flush()
+		_ = http.NewResponseController(w).Flush()
+		select {
+		case changed := <-resource.changes:
+			_, _ = fmt.Fprintf(out, `{"type":"MODIFIED","object":%s}`+"\n", changed)
+		case <-r.Context().Done():
+			return
+		}
+	}
 }
 
 // numbered is a recorded object with the i-th number, in the namespace for that.

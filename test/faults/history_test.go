@@ -364,21 +364,26 @@ func judge(origins []*origin, wants map[string]*want, s seen) verdict {
 	}
 	for _, m := range s.ever {
 		requests := s.requests[m.uid]
-		switch count := distinct(requests); {
-		case count > m.specs:
-			v.unasked = append(v.unasked, fmt.Sprintf("Certificate %s had %d specs, and %d requests: %v", m.name, m.specs, count, requests))
-		case count < len(requests):
-			v.passed = append(v.passed, fmt.Sprintf("Certificate %s had a request twice: %v", m.name, requests))
+		again := len(requests) - distinct(requests)
+		switch {
+		case len(requests)-again > m.specs, again > repeats:
+			v.unasked = append(v.unasked, fmt.Sprintf("Certificate %s had %d specs, and %d requests: %v", m.name, m.specs, len(requests), requests))
+		case again > 0:
+			v.passed = append(v.passed, fmt.Sprintf("Certificate %s had %d requests more than it needs: %v", m.name, again, requests))
 		}
 	}
 	return v
 }
 
-// distinct is how many requests there are but for those that repeat one: cert-manager now and then makes a second one of the same
-// revision with the same content, as its cache didn't show it the first.
+// repeats is how many CertificateRequests of a Certificate may have the content of another one. cert-manager itself makes some now and then, where
+// its caches are behind: twice for one revision, as it doesn't see the first, or for one more revision, as it doesn't see the Secret.
+const repeats = 2
+
+// distinct is how many requests differ in content.
 func distinct(requests []request) int {
 	different := map[request]bool{}
 	for _, r := range requests {
+		r.revision = ""
 		different[r] = true
 	}
 	return len(different)

@@ -12,7 +12,7 @@ func TestJudge(t *testing.T) {
 	origins := []*origin{{kind: "Ingress", name: "web", secret: "web-tls", uid: "u", hosts: []string{"a"}, signer: signer{name: "ca"}}}
 	origins = append(origins, &origin{kind: "Ingress", name: "younger", secret: "web-tls", uid: "y", hosts: []string{"b"}, waits: origins[0]})
 	wants := map[string]*want{"u/web-tls": {made: 1, specs: 2, young: true}, "u/old": {made: 1, specs: 1}, "u/brief": {made: 1, specs: 1, young: true}}
-	right := made{uid: "c", owner: "u", name: "web-tls", hosts: []string{"a"}, issuer: "ca"}
+	right := made{uid: "c", owner: "u", name: "web-tls", hosts: []string{"a"}, issuer: "ca", specs: 1}
 	former := made{uid: "o", owner: "u", name: "old", hosts: []string{"a"}}
 	again := made{uid: "d", owner: "u", name: "web-tls", hosts: []string{"a"}, issuer: "ca"}
 	moved := made{uid: "c", owner: "u", name: "web-tls", hosts: []string{"a"}, issuer: "other"}
@@ -56,12 +56,16 @@ func TestJudge(t *testing.T) {
 			seen{now: []made{right}, ever: []made{right}, owners: map[types.UID][]types.UID{"c": {"v", "u"}}},
 			`taken: Certificate c, by its uid, went from owner to owner: ["v" "u"]`,
 		},
-		"asked for by each spec, and once more by a cache that is behind": {
-			seen{now: []made{right}, ever: []made{grown}, requests: map[types.UID][]request{"c": {{"1", "a", "ca"}, {"2", "a b", "ca"}, {"2", "a b", "ca"}}}}, "",
+		"asked for by each spec, and again by caches that are behind": {
+			seen{now: []made{right}, ever: []made{grown}, requests: map[types.UID][]request{"c": {{"1", "a", "ca"}, {"2", "a b", "ca"}, {"2", "a b", "ca"}, {"3", "a b", "ca"}}}}, "",
 		},
-		"asked for once more than by each spec": {
-			seen{now: []made{right}, ever: []made{grown}, requests: map[types.UID][]request{"c": {{"1", "a", "ca"}, {"2", "a b", "ca"}, {"3", "a b", "ca"}}}},
-			"not asked for: Certificate web-tls had 2 specs, and 3 requests: [{1 a ca} {2 a b ca} {3 a b ca}]",
+		"asked for once more than by caches that are behind": {
+			seen{now: []made{right}, ever: []made{right}, requests: map[types.UID][]request{"c": {{"1", "a", "ca"}, {"2", "a", "ca"}, {"3", "a", "ca"}, {"4", "a", "ca"}}}},
+			"not asked for: Certificate web-tls had 1 specs, and 4 requests: [{1 a ca} {2 a ca} {3 a ca} {4 a ca}]",
+		},
+		"asked for with what no spec has": {
+			seen{now: []made{right}, ever: []made{right}, requests: map[types.UID][]request{"c": {{"1", "a", "ca"}, {"2", "a", "other"}}}},
+			"not asked for: Certificate web-tls had 1 specs, and 2 requests: [{1 a ca} {2 a other}]",
 		},
 	} {
 		v := judge(origins, wants, test.seen)

@@ -30,6 +30,8 @@ func TestShards(t *testing.T) {
 	s, other := newScene(t), newScene(t)
 	// While they swap, both serve the one of them.
 	other.overlap = 1
+	s.link.put(s.fence(t))
+	other.link.put(other.fence(t))
 	both := "--namespace=" + other.namespace
 	first := s.launch(t, s.link, nil, "--leader-elect=false", both, sharing(t, s.namespace))
 	second := s.launch(t, other.link, nil, "--leader-elect=false", both, sharing(t, other.namespace))
@@ -43,6 +45,7 @@ func TestShards(t *testing.T) {
 	s.play(t, s.namespace, edits())
 	other.play(t, other.namespace, edits())
 	stop(t, first)
+	other.link.put(nil)
 	before := other.link.written()
 	all := sharing(t, s.namespace, other.namespace)
 	s.certshim = s.launch(t, other.link, nil, "--leader-elect=false", both, all)

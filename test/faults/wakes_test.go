@@ -61,6 +61,8 @@ spec: {secretName: %[1]s, issuerRef: {name: %[2]s}, dnsNames: [%[1]s.example.com
 	})
 	gate.Unlock()
 	s.untilTold(t, before)
+	// One that goes while it is issued would confuse cert-manager.
+	s.certificates.Until(t, name+" to be issued", func(state cluster.State) bool { return state[name] != nil && cluster.IsReady(state[name]) })
 	shared.Delete(t, cluster.Certificates(), s.namespace, name)
 	s.heals()
 	s.check(t, "a create that meets another", s.link.strikes())
