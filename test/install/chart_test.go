@@ -201,24 +201,26 @@ func TestTheChartRefusesUnknownValues(t *testing.T) {
 		"config: {workers: many}":        "/config/workers",
 		"logLevel: loud":                 "/logLevel",
 		"plugins: [{name: a, image: b}]": "grant",
-		"podMonitor: {enabled: true}\nserviceMonitor: {enabled: true}":                       "choose one",
-		"config: {metricsListenAddress: '0'}\npodMonitor: {enabled: true}":                   "podMonitor.enabled is true",
-		"networkPolicy: {egress: {enabled: true}}":                                           "without networkPolicy.enabled",
-		"config: {namespaces: [shop]}\nflowSchema: {enabled: true}":                          "flowSchema.enabled is true, which needs objects or permissions of the whole cluster",
-		"config: {namespaces: [shop]}\nadmissionPolicy: {enabled: true}":                     "admissionPolicy.enabled is true, which needs objects or permissions of the whole cluster",
-		"config: {namespaces: [shop]}\ntiePolicy: {enabled: true}":                           "tiePolicy.enabled is true, which needs objects or permissions of the whole cluster",
-		"metricsTLSSecret: x\nconfig: {namespaces: [shop], metrics: {authentication: true}}": "config.metrics.authentication is true",
-		"tiePolicy: {exemptUsers: [\"a' || true\"]}":                                         "/tiePolicy/exemptUsers/0",
-		"config: {namespaces: [shop], namespaceDefaults: true}":                              "config.namespaceDefaults is true",
-		"config: {namespaces: [shop], crossNamespace: {orphans: delete}}":                    "config.crossNamespace.orphans is delete",
-		"resources: {limits: {memory: 1Ti}}":                                                 "resources.limits.memory",
-		"config: {leaderElection: {enabled: false}}":                                         "replicaCount is 2, must be 1",
-		"replicaCount: null\nconfig: {leaderElection: {enabled: false}}":                     "replicaCount is null, must be 1",
-		"config: {healthzListenAddress: '127.0.0.1:9403'}":                                   "config.healthzListenAddress is 127.0.0.1:9403",
-		"rbac: {issuers: [step-isuser]}":                                                     `rbac.issuers has "step-isuser", which is none of adcs-issuer`,
-		"rbac: {sources: [contour]}":                                                         `rbac.sources has "contour"`,
-		"prometheusRule: {disable: [CertshimAbsnt]}":                                         `prometheusRule.disable has "CertshimAbsnt", which is none of CertshimAbsent`,
-		"config: {namespaces: [shop], policies: [{name: a, namespaceSelector: a=b}]}":        "config.policies[0].namespaceSelector needs",
+		"plugins: [{name: a, image: b, grant: {kinds: []}, securityContext: {runAsUser: 0}}]":            "/plugins/0/securityContext/runAsUser",
+		"plugins: [{name: a, image: b, grant: {kinds: []}, uid: null, securityContext: {runAsUser: 7}}]": "plugins[0].uid is null, and securityContext.runAsUser is 7",
+		"podMonitor: {enabled: true}\nserviceMonitor: {enabled: true}":                                   "choose one",
+		"config: {metricsListenAddress: '0'}\npodMonitor: {enabled: true}":                               "podMonitor.enabled is true",
+		"networkPolicy: {egress: {enabled: true}}":                                                       "without networkPolicy.enabled",
+		"config: {namespaces: [shop]}\nflowSchema: {enabled: true}":                                      "flowSchema.enabled is true, which needs objects or permissions of the whole cluster",
+		"config: {namespaces: [shop]}\nadmissionPolicy: {enabled: true}":                                 "admissionPolicy.enabled is true, which needs objects or permissions of the whole cluster",
+		"config: {namespaces: [shop]}\ntiePolicy: {enabled: true}":                                       "tiePolicy.enabled is true, which needs objects or permissions of the whole cluster",
+		"metricsTLSSecret: x\nconfig: {namespaces: [shop], metrics: {authentication: true}}":             "config.metrics.authentication is true",
+		"tiePolicy: {exemptUsers: [\"a' || true\"]}":                                                     "/tiePolicy/exemptUsers/0",
+		"config: {namespaces: [shop], namespaceDefaults: true}":                                          "config.namespaceDefaults is true",
+		"config: {namespaces: [shop], crossNamespace: {orphans: delete}}":                                "config.crossNamespace.orphans is delete",
+		"resources: {limits: {memory: 1Ti}}":                                                             "resources.limits.memory",
+		"config: {leaderElection: {enabled: false}}":                                                     "replicaCount is 2, must be 1",
+		"replicaCount: null\nconfig: {leaderElection: {enabled: false}}":                                 "replicaCount is null, must be 1",
+		"config: {healthzListenAddress: '127.0.0.1:9403'}":                                               "config.healthzListenAddress is 127.0.0.1:9403",
+		"rbac: {issuers: [step-isuser]}":                                                                 `rbac.issuers has "step-isuser", which is none of adcs-issuer`,
+		"rbac: {sources: [contour]}":                                                                     `rbac.sources has "contour"`,
+		"prometheusRule: {disable: [CertshimAbsnt]}":                                                     `prometheusRule.disable has "CertshimAbsnt", which is none of CertshimAbsent`,
+		"config: {namespaces: [shop], policies: [{name: a, namespaceSelector: a=b}]}":                    "config.policies[0].namespaceSelector needs",
 	} {
 		_, err := template(t.Context(), repository(t), values)
 		if err == nil || !strings.Contains(err.Error(), want) {
@@ -252,16 +254,85 @@ func TestAPluginWhoseUserTheClusterChooses(t *testing.T) {
 		fmt.Sprintf(plugin, ", uid: 7"):    {"fsGroup: 65532", "runAsUser: 7", "uid: 7"},
 		fmt.Sprintf(plugin, ", uid: null"): nil,
 		fmt.Sprintf(plugin, ", uid: null") + "\npodSecurityContext: {fsGroup: 8}": {"fsGroup: 8"},
+		fmt.Sprintf(plugin, "") + "\npodSecurityContext: {fsGroup: null}":         {"runAsUser: 65533", "uid: 65533"},
+		fmt.Sprintf(plugin, ", securityContext: {runAsUser: 1000680000}"):         {"fsGroup: 65532", "runAsUser: 1000680000", "uid: 1000680000"},
+		fmt.Sprintf(plugin, ", securityContext: {runAsUser: null}"):               nil,
+		fmt.Sprintf(plugin, ", uid: null, securityContext: {runAsUser: null}"):    nil,
 	} {
 		text, err := template(t.Context(), repository(t), values)
 		if err != nil {
 			t.Fatal(err)
 		}
-		got := regexp.MustCompile(`\b(fsGroup|runAsUser|uid): \d+`).FindAllString(text, -1)
+		got := regexp.MustCompile(`\b(fsGroup|runAsUser|uid): (\d|null)+`).FindAllString(text, -1)
 		slices.Sort(got)
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s (-want +got)\n%s", values, diff)
 		}
+	}
+}
+
+// What a plugin's securityContext says counts, false and null as well; what it doesn't say is as for certshim.
+func TestTheSecurityContextOfAPlugin(t *testing.T) {
+	for own, want := range map[string]map[string]any{
+		"{readOnlyRootFilesystem: false}": {"allowPrivilegeEscalation": false, "readOnlyRootFilesystem": false, "capabilities": map[string]any{"drop": []any{"ALL"}}},
+		"{readOnlyRootFilesystem: null}":  {"allowPrivilegeEscalation": false, "capabilities": map[string]any{"drop": []any{"ALL"}}},
+		"{capabilities: {add: [A]}}":      {"allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true, "capabilities": map[string]any{"add": []any{"A"}, "drop": []any{"ALL"}}},
+		"{capabilities: null}":            {"allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true},
+	} {
+		r := renderChart(t, "plugins: [{name: a, image: b, grant: {kinds: []}, uid: null, securityContext: "+own+"}]")
+		plugin := r.pod(t)["initContainers"].([]any)[0].(map[string]any)
+		if diff := cmp.Diff(want, plugin["securityContext"]); diff != "" {
+			t.Errorf("%s (-want +got)\n%s", own, diff)
+		}
+	}
+}
+
+// restricted has the volumes that OpenShift's SecurityContextConstraints restricted-v2 permit. It refuses users, groups and SELinux' labels
+// that a Pod chooses itself, unless they are in the ranges of the namespace.
+var restricted = struct{ volumes, chosen []string }{
+	[]string{"name", "configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret"},
+	[]string{"runAsUser", "runAsGroup", "fsGroup", "supplementalGroups", "seLinuxOptions"},
+}
+
+// With the values that docs/install.md has for OpenShift, restricted-v2 has nothing to refuse.
+func TestOpenShiftTakesThePods(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join(repository(t), "docs/install.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	values := regexp.MustCompile("(?s)### On OpenShift\n.*?```yaml\n(.*?)```").FindSubmatch(page)
+	if values == nil {
+		t.Fatal("docs/install.md has no values for OpenShift")
+	}
+	r := renderChart(t, string(values[1]))
+	pod := r.pod(t)
+	contexts := []any{pod["securityContext"]}
+	for _, container := range slices.Concat(pod["initContainers"].([]any), pod["containers"].([]any)) {
+		context := container.(map[string]any)["securityContext"].(map[string]any)
+		if context["allowPrivilegeEscalation"] != false || !cmp.Equal(context["capabilities"], any(map[string]any{"drop": []any{"ALL"}})) {
+			t.Errorf("a container has the securityContext %v", context)
+		}
+		contexts = append(contexts, context)
+	}
+	if len(contexts) != 3 {
+		t.Errorf("there are %d securityContexts, want those of the Pod, certshim and a plugin", len(contexts))
+	}
+	for _, context := range contexts {
+		for _, chosen := range restricted.chosen {
+			if value, is := context.(map[string]any)[chosen]; is {
+				t.Errorf("%s is %v", chosen, value)
+			}
+		}
+	}
+	for _, volume := range pod["volumes"].([]any) {
+		for kind := range volume.(map[string]any) {
+			if !slices.Contains(restricted.volumes, kind) {
+				t.Errorf("a volume is a %s", kind)
+			}
+		}
+	}
+	if configuration := r.at(t, "ConfigMap/certshim", "data", "certshim.yaml").(string); strings.Contains(configuration, "uid:") {
+		t.Error("the configuration names a user, which OpenShift hasn't chosen yet")
 	}
 }
 

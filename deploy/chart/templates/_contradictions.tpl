@@ -4,6 +4,14 @@
 {{- if and (not (dig "leaderElection" "enabled" true $config)) (ne (toString .Values.replicaCount) "1") -}}
 {{- fail (printf "config.leaderElection.enabled is false, so that each replica writes: replicaCount is %s, must be 1" (default "null" (toString .Values.replicaCount | replace "<nil>" ""))) -}}
 {{- end -}}
+{{- range $i, $plugin := .Values.plugins -}}
+{{- $context := default dict $plugin.securityContext -}}
+{{- if and (hasKey $plugin "uid") (hasKey $context "runAsUser") -}}
+{{- if ne (toJson $plugin.uid) (toJson $context.runAsUser) -}}
+{{- fail (printf "plugins[%d].uid is %s, and securityContext.runAsUser is %s: leave the latter out" $i (toJson $plugin.uid) (toJson $context.runAsUser)) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
 {{- if $config.namespaces -}}
 {{- range $i, $policy := $config.policies -}}
 {{- if $policy.namespaceSelector -}}

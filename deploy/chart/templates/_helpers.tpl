@@ -135,9 +135,33 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 {{- dig "leaderElection" "namespace" "" (include "certshim.settings" . | fromYaml) | default (include "certshim.namespace" .) -}}
 {{- end -}}
 
-{{/* The user that a plugin runs as; empty where its uid is null, so that the cluster chooses. */}}
+{{/* The user that a plugin runs as; empty where its uid, or else the runAsUser of its securityContext, is null, so that the
+cluster chooses. */}}
 {{- define "certshim.pluginUID" -}}
-{{- if or (not (hasKey . "uid")) .uid }}{{ default 65533 .uid | int64 }}{{ end -}}
+{{- $chosen := hasKey . "uid" | ternary .uid (dig "runAsUser" 65533 (default dict .securityContext)) -}}
+{{- with $chosen }}{{ int64 . }}{{ end -}}
+{{- end -}}
+
+{{/* The security context of a plugin's container: the chart's, with the fields of the plugin's own. Takes the plugin and the
+chart's. */}}
+{{- define "certshim.pluginSecurityContext" -}}
+{{- $plugin := index . 0 -}}
+{{- $context := include "certshim.overlaid" (list (default dict (index . 1)) (default dict $plugin.securityContext)) | fromYaml -}}
+{{- with include "certshim.pluginUID" $plugin }}{{ $_ := set $context "runAsUser" (int64 .) }}{{ end -}}
+{{- toYaml $context -}}
+{{- end -}}
+
+{{/* A map with the fields of another laid over it: false and 0 count, as they don't in merge, and null takes a field away. */}}
+{{- define "certshim.overlaid" -}}
+{{- $fields := deepCopy (index . 0) -}}
+{{- range $key, $value := index . 1 -}}
+{{- $below := get $fields $key -}}
+{{- if and (kindIs "map" $value) (kindIs "map" $below) -}}
+{{- $value = include "certshim.overlaid" (list $below $value) | fromYaml -}}
+{{- end -}}
+{{- $_ := set $fields $key $value -}}
+{{- end -}}
+{{- include "certshim.withoutNulls" $fields -}}
 {{- end -}}
 
 {{/* Where a plugin listens; the folder is a volume of its own. */}}
