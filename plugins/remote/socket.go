@@ -13,7 +13,7 @@ import (
 const MaxSocketPath = 107
 
 // CheckSocket returns what is wrong with a socket before it is dialled: it is no socket or a
-// symbolic link, or is in a folder where anybody could have put it.
+// symbolic link.
 func CheckSocket(path string) error {
 	if len(path) > MaxSocketPath {
 		return fmt.Errorf("the path of socket %s has %d bytes, must have at most %d", path, len(path), MaxSocketPath)
@@ -24,13 +24,6 @@ func CheckSocket(path string) error {
 	}
 	if info.Mode().Type() != os.ModeSocket {
 		return fmt.Errorf("%s is a %s, must be a Unix domain socket", path, typeOf(info))
-	}
-	folder, err := os.Stat(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	if folder.Mode().Perm()&0o002 != 0 && folder.Mode()&os.ModeSticky == 0 {
-		return fmt.Errorf("anybody may write in the folder of socket %s, mode %s: only its owner or group should", path, folder.Mode().Perm())
 	}
 	return nil
 }
@@ -61,22 +54,42 @@ func Listener(ctx context.Context, path string) (Process, error) {
 	return process, errors.Join(err, connection.Close())
 }
 
-// dial connects to a socket and, if uid is set, checks the user of the other end.
+// dial connects to a socket, and checks the user of the other end where it must be a certain one.
 func dial(ctx context.Context, path string, uid *int) (net.Conn, error) {
 	if err := CheckSocket(path); err != nil {
 		return nil, err
 	}
+	must, why, err := userBehind(path, uid, os.Geteuid())
+	if err != nil {
+		return nil, err
+	}
 	connection, err := (&net.Dialer{}).DialContext(ctx, "unix", path)
-	if err != nil || uid == nil {
+	if err != nil || must == nil {
 		return connection, err
 	}
 	process, err := peer(connection)
-	if err == nil && process.UID != *uid {
-		err = fmt.Errorf("the process behind socket %s runs as user %d, must be %d", path, process.UID, *uid)
+	if err == nil && process.UID != *must {
+		err = fmt.Errorf("the process behind socket %s runs as user %d, must be %d%s", path, process.UID, *must, why)
 	}
 	if err != nil {
 		_ = connection.Close()
 		return nil, err
 	}
 	return connection, nil
+}
+
+// userBehind is who must listen on a socket: the user that is configured, or, where anybody could have put it into its folder, certshim's
+// own. The kubelet makes an emptyDir such a folder. Nil: whoever it is.
+func userBehind(path string, configured *int, own int) (uid *int, why string, err error) {
+	if configured != nil {
+		return configured, "", nil
+	}
+	folder, err := os.Stat(filepath.Dir(path))
+	if err != nil {
+		return nil, "", err
+	}
+	if folder.Mode().Perm()&0o002 == 0 || folder.Mode()&os.ModeSticky != 0 {
+		return nil, "", nil
+	}
+	return &own, ", as certshim: anybody may write in the socket's folder, and the configuration has no uid for the plugin", nil
 }

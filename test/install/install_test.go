@@ -16,7 +16,6 @@ import (
 	"k8s.io/client-go/kubernetes/scheme"
 
 	"github.com/certshim/certshim/test/cluster"
-	"github.com/certshim/certshim/test/process"
 )
 
 // chart stands for what Helm renders with everything switched on.
@@ -145,32 +144,6 @@ func TestEveryMountIsUsed(t *testing.T) {
 				}
 			}
 		})
-	}
-}
-
-// The plugin of the overlay starts with the arguments of its container, and listens where certshim's
-// configuration says.
-func TestThePluginServesWhereItIsExpected(t *testing.T) {
-	p := newPod(t, render(t, "examples/deploy/plugin"))
-	program := filepath.Join(t.TempDir(), "plugin")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", program, "./plugins/examples/go")
-	build.Dir = repository(t)
-	if output, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, output)
-	}
-	plugin, err := process.Start(t.Context(), process.Program{
-		Path: program, Args: p.arguments(t, "corp-ca"), Log: filepath.Join(t.ArtifactDir(), "plugin.log"),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = plugin.Stop() })
-	socket := regexp.MustCompile(`socket: (\S+)`).FindStringSubmatch(p.certshimYAML(t))
-	if socket == nil {
-		t.Fatal("the configuration names no socket")
-	}
-	if err := cluster.Listens(t.Context(), plugin, "unix", p.here(socket[1])); err != nil {
-		t.Fatal(err)
 	}
 }
 

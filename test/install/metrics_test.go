@@ -45,7 +45,7 @@ func TestMetricsAreForThoseWhoMayReadThem(t *testing.T) {
 		"Prometheus":                    {r.token(t, "prometheus"), http.StatusOK},
 	} {
 		if got := r.scrape(t, client, "/metrics", row.token); got != row.want {
-			log, _ := os.ReadFile(filepath.Join(r.Logs, r.name+".log"))
+			log, _ := os.ReadFile(filepath.Join(r.Logs, r.name+"-certshim.log"))
 			t.Errorf("%s gets status %d, want %d\n%s", who, got, row.want, log)
 		}
 	}

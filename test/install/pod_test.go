@@ -1,9 +1,11 @@
 package install
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -29,6 +31,10 @@ func newPod(t *testing.T, manifests []any) *pod {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(folder) })
+	// Containers may have other users.
+	if err := os.Chmod(folder, 0o755); err != nil {
+		t.Fatal(err)
+	}
 	p := &pod{configMaps: map[string]map[string]string{}, secrets: map[string]map[string]string{}, volumes: map[string]string{}, folder: folder}
 	for _, manifest := range manifests {
 		switch object := manifest.(type) {
@@ -60,9 +66,7 @@ func (p *pod) make(t *testing.T, volume corev1.Volume) {
 	case volume.Secret != nil:
 		files = p.secrets[volume.Secret.SecretName]
 	default:
-		if err := os.MkdirAll(folder, 0o750); err != nil {
-			t.Fatal(err)
-		}
+		p.makeEmpty(t, folder)
 		return
 	}
 	if files == nil {
@@ -71,18 +75,51 @@ func (p *pod) make(t *testing.T, volume corev1.Volume) {
 	p.mount(t, folder, files)
 }
 
+// makeEmpty makes the folder of a volume that all may write to; what they write belongs to the Pod's group.
+func (p *pod) makeEmpty(t *testing.T, folder string) {
+	t.Helper()
+	err := os.Mkdir(folder, 0o755)
+	if group := p.group(); group != nil && os.Getuid() == 0 {
+		err = errors.Join(err, os.Chown(folder, 0, int(*group)))
+	}
+	if err = errors.Join(err, os.Chmod(folder, os.ModeSetgid|0o777)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (p *pod) group() *int64 {
+	if p.spec.SecurityContext == nil {
+		return nil
+	}
+	return p.spec.SecurityContext.FSGroup
+}
+
+// credential is who a container names as its user, in the Pod's group. Where it names nobody, or this process may not be another, it
+// runs as this process.
+func (p *pod) credential(container corev1.Container) *syscall.Credential {
+	context := container.SecurityContext
+	if os.Getuid() != 0 || context == nil || context.RunAsUser == nil {
+		return nil
+	}
+	credential := &syscall.Credential{Uid: uint32(*context.RunAsUser)}
+	if group := p.group(); group != nil {
+		credential.Groups = []uint32{uint32(*group)}
+	}
+	return credential
+}
+
 // mount lays the files out as the kubelet does: each is a link into the folder ..data, which is a link to a folder named
 // by the time.
 func (p *pod) mount(t *testing.T, folder string, files map[string]string) {
 	t.Helper()
 	const now = "..2026_01_01_00_00_00.1"
-	if err := os.MkdirAll(filepath.Join(folder, now), 0o750); err != nil {
+	if err := os.MkdirAll(filepath.Join(folder, now), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	links := map[string]string{"..data": now}
 	for name, content := range files {
 		links[name] = filepath.Join("..data", name)
-		if err := os.WriteFile(filepath.Join(folder, now, name), []byte(p.here(content)), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(folder, now, name), []byte(p.here(content)), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -118,12 +155,15 @@ func (p *pod) arguments(t *testing.T, name string) []string {
 		if container.Name != name {
 			continue
 		}
-		var arguments []string
-		for _, argument := range container.Args {
-			arguments = append(arguments, p.here(argument))
-		}
-		return arguments
+		return p.allHere(container.Args)
 	}
 	t.Fatalf("there is no container %s", name)
 	return nil
+}
+
+func (p *pod) allHere(texts []string) (here []string) {
+	for _, text := range texts {
+		here = append(here, p.here(text))
+	}
+	return here
 }

@@ -3,33 +3,32 @@ package install
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/certshim/certshim/test/cluster"
-	"github.com/certshim/certshim/test/process"
 )
 
 // release is a release of the chart on a real control plane. The test stands in for the kubelet: it reads the
-// Deployment and its ConfigMaps from the API server, and runs certshim with their arguments, files and environment, as
-// the ServiceAccount.
+// Deployment and its ConfigMaps from the API server, and runs the containers with their arguments, files and environment,
+// certshim as the ServiceAccount.
 type release struct {
 	*cluster.Cluster
 	client     kubernetes.Interface
 	repository string
 	name       string
-	// program is the certshim of the image.
+	// program is the certshim of the image, and images has the programs of others.
 	program string
-	running *process.Process
-	// metrics is where it serves them, and reachable is set if the API server can read them of its Pod.
+	images  map[string]string
+	pod     *pod
+	running []*container
+	// metrics is where certshim serves them, and reachable is set if the API server can read them of its Pod.
 	metrics   string
 	reachable bool
 }
@@ -54,17 +53,6 @@ func (r *release) helm(t *testing.T, values string, arguments ...string) string 
 		t.Fatal(err)
 	}
 	return output
-}
-
-func (r *release) stop(t *testing.T) {
-	t.Helper()
-	if r.running == nil {
-		return
-	}
-	if err := r.running.Stop(); err != nil {
-		t.Error(err)
-	}
-	r.running = nil
 }
 
 // deployment gives what the API server has, and the ConfigMaps and Secrets that it mounts.
@@ -94,34 +82,6 @@ func (r *release) deployment(t *testing.T) (d *appsv1.Deployment, manifests []an
 	return d, manifests
 }
 
-// run starts certshim anew as a kubelet would, and returns when the readiness probe succeeds.
-func (r *release) run(t *testing.T) {
-	t.Helper()
-	r.stop(t)
-	d, manifests := r.deployment(t)
-	container := d.Spec.Template.Spec.Containers[0]
-	kubeconfig, err := r.AccountKubeconfig(t.Context(), r.name, d.Spec.Template.Spec.ServiceAccountName)
-	if err != nil {
-		t.Fatal(err)
-	}
-	health := freeAddress(t)
-	r.metrics = freeAddress(t)
-	arguments := append(newPod(t, manifests).arguments(t, container.Name),
-		"--kubeconfig="+kubeconfig, "--metrics-listen-address="+r.metrics, "--healthz-listen-address="+health)
-	r.running, err = process.Start(t.Context(), process.Program{
-		Path: r.program, Args: arguments, Env: environment(container.Env, d),
-		Log: filepath.Join(r.Logs, r.name+".log"),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	probe := container.ReadinessProbe.HTTPGet
-	if err := cluster.Answers(t.Context(), r.running, http.DefaultClient, "http://"+health+probe.Path); err != nil {
-		log, _ := os.ReadFile(filepath.Join(r.Logs, r.name+".log"))
-		t.Fatalf("%v\n%s", err, log)
-	}
-}
-
 func freeAddress(t *testing.T) string {
 	t.Helper()
 	address, err := cluster.FreeAddress(t.Context())
@@ -129,21 +89,6 @@ func freeAddress(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return address
-}
-
-// environment is that of the container; what is told of the Pod is made up.
-func environment(variables []corev1.EnvVar, d *appsv1.Deployment) []string {
-	var all []string
-	for _, variable := range variables {
-		value := variable.Value
-		if variable.ValueFrom != nil {
-			value = map[string]string{
-				"metadata.name": d.Name + "-1", "metadata.namespace": d.Namespace, "metadata.uid": string(d.UID),
-			}[variable.ValueFrom.FieldRef.FieldPath]
-		}
-		all = append(all, variable.Name+"="+value)
-	}
-	return all
 }
 
 const ingressOfShop = `

@@ -95,7 +95,7 @@ func (r *release) writesNothing(t *testing.T, step string) {
 	}
 	writes, found, err := cluster.Metric(t.Context(), r.metrics, "certshim_writes_total")
 	if err != nil || !found || writes != 0 {
-		log, _ := os.ReadFile(filepath.Join(r.Logs, r.name+".log"))
+		log, _ := os.ReadFile(filepath.Join(r.Logs, r.name+"-certshim.log"))
 		t.Errorf("%s: %v writes, %v\n%s", step, writes, err, log)
 	}
 }

@@ -25,6 +25,8 @@ type Program struct {
 	Args []string
 	// Env is added to the environment of this process.
 	Env []string
+	// Credential is who it runs as. Nil: as this process.
+	Credential *syscall.Credential
 	// Log is the file that standard output and standard error are appended to. Required.
 	Log string
 	// Ready is the line on standard output to wait for. Empty: don't wait.
@@ -57,6 +59,7 @@ func Start(ctx context.Context, program Program) (*Process, error) {
 	p.cmd = exec.CommandContext(context.WithoutCancel(ctx), program.Path, program.Args...)
 	p.cmd.Env = append(os.Environ(), program.Env...)
 	p.cmd.Stdout, p.cmd.Stderr = stdoutWriter, log
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Credential: program.Credential}
 	if p.lifeline, err = p.cmd.StdinPipe(); err != nil {
 		return nil, errors.Join(err, log.Close(), stdout.Close(), stdoutWriter.Close())
 	}
