@@ -7,6 +7,20 @@ var cases = map[string]alertCase{
 		fires: nil,
 		quiet: []string{`certshim_build_info{version="v1",instance="a"} 1+0x30`},
 	},
+	"CertshimReleaseAbsent": {
+		at: 15, labels: map[string]string{"namespace": "tls", "job": "web"},
+		fires: []string{
+			`certshim_build_info{version="v1",namespace="tls",job="web",instance="a"} 1+0x3 stale`,
+			// Of a release one replica is enough.
+			`certshim_build_info{version="v1",namespace="tls",job="shop",instance="b"} 1+0x3 stale`,
+			`certshim_build_info{version="v2",namespace="tls",job="shop",instance="c"} 1+0x30`,
+		},
+		// If none is left, CertshimAbsent tells of it.
+		quiet: []string{
+			`certshim_build_info{version="v1",namespace="tls",job="web",instance="a"} 1+0x3 stale`,
+			`certshim_build_info{version="v1",namespace="tls",job="shop",instance="b"} 1+0x3 stale`,
+		},
+	},
 	"CertshimNoLeader": {
 		at: 6, labels: map[string]string{"namespace": "tls", "job": "web"},
 		fires: []string{
