@@ -84,6 +84,22 @@ func (d *deployed) shimWrites(t *testing.T, namespace, name string) {
 	must(d.Dynamic.Resource(cluster.Certificates()).Namespace(namespace).Create(t.Context(), made, metav1.CreateOptions{FieldManager: "cert-manager-ingress-shim"}))(t)
 }
 
+// isShared makes an Ingress whose Certificate a shim of cert-manager's has made, and certshim applies as well.
+func (d *deployed) isShared(t *testing.T, namespace, name string) {
+	t.Helper()
+	d.Apply(t, namespace, ingress(name, annotations{issuerKey: "ca"}, "s.example.com"))
+	owner := must(d.Dynamic.Resource(ingresses).Namespace(namespace).Get(t.Context(), name, metav1.GetOptions{}))(t)
+	made := &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "cert-manager.io/v1", "kind": "Certificate", "metadata": map[string]any{"name": name + "-tls", "ownerReferences": []any{map[string]any{
+			"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "name": name, "uid": string(owner.GetUID()), "controller": true, "blockOwnerDeletion": true,
+		}}},
+		"spec": map[string]any{"secretName": name + "-tls", "dnsNames": []any{"s.example.com"}, "issuerRef": map[string]any{"name": "ca", "kind": "Issuer", "group": "cert-manager.io"}},
+	}}
+	certificates := d.Dynamic.Resource(cluster.Certificates()).Namespace(namespace)
+	must(certificates.Create(t.Context(), made, metav1.CreateOptions{FieldManager: "cert-manager-ingress-shim"}))(t)
+	must(certificates.Apply(t.Context(), made.GetName(), made, metav1.ApplyOptions{FieldManager: "certshim"}))(t)
+}
+
 // typeChecks writes what kube-controller-manager finds in a policy, as the test's control plane has no such controller.
 func (d *deployed) typeChecks(t *testing.T, policy, checking string) {
 	t.Helper()
@@ -143,6 +159,10 @@ func TestDoctor(t *testing.T) {
 	wantFinding(t, found, "error leader", "no Lease")
 	wantFinding(t, found, "ok permissions", "system:serviceaccount:certshim:certshim")
 	wantFinding(t, found, "ok cert-manager-ready")
+	d.isShared(t, written, "both")
+	wantFinding(t, d.doctorOf(t, 1), "error shims-quiet", "has written 1 Certificate that certshim writes, such as "+written+"/both-tls")
+	d.delete(t, cluster.Certificates(), written, "both-tls")
+	d.delete(t, ingresses, written, "both")
 
 	d.CertManagerDeployment(t, "'--controllers=*,-ingress-shim'")
 	d.RunsReplicas(t, account, account, 2)
