@@ -16,7 +16,8 @@ type Plugin struct {
 	Name string `yaml:"name"`
 	// Socket is the path of the Unix domain socket on which the plugin listens.
 	Socket string `yaml:"socket"`
-	// UID is the user that the plugin must run as; any, if it is left out.
+	// UID is the user that the plugin must run as. Left out, it is certshim's own where anybody may write in the socket's
+	// folder, as in an emptyDir, and any elsewhere.
 	UID *int `yaml:"uid,omitempty"`
 	// Timeout is the deadline of a question, 100ms to 10s; 0 is 2s.
 	Timeout time.Duration `yaml:"timeout,omitempty"`

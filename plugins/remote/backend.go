@@ -41,7 +41,8 @@ const (
 // Config describes one plugin behind a socket.
 type Config struct {
 	Socket string
-	// UID is the user that the plugin must run as; nil means any.
+	// UID is the user that the plugin must run as; nil means certshim's own where anybody may write in the socket's folder,
+	// and any elsewhere.
 	UID *int
 	// Kinds and Grant are sent to the plugin in the handshake.
 	Kinds   []resolver.DescribedKind
