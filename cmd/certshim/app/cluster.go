@@ -47,6 +47,8 @@ type reading struct {
 	read map[resolver.GroupKind]bool
 	// lenient goes on where a kind may not be listed; it can't be known then.
 	lenient bool
+	// alongside, if it is set, looks at Certificates as they are taken in.
+	alongside func(inventory.Intake) inventory.Intake
 	// surveyed is as in [planOptions].
 	surveyed func(*planInventory) surveyor
 	// progress says how far it is; it may be nil.
@@ -153,7 +155,11 @@ func (r *reading) readCertificates(ctx context.Context) error {
 		r.notServed(inventory.CertificateKind(), r.served.Lacks(inventory.CertificateKind()))
 		return nil
 	}
-	return r.list(ctx, certificate.Resource(), inventory.CertificateKind(), r.own, r.Certificates())
+	intake := r.Certificates()
+	if r.alongside != nil {
+		intake = r.alongside(intake)
+	}
+	return r.list(ctx, certificate.Resource(), inventory.CertificateKind(), r.own, intake)
 }
 
 // notServed says how much is known of a kind that discovery doesn't show: that there are none, or nothing.

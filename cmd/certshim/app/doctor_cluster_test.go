@@ -1,6 +1,8 @@
 package app_test
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -17,4 +19,38 @@ func TestDoctorGoesOnWhereListsFail(t *testing.T) {
 			t.Errorf("status %d, want %q in\n%s%s", status, want, out, errOut)
 		}
 	}
+}
+
+// Certificates are listed once, both for the plan and for what shims have written; where they may not be, neither is known.
+func TestDoctorListsCertificatesOnce(t *testing.T) {
+	const certificates = "/apis/cert-manager.io/v1/certificates"
+	for want, denied := range map[string][]string{
+		"ingress-shim has written 2 Certificates, last shop/new at 2026-11-28T12:00:00Z":                                             nil,
+		"unknown  shims-quiet           which Certificates cert-manager's shims have written can't be known: with these credentials": {certificates},
+	} {
+		cluster, server := clusterOf(t, autoIngress, noGateways)
+		cluster.denied = denied
+		cluster.answers["/apis/networking.k8s.io/v1/ingresses"] = autoIngress
+		cluster.answers["/apis"] = strings.Replace(cluster.answers["/apis"], `"groups": [`, `"groups": [
+			{"name": "cert-manager.io", "versions": [{"groupVersion": "cert-manager.io/v1", "version": "v1"}]},`, 1)
+		cluster.answers["/apis/cert-manager.io/v1"] = `{"kind": "APIResourceList", "groupVersion": "cert-manager.io/v1", "resources": [
+			{"name": "certificates", "kind": "Certificate", "namespaced": true, "verbs": ["list", "watch"]}]}`
+		cluster.answers[certificates] = `{"kind": "CertificateList", "apiVersion": "cert-manager.io/v1", "metadata": {}, "items": [` +
+			writtenBy("old", "cert-manager-ingress-shim", "2026-11-28T11:00:00Z") + "," + writtenBy("new", "cert-manager-ingress-shim", "2026-11-28T12:00:00Z") + "," +
+			writtenBy("other", "somebody", "2026-11-28T13:00:00Z") + "]}"
+		out, errOut, _ := run(t, nil, "doctor", "--pre", server)
+		if !strings.Contains(out, want) {
+			t.Errorf("want %q in\n%s%s", want, out, errOut)
+		}
+		asked := slices.DeleteFunc(slices.Clone(cluster.asked), func(path string) bool { return path != certificates })
+		if len(asked) != 1 {
+			t.Errorf("Certificates were listed %d times", len(asked))
+		}
+	}
+}
+
+func writtenBy(name, manager, at string) string {
+	return fmt.Sprintf(`{"metadata": {"name": %[1]q, "namespace": "shop", "uid": %[1]q, "resourceVersion": "1", "managedFields": [
+		{"manager": %[2]q, "operation": "Update", "apiVersion": "cert-manager.io/v1", "time": %[3]q, "fieldsType": "FieldsV1", "fieldsV1": {"f:spec": {"f:secretName": {}}}}]},
+		"spec": {"secretName": %[1]q, "issuerRef": {"name": "ca"}}}`, name, manager, at)
 }

@@ -60,7 +60,6 @@ func (o *doctorOptions) look(ctx context.Context) (*doctor.Seen, error) {
 	e.seen.Definition = known(e.definition(ctx))
 	e.seen.CertManagerLeases = known(e.certManagerLeases(ctx))
 	e.seen.Webhook = known(e.webhook(ctx))
-	e.seen.ShimWrites = known(e.shimWrites(ctx))
 	if e.dryRunWrite {
 		e.seen.DryRun = e.dryRun(ctx)
 	}
@@ -293,14 +292,23 @@ func (e *examination) endpoints(ctx context.Context, namespace, service string) 
 	return ready, err
 }
 
-// lookAtPlan plans all namespaces. Objects of which the API server doesn't tell leave the plan unknown.
+// lookAtPlan plans all namespaces, and sees what shims have written of the Certificates that it reads. Objects of which the API
+// server doesn't tell leave the plan unknown.
 func (e *examination) lookAtPlan(ctx context.Context) {
+	written := shims{}
+	e.reading.alongside = written.alongside
 	e.seen.Plan = doctor.Read[doctor.Plan]{Value: doctor.Plan{Problems: map[problem.Reason]doctor.Count{}}}
-	if err := e.planAll(ctx); err != nil {
+	err := e.planAll(ctx)
+	if err != nil {
 		e.seen.Plan.Why = err.Error()
 	} else {
 		e.seen.Plan.Why = e.unlisted()
 	}
+	if err != nil || e.reading.forbidden[inventory.CertificateKind()] {
+		e.seen.ShimWrites.Why = e.seen.Plan.Why
+		return
+	}
+	e.seen.ShimWrites.Value = written.sorted()
 }
 
 func (e *examination) planAll(ctx context.Context) error {

@@ -2,56 +2,66 @@ package app
 
 import (
 	"cmp"
-	"context"
+	"encoding/json"
 	"maps"
 	"slices"
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/certshim/certshim/certificate"
-	"github.com/certshim/certshim/cluster"
 	"github.com/certshim/certshim/doctor"
+	"github.com/certshim/certshim/inventory"
 )
 
 // shimPrefix is what the field managers of cert-manager's shims have before the shim's name.
 const shimPrefix = "cert-manager-"
 
-// shimWrites finds by managedFields what cert-manager's shims have written, in the namespaces that certshim works on.
-func (e *examination) shimWrites(ctx context.Context) ([]doctor.ShimWrites, error) {
-	if !e.reading.served.Has(certificate.Resource()) {
-		return nil, nil
-	}
-	by := map[string]doctor.ShimWrites{}
-	listed := cluster.Resource{GVR: certificate.Resource(), Paths: []string{"metadata.managedFields"}}
-	for _, namespace := range e.reading.own {
-		err := cluster.List(ctx, e.reading.connection, listed, namespace, func(item any) error {
-			if object, is := item.(metav1.Object); is {
-				noteShims(by, object)
-			}
-			return nil
-		})
+// shims counts by managedFields what cert-manager's shims have written, by field manager.
+type shims map[string]doctor.ShimWrites
+
+// alongside notes the Certificates that an intake takes in.
+func (s shims) alongside(intake inventory.Intake) inventory.Intake {
+	read, pack := intake.Read, intake.Pack
+	intake.Read = func(object []byte) (metav1.ObjectMetaAccessor, error) {
+		packed, err := read(object)
 		if err != nil {
+			return packed, err
+		}
+		var only metav1.PartialObjectMetadata
+		if err := json.Unmarshal(object, &only); err != nil {
 			return nil, err
 		}
+		s.note(&only)
+		return packed, nil
 	}
-	return slices.SortedFunc(maps.Values(by), func(a, b doctor.ShimWrites) int { return cmp.Compare(a.Shim, b.Shim) }), nil
+	intake.Pack = func(object *unstructured.Unstructured) (any, error) {
+		s.note(object)
+		return pack(object)
+	}
+	return intake
 }
 
-// noteShims counts a Certificate for each shim that holds fields of it.
-func noteShims(by map[string]doctor.ShimWrites, object metav1.Object) {
+// sorted gives them by the names of the shims.
+func (s shims) sorted() []doctor.ShimWrites {
+	return slices.SortedFunc(maps.Values(s), func(a, b doctor.ShimWrites) int { return cmp.Compare(a.Shim, b.Shim) })
+}
+
+// note counts a Certificate for each shim that holds fields of it.
+func (s shims) note(object metav1.Object) {
 	counted := map[string]bool{}
 	for _, entry := range object.GetManagedFields() {
 		if !certificate.IsShim(entry.Manager) || entry.Subresource != "" || entry.Time == nil {
 			continue
 		}
-		w := by[entry.Manager]
+		w := s[entry.Manager]
 		if w.Shim = strings.TrimPrefix(entry.Manager, shimPrefix); !counted[entry.Manager] {
 			w.Certificates++
 		}
 		if entry.Time.After(w.Last) {
 			w.Last, w.Example = entry.Time.Time, object.GetNamespace()+"/"+object.GetName()
 		}
-		counted[entry.Manager], by[entry.Manager] = true, w
+		counted[entry.Manager], s[entry.Manager] = true, w
 	}
 }
