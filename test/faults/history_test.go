@@ -364,19 +364,19 @@ func judge(origins []*origin, wants map[string]*want, s seen) verdict {
 	}
 	for _, m := range s.ever {
 		requests := s.requests[m.uid]
-		again := len(requests) - distinct(requests)
+		more := len(requests) - m.specs
 		switch {
-		case len(requests)-again > m.specs, again > repeats:
+		case distinct(requests) > m.specs, more > repeats:
 			v.unasked = append(v.unasked, fmt.Sprintf("Certificate %s had %d specs, and %d requests: %v", m.name, m.specs, len(requests), requests))
-		case again > 0:
-			v.passed = append(v.passed, fmt.Sprintf("Certificate %s had %d requests more than it needs: %v", m.name, again, requests))
+		case more > 0:
+			v.passed = append(v.passed, fmt.Sprintf("Certificate %s had %d specs, and %d requests: %v", m.name, m.specs, len(requests), requests))
 		}
 	}
 	return v
 }
 
-// repeats is how many CertificateRequests of a Certificate may have the content of another one. cert-manager itself makes some now and then, where
-// its caches are behind: twice for one revision, as it doesn't see the first, or for one more revision, as it doesn't see the Secret.
+// repeats is how many CertificateRequests a Certificate may have beyond one for each spec, if none has another content. cert-manager itself makes some
+// now and then, where its caches are behind: twice for one revision, as it doesn't see the first, or for one more revision, as it doesn't see the Secret.
 const repeats = 2
 
 // distinct is how many requests differ in content.

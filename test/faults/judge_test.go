@@ -59,6 +59,10 @@ func TestJudge(t *testing.T) {
 		"asked for by each spec, and again by caches that are behind": {
 			seen{now: []made{right}, ever: []made{grown}, requests: map[types.UID][]request{"c": {{"1", "a", "ca"}, {"2", "a b", "ca"}, {"2", "a b", "ca"}, {"3", "a b", "ca"}}}}, "",
 		},
+		"asked for by a spec that came back": {
+			seen{now: []made{right}, ever: []made{rewritten}, requests: map[types.UID][]request{"c": {{"1", "a", "ca"}, {"2", "a", "ca"}, {"3", "a", "ca"}}}},
+			"re-issued: Certificate u/web-tls had 3 specs, 2 were asked for",
+		},
 		"asked for once more than by caches that are behind": {
 			seen{now: []made{right}, ever: []made{right}, requests: map[types.UID][]request{"c": {{"1", "a", "ca"}, {"2", "a", "ca"}, {"3", "a", "ca"}, {"4", "a", "ca"}}}},
 			"not asked for: Certificate web-tls had 1 specs, and 4 requests: [{1 a ca} {2 a ca} {3 a ca} {4 a ca}]",
