@@ -17,8 +17,8 @@ import (
 const namespaceFile = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
 
 // lead calls work once this replica holds the Lease. Work's context ends when the Lease may
-// no longer be held, which is an error: another replica may be at work by then. If ctx ends
-// first, work returns by itself, and only then is the Lease given back.
+// no longer be held, which is an error: another replica may be at work by then. So it is if the cluster went back to an
+// earlier state, whether this replica leads or not. If ctx ends first, work returns by itself, and only then is the Lease given back.
 func (c *Controller) lead(ctx context.Context, work func(held context.Context)) error {
 	settings := c.config.LeaderElect
 	if !settings.Enabled {
@@ -55,6 +55,7 @@ func (c *Controller) elect(ctx context.Context, lock resourcelock.Interface, wor
 	}()
 	select {
 	case <-ctx.Done():
+	case <-c.tenure.back:
 	case <-elected:
 		c.metrics.leader.Set(1)
 		c.log.Info("this replica leads", "lease", lock.Describe())
@@ -63,6 +64,9 @@ func (c *Controller) elect(ctx context.Context, lock resourcelock.Interface, wor
 	lost := held.Err() != nil
 	stop()
 	<-ended
+	if past := c.tenure.wentBack(); past != nil && ctx.Err() == nil {
+		return fmt.Errorf("the Lease %s: %w; exiting, to be restarted and to read all anew", lock.Describe(), past)
+	}
 	if lost && ctx.Err() == nil {
 		return fmt.Errorf("the Lease %s was lost, perhaps to another replica: exiting, to be restarted", lock.Describe())
 	}

@@ -14,7 +14,9 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
+	coordinationv1 "k8s.io/api/coordination/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/tools/leaderelection"
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
@@ -347,6 +349,40 @@ func TestAReplicaThatNeverLedGivesNothingBack(t *testing.T) {
 		}
 		leader.stop()
 		<-leader.done
+	})
+}
+
+// Once the Lease is older than it was, the leader ends its work at once, and a replica that stands by ends too.
+func TestALeaseThatGoesBackEndsEachReplica(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := &leaseServer{}
+		leader := enter(t, server, "a", 0)
+		pass(10 * time.Second)
+		follower := enter(t, server, "b", 0)
+		pass(10 * time.Second)
+		for _, r := range []*replica{leader, follower} {
+			began, now := !r.begin.IsZero(), time.Now()
+			client := &leaseOf{version: "34"}
+			lease := notedLeases{client, r.tenure}.Leases("shop")
+			if _, err := lease.Get(t.Context(), "certshim", metav1.GetOptions{}); err != nil {
+				t.Fatal(err)
+			}
+			client.version = "12"
+			if _, err := lease.Get(t.Context(), "certshim", metav1.GetOptions{}); err == nil {
+				t.Error("the elector gets a Lease that went back")
+			}
+			if r.tenure.active() {
+				t.Error("writes may begin")
+			}
+			<-r.done
+			if r.err == nil || !strings.Contains(r.err.Error(), "its resourceVersion was 34, and is 12") || began != (r == leader) || began && r.end != now {
+				t.Errorf("error %v; work began %s, and ended %s", r.err, r.begin, r.end)
+			}
+			client.version = "99"
+			if _, err := lease.Update(t.Context(), &coordinationv1.Lease{}, metav1.UpdateOptions{}); err == nil {
+				t.Error("the elector renews a Lease that went back")
+			}
+		}
 	})
 }
 

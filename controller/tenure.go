@@ -2,6 +2,8 @@ package controller
 
 import (
 	"context"
+	"fmt"
+	"strconv"
 	"sync"
 	"time"
 
@@ -42,10 +44,14 @@ type tenure struct {
 	lose   func()
 	// before is the resourceVersion of the Lease as another replica left it, empty for none, and since is that of the Lease as we took it.
 	before, since string
+	// newest is the greatest resourceVersion that the Lease had. Once it has a lower one, back is closed, and past says so.
+	newest uint64
+	back   chan struct{}
+	past   error
 }
 
 func newTenure() *tenure {
-	return &tenure{clocks: readClocks, lose: func() {}}
+	return &tenure{clocks: readClocks, lose: func() {}, back: make(chan struct{})}
 }
 
 // onEnd sets what is called when the tenure ends. It may be called more than once.
@@ -86,11 +92,39 @@ func (t *tenure) renew(sent moment, lasts time.Duration) {
 func (t *tenure) cease() {
 	t.lock.Lock()
 	defer t.lock.Unlock()
+	t.stop()
+}
+
+// stop ends the tenure, which is locked, if it has begun.
+func (t *tenure) stop() {
 	if t.begun {
 		t.begun = false
 		t.expiry.Stop()
 		t.lose()
 	}
+}
+
+// follow holds a version of the Lease to those before. A lower one means that the whole cluster went back to an earlier state, as when etcd
+// was restored. Watches that go on from a later version show nothing of that, so all that is known has to be read anew.
+func (t *tenure) follow(lease *coordinationv1.Lease) error {
+	t.lock.Lock()
+	defer t.lock.Unlock()
+	version, err := strconv.ParseUint(lease.ResourceVersion, 10, 64)
+	if t.past != nil || err != nil || version >= t.newest {
+		t.newest = max(t.newest, version)
+		return t.past
+	}
+	t.past = fmt.Errorf("its resourceVersion was %d, and is %d: the cluster went back to an earlier state, as by a restored etcd", t.newest, version)
+	close(t.back)
+	t.stop()
+	return t.past
+}
+
+// wentBack is an error if the Lease was found in an earlier state.
+func (t *tenure) wentBack() error {
+	t.lock.Lock()
+	defer t.lock.Unlock()
+	return t.past
 }
 
 // versions are the resourceVersions of the Lease as the replica left it that held it before, empty if none did, and as we took it.
@@ -130,18 +164,32 @@ type notedLease struct {
 
 func (n notedLease) Get(ctx context.Context, name string, options metav1.GetOptions) (*coordinationv1.Lease, error) {
 	lease, err := n.LeaseInterface.Get(ctx, name, options)
+	return n.noted(&n.tenure.before, lease, err)
+}
+
+func (n notedLease) Create(ctx context.Context, lease *coordinationv1.Lease, options metav1.CreateOptions) (*coordinationv1.Lease, error) {
+	created, err := n.LeaseInterface.Create(ctx, lease, options)
 	if err == nil {
-		n.tenure.note(&n.tenure.before, lease)
+		err = n.tenure.follow(created)
 	}
-	return lease, err
+	return created, err
 }
 
 func (n notedLease) Update(ctx context.Context, lease *coordinationv1.Lease, options metav1.UpdateOptions) (*coordinationv1.Lease, error) {
 	updated, err := n.LeaseInterface.Update(ctx, lease, options)
-	if err == nil {
-		n.tenure.note(&n.tenure.since, updated)
+	return n.noted(&n.tenure.since, updated, err)
+}
+
+// noted notes an answer as one of the two versions.
+func (n notedLease) noted(version *string, lease *coordinationv1.Lease, err error) (*coordinationv1.Lease, error) {
+	if err != nil {
+		return nil, err
 	}
-	return updated, err
+	if err := n.tenure.follow(lease); err != nil {
+		return nil, err
+	}
+	n.tenure.note(version, lease)
+	return lease, nil
 }
 
 // observedLock keeps the tenure in step with the Lease.

@@ -51,7 +51,7 @@ type settings struct {
 	bundles              []crds.Bundle
 	certManager, webhook bool
 	flags, environment   []string
-	logs                 string
+	logs, folder         string
 	up                   func(part string)
 }
 
@@ -78,6 +78,9 @@ func WithCertManagerEnv(variables ...string) Option {
 
 // WithLogs puts the logs into an existing folder, where they stay. By default they go with the cluster.
 func WithLogs(folder string) Option { return func(s *settings) { s.logs = folder } }
+
+// WithFolder runs the control plane in an existing folder, which stays: its etcd can be restored from a snapshot.
+func WithFolder(folder string) Option { return func(s *settings) { s.folder = folder } }
 
 // WithProgress calls a function as soon as each part of the cluster is up, with the part's name. Parts start at the
 // same time, so the calls may come at the same time too.
@@ -113,7 +116,7 @@ func StartMain(ctx context.Context, options ...Option) (*Cluster, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	controlPlane, err := envtest.StartMain(ctx)
+	controlPlane, err := chosen.controlPlane(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("control plane: %w", err)
 	}
@@ -123,6 +126,13 @@ func StartMain(ctx context.Context, options ...Option) (*Cluster, error) {
 		return nil, errors.Join(err, cluster.Stop())
 	}
 	return cluster, nil
+}
+
+func (s settings) controlPlane(ctx context.Context) (*envtest.ControlPlane, error) {
+	if s.folder == "" {
+		return envtest.StartMain(ctx)
+	}
+	return envtest.StartIn(ctx, s.folder)
 }
 
 // equip makes a cluster of a bare control plane.

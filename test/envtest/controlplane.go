@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -64,29 +65,45 @@ func Start(t testing.TB) *ControlPlane {
 }
 
 // StartMain starts a control plane and returns when it is ready. ctx bounds the start only; the caller calls Stop.
-func StartMain(ctx context.Context) (*ControlPlane, error) {
-	path, err := build(ctx)
-	if err != nil {
+func StartMain(ctx context.Context) (*ControlPlane, error) { return start(ctx) }
+
+// StartIn is StartMain in an existing folder, which Stop leaves there.
+func StartIn(ctx context.Context, folder string) (*ControlPlane, error) {
+	return start(ctx, "--dir="+folder)
+}
+
+func start(ctx context.Context, flags ...string) (*ControlPlane, error) {
+	c := &ControlPlane{}
+	if err := c.run(ctx, flags...); err != nil {
 		return nil, err
 	}
-	c := &ControlPlane{cmd: exec.CommandContext(context.WithoutCancel(ctx), path, "run"), done: make(chan struct{})}
+	return c, nil
+}
+
+// run runs the control plane, and stops it again if it doesn't become ready.
+func (c *ControlPlane) run(ctx context.Context, flags ...string) error {
+	path, err := build(ctx)
+	if err != nil {
+		return err
+	}
+	c.cmd, c.done = exec.CommandContext(context.WithoutCancel(ctx), path, append([]string{"run"}, flags...)...), make(chan struct{})
 	c.cmd.Stderr = &c.stderr
 	if c.lifeline, err = c.cmd.StdinPipe(); err != nil {
-		return nil, err
+		return err
 	}
 	stdout, err := c.cmd.StdoutPipe()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if err := c.cmd.Start(); err != nil {
-		return nil, err
+		return err
 	}
 	kubeconfig := make(chan string, 1)
 	go c.follow(stdout, kubeconfig)
 	if err := c.awaitReady(ctx, kubeconfig); err != nil {
-		return nil, errors.Join(err, c.Stop())
+		return errors.Join(err, c.Stop())
 	}
-	return c, nil
+	return nil
 }
 
 // follow reads what the control plane prints, until it ends.
@@ -172,6 +189,36 @@ func (c *ControlPlane) ready(ctx context.Context, client *http.Client) bool {
 	}
 	return response.Body.Close() == nil && response.StatusCode == http.StatusOK
 }
+
+// Snapshot copies etcd's data, as they are at this moment, into a folder. etcd stands still meanwhile.
+func (c *ControlPlane) Snapshot(to string) (err error) {
+	pids, err := c.Pids()
+	if err != nil {
+		return err
+	}
+	if err := syscall.Kill(pids.Etcd, syscall.SIGSTOP); err != nil {
+		return fmt.Errorf("pause etcd: %w", err)
+	}
+	defer func() { err = errors.Join(err, syscall.Kill(pids.Etcd, syscall.SIGCONT)) }()
+	return os.CopyFS(to, os.DirFS(c.data()))
+}
+
+// Restore stops the whole control plane, which [StartIn] has started, and starts it again at the same address with the data of a snapshot.
+func (c *ControlPlane) Restore(ctx context.Context, from string) error {
+	address, err := url.Parse(c.Config.Host)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(c.Stop(), os.RemoveAll(c.data())); err != nil {
+		return err
+	}
+	if err := os.CopyFS(c.data(), os.DirFS(from)); err != nil {
+		return err
+	}
+	return c.run(ctx, "--dir="+c.Dir, "--port="+address.Port())
+}
+
+func (c *ControlPlane) data() string { return filepath.Join(c.Dir, "etcd") }
 
 // Stop ends the control plane and returns when nothing of it runs any more and its folder is gone. One that has ended
 // already, by Stop or else, is no error.

@@ -51,11 +51,11 @@ func TestTheKindOfCertificatesThatGoes(t *testing.T) {
 const looksPerEdit = 10
 
 // apart gives the test a cluster of its own in place of the shared one, until its end. The test isn't parallel.
-func apart(t *testing.T) {
+func apart(t *testing.T, options ...cluster.Option) {
 	t.Helper()
 	formerCluster, formerConfig := shared, kubeconfig
 	t.Cleanup(func() { shared, kubeconfig = formerCluster, formerConfig })
-	shared = cluster.Start(t)
+	shared = cluster.Start(t, options...)
 	shared.Certshim = *program
 	var err error
 	if kubeconfig, err = shared.Deploy(t.Context()); err != nil {

@@ -189,10 +189,11 @@ spec: {holderIdentity: ghost, leaseDurationSeconds: 6, leaseTransitions: 1, acqu
 	}
 }
 
+var leases = schema.GroupVersionResource{Group: "coordination.k8s.io", Version: "v1", Resource: "leases"}
+
 // leaseTaken reports whether the Lease went from the ghost to the scene's replica.
 func (s *scene) leaseTaken(t *testing.T) bool {
 	t.Helper()
-	leases := schema.GroupVersionResource{Group: "coordination.k8s.io", Version: "v1", Resource: "leases"}
 	lease, err := shared.Dynamic.Resource(leases).Namespace("certshim").Get(t.Context(), "certshim", metav1.GetOptions{})
 	if err != nil {
 		t.Fatal(err)
