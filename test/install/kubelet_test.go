@@ -68,7 +68,7 @@ func (r *release) start(t *testing.T, d *appsv1.Deployment, c *container) {
 	}
 	var err error
 	c.process, err = process.Start(t.Context(), process.Program{
-		Path: path, Args: arguments, Env: environment(c.spec.Env, d), Credential: r.pod.credential(c.spec), Log: c.log,
+		Path: r.pod.brings(t, path), Args: arguments, Env: environment(c.spec.Env, d), Credential: r.pod.credential(c.spec), Log: c.log,
 	})
 	if err == nil {
 		err = c.answers(t, c.spec.StartupProbe)
@@ -87,7 +87,7 @@ func (r *release) flags(t *testing.T, d *appsv1.Deployment, c *container) []stri
 	}
 	r.metrics = freeAddress(t)
 	c.ports = map[string]string{"http": r.metrics, "healthz": freeAddress(t)}
-	return []string{"--kubeconfig=" + kubeconfig, "--metrics-listen-address=" + r.metrics, "--healthz-listen-address=" + c.ports["healthz"]}
+	return []string{"--kubeconfig=" + r.pod.brings(t, kubeconfig), "--metrics-listen-address=" + r.metrics, "--healthz-listen-address=" + c.ports["healthz"]}
 }
 
 // answers waits until a probe succeeds, where there is one.

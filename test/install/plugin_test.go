@@ -20,18 +20,10 @@ import (
 	"github.com/certshim/certshim/test/process"
 )
 
-// buildPlugin gives the program of the plugin of an in-house CA, which other users may run as well.
+// buildPlugin gives the program of the plugin of an in-house CA.
 func buildPlugin(t *testing.T) (program string) {
 	t.Helper()
-	folder, err := os.MkdirTemp("", "plugin")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(folder) })
-	if err := os.Chmod(folder, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	program = filepath.Join(folder, "plugin")
+	program = filepath.Join(t.TempDir(), "plugin")
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", program, "./plugins/examples/go")
 	build.Dir = repository(t)
 	if output, err := build.CombinedOutput(); err != nil {

@@ -2,6 +2,7 @@ package install
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -94,18 +95,41 @@ func (p *pod) group() *int64 {
 	return p.spec.SecurityContext.FSGroup
 }
 
-// credential is who a container names as its user, in the Pod's group. Where it names nobody, or this process may not be another, it
-// runs as this process.
+// imageUser is the user of certshim's image, and its group.
+const imageUser = 65532
+
+// credential is who a container runs as, in the Pod's group: the user that it names, or that of its image. Nil: as this process, which may not
+// be another.
 func (p *pod) credential(container corev1.Container) *syscall.Credential {
-	context := container.SecurityContext
-	if os.Getuid() != 0 || context == nil || context.RunAsUser == nil {
+	if os.Getuid() != 0 {
 		return nil
 	}
-	credential := &syscall.Credential{Uid: uint32(*context.RunAsUser)}
+	credential := &syscall.Credential{Uid: imageUser, Gid: imageUser}
+	if context := container.SecurityContext; context != nil && context.RunAsUser != nil {
+		credential = &syscall.Credential{Uid: uint32(*context.RunAsUser)}
+	}
 	if group := p.group(); group != nil {
 		credential.Groups = []uint32{uint32(*group)}
 	}
 	return credential
+}
+
+// brings copies a file to where every container may read and run it.
+func (p *pod) brings(t *testing.T, path string) string {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	here := filepath.Join(p.folder, filepath.Base(path))
+	// Another container may run it already.
+	if err := os.Remove(here); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(here, content, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return here
 }
 
 // mount lays the files out as the kubelet does: each is a link into the folder ..data, which is a link to a folder named
