@@ -1,11 +1,14 @@
 package install
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -80,7 +83,7 @@ func (p *pod) make(t *testing.T, volume corev1.Volume) {
 func (p *pod) makeEmpty(t *testing.T, folder string) {
 	t.Helper()
 	err := os.Mkdir(folder, 0o755)
-	if group := p.group(); group != nil && os.Getuid() == 0 {
+	if group := p.group(); group != nil && mayBeOthers() {
 		err = errors.Join(err, os.Chown(folder, 0, int(*group)))
 	}
 	if err = errors.Join(err, os.Chmod(folder, os.ModeSetgid|0o777)); err != nil {
@@ -98,10 +101,17 @@ func (p *pod) group() *int64 {
 // imageUser is the user of certshim's image, and its group.
 const imageUser = 65532
 
+// mayBeOthers says whether this process may start programs as other users, as root may unless its user namespace has no others.
+var mayBeOthers = sync.OnceValue(func() bool {
+	program := exec.CommandContext(context.Background(), "true")
+	program.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: imageUser, Gid: imageUser}}
+	return program.Run() == nil
+})
+
 // credential is who a container runs as, in the Pod's group: the user that it names, or that of its image. Nil: as this process, which may not
 // be another.
 func (p *pod) credential(container corev1.Container) *syscall.Credential {
-	if os.Getuid() != 0 {
+	if !mayBeOthers() {
 		return nil
 	}
 	credential := &syscall.Credential{Uid: imageUser, Gid: imageUser}
