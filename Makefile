@@ -104,7 +104,7 @@ compat: build controlplane helm ## the tests that every version must pass, with 
 
 generate: helm ## what is generated: docs, deploy/, and the Go code of the plugin protocol
 	go generate ./...
-	cd test && go generate ./install
+	cd test && go generate ./install ./compat
 
 verify: generate ## fails if a generated file differs from the committed one
 	git diff --exit-code -- README.md docs deploy plugins/api

@@ -11,6 +11,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/util/version"
+
+	"github.com/certshim/certshim/declaration/pages"
 )
 
 func read(t *testing.T, file string) string {
@@ -22,13 +24,37 @@ func read(t *testing.T, file string) string {
 	return string(content)
 }
 
-func sets(t *testing.T) []set {
+func setsAndResults(t *testing.T) ([]set, map[set]result) {
 	t.Helper()
 	sets, err := readVersions("versions")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return sets
+	results, err := readResults("results")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sets, results
+}
+
+// What the README says of versions is what was run, and each set was.
+func TestTheReadmeHasWhatWasRun(t *testing.T) {
+	sets, results := setsAndResults(t)
+	for _, each := range sets {
+		switch r, ran := results[each]; {
+		case !ran:
+			t.Errorf("the file versions has %s, and results hasn't: run make compat", each)
+		case r.verdict() != "passed" || r.passed != len(each.tests()):
+			t.Errorf("%s: %d tests passed and %d failed, want all %d to pass: run make compat", each, r.passed, r.failed, len(each.tests()))
+		case strings.HasSuffix(r.commit, dirty):
+			t.Errorf("%s was run at %s, which nobody can check out: commit, then run make compat", each, r.commit)
+		}
+	}
+	readme, err := renderReadme(read(t, "../../README.md"), sets, results)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pages.AreUpToDate(t, "make generate", "../..", map[string]string{"README.md": readme})
 }
 
 // newest is the version of a module that all tests run with.
@@ -43,7 +69,7 @@ func newest(t *testing.T, goMod, module string) string {
 
 // A version is supported if each minor version from the oldest to the newest is tested.
 func TestEachSupportedVersionIsTested(t *testing.T) {
-	sets := sets(t)
+	sets, _ := setsAndResults(t)
 	readme := read(t, "../../README.md")
 	for row, of := range map[string]struct {
 		newest string

@@ -5,3 +5,5 @@
 // build.sh builds the programs of a set, sets.go reads and writes both files, tests.go says which tests a set must pass,
 // and run.go runs them: bin/certshim is what is tested. It imports nothing of certshim.
 package main
+
+//go:generate go test -run TestTheReadmeHasWhatWasRun -update .
