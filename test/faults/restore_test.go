@@ -67,6 +67,7 @@ func TestAClusterThatGoesBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	down.lasts.Store(false)
+	strikes := count(s.version(t) < before)
 	s.goesBack(t, past)
 	var err error
 	if shared.CertManager, err = shared.Run(t.Context(), "certmanager-again", "certmanager"); err != nil {
@@ -78,7 +79,7 @@ func TestAClusterThatGoesBack(t *testing.T) {
 	s.certshim = s.lead(t, s.link)
 	s.play(t, s.namespace, edits())
 	s.heals()
-	s.check(t, "etcd restored", count(s.version(t) < before))
+	s.check(t, "etcd restored", strikes)
 }
 
 // outage is a time in which the API server is down.
