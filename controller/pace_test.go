@@ -85,6 +85,10 @@ func (l *leaseOf) Update(ctx context.Context, _ *coordinationv1.Lease, _ metav1.
 	return l.Get(ctx, "", metav1.GetOptions{})
 }
 
+func (l *leaseOf) Create(ctx context.Context, _ *coordinationv1.Lease, _ metav1.CreateOptions) (*coordinationv1.Lease, error) {
+	return l.Get(ctx, "", metav1.GetOptions{})
+}
+
 // What the replica before had seen is known by the Lease as it left it, not as we renew it.
 func TestTheLeaseTellsWhatTheReplicaBeforeHadSeen(t *testing.T) {
 	var none *tenure
@@ -114,5 +118,17 @@ func TestTheLeaseTellsWhatTheReplicaBeforeHadSeen(t *testing.T) {
 	write("10")
 	if before, since := of.versions(); before != "7" || since != "8" {
 		t.Errorf("got %q and %q, want that of the last time before this replica led, and that of when it began to", before, since)
+	}
+
+	// Somebody deleted the Lease meanwhile.
+	of = newTenure()
+	leases = notedLeases{server, of}.Leases("shop")
+	read("17")
+	server.version = "19"
+	if _, err := leases.Create(t.Context(), &coordinationv1.Lease{}, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if before, since := of.versions(); before != "17" || since != "19" {
+		t.Errorf("got %q and %q of a Lease that was made anew, want that of the last one before, and its own", before, since)
 	}
 }

@@ -169,10 +169,7 @@ func (n notedLease) Get(ctx context.Context, name string, options metav1.GetOpti
 
 func (n notedLease) Create(ctx context.Context, lease *coordinationv1.Lease, options metav1.CreateOptions) (*coordinationv1.Lease, error) {
 	created, err := n.LeaseInterface.Create(ctx, lease, options)
-	if err == nil {
-		err = n.tenure.follow(created)
-	}
-	return created, err
+	return n.noted(&n.tenure.since, created, err)
 }
 
 func (n notedLease) Update(ctx context.Context, lease *coordinationv1.Lease, options metav1.UpdateOptions) (*coordinationv1.Lease, error) {
