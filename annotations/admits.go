@@ -84,8 +84,8 @@ func admitsShorterThan(key, other string, low, least, otherwise time.Duration) A
 	}
 }
 
-// admitsAlone is a number that can't stand beside another key, a duration of at least least. One that can't be read is told for
-// that key alone.
+// admitsAlone is a number that can't stand beside another key whose value is a duration of at least least. A value of the other key that can't
+// be read is told for that key alone.
 func admitsAlone(key, other string, least time.Duration, low, high int64) Admits {
 	return func(of func(string) string) string {
 		return "!" + celSurely(of(other), least) + " && " + celRange(of(key), low, high)

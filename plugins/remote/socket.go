@@ -91,5 +91,5 @@ func userBehind(path string, configured *int, own int) (uid *int, why string, er
 	if folder.Mode().Perm()&0o002 == 0 || folder.Mode()&os.ModeSticky != 0 {
 		return nil, "", nil
 	}
-	return &own, ", as certshim: anybody may write in the socket's folder, and the configuration has no uid for the plugin", nil
+	return &own, ", as this process: anybody may write in the socket's folder, and no uid is configured for the plugin", nil
 }

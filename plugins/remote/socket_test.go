@@ -67,7 +67,7 @@ func TestWhoMustBeBehindASocket(t *testing.T) {
 		if diff := cmp.Diff(row.want, got); diff != "" || err != nil {
 			t.Errorf("%s: %v (-want +got)\n%s", name, err, diff)
 		}
-		if strings.Contains(why, "no uid for the plugin") != (row.want == &own) {
+		if strings.Contains(why, "no uid is configured for the plugin") != (row.want == &own) {
 			t.Errorf("%s: the error would say %q", name, why)
 		}
 	}

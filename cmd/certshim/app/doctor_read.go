@@ -295,7 +295,7 @@ func (e *examination) endpoints(ctx context.Context, namespace, service string) 
 // lookAtPlan plans all namespaces, and sees what shims have written of the Certificates that it reads. Objects of which the API
 // server doesn't tell leave the plan unknown.
 func (e *examination) lookAtPlan(ctx context.Context) {
-	written := shims{}
+	written := &shims{by: map[string]doctor.ShimWrites{}}
 	e.reading.alongside = written.alongside
 	e.seen.Plan = doctor.Read[doctor.Plan]{Value: doctor.Plan{Problems: map[problem.Reason]doctor.Count{}}}
 	err := e.planAll(ctx)
