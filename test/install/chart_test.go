@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -400,6 +401,7 @@ func TestTheNotes(t *testing.T) {
 	for values, want := range map[string]string{
 		"": "Nothing reads the metrics yet", "podMonitor: {enabled: true}": "podMonitor has no labels", "prometheusRule: {enabled: true}": "prometheusRule has no labels",
 		"replicaCount: 1": "There is one replica", "replicaCount: 1\nconfig: {leaderElection: {enabled: false}}": "Leader election is off",
+		"admissionPolicy: {enabled: true}\nconfig: {annotations: {auto: [example.com/tls]}}": "The admission policy goes without config.annotations",
 		"rbac: {create: false}": "the ServiceAccount tls-certshim needs", "serviceAccount: {create: false}": "as the ServiceAccount default",
 	} {
 		if strings.Contains(usual, want) {
@@ -840,6 +842,37 @@ func TestTheAdmissionPolicy(t *testing.T) {
 	}
 	if _, is := renderChart(t, "")["ValidatingAdmissionPolicy/certshim-annotations"]; is {
 		t.Error("the policy is there without being asked for")
+	}
+}
+
+// With source types among the values, the admission policy is what certshim prints for these.
+func TestTheAdmissionPolicyOfDeclaredKinds(t *testing.T) {
+	const types = "examples/deploy/sources/corp-proxy.yaml"
+	print := exec.CommandContext(t.Context(), filepath.Join(repository(t), "bin/certshim"), "policy", "--sources="+types)
+	print.Dir = repository(t)
+	printed, err := print.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	of := func(spec any) (rest map[string]any, rules []string) {
+		rest = maps.Clone(spec.(map[string]any))
+		constraints := rest["matchConstraints"].(map[string]any)
+		for _, rule := range constraints["resourceRules"].([]any) {
+			rules = append(rules, fmt.Sprint(rule))
+		}
+		slices.Sort(rules)
+		delete(rest, "matchConstraints")
+		return rest, rules
+	}
+	const policy = "ValidatingAdmissionPolicy/certshim-annotations"
+	want, wantRules := of(rendered{policy: parse(t, string(printed))[0]}.at(t, policy, "spec"))
+	got, gotRules := of(renderChart(t, "admissionPolicy: {enabled: true}", "--set-file=sourceTypes.corp-proxy="+types).at(t, policy, "spec"))
+	if diff := cmp.Diff(want, got) + cmp.Diff(wantRules, gotRules); diff != "" {
+		t.Errorf("the chart's policy (-certshim policy +chart):\n%s", diff)
+	}
+	inField := renderChart(t, "admissionPolicy: {enabled: true}\nsourceTypes: {own: \"spec: {group: own.example, resource: owns, versions: [v1], annotationsField: spec.annotations}\"}")
+	if _, rules := of(inField.at(t, policy, "spec")); strings.Contains(strings.Join(rules, ""), "own.example") {
+		t.Error("the policy is about annotations that aren't in metadata")
 	}
 }
 
