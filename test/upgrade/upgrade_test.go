@@ -16,6 +16,7 @@ import (
 	"github.com/certshim/certshim/test/process"
 )
 
+// As in a rolling update, the next version stands by beside the leader of the other one, and takes over when that ends: there and back.
 func TestNeitherVersionWritesWhatTheOtherHasWritten(t *testing.T) {
 	repository := repository(t)
 	before, err := Build(t.Context(), repository, t.TempDir(), Deploy)
@@ -30,26 +31,28 @@ func TestNeitherVersionWritesWhatTheOtherHasWritten(t *testing.T) {
 	kubectl(t, c, "apply", "-k", filepath.Join(before.Folder, "deploy"))
 	kubeconfig := account(t, c)
 
-	old := start(t, c, before.Program, kubeconfig, "before")
+	leader := start(t, c, before.Program, kubeconfig, "before")
 	users := Populate(t, c)
-	old.stop(t)
 	was := users.State(t)
 
 	// The Deployment's selector has got another label, and can't be changed: CHANGELOG.md says so.
 	kubectl(t, c, "delete", "deployment", "certshim", "-n", "certshim")
 	kubectl(t, c, "apply", "-k", filepath.Join(repository, "deploy"))
 	for _, version := range []struct{ name, program string }{{"upgraded", now}, {"rolled-back", before.Program}} {
-		running := start(t, c, version.program, kubeconfig, version.name)
-		running.hasLookedAtAll(t)
-		if writes := running.metric(t, "certshim_writes_total"); writes != 0 {
-			t.Errorf("%s: %v writes\n%s", version.name, writes, running.log(t))
+		next := start(t, c, version.program, kubeconfig, version.name)
+		next.until(t, "certshim_leader", 0)
+		leader.stop(t)
+		next.hasLookedAtAll(t)
+		if writes := next.metric(t, "certshim_writes_total"); writes != 0 {
+			t.Errorf("%s: %v writes\n%s", version.name, writes, next.log(t))
 		}
 		users.PlansNothing(t, version.program)
-		running.stop(t)
 		if diff := cmp.Diff(was, users.State(t)); diff != "" {
 			t.Errorf("%s: Certificates changed (-before +after):\n%s", version.name, diff)
 		}
+		leader = next
 	}
+	leader.stop(t)
 	const alone = "--leader-elect=false"
 	bothAtOnce(t, users, start(t, c, before.Program, kubeconfig, "old-beside", alone), start(t, c, now, kubeconfig, "new-beside", alone))
 }
