@@ -289,8 +289,8 @@ type seen struct {
 	requests map[types.UID][]request
 }
 
-// verdict is what went wrong, each with its text, and what is let pass.
-type verdict struct{ lost, doubled, reissued, left, taken, unasked, passed []string }
+// verdict is what went wrong, each with its text, and what is tolerated.
+type verdict struct{ lost, doubled, reissued, left, taken, unasked, tolerated []string }
 
 // all are the texts of what went wrong, each with what that is.
 func (v verdict) all() []string {
@@ -315,7 +315,7 @@ const (
 
 // judge holds what was seen to what a history asks for. Of two processes that work at the same time, which happens without leader election
 // alone, one doesn't ask whether a source that came meanwhile is still as it sees it: it may make again what such a source asked for and
-// no longer does, for a moment. That is let pass, once for each other process, and counted.
+// no longer does, for a moment. That is tolerated, once for each other process, and counted.
 func judge(origins []*origin, wants map[string]*want, s seen) verdict {
 	var v verdict
 	wanted := map[string]bool{}
@@ -354,7 +354,7 @@ func judge(origins []*origin, wants map[string]*want, s seen) verdict {
 		case specs[key] > asked.specs+more:
 			v.reissued = append(v.reissued, fmt.Sprintf("Certificate %s had %d specs, %d were asked for", key, specs[key], asked.specs))
 		case count > asked.made, specs[key] > asked.specs:
-			v.passed = append(v.passed, fmt.Sprintf("Certificate %s was made %d times with %d specs, %d and %d were asked for", key, count, specs[key], asked.made, asked.specs))
+			v.tolerated = append(v.tolerated, fmt.Sprintf("Certificate %s was made %d times with %d specs, %d and %d were asked for", key, count, specs[key], asked.made, asked.specs))
 		}
 	}
 	for uid, owners := range s.owners {
@@ -369,7 +369,7 @@ func judge(origins []*origin, wants map[string]*want, s seen) verdict {
 		case distinct(requests) > m.specs, more > repeats:
 			v.unasked = append(v.unasked, fmt.Sprintf("Certificate %s had %d specs, and %d requests: %v", m.name, m.specs, len(requests), requests))
 		case more > 0:
-			v.passed = append(v.passed, fmt.Sprintf("Certificate %s had %d specs, and %d requests: %v", m.name, m.specs, len(requests), requests))
+			v.tolerated = append(v.tolerated, fmt.Sprintf("Certificate %s had %d specs, and %d requests: %v", m.name, m.specs, len(requests), requests))
 		}
 	}
 	return v

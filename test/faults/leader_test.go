@@ -3,6 +3,7 @@ package faults
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -77,7 +78,7 @@ func TestAnOldViewAtAFailover(t *testing.T) {
 func TestASourceThatCameAfterTheLastRenewal(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
-	flags := append(s.ownLease(t), "--leader-election-lease-duration=20s", "--leader-election-renew-deadline=18s")
+	flags := append(s.ownLease(t), "--leader-election-lease-duration=40s", "--leader-election-renew-deadline=36s")
 	first := s.launch(t, s.link, nil, flags...)
 	s.untilLeads(t, first)
 	s.untilRight(t)
@@ -227,14 +228,27 @@ func (s *scene) besideAnother(t *testing.T, fault string, through *link, other *
 	s.check(t, fault, strikes)
 }
 
-// A server whose lists are older than its objects answers the first lists of a new process. It reads lists only where it
-// doesn't ask for streams.
+// A server whose lists are older than its objects answers the first lists of a new process, for some resources. It reads lists only where
+// it doesn't ask for streams.
 func TestOldListsAtAStart(t *testing.T) {
-	t.Parallel()
+	for name, resources := range map[string][]string{
+		"of sources": {"/ingresses", "/gateways", "/listenersets"}, "of Certificates": {"/certificates"},
+		"of all": {"/ingresses", "/gateways", "/listenersets", "/certificates", "/issuers"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			oldLists(t, "old lists "+name, resources)
+		})
+	}
+}
+
+func oldLists(t *testing.T, fault string, resources []string) {
+	t.Helper()
 	s := newScene(t)
-	lists := &records{of: map[string][]byte{}}
+	lists := &records{resources: resources, of: map[string][]byte{}}
 	s.link.put(lists.keep)
-	first := s.launch(t, s.link, []string{listsOnly}, lease...)
+	flags := s.ownLease(t)
+	first := s.launch(t, s.link, []string{listsOnly}, flags...)
 	s.untilRight(t)
 	s.play(t, s.namespace, edits())
 	s.untilRight(t)
@@ -250,26 +264,28 @@ func TestOldListsAtAStart(t *testing.T) {
 		}
 		return s.link.gated(gate)(request, next)
 	})
-	s.certshim = s.launch(t, s.link, []string{listsOnly}, lease...)
+	s.certshim = s.launch(t, s.link, []string{listsOnly}, flags...)
 	s.untilLooked(t, s.certshim)
 	gate.Unlock()
 	s.heals()
-	s.check(t, "old lists at a start", s.link.strikes())
+	s.check(t, fault, s.link.strikes())
 }
 
 // listsOnly makes client-go list objects instead of asking for a stream of them.
 const listsOnly = "KUBE_FEATURE_WatchListClient=false"
 
-// records are the first lists that a process got, by path.
+// records are the first lists of some resources that a process got, by path.
 type records struct {
+	resources []string
+
 	lock sync.Mutex
 	of   map[string][]byte
 }
 
-// keep notes the first list of each kind of source.
+// keep notes the first list of each resource.
 func (r *records) keep(request *http.Request, next http.RoundTripper) (*http.Response, error) {
 	response, err := next.RoundTrip(request)
-	if err != nil || !listsSources(request) {
+	if err != nil || !r.lists(request) {
 		return response, err
 	}
 	body, err := readAll(response)
@@ -287,14 +303,13 @@ func (r *records) keep(request *http.Request, next http.RoundTripper) (*http.Res
 func (r *records) old(request *http.Request) []byte {
 	r.lock.Lock()
 	defer r.lock.Unlock()
-	if !listsSources(request) {
+	if !r.lists(request) {
 		return nil
 	}
 	return r.of[request.URL.Path]
 }
 
-func listsSources(request *http.Request) bool {
-	path := request.URL.Path
+func (r *records) lists(request *http.Request) bool {
 	return request.Method == http.MethodGet && !watches(request) &&
-		(strings.HasSuffix(path, "/ingresses") || strings.HasSuffix(path, "/gateways") || strings.HasSuffix(path, "/listenersets"))
+		slices.ContainsFunc(r.resources, func(resource string) bool { return strings.HasSuffix(request.URL.Path, resource) })
 }

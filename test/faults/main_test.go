@@ -97,11 +97,11 @@ func (t *tally) add(f figure) {
 func (t *tally) print() {
 	slices.SortFunc(t.all, func(a, b figure) int { return cmp.Compare(a.fault, b.fault) })
 	out := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(out, "seed %d\nfault\tedits\tstruck\tlost\tdoubled\tre-issued\tleft\ttaken\tnot asked for\tlet pass\tspecs\trequests\tquiet after\n", *seed)
+	fmt.Fprintf(out, "seed %d\nfault\tedits\tstruck\tlost\tdoubled\tre-issued\tleft\ttaken\tnot asked for\ttolerated\tspecs\trequests\tquiet after\n", *seed)
 	for _, f := range t.all {
 		v := f.verdict
 		fmt.Fprintf(out, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%s\n", f.fault, f.edits, f.strikes,
-			len(v.lost), len(v.doubled), len(v.reissued), len(v.left), len(v.taken), len(v.unasked), len(v.passed), f.specs, f.requests, f.quiet.Round(10*time.Millisecond))
+			len(v.lost), len(v.doubled), len(v.reissued), len(v.left), len(v.taken), len(v.unasked), len(v.tolerated), f.specs, f.requests, f.quiet.Round(10*time.Millisecond))
 	}
 	_ = out.Flush()
 }

@@ -31,7 +31,7 @@ func TestAQuotaThatIsUsedUp(t *testing.T) {
 	for _, o := range s.origins {
 		s.extendBy(t, s.namespace, o, o.name+"-refused")
 	}
-	s.untilRefused(t, len(s.missing()))
+	s.untilRefused(t, func() int { return len(s.missing()) })
 	most := refusalsPerEdit * (s.edits - edited)
 	s.origins = append(s.origins, served)
 	s.touchServed(t, served)
@@ -45,7 +45,7 @@ func TestAQuotaThatIsUsedUp(t *testing.T) {
 	}
 	s.heals()
 	s.check(t, "quota used up", strikes)
-	s.untilRefused(t, 0)
+	s.untilRefused(t, func() int { return 0 })
 }
 
 // refusalsPerEdit is how many creates may be refused for an edit: a look tries the few Certificates that its source lacks, and a conflict
@@ -66,11 +66,12 @@ func (s *scene) missing() (names []string) {
 }
 
 // untilRefused waits until certshim tells of so many refusals.
-func (s *scene) untilRefused(t *testing.T, all int) {
+func (s *scene) untilRefused(t *testing.T, all func() int) {
 	t.Helper()
 	s.await(t, "certshim to tell of refusals", func() error {
-		if n := s.metric(t, "certshim_current_problems", `reason="Refused"`); int(n) != all {
-			return fmt.Errorf("it knows of %v, want %d", n, all)
+		want := all()
+		if n := s.metric(t, "certshim_current_problems", `reason="Refused"`); int(n) != want {
+			return fmt.Errorf("it knows of %v, want %d", n, want)
 		}
 		return nil
 	})

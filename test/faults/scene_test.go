@@ -185,8 +185,8 @@ func (s *scene) check(t *testing.T, fault string, strikes int) {
 	for _, wrong := range v.all() {
 		t.Error(wrong)
 	}
-	for _, passed := range v.passed {
-		t.Logf("let pass: %s", passed)
+	for _, tolerated := range v.tolerated {
+		t.Logf("tolerated: %s", tolerated)
 	}
 	s.isAsBefore(t)
 	figures.add(figure{fault: fault, edits: s.edits, strikes: strikes, verdict: v, quiet: quiet, specs: s.asked(), requests: len(ever(s.requests))})
@@ -373,7 +373,7 @@ func (s *scene) tells(t *testing.T, reason string, least int) {
 }
 
 // isAsBefore waits until the process has as many watches and goroutines as before, or as another one that is started now, and holds
-// its memory to deploy/'s limit.
+// its memory to half of deploy/'s limit.
 func (s *scene) isAsBefore(t *testing.T) {
 	t.Helper()
 	watches, goroutines := func() map[string]int { return s.watches }, func() float64 { return s.goroutines }
