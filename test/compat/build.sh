@@ -18,7 +18,8 @@ module_file() { go mod download -json "$1" | sed -n 's/^.*"GoMod": "\(.*\)".*$/\
 # server, where it is of that version.
 build_kubernetes() {
 	local folder=$built/kubernetes-$kubernetes staging=${kubernetes/v1./v0.}
-	[ -x "$folder/kube-apiserver" ] && return
+	# A link to the control plane's own is made anew: that may be of another version by now.
+	[ -x "$folder/kube-apiserver" ] && [ ! -L "$folder/kube-apiserver" ] && return
 	mkdir -p "$folder/source" && cd "$folder/source"
 	ln -sf ../../controlplane "$folder/etcd"
 	if grep -q "^[[:space:]]*k8s.io/kubernetes $kubernetes\$" "$test/controlplane/go.mod"; then
