@@ -110,13 +110,15 @@ func (t *tenure) follow(lease *coordinationv1.Lease) error {
 	t.lock.Lock()
 	defer t.lock.Unlock()
 	version, err := strconv.ParseUint(lease.ResourceVersion, 10, 64)
-	if t.past != nil || err != nil || version >= t.newest {
-		t.newest = max(t.newest, version)
+	if err != nil {
 		return t.past
 	}
-	t.past = fmt.Errorf("its resourceVersion was %d, and is %d: the cluster went back to an earlier state, as by a restored etcd", t.newest, version)
-	close(t.back)
-	t.stop()
+	if t.past == nil && version < t.newest {
+		t.past = fmt.Errorf("its resourceVersion was %d, and is %d: the cluster went back to an earlier state, as by a restored etcd", t.newest, version)
+		close(t.back)
+		t.stop()
+	}
+	t.newest = max(t.newest, version)
 	return t.past
 }
 

@@ -97,7 +97,8 @@ type Source struct {
 	// edit is whether it was edited since its Certificates were last as it asks; it belongs to the
 	// inventory that holds it.
 	edit certificate.Edit
-	// fulfilled is set once all that it asked for was done, or may have been, whatever it asks for now.
+	// fulfilled is set once this process has done all that it asked for, or another one may have, and stays set whatever it
+	// asks for later.
 	fulfilled bool
 }
 

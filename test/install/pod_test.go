@@ -21,9 +21,8 @@ type pod struct {
 	spec corev1.PodSpec
 	// configMaps and secrets have the content of each, by their names.
 	configMaps, secrets map[string]map[string]string
-	// volumes is the folder of each volume, by the volume's name.
-	volumes map[string]string
-	folder  string
+	// folder has a folder for each volume, by the volume's name.
+	folder string
 }
 
 // newPod makes the volumes of the one Deployment among the manifests.
@@ -39,7 +38,7 @@ func newPod(t *testing.T, manifests []any) *pod {
 	if err := os.Chmod(folder, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	p := &pod{configMaps: map[string]map[string]string{}, secrets: map[string]map[string]string{}, volumes: map[string]string{}, folder: folder}
+	p := &pod{configMaps: map[string]map[string]string{}, secrets: map[string]map[string]string{}, folder: folder}
 	for _, manifest := range manifests {
 		switch object := manifest.(type) {
 		case *corev1.ConfigMap:
@@ -62,7 +61,6 @@ func newPod(t *testing.T, manifests []any) *pod {
 func (p *pod) make(t *testing.T, volume corev1.Volume) {
 	t.Helper()
 	folder := filepath.Join(p.folder, volume.Name)
-	p.volumes[volume.Name] = folder
 	var files map[string]string
 	switch {
 	case volume.ConfigMap != nil:
