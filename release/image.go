@@ -20,6 +20,9 @@ import (
 // user is nobody in particular. It is a number, by which a kubelet sees that it isn't root; nothing in the image has its name.
 const user = "65532:65532"
 
+// runs is how the image runs; the Dockerfile says the same.
+var runs = v1.Config{User: user, Entrypoint: []string{"/certshim"}, Cmd: []string{"controller"}, WorkingDir: "/"}
+
 // image is an OCI layout of one image for every architecture of Linux: the program and nothing else. It reaches the API
 // server alone, whose certificate authority comes with the ServiceAccount, and so needs none of its own. The bills of
 // materials are with it, each as an artifact that refers to the image of its architecture.
@@ -86,7 +89,8 @@ func singleImage(p program, labels map[string]string, at time.Time) (v1.Image, e
 			config = &v1.ConfigFile{}
 		}
 		config.OS, config.Architecture, config.Created = p.os, p.arch, v1.Time{Time: at}
-		config.Config = v1.Config{User: user, Entrypoint: []string{"/certshim"}, Cmd: []string{"controller"}, WorkingDir: "/", Labels: labels}
+		config.Config = runs
+		config.Config.Labels = labels
 		return config
 	}())
 }

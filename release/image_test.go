@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"log"
 	"maps"
@@ -67,6 +68,20 @@ func checkImage(t *testing.T, m made) {
 		if got := unpacked(t, mutate.Extract(image)); len(got) != 1 || !bytes.Equal(got["certshim"], want) {
 			t.Errorf("the image for %s has the files %v, want the program of the archive alone", architecture, slices.Collect(maps.Keys(got)))
 		}
+	}
+}
+
+// What "make image" builds is what a release has.
+func TestTheDockerfileMakesTheSameImage(t *testing.T) {
+	content, err := os.ReadFile("../Dockerfile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	stages := strings.Split(strings.TrimSpace(string(content)), "\n\n")
+	want := fmt.Sprintf("FROM scratch\nCOPY --from=build /src/bin/certshim /certshim\nWORKDIR %s\nUSER %s\nENTRYPOINT [%q]\nCMD [%q]",
+		runs.WorkingDir, runs.User, runs.Entrypoint[0], runs.Cmd[0])
+	if got := stages[len(stages)-1]; got != want {
+		t.Errorf("the Dockerfile ends with\n%s\nwant\n%s", got, want)
 	}
 }
 
