@@ -8,6 +8,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/dynamic"
@@ -51,7 +52,7 @@ func (w Watching) failed(err error) {
 // transform and without a handler. Its Lister can't be used: the store holds what the transform
 // makes.
 func NewInformer(client dynamic.Interface, r Resource, namespace string, callbacks Watching) cache.SharedIndexInformer {
-	informer := dynamicinformer.NewFilteredDynamicInformer(watchedClient{client, callbacks}, r.GVR, namespace, 0, cache.Indexers{}, nil).Informer()
+	informer := dynamicinformer.NewFilteredDynamicInformer(watchedClient{client, callbacks, &newest{}}, r.GVR, namespace, 0, cache.Indexers{}, nil).Informer()
 	// Both fail only for an informer that runs already.
 	_ = informer.SetTransform(r.Transform)
 	_ = informer.SetWatchErrorHandlerWithContext(func(_ context.Context, _ *cache.Reflector, err error) {
@@ -60,10 +61,11 @@ func NewInformer(client dynamic.Interface, r Resource, namespace string, callbac
 	return informer
 }
 
-// watchedClient is a client that tells how watches begin and end.
+// watchedClient is a client that tells how watches begin and end, and lists nothing that is older than what it watched.
 type watchedClient struct {
 	dynamic.Interface
 	watching Watching
+	newest   *newest
 }
 
 // IsWatchListSemanticsUnSupported answers for the client within, as the informer can't see it.
@@ -73,7 +75,7 @@ func (c watchedClient) IsWatchListSemanticsUnSupported() bool {
 
 func (c watchedClient) Resource(resource schema.GroupVersionResource) dynamic.NamespaceableResourceInterface {
 	inner := c.Interface.Resource(resource)
-	return watchedResource{ResourceInterface: inner, whole: inner, watching: c.watching}
+	return watchedResource{ResourceInterface: inner, whole: inner, watching: c.watching, newest: c.newest}
 }
 
 // watchedResource is a resource in one namespace, or in all.
@@ -81,13 +83,32 @@ type watchedResource struct {
 	dynamic.ResourceInterface
 	whole    dynamic.NamespaceableResourceInterface
 	watching Watching
+	newest   *newest
 }
 
 func (r watchedResource) Namespace(namespace string) dynamic.ResourceInterface {
-	return watchedResource{ResourceInterface: r.whole.Namespace(namespace), whole: r.whole, watching: r.watching}
+	return watchedResource{ResourceInterface: r.whole.Namespace(namespace), whole: r.whole, watching: r.watching, newest: r.newest}
+}
+
+// List lists what is in etcd now. A reflector asks for "0" first, by which a server may answer from a cache that is behind, and with it
+// the process would go back to what another replica has long dealt with.
+func (r watchedResource) List(ctx context.Context, options metav1.ListOptions) (*unstructured.UnstructuredList, error) {
+	if options.ResourceVersion == "0" {
+		options.ResourceVersion = ""
+	}
+	r.newest.note(options.ResourceVersion)
+	list, err := r.ResourceInterface.List(ctx, options)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.newest.holds(list.GetResourceVersion()); err != nil {
+		return nil, err
+	}
+	return list, nil
 }
 
 func (r watchedResource) Watch(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
+	r.newest.note(options.ResourceVersion)
 	stream, err := r.ResourceInterface.Watch(ctx, options)
 	if err != nil {
 		// A watch that isn't accepted is tried again without a word; instead of one that begins with the objects they are listed.

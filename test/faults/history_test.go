@@ -311,6 +311,8 @@ const (
 	lost, doubled, reissued, left, taken, unasked = "lost", "doubled", "re-issued", "left", "taken", "not asked for"
 	// late is a write by a leader that holds the Lease no longer.
 	late = "late"
+	// stays is a process that goes on though what it knows was undone.
+	stays = "stays"
 )
 
 // judge holds what was seen to what a history asks for. Of two processes that work at the same time, which happens without leader election

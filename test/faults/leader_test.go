@@ -271,6 +271,49 @@ func oldLists(t *testing.T, fault string, resources []string) {
 	s.check(t, fault, s.link.strikes())
 }
 
+// The watches of a process can't go on from where they were, and a server whose lists are older than its objects answers the lists that are read
+// instead, until it has caught up.
+func TestOldListsAtAFallback(t *testing.T) {
+	for name, resources := range map[string][]string{
+		"of sources": {"/ingresses", "/gateways", "/listenersets"}, "of Certificates": {"/certificates"},
+		"of all": {"/ingresses", "/gateways", "/listenersets", "/certificates", "/issuers"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newScene(t)
+			lists := &records{resources: resources, of: map[string][]byte{}}
+			s.link.put(lists.keep)
+			s.certshim = s.launch(t, s.link, []string{listsOnly}, "--leader-elect=false")
+			s.untilRight(t)
+			s.measures(t)
+			s.play(t, s.namespace, edits())
+			s.untilRight(t)
+			s.link.put(s.link.lagging(lists))
+			for _, resource := range resources {
+				s.link.hangUp(resource)
+			}
+			// Each of the lists is read again and again.
+			s.untilStruck(t, 2*len(resources))
+			s.heals()
+			s.check(t, "old lists at a fallback "+name, s.link.strikes())
+		})
+	}
+}
+
+// lagging answers lists by those of before, and has no watch of theirs go on.
+func (l *link) lagging(lists *records) proxy.Around {
+	return func(request *http.Request, next http.RoundTripper) (*http.Response, error) {
+		if old := lists.old(request); old != nil {
+			l.struck()
+			return proxy.Answer(request, http.StatusOK, old), nil
+		}
+		if watches(request) && lists.has(request.URL.Path) {
+			return gone(request), nil
+		}
+		return next.RoundTrip(request)
+	}
+}
+
 // listsOnly makes client-go list objects instead of asking for a stream of them.
 const listsOnly = "KUBE_FEATURE_WatchListClient=false"
 
@@ -301,12 +344,19 @@ func (r *records) keep(request *http.Request, next http.RoundTripper) (*http.Res
 }
 
 func (r *records) old(request *http.Request) []byte {
-	r.lock.Lock()
-	defer r.lock.Unlock()
 	if !r.lists(request) {
 		return nil
 	}
+	r.lock.Lock()
+	defer r.lock.Unlock()
 	return r.of[request.URL.Path]
+}
+
+// has reports whether there is a list of before at a path.
+func (r *records) has(path string) bool {
+	r.lock.Lock()
+	defer r.lock.Unlock()
+	return r.of[path] != nil
 }
 
 func (r *records) lists(request *http.Request) bool {

@@ -53,6 +53,10 @@ var oldBugs = []oldBug{
 		"TestOldListsAtAStart", []string{doubled, reissued},
 	},
 	{
+		"a list that is older is taken", []edit{{"cluster/newest.go", "if time.Since(n.behind) < Patience {", "if false {"}},
+		"TestOldListsAtAFallback", []string{reissued, doubled},
+	},
+	{
 		"what another one did at its end isn't confirmed", []edit{{"inventory/edits.go", "max(version, last)", "version+min(last, 0)"}},
 		"TestASourceThatCameAfterTheLastRenewal", []string{doubled},
 	},
@@ -64,6 +68,10 @@ var oldBugs = []oldBug{
 			{"controller/tenure.go", "if err == nil && record.HolderIdentity != l.Identity() {", "if false {"},
 		},
 		"TestALeaderThatWakesUp", []string{late},
+	},
+	{
+		"a cluster that went back is not noticed", []edit{{"controller/tenure.go", "if t.past == nil && version < t.newest {", "if false {"}},
+		"TestAClusterThatGoesBack", []string{stays},
 	},
 	{
 		"a Gateway that comes wakes no ListenerSet", []edit{{"inventory/sources.go", "c.those(sourceFact(k.Kind(), k.Namespace(), k.name), ", "c.those("}},

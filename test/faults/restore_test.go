@@ -1,6 +1,7 @@
 package faults
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -26,14 +27,20 @@ func TestAClusterThatGoesBack(t *testing.T) {
 	s := newScene(t)
 	down := &outage{}
 	s.link.put(down.patient)
-	first := s.lead(t, s.link)
+	// Longer than a restore takes: a leader that can't renew its Lease for that long ends anyway.
+	patient := []string{"--leader-election-lease-duration=2m", "--leader-election-renew-deadline=110s", "--leader-election-retry-period=1s"}
+	first := s.launch(t, s.link, nil, patient...)
+	s.untilLeads(t, first)
 	through := newLink(t, shared, kubeconfig)
 	polls := &proxy.Barrier{Matches: func(r *http.Request) bool { return strings.Contains(r.URL.Path, "/leases/") }}
 	through.put(func(request *http.Request, next http.RoundTripper) (*http.Response, error) {
 		polls.Before(request)
 		return down.patient(request, next)
 	})
-	second := s.follow(t, through)
+	second := s.launch(t, through, nil, patient...)
+	if err := second.UntilReady(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	s.play(t, s.namespace, edits()/2)
 	data := t.TempDir()
 	if err := shared.ControlPlane.Snapshot(data); err != nil {
@@ -73,9 +80,11 @@ func TestAClusterThatGoesBack(t *testing.T) {
 	if shared.CertManager, err = shared.Run(t.Context(), "certmanager-again", "certmanager"); err != nil {
 		t.Fatal(err)
 	}
-	// A leader that can't renew the Lease for long ends for that.
-	s.untilEnded(t, first, "the Lease certshim/certshim")
-	s.untilEnded(t, second, "the cluster went back to an earlier state")
+	for _, replica := range []*cluster.Certshim{first, second} {
+		s.untilEnded(t, replica, "the cluster went back to an earlier state")
+	}
+	// Who holds it is gone.
+	shared.Delete(t, leases, "certshim", "certshim")
 	s.certshim = s.lead(t, s.link)
 	s.play(t, s.namespace, edits())
 	s.heals()
@@ -115,14 +124,16 @@ func (e ended) Read(p []byte) (int, error) {
 // untilEnded waits until a process has ended, and holds it to having said why.
 func (s *scene) untilEnded(t *testing.T, process *cluster.Certshim, why string) {
 	t.Helper()
-	s.await(t, "the process to end", func() error {
+	if err := cluster.Await(t.Context(), "the process to end", func(context.Context) error {
 		select {
 		case <-process.Done():
 			return nil
 		default:
 			return errors.New("it runs")
 		}
-	})
+	}); err != nil {
+		t.Fatalf("%s: %v", stays, err)
+	}
 	if said := process.LogTail(); !strings.Contains(said, why) {
 		t.Errorf("it doesn't say %q:\n%s", why, said)
 	}

@@ -56,7 +56,7 @@ func newScene(t *testing.T) *scene {
 	s := &scene{history: newHistory(shared, *seed, t.Name()), namespace: shared.Namespace(t)}
 	s.link = newLink(t, shared, kubeconfig)
 	shared.Issuer(t, s.namespace, issuer)
-	shared.Apply(t, s.namespace, fmt.Sprintf("{apiVersion: cert-manager.io/v1, kind: Issuer, metadata: {name: %s}, spec: {ca: {secretName: %s-ca}}}", otherIssuer, issuer))
+	s.otherIssuer(t)
 	s.certificates = shared.Watch(t, cluster.Certificates(), s.namespace)
 	s.requests = shared.Watch(t, cluster.CertificateRequests(), s.namespace)
 	t.Cleanup(func() {
@@ -69,6 +69,12 @@ func newScene(t *testing.T) *scene {
 	s.add(t, s.namespace, "Gateway", "gateway")
 	s.add(t, s.namespace, "ListenerSet", "team")
 	return s
+}
+
+// otherIssuer makes the other one of the scene's issuers.
+func (s *scene) otherIssuer(t *testing.T) {
+	t.Helper()
+	shared.Apply(t, s.namespace, fmt.Sprintf("{apiVersion: cert-manager.io/v1, kind: Issuer, metadata: {name: %s}, spec: {ca: {secretName: %s-ca}}}", otherIssuer, issuer))
 }
 
 // steady is a scene in which all is done, and nothing is wrong yet.
