@@ -9,8 +9,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-// clusterResources is the namespace that cert-manager reads the Secrets of ClusterIssuers from.
-const clusterResources = "kube-system"
+// ClusterResources is the namespace that cert-manager reads the Secrets of ClusterIssuers from.
+const ClusterResources = "kube-system"
 
 // Authority is an issuer that signs, and the CA certificate that it signs with.
 type Authority struct {
@@ -33,7 +33,7 @@ func (c *Cluster) Issuer(t testing.TB, namespace, name string) Authority {
 // ClusterIssuer is the same for all namespaces. The objects are deleted at the end of the test.
 func (c *Cluster) ClusterIssuer(t testing.TB, name string) Authority {
 	t.Helper()
-	certificate := c.root(t, clusterResources, name)
+	certificate := c.root(t, ClusterResources, name)
 	issuers := c.Watch(t, issuerResource("clusterissuers"), "")
 	t.Cleanup(func() { c.Delete(t, issuerResource("clusterissuers"), "", name) })
 	c.Apply(t, "", caIssuer("ClusterIssuer", name))

@@ -1,8 +1,10 @@
 package external
 
 import (
+	"cmp"
 	"encoding/base64"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -29,8 +31,8 @@ func issuerResource(plural string) schema.GroupVersionResource {
 	return schema.GroupVersionResource{Group: "cert-manager.io", Version: "v1", Resource: plural}
 }
 
-// acmeIssuer is a manifest of an issuer with an HTTP-01 solver, and more fields of its own.
-func acmeIssuer(kind, name, solver string, more ...string) string {
+// acmeIssuer is a manifest of an issuer with these solvers, and more fields of its own.
+func acmeIssuer(kind, name, solvers string, more ...string) string {
 	return fmt.Sprintf(`
 apiVersion: cert-manager.io/v1
 kind: %s
@@ -40,13 +42,15 @@ spec:
     server: %s
     caBundle: %s
     privateKeySecretRef: {name: %[2]s-account}
-    solvers: [{http01: {%[5]s}}]
+    solvers: [%[5]s]
     %[6]s
-`, kind, name, shared.Pebble.Directory, base64.StdEncoding.EncodeToString(shared.Pebble.CABundle), solver, strings.Join(more, "\n    "))
+`, kind, name, shared.Pebble.Directory, base64.StdEncoding.EncodeToString(shared.Pebble.CABundle), solvers, strings.Join(more, "\n    "))
 }
 
 // byIngresses is a solver that makes Ingresses of that class.
-func byIngresses(class string) string { return "ingress: {ingressClassName: " + class + "}" }
+func byIngresses(class string) string {
+	return "{http01: {ingress: {ingressClassName: " + class + "}}}"
+}
 
 // watches are what an ACME order leaves in a namespace.
 type watches struct {
@@ -210,6 +214,64 @@ func wantSolverIngress(t *testing.T, watch *cluster.Watch) {
 		}
 	}
 	t.Errorf("no Ingress for the challenge was seen: %v", watch.Changes())
+}
+
+// Which of an issuer's solvers proves a name depends on the names and the labels of the Certificate, which come from the
+// source.
+func TestSolverByNamesAndLabels(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		// selector is that of the DNS-01 solver, which is after an HTTP-01 solver for everything.
+		selector, labels string
+		apex, wildcard   string
+	}{
+		"no-selector":  {"", "", "HTTP-01", "DNS-01"},
+		"zone":         {"{dnsZones: [HOST]}", "", "DNS-01", "DNS-01"},
+		"name":         {"{dnsNames: ['*.HOST'], dnsZones: [HOST]}", "", "HTTP-01", "DNS-01"},
+		"label":        {"{matchLabels: {solver: dns}}", "{solver: dns}", "DNS-01", "DNS-01"},
+		"label-absent": {"{matchLabels: {solver: dns}}", "{solver: http}", "HTTP-01", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			namespace := shared.Namespace(t)
+			host := namespace + ".example.com"
+			w := watch(t, namespace)
+			issuers := shared.Watch(t, issuerResource("issuers"), namespace)
+			fields := []string{unchecked}
+			if c.selector != "" {
+				fields = append(fields, "selector: "+strings.ReplaceAll(c.selector, "HOST", host))
+			}
+			shared.Apply(t, namespace, acmeIssuer("Issuer", "acme", byIngresses(Class)+", "+shared.DNS.Solver("acme-dns", fields...))+DNSAccounts("acme-dns", host))
+			issuers.Ready(t, "acme")
+			set, names, want := annotations{issuerKey: "acme"}, []string{host}, map[string]string{host: c.apex}
+			if c.wildcard != "" {
+				set[am+"alt-names"] = "*." + host
+				names, want["*."+host] = append(names, "*."+host), c.wildcard
+			}
+
+			shared.Apply(t, namespace, strings.Replace(ingress("web", "", set, host), "metadata:\n", "metadata:\n  labels: "+cmp.Or(c.labels, "{}")+"\n", 1))
+
+			w.secrets.Signed(t, "web-tls", shared.Pebble.Authority(), names...)
+			if got := challengeTypes(w.challenges); !maps.Equal(got, want) {
+				t.Errorf("proved by %v, want %v", got, want)
+			}
+			wantNoWarnings(t, namespace, "web")
+		})
+	}
+}
+
+// challengeTypes are the types of the challenges that there were, by the names that they were for.
+func challengeTypes(watch *cluster.Watch) map[string]string {
+	types := map[string]string{}
+	for _, change := range watch.Changes() {
+		challenge := change.Object.(*unstructured.Unstructured)
+		name := fmt.Sprint(field(challenge, "spec|dnsName"))
+		if field(challenge, "spec|wildcard") == true {
+			name = "*." + name
+		}
+		types[name] = fmt.Sprint(field(challenge, "spec|type"))
+	}
+	return types
 }
 
 func TestDefaultIssuerByTLSACME(t *testing.T) {

@@ -62,8 +62,24 @@ func signedByItself(secret *unstructured.Unstructured) (cluster.Authority, error
 	return cluster.Authority{Kind: "SelfSigned", Certificate: chain[0]}, err
 }
 
-// What an ACME server such as Let's Encrypt signs for HTTP-01 challenges: DNS names, by keys and for a time of its choice.
-var acmeLacks = []feature{duration, edwards, addresses, mail, uris, usages, wildcard, longDomains, commonNames}
+// An ACME server signs what it can ask, for a time of its choice; pebble knows no Ed25519. DNS-01 proves no IP address, HTTP-01 no wildcard, and HTTPRoutes,
+// which have hostnames, neither.
+var (
+	acmeLacks    = []feature{duration, edwards, mail, uris, usages, commonNames}
+	dnsLacks     = append([]feature{addresses}, acmeLacks...)
+	ingressLacks = append([]feature{wildcard}, acmeLacks...)
+	gatewayLacks = append([]feature{addresses}, ingressLacks...)
+)
+
+// loopback is an IP address that an ACME server can ask here.
+const loopback = "127.0.0.1"
+
+// unchecked is a field of a solver. cert-manager's self-check of DNS-01 holds a worker for a minute after it has seen the record, which
+// package hangs waits for; that of HTTP-01 asks loopback itself, and not the router.
+const unchecked = "waitInsteadOfSelfCheck: 0s"
+
+// byUnchecked is a solver for that address alone.
+const byUnchecked = "{selector: {dnsNames: [" + loopback + "]}, " + unchecked + ", http01: {ingress: {ingressClassName: " + Class + "}}}"
 
 func issuerSetups() []issuerSetup {
 	return []issuerSetup{
@@ -86,11 +102,13 @@ func issuerSetups() []issuerSetup {
 			t.Helper()
 			return annotations{issuerKey: namespace, kindKey: "ClusterIssuer", groupKey: "cert-manager.io"}, signedBy(shared.ClusterIssuer(t, namespace))
 		}},
-		{name: "acme-ingress", lacks: acmeLacks, make: acmeSetup("Issuer", byIngresses(Class))},
-		{name: "acme-ingress-cluster", lacks: acmeLacks, brief: true, make: acmeSetup("ClusterIssuer", byIngresses(Class))},
-		{name: "acme-gateway", lacks: acmeLacks, make: acmeSetup("Issuer", "gatewayHTTPRoute: {parentRefs: [{name: solver, kind: Gateway}]}")},
-		{name: "acme-gateway-cluster", lacks: acmeLacks, brief: true, make: acmeSetup("ClusterIssuer", "gatewayHTTPRoute: {parentRefs: [{name: solver, kind: Gateway}]}")},
-		{name: "acme-external-account", lacks: acmeLacks, brief: true, make: acmeSetup("Issuer", byIngresses(Class),
+		{name: "acme-ingress", lacks: ingressLacks, make: acmeSetup("Issuer", byIngresses(Class)+", "+byUnchecked)},
+		{name: "acme-ingress-cluster", lacks: ingressLacks, brief: true, make: acmeSetup("ClusterIssuer", byIngresses(Class))},
+		{name: "acme-gateway", lacks: gatewayLacks, make: acmeSetup("Issuer", byGateway)},
+		{name: "acme-gateway-cluster", lacks: gatewayLacks, brief: true, make: acmeSetup("ClusterIssuer", byGateway)},
+		{name: "acme-dns", lacks: dnsLacks, make: dnsSetup("Issuer")},
+		{name: "acme-dns-cluster", lacks: dnsLacks, brief: true, make: dnsSetup("ClusterIssuer")},
+		{name: "acme-external-account", lacks: ingressLacks, brief: true, make: acmeSetup("Issuer", byIngresses(Class),
 			"externalAccountBinding: {keyID: "+ExternalAccount+", keySecretRef: {name: external-account, key: key}}")},
 		{name: "awspca", lacks: []feature{edwards}, make: func(t *testing.T, namespace string) (annotations, signer) {
 			t.Helper()
@@ -108,8 +126,38 @@ func issuerSetups() []issuerSetup {
 	}
 }
 
-// acmeSetup is an ACME issuer with an HTTP-01 solver, and more fields of its own. A solver of HTTPRoutes has a Gateway
-// to attach them to.
+// byGateway is a solver that attaches HTTPRoutes to the Gateway that [acmeSetup] makes.
+const byGateway = "{http01: {gatewayHTTPRoute: {parentRefs: [{name: solver, kind: Gateway}]}}}"
+
+// dnsSetup is an ACME issuer with a DNS-01 solver. The solver has an account for each domain of the tests.
+func dnsSetup(kind string) func(*testing.T, string) (annotations, signer) {
+	return func(t *testing.T, namespace string) (annotations, signer) {
+		t.Helper()
+		in := namespace
+		if kind == "ClusterIssuer" {
+			in = cluster.ClusterResources
+			t.Cleanup(func() { shared.Delete(t, cluster.Secrets(), in, namespace) })
+		}
+		shared.Apply(t, in, DNSAccounts(namespace, domains(namespace)...))
+		return acmeSetup(kind, shared.DNS.Solver(namespace, unchecked))(t, namespace)
+	}
+}
+
+// domains are those that the tests have certified in a namespace.
+func domains(namespace string) []string {
+	all := editedNames(namespace)
+	for name, c := range conformanceCases() {
+		for _, certified := range c.certified(hostOf(name, namespace)) {
+			all = append(all, strings.TrimPrefix(certified, "*."))
+		}
+	}
+	return all
+}
+
+func hostOf(name, namespace string) string { return name + "." + namespace + ".example.com" }
+
+// acmeSetup is an ACME issuer with a solver, and more fields of its own. A solver of HTTPRoutes has a Gateway to attach
+// them to.
 func acmeSetup(kind, solver string, more ...string) func(*testing.T, string) (annotations, signer) {
 	return func(t *testing.T, namespace string) (annotations, signer) {
 		t.Helper()
@@ -157,24 +205,36 @@ func plainIngress(name string, set annotations, host string) string {
 // a Certificate of its own, unless it is ignored.
 func gatewayWith(protocol, other string) func(name string, set annotations, host string) string {
 	return func(name string, set annotations, host string) string {
-		object := map[string]any{
-			"apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway",
-			"metadata": map[string]any{"name": name, "annotations": set},
-			"spec": map[string]any{
-				"gatewayClassName": Class, "allowedListeners": map[string]any{"namespaces": map[string]any{"from": "Same"}},
-				"listeners": []any{
-					map[string]any{"name": "http", "port": 80, "protocol": "HTTP"},
-					listener("tls", 443, protocol, host, name+"-tls"),
-				},
-			},
-		}
+		listeners := []any{listener("tls", 443, protocol, host, name+"-tls")}
 		if other != "" {
-			spec := object["spec"].(map[string]any)
-			spec["listeners"] = append(spec["listeners"].([]any), listener(other, 8443, "HTTPS", "other."+host, name+"-other-tls"))
+			listeners = append(listeners, listener(other, 8443, "HTTPS", "other."+host, name+"-other-tls"))
 		}
-		text, _ := json.Marshal(object)
-		return string(text)
+		return gatewayOf(name, set, listeners...)
 	}
+}
+
+// gatewayOf is a Gateway with these listeners, and one for challenges.
+func gatewayOf(name string, set annotations, listeners ...any) string {
+	return manifest("Gateway", name, set, map[string]any{
+		"gatewayClassName": Class, "allowedListeners": map[string]any{"namespaces": map[string]any{"from": "Same"}},
+		"listeners": append([]any{map[string]any{"name": "http", "port": 80, "protocol": "HTTP"}}, listeners...),
+	})
+}
+
+// listenerSetOf is a ListenerSet with these listeners, and its Gateway, which serves the challenges.
+func listenerSetOf(name string, set annotations, listeners ...any) string {
+	all := maps.Clone(set)
+	all["acme.cert-manager.io/http01-parentreffallback"] = "true"
+	return gatewayOf(name+"-parent", nil) + manifest("ListenerSet", name, all, map[string]any{
+		"parentRef": map[string]any{"name": name + "-parent"}, "listeners": listeners,
+	})
+}
+
+func manifest(kind, name string, set annotations, spec map[string]any) string {
+	text, _ := json.Marshal(map[string]any{
+		"apiVersion": "gateway.networking.k8s.io/v1", "kind": kind, "metadata": map[string]any{"name": name, "annotations": set}, "spec": spec,
+	})
+	return "\n---\n" + string(text) + "\n"
 }
 
 func listener(name string, port int, protocol, host, secret string) map[string]any {
@@ -184,35 +244,22 @@ func listener(name string, port int, protocol, host, secret string) map[string]a
 	}
 }
 
-// attachedListenerSet is a ListenerSet and its Gateway, which serves the challenges.
 func attachedListenerSet(name string, set annotations, host string) string {
-	all := maps.Clone(set)
-	all["acme.cert-manager.io/http01-parentreffallback"] = "true"
-	object := map[string]any{
-		"apiVersion": "gateway.networking.k8s.io/v1", "kind": "ListenerSet",
-		"metadata": map[string]any{"name": name, "annotations": all},
-		"spec": map[string]any{
-			"parentRef": map[string]any{"name": name + "-parent"},
-			"listeners": []any{listener("tls", 443, "HTTPS", host, name+"-tls")},
-		},
+	return listenerSetOf(name, set, listener("tls", 443, "HTTPS", host, name+"-tls"))
+}
+
+// wildcardAndApex are two listeners with one Secret.
+func wildcardAndApex(of func(string, annotations, ...any) string) func(name string, set annotations, host string) string {
+	return func(name string, set annotations, host string) string {
+		return of(name, set, listener("wildcard", 443, "HTTPS", "*."+host, name+"-tls"), listener("apex", 443, "HTTPS", host, name+"-tls"))
 	}
-	text, _ := json.Marshal(object)
-	return fmt.Sprintf(`
-apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: {name: %s-parent}
-spec:
-  gatewayClassName: %s
-  allowedListeners: {namespaces: {from: Same}}
-  listeners: [{name: http, port: 80, protocol: HTTP}]
----
-%s
-`, name, Class, text)
 }
 
 func withName(name string) func(string) []string {
 	return func(host string) []string { return []string{name, host} }
 }
+
+func withWildcard(host string) []string { return []string{host, "*." + host} }
 
 const am = "cert-manager.io/"
 
@@ -262,7 +309,7 @@ func conformanceCases() map[string]conformanceCase {
 			}
 			return nil
 		}},
-		"address": {source: plainIngress, needs: []feature{addresses}, set: annotations{am + "ip-sans": "10.1.2.3"}, names: withName("10.1.2.3")},
+		"address": {source: plainIngress, needs: []feature{addresses}, set: annotations{am + "ip-sans": loopback}, names: withName(loopback)},
 		"mail":    {source: plainIngress, needs: []feature{mail}, set: annotations{am + "email-sans": "alice@example.com"}, names: withName("alice@example.com")},
 		"uri":     {source: plainIngress, needs: []feature{uris}, set: annotations{am + "uri-sans": "spiffe://cluster.local/ns/a/sa/b"}, names: withName("spiffe://cluster.local/ns/a/sa/b")},
 		"usages": {source: plainIngress, needs: []feature{usages}, set: annotations{am + "usages": "digital signature,server auth,client auth"}, leaf: func(leaf *x509.Certificate) error {
@@ -273,13 +320,13 @@ func conformanceCases() map[string]conformanceCase {
 		}},
 		"wildcard": {source: func(name string, set annotations, host string) string { return ingress(name, "", set, "'*."+host+"'") }, needs: []feature{wildcard},
 			names: func(host string) []string { return []string{"*." + host} }},
-		"wildcard-and-apex": {source: plainIngress, needs: []feature{wildcard}, set: annotations{am + "alt-names": "*.HOST"}, names: func(host string) []string {
-			return []string{host, "*." + host}
-		}},
-		"other-common-name":       {source: plainIngress, needs: []feature{commonNames}, set: annotations{am + "common-name": "Alice"}, leaf: namedAlice},
-		"address-and-common-name": {source: plainIngress, needs: []feature{addresses, commonNames}, set: annotations{am + "common-name": "Alice", am + "ip-sans": "10.1.2.3"}, names: withName("10.1.2.3"), leaf: namedAlice},
-		"uri-and-common-name":     {source: plainIngress, needs: []feature{uris, commonNames}, set: annotations{am + "common-name": "Alice", am + "uri-sans": "spiffe://cluster.local/ns/a/sa/b"}, names: withName("spiffe://cluster.local/ns/a/sa/b"), leaf: namedAlice},
-		"long-domain":             {source: plainIngress, needs: []feature{longDomains}, set: annotations{am + "alt-names": longName}, names: withName(longName)},
+		"wildcard-and-apex":             {source: plainIngress, needs: []feature{wildcard}, set: annotations{am + "alt-names": "*.HOST"}, names: withWildcard},
+		"gateway-wildcard-and-apex":     {source: wildcardAndApex(gatewayOf), needs: []feature{wildcard}, names: withWildcard},
+		"listenerset-wildcard-and-apex": {source: wildcardAndApex(listenerSetOf), needs: []feature{wildcard}, names: withWildcard},
+		"other-common-name":             {source: plainIngress, needs: []feature{commonNames}, set: annotations{am + "common-name": "Alice"}, leaf: namedAlice},
+		"address-and-common-name":       {source: plainIngress, needs: []feature{addresses, commonNames}, set: annotations{am + "common-name": "Alice", am + "ip-sans": loopback}, names: withName(loopback), leaf: namedAlice},
+		"uri-and-common-name":           {source: plainIngress, needs: []feature{uris, commonNames}, set: annotations{am + "common-name": "Alice", am + "uri-sans": "spiffe://cluster.local/ns/a/sa/b"}, names: withName("spiffe://cluster.local/ns/a/sa/b"), leaf: namedAlice},
+		"long-domain":                   {source: plainIngress, needs: []feature{longDomains}, set: annotations{am + "alt-names": longName}, names: withName(longName)},
 		"more-names": {source: plainIngress, set: annotations{am + "alt-names": "a.HOST,b.HOST"}, names: func(host string) []string {
 			return []string{host, "a." + host, "b." + host}
 		}},
@@ -298,7 +345,8 @@ var longName = strings.Repeat(strings.Repeat("a", 63)+".", 3) + "example.com"
 
 // Each issuer signs what each source asks for by annotations, as far as it can.
 func TestConformance(t *testing.T) {
-	shim := []string{"ingress", "ingress-fields", "gateway-fields", "gateway-extra-protocol", "gateway-ignored-listener", "listenerset-fields"}
+	shim := []string{"ingress", "ingress-fields", "gateway-fields", "gateway-extra-protocol", "gateway-ignored-listener", "listenerset-fields",
+		"gateway-wildcard-and-apex", "listenerset-wildcard-and-apex"}
 	cases := conformanceCases()
 	for _, setup := range issuerSetups() {
 		t.Run(setup.name, func(t *testing.T) {
@@ -329,19 +377,24 @@ func TestConformance(t *testing.T) {
 	}
 }
 
+// certified are the names of the signed certificate.
+func (c conformanceCase) certified(host string) []string {
+	if c.names == nil {
+		return []string{host}
+	}
+	return c.names(host)
+}
+
 func (c conformanceCase) run(t *testing.T, name, namespace string, named annotations, authority signer, certificates, secrets *cluster.Watch) {
 	t.Helper()
-	host := name + "." + namespace + ".example.com"
+	host := hostOf(name, namespace)
 	set := maps.Clone(named)
 	for key, value := range c.set {
 		set[key] = strings.ReplaceAll(value, "HOST", host)
 	}
 	shared.Apply(t, namespace, c.source(name, set, host))
 
-	want := []string{host}
-	if c.names != nil {
-		want = c.names(host)
-	}
+	want := c.certified(host)
 	secret := secrets.Object(t, name+"-tls", fmt.Sprintf("to be signed for %q", want), func(secret *unstructured.Unstructured) bool {
 		by, err := authority(secret)
 		return err == nil && cluster.SignedBy(secret, by, want...) == nil
@@ -364,6 +417,11 @@ func (c conformanceCase) run(t *testing.T, name, namespace string, named annotat
 	}
 }
 
+// editedNames are a name, and one that is added later.
+func editedNames(namespace string) []string {
+	return []string{namespace + ".example.com", "later." + namespace + ".example.com"}
+}
+
 // A name that is added later is signed, by the same key where the key is to be kept.
 func TestConformanceAfterAnEdit(t *testing.T) {
 	for _, setup := range issuerSetups() {
@@ -377,10 +435,11 @@ func TestConformanceAfterAnEdit(t *testing.T) {
 			set, authority := setup.make(t, namespace)
 			set[am+"private-key-rotation-policy"] = "Never"
 			keys := map[string]bool{}
-			host := namespace + ".example.com"
-			for _, names := range [][]string{{host}, {host, "later." + host}} {
+			all := editedNames(namespace)
+			for n := range all {
+				names := all[:n+1]
 				set[am+"alt-names"] = strings.Join(names[1:], ",")
-				shared.Apply(t, namespace, ingress("web", "", set, host))
+				shared.Apply(t, namespace, ingress("web", "", set, all[0]))
 				secret := secrets.Object(t, "web-tls", fmt.Sprintf("to be signed for %q", names), func(secret *unstructured.Unstructured) bool {
 					by, err := authority(secret)
 					return err == nil && cluster.SignedBy(secret, by, names...) == nil

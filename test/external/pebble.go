@@ -43,15 +43,6 @@ type Pebble struct {
 // listeners are the addresses of the programs.
 type listeners struct{ acme, management, dns, dnsManagement string }
 
-// StartPebble starts both programs, as [Pebble.Start] does. The caller calls Stop.
-func StartPebble(ctx context.Context, folder string, httpPort int) (*Pebble, error) {
-	p, err := NewPebble(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return p, p.Start(ctx, folder, httpPort)
-}
-
 // NewPebble chooses the addresses of both programs, for those who have to know them before the programs run.
 func NewPebble(ctx context.Context) (*Pebble, error) {
 	p := &Pebble{}
@@ -69,7 +60,7 @@ func NewPebble(ctx context.Context) (*Pebble, error) {
 }
 
 // Start starts both programs, with their files in the folder, and returns when they are ready. All names resolve to
-// 127.0.0.1, where HTTP-01 challenges are asked for at that port.
+// 127.0.0.1, where HTTP-01 challenges are asked for at that port. The caller calls Stop.
 func (p *Pebble) Start(ctx context.Context, folder string, httpPort int) error {
 	if err := p.start(ctx, folder, httpPort); err != nil {
 		return errors.Join(err, p.Stop())
@@ -77,8 +68,11 @@ func (p *Pebble) Start(ctx context.Context, folder string, httpPort int) error {
 	return nil
 }
 
-// Nameserver is the address of the DNS server that the ACME server asks.
-func (p *Pebble) Nameserver() string { return p.listeners.dns }
+// SelfCheckFlags are those by which cert-manager looks for a challenge's record where the ACME server does, and for any
+// challenge each second.
+func (p *Pebble) SelfCheckFlags() []string {
+	return []string{"--dns01-check-retry-period=1s", "--dns01-recursive-nameservers-only", "--dns01-recursive-nameservers=" + p.listeners.dns}
+}
 
 // SetTXT makes a TXT record, which that DNS server shows.
 func (p *Pebble) SetTXT(ctx context.Context, name, value string) error {

@@ -13,7 +13,7 @@ import (
 // Build builds the programs that this package runs: minutes once, no time later. How far it is goes to standard error.
 func Build(ctx context.Context) error { return buildPrograms(ctx) }
 
-// BuildPebble builds those alone that [StartPebble] runs.
+// BuildPebble builds those alone that [Pebble.Start] runs.
 func BuildPebble(ctx context.Context) error { return buildPrograms(ctx, "pebble") }
 
 func buildPrograms(ctx context.Context, only ...string) error {

@@ -22,6 +22,7 @@ type Stage struct {
 	Router *router.Router
 	AWSPCA *AWSPCA
 	Pebble *Pebble
+	DNS    *DNSProvider
 
 	certshim, approver *process.Process
 }
@@ -41,11 +42,14 @@ func StartWithProgress(ctx context.Context, logs string, up func(part string), c
 	if err != nil {
 		return nil, err
 	}
-	s := &Stage{Router: routing}
+	pebble, err := NewPebble(ctx)
+	if err != nil {
+		return nil, errors.Join(err, routing.Close())
+	}
+	s := &Stage{Router: routing, Pebble: pebble}
 	s.Cluster, err = cluster.StartMain(ctx, cluster.WithLogs(logs), cluster.WithProgress(up),
-		cluster.WithCertManagerFlags(
-			"--controllers=*,-certificaterequests-approver,orders,challenges,certificaterequests-issuer-acme",
-			"--dns01-check-retry-period=1s", "--enable-gateway-api"),
+		cluster.WithCertManagerFlags("--controllers=*,-certificaterequests-approver,orders,challenges,certificaterequests-issuer-acme", "--enable-gateway-api"),
+		cluster.WithCertManagerFlags(pebble.SelfCheckFlags()...),
 		cluster.WithCertManagerEnv("HTTP_PROXY="+routing.URL(), "NO_PROXY=", "no_proxy="))
 	if err != nil {
 		return nil, errors.Join(err, routing.Close())
@@ -62,7 +66,10 @@ func (s *Stage) furnish(ctx context.Context, up func(part string), certshimFlags
 	if err != nil {
 		return err
 	}
-	if s.Pebble, err = StartPebble(ctx, s.Logs, s.Router.Port()); err != nil {
+	if err := s.Pebble.Start(ctx, s.Logs, s.Router.Port()); err != nil {
+		return err
+	}
+	if s.DNS, err = StartDNSProvider(ctx, s.Pebble); err != nil {
 		return err
 	}
 	up("the ACME server pebble")
@@ -108,8 +115,8 @@ func (s *Stage) Stop() error {
 	if s.AWSPCA != nil {
 		errs = append(errs, s.AWSPCA.Stop())
 	}
-	if s.Pebble != nil {
-		errs = append(errs, s.Pebble.Stop())
+	if s.DNS != nil {
+		errs = append(errs, s.DNS.Close())
 	}
-	return errors.Join(append(errs, s.Cluster.Stop(), s.Router.Close())...)
+	return errors.Join(append(errs, s.Pebble.Stop(), s.Cluster.Stop(), s.Router.Close())...)
 }

@@ -47,7 +47,7 @@ const class = "loopback"
 type stage struct {
 	*cluster.Cluster
 	pebble   *external.Pebble
-	provider *provider
+	dns      *external.DNSProvider
 	router   *router.Router
 	second   *process.Process
 	refusing map[int]*httptest.Server
@@ -77,8 +77,8 @@ func play(m *testing.M) (code int, err error) {
 		return 1, errors.Join(err, shared.router.Close())
 	}
 	shared.Cluster, err = cluster.StartMain(ctx,
-		cluster.WithCertManagerFlags("--namespace="+works, "--controllers=*,orders,challenges,certificaterequests-issuer-acme",
-			"--dns01-check-retry-period=1s", "--dns01-recursive-nameservers-only", "--dns01-recursive-nameservers="+shared.pebble.Nameserver()),
+		cluster.WithCertManagerFlags("--namespace="+works, "--controllers=*,orders,challenges,certificaterequests-issuer-acme"),
+		cluster.WithCertManagerFlags(shared.pebble.SelfCheckFlags()...),
 		cluster.WithCertManagerEnv("HTTP_PROXY="+shared.router.URL(), "NO_PROXY=", "no_proxy="))
 	if err != nil {
 		return 1, errors.Join(err, shared.router.Close())
@@ -103,7 +103,9 @@ func (s *stage) furnish(ctx context.Context) error {
 	if err := s.pebble.Start(ctx, s.Logs, s.router.Port()); err != nil {
 		return err
 	}
-	s.provider = startProvider(s.pebble)
+	if s.dns, err = external.StartDNSProvider(ctx, s.pebble, "unshown.example.com"); err != nil {
+		return err
+	}
 	for _, name := range []string{works, unapproved, silent} {
 		if err := s.Kubectl(ctx, "create", "namespace", name); err != nil {
 			return err
@@ -126,8 +128,8 @@ func (s *stage) stop() error {
 	for _, server := range s.refusing {
 		server.Close()
 	}
-	if s.provider != nil {
-		s.provider.Close()
+	if s.dns != nil {
+		errs = append(errs, s.dns.Close())
 	}
 	if s.second != nil {
 		errs = append(errs, s.second.Stop())
