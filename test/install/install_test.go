@@ -2,7 +2,6 @@ package install
 
 import (
 	"bytes"
-	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -96,31 +95,18 @@ func decode(t *testing.T, text string) []any {
 	return decoded
 }
 
-// certshim runs the program of this repository without a cluster.
-func certshim(t *testing.T, arguments ...string) (stderr string, exit int) {
-	t.Helper()
-	command := exec.CommandContext(t.Context(), filepath.Join(repository(t), "bin/certshim"), arguments...)
-	var output bytes.Buffer
-	command.Stderr = &output
-	err := command.Run()
-	var ended *exec.ExitError
-	if err != nil && !errors.As(err, &ended) {
-		t.Fatal(err)
-	}
-	return output.String(), command.ProcessState.ExitCode()
-}
-
 // certshim accepts the arguments of the Deployment and reads everything that they name: what it misses at last is a
 // cluster.
 func TestTheProgramReadsWhatIsMounted(t *testing.T) {
 	for _, overlay := range overlays(t) {
 		t.Run(overlay, func(t *testing.T) {
-			p := newPod(t, render(t, overlay))
-			missing := filepath.Join(t.TempDir(), "kubeconfig")
-			stderr, exit := certshim(t, append(p.arguments(t, "certshim"), "--kubeconfig="+missing)...)
-			want := regexp.MustCompile(`^error: [^\n]*` + regexp.QuoteMeta(missing) + `[^\n]*\n$`)
-			if exit != 2 || !want.MatchString(stderr) {
-				t.Errorf("it ends with %d:\n%s\nwant 2, and nothing but the missing kubeconfig", exit, stderr)
+			p := renderedPod(t, render(t, overlay))
+			container := p.container(t, "certshim")
+			p.brings(t, filepath.Join(repository(t), "bin/certshim"), "/certshim")
+			_, stderr, exit := ends(t, p.program(container, "/certshim", []string{"HOME=/"}, container.Args...))
+			const want = "error: no cluster: there is no kubeconfig at /.kube/config; name one by --kubeconfig or KUBECONFIG\n"
+			if exit != 2 || stderr != want {
+				t.Errorf("it ends with %d:\n%s\nwant 2, and nothing but\n%s", exit, stderr, want)
 			}
 		})
 	}
@@ -131,11 +117,11 @@ func TestTheProgramReadsWhatIsMounted(t *testing.T) {
 func TestEveryMountIsUsed(t *testing.T) {
 	for _, overlay := range overlays(t) {
 		t.Run(overlay, func(t *testing.T) {
-			p := newPod(t, render(t, overlay))
+			p := renderedPod(t, render(t, overlay))
 			for _, container := range p.containers() {
 				text := strings.Join(container.Args, " ")
-				for _, configMap := range p.configMaps {
-					text += configMap["certshim.yaml"]
+				for _, files := range p.files {
+					text += files["certshim.yaml"]
 				}
 				for _, mount := range container.VolumeMounts {
 					if !strings.Contains(text, mount.MountPath) && !strings.HasPrefix(mount.MountPath, "/var/run/secrets/") {
@@ -149,8 +135,8 @@ func TestEveryMountIsUsed(t *testing.T) {
 
 func (p *pod) certshimYAML(t *testing.T) string {
 	t.Helper()
-	for _, configMap := range p.configMaps {
-		if text, found := configMap["certshim.yaml"]; found {
+	for _, files := range p.files {
+		if text, found := files["certshim.yaml"]; found {
 			return text
 		}
 	}

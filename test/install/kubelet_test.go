@@ -5,12 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
 	"testing"
 
-	appsv1 "k8s.io/api/apps/v1"
+	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -28,12 +29,12 @@ type container struct {
 	log   string
 }
 
-// run starts all containers anew, and returns when they are ready.
+// run starts all containers of a new Pod, and returns when they are ready.
 func (r *release) run(t *testing.T) {
 	t.Helper()
 	r.stop(t)
-	d, manifests := r.deployment(t)
-	r.pod = newPod(t, manifests)
+	r.create(t)
+	r.pod = newPod(t, r.object.Spec, func(volume corev1.Volume) map[string]string { return r.files(t, volume) })
 	for _, spec := range r.pod.spec.InitContainers {
 		if spec.RestartPolicy == nil {
 			t.Fatalf("init container %s isn't a sidecar, and no other is played here", spec.Name)
@@ -41,7 +42,11 @@ func (r *release) run(t *testing.T) {
 	}
 	for _, spec := range r.pod.containers() {
 		c := &container{spec: spec, log: filepath.Join(r.Logs, r.name+"-"+spec.Name+".log")}
-		r.start(t, d, c)
+		if spec.Name == "certshim" {
+			c.ports = map[string]string{"http": r.metrics, "healthz": r.healthz}
+		}
+		r.pod.brings(t, r.image(t, spec), entrypoint(spec))
+		r.start(t, c)
 		r.running = append(r.running, c)
 	}
 	for _, c := range r.running {
@@ -53,41 +58,70 @@ func (r *release) run(t *testing.T) {
 	}
 }
 
-// start starts a container as its user, and returns when the next may be started.
-func (r *release) start(t *testing.T, d *appsv1.Deployment, c *container) {
+// create makes the Pod, as the Deployment's controllers do. The API server adds what Pods have by default, such as the volume with the token of the
+// ServiceAccount.
+func (r *release) create(t *testing.T) {
 	t.Helper()
-	path, arguments := r.images[c.spec.Image], r.pod.allHere(c.spec.Args)
-	if len(c.spec.Command) > 0 {
-		path, arguments = r.pod.here(c.spec.Command[0]), append(r.pod.allHere(c.spec.Command[1:]), arguments...)
-	}
-	if c.spec.Name == "certshim" {
-		path, arguments = r.program, append(arguments, r.flags(t, d, c)...)
-	}
-	if path == "" {
-		t.Fatalf("no program stands for the image %s", c.spec.Image)
+	r.vanish(t)
+	template := r.deployment(t).Spec.Template
+	pod := &corev1.Pod{ObjectMeta: template.ObjectMeta, Spec: template.Spec}
+	pod.Name = hostname(t)
+	r.metrics, r.healthz = freeAddress(t), freeAddress(t)
+	ip, port := cluster.AsPod(t, r.metrics)
+	r.ip = ip
+	for _, c := range pod.Spec.Containers {
+		for i, served := range c.Ports {
+			if served.Name == "http" && ip != "" {
+				c.Ports[i].ContainerPort = int32(port)
+			}
+		}
 	}
 	var err error
-	c.process, err = process.Start(t.Context(), process.Program{
-		Path: r.pod.brings(t, path), Args: arguments, Env: environment(c.spec.Env, d), Credential: r.pod.credential(c.spec), Log: c.log,
-	})
-	if err == nil {
-		err = c.answers(t, c.spec.StartupProbe)
-	}
-	if err != nil {
+	if r.object, err = r.client.CoreV1().Pods(r.name).Create(t.Context(), pod, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// flags are those that certshim needs here beyond the container's own, since it has no network and no token of a Pod.
-func (r *release) flags(t *testing.T, d *appsv1.Deployment, c *container) []string {
+// image is the program that stands for a container's image.
+func (r *release) image(t *testing.T, c corev1.Container) string {
 	t.Helper()
-	kubeconfig, err := r.AccountKubeconfig(t.Context(), r.name, d.Spec.Template.Spec.ServiceAccountName)
-	if err != nil {
+	program := r.images[c.Image]
+	if c.Name == "certshim" {
+		program = r.program
+	}
+	if program == "" || len(c.Command) > 0 {
+		t.Fatalf("no program stands for the image %s, or it isn't what runs: %q", c.Image, c.Command)
+	}
+	return program
+}
+
+// entrypoint is that of an image which has nothing but its program, as certshim's has.
+func entrypoint(c corev1.Container) string { return "/" + c.Name }
+
+// start starts a container as its user, and returns when the next may be started.
+func (r *release) start(t *testing.T, c *container) {
+	t.Helper()
+	arguments := slices.Clone(c.spec.Args)
+	if c.spec.Name == "certshim" {
+		// It has no network of its own.
+		arguments = append(arguments, "--metrics-listen-address="+r.metrics, "--healthz-listen-address="+r.healthz)
+	}
+	program := r.pod.program(c.spec, entrypoint(c.spec), r.environment(t, c.spec), arguments...)
+	program.Log = c.log
+	var err error
+	if c.process, err = process.Start(t.Context(), program); err != nil {
+		cannotStart(t, err)
+	}
+	if err := c.answers(t, c.spec.StartupProbe); err != nil {
 		t.Fatal(err)
 	}
-	r.metrics = freeAddress(t)
-	c.ports = map[string]string{"http": r.metrics, "healthz": freeAddress(t)}
-	return []string{"--kubeconfig=" + r.pod.brings(t, kubeconfig), "--metrics-listen-address=" + r.metrics, "--healthz-listen-address=" + c.ports["healthz"]}
+}
+
+// exec runs certshim in its container with other arguments, as `kubectl exec` does.
+func (r *release) exec(t *testing.T, arguments ...string) (stdout, stderr string, exit int) {
+	t.Helper()
+	c := r.pod.container(t, "certshim")
+	return ends(t, r.pod.program(c, entrypoint(c), r.environment(t, c), arguments...))
 }
 
 // answers waits until a probe succeeds, where there is one.
@@ -110,7 +144,6 @@ func (c *container) answers(t *testing.T, probe *corev1.Probe) error {
 // crashes kills a container, and starts it again alone.
 func (r *release) crashes(t *testing.T, name string) {
 	t.Helper()
-	d, _ := r.deployment(t)
 	for _, c := range r.running {
 		if c.spec.Name != name {
 			continue
@@ -118,7 +151,7 @@ func (r *release) crashes(t *testing.T, name string) {
 		if err := c.process.Kill(); err != nil {
 			t.Fatal(err)
 		}
-		r.start(t, d, c)
+		r.start(t, c)
 		return
 	}
 	t.Fatalf("there is no container %s", name)
@@ -141,52 +174,113 @@ func (r *release) stop(t *testing.T) {
 	r.running = nil
 }
 
-// environment is that of a container; what is told of the Pod is made up.
-func environment(variables []corev1.EnvVar, d *appsv1.Deployment) []string {
-	var all []string
-	for _, variable := range variables {
+// environment is that of a container: its own, and what runtime and kubelet add to it.
+func (r *release) environment(t *testing.T, c corev1.Container) []string {
+	t.Helper()
+	server, err := url.Parse(r.Config.Host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := []string{"HOME=/", "KUBERNETES_SERVICE_HOST=" + server.Hostname(), "KUBERNETES_SERVICE_PORT=" + server.Port()}
+	for _, variable := range c.Env {
 		value := variable.Value
 		if variable.ValueFrom != nil {
-			value = map[string]string{
-				"metadata.name": d.Name + "-1", "metadata.namespace": d.Namespace, "metadata.uid": string(d.UID),
-			}[variable.ValueFrom.FieldRef.FieldPath]
+			value = r.field(variable.ValueFrom.FieldRef)
 		}
 		all = append(all, variable.Name+"="+value)
 	}
 	return all
 }
 
-// runAsPod starts the containers anew, and shows it to the API server as a kubelet would: as a ready Pod of the Deployment,
-// which serves its metrics.
-func (r *release) runAsPod(t *testing.T) {
+// field is what the downward API says of the Pod.
+func (r *release) field(ref *corev1.ObjectFieldSelector) string {
+	return map[string]string{
+		"metadata.name": r.object.Name, "metadata.namespace": r.object.Namespace, "metadata.uid": string(r.object.UID),
+	}[ref.FieldPath]
+}
+
+// files are those of a volume; an empty one has none.
+func (r *release) files(t *testing.T, volume corev1.Volume) map[string]string {
 	t.Helper()
-	r.run(t)
-	r.vanish(t)
-	d, _ := r.deployment(t)
-	template := d.Spec.Template.DeepCopy()
-	pod := &corev1.Pod{ObjectMeta: template.ObjectMeta, Spec: template.Spec}
-	pod.Name = hostname(t)
-	ip, port := cluster.AsPod(t, r.metrics)
-	r.reachable = ip != ""
-	for _, c := range pod.Spec.Containers {
-		for i, served := range c.Ports {
-			if served.Name == "http" && r.reachable {
-				c.Ports[i].ContainerPort = int32(port)
+	switch {
+	case volume.ConfigMap != nil:
+		return r.configMap(t, volume.ConfigMap.Name)
+	case volume.Secret != nil:
+		return r.secret(t, volume.Secret.SecretName)
+	case volume.Projected == nil:
+		return nil
+	}
+	files := map[string]string{}
+	for _, source := range volume.Projected.Sources {
+		switch {
+		case source.ServiceAccountToken != nil:
+			files[source.ServiceAccountToken.Path] = r.podToken(t, source.ServiceAccountToken)
+		case source.ConfigMap != nil:
+			data := r.configMap(t, source.ConfigMap.Name)
+			for _, item := range source.ConfigMap.Items {
+				files[item.Path] = data[item.Key]
+			}
+		case source.DownwardAPI != nil:
+			for _, item := range source.DownwardAPI.Items {
+				files[item.Path] = r.field(item.FieldRef)
 			}
 		}
 	}
-	pod, err := r.client.CoreV1().Pods(r.name).Create(t.Context(), pod, metav1.CreateOptions{})
+	return files
+}
+
+// configMap is what one has. That with the API server's certificate authority is in each namespace of a cluster, by a controller that doesn't run here.
+func (r *release) configMap(t *testing.T, name string) map[string]string {
+	t.Helper()
+	if name == "kube-root-ca.crt" {
+		return map[string]string{"ca.crt": string(r.Config.CAData)}
+	}
+	found, err := r.client.CoreV1().ConfigMaps(r.name).Get(t.Context(), name, metav1.GetOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	pod.Status = corev1.PodStatus{Phase: corev1.PodRunning, PodIP: ip, PodIPs: []corev1.PodIP{{IP: ip}}}
-	if r.reachable {
-		_, err = r.client.CoreV1().Pods(r.name).UpdateStatus(t.Context(), pod, metav1.UpdateOptions{})
-	}
+	return found.Data
+}
+
+func (r *release) secret(t *testing.T, name string) map[string]string {
+	t.Helper()
+	found, err := r.client.CoreV1().Secrets(r.name).Get(t.Context(), name, metav1.GetOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.RunsReplicas(t, d.Namespace, d.Name, 1)
+	files := map[string]string{}
+	for key, content := range found.Data {
+		files[key] = string(content)
+	}
+	return files
+}
+
+// podToken is what the kubelet asks for: a token of the ServiceAccount, which counts for as long as the Pod is there.
+func (r *release) podToken(t *testing.T, projected *corev1.ServiceAccountTokenProjection) string {
+	t.Helper()
+	token, err := r.client.CoreV1().ServiceAccounts(r.name).CreateToken(t.Context(), r.object.Spec.ServiceAccountName, &authenticationv1.TokenRequest{
+		Spec: authenticationv1.TokenRequestSpec{
+			ExpirationSeconds: projected.ExpirationSeconds,
+			BoundObjectRef:    &authenticationv1.BoundObjectReference{Kind: "Pod", APIVersion: "v1", Name: r.object.Name, UID: r.object.UID},
+		},
+	}, metav1.CreateOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token.Status.Token
+}
+
+// runAsPod starts the containers of a new Pod, and tells the API server as a kubelet would: it is ready, and serves its metrics.
+func (r *release) runAsPod(t *testing.T) {
+	t.Helper()
+	r.run(t)
+	r.object.Status = corev1.PodStatus{Phase: corev1.PodRunning, PodIP: r.ip, PodIPs: []corev1.PodIP{{IP: r.ip}}}
+	if r.ip != "" {
+		if _, err := r.client.CoreV1().Pods(r.name).UpdateStatus(t.Context(), r.object, metav1.UpdateOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.RunsReplicas(t, r.name, r.deployment(t).Name, 1)
 }
 
 // vanish takes the Pod away.

@@ -1,90 +1,148 @@
 package install
 
 import (
-	"context"
+	"bytes"
 	"errors"
 	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
-	"sync"
 	"syscall"
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/certshim/certshim/test/process"
 )
 
-// pod stands in for a Pod on a node: each container has a root folder with its mounts in it.
+// pod stands in for a Pod on a node. Its containers have a root folder with the programs of their images, and with the volumes where they are
+// mounted. It belongs to this process, so that other users can't write to it, but for empty volumes. All containers have the same one, since
+// a volume in two root folders would take the right to mount.
 type pod struct {
 	spec corev1.PodSpec
-	// configMaps and secrets have the content of each, by their names.
-	configMaps, secrets map[string]map[string]string
-	// folder has a folder for each volume, by the volume's name.
-	folder string
+	root string
+	// files has the content of each volume by its name, where it has any.
+	files map[string]map[string]string
+	// paths is where each volume is mounted.
+	paths map[string]string
 }
 
-// newPod makes the volumes of the one Deployment among the manifests.
-func newPod(t *testing.T, manifests []any) *pod {
+// newPod makes the volumes, with the files that a function knows of each.
+func newPod(t *testing.T, spec corev1.PodSpec, files func(corev1.Volume) map[string]string) *pod {
 	t.Helper()
-	// Short, since the path of a socket has 107 bytes at most.
-	folder, err := os.MkdirTemp("", "pod")
+	root, err := os.MkdirTemp("", "pod")
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = os.RemoveAll(folder) })
+	t.Cleanup(func() { _ = os.RemoveAll(root) })
 	// Containers may have other users.
-	if err := os.Chmod(folder, 0o755); err != nil {
+	if err := os.Chmod(root, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	p := &pod{configMaps: map[string]map[string]string{}, secrets: map[string]map[string]string{}, folder: folder}
-	for _, manifest := range manifests {
-		switch object := manifest.(type) {
-		case *corev1.ConfigMap:
-			p.configMaps[object.Name] = object.Data
-		case *corev1.Secret:
-			p.secrets[object.Name] = map[string]string{}
-			for name, content := range object.Data {
-				p.secrets[object.Name][name] = string(content)
-			}
-		case *appsv1.Deployment:
-			p.spec = object.Spec.Template.Spec
-		}
+	p := &pod{spec: spec, root: root, files: map[string]map[string]string{}, paths: map[string]string{}}
+	for _, volume := range spec.Volumes {
+		p.files[volume.Name] = files(volume)
 	}
-	for _, volume := range p.spec.Volumes {
-		p.make(t, volume)
+	for _, container := range p.containers() {
+		for _, mount := range container.VolumeMounts {
+			p.mount(t, mount)
+		}
 	}
 	return p
 }
 
-func (p *pod) make(t *testing.T, volume corev1.Volume) {
+// renderedPod is that of the one Deployment among the manifests, without what an API server adds.
+func renderedPod(t *testing.T, manifests []any) *pod {
 	t.Helper()
-	folder := filepath.Join(p.folder, volume.Name)
-	var files map[string]string
-	switch {
-	case volume.ConfigMap != nil:
-		files = p.configMaps[volume.ConfigMap.Name]
-	case volume.Secret != nil:
-		files = p.secrets[volume.Secret.SecretName]
-	default:
-		p.makeEmpty(t, folder)
-		return
+	var spec corev1.PodSpec
+	configMaps := map[string]map[string]string{}
+	for _, manifest := range manifests {
+		switch object := manifest.(type) {
+		case *corev1.ConfigMap:
+			configMaps[object.Name] = object.Data
+		case *appsv1.Deployment:
+			spec = object.Spec.Template.Spec
+		}
 	}
-	if files == nil {
-		t.Fatalf("the volume %s mounts %v, which isn't rendered", volume.Name, volume.VolumeSource)
-	}
-	p.mount(t, folder, files)
+	return newPod(t, spec, func(volume corev1.Volume) map[string]string {
+		if volume.ConfigMap == nil {
+			return nil
+		}
+		files, is := configMaps[volume.ConfigMap.Name]
+		if !is {
+			t.Fatalf("the volume %s mounts a ConfigMap %s, which isn't rendered", volume.Name, volume.ConfigMap.Name)
+		}
+		return files
+	})
 }
 
-// makeEmpty makes the folder of a volume that all may write to; what they write belongs to the Pod's group.
-func (p *pod) makeEmpty(t *testing.T, folder string) {
+func (p *pod) containers() []corev1.Container {
+	return append(append([]corev1.Container{}, p.spec.InitContainers...), p.spec.Containers...)
+}
+
+func (p *pod) container(t *testing.T, name string) corev1.Container {
 	t.Helper()
-	err := os.Mkdir(folder, 0o755)
-	if group := p.group(); group != nil && mayBeOthers() {
-		err = errors.Join(err, os.Chown(folder, 0, int(*group)))
+	for _, container := range p.containers() {
+		if container.Name == name {
+			return container
+		}
+	}
+	t.Fatalf("there is no container %s", name)
+	return corev1.Container{}
+}
+
+// on is where this machine has what containers see at a path.
+func (p *pod) on(path string) string { return filepath.Join(p.root, path) }
+
+func (p *pod) mount(t *testing.T, mount corev1.VolumeMount) {
+	t.Helper()
+	at, mounted := p.paths[mount.Name]
+	if mounted && at != mount.MountPath || mount.SubPath != "" {
+		t.Fatalf("the mount %+v has a second path of its volume, or a part of it, and neither is played here", mount)
+	}
+	if mounted {
+		return
+	}
+	p.paths[mount.Name] = mount.MountPath
+	folder := p.on(mount.MountPath)
+	if err := errors.Join(os.MkdirAll(filepath.Dir(folder), 0o755), os.Mkdir(folder, 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	if p.files[mount.Name] == nil {
+		p.open(t, folder)
+		return
+	}
+	p.write(t, mount.Name, "..2026_01_01_00_00_00.1")
+}
+
+// open lets all write to the folder of an empty volume; what they write belongs to the Pod's group.
+func (p *pod) open(t *testing.T, folder string) {
+	t.Helper()
+	var err error
+	if group := p.group(); group != nil && process.MayBeOthers() {
+		err = os.Chown(folder, 0, int(*group))
 	}
 	if err = errors.Join(err, os.Chmod(folder, os.ModeSetgid|0o777)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// write lays the files of a volume out as the kubelet does: each is a link into the folder ..data, which is a link to a folder that is named by the
+// time. Where they are there already, the link to the new folder takes the old one's place.
+func (p *pod) write(t *testing.T, volume, now string) {
+	t.Helper()
+	folder := p.on(p.paths[volume])
+	err := os.Mkdir(filepath.Join(folder, now), 0o755)
+	for name, content := range p.files[volume] {
+		err = errors.Join(err, os.WriteFile(filepath.Join(folder, now, name), []byte(content), 0o644))
+		if failed := os.Symlink(filepath.Join("..data", name), filepath.Join(folder, name)); !errors.Is(failed, fs.ErrExist) {
+			err = errors.Join(err, failed)
+		}
+	}
+	next := filepath.Join(folder, "..data_tmp")
+	err = errors.Join(err, os.Symlink(now, next), os.Rename(next, filepath.Join(folder, "..data")))
+	if err != nil {
 		t.Fatal(err)
 	}
 }
@@ -96,22 +154,23 @@ func (p *pod) group() *int64 {
 	return p.spec.SecurityContext.FSGroup
 }
 
+// brings copies a program to where the image of a container has it.
+func (p *pod) brings(t *testing.T, program, path string) {
+	t.Helper()
+	content, err := os.ReadFile(program)
+	if err == nil {
+		err = os.WriteFile(p.on(path), content, 0o755)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // imageUser is the user of certshim's image, and its group.
 const imageUser = 65532
 
-// mayBeOthers says whether this process may start programs as other users, as root may unless its user namespace has no others.
-var mayBeOthers = sync.OnceValue(func() bool {
-	program := exec.CommandContext(context.Background(), "true")
-	program.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: imageUser, Gid: imageUser}}
-	return program.Run() == nil
-})
-
-// credential is who a container runs as, in the Pod's group: the user that it names, or that of its image. Nil: as this process, which may not
-// be another.
+// credential is who a container runs as, in the Pod's group: the user that it names, or that of its image.
 func (p *pod) credential(container corev1.Container) *syscall.Credential {
-	if !mayBeOthers() {
-		return nil
-	}
 	credential := &syscall.Credential{Uid: imageUser, Gid: imageUser}
 	if context := container.SecurityContext; context != nil && context.RunAsUser != nil {
 		credential = &syscall.Credential{Uid: uint32(*context.RunAsUser)}
@@ -122,80 +181,30 @@ func (p *pod) credential(container corev1.Container) *syscall.Credential {
 	return credential
 }
 
-// brings copies a file to where every container may read and run it.
-func (p *pod) brings(t *testing.T, path string) string {
+// program is one that runs in a container.
+func (p *pod) program(container corev1.Container, path string, environment []string, arguments ...string) process.Program {
+	return process.Program{Path: path, Args: arguments, Env: environment, Root: p.root, Credential: p.credential(container)}
+}
+
+// ends runs a program in a container to its end.
+func ends(t *testing.T, program process.Program) (stdout, stderr string, exit int) {
 	t.Helper()
-	content, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
+	command := program.Command(t.Context())
+	var out, failure bytes.Buffer
+	command.Stdout, command.Stderr = &out, &failure
+	err := command.Run()
+	var ended *exec.ExitError
+	if err != nil && !errors.As(err, &ended) {
+		cannotStart(t, err)
 	}
-	here := filepath.Join(p.folder, filepath.Base(path))
-	// Another container may run it already.
-	if err := os.Remove(here); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(here, content, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	return here
+	return out.String(), failure.String(), command.ProcessState.ExitCode()
 }
 
-// mount lays the files out as the kubelet does: each is a link into the folder ..data, which is a link to a folder named
-// by the time.
-func (p *pod) mount(t *testing.T, folder string, files map[string]string) {
+// cannotStart skips the test where this machine lets nothing have another root; any other reason is a failure.
+func cannotStart(t *testing.T, err error) {
 	t.Helper()
-	const now = "..2026_01_01_00_00_00.1"
-	if err := os.MkdirAll(filepath.Join(folder, now), 0o755); err != nil {
-		t.Fatal(err)
+	if errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.ENOSPC) {
+		t.Skip("not tested is what the containers of the Pod do: a root folder of their own takes root, or a user namespace: ", err)
 	}
-	links := map[string]string{"..data": now}
-	for name, content := range files {
-		links[name] = filepath.Join("..data", name)
-		if err := os.WriteFile(filepath.Join(folder, now, name), []byte(p.here(content)), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for name, target := range links {
-		if err := os.Symlink(target, filepath.Join(folder, name)); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
-// here replaces the paths at which containers see their volumes by those of this machine.
-func (p *pod) here(text string) string {
-	for _, container := range p.containers() {
-		for _, mount := range container.VolumeMounts {
-			folder := filepath.Join(p.folder, mount.Name)
-			text = strings.ReplaceAll(text, mount.MountPath+"/", folder+"/")
-			if strings.HasSuffix(text, mount.MountPath) {
-				text = strings.TrimSuffix(text, mount.MountPath) + folder
-			}
-		}
-	}
-	return text
-}
-
-func (p *pod) containers() []corev1.Container {
-	return append(append([]corev1.Container{}, p.spec.InitContainers...), p.spec.Containers...)
-}
-
-// arguments are those of a container, with the paths of this machine.
-func (p *pod) arguments(t *testing.T, name string) []string {
-	t.Helper()
-	for _, container := range p.containers() {
-		if container.Name != name {
-			continue
-		}
-		return p.allHere(container.Args)
-	}
-	t.Fatalf("there is no container %s", name)
-	return nil
-}
-
-func (p *pod) allHere(texts []string) (here []string) {
-	for _, text := range texts {
-		here = append(here, p.here(text))
-	}
-	return here
+	t.Fatal(err)
 }

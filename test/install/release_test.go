@@ -9,15 +9,15 @@ import (
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/certshim/certshim/test/cluster"
 )
 
-// release is a release of the chart on a real control plane. The test stands in for the kubelet: it reads the
-// Deployment and its ConfigMaps from the API server, and runs the containers with their arguments, files and environment,
-// certshim as the ServiceAccount.
+// release is a release of the chart on a real control plane. The test stands in for the Deployment's controllers and for the kubelet: it makes a Pod,
+// and runs its containers as the API server has them, with their arguments, files and environment, certshim with the token of the ServiceAccount.
 type release struct {
 	*cluster.Cluster
 	client     kubernetes.Interface
@@ -26,11 +26,14 @@ type release struct {
 	// program is the certshim of the image, and images has the programs of others.
 	program string
 	images  map[string]string
+	// object is the Pod as the API server has it, and pod as it is on a node.
+	object  *corev1.Pod
 	pod     *pod
 	running []*container
-	// metrics is where certshim serves them, and reachable is set if the API server can read them of its Pod.
-	metrics   string
-	reachable bool
+	// metrics and healthz are where certshim serves them.
+	metrics, healthz string
+	// ip is that of the Pod, by which the API server can read its metrics; empty where this machine has none.
+	ip string
 }
 
 func newRelease(t *testing.T, on *cluster.Cluster, name string) *release {
@@ -55,31 +58,13 @@ func (r *release) helm(t *testing.T, values string, arguments ...string) string 
 	return output
 }
 
-// deployment gives what the API server has, and the ConfigMaps and Secrets that it mounts.
-func (r *release) deployment(t *testing.T) (d *appsv1.Deployment, manifests []any) {
+func (r *release) deployment(t *testing.T) *appsv1.Deployment {
 	t.Helper()
 	found, err := r.client.AppsV1().Deployments(r.name).List(t.Context(), metav1.ListOptions{LabelSelector: "app.kubernetes.io/instance=" + r.name})
 	if err != nil || len(found.Items) != 1 {
 		t.Fatalf("%v: %d Deployments, want one", err, len(found.Items))
 	}
-	d = &found.Items[0]
-	manifests = append(manifests, d)
-	for _, volume := range d.Spec.Template.Spec.Volumes {
-		var mounted any
-		switch {
-		case volume.ConfigMap != nil:
-			mounted, err = r.client.CoreV1().ConfigMaps(r.name).Get(t.Context(), volume.ConfigMap.Name, metav1.GetOptions{})
-		case volume.Secret != nil:
-			mounted, err = r.client.CoreV1().Secrets(r.name).Get(t.Context(), volume.Secret.SecretName, metav1.GetOptions{})
-		default:
-			continue
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		manifests = append(manifests, mounted)
-	}
-	return d, manifests
+	return &found.Items[0]
 }
 
 func freeAddress(t *testing.T) string {

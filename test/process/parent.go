@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -25,9 +26,13 @@ type Program struct {
 	Args []string
 	// Env is added to the environment of this process.
 	Env []string
-	// Credential is who it runs as. Nil: as this process.
+	// Root is the folder that is the program's root, as in a container: Path is in it, and of the environment there is Env alone. Empty: that of
+	// this process.
+	Root string
+	// Credential is who it runs as. Nil: as this process. Where this process may run nothing as others (see [MayBeOthers]), the program sees itself as
+	// that user, and is this process' to all others.
 	Credential *syscall.Credential
-	// Log is the file that standard output and standard error are appended to. Required.
+	// Log is the file that standard output and standard error are appended to. [Start] needs one.
 	Log string
 	// Ready is the line on standard output to wait for. Empty: don't wait.
 	Ready string
@@ -43,6 +48,29 @@ type Process struct {
 	err      error
 }
 
+// Command is the program for who runs it otherwise than [Start] does.
+func (p Program) Command(ctx context.Context) *exec.Cmd {
+	command := exec.CommandContext(ctx, p.Path, p.Args...)
+	command.Env = append(os.Environ(), p.Env...)
+	command.SysProcAttr = &syscall.SysProcAttr{Credential: p.Credential}
+	if p.Root != "" {
+		command.Dir, command.Env = "/", append([]string{}, p.Env...)
+		command.SysProcAttr.Chroot = p.Root
+	}
+	if p.Credential != nil && !MayBeOthers() {
+		seeAs(command.SysProcAttr, p.Credential)
+	}
+	return command
+}
+
+// MayBeOthers says whether this process may start programs as other users, as root may unless its user namespace has no others.
+var MayBeOthers = sync.OnceValue(func() bool {
+	const other = 65532
+	program := exec.CommandContext(context.Background(), "true")
+	program.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: other, Gid: other}}
+	return program.Run() == nil
+})
+
 // Start starts the program and waits until it prints its ready line. The error of a program that ends before that, or
 // of one that is killed because the context ended first, carries the last lines of its log. Once ready it lives on,
 // whatever becomes of the context.
@@ -56,10 +84,8 @@ func Start(ctx context.Context, program Program) (*Process, error) {
 		return nil, errors.Join(err, log.Close())
 	}
 	p := &Process{name: filepath.Base(program.Path), log: program.Log, done: make(chan struct{})}
-	p.cmd = exec.CommandContext(context.WithoutCancel(ctx), program.Path, program.Args...)
-	p.cmd.Env = append(os.Environ(), program.Env...)
+	p.cmd = program.Command(context.WithoutCancel(ctx))
 	p.cmd.Stdout, p.cmd.Stderr = stdoutWriter, log
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Credential: program.Credential}
 	if p.lifeline, err = p.cmd.StdinPipe(); err != nil {
 		return nil, errors.Join(err, log.Close(), stdout.Close(), stdoutWriter.Close())
 	}
