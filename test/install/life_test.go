@@ -38,6 +38,7 @@ func TestTheLifeOfARelease(t *testing.T) {
 	shop := r.newShop(t, authority)
 	shop.gets(t, "web")
 	r.planKnowsTheConfiguration(t)
+	r.looksFromInside(t)
 	r.healthy(t)
 
 	const forbidden = "CertshimWriteForbidden"

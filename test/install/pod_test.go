@@ -3,7 +3,6 @@ package install
 import (
 	"bytes"
 	"errors"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -113,7 +112,7 @@ func (p *pod) mount(t *testing.T, mount corev1.VolumeMount) {
 		p.open(t, folder)
 		return
 	}
-	p.write(t, mount.Name, "..2026_01_01_00_00_00.1")
+	write(t, folder, p.files[mount.Name])
 }
 
 // open lets all write to the folder of an empty volume; what they write belongs to the Pod's group.
@@ -128,20 +127,15 @@ func (p *pod) open(t *testing.T, folder string) {
 	}
 }
 
-// write lays the files of a volume out as the kubelet does: each is a link into the folder ..data, which is a link to a folder that is named by the
-// time. Where they are there already, the link to the new folder takes the old one's place.
-func (p *pod) write(t *testing.T, volume, now string) {
+// write lays files out as the kubelet does: each is a link into the folder ..data, which is a link to a folder that is named by the time.
+func write(t *testing.T, folder string, files map[string]string) {
 	t.Helper()
-	folder := p.on(p.paths[volume])
-	err := os.Mkdir(filepath.Join(folder, now), 0o755)
-	for name, content := range p.files[volume] {
-		err = errors.Join(err, os.WriteFile(filepath.Join(folder, now, name), []byte(content), 0o644))
-		if failed := os.Symlink(filepath.Join("..data", name), filepath.Join(folder, name)); !errors.Is(failed, fs.ErrExist) {
-			err = errors.Join(err, failed)
-		}
+	const now = "..2026_01_01_00_00_00.1"
+	err := errors.Join(os.Mkdir(filepath.Join(folder, now), 0o755), os.Symlink(now, filepath.Join(folder, "..data")))
+	for name, content := range files {
+		err = errors.Join(err,
+			os.WriteFile(filepath.Join(folder, now, name), []byte(content), 0o644), os.Symlink(filepath.Join("..data", name), filepath.Join(folder, name)))
 	}
-	next := filepath.Join(folder, "..data_tmp")
-	err = errors.Join(err, os.Symlink(now, next), os.Rename(next, filepath.Join(folder, "..data")))
 	if err != nil {
 		t.Fatal(err)
 	}

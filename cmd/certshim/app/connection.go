@@ -53,7 +53,8 @@ func (c *connectionFlags) loader() clientcmd.ClientConfig {
 }
 
 // config returns how to reach the cluster. With no kubeconfig, and outside of a pod, the client
-// libraries would fall back to localhost; that is an error here.
+// libraries would fall back to localhost; that is an error here. So they would in a pod, if somebody is to be
+// impersonated.
 func (c *connectionFlags) config() (*rest.Config, error) {
 	const fallback = "http://localhost:8080"
 	loader := c.loader()
@@ -64,9 +65,22 @@ func (c *connectionFlags) config() (*rest.Config, error) {
 	if config.Host == fallback && c.overrides.ClusterInfo.Server == "" {
 		kubeconfig, err := loader.RawConfig()
 		if err == nil && len(kubeconfig.Clusters) == 0 {
-			return nil, c.noCluster()
+			return c.inPod(config.Impersonate)
 		}
 	}
+	return config, nil
+}
+
+// inPod is how a pod reaches its cluster, as somebody else.
+func (c *connectionFlags) inPod(as rest.ImpersonationConfig) (*rest.Config, error) {
+	config, err := rest.InClusterConfig()
+	if errors.Is(err, rest.ErrNotInCluster) {
+		return nil, c.noCluster()
+	}
+	if err != nil {
+		return nil, err
+	}
+	config.Impersonate = as
 	return config, nil
 }
 
