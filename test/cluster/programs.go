@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 
+	"k8s.io/apimachinery/pkg/util/version"
+
 	"github.com/certshim/certshim/test/crds"
 	"github.com/certshim/certshim/test/process"
 )
@@ -93,23 +95,39 @@ const (
 )
 
 // StartShim runs cert-manager's own shims, for Ingress, and for Gateway and ListenerSet where the cluster was started
-// with the Gateway API, until StopShim or the end of the test. One at a time.
+// with the Gateway API and its cert-manager has them, until StopShim or the end of the test. One at a time.
 func (c *Cluster) StartShim(t testing.TB, mode ShimMode, flags ...string) {
 	t.Helper()
 	if c.shim != nil {
 		t.Fatal("cert-manager's shims are running already")
 	}
-	controllers := []string{"ingress-shim"}
-	if slices.Contains(c.bundles, crds.Gateway) {
-		controllers = append(controllers, "gateway-shim", "listenerset")
-	}
-	flags = append([]string{"--controllers=" + strings.Join(controllers, ","), string(mode)}, flags...)
+	flags = append([]string{"--controllers=" + strings.Join(c.Shims(t), ","), string(mode)}, flags...)
 	shim, err := c.Run(t.Context(), "shim", "certmanager", flags...)
 	if err != nil {
 		t.Fatal("start cert-manager's shims: ", err)
 	}
 	c.shim = shim
 	t.Cleanup(func() { c.StopShim(t) })
+}
+
+// ListenerSetShim is the shim that cert-manager has since 1.21.
+const ListenerSetShim = "listenerset"
+
+// Shims are the controllers that StartShim runs.
+func (c *Cluster) Shims(t testing.TB) []string {
+	t.Helper()
+	if !slices.Contains(c.bundles, crds.Gateway) {
+		return []string{"ingress-shim"}
+	}
+	certManager, err := crds.CertManager.Version(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	shims := []string{"ingress-shim", "gateway-shim"}
+	if version.MustParseSemantic(certManager).AtLeast(version.MustParseSemantic("v1.21.0")) {
+		shims = append(shims, ListenerSetShim)
+	}
+	return shims
 }
 
 // StopShim stops cert-manager's shims and returns when they are gone; if none run, it does nothing.

@@ -74,8 +74,8 @@ func (s snapshot) same(t *testing.T, now snapshot, but func(name string) bool) {
 
 func none(string) bool { return false }
 
-// byShim has cert-manager's real shim write Certificates and waits until all are signed;
-// the first of them then get an edit that the shim ignores.
+// byShim has cert-manager's real shims write Certificates and waits until all are signed: many for Ingresses, and one for an object of each other
+// kind that a shim reads.
 func (d *deployed) byShim(t *testing.T, mode cluster.ShimMode) (namespace string, ca cluster.Authority) {
 	t.Helper()
 	namespace = d.Namespace(t)
@@ -87,6 +87,12 @@ func (d *deployed) byShim(t *testing.T, mode cluster.ShimMode) (namespace string
 		d.Apply(t, namespace, ingress(fmt.Sprintf("web-%d", i), set, fmt.Sprintf("web-%d.example.com", i)))
 	}
 	allSigned(t, secrets, ca, taken)
+	d.Apply(t, namespace, gateway("edge", annotations{issuerKey: "ca"}, "edge.example.com"))
+	secrets.Signed(t, "edge-tls", ca, "edge.example.com")
+	if slices.Contains(d.Shims(t), cluster.ListenerSetShim) {
+		d.Apply(t, namespace, listenerSet("team", "edge", annotations{issuerKey: "ca"}, "team.example.com"))
+		secrets.Signed(t, "team-tls", ca, "team.example.com")
+	}
 	if mode == cluster.ShimApplies {
 		// An edit makes the shim apply, so that there is an Apply entry beside that of its create.
 		d.edited(t, namespace)
@@ -192,7 +198,7 @@ func onlyOurs(certificate *unstructured.Unstructured) bool {
 	ours := false
 	for _, entry := range certificate.GetManagedFields() {
 		switch entry.Manager {
-		case "cert-manager-ingress-shim":
+		case "cert-manager-ingress-shim", "cert-manager-gateway-shim", "cert-manager-listenerset":
 			return false
 		case "certshim":
 			ours = entry.Operation == "Apply"
