@@ -99,7 +99,7 @@ bench: build controlplane certmanager ## speed and memory, beside the bare limit
 	cd test && go run ./bench
 	cd test && $(TEST) -run TestTwentyThousandCertificates -v -bench . -benchmem ./report
 
-compat: build controlplane helm ## the tests that every version must pass, with the sets of older versions in test/compat/versions (COMPAT=v1.34.4:v1.19.2:v1.4.1 for one)
+compat: build controlplane certmanager helm ## the tests that every version must pass, with the sets of older versions in test/compat/versions (COMPAT=v1.34.4:v1.19.2:v1.4.1 for one)
 	cd test && go run ./compat $(COMPAT)
 
 generate: helm ## what is generated: docs, deploy/, and the Go code of the plugin protocol

@@ -41,9 +41,16 @@ build_kubernetes() {
 # ours lists the files of test/ that cert-manager's programs are made from.
 ours() { (cd "$test" && find certmanager webhook process -name '*.go' ! -name '*_test.go' | sort); }
 
-# The programs of test/certmanager and test/webhook, in a module that has the other version of cert-manager's alone.
+# The programs of test/certmanager and test/webhook, in a module that has the other version of cert-manager's alone; or those of bin, where they are
+# of that version.
 build_cert_manager() {
 	local folder=$built/cert-manager-$cert_manager tags= other=settings_before121.go stamp
+	if grep -q "^[[:space:]]*github.com/cert-manager/cert-manager $cert_manager\$" "$test/go.mod"; then
+		rm -rf "$folder" && mkdir -p "$folder"
+		ln -s ../../certmanager ../../webhook "$folder"
+		return
+	fi
+	[ ! -L "$folder/certmanager" ] || rm -rf "$folder"
 	stamp=$({ go env GOVERSION && ours && cd "$test" && ours | xargs cat compat/build.sh; } | cksum)
 	[ -x "$folder/certmanager" ] && [ -x "$folder/webhook" ] && [ "$(cat "$folder/.stamp" 2>/dev/null)" = "$stamp" ] && return
 	case $cert_manager in v1.19.* | v1.20.*) tags=before121 other=settings.go ;; esac
