@@ -60,8 +60,8 @@ type Observed interface {
 	RoutesOf(parent source.Ref) Attached
 	// Edit is whether the source that is decided about was edited since its Certificates were last as it asks.
 	Edit() certificate.Edit
-	// WasFulfilled is whether all that it asked for may have been done at some time, by this process or by one before it.
-	WasFulfilled() bool
+	// MayHaveBeenFulfilled is whether all that it asked for may have been done at some time, by this process or by one before it.
+	MayHaveBeenFulfilled() bool
 	// Now is when the decision is made, zero where that doesn't count.
 	Now() time.Time
 	// Source of another kind, without its annotations: the Gateway of a ListenerSet.

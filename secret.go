@@ -328,7 +328,7 @@ func (s *secrets) inputFor(ask source.Ask, by *party, existing *certificate.Obse
 		Policy: s.policy.Certificate, Fields: s.observed.HasField,
 		Source: by.source(s.object), IsRead: s.policy.Parser.ForIssuer, Kind: s.kind, Ask: ask, Request: by.taken(), Issuer: issuer.issuer,
 		Statement: issuer.finding.Statement, Hold: by.hold(issuer),
-		Existing: existing, Edit: s.observed.Edit(), WasFulfilled: s.observed.WasFulfilled(), Offline: s.policy.Offline, Retain: s.retains(s.asked.request, existing),
+		Existing: existing, Edit: s.observed.Edit(), MayHaveBeenFulfilled: s.observed.MayHaveBeenFulfilled(), Offline: s.policy.Offline, Retain: s.retains(s.asked.request, existing),
 	}
 	if !s.isStrange(existing) {
 		in.Writers = s.observed.CertificatesWriting(at.Namespace, at.Name)

@@ -61,7 +61,7 @@ func (d *decider) isUnprompted() bool {
 // wanted before, may be what a newer one doesn't want any more.
 func (d *decider) mayBeLate() bool {
 	if d.in.Existing == nil {
-		return d.in.WasFulfilled
+		return d.in.MayHaveBeenFulfilled
 	}
 	return d.out.Reissue != ReissueNo && (!d.seen.Flags.Has(TakenOver) || d.seen.Flags.Has(Disturbed))
 }

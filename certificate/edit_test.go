@@ -117,7 +117,7 @@ func TestWhatMayBeLateIsToBeConfirmed(t *testing.T) {
 	}
 	for _, fulfilled := range []bool{false, true} {
 		asked := in
-		asked.WasFulfilled = fulfilled
+		asked.MayHaveBeenFulfilled = fulfilled
 		if d := certificate.Decide(asked); d.Action != certificate.Create || d.Confirm != fulfilled {
 			t.Errorf("it isn't there, and the source had all it asked for before, %v: %s, to be confirmed %v", fulfilled, d.Action, d.Confirm)
 		}

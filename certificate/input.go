@@ -65,9 +65,9 @@ type Input struct {
 	// IsGone reports whether it is certain that no source has a uid. It counts only if Existing is
 	// [Restored]; nil means that nothing is certain.
 	IsGone func(uid string) bool
-	// Edit is whether the source was edited, and WasFulfilled whether all that it asked for may have been done at some time.
-	Edit         Edit
-	WasFulfilled bool
+	// Edit is whether the source was edited, and MayHaveBeenFulfilled whether all that it asked for may have been done at some time.
+	Edit                 Edit
+	MayHaveBeenFulfilled bool
 	// Offline means that Existing is from a document: one without managedFields is judged by its
 	// values alone.
 	Offline bool

@@ -97,9 +97,9 @@ type Source struct {
 	// edit is whether it was edited since its Certificates were last as it asks; it belongs to the
 	// inventory that holds it.
 	edit certificate.Edit
-	// fulfilled is set once this process has done all that it asked for, or another one may have, and stays set whatever it
+	// mayHaveBeenFulfilled is set once this process has done all that it asked for, or another one may have, and stays set whatever it
 	// asks for later.
-	fulfilled bool
+	mayHaveBeenFulfilled bool
 }
 
 // isOwner says whether the source is the owner of a Certificate in a namespace: by kind, namespace and

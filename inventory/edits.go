@@ -34,12 +34,12 @@ func (e *edits) of(old, item *Source) certificate.Edit {
 	return old.edit
 }
 
-// wasFulfilled is whether a source may have had what it asked for: this process has seen so, or somebody else may have done it before.
-func (e *edits) wasFulfilled(old, item *Source) bool {
+// mayHaveBeenFulfilled is whether a source may have had what it asked for: this process has seen so, or somebody else may have done it before.
+func (e *edits) mayHaveBeenFulfilled(old, item *Source) bool {
 	if old == nil {
 		return e.isBefore(item)
 	}
-	return old.fulfilled
+	return old.mayHaveBeenFulfilled
 }
 
 // isBefore reports whether a source is one for which somebody else may have written.
@@ -76,7 +76,7 @@ func (i *Inventory) Begin(looked, begun string) {
 		if s == nil {
 			continue
 		}
-		s.fulfilled = s.fulfilled || i.edits.isBefore(s)
+		s.mayHaveBeenFulfilled = s.mayHaveBeenFulfilled || i.edits.isBefore(s)
 		switch {
 		case err != nil && s.edit == certificate.EditSeen:
 		case s.version() > i.edits.looked:
@@ -100,13 +100,13 @@ func (l *Look) Fulfilled() {
 	l.lock.Lock()
 	defer l.lock.Unlock()
 	if l.source(l.key) == l.item {
-		l.item.edit, l.item.fulfilled = certificate.EditNone, true
+		l.item.edit, l.item.mayHaveBeenFulfilled = certificate.EditNone, true
 	}
 }
 
-// WasFulfilled is whether all that the source asked for may have been done at some time.
-func (l *Look) WasFulfilled() bool {
+// MayHaveBeenFulfilled is whether all that the source asked for may have been done at some time.
+func (l *Look) MayHaveBeenFulfilled() bool {
 	l.lock.RLock()
 	defer l.lock.RUnlock()
-	return l.item.fulfilled
+	return l.item.mayHaveBeenFulfilled
 }

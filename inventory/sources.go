@@ -103,7 +103,7 @@ func (i *Inventory) putSource(item *Source) Wake {
 		return Wake{}
 	}
 	item = item.withEntriesOf(old)
-	item.edit, item.fulfilled = i.edits.of(old, item), i.edits.wasFulfilled(old, item)
+	item.edit, item.mayHaveBeenFulfilled = i.edits.of(old, item), i.edits.mayHaveBeenFulfilled(old, item)
 	c.compare(c.about(key), func() { c.replace(key, old, item) })
 	if old == nil || !old.same(&item.compact) {
 		c.now(key)
