@@ -45,6 +45,8 @@ type reading struct {
 	all, own []string
 	// read are the kinds that need not be read any more.
 	read map[resolver.GroupKind]bool
+	// hasCertificates is set once all Certificates were read.
+	hasCertificates bool
 	// lenient goes on where a kind may not be listed; it can't be known then.
 	lenient bool
 	// alongside, if it is set, looks at Certificates as they are taken in.
@@ -159,7 +161,9 @@ func (r *reading) readCertificates(ctx context.Context) error {
 	if r.alongside != nil {
 		intake = r.alongside(intake)
 	}
-	return r.list(ctx, certificate.Resource(), inventory.CertificateKind(), r.own, intake)
+	err := r.list(ctx, certificate.Resource(), inventory.CertificateKind(), r.own, intake)
+	r.hasCertificates = err == nil
+	return err
 }
 
 // notServed says how much is known of a kind that discovery doesn't show: that there are none, or nothing.

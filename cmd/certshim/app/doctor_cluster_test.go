@@ -21,16 +21,24 @@ func TestDoctorGoesOnWhereListsFail(t *testing.T) {
 	}
 }
 
-// Certificates are listed once, both for the plan and for what shims have written; where they may not be, neither is known.
+// Certificates are listed once, both for the plan and for what shims have written; where they can't be, neither is known. What else a plan can't
+// read doesn't matter to what shims have written.
 func TestDoctorListsCertificatesOnce(t *testing.T) {
-	const certificates = "/apis/cert-manager.io/v1/certificates"
-	for want, denied := range map[string][]string{
-		"ingress-shim has written 2 Certificates, last shop/new at 2026-11-28T12:00:00Z":                                             nil,
-		"unknown  shims-quiet           which Certificates cert-manager's shims have written can't be known: with these credentials": {certificates},
+	const certificates, ingresses = "/apis/cert-manager.io/v1/certificates", "/apis/networking.k8s.io/v1/ingresses"
+	const written = "ingress-shim has written 2 Certificates, last shop/new at 2026-11-28T12:00:00Z"
+	const unknown = "unknown  shims-quiet           which Certificates cert-manager's shims have written can't be known: "
+	for _, row := range []struct {
+		name, want      string
+		denied, failing []string
+	}{
+		{name: "all is read", want: written},
+		{name: "Certificates may not be read", want: unknown + "with these credentials", denied: []string{certificates}},
+		{name: "Certificates fail", want: unknown + "list certificates.cert-manager.io", failing: []string{certificates}},
+		{name: "sources fail", want: written, failing: []string{ingresses}},
 	} {
 		cluster, server := clusterOf(t, autoIngress, noGateways)
-		cluster.denied = denied
-		cluster.answers["/apis/networking.k8s.io/v1/ingresses"] = autoIngress
+		cluster.denied, cluster.failing = row.denied, row.failing
+		cluster.answers[ingresses] = autoIngress
 		cluster.answers["/apis"] = strings.Replace(cluster.answers["/apis"], `"groups": [`, `"groups": [
 			{"name": "cert-manager.io", "versions": [{"groupVersion": "cert-manager.io/v1", "version": "v1"}]},`, 1)
 		cluster.answers["/apis/cert-manager.io/v1"] = `{"kind": "APIResourceList", "groupVersion": "cert-manager.io/v1", "resources": [
@@ -39,12 +47,12 @@ func TestDoctorListsCertificatesOnce(t *testing.T) {
 			writtenBy("old", "cert-manager-ingress-shim", "2026-11-28T11:00:00Z") + "," + writtenBy("new", "cert-manager-ingress-shim", "2026-11-28T12:00:00Z") + "," +
 			writtenBy("other", "somebody", "2026-11-28T13:00:00Z") + "]}"
 		out, errOut, _ := run(t, nil, "doctor", "--pre", server)
-		if !strings.Contains(out, want) {
-			t.Errorf("want %q in\n%s%s", want, out, errOut)
+		if !strings.Contains(out, row.want) {
+			t.Errorf("%s: want %q in\n%s%s", row.name, row.want, out, errOut)
 		}
 		asked := slices.DeleteFunc(slices.Clone(cluster.asked), func(path string) bool { return path != certificates })
 		if len(asked) != 1 {
-			t.Errorf("Certificates were listed %d times", len(asked))
+			t.Errorf("%s: Certificates were listed %d times", row.name, len(asked))
 		}
 	}
 }

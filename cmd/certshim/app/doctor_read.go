@@ -304,11 +304,26 @@ func (e *examination) lookAtPlan(ctx context.Context) {
 	} else {
 		e.seen.Plan.Why = e.unlisted()
 	}
-	if err != nil || e.reading.forbidden[inventory.CertificateKind()] {
-		e.seen.ShimWrites.Why = e.seen.Plan.Why
-		return
+	if e.seen.ShimWrites.Why = e.certificatesUnread(ctx, err); e.seen.ShimWrites.Why == "" {
+		e.seen.ShimWrites.Value = written.sorted()
 	}
-	e.seen.ShimWrites.Value = written.sorted()
+}
+
+// certificatesUnread says why the Certificates aren't known, empty if they are. A plan that failed before they were read keeps nobody from reading them.
+func (e *examination) certificatesUnread(ctx context.Context, planned error) string {
+	kind := inventory.CertificateKind()
+	if planned != nil && !e.reading.read[kind] {
+		planned = e.reading.permitted(e.reading.readCertificates(ctx))
+	}
+	switch {
+	case e.reading.hasCertificates || e.reading.served.Lacks(kind):
+		return ""
+	case planned != nil:
+		return planned.Error()
+	case e.reading.forbidden[kind]:
+		return e.unlisted()
+	}
+	return e.seen.Certificates.Why
 }
 
 func (e *examination) planAll(ctx context.Context) error {
