@@ -6,11 +6,13 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"k8s.io/client-go/kubernetes/scheme"
 
@@ -166,6 +168,24 @@ func TestTypesOfOverlaysMayBeRead(t *testing.T) {
 			}
 			if diff := cmp.Diff(string(want), comments.ReplaceAllString(string(file), "")); diff != "" {
 				t.Errorf("rbac.yaml (-certshim -o rbac, +file)\n%s", diff)
+			}
+		})
+	}
+}
+
+// Whatever an overlay adds, the replicas may still take the Lease: kustomize also changes names in rules, where an object that it names has the same.
+func TestOverlaysMayTakeTheLease(t *testing.T) {
+	want := rbacv1.PolicyRule{APIGroups: []string{"coordination.k8s.io"}, Resources: []string{"leases"}, ResourceNames: []string{"certshim"}, Verbs: []string{"get", "update"}}
+	for _, overlay := range overlays(t) {
+		t.Run(overlay, func(t *testing.T) {
+			var rules []rbacv1.PolicyRule
+			for _, object := range render(t, overlay) {
+				if role, is := object.(*rbacv1.Role); is {
+					rules = append(rules, role.Rules...)
+				}
+			}
+			if !slices.ContainsFunc(rules, func(rule rbacv1.PolicyRule) bool { return cmp.Equal(rule, want) }) {
+				t.Errorf("no Role has %+v, but\n%+v", want, rules)
 			}
 		})
 	}
