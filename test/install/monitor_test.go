@@ -3,9 +3,11 @@ package install
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"testing"
 	"time"
 
@@ -30,7 +32,7 @@ scrape_configs: [{job_name: certshim, static_configs: [{targets: ["%s"]}]}]
 
 var waits = regexp.MustCompile(`(?m)^( +for: \d+)([mh])$`)
 
-// monitor starts Prometheus, and returns when it has scraped what runs.
+// monitor starts Prometheus, and returns when it has scraped what runs, and no alert has a reason to fire.
 func (r *release) monitor(t *testing.T) monitor {
 	t.Helper()
 	path, err := prometheus.Path()
@@ -54,33 +56,51 @@ func (r *release) monitor(t *testing.T) monitor {
 		results, err := m.Results(ctx, "certshim_build_info", time.Now())
 		return results == 1, err
 	})
+	m.until(t, "all alerts to be inactive", func(ctx context.Context) (bool, error) {
+		states, err := m.states(ctx)
+		return len(states) > 0 && slices.Equal(slices.Compact(slices.Collect(maps.Values(states))), []string{"inactive"}), err
+	})
 	return m
 }
 
-// becomes waits until an alert was evaluated, and is firing or inactive.
+// becomes waits until an alert was evaluated, and is firing or inactive. No other alert has a reason to fire meanwhile, be it sooner or later.
 func (m monitor) becomes(t *testing.T, alert, state string) {
 	t.Helper()
 	if m.absent {
 		return
 	}
 	m.until(t, alert+" to be "+state, func(ctx context.Context) (bool, error) {
-		var found struct {
-			Data struct {
-				Groups []struct {
-					Rules []struct{ Name, Health, State string }
-				}
+		states, err := m.states(ctx)
+		for other, of := range states {
+			if other != alert && of != "inactive" {
+				t.Errorf("%s is %s, while %s is %s", other, of, alert, states[alert])
 			}
 		}
-		err := m.Ask(ctx, "/api/v1/rules?type=alert", &found)
-		for _, group := range found.Data.Groups {
-			for _, rule := range group.Rules {
-				if rule.Name == alert {
-					return rule.Health == "ok" && rule.State == state, err
-				}
-			}
-		}
-		return false, err
+		return states[alert] == state, err
 	})
+}
+
+// states are those of all alerts, by name: inactive, pending, firing, or unknown before they were evaluated.
+func (m monitor) states(ctx context.Context) (map[string]string, error) {
+	var found struct {
+		Data struct {
+			Groups []struct {
+				Rules []struct{ Name, Health, State string }
+			}
+		}
+	}
+	if err := m.Ask(ctx, "/api/v1/rules?type=alert", &found); err != nil {
+		return nil, err
+	}
+	states := map[string]string{}
+	for _, group := range found.Data.Groups {
+		for _, rule := range group.Rules {
+			if states[rule.Name] = rule.State; rule.Health != "ok" {
+				states[rule.Name] = "unknown"
+			}
+		}
+	}
+	return states, nil
 }
 
 func (m monitor) until(t *testing.T, what string, condition func(context.Context) (bool, error)) {
