@@ -27,8 +27,8 @@ const (
 	scraped = `instance="certshim",job="certshim",namespace="certshim",pod="certshim-0"`
 )
 
-// shown lets certshim run as it is deployed, over Ingresses that are edited, one of which has a mistake, and records its
-// metrics for the dashboard.
+// shown lets certshim run as it is deployed, with a plugin and with a limit on requests, over Ingresses that are edited, one of which has a
+// mistake, and records its metrics for the dashboard.
 func (b *bench) shown(ctx context.Context, out io.Writer) error {
 	if b.record == "" {
 		return errors.New("-record says into which file")
@@ -36,7 +36,12 @@ func (b *bench) shown(ctx context.Context, out io.Writer) error {
 	if err := errors.Join(b.makeNamespace(ctx, leaseNamespace, 0), b.makeNamespace(ctx, shownNamespace, shownIngresses)); err != nil {
 		return err
 	}
-	running, err := b.certshim(ctx, "--leader-elect=true", "--leader-election-namespace="+leaseNamespace)
+	p, err := b.plug(ctx)
+	if err != nil {
+		return err
+	}
+	defer p.unplug()
+	running, err := b.certshim(ctx, "--leader-elect=true", "--leader-election-namespace="+leaseNamespace, "--config="+p.configuration)
 	if err != nil {
 		return err
 	}

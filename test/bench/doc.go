@@ -6,6 +6,6 @@
 // its own, if it needs one; -only chooses among them. cold.go makes thousands of Certificates, namespaces.go
 // fills a large namespace, restart.go starts over what is up to date, shared.go and flood.go have
 // many Ingresses name one Secret, plan.go plans a long stream, scale.go starts over more objects than the control plane
-// holds, which streams.go sends and recorded.go makes; dashboard.go records certshim's metrics for a test of the dashboard; load.go makes the objects, reader.go is the bare readers,
+// holds, which streams.go sends and recorded.go makes; dashboard.go records certshim's metrics for a test of the dashboard, with a plugin by plugged.go; load.go makes the objects, reader.go is the bare readers,
 // usage.go reads what a process used. `make bench` runs it.
 package main
