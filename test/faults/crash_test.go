@@ -168,29 +168,35 @@ func (s *scene) untilLeader(t *testing.T, replica *cluster.Certshim) {
 // checkAgain checks the certshim that was started after the crash.
 func (s *scene) checkAgain(t *testing.T, fault string, again <-chan *cluster.Certshim) {
 	t.Helper()
-	strikes := s.link.strikes()
-	if strikes == 0 {
+	s.check(t, fault, s.untilAgain(t, fault, again))
+}
+
+// untilAgain waits for the certshim that was started after the crash, and returns how often that has struck.
+func (s *scene) untilAgain(t *testing.T, fault string, again <-chan *cluster.Certshim) (strikes int) {
+	t.Helper()
+	if strikes = s.link.strikes(); strikes == 0 {
 		t.Fatalf("%s never struck", fault)
 	}
 	if s.certshim = <-again; s.certshim == nil {
 		t.FailNow()
 	}
 	s.untilLooked(t, s.certshim)
-	s.check(t, fault, strikes)
+	return strikes
 }
 
 // startCrashing starts a certshim that is killed at its nth such request, and then another one, which it gives.
-func (s *scene) startCrashing(t *testing.T, at func(*http.Request) bool, n int, way string) (again <-chan *cluster.Certshim) {
+func (s *scene) startCrashing(t *testing.T, at func(*http.Request) bool, n int, way string, flags ...string) (again <-chan *cluster.Certshim) {
 	t.Helper()
 	running, second := make(chan *cluster.Certshim, 1), make(chan *cluster.Certshim, 1)
 	s.link.put(s.link.crashing(at, n, way, func() { _ = (<-running).Kill() }))
-	first := s.launch(t, s.link, nil, "--leader-elect=false")
+	flags = append(flags, "--leader-elect=false")
+	first := s.launch(t, s.link, nil, flags...)
 	running <- first
 	go func() {
 		defer close(second)
 		<-first.Done()
 		s.heals()
-		certshim, err := s.tryLaunch(t, s.link, nil, "--leader-elect=false")
+		certshim, err := s.tryLaunch(t, s.link, nil, flags...)
 		if err != nil {
 			t.Error(err)
 			return

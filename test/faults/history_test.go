@@ -31,6 +31,10 @@ type origin struct {
 	signer signer
 	// silent is set while it has no trigger, and broken while one of its values can't be read.
 	silent, broken bool
+	// retains is set if its Certificates are to outlive it.
+	retains bool
+	// elsewhere is the namespace of its Secrets, its own if empty.
+	elsewhere string
 	// waits is the source that has the Secret which this one names, too; nil if there is none.
 	waits *origin
 }
@@ -224,11 +228,14 @@ func (o *origin) manifest() string {
 	about := fmt.Sprintf("metadata: {name: %s, labels: {touched: %q}, annotations: {%s}}",
 		o.name, fmt.Sprint(o.touched), strings.Join(o.annotations(), ", "))
 	var entries, listeners strings.Builder
-	names := o.names()
+	names, in := o.names(), ""
+	if o.elsewhere != "" {
+		in = ", namespace: " + o.elsewhere
+	}
 	for _, name := range slices.Sorted(maps.Keys(names)) {
 		fmt.Fprintf(&entries, "  - {hosts: [%s], secretName: %s}\n", strings.Join(names[name], ", "), name)
 		for i, host := range names[name] {
-			fmt.Fprintf(&listeners, "  - {name: %s-%d, port: 443, protocol: HTTPS, hostname: %s, tls: {mode: Terminate, certificateRefs: [{name: %[1]s}]}}\n", name, i, host)
+			fmt.Fprintf(&listeners, "  - {name: %s-%d, port: 443, protocol: HTTPS, hostname: %s, tls: {mode: Terminate, certificateRefs: [{name: %[1]s%[4]s}]}}\n", name, i, host, in)
 		}
 	}
 	if o.kind == "Ingress" {
@@ -252,6 +259,9 @@ func (o *origin) annotations() []string {
 	all := []string{"cert-manager.io/private-key-algorithm: " + algorithm}
 	if !o.silent {
 		all = append(all, "cert-manager.io/issuer: "+o.signer.name)
+	}
+	if o.retains {
+		all = append(all, "certshim.io/deletion-policy: retain")
 	}
 	if !o.silent && o.signer.kind != "" {
 		all = append(all, o.signer.kind)

@@ -34,6 +34,10 @@ var oldBugs = []oldBug{
 		"TestAnotherObjectOfTheName", []string{taken},
 	},
 	{
+		"a tie is known by a name alone", []edit{{"certificate/decide.go", "if object.UID != \"\" && owner.UID != object.UID {", "if owner.UID == \"\" && object.UID != \"\" {"}},
+		"TestAnOldViewOfTies", []string{taken},
+	},
+	{
 		"a create takes over what is there", []edit{{"controller/execute.go", "guard = cluster.CreateOnly()", "guard = certificate.Guard{}"}},
 		"TestACreateThatMeetsAnother", []string{taken},
 	},

@@ -53,6 +53,17 @@ type scene struct {
 // newScene makes one with an Ingress or two, a Gateway and a ListenerSet; certshim doesn't run yet.
 func newScene(t *testing.T) *scene {
 	t.Helper()
+	s := newBareScene(t)
+	s.add(t, s.namespace, "Ingress", "web")
+	s.add(t, s.namespace, "Ingress", "shop")
+	s.add(t, s.namespace, "Gateway", "gateway")
+	s.add(t, s.namespace, "ListenerSet", "team")
+	return s
+}
+
+// newBareScene makes one without sources.
+func newBareScene(t *testing.T) *scene {
+	t.Helper()
 	s := &scene{history: newHistory(shared, *seed, t.Name()), namespace: shared.Namespace(t)}
 	s.link = newLink(t, shared, kubeconfig)
 	shared.Issuer(t, s.namespace, issuer)
@@ -64,10 +75,6 @@ func newScene(t *testing.T) *scene {
 			s.logsWrong(t)
 		}
 	})
-	s.add(t, s.namespace, "Ingress", "web")
-	s.add(t, s.namespace, "Ingress", "shop")
-	s.add(t, s.namespace, "Gateway", "gateway")
-	s.add(t, s.namespace, "ListenerSet", "team")
 	return s
 }
 
@@ -154,7 +161,8 @@ func (s *scene) untilRight(t *testing.T) {
 		wrong := judge(s.origins, s.wants, seen{now: madeOf(slices.Collect(maps.Values(state)))}).all()
 		for _, o := range s.origins {
 			for name := range o.asks() {
-				if object := state[name]; object != nil && object.GetLabels()["touched"] != fmt.Sprint(o.touched) {
+				// Labels aren't copied to another namespace.
+				if object := state[name]; object != nil && o.elsewhere == "" && object.GetLabels()["touched"] != fmt.Sprint(o.touched) {
 					wrong = append(wrong, name+" hasn't the label of its source")
 				}
 			}
@@ -184,9 +192,15 @@ func (s *scene) check(t *testing.T, fault string, strikes int) {
 	}
 	s.untilRight(t)
 	quiet := time.Since(*s.healed.Load())
-	s.plansNothing(t)
+	s.plansNothing(t, s.namespace)
 	s.tells(t, "SecretTaken", count(s.guest != nil && s.guest.waits != nil))
 	s.writesNothingMore(t)
+	s.conclude(t, figure{fault: fault, strikes: strikes, quiet: quiet})
+}
+
+// conclude judges what was seen, and completes the figures.
+func (s *scene) conclude(t *testing.T, f figure) {
+	t.Helper()
 	v := judge(s.origins, s.wants, s.seen(t))
 	for _, wrong := range v.all() {
 		t.Error(wrong)
@@ -195,7 +209,8 @@ func (s *scene) check(t *testing.T, fault string, strikes int) {
 		t.Logf("tolerated: %s", tolerated)
 	}
 	s.isAsBefore(t)
-	figures.add(figure{fault: fault, edits: s.edits, strikes: strikes, verdict: v, quiet: quiet, specs: s.asked(), requests: len(ever(s.requests))})
+	f.edits, f.verdict, f.specs, f.requests = s.edits, v, s.asked(), len(ever(s.requests))
+	figures.add(f)
 }
 
 // seen is what a list and the watches have shown.
@@ -263,15 +278,22 @@ func ownersOf(w *cluster.Watch) map[types.UID][]types.UID {
 		if !ok || change.Type == watch.Error {
 			continue
 		}
-		var owner types.UID
-		if references := object.GetOwnerReferences(); len(references) > 0 {
-			owner = references[0].UID
-		}
+		owner := ownerOf(object)
 		if had := owners[object.GetUID()]; len(had) == 0 || had[len(had)-1] != owner {
 			owners[object.GetUID()] = append(had, owner)
 		}
 	}
 	return owners
+}
+
+// ownerOf is the source of a Certificate, by its owner reference or else by its tie; empty for none.
+func ownerOf(object *unstructured.Unstructured) types.UID {
+	if references := object.GetOwnerReferences(); len(references) > 0 {
+		return references[0].UID
+	}
+	_, tie, _ := strings.Cut(object.GetAnnotations()["certshim.io/source"], " uid=")
+	uid, _, _ := strings.Cut(tie, " ")
+	return types.UID(uid)
 }
 
 // ever are all the objects that a watch has shown, each once.
@@ -288,27 +310,27 @@ func ever(w *cluster.Watch) []*unstructured.Unstructured {
 func madeOf(objects []*unstructured.Unstructured) []made {
 	var all []made
 	for _, object := range objects {
-		owners := object.GetOwnerReferences()
-		if len(owners) == 0 {
+		owner := ownerOf(object)
+		if owner == "" {
 			continue
 		}
 		hosts, _, _ := unstructured.NestedStringSlice(object.Object, "spec", "dnsNames")
 		issuer, _, _ := unstructured.NestedString(object.Object, "spec", "issuerRef", "name")
 		all = append(all, made{
-			uid: object.GetUID(), owner: owners[0].UID, name: object.GetName(), hosts: hosts, issuer: issuer, specs: int(object.GetGeneration()),
+			uid: object.GetUID(), owner: owner, name: object.GetName(), hosts: hosts, issuer: issuer, specs: int(object.GetGeneration()),
 		})
 	}
 	return all
 }
 
-// plansNothing asks plan, which must find nothing to write and nothing wrong, but for a Secret that another source has.
-func (s *scene) plansNothing(t *testing.T) {
+// plansNothing asks plan of the sources of a namespace, which must find nothing to write and nothing wrong, but for a Secret that another source has.
+func (s *scene) plansNothing(t *testing.T, namespace string) {
 	t.Helper()
 	binary, err := cluster.Binary("certshim")
 	if err != nil {
 		t.Fatal(err)
 	}
-	command := exec.CommandContext(t.Context(), binary, slices.Concat([]string{"plan", "-n", s.namespace, "-o", "report", "--kubeconfig=" + shared.Kubeconfig}, s.configured())...)
+	command := exec.CommandContext(t.Context(), binary, slices.Concat([]string{"plan", "-n", namespace, "-o", "report", "--kubeconfig=" + shared.Kubeconfig}, s.configured())...)
 	var stdout, stderr bytes.Buffer
 	command.Stdout, command.Stderr = &stdout, &stderr
 	var exit *exec.ExitError
