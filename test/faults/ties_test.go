@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"testing"
+	"time"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
@@ -99,6 +100,7 @@ func (s tied) act(t *testing.T) {
 func (s tied) checkTies(t *testing.T, fault string, strikes int) {
 	t.Helper()
 	s.untilRight(t)
+	quiet := time.Since(*s.healed.Load())
 	s.tells(t, "CertificateNotOurs", 1)
 	shared.Delete(t, gateways, s.of, "inner")
 	s.await(t, "certshim to forget the other Gateway", func() error {
@@ -114,7 +116,7 @@ func (s tied) checkTies(t *testing.T, fault string, strikes int) {
 	if more := s.link.written() - before; more != 1 {
 		t.Errorf("after all was right, one new Gateway led to %d writes of Certificates, want 1", more)
 	}
-	s.conclude(t, figure{fault: fault, strikes: strikes})
+	s.conclude(t, figure{fault: fault, strikes: strikes, quiet: quiet})
 }
 
 // certshim is killed at a write of a Certificate in another namespace, and started again.
