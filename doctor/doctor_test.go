@@ -183,6 +183,9 @@ func ills() []ill {
 		{"Certificates aren't watched", func(s *doctor.Seen) { *watchedBy(s) = (*watchedBy(s))[:2] }, "kinds-watched", doctor.Error, "doesn't watch certificates.cert-manager.io"},
 		{"a kind may not be watched", func(s *doctor.Seen) { (*watchedBy(s))[0].Forbidden = true }, "kinds-watched", doctor.Error, "may not list or watch ingresses"},
 		{"issuers may not be watched", func(s *doctor.Seen) { (*watchedBy(s))[1].Forbidden = true }, "kinds-watched", doctor.Warning, "may not list or watch issuers"},
+		{"issuers of the cluster may not be watched where certshim is for some namespaces", func(s *doctor.Seen) {
+			(*watchedBy(s))[1].Forbidden, s.Withheld = true, []string{(*watchedBy(s))[1].Resource}
+		}, "kinds-watched", doctor.OK, "watching"},
 		{"a kind can't be followed", func(s *doctor.Seen) { (*watchedBy(s))[0].Failing = true }, "kinds-watched", doctor.Warning, "can't follow ingresses.networking.k8s.io now"},
 		{"a kind isn't read yet", func(s *doctor.Seen) { (*watchedBy(s))[0].Synced = false }, "kinds-watched", doctor.Warning, "hasn't read all of ingresses"},
 		{"metrics may not be read", func(s *doctor.Seen) { metricsOf(s).Why = "forbidden" }, "kinds-watched", doctor.Unknown, "what Pod certshim-1 watches can't be known: forbidden"},

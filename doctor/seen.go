@@ -49,6 +49,8 @@ type Seen struct {
 	// Account is the one that certshim runs as, in the form in which the API server names users; empty if it isn't known.
 	Account     string
 	Permissions []Permission
+	// Withheld are resources as RESOURCE.GROUP that aren't in namespaces, which a controller for some of them watches if it may, and does without.
+	Withheld []string
 	// Signers are the kinds of external issuers that sources name.
 	Signers Read[[]Signer]
 	// Policies are certshim's admission policies.

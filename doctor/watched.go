@@ -20,7 +20,7 @@ func kindsWatched(seen *Seen) []Finding {
 	}
 	wanted := seen.wanted()
 	for _, pod := range pods {
-		all = append(all, pod.watches(wanted)...)
+		all = append(all, pod.watches(wanted, seen.Withheld)...)
 	}
 	if all != nil {
 		return all
@@ -42,8 +42,8 @@ func (s *Seen) wanted() []string {
 	return wanted
 }
 
-// watches says what a Pod lacks of what is wanted, and what it may not read of all that it watches.
-func (p Pod) watches(wanted []string) []Finding {
+// watches says what a Pod lacks of what is wanted, and what it may not read of all that it watches, but for what is withheld.
+func (p Pod) watches(wanted, withheld []string) []Finding {
 	if p.Metrics.Why != "" {
 		return unread("what Pod "+problem.Name(p.Name)+" watches", p.Metrics.Why, whatIsRead)
 	}
@@ -54,6 +54,7 @@ func (p Pod) watches(wanted []string) []Finding {
 		switch {
 		case w.Forbidden && slices.Contains(wanted, w.Resource):
 			blind = append(blind, w.Resource)
+		case w.Forbidden && slices.Contains(withheld, w.Resource):
 		case w.Forbidden:
 			forbidden = append(forbidden, w.Resource)
 		case w.Failing:

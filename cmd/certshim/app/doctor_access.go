@@ -43,6 +43,7 @@ func (e *examination) lookAtAccess(ctx context.Context) {
 			p.Allowed = who.may(certshim, *p)
 		}
 	}
+	e.seen.Withheld = e.withheld()
 	e.seen.Signers.Why = e.seen.Plan.Why
 	for _, kind := range e.issuers {
 		name := e.resourceOf(kind) + "." + kind.Group

@@ -75,6 +75,19 @@ func (n *needed) issuer(known resolver.Known) {
 	n.add(doctor.Permission{Group: resource.Group, Resource: resource.Resource, For: "whether issuers are there and ready"}, "list", "watch")
 }
 
+// withheld are the resources of issuers that aren't in namespaces, where certshim is for some namespaces.
+func (e *examination) withheld() (resources []string) {
+	if len(e.plan.configuration.Namespaces) == 0 {
+		return nil
+	}
+	for _, known := range e.plan.policy.Registry.Kinds() {
+		if resource, _, served := e.reading.served.IssuersOf(known); served && known.Scope == resolver.Cluster {
+			resources = append(resources, resource.GroupResource().String())
+		}
+	}
+	return resources
+}
+
 func (n *needed) narrow() bool { return len(n.e.plan.configuration.Namespaces) > 0 }
 
 // cluster adds what is outside of namespaces, which a controller for some of them does without.
