@@ -41,7 +41,7 @@ func (r *release) run(t *testing.T) {
 		}
 	}
 	for _, spec := range r.pod.containers() {
-		c := &container{spec: spec, log: filepath.Join(r.Logs, r.name+"-"+spec.Name+".log")}
+		c := &container{spec: spec, log: filepath.Join(r.Logs, r.name+"-"+spec.Name+r.replica+".log")}
 		if spec.Name == "certshim" {
 			c.ports = map[string]string{"http": r.metrics, "healthz": r.healthz}
 		}
@@ -65,7 +65,7 @@ func (r *release) create(t *testing.T) {
 	r.vanish(t)
 	template := r.deployment(t).Spec.Template
 	pod := &corev1.Pod{ObjectMeta: template.ObjectMeta, Spec: template.Spec}
-	pod.Name = hostname(t)
+	pod.Name = r.podName(t)
 	r.metrics, r.healthz = freeAddress(t), freeAddress(t)
 	ip, port := cluster.AsPod(t, r.metrics)
 	r.ip = ip
@@ -286,11 +286,14 @@ func (r *release) runAsPod(t *testing.T) {
 // vanish takes the Pod away.
 func (r *release) vanish(t *testing.T) {
 	t.Helper()
-	err := r.client.CoreV1().Pods(r.name).Delete(t.Context(), hostname(t), metav1.DeleteOptions{})
+	err := r.client.CoreV1().Pods(r.name).Delete(t.Context(), r.podName(t), metav1.DeleteOptions{})
 	if err != nil && !apierrors.IsNotFound(err) {
 		t.Fatal(err)
 	}
 }
+
+// podName is that of the machine, as certshim writes the latter into its Lease.
+func (r *release) podName(t *testing.T) string { return hostname(t) + r.replica }
 
 func hostname(t *testing.T) string {
 	t.Helper()

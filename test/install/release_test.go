@@ -23,6 +23,8 @@ type release struct {
 	client     kubernetes.Interface
 	repository string
 	name       string
+	// replica is what the names of its Pod and of its logs end in, where another one has the names without.
+	replica string
 	// program is the certshim of the image, and images has the programs of others.
 	program string
 	images  map[string]string
