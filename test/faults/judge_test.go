@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 )
 
@@ -75,6 +76,24 @@ func TestJudge(t *testing.T) {
 		v := judge(origins, wants, test.seen)
 		if joined := strings.Join(v.all(), "\n"); joined != test.want {
 			t.Errorf("%s: %q, want %q", name, joined, test.want)
+		}
+	}
+}
+
+// A Certificate is its owner's, or else the source's whose uid its tie has.
+func TestWhoseACertificateIs(t *testing.T) {
+	const tie = "gateway.networking.k8s.io/Gateway:edge/web uid=tied for=certs/web-tls"
+	for want, metadata := range map[types.UID]map[string]any{
+		"owner": {"ownerReferences": []any{map[string]any{"uid": "owner"}}, "annotations": map[string]any{"certshim.io/source": tie}},
+		"tied":  {"annotations": map[string]any{"certshim.io/source": tie}},
+		"":      {"annotations": map[string]any{"certshim.io/source": "Ingress:shop/web for=shop/web-tls"}},
+	} {
+		object := &unstructured.Unstructured{Object: map[string]any{"metadata": metadata}}
+		if got := ownerOf(object); got != want {
+			t.Errorf("%v: %q, want %q", metadata, got, want)
+		}
+		if all := madeOf([]*unstructured.Unstructured{object}); len(all) != count(want != "") || len(all) == 1 && all[0].owner != want {
+			t.Errorf("%v: made are %v", metadata, all)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package install
 
 import (
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -193,7 +194,9 @@ func (p *person) checks() {
 	p.runs(forward.ReplaceAllString(block, ""), host+" 1/1 Running", host+"-2 1/1 Running", "certshim "+host+"_",
 		"[pod/"+host+"/certshim]", "[pod/"+host+"-2/certshim]", "watching", "this replica leads")
 	for _, r := range p.replicas {
-		p.runs("curl -sSf "+r.healthz+path[1], "ok")
+		if err := cluster.Answers(p.t.Context(), r.running[0].process, http.DefaultClient, "http://"+r.healthz+path[1]); err != nil {
+			p.t.Error(err)
+		}
 	}
 	p.runs("certshim doctor --fail-on warning", "ok permissions", "ok ready 2 of 2", "ok leader")
 	p.types("docs/install.md", "certshim plan --all-namespaces\n", "the configuration is that of Deployment certshim/certshim")
