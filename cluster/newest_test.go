@@ -38,7 +38,7 @@ func TestListsThatAreOlder(t *testing.T) {
 			{watched: "opaque", listed: "98", refused: true},
 		} {
 			n.note(step.watched)
-			time.Sleep(step.after)
+			time.Sleep(step.after) // of the bubble's clock
 			if err := n.holds(step.listed); (err != nil) != step.refused {
 				t.Errorf("%+v: %v", step, err)
 			}

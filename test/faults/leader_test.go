@@ -257,13 +257,7 @@ func oldLists(t *testing.T, fault string, resources []string) {
 	}
 	gate := &proxy.Gate{}
 	gate.Lock()
-	s.link.put(func(request *http.Request, next http.RoundTripper) (*http.Response, error) {
-		if old := lists.old(request); old != nil {
-			s.link.struck()
-			return proxy.Answer(request, http.StatusOK, old), nil
-		}
-		return s.link.gated(gate)(request, next)
-	})
+	s.link.put(s.link.outdated(lists, s.link.gated(gate)))
 	s.certshim = s.launch(t, s.link, []string{listsOnly}, flags...)
 	s.untilLooked(t, s.certshim)
 	gate.Unlock()
@@ -302,15 +296,22 @@ func TestOldListsAtAFallback(t *testing.T) {
 
 // lagging answers lists by those of before, and has no watch of theirs go on.
 func (l *link) lagging(lists *records) proxy.Around {
+	return l.outdated(lists, func(request *http.Request, next http.RoundTripper) (*http.Response, error) {
+		if watches(request) && lists.has(request.URL.Path) {
+			return gone(request), nil
+		}
+		return next.RoundTrip(request)
+	})
+}
+
+// outdated answers lists by those of before, and lets another fault have what isn't among them.
+func (l *link) outdated(lists *records, other proxy.Around) proxy.Around {
 	return func(request *http.Request, next http.RoundTripper) (*http.Response, error) {
 		if old := lists.old(request); old != nil {
 			l.struck()
 			return proxy.Answer(request, http.StatusOK, old), nil
 		}
-		if watches(request) && lists.has(request.URL.Path) {
-			return gone(request), nil
-		}
-		return next.RoundTrip(request)
+		return other(request, next)
 	}
 }
 

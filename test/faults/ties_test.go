@@ -2,7 +2,6 @@ package faults
 
 import (
 	"fmt"
-	"net/http"
 	"testing"
 	"time"
 
@@ -64,8 +63,8 @@ func (s tied) gateway(t *testing.T, name string) {
 	s.apply(t, s.of, o)
 }
 
-// flags are those of certshim, which serves both namespaces.
-func (s tied) flags(more ...string) []string { return append(more, "--namespace="+s.of) }
+// serving are flags of a certshim that serves both namespaces.
+func (s tied) serving(more ...string) []string { return append(more, "--namespace="+s.of) }
 
 // tiedWrites is how many writes [tied.act] leads to: two Certificates are made, one gets a name, is made again, and gets a name once it may.
 const tiedWrites = 5
@@ -129,7 +128,7 @@ func TestCrashAtAWriteOfATie(t *testing.T) {
 			t.Run(fmt.Sprint(way, " ", n), func(t *testing.T) {
 				t.Parallel()
 				s := newTied(t)
-				again := s.startCrashing(t, writesCertificate, n, way, s.flags()...)
+				again := s.startCrashing(t, writesCertificate, n, way, s.serving()...)
 				s.act(t)
 				fault := "crash " + way + " a write of a tie"
 				s.checkTies(t, fault, s.untilAgain(t, fault, again))
@@ -143,7 +142,7 @@ func TestCrashAtAWriteOfATie(t *testing.T) {
 func TestAnOldViewOfTies(t *testing.T) {
 	t.Parallel()
 	s := newTied(t)
-	flags := s.flags(s.ownLease(t)...)
+	flags := s.serving(s.ownLease(t)...)
 	first := s.launch(t, s.link, nil, flags...)
 	s.untilLeads(t, first)
 	s.untilRight(t)
@@ -174,7 +173,7 @@ func TestOldListsOfTies(t *testing.T) {
 	s := newTied(t)
 	lists := &records{resources: []string{"/gateways", "/referencegrants", "/certificates"}, of: map[string][]byte{}}
 	s.link.put(lists.keep)
-	flags := s.flags(s.ownLease(t)...)
+	flags := s.serving(s.ownLease(t)...)
 	first := s.launch(t, s.link, []string{listsOnly}, flags...)
 	s.certshim = first
 	s.act(t)
@@ -184,13 +183,7 @@ func TestOldListsOfTies(t *testing.T) {
 	}
 	gate := &proxy.Gate{}
 	gate.Lock()
-	s.link.put(func(request *http.Request, next http.RoundTripper) (*http.Response, error) {
-		if old := lists.old(request); old != nil {
-			s.link.struck()
-			return proxy.Answer(request, http.StatusOK, old), nil
-		}
-		return s.link.gated(gate)(request, next)
-	})
+	s.link.put(s.link.outdated(lists, s.link.gated(gate)))
 	s.certshim = s.launch(t, s.link, []string{listsOnly}, flags...)
 	s.untilLooked(t, s.certshim)
 	gate.Unlock()

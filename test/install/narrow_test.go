@@ -43,7 +43,7 @@ var leaseRules = map[string][]string{
 }
 
 // In the eyes of the API server, a release for a namespace may do there exactly what it needs, hold its Lease, and nothing else anywhere.
-// Doctor has no error, and warns of nothing but issuers of the whole cluster.
+// Doctor has neither an error nor a warning.
 func TestWhatANarrowReleaseMay(t *testing.T) {
 	c := cluster.Start(t)
 	inside, outside := c.Namespace(t), c.Namespace(t)
