@@ -10,6 +10,7 @@ import (
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/certshim/certshim"
+	"github.com/certshim/certshim/annotations"
 	"github.com/certshim/certshim/certificate"
 	"github.com/certshim/certshim/cluster"
 	"github.com/certshim/certshim/cluster/codec"
@@ -100,7 +101,7 @@ func (c *Controller) desired(s inventory.Served, needs inventory.Needs) []cluste
 		}
 	}
 	all = append(all, c.undeclaredIssuers(s)...)
-	if resource, served := s.Grants(); served && len(needs.Grants) > 0 {
+	if resource, served := s.Grants(); served && c.readsGrants(needs) {
 		w := c.resource(resource, inventory.GrantKind(), c.inventory.Grants())
 		w.Advisory = true
 		all = append(all, w)
@@ -118,6 +119,12 @@ func (c *Controller) desired(s inventory.Served, needs inventory.Needs) []cluste
 		all = append(all, w)
 	}
 	return all
+}
+
+// readsGrants says whether ReferenceGrants are watched: while a source asks for them, and where orphans are deleted, whose own
+// source can't ask any more.
+func (c *Controller) readsGrants(needs inventory.Needs) bool {
+	return len(needs.Grants) > 0 || c.config.CrossNamespace.Orphans == annotations.DeleteUnneeded && c.policy().CrossNamespace != certshim.CrossOff
 }
 
 func namespacesResource() schema.GroupVersionResource {

@@ -162,7 +162,7 @@ func (c *Controller) kinds() map[resolver.GroupKind]bool {
 	needs := c.inventory.Needs()
 	kinds := needs.IssuerKinds
 	kinds[inventory.CertificateKind()] = true
-	kinds[inventory.GrantKind()] = len(needs.Grants) > 0
+	kinds[inventory.GrantKind()] = c.readsGrants(needs)
 	for _, kind := range c.policy().Routes.Reads() {
 		kinds[inventory.RouteKind(kind)] = needs.Routes
 	}

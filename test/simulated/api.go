@@ -100,6 +100,7 @@ func served() []resource {
 		of("networking.k8s.io", "ingresses", "Ingress", true),
 		of("gateway.networking.k8s.io", "gateways", "Gateway", true),
 		of("gateway.networking.k8s.io", "listenersets", "ListenerSet", true),
+		of("gateway.networking.k8s.io", "referencegrants", "ReferenceGrant", true),
 		of("cert-manager.io", "certificates", "Certificate", true),
 		of("cert-manager.io", "issuers", "Issuer", true),
 		of("cert-manager.io", "clusterissuers", "ClusterIssuer", false),

@@ -22,6 +22,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/certshim/certshim/cmd/certshim/app"
+	"github.com/certshim/certshim/configuration"
 	"github.com/certshim/certshim/test/crds"
 )
 
@@ -50,6 +51,8 @@ type day struct {
 	folder string
 	api    *API
 	people *people
+	// configure changes the configuration of each replica.
+	configure func(*configuration.Configuration)
 	// writes are those of certshim to Certificates.
 	writes      int
 	wrong       []string
@@ -70,7 +73,7 @@ func TestDayOfEdits(t *testing.T) {
 		*seed = rand.Uint64()
 	}
 	t.Logf("-args -seed %d -hours %d -edits %d -sources %d", *seed, *hours, *perHour, *sources)
-	d := &day{t: t, folder: t.TempDir(), api: emptyAPI(t), mishaps: map[string]int{}}
+	d := &day{t: t, folder: t.TempDir(), api: emptyAPI(t), configure: func(*configuration.Configuration) {}, mishaps: map[string]int{}}
 	d.people = &people{api: d.api, random: rand.New(rand.NewPCG(*seed, 0)), sources: *sources, done: map[string]int{}, asked: map[types.NamespacedName]int{}}
 	synctest.Test(t, d.run)
 	for i, c := range d.checkpoints {

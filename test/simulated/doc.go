@@ -9,5 +9,6 @@
 //
 // The tests let people edit Ingresses, Gateways and ListenerSets for hours of simulated time while two replicas of certshim work
 // on them: day_test.go, with the edits in edits_test.go. What happens to the replicas and their Lease is in replicas_test.go, and
-// their clocks and their lines to the API, which differ, in wire_test.go. Start reading at api.go. It imports apimachinery, and nothing of certshim.
+// their clocks and their lines to the API, which differ, in wire_test.go. What becomes of Certificates in another namespace whose source is gone takes
+// minutes, in orphans_test.go. Start reading at api.go. It imports apimachinery, and nothing of certshim.
 package simulated

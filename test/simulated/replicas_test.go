@@ -36,6 +36,7 @@ func (d *day) start(t *testing.T) *replica {
 	settings := configuration.Default()
 	settings.MetricsListenAddress, settings.HealthzListenAddress, settings.ProfilerAddress = "0", "0", "0"
 	settings.LeaderElect.Namespace = "certshim"
+	d.configure(&settings)
 	policy, err := settings.Policy(configuration.Surroundings{})
 	if err != nil {
 		t.Fatal(err)
@@ -110,7 +111,7 @@ func mishaps() []mishap {
 		{"the leader is killed while the other one is behind", func(d *day, t *testing.T, leader int) {
 			t.Helper()
 			other := d.replicas[1-leader].wire
-			other.hide()
+			other.hide("")
 			for range 20 {
 				d.people.doOne()
 				pass(time.Second)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"path"
 	"regexp"
 	"strings"
 	"sync"
@@ -25,8 +26,9 @@ type wire struct {
 	noLeases bool
 	// lost is closed when the whole wire is cut.
 	lost chan struct{}
-	// shown is closed while watches show what happens.
-	shown chan struct{}
+	// hidden is the resource whose watches are held back until shown is closed; while it is empty, all answers are.
+	hidden string
+	shown  chan struct{}
 }
 
 func newWire(api *API, skew time.Duration) *wire {
@@ -45,11 +47,11 @@ func (w *wire) cutLeases() {
 // cutAll lets all requests fail from now on, and watches with what they would show next.
 func (w *wire) cutAll() { close(w.lost) }
 
-// hide holds back what watches show.
-func (w *wire) hide() {
+// hide holds back what watches of a resource show; without one, all answers.
+func (w *wire) hide(resource string) {
 	w.lock.Lock()
 	defer w.lock.Unlock()
-	w.shown = make(chan struct{})
+	w.hidden, w.shown = resource, make(chan struct{})
 }
 
 // show ends that.
@@ -59,9 +61,13 @@ func (w *wire) show() {
 	close(w.shown)
 }
 
-func (w *wire) isShown() chan struct{} {
+// hides is closed once the answer to a request may be read; nil if that is so already.
+func (w *wire) hides(r *http.Request) chan struct{} {
 	w.lock.Lock()
 	defer w.lock.Unlock()
+	if w.hidden != "" && (r.URL.Query().Get("watch") == "" || path.Base(r.URL.Path) != w.hidden) {
+		return nil
+	}
 	return w.shown
 }
 
@@ -97,17 +103,17 @@ func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	response.Body = &shownBody{ReadCloser: response.Body, wire: w, lines: bufio.NewReader(response.Body), done: r.Context().Done()}
+	response.Body = &shownBody{ReadCloser: response.Body, wire: w, lines: bufio.NewReader(response.Body), request: r}
 	return response, nil
 }
 
 // shownBody is an answer line by line, as the replica's clock and the state of its wire have it.
 type shownBody struct {
 	io.ReadCloser
-	wire  *wire
-	lines *bufio.Reader
-	done  <-chan struct{}
-	rest  []byte
+	wire    *wire
+	lines   *bufio.Reader
+	request *http.Request
+	rest    []byte
 }
 
 // Read implements [io.Reader].
@@ -118,10 +124,12 @@ func (b *shownBody) Read(p []byte) (int, error) {
 			return 0, err
 		}
 		b.rest = shifted(line, -b.wire.skew)
-		select {
-		case <-b.wire.isShown():
-		case <-b.wire.lost:
-		case <-b.done:
+		if shown := b.wire.hides(b.request); shown != nil {
+			select {
+			case <-shown:
+			case <-b.wire.lost:
+			case <-b.request.Context().Done():
+			}
 		}
 		if b.wire.isCut() {
 			return 0, errCut
