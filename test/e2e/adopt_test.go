@@ -20,7 +20,7 @@ import (
 )
 
 // adoptions is how many Certificates of cert-manager's shim are adopted, half of each of its modes.
-var adoptions = flag.Int("adoptions", 100, "how many Certificates of cert-manager's shim are adopted and released")
+var adoptions = flag.Int("adoptions", 50, "how many Certificates of cert-manager's shim are adopted and released")
 
 // adopt runs adopt against the cluster.
 func (d *deployed) adopt(t *testing.T, arguments ...string) printed {
@@ -125,6 +125,7 @@ func (d *deployed) edits(t *testing.T, namespace string) {
 // nothing is issued, nothing is missing at any moment, and from then on they are certshim's. Released,
 // they are the shim's again.
 func TestAdopt(t *testing.T) {
+	t.Parallel()
 	d := startDeployed(t)
 	namespace := d.Namespace(t)
 	ca := d.Issuer(t, namespace, "ca")
@@ -391,8 +392,10 @@ func (d *deployed) restoreAs(t *testing.T, namespace string, keepsFields bool) {
 // A Certificate that was restored together with its source gets its owner again, and nothing is issued:
 // its Secret, which cert-manager keeps, is as it was.
 func TestRestore(t *testing.T) {
+	t.Parallel()
 	for name, keepsFields := range map[string]bool{"with managedFields": true, "without managedFields": false} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			d := startDeployed(t)
 			namespace := d.Namespace(t)
 			ca := d.Issuer(t, namespace, "ca")

@@ -40,6 +40,7 @@ func (d *deployed) verdicts(t *testing.T, namespace, name string) map[string]str
 
 // No controller runs here, so that what the audit finds is what was written.
 func TestAuditAgainstACluster(t *testing.T) {
+	t.Parallel()
 	d := startDeployed(t, cluster.WithoutCertManager(), cluster.WithoutWebhook())
 	namespace := d.Namespace(t)
 	d.Apply(t, namespace, ingress("web", annotations{issuerKey: "ca", "cert-manager.io/duration": "2000h"}, "a.example.com"))

@@ -13,6 +13,7 @@ import (
 // Who sees a change in the Certificate may take it back before certshim's own watch shows
 // what it has just written: the Certificate that it remembers then looks right.
 func TestAChangeTakenBackWhileTheWatchIsBehind(t *testing.T) {
+	t.Parallel()
 	d := startDeployed(t, cluster.WithoutCertManager(), cluster.WithoutWebhook())
 	g := proxy.Gate{Of: "/certificates"}
 	if err := d.launchWith(t.Context(), "certshim", nil, "--leader-elect=false", "--kubeconfig="+d.proxied(t, nil, g.See)); err != nil {

@@ -18,6 +18,7 @@ import (
 // moves while no change is allowed, nor in the first minute of one a minute; an object that somebody edits, and a first
 // certificate, don't wait for that.
 func TestPolicyChangesWaitAndEditsDoNot(t *testing.T) {
+	t.Parallel()
 	d := startDeployed(t, cluster.WithoutCertManager(), cluster.WithoutWebhook())
 	namespace := d.Namespace(t)
 	certificates := d.Watch(t, cluster.Certificates(), namespace)

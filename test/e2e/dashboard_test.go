@@ -25,6 +25,7 @@ scrape_configs: [{job_name: certshim, static_configs: [{targets: [%q], labels: {
 
 // A Prometheus that scrapes certshim has an answer to each query of the dashboard.
 func TestTheDashboardShowsAController(t *testing.T) {
+	t.Parallel()
 	path, err := prometheus.Path()
 	if err != nil {
 		t.Skip(err)

@@ -291,6 +291,7 @@ func misspelt(t *testing.T, of source.Type) string {
 
 // The Certificates of a kind that is declared so outlive it, and are taken back with their Secrets.
 func TestCertificatesThatOutliveTheirKind(t *testing.T) {
+	t.Parallel()
 	d := startDeployed(t)
 	of := shippedType(t, "skipper-routegroup")
 	d.define(t, definitionOf(t, of))

@@ -42,6 +42,7 @@ func (d *deployed) madeOnce(t *testing.T, namespace string) {
 }
 
 func TestRestartInTheMiddleOfABurst(t *testing.T) {
+	t.Parallel()
 	d := startDeployed(t)
 	first := d.startFor(t, "first", "--leader-elect=false")
 	secrets, ca, namespace := d.burstOf(t, burst)
@@ -57,6 +58,7 @@ func TestRestartInTheMiddleOfABurst(t *testing.T) {
 }
 
 func TestRestartOverUpToDateCertificatesWritesNothing(t *testing.T) {
+	t.Parallel()
 	d := startDeployed(t)
 	d.startFor(t, "first", "--leader-elect=false")
 	secrets, ca, namespace := d.burstOf(t, burst)
@@ -92,6 +94,7 @@ func (d *deployed) writes(t *testing.T) float64 {
 }
 
 func TestTwoReplicasOneWorks(t *testing.T) {
+	t.Parallel()
 	d := startDeployed(t)
 	leading := d.startFor(t, "first")
 	d.startFor(t, "second")
@@ -107,6 +110,7 @@ func TestTwoReplicasOneWorks(t *testing.T) {
 }
 
 func TestAPIServerThatRestarts(t *testing.T) {
+	t.Parallel()
 	d := startDeployed(t)
 	d.startFor(t, "certshim", "--leader-elect=false")
 	secrets, ca, namespace := d.burstOf(t, burst/4)
@@ -121,6 +125,7 @@ func TestAPIServerThatRestarts(t *testing.T) {
 
 // What becomes of the Certificates of a kind that went isn't asked: the garbage collector may miss that their owners went with the CRD.
 func TestKindWhoseCRDComesLaterAndGoes(t *testing.T) {
+	t.Parallel()
 	d := startDeployed(t, cluster.WithoutGatewayAPI())
 	d.startFor(t, "certshim", "--leader-elect=false")
 	namespace := d.Namespace(t)
@@ -147,6 +152,7 @@ func TestKindWhoseCRDComesLaterAndGoes(t *testing.T) {
 }
 
 func TestBadInputMakesNoHotLoop(t *testing.T) {
+	t.Parallel()
 	d := startDeployed(t)
 	d.startFor(t, "certshim", "--leader-elect=false")
 	namespace := d.Namespace(t)

@@ -124,6 +124,7 @@ func (d *deployed) movesWebhook(t *testing.T, address string) (before string) {
 
 // A cluster is examined before the installation, while things are wrong, and once all is well.
 func TestDoctor(t *testing.T) {
+	t.Parallel()
 	d := startDeployed(t)
 	found := d.doctorOf(t, 0, "--pre")
 	wantFinding(t, found, "ok kubernetes-version", "Kubernetes "+serverVersion(t, d.Config))

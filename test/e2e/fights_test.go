@@ -30,6 +30,7 @@ func hasDuration(duration string) func(c *unstructured.Unstructured) bool {
 // The third time that somebody takes a field, it is left to them: that is told once, counted, and the rest is applied.
 // Once they give it up, it is set at once.
 func TestAFightIsToldOnceAndEnds(t *testing.T) {
+	t.Parallel()
 	d := startDeployed(t, cluster.WithoutCertManager(), cluster.WithoutWebhook())
 	d.startFor(t, "certshim", "--leader-elect=false")
 	namespace := d.Namespace(t)
@@ -96,6 +97,7 @@ func (d *deployed) controls(t *testing.T, set func(*controller.Config)) {
 
 // What is left is tried again after a pause, and left again as often as it is lost, until the other one stops.
 func TestAFightIsTriedAgain(t *testing.T) {
+	t.Parallel()
 	d := startDeployed(t, cluster.WithoutCertManager(), cluster.WithoutWebhook())
 	d.controls(t, func(c *controller.Config) {
 		c.Fights = controller.Fights{Within: time.Minute, Pause: 500 * time.Millisecond, LongestPause: time.Second}
@@ -161,6 +163,7 @@ spec: {policyName: restless}
 // Admission that gives a field another value at each write is no reason to write for ever, and nor is what
 // somebody writes beside it.
 func TestAdmissionThatIsNeverContent(t *testing.T) {
+	t.Parallel()
 	d := startDeployed(t, cluster.WithoutCertManager(), cluster.WithoutWebhook())
 	d.startFor(t, "certshim", "--leader-elect=false")
 	namespace := d.Namespace(t)
@@ -306,6 +309,7 @@ spec:
 // What somebody removes stays out where the operator wants that, also for the next certshim, until the source asks for
 // another value.
 func TestRemovedByHandIsRespected(t *testing.T) {
+	t.Parallel()
 	d := startDeployed(t, cluster.WithoutCertManager(), cluster.WithoutWebhook())
 	file := filepath.Join(t.TempDir(), "certshim.yaml")
 	respecting := "apiVersion: certshim.io/v1alpha1\nkind: ControllerConfiguration\nownership: {removedByHand: respect}\n"

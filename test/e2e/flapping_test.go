@@ -19,6 +19,7 @@ var flaps = flag.Int("flaps", 20, "how often the kind of TestAKindThatFlaps come
 // A kind that comes and goes, with objects and while others are made, leaves no informer, goroutine or watch behind, and
 // works when it stays.
 func TestAKindThatFlaps(t *testing.T) {
+	t.Parallel()
 	d := startDeployed(t, cluster.WithoutCertManager(), cluster.WithoutWebhook())
 	d.startFor(t, "certshim", "--leader-elect=false")
 	namespace := d.Namespace(t)

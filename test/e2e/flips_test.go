@@ -11,6 +11,7 @@ import (
 // Of many objects on one issuer, its readiness concerns those that were made while it wasn't
 // ready: the others aren't looked at, and nothing at all is written.
 func TestReadinessFlipsOfAnIssuerThatManyUse(t *testing.T) {
+	t.Parallel()
 	const users, late, flips = 300, 3, 10
 	d := startDeployed(t)
 	d.define(t, stepIssuers)

@@ -153,6 +153,7 @@ func TestChallengesThatAGatewayDoesntAnswer(t *testing.T) {
 
 // What the operator decides about Secrets of other namespaces, with the permissions of deploy/.
 func TestOtherNamespacesByConfiguration(t *testing.T) {
+	t.Parallel()
 	d := startDeployed(t, cluster.WithoutCertManager(), cluster.WithoutWebhook())
 	d.allowTo(t, "", "namespaces", "get", "list", "watch")
 	d.Apply(t, "", "{apiVersion: cert-manager.io/v1, kind: ClusterIssuer, metadata: {name: own}, spec: {selfSigned: {}}}")

@@ -43,6 +43,7 @@ func (d *deployed) launchThrough(t *testing.T, before func(*http.Request), see f
 
 // A Gateway and its ListenerSet are both there when certshim hears of their kinds.
 func TestGatewayAPIThatIsInstalledWithItsObjects(t *testing.T) {
+	t.Parallel()
 	d := startDeployed(t, cluster.WithoutGatewayAPI(), cluster.WithoutCertManager(), cluster.WithoutWebhook())
 	discovery := discoveries()
 	d.launchThrough(t, discovery.Before, nil, "--leader-elect=false")
@@ -68,6 +69,7 @@ func TestGatewayAPIThatIsInstalledWithItsObjects(t *testing.T) {
 
 // Without cert-manager's CRDs certshim waits, and says for what. It works as soon as they are there.
 func TestCertManagerThatIsInstalledLater(t *testing.T) {
+	t.Parallel()
 	d := startDeployed(t, cluster.WithoutCertManager(), cluster.WithoutWebhook())
 	if err := crds.Remove(t.Context(), d.Config, crds.CertManager); err != nil {
 		t.Fatal(err)
@@ -96,6 +98,7 @@ func TestCertManagerThatIsInstalledLater(t *testing.T) {
 // What may not be read can't be known. It counts as missing neither before the permission is
 // there nor after.
 func TestGatewaysThatMayBeReadLater(t *testing.T) {
+	t.Parallel()
 	d := startDeployed(t, cluster.WithoutCertManager(), cluster.WithoutWebhook())
 	d.forbid(t, gateways)
 	namespace := d.Namespace(t)
@@ -141,6 +144,7 @@ var definitions = schema.GroupVersionResource{Group: "apiextensions.k8s.io", Ver
 
 // cert-manager's CRDs are upgraded while certshim runs.
 func TestFieldThatTheCertificateCRDGainsLater(t *testing.T) {
+	t.Parallel()
 	d := startDeployed(t, cluster.WithoutCertManager(), cluster.WithoutWebhook())
 	const older = `[{"op":"remove","path":"/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/renewBeforePercentage"}]`
 	if _, err := d.Dynamic.Resource(definitions).Patch(

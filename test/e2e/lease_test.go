@@ -14,6 +14,7 @@ import (
 // A replica that is stopped in the middle of a burst, past its Lease, writes nothing more when
 // it goes on: by then the burst is another's.
 func TestReplicaThatWakesUpAfterItsLeaseWritesNothing(t *testing.T) {
+	t.Parallel()
 	const workers, burst = 8, 100
 	d := startDeployed(t, cluster.WithoutCertManager(), cluster.WithoutWebhook())
 	writes := &proxy.Barrier{Matches: func(r *http.Request) bool {

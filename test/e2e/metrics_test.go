@@ -16,6 +16,7 @@ import (
 
 // The program counts its writes and what client-go does for them.
 func TestMetricsOfAWrite(t *testing.T) {
+	t.Parallel()
 	d := startDeployed(t, cluster.WithoutCertManager())
 	d.startFor(t, "counting")
 	namespace := d.Namespace(t)

@@ -19,6 +19,7 @@ import (
 // Two namespaces of three, with Roles in these and no ClusterRole: what can't be read
 // cluster-wide is done without.
 func TestNamespacesWithRolesAlone(t *testing.T) {
+	t.Parallel()
 	d := startDeployed(t)
 	first, second, other := d.Namespace(t), d.Namespace(t), d.Namespace(t)
 	d.Apply(t, first, "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: tenant}\n")
@@ -84,6 +85,7 @@ func deployedRules(t *testing.T) []rbacv1.PolicyRule {
 }
 
 func TestServerThatDoesNotStreamLists(t *testing.T) {
+	t.Parallel()
 	d := startDeployed(t)
 	namespace := d.Namespace(t)
 	certificates := d.Watch(t, cluster.Certificates(), namespace)
@@ -101,6 +103,7 @@ func TestServerThatDoesNotStreamLists(t *testing.T) {
 // While cert-manager's webhook is down nothing can be written, and that is no reason to
 // send the same again and again; when it is back, everything arrives.
 func TestWebhookThatGoesAndComes(t *testing.T) {
+	t.Parallel()
 	d := startDeployed(t)
 	d.startFor(t, "certshim", "--leader-elect=false")
 	namespace := d.Namespace(t)

@@ -24,6 +24,7 @@ ownership:
 
 // What is done about fields that others hold is what the operator's rules say, or what the source may choose.
 func TestFieldsThatOthersHold(t *testing.T) {
+	t.Parallel()
 	d := startDeployed(t)
 	file := filepath.Join(t.TempDir(), "certshim.yaml")
 	if err := os.WriteFile(file, []byte(ownershipRules), 0o600); err != nil {

@@ -31,6 +31,7 @@ func (p permission) isExperimental() bool { return strings.HasSuffix(p.group, ".
 // request for want of exactly that one. (The suite itself runs with all of them and
 // nothing more, so none is missing.)
 func TestEveryPermissionIsNeeded(t *testing.T) {
+	t.Parallel()
 	d := startDeployed(t)
 	client, err := kubernetes.NewForConfig(d.Config)
 	if err != nil {
@@ -41,6 +42,7 @@ func TestEveryPermissionIsNeeded(t *testing.T) {
 
 // So are those for XListenerSets, where ListenerSets aren't served.
 func TestEveryPermissionForXListenerSetsIsNeeded(t *testing.T) {
+	t.Parallel()
 	d := startDeployed(t)
 	client := must(kubernetes.NewForConfig(d.Config))(t)
 	d.serveXListenerSetsAlone(t)

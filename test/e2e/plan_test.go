@@ -77,6 +77,7 @@ func (d *deployed) applyPlanAs(t *testing.T, manager, manifests string) {
 
 // No controller runs here: what changes is what plan's own manifests change.
 func TestPlanAgainstACluster(t *testing.T) {
+	t.Parallel()
 	d := startDeployed(t, cluster.WithoutCertManager(), cluster.WithoutWebhook())
 	namespace := d.Namespace(t)
 	d.Apply(t, namespace, ingress("web", annotations{issuerKey: "ca", "cert-manager.io/duration": "2000h", "cert-manager.io/common-name": "a.example.com"}, "a.example.com"))

@@ -45,6 +45,7 @@ type corpCA struct {
 // Whatever becomes of a plugin, no Certificate that exists is touched, objects of other issuers go
 // on, and what had to wait goes on by itself.
 func TestAPluginBesideTheController(t *testing.T) {
+	t.Parallel()
 	c := newCorpCA(t)
 	c.learns(t)
 	c.goesOnWithoutIt(t)

@@ -29,6 +29,7 @@ policies:
 
 // The labels of a namespace decide about its objects, from the moment at which they change.
 func TestPoliciesByTheLabelsOfNamespaces(t *testing.T) {
+	t.Parallel()
 	d := startDeployed(t)
 	file := filepath.Join(t.TempDir(), "certshim.yaml")
 	if err := os.WriteFile(file, []byte(goldPolicy), 0o600); err != nil {
@@ -62,6 +63,7 @@ func TestPoliciesByTheLabelsOfNamespaces(t *testing.T) {
 // The annotations of a Namespace name the issuer of its objects that name none, from the
 // moment at which they change, and what is wrong with them is reported on these objects only.
 func TestTheIssuerOfANamespace(t *testing.T) {
+	t.Parallel()
 	d := startDeployed(t)
 	file := filepath.Join(t.TempDir(), "certshim.yaml")
 	if err := os.WriteFile(file, []byte("apiVersion: certshim.io/v1alpha1\nkind: ControllerConfiguration\nnamespaceDefaults: true\n"), 0o600); err != nil {

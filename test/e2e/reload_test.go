@@ -30,6 +30,7 @@ spec:
 // Files of issuer types are followed while certshim runs: what they refuse and what they copy,
 // and how they tell that an issuer is ready. A file that can't be used changes nothing.
 func TestFilesOfIssuerTypesAreReadAnew(t *testing.T) {
+	t.Parallel()
 	d := startDeployed(t)
 	d.define(t, cluster.CorpIssuers)
 	d.allow(t, "pki.corp.example", "corpissuers")

@@ -131,6 +131,7 @@ func passing(report *unstructured.Unstructured) int64 {
 // In each namespace there is one report, of the kind that is served and wanted, by the permissions of deploy/reports.yaml alone. A
 // restart writes none that is as it should be, and removes what nobody needs.
 func TestReportsOfFields(t *testing.T) {
+	t.Parallel()
 	d := startDeployed(t, cluster.WithoutCertManager(), cluster.WithoutWebhook())
 	if err := d.Kubectl(t.Context(), "apply", "-f", "deploy/reports.yaml"); err != nil {
 		t.Fatal(err)
@@ -184,6 +185,7 @@ func TestReportsOfFields(t *testing.T) {
 
 // Where no kind is served nothing is written, and the log says so once.
 func TestReportsThatNobodyServes(t *testing.T) {
+	t.Parallel()
 	d := startDeployed(t, cluster.WithoutCertManager(), cluster.WithoutWebhook())
 	namespace := d.Namespace(t)
 	d.startFor(t, "certshim", "--leader-elect=false", reporting(t, "auto"))
@@ -206,6 +208,7 @@ func TestReportsThatNobodyServes(t *testing.T) {
 
 // Each verb of deploy/reports.yaml is needed.
 func TestReportsNeedTheirPermissions(t *testing.T) {
+	t.Parallel()
 	d := startDeployed(t, cluster.WithoutCertManager(), cluster.WithoutWebhook())
 	client := must(kubernetes.NewForConfig(d.Config))(t)
 	kind := reportKinds()[0]

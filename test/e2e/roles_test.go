@@ -21,6 +21,7 @@ import (
 // What `certshim issuers -o rbac` prints can be applied as it is. It lets certshim's ServiceAccount list and watch the
 // issuers that it is about, and nothing else.
 func TestTheRolesThatIssuersPrints(t *testing.T) {
+	t.Parallel()
 	d := &deployed{Cluster: cluster.Start(t, cluster.WithoutCertManager(), cluster.WithoutGatewayAPI())}
 	reviews := d.reviews(t)
 	catalogue := catalogueResources(t)

@@ -61,6 +61,7 @@ spec:
 // Names of routes are in the first certificate whatever the controller says of routes while the Secret is missing,
 // which only that certificate changes. Without the permission on routes Gateways have their own names.
 func TestNamesOfRoutesDontWaitForTheirStatus(t *testing.T) {
+	t.Parallel()
 	d := startDeployed(t)
 	namespace := d.Namespace(t)
 	file := filepath.Join(t.TempDir(), "certshim.yaml")

@@ -67,6 +67,7 @@ func TestFirstSourceOfASecretThatIsWrong(t *testing.T) {
 
 // A Certificate that is put right frees the Secret for whoever was refused meanwhile.
 func TestSecretThatAnEditedCertificateTookComesFree(t *testing.T) {
+	t.Parallel()
 	d := startDeployed(t, cluster.WithoutCertManager(), cluster.WithoutWebhook())
 	writes := &proxy.Barrier{Matches: func(r *http.Request) bool {
 		return r.Method == http.MethodPatch && strings.HasSuffix(r.URL.Path, "/certificates/foo-tls")
@@ -102,6 +103,7 @@ const (
 
 // One tenant's burst of edits to sources of one Secret doesn't keep another tenant waiting.
 func TestManySourcesOfOneSecretStallNobodyElse(t *testing.T) {
+	t.Parallel()
 	d := startDeployed(t, cluster.WithoutCertManager(), cluster.WithoutWebhook())
 	d.startFor(t, "certshim", "--leader-elect=false")
 	crowd, good := d.Namespace(t), d.Namespace(t)

@@ -20,6 +20,7 @@ import (
 // The first signal lets a write that is in flight end, however slow it is. The second one kills the process, write or no
 // write.
 func TestTheFirstSignalWaitsForWritesAndTheSecondKills(t *testing.T) {
+	t.Parallel()
 	// Less than the controller waits for a write by itself.
 	const atOnce = 10 * time.Second
 	d := startDeployed(t, cluster.WithoutCertManager(), cluster.WithoutWebhook())

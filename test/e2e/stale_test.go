@@ -48,6 +48,7 @@ func (d *deletions) all() []string {
 
 // A restart may meet an API server whose Ingresses are older than its Certificates.
 func TestAStaleListAtARestartDeletesNothing(t *testing.T) {
+	t.Parallel()
 	d := startDeployed(t, cluster.WithoutCertManager(), cluster.WithoutWebhook())
 	namespace := d.Namespace(t)
 	certificates := d.Watch(t, cluster.Certificates(), namespace)
@@ -102,6 +103,7 @@ func TestAStaleListAtARestartDeletesNothing(t *testing.T) {
 
 // A Secret is renamed and back while the watch shows certshim the state in between.
 func TestARenameTakenBackWhileTheWatchIsBehindDeletesNothing(t *testing.T) {
+	t.Parallel()
 	d := startDeployed(t, cluster.WithoutCertManager(), cluster.WithoutWebhook())
 	namespace := d.Namespace(t)
 	certificates := d.Watch(t, cluster.Certificates(), namespace)
@@ -192,6 +194,7 @@ func (r *refuser) count() int {
 // The garbage collector removes the Certificate of an Ingress that is deleted; one that is known
 // only from before isn't made again for the collector to remove.
 func TestNothingIsMadeForSourcesDeletedWhileTheyCanNotBeWatched(t *testing.T) {
+	t.Parallel()
 	d := startDeployed(t, cluster.WithoutCertManager(), cluster.WithoutWebhook())
 	namespace := d.Namespace(t)
 	certificates := d.Watch(t, cluster.Certificates(), namespace)

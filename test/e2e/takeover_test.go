@@ -19,8 +19,8 @@ import (
 )
 
 const (
-	taken   = 200
-	ignored = 50
+	taken   = 100
+	ignored = 25
 )
 
 // snapshot is what must not change when a Certificate is taken over.
@@ -117,8 +117,10 @@ func isIgnored(certificate string) bool {
 }
 
 func TestTakeOver(t *testing.T) {
+	t.Parallel()
 	for name, mode := range map[string]cluster.ShimMode{"written by Update": cluster.ShimUpdates, "written by server-side apply": cluster.ShimApplies} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			d := startDeployed(t)
 			namespace, ca := d.byShim(t, mode)
 			d.ignoredEdits(t, namespace)
@@ -291,6 +293,7 @@ func configuration(t *testing.T, changesPerMinute int) string {
 // Both run. So that it is the same each time, certshim is paused while cert-manager's shim
 // writes what certshim has already taken over.
 func TestBothRunningCertshimStepsBack(t *testing.T) {
+	t.Parallel()
 	d := startDeployed(t)
 	namespace := d.Namespace(t)
 	d.Issuer(t, namespace, "ca")
@@ -346,6 +349,7 @@ func (d *deployed) untilLater(t *testing.T, namespace, name string) {
 // With takeover.mode manual the controller leaves alone what the shim made, whatever becomes of its object, and
 // makes what is new. Once adopted, it keeps that up to date.
 func TestTakeOverByHand(t *testing.T) {
+	t.Parallel()
 	d := startDeployed(t)
 	namespace := d.Namespace(t)
 	d.Issuer(t, namespace, "ca")

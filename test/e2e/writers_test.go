@@ -58,6 +58,7 @@ func (d *deployed) quiet(t *testing.T, namespace string, certificates *cluster.W
 // Two certshims that want different things of one Certificate, by mistake, find out: each puts its
 // value back some times, says once who it is, and one of them leaves it.
 func TestTwoCertshimsOfDifferentSettings(t *testing.T) {
+	t.Parallel()
 	d := startDeployed(t, cluster.WithoutCertManager(), cluster.WithoutWebhook())
 	namespace := d.Namespace(t)
 	certificates := d.Watch(t, cluster.Certificates(), namespace)
@@ -102,6 +103,7 @@ spec: {policyName: duration}
 // What admission changes is told once, by name; the Certificate isn't written for it again, and what
 // else is asked for arrives.
 func TestAValueChangedByAdmission(t *testing.T) {
+	t.Parallel()
 	d := startDeployed(t, cluster.WithoutCertManager(), cluster.WithoutWebhook())
 	d.startFor(t, "certshim", "--leader-elect=false")
 	namespace := d.Namespace(t)
@@ -215,6 +217,7 @@ func TestAppliersAreYieldedTo(t *testing.T) {
 // What was edited while no certshim ran waits where no change is allowed, and that is told; not so a
 // Secret's name. With the usual pace it is put back.
 func TestEditsWhileNobodyLooked(t *testing.T) {
+	t.Parallel()
 	d := startDeployed(t, cluster.WithoutCertManager(), cluster.WithoutWebhook())
 	namespace := d.Namespace(t)
 	certificates := d.Watch(t, cluster.Certificates(), namespace)

@@ -68,6 +68,7 @@ func (d *deployed) hasStates(t *testing.T, want ...string) {
 // XListenerSets are read where ListenerSets aren't served, and not where they are. Which of them are may
 // change at any time; nothing is deleted for that.
 func TestXListenerSetsWhereListenerSetsArentServed(t *testing.T) {
+	t.Parallel()
 	d := startDeployed(t, cluster.WithoutWebhook())
 	d.serveXListenerSetsAlone(t)
 	d.startFor(t, "certshim", "--leader-elect=false")

@@ -10,7 +10,10 @@ import (
 
 // What a watch shows is held back while edits go on, of each resource in turn.
 func TestWatchesThatAreBehind(t *testing.T) {
-	for _, resource := range []string{"/ingresses", "/gateways", "/listenersets", "/certificates", "/issuers", "/customresourcedefinitions"} {
+	for n, resource := range []string{"/ingresses", "/gateways", "/listenersets", "/certificates", "/issuers", "/customresourcedefinitions"} {
+		if !plays(n) {
+			continue
+		}
 		t.Run(resource[1:], func(t *testing.T) {
 			t.Parallel()
 			s := newScene(t)

@@ -73,6 +73,10 @@ func edits() int {
 	return 12
 }
 
+// plays says whether the nth of some scenes of one kind is played: each in the long form, and every second one in the short form. Which
+// ones those are the seed says, so that two seeds that follow each other play all.
+func plays(n int) bool { return *full || n%2 == int(*seed%2) }
+
 // figure is what came of one fault.
 type figure struct {
 	fault          string

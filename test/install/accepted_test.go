@@ -79,6 +79,7 @@ networkPolicy: {enabled: true, metricsFrom: [{namespaceSelector: {}}], ingress: 
 // The API server takes what comes of odd values, and of each default that is unset by null, and knows each field. It validates more
 // than the types of fields: names, labels, references, and the expressions of policies.
 func TestTheAPIServerAcceptsWhatTheChartRenders(t *testing.T) {
+	t.Parallel()
 	c := cluster.Start(t, cluster.WithoutCertManager(), cluster.WithoutWebhook())
 	c.Apply(t, "", "{apiVersion: v1, kind: Namespace, metadata: {name: certshim}}\n---\n{apiVersion: v1, kind: Namespace, metadata: {name: shop}}\n---\n{apiVersion: v1, kind: Namespace, metadata: {name: other}}\n---\n{apiVersion: v1, kind: Namespace, metadata: {name: tls}}\n")
 	installMonitorKinds(t, c)

@@ -23,6 +23,7 @@ import (
 // A release with each value that makes an object: the API server sorts its requests by its FlowSchemas, an upgrade leaves the replicas to
 // whoever else sets them, and after it is uninstalled the cluster has what it had before.
 func TestTheLifeOfAReleaseWithEverything(t *testing.T) {
+	t.Parallel()
 	c := cluster.Start(t, cluster.WithoutCertManager(), cluster.WithoutWebhook())
 	installMonitorKinds(t, c)
 	r := newRelease(t, c, "whole")

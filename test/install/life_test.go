@@ -23,6 +23,7 @@ import (
 // As a platform engineer installs, is woken by the alert, asks doctor, repairs, upgrades, rolls back and uninstalls:
 // Certificates are made, and stay as they are. Nothing is signed twice, and of the release nothing is left.
 func TestTheLifeOfARelease(t *testing.T) {
+	t.Parallel()
 	c := cluster.Start(t)
 	authority := c.ClusterIssuer(t, "company")
 	r := newRelease(t, c, "certshim")

@@ -24,6 +24,7 @@ import (
 // By the chart's own Secret and permissions, /metrics answers over TLS: 401 to who shows no token, 403 to who may not, and
 // 200 to who may by a ClusterRole.
 func TestMetricsAreForThoseWhoMayReadThem(t *testing.T) {
+	t.Parallel()
 	c := cluster.Start(t, cluster.WithoutCertManager(), cluster.WithoutWebhook())
 	r := newRelease(t, c, "watched")
 	namespaces := r.client.CoreV1().Namespaces()

@@ -45,6 +45,7 @@ var leaseRules = map[string][]string{
 // In the eyes of the API server, a release for a namespace may do there exactly what it needs, hold its Lease, and nothing else anywhere.
 // Doctor has neither an error nor a warning.
 func TestWhatANarrowReleaseMay(t *testing.T) {
+	t.Parallel()
 	c := cluster.Start(t)
 	inside, outside := c.Namespace(t), c.Namespace(t)
 	r := newRelease(t, c, "narrow")

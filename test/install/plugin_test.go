@@ -72,6 +72,7 @@ extraObjects: [{apiVersion: v1, kind: ConfigMap, metadata: {name: corp-ca}, data
 // A release has a plugin beside certshim, as the user that the chart names, or as the one that the cluster chooses. Ingresses for its
 // issuers become Certificates with the values that it gives, also once it has crashed.
 func TestAReleaseWithAPlugin(t *testing.T) {
+	t.Parallel()
 	c := cluster.Start(t, cluster.WithoutCertManager(), cluster.WithoutWebhook())
 	defineCorpIssuers(t, c)
 	s := pluggedShop{release: newRelease(t, c, "plugged"), namespace: c.Namespace(t)}

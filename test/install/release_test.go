@@ -89,6 +89,7 @@ spec:
 
 // A release for some namespaces works there by Roles alone, and leaves the others out.
 func TestAReleaseForOneNamespace(t *testing.T) {
+	t.Parallel()
 	c := cluster.Start(t)
 	inside, outside := c.Namespace(t), c.Namespace(t)
 	authority := c.Issuer(t, inside, "ca")

@@ -36,6 +36,7 @@ extraArgs: {kube-api-qps: 30}
 // Somebody who has installed the chart of the version before upgrades to this one, goes back, upgrades again with the values that Helm
 // has kept, and uninstalls it. No version writes a Certificate that another has made, each goes on serving, and nothing is lost.
 func TestAnUpgradeFromTheVersionBefore(t *testing.T) {
+	t.Parallel()
 	r := newRelease(t, cluster.Start(t), "certshim")
 	before, err := upgrade.Build(t.Context(), r.repository, t.TempDir(), upgrade.Chart)
 	if err != nil {

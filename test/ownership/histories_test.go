@@ -28,7 +28,8 @@ import (
 
 var (
 	histories = flag.Int("histories", 300, "how many random histories are played")
-	seed      = flag.Uint64("seed", 1, "the seed of the first history; 0 stands for one that nobody knows before")
+	seed      = flag.Uint64("seed", 1, "the seed of the first history, which chooses the rows of the matrix, too; 0 stands for one that nobody knows before")
+	sparing   = flag.Int("one-in", 4, "plays one row of the matrix in so many")
 )
 
 // pinned are seeds of histories that once failed. They begin with an entry of old, as the first of a run does.
