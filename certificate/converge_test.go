@@ -323,7 +323,7 @@ func content(object map[string]any) map[string]any {
 // Whatever happens to a Certificate, what follows from it is taken by the API server,
 // leaves others' fields alone, and comes to an end.
 func TestDecisionsConverge(t *testing.T) {
-	const worlds, steps = 60, 20
+	const worlds, steps = 30, 20
 	for seed := range uint64(worlds) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			w := &world{server: newServer(), T: t, random: rand.New(rand.NewPCG(seed, 1))}

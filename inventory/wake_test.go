@@ -625,7 +625,7 @@ func told(out certshim.Outcome) string {
 // Whoever's decision a change alters is woken by it, and hardly anybody else: in random worlds
 // that change at random, in any order of arrival.
 func TestWhoeverAChangeConcernsLooksAgain(t *testing.T) {
-	const worlds, steps = 60, 160
+	const worlds, steps = 30, 160
 	looks, same, across, lost, routed := 0, 0, 0, 0, 0
 	for seed := range uint64(worlds) {
 		random := rand.New(rand.NewPCG(seed, 7))
