@@ -2,9 +2,7 @@ package faults
 
 import (
 	"fmt"
-	"maps"
 	"net/http"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -14,16 +12,11 @@ import (
 
 // The API server answers some requests wrongly, late or not at all, those for the Lease, discovery and Events too.
 func TestAnswers(t *testing.T) {
-	answers := map[string]proxy.Around{
+	for name, fault := range played(map[string]proxy.Around{
 		"429": refused(http.StatusTooManyRequests), "500": refused(http.StatusInternalServerError),
 		"503": refused(http.StatusServiceUnavailable), "504": refused(http.StatusGatewayTimeout),
 		"request lost": unsent, "answer lost": unanswered, "answer cut off": truncated, "request late": delayed,
-	}
-	for n, name := range slices.Sorted(maps.Keys(answers)) {
-		if !plays(n) {
-			continue
-		}
-		fault := answers[name]
+	}) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := steady(t)

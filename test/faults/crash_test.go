@@ -50,11 +50,14 @@ func (s *scene) tamper(t *testing.T, o *origin) {
 // The ways in which a process may end at a write: before it is sent, once it was made and not answered, once it was answered.
 var crashes = []string{"before", "after", "answered"}
 
+// crashesAt says whether a crash at the nth write in one of those ways is played: in all of them, or in one that the seed chooses.
+func crashesAt(n, way int) bool { return *full || plays(n) && way == (n+int(*seed%3))%len(crashes) }
+
 // certshim is killed at each write of the script, and started again.
 func TestCrashAtEachWrite(t *testing.T) {
 	for n := 1; n <= scriptWrites; n++ {
 		for at, way := range crashes {
-			if !plays(n) || !*full && at != (n+int(*seed%3))%len(crashes) {
+			if !crashesAt(n, at) {
 				continue
 			}
 			t.Run(fmt.Sprint(way, " ", n), func(t *testing.T) {

@@ -2,7 +2,6 @@ package faults
 
 import (
 	"fmt"
-	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -238,11 +237,7 @@ var agedLists = map[string][]string{
 // A server whose lists are older than its objects answers the first lists of a new process, for some resources. It reads lists only where
 // it doesn't ask for streams.
 func TestOldListsAtAStart(t *testing.T) {
-	for n, name := range slices.Sorted(maps.Keys(agedLists)) {
-		if !plays(n) {
-			continue
-		}
-		resources := agedLists[name]
+	for name, resources := range played(agedLists) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			oldLists(t, "old lists "+name, resources)
@@ -276,11 +271,7 @@ func oldLists(t *testing.T, fault string, resources []string) {
 // The watches of a process can't go on from where they were, and a server whose lists are older than its objects answers the lists that are read
 // instead, until it has caught up.
 func TestOldListsAtAFallback(t *testing.T) {
-	for n, name := range slices.Sorted(maps.Keys(agedLists)) {
-		if !plays(n) {
-			continue
-		}
-		resources := agedLists[name]
+	for name, resources := range played(agedLists) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newScene(t)

@@ -5,6 +5,8 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"iter"
+	"maps"
 	"os"
 	"slices"
 	"sync"
@@ -76,6 +78,17 @@ func edits() int {
 // plays says whether the nth of some scenes of one kind is played: each in the long form, and every second one in the short form. Which
 // ones those are the seed says, so that two seeds that follow each other play all.
 func plays(n int) bool { return *full || n%2 == int(*seed%2) }
+
+// played are those of some scenes that are played, in the order of their names.
+func played[S any](scenes map[string]S) iter.Seq2[string, S] {
+	return func(yield func(string, S) bool) {
+		for n, name := range slices.Sorted(maps.Keys(scenes)) {
+			if plays(n) && !yield(name, scenes[name]) {
+				return
+			}
+		}
+	}
+}
 
 // figure is what came of one fault.
 type figure struct {

@@ -122,7 +122,7 @@ func (s tied) checkTies(t *testing.T, fault string, strikes int) {
 func TestCrashAtAWriteOfATie(t *testing.T) {
 	for n := 1; n <= tiedWrites; n++ {
 		for at, way := range crashes {
-			if !plays(n) || !*full && at != (n+int(*seed%3))%len(crashes) {
+			if !crashesAt(n, at) {
 				continue
 			}
 			t.Run(fmt.Sprint(way, " ", n), func(t *testing.T) {

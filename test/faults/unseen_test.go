@@ -2,9 +2,7 @@ package faults
 
 import (
 	"fmt"
-	"maps"
 	"net/http"
-	"slices"
 	"strings"
 	"testing"
 
@@ -20,18 +18,13 @@ import (
 // Much happens to the objects of one resource while its watch is down, which can't go on from where it was: a list shows what came of that, and
 // nothing in between.
 func TestStatesThatNobodySaw(t *testing.T) {
-	changes := map[string]func(*scene, *testing.T){
+	for resource, unseen := range played(map[string]func(*scene, *testing.T){
 		"/ingresses":    (*scene).replacesIngresses,
 		"/gateways":     (*scene).changesTheGateway,
 		"/listenersets": (*scene).changesTheListenerSet,
 		"/certificates": (*scene).meddles,
 		"/issuers":      (*scene).replacesAnIssuer,
-	}
-	for n, resource := range slices.Sorted(maps.Keys(changes)) {
-		if !plays(n) {
-			continue
-		}
-		unseen := changes[resource]
+	}) {
 		t.Run(resource[1:], func(t *testing.T) {
 			t.Parallel()
 			s := steady(t)
